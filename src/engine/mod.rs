@@ -1,0 +1,1 @@
+//! The whole daemon minus the I/O.

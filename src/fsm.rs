@@ -1,0 +1,333 @@
+//! The state machine: what a series of results adds up to.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::verdict::ProbeResult;
+
+/// How many results the history holds unless told otherwise.
+pub const HISTORY: usize = 20;
+
+/// What is known about a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Not checked yet.
+    Unknown,
+    /// The last check that mattered succeeded.
+    Up,
+    /// It was up, and has failed since, but not often enough to be down.
+    Degraded,
+    /// It keeps failing.
+    Down,
+}
+
+impl State {
+    /// All states, in the order of [`State::index`].
+    pub const ALL: [State; 4] = [State::Unknown, State::Up, State::Degraded, State::Down];
+
+    /// The state as one lower-case word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Unknown => "unknown",
+            State::Up => "up",
+            State::Degraded => "degraded",
+            State::Down => "down",
+        }
+    }
+
+    /// The state's place in [`State::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// How bad the state is: down, degraded, unknown, up, from worst to best.
+    pub(crate) fn severity(self) -> u8 {
+        match self {
+            State::Up => 0,
+            State::Unknown => 1,
+            State::Degraded => 2,
+            State::Down => 3,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What one check says to the state machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Event {
+    /// The check succeeded.
+    Ok,
+    /// The check failed.
+    Fail,
+}
+
+impl Event {
+    /// The event as one lower-case word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Event::Ok => "ok",
+            Event::Fail => "fail",
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which state follows which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Policy {
+    /// The usual rules: the first result decides; a failure makes `up` degraded, `fall` failures in
+    /// a row make it down; `rise` successes in a row leave down, one leaves degraded. Zero counts
+    /// as one.
+    Thresholds {
+        /// Consecutive failures until down.
+        fall: u32,
+        /// Consecutive successes that leave down.
+        rise: u32,
+    },
+    /// A table: the first row that matches (state, event) gives the next state; where none does,
+    /// the state stays.
+    Table(Vec<(State, Event, State)>),
+}
+
+impl Default for Policy {
+    /// Two failures in a row until down, one success to leave it.
+    fn default() -> Self {
+        Policy::Thresholds { fall: 2, rise: 1 }
+    }
+}
+
+impl Policy {
+    /// The state that follows `state` when `event` has now been seen `streak` times in a row.
+    fn next(&self, state: State, event: Event, streak: u32) -> State {
+        match self {
+            Policy::Thresholds { fall, rise } => match (state, event) {
+                (State::Unknown, Event::Fail) => State::Down,
+                (State::Down, Event::Fail) => State::Down,
+                (State::Up | State::Degraded, Event::Fail) if streak >= *fall => State::Down,
+                (State::Up | State::Degraded, Event::Fail) => State::Degraded,
+                (State::Down, Event::Ok) if streak < *rise => State::Down,
+                (_, Event::Ok) => State::Up,
+            },
+            Policy::Table(rows) => rows
+                .iter()
+                .find(|(from, on, _)| (*from, *on) == (state, event))
+                .map_or(state, |(_, _, to)| *to),
+        }
+    }
+}
+
+/// One remembered check.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Check {
+    /// When it ended, on the wall clock, as the time since 1970.
+    pub unix: Duration,
+    /// What it said.
+    pub event: Event,
+    /// The state it led to.
+    pub state: State,
+    /// What was seen.
+    pub detail: Arc<str>,
+}
+
+/// The most recent check in full.
+#[derive(Clone, Debug)]
+pub(crate) struct Last {
+    pub(crate) event: Event,
+    pub(crate) detail: Arc<str>,
+    pub(crate) latency: Option<Duration>,
+    pub(crate) at: Now,
+}
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) from: State,
+    pub(crate) to: State,
+    /// How long the state before it lasted.
+    pub(crate) lasted: Duration,
+}
+
+/// The state of one target and how it came to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Fsm {
+    policy: Policy,
+    state: State,
+    since: Now,
+    transitions: u64,
+    streak: u32,
+    last: Option<Last>,
+    recent: VecDeque<Check>,
+    history: usize,
+}
+
+impl Fsm {
+    pub(crate) fn new(initial: State, policy: Policy, history: usize, now: Now) -> Self {
+        Fsm {
+            policy,
+            state: initial,
+            since: now,
+            transitions: 0,
+            streak: 0,
+            last: None,
+            recent: VecDeque::new(),
+            history,
+        }
+    }
+
+    /// Takes one result in; says so if it changes the state.
+    pub(crate) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
+        let event = if result.ok { Event::Ok } else { Event::Fail };
+        let same = self.last.as_ref().is_some_and(|last| last.event == event);
+        self.streak = if same { self.streak.saturating_add(1) } else { 1 };
+        let detail = match &self.last {
+            // A healthy target says the same thing for months: the history shares one copy of it.
+            Some(last) if *last.detail == *result.detail => last.detail.clone(),
+            _ => Arc::from(result.detail.as_str()),
+        };
+        let to = self.policy.next(self.state, event, self.streak);
+        let change =
+            (to != self.state).then(|| Change { from: self.state, to, lasted: now.since(self.since) });
+        if change.is_some() {
+            self.state = to;
+            self.since = now;
+            self.transitions += 1;
+        }
+        if self.history > 0 {
+            if self.recent.len() == self.history {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(Check { unix: now.unix, event, state: to, detail: detail.clone() });
+        }
+        self.last = Some(Last { event, detail, latency: result.latency, at: now });
+        change
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// When the state was entered.
+    pub(crate) fn since(&self) -> Now {
+        self.since
+    }
+
+    pub(crate) fn transitions(&self) -> u64 {
+        self.transitions
+    }
+
+    pub(crate) fn last(&self) -> Option<&Last> {
+        self.last.as_ref()
+    }
+
+    /// The remembered checks, oldest first.
+    pub(crate) fn recent(&self) -> impl ExactSizeIterator<Item = &Check> {
+        self.recent.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::test_now;
+    use crate::verdict::Reason;
+
+    fn ok() -> ProbeResult {
+        ProbeResult::up(Duration::from_millis(5), "fine")
+    }
+
+    fn fail() -> ProbeResult {
+        ProbeResult::down(Reason::Refused, "refused")
+    }
+
+    /// Runs a script of `+` and `-` and writes down the states.
+    fn states(policy: Policy, script: &str) -> Vec<&'static str> {
+        let mut fsm = Fsm::new(State::Unknown, policy, HISTORY, test_now());
+        let fire = |c| {
+            fsm.fire(&if c == '+' { ok() } else { fail() }, test_now());
+            fsm.state().as_str()
+        };
+        script.chars().map(fire).collect()
+    }
+
+    #[test]
+    fn default_rules_are_those_of_the_original() {
+        let d = Policy::default;
+        assert_eq!(states(d(), "+-+"), ["up", "degraded", "up"]);
+        assert_eq!(states(d(), "+---"), ["up", "degraded", "down", "down"]);
+        assert_eq!(states(d(), "-+"), ["down", "up"]);
+        assert_eq!(states(d(), "+-+-+-"), ["up", "degraded", "up", "degraded", "up", "degraded"]);
+    }
+
+    #[test]
+    fn fall_counts_consecutive_failures() {
+        let fall = |fall| Policy::Thresholds { fall, rise: 1 };
+        assert_eq!(states(fall(1), "+-"), ["up", "down"]);
+        assert_eq!(states(fall(3), "+---"), ["up", "degraded", "degraded", "down"]);
+        assert_eq!(states(fall(3), "+--+--"), ["up", "degraded", "degraded", "up", "degraded", "degraded"]);
+        assert_eq!(states(fall(3), "-"), ["down"], "the first result decides");
+        assert_eq!(states(fall(0), "+-"), ["up", "down"]);
+    }
+
+    #[test]
+    fn rise_counts_consecutive_successes_and_only_out_of_down() {
+        let rise = |rise| Policy::Thresholds { fall: 2, rise };
+        assert_eq!(states(rise(3), "-+++"), ["down", "down", "down", "up"]);
+        assert_eq!(states(rise(3), "-++-++"), ["down", "down", "down", "down", "down", "down"]);
+        assert_eq!(states(rise(3), "+-+"), ["up", "degraded", "up"]);
+        assert_eq!(states(rise(3), "+"), ["up"], "the first result decides");
+    }
+
+    #[test]
+    fn a_table_keeps_the_state_where_it_says_nothing() {
+        let table = || {
+            Policy::Table(vec![(State::Unknown, Event::Ok, State::Up), (State::Up, Event::Fail, State::Down)])
+        };
+        assert_eq!(states(table(), "-+--+"), ["unknown", "up", "down", "down", "down"]);
+    }
+
+    #[test]
+    fn transitions_count_changes_and_time_runs_from_the_change() {
+        let t0 = test_now();
+        let at = |s| t0.after(Duration::from_secs(s));
+        let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, t0);
+        let change = fsm.fire(&ok(), at(1)).expect("unknown to up");
+        assert_eq!((change.from, change.to, change.lasted.as_secs()), (State::Unknown, State::Up, 1));
+        assert_eq!(fsm.fire(&ok(), at(6)), None);
+        assert_eq!(fsm.since(), at(1));
+        assert!(fsm.fire(&fail(), at(11)).is_some());
+        assert_eq!((fsm.transitions(), fsm.since()), (2, at(11)));
+        let last = fsm.last().expect("checked");
+        assert_eq!((last.event, last.latency, last.at), (Event::Fail, None, at(11)));
+    }
+
+    #[test]
+    fn history_is_bounded_and_shares_equal_details() {
+        let mut fsm = Fsm::new(State::Unknown, Policy::default(), 3, test_now());
+        for _ in 0..10 {
+            fsm.fire(&ok(), test_now());
+        }
+        let recent: Vec<_> = fsm.recent().collect();
+        assert_eq!(recent.len(), 3);
+        assert!(Arc::ptr_eq(&recent[0].detail, &recent[2].detail));
+        let mut none = Fsm::new(State::Unknown, Policy::default(), 0, test_now());
+        none.fire(&ok(), test_now());
+        assert_eq!(none.recent().len(), 0);
+    }
+}

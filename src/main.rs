@@ -1,0 +1,3 @@
+//! The pingstate command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The http and https probe: one request, its redirects and its answer.

@@ -1,0 +1,1 @@
+//! The tcp probe: connect, and perhaps read a banner.

@@ -1,0 +1,1 @@
+//! Every socket, signal and clock: the only floor that touches the operating system.

@@ -1,0 +1,1 @@
+//! Names to addresses: hosts file, resolv.conf, DNS over UDP and TCP, multicast DNS.

@@ -1,0 +1,1 @@
+//! A monitor, told to the outside.

@@ -1,0 +1,219 @@
+//! What one check found: the result, the reason of a failure, and text made fit to show.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The longest detail that is kept, in characters.
+pub const DETAIL_MAX: usize = 256;
+
+/// What one check of a target found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProbeResult {
+    /// Whether the target did what the check asks for.
+    pub ok: bool,
+    /// How long it took to know; `None` if the target could not be judged (no connection, no answer).
+    pub latency: Option<Duration>,
+    /// What was seen, for a person: printable, at most [`DETAIL_MAX`] characters.
+    pub detail: String,
+    /// Why the check failed; `None` if it did not.
+    pub reason: Option<Reason>,
+}
+
+impl ProbeResult {
+    /// The target is healthy. `detail` is made printable and cut to [`DETAIL_MAX`] characters.
+    #[must_use]
+    pub fn up(latency: Duration, detail: &str) -> Self {
+        ProbeResult { ok: true, latency: Some(latency), detail: printable(detail, DETAIL_MAX), reason: None }
+    }
+
+    /// The target is not healthy. `detail` is made printable and cut to [`DETAIL_MAX`] characters.
+    #[must_use]
+    pub fn down(reason: Reason, detail: &str) -> Self {
+        ProbeResult { ok: false, latency: None, detail: printable(detail, DETAIL_MAX), reason: Some(reason) }
+    }
+
+    /// The same result with a latency: for a target that answered, but not as it should.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Duration) -> Self {
+        self.latency = Some(latency);
+        self
+    }
+}
+
+impl From<Failure> for ProbeResult {
+    fn from(failure: Failure) -> Self {
+        ProbeResult::down(failure.reason, &failure.detail)
+    }
+}
+
+/// Something that ended a conversation before it could be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The kind of failure.
+    pub reason: Reason,
+    /// What happened, for a person. May hold text from the network: it is made printable when it
+    /// becomes a [`ProbeResult`].
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    #[must_use]
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Failure { reason, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
+        /// Why a check failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Reason { $($(#[$doc])* $name,)+ }
+
+        impl Reason {
+            /// The reason as one lower-case word, as the API shows it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Reason::$name => $word,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The name does not exist, or has no address.
+    DnsNotFound = "dns_not_found",
+    /// The name servers answered with an error, or could not be reached.
+    DnsFailed = "dns_failed",
+    /// No name server answered in time.
+    DnsTimeout = "dns_timeout",
+    /// The target refused the connection.
+    Refused = "refused",
+    /// No route to the target, or a firewall said no.
+    Unreachable = "unreachable",
+    /// The target broke the connection off.
+    Reset = "reset",
+    /// No answer to the connection attempts in time.
+    ConnectTimeout = "connect_timeout",
+    /// The certificate does not lead to a trusted root.
+    TlsUntrusted = "tls_untrusted",
+    /// The certificate has expired.
+    TlsExpired = "tls_expired",
+    /// The certificate is not valid yet, by this machine's clock.
+    TlsNotYetValid = "tls_not_yet_valid",
+    /// The certificate is for other names.
+    TlsName = "tls_name",
+    /// The target does not speak TLS as it should, or not in time.
+    TlsProtocol = "tls_protocol",
+    /// The target does not speak HTTP as it should.
+    HttpProtocol = "http_protocol",
+    /// The target did not answer the request in time.
+    HttpTimeout = "http_timeout",
+    /// A redirect that cannot be followed.
+    Redirect = "redirect",
+    /// A status that the check does not accept.
+    Status = "status",
+    /// A body that the check does not accept.
+    Body = "body",
+    /// A banner that the check does not accept, or none.
+    Banner = "banner",
+    /// Trouble of this machine's own: no descriptors, memory or ports left.
+    Local = "local",
+    /// A check or probe of the library's user said so.
+    Custom = "custom",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `text` with everything unprintable shown as an escape, at most `limit` characters long: what was
+/// cut off is marked by a final `…`.
+///
+/// Unprintable are control characters and those that reorder, hide or break lines (bidirectional
+/// marks, zero-width characters, line separators), so that text from the network can neither steer a
+/// terminal nor forge a log line.
+#[must_use]
+pub fn printable(text: &str, limit: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(limit));
+    let mut used = 0;
+    for c in text.chars() {
+        let mut piece = [c, '\0', '\0', '\0', '\0', '\0', '\0', '\0', '\0', '\0'];
+        let mut len = 1;
+        if is_unprintable(c) {
+            len = 0;
+            for e in c.escape_default() {
+                piece[len] = e;
+                len += 1;
+            }
+        }
+        if used + len > limit {
+            while used >= limit {
+                out.pop();
+                used -= 1;
+            }
+            out.push('…');
+            return out;
+        }
+        out.extend(&piece[..len]);
+        used += len;
+    }
+    out
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printable_escapes_what_could_steer_a_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\r\n", 99), "a\\u{1b}[2Jb\\r\\n");
+        assert_eq!(printable("\u{202e}evil\0", 99), "\\u{202e}evil\\u{0}");
+        assert_eq!(printable("grün ✓", 99), "grün ✓");
+    }
+
+    #[test]
+    fn printable_never_exceeds_its_limit() {
+        for text in ["aaaaaaaaaa", "\x1b\x1b\x1b", "ääääääää", "ab\x07", ""] {
+            for limit in 1..12 {
+                let out = printable(text, limit);
+                assert!(out.chars().count() <= limit, "{text:?} {limit} {out:?}");
+            }
+        }
+        assert_eq!(printable("abcdef", 6), "abcdef");
+        assert_eq!(printable("abcdefg", 6), "abcde…");
+    }
+
+    #[test]
+    fn details_are_capped() {
+        let result = ProbeResult::down(Reason::Status, &"x".repeat(10_000));
+        assert_eq!(result.detail.chars().count(), DETAIL_MAX);
+    }
+
+    #[test]
+    fn a_failure_becomes_a_result_without_latency() {
+        let result = ProbeResult::from(Failure::new(Reason::Refused, "connection refused\n"));
+        assert!(!result.ok);
+        assert_eq!(result.latency, None);
+        assert_eq!(result.detail, "connection refused\\n");
+        assert_eq!(result.reason.map(Reason::as_str), Some("refused"));
+    }
+}

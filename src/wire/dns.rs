@@ -1,0 +1,1 @@
+//! DNS messages: queries written, answers read.

@@ -1,0 +1,6 @@
+//! Words: HTTP/1.1, TLS, DNS and URLs as bytes and values, without sockets or clocks.
+
+pub(crate) mod dns;
+pub(crate) mod http;
+pub(crate) mod tls;
+pub(crate) mod url;

@@ -1,1 +1,207 @@
-//! A monitor, told to the outside.
+//! A monitor, told to the outside: the state of one target as values and as JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_core::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::clock::Now;
+use crate::fsm::{Check, Event, Fsm, State};
+
+/// The last second of the year 9999. No time and no span is told as longer than this: it keeps
+/// every number finite and clear of the exponent form, and dates within four digits of a year.
+pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
+
+/// The state of one target at one moment.
+///
+/// As JSON the keys stand in the order of the original's, spans are seconds with one decimal,
+/// latencies milliseconds with two. Ages come from the monotonic clock: setting the wall clock does
+/// not change them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// What is known about the target.
+    pub state: State,
+    /// What the last check said; `None` before the first.
+    pub last_event: Option<Event>,
+    /// What the last check saw.
+    pub last_detail: Option<Arc<str>>,
+    /// How long the last check took; `None` also if it got no answer.
+    pub last_latency: Option<Duration>,
+    /// How long the state has lasted.
+    pub uptime_in_state: Duration,
+    /// When the last check ended, on the wall clock, as the time since 1970.
+    pub last_check: Option<Duration>,
+    /// How long ago the last check ended.
+    pub last_check_age: Option<Duration>,
+    /// How many times the state has changed.
+    pub transitions: u64,
+    /// The remembered checks, oldest first.
+    pub recent: Vec<Check>,
+    /// What is probed.
+    pub probe: String,
+}
+
+impl Snapshot {
+    /// What `fsm` says of `target` at the moment `now`.
+    pub(crate) fn of(target: &str, fsm: &Fsm, now: Now) -> Self {
+        let view = View::of(target, fsm, now);
+        Snapshot {
+            state: view.state,
+            last_event: view.last_event,
+            last_detail: view.last_detail.cloned(),
+            last_latency: view.last_latency,
+            uptime_in_state: view.uptime_in_state,
+            last_check: view.last_check,
+            last_check_age: view.last_check_age,
+            transitions: view.transitions,
+            recent: view.recent.into_iter().cloned().collect(),
+            probe: view.probe.to_owned(),
+        }
+    }
+
+    /// The snapshot as the API's `/status` shows it, with a final newline.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        String::from_utf8(pretty(&self.view())).unwrap_or_default()
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            state: self.state,
+            last_event: self.last_event,
+            last_detail: self.last_detail.as_ref(),
+            last_latency: self.last_latency,
+            uptime_in_state: self.uptime_in_state,
+            last_check: self.last_check,
+            last_check_age: self.last_check_age,
+            transitions: self.transitions,
+            recent: self.recent.iter().collect(),
+            probe: &self.probe,
+            name: None,
+        }
+    }
+}
+
+impl Serialize for Snapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.view().serialize(serializer)
+    }
+}
+
+/// A [`Snapshot`] that borrows its text and its history, so that telling of thousands of targets
+/// copies none of them first.
+pub(crate) struct View<'a> {
+    state: State,
+    last_event: Option<Event>,
+    last_detail: Option<&'a Arc<str>>,
+    last_latency: Option<Duration>,
+    uptime_in_state: Duration,
+    last_check: Option<Duration>,
+    last_check_age: Option<Duration>,
+    transitions: u64,
+    recent: Vec<&'a Check>,
+    probe: &'a str,
+    name: Option<&'a str>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn of(target: &'a str, fsm: &'a Fsm, now: Now) -> Self {
+        let last = fsm.last();
+        View {
+            state: fsm.state(),
+            last_event: last.map(|last| last.event),
+            last_detail: last.map(|last| &last.detail),
+            last_latency: last.and_then(|last| last.latency),
+            uptime_in_state: now.since(fsm.since()),
+            last_check: last.map(|last| last.at.unix),
+            last_check_age: last.map(|last| now.since(last.at)),
+            transitions: fsm.transitions(),
+            recent: fsm.recent().collect(),
+            probe: target,
+            name: None,
+        }
+    }
+
+    /// The same with the target's name as the last key.
+    pub(crate) fn named(mut self, name: &'a str) -> Self {
+        self.name = Some(name);
+        self
+    }
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys = 10 + usize::from(self.name.is_some());
+        let mut out = serializer.serialize_struct("Snapshot", keys)?;
+        out.serialize_field("state", self.state.as_str())?;
+        out.serialize_field("last_event", &self.last_event.map(Event::as_str))?;
+        out.serialize_field("last_detail", &self.last_detail.map(|detail| &**detail))?;
+        out.serialize_field("last_latency_ms", &self.last_latency.map(latency_ms))?;
+        out.serialize_field("uptime_in_state_s", &age_s(self.uptime_in_state))?;
+        out.serialize_field("last_check_ts", &self.last_check.map(timestamp_s))?;
+        out.serialize_field("last_check_age_s", &self.last_check_age.map(age_s))?;
+        out.serialize_field("transitions", &self.transitions)?;
+        out.serialize_field("recent", &Recent(&self.recent))?;
+        out.serialize_field("probe", self.probe)?;
+        if let Some(name) = self.name {
+            out.serialize_field("name", name)?;
+        }
+        out.end()
+    }
+}
+
+struct Recent<'a>(&'a [&'a Check]);
+
+impl Serialize for Recent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|check| Entry(check)))
+    }
+}
+
+struct Entry<'a>(&'a Check);
+
+impl Serialize for Entry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Check", 4)?;
+        out.serialize_field("ts", &timestamp_s(self.0.unix))?;
+        out.serialize_field("event", self.0.event.as_str())?;
+        out.serialize_field("state", self.0.state.as_str())?;
+        out.serialize_field("detail", &*self.0.detail)?;
+        out.end()
+    }
+}
+
+/// `value` as JSON with an indent of two spaces and a final newline.
+pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
+    // Writing to memory cannot fail, and neither can values whose keys are all strings.
+    let mut json = serde_json::to_vec_pretty(value).unwrap_or_default();
+    json.push(b'\n');
+    json
+}
+
+fn age_s(span: Duration) -> f64 {
+    rounded(span, 10, 10.0)
+}
+
+fn latency_ms(span: Duration) -> f64 {
+    rounded(span, 100_000, 100.0)
+}
+
+fn timestamp_s(unix: Duration) -> f64 {
+    rounded(unix, 1000, 1000.0)
+}
+
+/// `span` in whole steps of which a second has `per_second`, divided by `divisor`.
+///
+/// Rounding happens in integers: one division of a whole number by a power of ten gives the float
+/// nearest to the decimal that is meant, which then prints as that decimal.
+fn rounded(span: Duration, per_second: u64, divisor: f64) -> f64 {
+    const NANOS: u64 = 1_000_000_000;
+    let fraction = (u64::from(span.subsec_nanos()) * per_second + NANOS / 2) / NANOS;
+    let steps = span.as_secs().min(SECONDS_MAX) * per_second + fraction;
+    steps as f64 / divisor
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Which `Host` the API answers to.
+//!
+//! A web page can have its own name resolve to 127.0.0.1 after it was loaded (DNS rebinding) and then
+//! read whatever serves there, since for the browser it is still the page's own site. Its requests
+//! carry the page's name in `Host`, though: an API that is bound to loopback answers loopback names
+//! only. Bound to another address, it is open to the network by intent and answers to any name.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::wire::http::request::Request;
+
+/// Decides which requests are meant for this API.
+#[derive(Clone, Debug)]
+pub(crate) struct HostGuard {
+    guarded: bool,
+    allowed: Vec<String>,
+}
+
+impl HostGuard {
+    /// For an API bound to this address. `allowed` are further names it answers to, in any case,
+    /// with or without a port, which is not looked at.
+    pub(crate) fn new(bound: IpAddr, allowed: Vec<String>) -> Self {
+        let allowed = allowed.iter().map(|name| plain(name).to_owned()).collect();
+        HostGuard { guarded: bound.to_canonical().is_loopback(), allowed }
+    }
+
+    /// Whether the request may be answered. One without a host may if it is HTTP/1.0, which has no
+    /// such field; browsers do not speak that.
+    pub(crate) fn admits(&self, request: &Request) -> bool {
+        if !self.guarded {
+            return true;
+        }
+        let Some(host) = &request.host else {
+            return !request.http11;
+        };
+        let Some(name) = without_port(host) else {
+            return false;
+        };
+        is_loopback(name) || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A name as the user gives it: with or without port, brackets or final dot.
+fn plain(given: &str) -> &str {
+    if given.parse::<Ipv6Addr>().is_ok() {
+        return given;
+    }
+    without_port(given).unwrap_or(given)
+}
+
+/// The name or address of a `Host` value (RFC 3986 section 3.2.2), without brackets and final dot.
+/// `None` if what follows it is not a port, or if it is empty.
+fn without_port(host: &str) -> Option<&str> {
+    let (name, rest) = match host.strip_prefix('[') {
+        Some(inner) => inner.split_once(']').filter(|(inner, _)| inner.parse::<Ipv6Addr>().is_ok())?,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let port = match rest.strip_prefix(':') {
+        Some(port) => port,
+        None if rest.is_empty() => "",
+        None => return None,
+    };
+    let is_port =
+        port.is_empty() || (port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let name = name.strip_suffix('.').unwrap_or(name);
+    (is_port && !name.is_empty()).then_some(name)
+}
+
+/// Whether the name always means this machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3).
+fn is_loopback(name: &str) -> bool {
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback();
+    }
+    let mut labels = name.rsplit('.');
+    labels.next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
+        && labels.all(|label| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::http::request::Method;
+
+    fn request(host: Option<&str>, http11: bool) -> Request {
+        let host = host.map(str::to_owned);
+        Request { method: Method::Get, path: "/".into(), http11, host, keep_alive: http11 }
+    }
+
+    fn guard(bound: &str, allowed: &[&str]) -> HostGuard {
+        let allowed = allowed.iter().map(|name| (*name).to_owned()).collect();
+        HostGuard::new(bound.parse().expect("an address"), allowed)
+    }
+
+    fn admits(guard: &HostGuard, host: &str) -> bool {
+        let both = [true, false].map(|http11| guard.admits(&request(Some(host), http11)));
+        assert_eq!(both[0], both[1], "a host that is sent counts in both versions");
+        both[0]
+    }
+
+    const LOOPBACK: [&str; 17] = [
+        "localhost",
+        "localhost:8787",
+        "LocalHost:1",
+        "localhost.",
+        "localhost.:80",
+        "localhost:",
+        "pingstate.localhost",
+        "A.b-c_1.LOCALHOST:65535",
+        "127.0.0.1",
+        "127.0.0.1:8787",
+        "127.255.1.2:0",
+        "127.0.0.1.:80",
+        "[::1]",
+        "[::1]:8787",
+        "[0:0:0:0:0:0:0:1]",
+        "[::ffff:127.0.0.1]:80",
+        "[::1]:",
+    ];
+
+    const FOREIGN: [&str; 38] = [
+        "",
+        ":",
+        ":8787",
+        ".",
+        "..",
+        "example.com",
+        "example.com:8787",
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "localhostx",
+        "xlocalhost",
+        "evil-localhost",
+        ".localhost",
+        "a..localhost",
+        "localhost..",
+        "evil.com/.localhost",
+        "evil.com#.localhost",
+        "é.localhost",
+        "user@localhost",
+        "localhost@evil.com",
+        "localhost:80:80",
+        "localhost:x",
+        "localhost:+80",
+        "localhost:65536",
+        "localhost: 80",
+        " localhost",
+        "localhost,evil.com",
+        "::1",
+        "::1:8787",
+        "[::1",
+        "[::1]x",
+        "[::1]8787",
+        "[localhost]",
+        "[::1%lo]",
+        "[::2]",
+        "0.0.0.0",
+        "128.0.0.1",
+        "192.168.1.1:8787",
+    ];
+
+    #[test]
+    fn on_loopback_only_loopback_names_are_answered() {
+        for bound in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            let guard = guard(bound, &[]);
+            for host in LOOPBACK {
+                assert!(admits(&guard, host), "{bound} {host:?}");
+            }
+            for host in FOREIGN {
+                assert!(!admits(&guard, host), "{bound} {host:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_http10_may_leave_the_host_out() {
+        let guard = guard("127.0.0.1", &[]);
+        assert!(guard.admits(&request(None, false)));
+        assert!(!guard.admits(&request(None, true)));
+    }
+
+    #[test]
+    fn bound_elsewhere_everything_is_answered() {
+        for bound in ["0.0.0.0", "::", "192.168.1.1", "fe80::1", "::ffff:10.0.0.1"] {
+            let guard = guard(bound, &[]);
+            for host in LOOPBACK.iter().chain(&FOREIGN) {
+                assert!(admits(&guard, host), "{bound} {host:?}");
+            }
+            assert!(guard.admits(&request(None, true)));
+        }
+    }
+
+    #[test]
+    fn allowed_names_are_compared_without_case_and_port() {
+        let guard = guard(
+            "::1",
+            &["Router.LAN", "nas.lan:8787", "dot.lan.", "192.168.1.1", "fd00::1", "[fd00::2]:80"],
+        );
+        for host in [
+            "router.lan",
+            "ROUTER.lan:8787",
+            "router.lan.",
+            "nas.lan",
+            "nas.lan:1",
+            "dot.lan",
+            "192.168.1.1:8787",
+            "[fd00::1]:8787",
+            "[FD00::2]",
+            "localhost",
+        ] {
+            assert!(admits(&guard, host), "{host:?}");
+        }
+        for host in ["", "lan", "a.router.lan", "router.lan.evil.com", "router.lan:x", "fd00::1", "[fd00::3]"]
+        {
+            assert!(!admits(&guard, host), "{host:?}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! An answer of the API, and its bytes on the wire.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::clock::Now;
+use crate::snapshot::SECONDS_MAX;
+
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const TEXT: &str = "text/plain";
+
+/// An answer, before it is known how the connection goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    /// The methods that the path knows, for a 405.
+    pub(crate) allow: Option<&'static str>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Response { status, content_type, allow: None, body: body.into() }
+    }
+
+    /// An answer that says nothing but what its status means, in one line.
+    pub(crate) fn error(status: u16) -> Self {
+        let line = reason(status).to_ascii_lowercase() + "\n";
+        Response::new(status, TEXT, line)
+    }
+
+    /// The answer's bytes. `head_only` leaves the body out but tells its length, as HEAD wants it
+    /// (RFC 9110 section 9.3.2); `http11` is the version of the request, and decides whether keeping
+    /// the connection or closing it has to be said (RFC 9112 section 9.3).
+    ///
+    /// The version in the status line is 1.1 for 1.0 clients too: it tells what the server can do
+    /// (RFC 9110 section 2.5).
+    pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, now: Now) -> Vec<u8> {
+        let Response { status, content_type, allow, mut body } = self;
+        let mut head = format!(
+            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n",
+            reason(status),
+            date(now.unix),
+            body.len(),
+        );
+        if let Some(methods) = allow {
+            head.push_str("Allow: ");
+            head.push_str(methods);
+            head.push_str("\r\n");
+        }
+        head.push_str("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+        head.push_str(match (keep_alive, http11) {
+            (false, _) => "Connection: close\r\n",
+            (true, false) => "Connection: keep-alive\r\n",
+            (true, true) => "",
+        });
+        head.push_str("\r\n");
+        if head_only {
+            return head.into_bytes();
+        }
+        // The body of a large fleet is megabytes: the head goes in front of it, not into a copy.
+        body.splice(0..0, head.into_bytes());
+        body
+    }
+}
+
+/// The wall clock in the form of RFC 9110 section 5.6.7, which ends with the year 9999.
+fn date(unix: Duration) -> String {
+    let seconds = unix.as_secs().min(SECONDS_MAX);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        421 => "Misdirected Request",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::test_now;
+
+    fn written(response: Response, head_only: bool, keep_alive: bool, http11: bool) -> String {
+        let bytes = response.write(head_only, keep_alive, http11, test_now());
+        String::from_utf8(bytes).expect("all of it is ASCII here")
+    }
+
+    fn up() -> Response {
+        Response::new(200, TEXT, "up\n")
+    }
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nDate: Thu, 30 Jan 2025 01:20:00 GMT\r\nContent-Type: text/plain\r\n\
+        Content-Length: 3\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+
+    #[test]
+    fn says_how_the_connection_goes_on_where_the_version_does_not() {
+        assert_eq!(written(up(), false, true, true), format!("{HEAD}\r\nup\n"));
+        assert_eq!(written(up(), false, true, false), format!("{HEAD}Connection: keep-alive\r\n\r\nup\n"));
+        for http11 in [true, false] {
+            assert_eq!(written(up(), false, false, http11), format!("{HEAD}Connection: close\r\n\r\nup\n"));
+        }
+    }
+
+    #[test]
+    fn head_is_the_answer_to_get_without_its_body() {
+        for keep_alive in [true, false] {
+            for http11 in [true, false] {
+                let get = written(up(), false, keep_alive, http11);
+                assert_eq!(written(up(), true, keep_alive, http11) + "up\n", get);
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_they_mean_in_one_line() {
+        for (status, words) in [
+            (400, "Bad Request"),
+            (404, "Not Found"),
+            (405, "Method Not Allowed"),
+            (408, "Request Timeout"),
+            (413, "Content Too Large"),
+            (421, "Misdirected Request"),
+            (431, "Request Header Fields Too Large"),
+            (500, "Internal Server Error"),
+            (503, "Service Unavailable"),
+            (505, "HTTP Version Not Supported"),
+            (599, "Error"),
+        ] {
+            let text = written(Response::error(status), false, false, true);
+            assert!(text.starts_with(&format!("HTTP/1.1 {status} {words}\r\n")), "{text}");
+            assert!(text.contains(&format!("\r\nContent-Length: {}\r\n", words.len() + 1)), "{text}");
+            assert!(text.ends_with(&format!("\r\n\r\n{}\n", words.to_ascii_lowercase())), "{text}");
+        }
+    }
+
+    #[test]
+    fn allow_stands_where_it_is_set() {
+        let mut response = Response::error(405);
+        response.allow = Some("GET, HEAD");
+        assert!(written(response, false, true, true).contains("\r\nAllow: GET, HEAD\r\n"));
+        assert!(!written(up(), false, true, true).contains("Allow"));
+    }
+
+    #[test]
+    fn dates_end_with_the_last_year_of_four_digits() {
+        assert_eq!(date(Duration::ZERO), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(Duration::from_secs(SECONDS_MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(date(Duration::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+}

@@ -1,0 +1,103 @@
+//! Which request is answered how.
+//!
+//! `/state` and `/healthz` cost the same for one target and for ten thousand, since the fleet keeps
+//! count of its states; `/targets/NAME` looks its name up; only `/status` goes through all targets.
+
+use crate::api::host::HostGuard;
+use crate::api::listing::{Listing, named};
+use crate::api::response::{JSON, Response, TEXT};
+use crate::clock::Now;
+use crate::fsm::State;
+use crate::monitor::{Fleet, Watch};
+use crate::snapshot::{View, pretty};
+use crate::wire::http::request::{Method, Request};
+
+/// The methods of every path there is.
+const ALLOW: &str = "GET, HEAD";
+
+/// What is asked for, of one target or of all together.
+#[derive(Clone, Copy)]
+enum Page {
+    Status,
+    State,
+    Health,
+}
+
+/// The answer to a request. For HEAD it is that to GET: leaving the body out is up to
+/// [`Response::write`].
+pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Response {
+    if !guard.admits(request) {
+        return Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n");
+    }
+    let Some((target, page)) = find(&request.path, fleet) else {
+        return Response::error(404);
+    };
+    if request.method == Method::Other {
+        return Response { allow: Some(ALLOW), ..Response::error(405) };
+    }
+    let state = target.map_or_else(|| fleet.worst(), |watch| watch.fsm().state());
+    match page {
+        Page::Status => Response::new(200, JSON, status(target, fleet, now)),
+        Page::State => word(200, state.as_str()),
+        Page::Health if state == State::Up => word(200, "ok"),
+        Page::Health => word(503, state.as_str()),
+    }
+}
+
+fn word(status: u16, word: &str) -> Response {
+    Response::new(status, TEXT, format!("{word}\n"))
+}
+
+/// The snapshot of the target, of the only one there is, or of all.
+fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
+    match (target, fleet.watches()) {
+        (Some(watch), _) => pretty(&named(watch, now)),
+        (None, [only]) => pretty(&View::of(only.target(), only.fsm(), now)),
+        (None, _) => pretty(&Listing { fleet, now }),
+    }
+}
+
+/// What `path` asks for, and of which target if not of all; `None` if there is no such thing.
+fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
+    let page = match path {
+        "/" | "/status" => Page::Status,
+        "/state" => Page::State,
+        "/healthz" => Page::Health,
+        _ => return find_target(path.strip_prefix("/targets/")?, fleet),
+    };
+    Some((None, page))
+}
+
+/// The same for what follows `/targets/`. A `/` of the name itself is written `%2F` there.
+fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
+    let (name, page) = match rest.split_once('/') {
+        None => (rest, Page::Status),
+        Some((name, "state")) => (name, Page::State),
+        Some((name, "healthz")) => (name, Page::Health),
+        Some(_) => return None,
+    };
+    let watch = fleet.find(&decoded(name)?)?;
+    Some((Some(watch), page))
+}
+
+/// A path segment without its percent-encoding (RFC 3986 section 2.1); `None` if that is malformed
+/// or hides something that is not UTF-8, which no name is.
+fn decoded(segment: &str) -> Option<String> {
+    let mut bytes = segment.bytes();
+    let mut out = Vec::with_capacity(segment.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => nibble(bytes.next()?)? << 4 | nibble(bytes.next()?)?,
+            plain => plain,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    // A hexadecimal digit is below 16.
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,312 @@
+//! Every route and status, byte for byte.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::*;
+use crate::clock::test_now;
+use crate::monitor::Monitor;
+use crate::monitor::mute::Mute;
+use crate::verdict::{ProbeResult, Reason};
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A fleet whose targets have had the results that the scripts of `+` and `-` say, one a second.
+fn fleet(targets: &[(&'static str, &str)], t0: Now) -> Fleet {
+    let monitors = targets.iter().map(|(name, _)| Monitor::new(Mute(name))).collect();
+    let mut fleet = Fleet::new(monitors, t0);
+    for (index, (_, script)) in targets.iter().enumerate() {
+        for (second, sign) in (0..).zip(script.chars()) {
+            let result = match sign {
+                '+' => ProbeResult::up(ms(12), "fine"),
+                _ => ProbeResult::down(Reason::Refused, "refused"),
+            };
+            fleet.fire(index, &result, t0.after(ms(second * 1000)));
+        }
+    }
+    fleet
+}
+
+fn request(method: Method, path: &str) -> Request {
+    let host = Some("localhost:8787".to_owned());
+    Request { method, path: path.into(), http11: true, host, keep_alive: true }
+}
+
+fn guard() -> HostGuard {
+    HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new())
+}
+
+fn get(fleet: &Fleet, path: &str, now: Now) -> Response {
+    answer(&request(Method::Get, path), fleet, &guard(), now)
+}
+
+/// Status and body.
+fn said(fleet: &Fleet, path: &str) -> (u16, String) {
+    let response = get(fleet, path, test_now());
+    let status = response.status;
+    assert_eq!(response.content_type, if response.body.starts_with(b"{") { JSON } else { TEXT });
+    (status, String::from_utf8(response.body).expect("UTF-8"))
+}
+
+fn text(status: u16, body: &str) -> (u16, String) {
+    (status, body.to_owned())
+}
+
+#[test]
+fn the_words_of_each_state() {
+    let t0 = test_now();
+    for (script, state, health) in [
+        ("", "unknown", (503, "unknown\n")),
+        ("+", "up", (200, "ok\n")),
+        ("+-", "degraded", (503, "degraded\n")),
+        ("+--", "down", (503, "down\n")),
+        ("-", "down", (503, "down\n")),
+    ] {
+        let fleet = fleet(&[("web", script)], t0);
+        for base in ["", "/targets/web"] {
+            assert_eq!(said(&fleet, &format!("{base}/state")), text(200, &format!("{state}\n")));
+            assert_eq!(said(&fleet, &format!("{base}/healthz")), text(health.0, health.1));
+        }
+    }
+}
+
+#[test]
+fn one_target_is_the_snapshot_itself() {
+    let t0 = test_now();
+    let fleet = fleet(&[("web", "+")], t0);
+    let now = t0.after(ms(1200));
+    let expected = r#"{
+  "state": "up",
+  "last_event": "ok",
+  "last_detail": "fine",
+  "last_latency_ms": 12.0,
+  "uptime_in_state_s": 1.2,
+  "last_check_ts": 1738200000.0,
+  "last_check_age_s": 1.2,
+  "transitions": 1,
+  "recent": [
+    {
+      "ts": 1738200000.0,
+      "event": "ok",
+      "state": "up",
+      "detail": "fine"
+    }
+  ],
+  "probe": "web"
+}
+"#;
+    let wanted = Response::new(200, JSON, expected);
+    assert_eq!(get(&fleet, "/", now), wanted);
+    assert_eq!(get(&fleet, "/status", now), wanted);
+    let named = expected.replace("\"probe\": \"web\"", "\"probe\": \"web\",\n  \"name\": \"web\"");
+    assert_eq!(get(&fleet, "/targets/web", now), Response::new(200, JSON, named));
+}
+
+#[test]
+fn several_targets_are_counted_and_listed() {
+    let t0 = test_now();
+    let fleet = fleet(&[("a", "+"), ("b", "")], t0);
+    let expected = r#"{
+  "state": "unknown",
+  "counts": {
+    "unknown": 1,
+    "up": 1,
+    "degraded": 0,
+    "down": 0
+  },
+  "targets": [
+    {
+      "state": "up",
+      "last_event": "ok",
+      "last_detail": "fine",
+      "last_latency_ms": 12.0,
+      "uptime_in_state_s": 0.5,
+      "last_check_ts": 1738200000.0,
+      "last_check_age_s": 0.5,
+      "transitions": 1,
+      "recent": [
+        {
+          "ts": 1738200000.0,
+          "event": "ok",
+          "state": "up",
+          "detail": "fine"
+        }
+      ],
+      "probe": "a",
+      "name": "a"
+    },
+    {
+      "state": "unknown",
+      "last_event": null,
+      "last_detail": null,
+      "last_latency_ms": null,
+      "uptime_in_state_s": 0.5,
+      "last_check_ts": null,
+      "last_check_age_s": null,
+      "transitions": 0,
+      "recent": [],
+      "probe": "b",
+      "name": "b"
+    }
+  ]
+}
+"#;
+    let now = t0.after(ms(500));
+    assert_eq!(get(&fleet, "/status", now), Response::new(200, JSON, expected));
+    assert_eq!(get(&fleet, "/", now), Response::new(200, JSON, expected));
+}
+
+#[test]
+fn the_whole_speaks_of_the_worst_and_a_target_of_itself() {
+    let t0 = test_now();
+    for (scripts, worst) in [
+        (["+", "+", "+"], "up"),
+        (["+", "", "+"], "unknown"),
+        (["+", "", "+-"], "degraded"),
+        (["-", "", "+-"], "down"),
+    ] {
+        let fleet = fleet(&[("a", scripts[0]), ("b", scripts[1]), ("c", scripts[2])], t0);
+        assert_eq!(said(&fleet, "/state"), text(200, &format!("{worst}\n")));
+        let health = if worst == "up" { text(200, "ok\n") } else { text(503, &format!("{worst}\n")) };
+        assert_eq!(said(&fleet, "/healthz"), health);
+    }
+    let fleet = fleet(&[("a", "-"), ("b", "+")], t0);
+    assert_eq!(said(&fleet, "/targets/b/state"), text(200, "up\n"));
+    assert_eq!(said(&fleet, "/targets/b/healthz"), text(200, "ok\n"));
+    assert_eq!(said(&fleet, "/targets/a/healthz"), text(503, "down\n"));
+}
+
+#[test]
+fn no_targets_are_unknown() {
+    let fleet = fleet(&[], test_now());
+    assert_eq!(said(&fleet, "/state"), text(200, "unknown\n"));
+    assert_eq!(said(&fleet, "/healthz"), text(503, "unknown\n"));
+    let (status, body) = said(&fleet, "/status");
+    let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, value["targets"].as_array().map(Vec::len)), (200, Some(0)));
+    assert_eq!(value["counts"]["unknown"], 0);
+    assert_eq!(said(&fleet, "/targets/"), text(404, "not found\n"));
+}
+
+const NAMES: [&str; 8] = ["web", "tcp://[::1]:443", "a/b c", "100%", "grün", "état?#x", "state", "%41"];
+
+#[test]
+fn names_may_hold_anything_once_encoded() {
+    let targets: Vec<_> = NAMES.iter().map(|name| (*name, "+")).collect();
+    let fleet = fleet(&targets, test_now());
+    for name in NAMES {
+        let every: String = name.bytes().map(|b| format!("%{b:02x}")).collect();
+        for encoded in [every.clone(), every.to_ascii_uppercase()] {
+            let (status, body) = said(&fleet, &format!("/targets/{encoded}"));
+            let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!((status, &value["name"]), (200, &name.into()));
+            assert_eq!(said(&fleet, &format!("/targets/{encoded}/state")), text(200, "up\n"));
+            assert_eq!(said(&fleet, &format!("/targets/{encoded}/healthz")), text(200, "ok\n"));
+        }
+    }
+    // Raw is whatever is not `/` or `%`; an encoded `/state` belongs to the name.
+    for path in ["tcp:%2f%2F[::1]:443", "a%2fb c", "grün", "%77eb", "state", "%2541"] {
+        assert_eq!(said(&fleet, &format!("/targets/{path}/state")), text(200, "up\n"), "{path}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let targets: Vec<_> = NAMES.iter().map(|name| (*name, "+")).collect();
+    let fleet = fleet(&targets, test_now());
+    for path in [
+        "",
+        "*",
+        "//",
+        "/x",
+        "/Status",
+        "/status/",
+        "/state/x",
+        "/healthz/",
+        "/targets",
+        "/targets/",
+        "/targets//",
+        "/targets//state",
+        "/targets/nobody",
+        "/targets/web/",
+        "/targets/web/status",
+        "/targets/web/state/",
+        "/targets/web/x",
+        "/targets/web%2Fstate",
+        "/targets/WEB",
+        "/targets/web%",
+        "/targets/web%7",
+        "/targets/%zz",
+        "/targets/%+7web",
+        "/targets/100%",
+        "/targets/%ff",
+        "/targets/%c3",
+        "/targets/web%00",
+        "/targets/%41",
+        "/targets/tcp://[::1]:443",
+        "/metrics",
+        "/../status",
+        "state",
+    ] {
+        for method in [Method::Get, Method::Head, Method::Other] {
+            let response = answer(&request(method, path), &fleet, &guard(), test_now());
+            assert_eq!(response, Response::new(404, TEXT, "not found\n"), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_known_path_with_another_method_says_which_it_knows() {
+    let fleet = fleet(&[("web", "+")], test_now());
+    for path in
+        ["/", "/status", "/state", "/healthz", "/targets/web", "/targets/web/state", "/targets/web/healthz"]
+    {
+        let response = answer(&request(Method::Other, path), &fleet, &guard(), test_now());
+        assert_eq!((response.status, response.allow), (405, Some("GET, HEAD")), "{path}");
+        assert_eq!(response.body, b"method not allowed\n");
+        let head = answer(&request(Method::Head, path), &fleet, &guard(), test_now());
+        assert_eq!((head.status, head.allow), (200, None), "{path}");
+    }
+}
+
+#[test]
+fn a_foreign_host_learns_nothing_not_even_which_paths_there_are() {
+    let fleet = fleet(&[("web", "+")], test_now());
+    for method in [Method::Get, Method::Head, Method::Other] {
+        for path in ["/", "/state", "/nowhere", "/targets/web"] {
+            let mut request = request(method, path);
+            request.host = Some("evil.example".to_owned());
+            let response = answer(&request, &fleet, &guard(), test_now());
+            let body = "not a name of this API (see --api-allow-host)\n";
+            assert_eq!(response, Response::new(421, TEXT, body), "{path}");
+        }
+    }
+}
+
+#[test]
+fn no_answer_ever_allows_other_origins() {
+    let fleet = fleet(&[("web", "+")], test_now());
+    for path in ["/", "/state", "/healthz", "/nowhere"] {
+        for method in [Method::Get, Method::Other] {
+            let response = answer(&request(method, path), &fleet, &guard(), test_now());
+            let bytes = response.write(false, true, true, test_now());
+            assert!(!String::from_utf8_lossy(&bytes).to_ascii_lowercase().contains("access-control"));
+        }
+    }
+}
+
+#[test]
+fn head_tells_the_length_that_get_would_have() {
+    let t0 = test_now();
+    let fleet = fleet(&[("web", "+-"), ("nas", "")], t0);
+    for path in ["/", "/status", "/state", "/healthz", "/nowhere", "/targets/web"] {
+        let get = get(&fleet, path, t0).write(false, true, true, t0);
+        let head = answer(&request(Method::Head, path), &fleet, &guard(), t0).write(true, true, true, t0);
+        assert!(get.starts_with(&head) && get.len() > head.len(), "{path}");
+        assert!(head.ends_with(b"\r\n\r\n"));
+        let length = format!("Content-Length: {}\r\n", get.len() - head.len());
+        assert!(String::from_utf8_lossy(&head).contains(&length), "{path}");
+    }
+}

@@ -1,0 +1,200 @@
+//! The JSON of a snapshot, byte for byte as the original writes it.
+
+use super::*;
+use crate::clock::test_now;
+use crate::fsm::{HISTORY, Policy};
+use crate::verdict::{ProbeResult, Reason};
+
+const TARGET: &str = "https://api.example.com:443/healthz";
+
+fn fsm(now: Now) -> Fsm {
+    Fsm::new(State::Unknown, Policy::default(), HISTORY, now)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A result whose detail has not been made printable, as a library's user may make one.
+fn raw(detail: &str) -> ProbeResult {
+    let mut result = ProbeResult::down(Reason::Custom, "");
+    result.detail = detail.into();
+    result
+}
+
+fn json(fsm: &Fsm, now: Now) -> String {
+    Snapshot::of(TARGET, fsm, now).to_json()
+}
+
+/// Printed by the original with `json.dumps(monitor.snapshot(), indent=2)`.
+const BEFORE: &str = r#"{
+  "state": "unknown",
+  "last_event": null,
+  "last_detail": null,
+  "last_latency_ms": null,
+  "uptime_in_state_s": 0.0,
+  "last_check_ts": null,
+  "last_check_age_s": null,
+  "transitions": 0,
+  "recent": [],
+  "probe": "https://api.example.com:443/healthz"
+}
+"#;
+
+/// Printed by the original, like [`BEFORE`].
+const AFTER: &str = r#"{
+  "state": "degraded",
+  "last_event": "fail",
+  "last_detail": "say \"no\"\\n\\\u001b",
+  "last_latency_ms": null,
+  "uptime_in_state_s": 312.0,
+  "last_check_ts": 1738200005.5,
+  "last_check_age_s": 312.0,
+  "transitions": 2,
+  "recent": [
+    {
+      "ts": 1738200000.25,
+      "event": "ok",
+      "state": "up",
+      "detail": "HTTP 200"
+    },
+    {
+      "ts": 1738200005.5,
+      "event": "fail",
+      "state": "degraded",
+      "detail": "say \"no\"\\n\\\u001b"
+    }
+  ],
+  "probe": "https://api.example.com:443/healthz"
+}
+"#;
+
+#[test]
+fn before_the_first_check_it_reads_as_the_original_does() {
+    let now = test_now();
+    assert_eq!(json(&fsm(now), now), BEFORE);
+    assert!(json(&fsm(now), now.after(ms(1250))).contains("\"uptime_in_state_s\": 1.3,"));
+}
+
+#[test]
+fn after_checks_it_reads_as_the_original_does() {
+    let t0 = test_now();
+    let mut fsm = fsm(t0);
+    fsm.fire(&ProbeResult::up(ms(42), "HTTP 200"), t0.after(ms(250)));
+    fsm.fire(&raw("say \"no\"\\n\\\x1b"), t0.after(ms(5500)));
+    assert_eq!(json(&fsm, t0.after(ms(317_500))), AFTER);
+}
+
+#[test]
+fn the_view_and_the_snapshot_tell_the_same() {
+    let t0 = test_now();
+    let mut fsm = fsm(t0);
+    fsm.fire(&ProbeResult::up(Duration::from_micros(42_504), "HTTP 200"), t0.after(ms(1)));
+    let now = t0.after(ms(1300));
+    let snapshot = Snapshot::of(TARGET, &fsm, now);
+    assert_eq!(pretty(&View::of(TARGET, &fsm, now)), snapshot.to_json().into_bytes());
+    assert_eq!(pretty(&snapshot), snapshot.to_json().into_bytes());
+    assert!(snapshot.to_json().contains("\"last_latency_ms\": 42.5,"));
+    assert!(snapshot.to_json().contains("\"last_check_ts\": 1738200000.001,"));
+    assert_eq!(snapshot.clone().recent, snapshot.recent);
+    assert!(format!("{snapshot:?}").contains(TARGET));
+}
+
+#[test]
+fn the_name_follows_the_probe() {
+    let now = test_now();
+    let fsm = fsm(now);
+    let named = pretty(&View::of("t", &fsm, now).named("n\""));
+    let named = String::from_utf8(named).expect("JSON is UTF-8");
+    assert!(named.ends_with("  \"probe\": \"t\",\n  \"name\": \"n\\\"\"\n}\n"), "{named}");
+}
+
+#[test]
+fn a_clock_that_was_set_changes_neither_age_nor_uptime() {
+    let t0 = test_now();
+    let mut fsm = fsm(t0);
+    fsm.fire(&ProbeResult::up(ms(1), "fine"), t0);
+    for unix in [Duration::ZERO, Duration::from_secs(4_000_000_000)] {
+        let now = Now { instant: t0.instant + ms(2000), unix };
+        let json = json(&fsm, now);
+        assert!(json.contains("\"uptime_in_state_s\": 2.0,"), "{json}");
+        assert!(json.contains("\"last_check_age_s\": 2.0,"), "{json}");
+        assert!(json.contains("\"last_check_ts\": 1738200000.0,"), "{json}");
+    }
+    // A moment before the check cannot give a negative age.
+    let mut later = self::fsm(t0);
+    later.fire(&ProbeResult::up(ms(1), "fine"), t0.after(ms(9000)));
+    assert!(json(&later, t0).contains("\"last_check_age_s\": 0.0,"));
+}
+
+#[test]
+fn the_history_is_bounded_and_told_oldest_first() {
+    let t0 = test_now();
+    let mut fsm = fsm(t0);
+    for i in 0..50 {
+        fsm.fire(&ProbeResult::up(ms(1), &format!("check {i}")), t0.after(ms(i * 1000)));
+    }
+    let snapshot = Snapshot::of(TARGET, &fsm, t0.after(ms(60_000)));
+    let details: Vec<_> = snapshot.recent.iter().map(|check| check.detail.to_string()).collect();
+    let expected: Vec<_> = (30..50).map(|i| format!("check {i}")).collect();
+    assert_eq!(details, expected);
+}
+
+#[test]
+fn a_hostile_detail_stays_one_string() {
+    let t0 = test_now();
+    let hostile = "\",\n\"state\": \"up\"}\r\n\0\u{7f}\u{2028}</script>é\u{10ffff}";
+    let mut fsm = fsm(t0);
+    fsm.fire(&raw(hostile), t0);
+    let json = json(&fsm, t0);
+    let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
+    assert_eq!(value["last_detail"], hostile);
+    assert_eq!(value["state"], "down");
+    assert_eq!(json.lines().count(), 19, "{json}");
+}
+
+#[test]
+fn no_target_can_grow_the_snapshot_beyond_measure() {
+    let t0 = test_now();
+    for text in ["\u{10ffff}", "\u{1f600}", "\"", "\0", "\u{202e}", "x"] {
+        let mut fsm = fsm(t0);
+        for i in 0..100 {
+            // Different each time, so that nothing is shared.
+            let detail = format!("{i}{}", text.repeat(10_000));
+            fsm.fire(&ProbeResult::down(Reason::Banner, &detail), t0.after(ms(i)));
+        }
+        let len = json(&fsm, t0).len();
+        assert!(len < (HISTORY + 1) * (4 * crate::verdict::DETAIL_MAX + 200), "{text:?} {len}");
+    }
+}
+
+#[test]
+fn numbers_are_rounded_finite_and_keep_their_point() {
+    let shown = |value: f64| serde_json::to_string(&value).expect("finite");
+    let nanos = Duration::from_nanos;
+    assert_eq!(shown(age_s(nanos(49_999_999))), "0.0");
+    assert_eq!(shown(age_s(nanos(50_000_000))), "0.1");
+    assert_eq!(shown(age_s(nanos(999_999_999))), "1.0");
+    assert_eq!(shown(latency_ms(nanos(4_999))), "0.0");
+    assert_eq!(shown(latency_ms(nanos(5_000))), "0.01");
+    assert_eq!(shown(latency_ms(nanos(42_504_999))), "42.5");
+    assert_eq!(shown(latency_ms(nanos(1_999_999_999))), "2000.0");
+    assert_eq!(shown(timestamp_s(nanos(500_000))), "0.001");
+    assert_eq!(shown(timestamp_s(Duration::new(1_738_200_000, 123_456_789))), "1738200000.123");
+    assert_eq!(shown(timestamp_s(Duration::MAX)), "253402300800.0");
+    assert_eq!(shown(age_s(Duration::MAX)), "253402300800.0");
+    assert_eq!(shown(latency_ms(Duration::MAX)), "253402300800000.0");
+}
+
+#[test]
+fn every_hundredth_prints_as_itself() {
+    for hundredths in 0..100_000u64 {
+        let shown = serde_json::to_string(&latency_ms(Duration::from_micros(hundredths * 10)));
+        let decimal = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        let mut short = decimal.trim_end_matches('0').to_owned();
+        if short.ends_with('.') {
+            short.push('0');
+        }
+        assert_eq!(shown.expect("finite"), short);
+    }
+}

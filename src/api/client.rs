@@ -54,7 +54,7 @@ impl Client {
             return Next::Wait;
         }
         match read(&self.inbox) {
-            Read::Partial if self.cut || self.room() == 0 => self.refuse(431),
+            Read::Partial if self.cut => self.refuse(431),
             Read::Partial => Next::Wait,
             Read::Refused(status) => self.refuse(status),
             Read::Request(request, taken) => {

@@ -172,3 +172,36 @@ fn a_full_inbox_of_requests_flows() {
     assert!(client.is_idle());
     assert_eq!(client.inbox.capacity(), 0, "an idle client holds no memory");
 }
+
+#[test]
+fn hostile_streams_are_read_alike_however_they_are_cut_and_never_grow_the_inbox() {
+    let shreds: [&[u8]; 12] = [
+        GET,
+        HEAD,
+        LAST,
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        b"\0",
+        b":",
+        b"GET ",
+        b" HTTP/1.1\r\nHost: a\r\n",
+        b"Content-Length: 0\r\n\r\n",
+    ];
+    let mut seed = 1u32;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % below
+    };
+    for round in 0..2000 {
+        let stream = (0..random(9)).map(|_| shreds[random(shreds.len())]).collect::<Vec<_>>().concat();
+        let whole = converse(&mut Client::new(), &[&stream]);
+        let mut client = Client::new();
+        let bytes: Vec<_> = stream.chunks(1).collect();
+        assert_eq!(converse(&mut client, &bytes), whole, "round {round}: {:?}", stream.escape_ascii());
+        assert!(client.inbox.len() <= HEAD_MAX);
+        let (a, b) = stream.split_at(random(stream.len() + 1));
+        assert_eq!(converse(&mut Client::new(), &[a, b]), whole, "round {round}");
+    }
+}

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::*;
+use crate::api::client::{Client, Next};
 use crate::clock::test_now;
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
@@ -309,4 +310,35 @@ fn head_tells_the_length_that_get_would_have() {
         let length = format!("Content-Length: {}\r\n", get.len() - head.len());
         assert!(String::from_utf8_lossy(&head).contains(&length), "{path}");
     }
+}
+
+#[test]
+fn a_conversation_byte_for_byte() {
+    let t0 = test_now();
+    let fleet = fleet(&[("web", "+-")], t0);
+    let mut client = Client::new();
+    client.receive(
+        b"GET /state?now HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n\
+        DELETE /status HTTP/1.1\r\nHost: [::1]:8787\r\n\r\nGET /x HTTP/1.0\r\n\r\n",
+    );
+    let mut sent = Vec::new();
+    while let Next::Request(request) = client.next() {
+        let head_only = request.method == Method::Head;
+        let response = answer(&request, &fleet, &guard(), t0);
+        sent.extend(response.write(head_only, request.keep_alive, request.http11, t0));
+    }
+    let fixed = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+    let head = |status: &str, length: usize, rest: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\nDate: Thu, 30 Jan 2025 01:20:00 GMT\r\nContent-Type: text/plain\r\n\
+            Content-Length: {length}\r\n{rest}\r\n"
+        )
+    };
+    let expected = [
+        head("200 OK", 9, fixed) + "degraded\n",
+        head("503 Service Unavailable", 9, &format!("{fixed}Connection: keep-alive\r\n")),
+        head("405 Method Not Allowed", 19, &format!("Allow: GET, HEAD\r\n{fixed}")) + "method not allowed\n",
+        head("404 Not Found", 10, &format!("{fixed}Connection: close\r\n")) + "not found\n",
+    ];
+    assert_eq!(String::from_utf8_lossy(&sent), expected.concat());
 }

@@ -1,7 +1,15 @@
 //! The requests that API clients send, read.
 
+use memchr::{memchr, memchr_iter};
+
+use super::headers::Headers;
+
 /// The longest request head that is read, in bytes.
 pub(crate) const HEAD_MAX: usize = 8 * 1024;
+/// The most header fields that a request may have.
+const FIELDS_MAX: usize = 64;
+/// The most empty lines that are skipped before a request (RFC 9112 section 2.2 wants one).
+const EMPTY_LINES_MAX: usize = 8;
 
 /// A method the API knows, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +47,158 @@ pub(crate) enum Read {
 }
 
 /// Reads one request head from the start of `inbox`.
+///
+/// Only the first [`HEAD_MAX`] bytes are looked at; once there are so many, it does not ask for
+/// more. Until a head is whole, only its first line is parsed, so that a client that sends byte by
+/// byte costs little and one that speaks another protocol is refused at once.
 pub(crate) fn read(inbox: &[u8]) -> Read {
-    let _ = inbox;
-    todo!()
+    let window = inbox.get(..HEAD_MAX).unwrap_or(inbox);
+    let Some(head) = skip_empty_lines(window) else {
+        return Read::Refused(400);
+    };
+    if let Err(status) = check_first_line(head) {
+        return Read::Refused(status);
+    }
+    let Some(end) = end_of_head(head) else {
+        return if window.len() == HEAD_MAX { Read::Refused(431) } else { Read::Partial };
+    };
+    match parse(head.get(..end).unwrap_or(head)) {
+        Ok(request) => Read::Request(request, window.len() - head.len() + end),
+        Err(status) => Read::Refused(status),
+    }
 }
+
+/// What follows the empty lines at the start; `None` if there are too many.
+fn skip_empty_lines(window: &[u8]) -> Option<&[u8]> {
+    let mut rest = window;
+    for _ in 0..=EMPTY_LINES_MAX {
+        match rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")) {
+            Some(after) => rest = after,
+            None => return Some(rest),
+        }
+    }
+    None
+}
+
+/// The status to refuse the request line with, as soon as it shows a fault.
+fn check_first_line(head: &[u8]) -> Result<(), u16> {
+    let end = memchr(b'\n', head).map_or(head.len(), |newline| newline + 1);
+    let line = head.get(..end).unwrap_or(head);
+    let mut request = httparse::Request::new(&mut []);
+    let Err(error) = request.parse(line) else {
+        return Ok(());
+    };
+    // httparse says "version" of any third word that is not HTTP/1.0 or 1.1.
+    let mut words = line.splitn(3, |byte| *byte == b' ').skip(2);
+    let is_http = words
+        .next()
+        .is_some_and(|word| word.starts_with(b"HTTP/") && word.get(5).is_some_and(u8::is_ascii_digit));
+    Err(if error == httparse::Error::Version && is_http { 505 } else { 400 })
+}
+
+/// The length of the head with the empty line that ends it.
+fn end_of_head(head: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', head).find_map(|newline| match head.get(newline + 1..)? {
+        [b'\n', ..] => Some(newline + 2),
+        [b'\r', b'\n', ..] => Some(newline + 3),
+        _ => None,
+    })
+}
+
+/// Reads a whole head; the error is the status to refuse it with.
+fn parse(head: &[u8]) -> Result<Request, u16> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut request = httparse::Request::new(&mut fields);
+    if let Err(error) = request.parse(head) {
+        return Err(if error == httparse::Error::TooManyHeaders { 431 } else { 400 });
+    }
+    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
+        return Err(400);
+    };
+    let http11 = minor == 1;
+    let headers = Headers::from_parsed(request.headers);
+    refuse_body(&headers)?;
+    let host_field = host_field(&headers, http11)?;
+    let (authority, path) = split_target(target);
+    if authority.is_some_and(|authority| !is_authority(authority)) {
+        return Err(400);
+    }
+    Ok(Request {
+        method: match method {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            _ => Method::Other,
+        },
+        path: path.to_owned(),
+        http11,
+        host: authority.or(host_field).map(str::to_owned),
+        keep_alive: wants_keep_alive(&headers, http11),
+    })
+}
+
+/// The API reads no bodies: a request that brings one would be misread from there on.
+fn refuse_body(headers: &Headers) -> Result<(), u16> {
+    if headers.get("transfer-encoding").is_some() {
+        return Err(400);
+    }
+    match headers.content_length() {
+        Ok(None | Some(0)) => Ok(()),
+        Ok(Some(_)) => Err(413),
+        Err(_) => Err(400),
+    }
+}
+
+/// RFC 9112 section 3.2: exactly one valid `Host` field, which only HTTP/1.0 may lack.
+fn host_field(headers: &Headers, http11: bool) -> Result<Option<&str>, u16> {
+    let mut hosts = headers.get_all("host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) if !http11 => Ok(None),
+        (Some(host), None) if is_authority(host) => Ok(Some(host)),
+        _ => Err(400),
+    }
+}
+
+/// Whether `text` has the form of a host and perhaps a port, without user information (RFC 9110
+/// section 4.2.4). An empty one is allowed: `Host` may be (RFC 9112 section 3.2).
+fn is_authority(text: &str) -> bool {
+    let (host_is_valid, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(None) => return false,
+        Some(Some((address, after))) => {
+            let is_address = |byte: u8| byte.is_ascii_alphanumeric() || b":.%-_~".contains(&byte);
+            (!address.is_empty() && address.bytes().all(is_address), after)
+        }
+        None => {
+            let (name, after) = text.split_at(text.find(':').unwrap_or(text.len()));
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+            (name.bytes().all(is_name), after)
+        }
+    };
+    let port_is_valid = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    host_is_valid && port_is_valid
+}
+
+/// Authority and path of a request target in any form (RFC 9112 section 3.2).
+fn split_target(target: &str) -> (Option<&str>, &str) {
+    let target = target.split(['?', '#']).next().unwrap_or(target);
+    match target.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (Some(authority), if path.is_empty() { "/" } else { path })
+        }
+        _ => (None, target),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// RFC 9112 section 9.3.
+fn wants_keep_alive(headers: &Headers, http11: bool) -> bool {
+    !headers.has_element("connection", "close") && (http11 || headers.has_element("connection", "keep-alive"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! The head of an answer, read byte by byte: interim answers skipped, other protocols recognised.
+
+use super::headers::Headers;
+use super::response::HttpError;
+
+/// The most that the heads of one answer, interim ones included, may take in bytes.
+pub(super) const HEAD_MAX: usize = 64 * 1024;
+/// The most header fields that one head may have.
+pub(super) const FIELDS_MAX: usize = 128;
+/// The most interim (1xx) answers before the final one.
+pub(super) const INTERIM_MAX: u8 = 16;
+/// How much of something that is not an HTTP answer is waited for and shown, in bytes.
+const EXCERPT_MAX: usize = 20;
+
+/// The status line and the header fields of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+}
+
+/// Collects bytes until the final head is whole.
+///
+/// httparse begins anew with each call, so it is asked only twice per head: when the status line
+/// has ended, to complain early, and when the empty line has come. That keeps the cost of a head
+/// that trickles in linear.
+#[derive(Default)]
+pub(super) struct HeadReader {
+    buffer: Vec<u8>,
+    /// Bytes taken so far, for all heads.
+    taken: usize,
+    interims: u8,
+    status_line_read: bool,
+}
+
+impl HeadReader {
+    /// Takes the next bytes: the final head, once it is whole, and the bytes after it.
+    pub(super) fn receive<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(Head, &'a [u8])>, HttpError> {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            if let Some(head) = self.take(byte)? {
+                return Ok(Some((head, rest)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Why the close of the connection comes too early.
+    pub(super) fn cut_short(&self) -> HttpError {
+        if self.is_foreign() {
+            return self.foreign("");
+        }
+        if self.buffer.is_empty() && self.interims == 0 {
+            return HttpError::new("closed without an answer");
+        }
+        HttpError::new("connection closed before the whole head had come")
+    }
+
+    /// The memory held, in bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    fn take(&mut self, byte: u8) -> Result<Option<Head>, HttpError> {
+        if self.taken == HEAD_MAX {
+            return Err(HttpError::new("head is over 64 KiB"));
+        }
+        self.taken += 1;
+        // RFC 9112 section 2.2 has servers skip empty lines before a message; sloppy ones send them.
+        if self.buffer.is_empty() && matches!(byte, b'\r' | b'\n') {
+            return Ok(None);
+        }
+        self.buffer.push(byte);
+        if self.is_foreign() {
+            return self.take_foreign(byte);
+        }
+        if byte != b'\n' {
+            return Ok(None);
+        }
+        let whole = self.buffer.ends_with(b"\n\n") || self.buffer.ends_with(b"\n\r\n");
+        if self.status_line_read && !whole {
+            return Ok(None);
+        }
+        self.status_line_read = true;
+        let Some(head) = parse(&self.buffer)? else {
+            return Ok(None);
+        };
+        if head.status >= 200 {
+            return Ok(Some(head));
+        }
+        self.skip_interim(head.status)?;
+        Ok(None)
+    }
+
+    /// RFC 9110 section 15.2: a client must be able to read any number of interim answers; here that
+    /// number ends where no honest server goes.
+    fn skip_interim(&mut self, status: u16) -> Result<(), HttpError> {
+        if status == 101 {
+            return Err(HttpError::new("answer 101 to a request that asks for no upgrade"));
+        }
+        if self.interims == INTERIM_MAX {
+            return Err(HttpError::new("more than 16 interim answers"));
+        }
+        self.interims += 1;
+        self.buffer.clear();
+        self.status_line_read = false;
+        Ok(())
+    }
+
+    /// Whether what has come cannot be the start of an HTTP/1 status line.
+    fn is_foreign(&self) -> bool {
+        let start = b"HTTP/1.".iter().zip(&self.buffer).all(|(expected, byte)| expected == byte);
+        let minor = self.buffer.get(7).is_none_or(|byte| matches!(byte, b'0' | b'1'));
+        let space = self.buffer.get(8).is_none_or(|byte| *byte == b' ');
+        !(start && minor && space)
+    }
+
+    /// Waits for enough of a foreign protocol to show it: a line, [`EXCERPT_MAX`] bytes, or anything
+    /// binary. The moment depends on the bytes alone, not on how they are cut.
+    fn take_foreign(&self, byte: u8) -> Result<Option<Head>, HttpError> {
+        if byte == b'\n' || !matches!(byte, b'\r' | b'\t' | b' '..=b'~') {
+            return Err(self.foreign(""));
+        }
+        if self.buffer.len() >= EXCERPT_MAX {
+            return Err(self.foreign("…"));
+        }
+        Ok(None)
+    }
+
+    fn foreign(&self, ellipsis: &str) -> HttpError {
+        // A TLS alert or handshake record (RFC 8446 section 5.1).
+        if matches!(self.buffer.first(), Some(0x15 | 0x16)) {
+            return HttpError::new("not an HTTP answer but TLS: this seems to be an https port");
+        }
+        let excerpt = self.buffer.trim_ascii_end().escape_ascii();
+        HttpError::new(format!("not an HTTP answer: {excerpt}{ellipsis}"))
+    }
+}
+
+/// Reads a head; `None` if `buffer` ends before it does.
+fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
+    let mut config = httparse::ParserConfig::default();
+    // What old devices send, and browsers and curl read.
+    config
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .ignore_invalid_headers_in_responses(true);
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut answer = httparse::Response::new(&mut fields);
+    let whole = config.parse_response(&mut answer, buffer).map_err(|error| complaint(error, buffer))?;
+    // RFC 9110 section 15 ends at 599, but some servers use what lies beyond, 999 for one.
+    let Some(status @ 100..) = answer.code else {
+        return Err(complaint(httparse::Error::Status, buffer));
+    };
+    if whole.is_partial() {
+        return Ok(None);
+    }
+    Ok(Some(Head { status, headers: Headers::from_parsed(answer.headers) }))
+}
+
+fn complaint(error: httparse::Error, buffer: &[u8]) -> HttpError {
+    match error {
+        httparse::Error::TooManyHeaders => HttpError::new("more than 128 header fields"),
+        httparse::Error::Status | httparse::Error::Version => {
+            let line = buffer.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+            let shown = line.get(..2 * EXCERPT_MAX).unwrap_or(line).escape_ascii();
+            HttpError::new(format!("malformed status line: {shown}"))
+        }
+        _ => HttpError::new("malformed header field"),
+    }
+}

@@ -1,0 +1,166 @@
+//! Header fields, and the few lists in them that decide how a message is framed.
+
+use httparse::Header;
+
+/// How much of a bad value a complaint shows, in characters.
+const SHOWN_MAX: usize = 20;
+
+/// The header fields of an answer in the order received.
+///
+/// Names are kept as sent and compared without regard to case. Values are UTF-8 or, failing that,
+/// Latin-1, so that every byte is kept in some form; a value folded over several lines is one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    pub(super) fn from_parsed(fields: &[Header<'_>]) -> Self {
+        Headers(fields.iter().map(|field| (field.name.to_owned(), text(field.value))).collect())
+    }
+
+    /// The value of the first field of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.get_all(name).next()
+    }
+
+    /// The values of all fields of this name, in the order received.
+    pub fn get_all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.iter().filter(move |field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1)
+    }
+
+    /// All fields as names and values, in the order received.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The elements of a comma-separated list, over all fields of this name (RFC 9110 section 5.6.1).
+    pub(super) fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.get_all(name).flat_map(|value| value.split(',')).map(|element| element.trim_matches([' ', '\t']))
+    }
+
+    /// Whether a comma-separated list of this name holds `token`, in any case.
+    pub(super) fn has_element(&self, name: &str, token: &str) -> bool {
+        self.elements(name).any(|element| element.eq_ignore_ascii_case(token))
+    }
+
+    /// The length that `Content-Length` announces. Several equal values are one (RFC 9112 section
+    /// 6.3); anything else that is not one plain number is an error, as the body's end is unknown.
+    pub(super) fn content_length(&self) -> Result<Option<u64>, String> {
+        let mut length = None;
+        for element in self.elements("content-length") {
+            let number = decimal(element).ok_or_else(|| {
+                let shown: String = element.chars().take(SHOWN_MAX).collect();
+                format!("malformed Content-Length: {shown:?}")
+            })?;
+            if length.is_some_and(|earlier| earlier != number) {
+                return Err("differing Content-Length values".to_owned());
+            }
+            length = Some(number);
+        }
+        Ok(length)
+    }
+}
+
+/// Digits only: `str::parse` would take a sign as well.
+fn decimal(digits: &str) -> Option<u64> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+/// A field's value as text: its lines, if it was folded, joined by a space (RFC 9112 section 5.2).
+fn text(value: &[u8]) -> String {
+    let mut text = String::with_capacity(value.len());
+    for line in value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if !text.is_empty() && !line.is_empty() {
+            text.push(' ');
+        }
+        match std::str::from_utf8(line) {
+            Ok(line) => text.push_str(line),
+            Err(_) => text.extend(line.iter().copied().map(char::from)),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static [u8])]) -> Headers {
+        let parsed: Vec<_> = fields.iter().map(|&(name, value)| Header { name, value }).collect();
+        Headers::from_parsed(&parsed)
+    }
+
+    #[test]
+    fn fields_are_found_in_any_case_and_kept_in_order() {
+        let headers = headers(&[("Set-Cookie", b"a"), ("X", b"1"), ("set-cookie", b"b")]);
+        assert_eq!(headers.get("SET-COOKIE"), Some("a"));
+        assert_eq!(headers.get("y"), None);
+        assert_eq!(headers.get_all("Set-cookie").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            headers.iter().collect::<Vec<_>>(),
+            [("Set-Cookie", "a"), ("X", "1"), ("set-cookie", "b")]
+        );
+    }
+
+    #[test]
+    fn values_are_utf8_or_latin_1_and_unfolded() {
+        for (value, text) in [
+            (b"gr\xc3\xbcn".as_slice(), "grün"),
+            (b"gr\xfcn", "grün"),
+            (b"a\r\n  b \n\tc", "a b c"),
+            (b"a\r\n \r\n b", "a b"),
+            (b"", ""),
+        ] {
+            assert_eq!(self::text(value), text, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn lists_run_over_all_fields_of_a_name() {
+        let headers = headers(&[("Connection", b"Upgrade ,\tx"), ("connection", b"CLOSE")]);
+        assert!(headers.has_element("Connection", "close"));
+        assert!(headers.has_element("Connection", "upgrade"));
+        assert!(!headers.has_element("Connection", "keep-alive"));
+    }
+
+    #[test]
+    fn equal_content_lengths_are_one() {
+        for (fields, length) in [
+            ([("A", b"5".as_slice()), ("B", b"6")], None),
+            ([("Content-Length", b"5"), ("content-length", b"5")], Some(5)),
+            ([("Content-Length", b"5, 5,5"), ("B", b"6")], Some(5)),
+            ([("Content-Length", b"18446744073709551615"), ("B", b"6")], Some(u64::MAX)),
+        ] {
+            assert_eq!(headers(&fields).content_length(), Ok(length), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn anything_but_one_plain_number_is_no_length() {
+        for value in [
+            b"".as_slice(),
+            b"5,",
+            b",5",
+            b"+5",
+            b"-5",
+            b"5 5",
+            b"0x5",
+            b"5;a",
+            b"five",
+            b"5.0",
+            b"18446744073709551616",
+            b"\xb2",
+            b"5\r\n 5",
+        ] {
+            let error = headers(&[("Content-Length", value)]).content_length();
+            assert!(error.is_err_and(|text| text.starts_with("malformed Content-Length: \"")), "{value:?}");
+        }
+        let differing = headers(&[("Content-Length", b"5"), ("Content-Length", b"6")]).content_length();
+        assert_eq!(differing, Err("differing Content-Length values".to_owned()));
+        let long = headers(&[("Content-Length", &[b'x'; 60_000])]).content_length();
+        assert!(long.is_err_and(|text| text.len() < 100));
+    }
+}

@@ -1,0 +1,233 @@
+//! Requests as clients send them, cut anywhere, and requests that are refused.
+
+use super::*;
+
+fn request(text: &str) -> Request {
+    match read(text.as_bytes()) {
+        Read::Request(request, used) => {
+            assert_eq!(used, text.len(), "{text:?}");
+            for at in 0..text.len() {
+                assert_eq!(read(&text.as_bytes()[..at]), Read::Partial, "{:?}", &text[..at]);
+            }
+            let pipelined = format!("{text}GET /next HTTP/1.1\r\n\r\n");
+            assert_eq!(read(pipelined.as_bytes()), Read::Request(request.clone(), used));
+            request
+        }
+        other => panic!("{other:?}: {text:?}"),
+    }
+}
+
+/// Refused with `status`, and with nothing else at any prefix: a client may be cut off earlier than
+/// at the head's end, but not for another reason.
+fn assert_refused(bytes: &[u8], status: u16) {
+    assert_eq!(read(bytes), Read::Refused(status), "{}", bytes.escape_ascii());
+    let mut refused = false;
+    for at in 0..=bytes.len() {
+        match read(&bytes[..at]) {
+            Read::Partial => assert!(!refused),
+            Read::Refused(early) => {
+                assert_eq!(early, status, "{}", bytes[..at].escape_ascii());
+                refused = true;
+            }
+            Read::Request(..) => panic!("a request: {}", bytes[..at].escape_ascii()),
+        }
+    }
+}
+
+/// The length of the shortest prefix that is refused.
+fn refused_after(bytes: &[u8]) -> usize {
+    (0..=bytes.len()).find(|at| matches!(read(&bytes[..*at]), Read::Refused(_))).expect("a refusal")
+}
+
+#[test]
+fn an_ordinary_request() {
+    let expected = Request {
+        method: Method::Get,
+        path: "/state".to_owned(),
+        http11: true,
+        host: Some("localhost:8787".to_owned()),
+        keep_alive: true,
+    };
+    for text in [
+        "GET /state HTTP/1.1\r\nHost: localhost:8787\r\nAccept: */*\r\n\r\n",
+        "GET /state?a=b://c#d HTTP/1.1\nhost:localhost:8787\n\n",
+        "\r\n\n\r\nGET /state#x HTTP/1.1\r\nHOST: \tlocalhost:8787 \r\nExpect: 100-continue\r\n\r\n",
+        "GET http://localhost:8787/state?x HTTP/1.1\r\nHost: other\r\nContent-Length: 0\r\n\r\n",
+        "GET HTTP://localhost:8787/state HTTP/1.1\r\nHost:\r\nContent-Length: 0, 0\r\n\r\n",
+    ] {
+        assert_eq!(request(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn methods() {
+    for (method, known) in [
+        ("GET", Method::Get),
+        ("HEAD", Method::Head),
+        ("POST", Method::Other),
+        ("get", Method::Other),
+        ("DELETE", Method::Other),
+    ] {
+        assert_eq!(request(&format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n")).method, known);
+    }
+}
+
+#[test]
+fn targets_in_every_form() {
+    for (target, host, path) in [
+        ("/", "field", "/"),
+        ("/targets/a%20b%2F/state", "field", "/targets/a%20b%2F/state"),
+        ("//evil/x", "field", "//evil/x"),
+        ("/?x#y", "field", "/"),
+        ("?x", "field", ""),
+        ("*", "field", "*"),
+        ("host:443", "field", "host:443"),
+        ("a?u=http://b/c", "field", "a"),
+        ("/http://b/c", "field", "/http://b/c"),
+        ("http://b", "b", "/"),
+        ("http://b?x", "b", "/"),
+        ("http://[::1]:80/c/d?e=://", "[::1]:80", "/c/d"),
+        ("https://b//c", "b", "//c"),
+        ("/gr\u{fc}n", "field", "/gr\u{fc}n"),
+    ] {
+        let request = request(&format!("OPTIONS {target} HTTP/1.1\r\nHost: field\r\n\r\n"));
+        assert_eq!((request.host.as_deref(), request.path.as_str()), (Some(host), path), "{target}");
+    }
+}
+
+#[test]
+fn connections_are_kept_by_version_and_wish() {
+    for (version, field, kept) in [
+        ("1.1", "X: y", true),
+        ("1.1", "Connection: keep-alive", true),
+        ("1.1", "Connection: close", false),
+        ("1.1", "connection: Upgrade, CLOSE", false),
+        ("1.1", "Connection: x\r\nConnection: \tclose", false),
+        ("1.1", "Connection: keep-alive, close", false),
+        ("1.1", "Connection: closed", true),
+        ("1.0", "X: y", false),
+        ("1.0", "Connection: Keep-Alive", true),
+        ("1.0", "Connection: x , keep-alive", true),
+        ("1.0", "Connection: keep-alive, close", false),
+    ] {
+        let request = request(&format!("GET / HTTP/{version}\r\nHost: a\r\n{field}\r\n\r\n"));
+        assert_eq!((request.keep_alive, request.http11), (kept, version == "1.1"), "{version} {field}");
+    }
+}
+
+#[test]
+fn hosts() {
+    assert_eq!(request("GET / HTTP/1.0\r\n\r\n").host, None);
+    assert_eq!(request("GET http://a/ HTTP/1.0\r\n\r\n").host.as_deref(), Some("a"));
+    for host in ["", "a", "a.b-c_d:80", "127.0.0.1:8787", "[::1]", "[fe80::1%25eth0]:80", "a:", "%41"] {
+        let request = request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(request.host.as_deref(), Some(host));
+    }
+    assert_refused(b"GET / HTTP/1.1\r\n\r\n", 400);
+    assert_refused(b"GET http://a/ HTTP/1.1\r\n\r\n", 400);
+    for version in ["1.0", "1.1"] {
+        assert_refused(format!("GET / HTTP/{version}\r\nHost: a\r\nhost: a\r\n\r\n").as_bytes(), 400);
+        for host in [
+            "a b", "a/b", "u@a", "a:b", "a:80:80", "::1", "[::1", "[]", "[::1]x", "[a b]", "\u{e4}", "a, b",
+            "\"a\"",
+        ] {
+            assert_refused(format!("GET / HTTP/{version}\r\nHost: {host}\r\n\r\n").as_bytes(), 400);
+            if !host.contains([' ', '/']) {
+                assert_refused(
+                    format!("GET http://{host}/ HTTP/{version}\r\nHost: a\r\n\r\n").as_bytes(),
+                    400,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn bodies_are_refused() {
+    for (fields, status) in [
+        ("Content-Length: 1", 413),
+        ("Content-Length: 18446744073709551615", 413),
+        ("Content-Length: 5\r\nContent-Length: 5", 413),
+        ("Content-Length: 18446744073709551616", 400),
+        ("Content-Length: 0\r\nContent-Length: 5", 400),
+        ("Content-Length: -1", 400),
+        ("Content-Length:", 400),
+        ("Transfer-Encoding: chunked", 400),
+        ("Transfer-Encoding:", 400),
+        ("Transfer-Encoding: x\r\nContent-Length: 1", 400),
+    ] {
+        assert_refused(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").as_bytes(), status);
+    }
+}
+
+#[test]
+fn garbage_is_refused_as_early_as_it_shows() {
+    for (bytes, status, after) in [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice(), 400, 1),
+        (b"\0\0\0", 400, 1),
+        (b" GET / HTTP/1.1\r\n", 400, 1),
+        (b"\rGET / HTTP/1.1\r\n", 400, 2),
+        (b"GET\r\n", 400, 4),
+        (b"GET /\r\n", 400, 6),
+        (b"GET  / HTTP/1.1\r\n", 400, 5),
+        (b"GET / HTTX", 400, 10),
+        (b"GET / \r\n", 400, 7),
+        (b"GET / HTTP/x", 400, 12),
+        (b"GET / HTTP/1.1 \r\n", 400, 15),
+        (b"GET / HTTP/1.1\r\r\n", 400, 16),
+        (b"GET / HTTP/1.2\r\n", 505, 14),
+        (b"GET / HTTP/0.9\r\n", 505, 12),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, 12),
+        (b"SSH-2.0-x\r\n", 400, 10),
+        (b"\n\n\n\n\n\n\n\n\n\n", 400, 9),
+    ] {
+        assert_refused(bytes, status);
+        assert_eq!(refused_after(bytes), after, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn malformed_fields_are_refused() {
+    for field in ["A : b", " A: b", "A: b\r\n c", "A", ": b", "A: b\0", "A: b\rc", "\u{e4}: b", "A\x01: b"] {
+        assert_refused(format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n").as_bytes(), 400);
+    }
+    for (count, refused) in [(FIELDS_MAX - 1, false), (FIELDS_MAX, true)] {
+        let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(count));
+        assert_eq!(read(text.as_bytes()) == Read::Refused(431), refused);
+    }
+}
+
+#[test]
+fn heads_may_be_as_big_as_the_cap_but_no_bigger() {
+    for (start, end) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nA: ", "\r\n\r\n"),
+        ("GET /", " HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("GET ", " X\r\n\r\n"),
+    ] {
+        let room = HEAD_MAX - start.len() - end.len();
+        if end != " X\r\n\r\n" {
+            request_fits(&format!("{start}{}{end}", "x".repeat(room)));
+        }
+        let over = format!("{start}{}{end}", "x".repeat(room + end.len()));
+        assert_eq!(read(over.as_bytes()), Read::Refused(431));
+        assert_eq!(read(&over.as_bytes()[..HEAD_MAX]), Read::Refused(431));
+        assert_eq!(read(&over.as_bytes()[..HEAD_MAX - 1]), Read::Partial);
+    }
+}
+
+fn request_fits(text: &str) {
+    assert_eq!(text.len(), HEAD_MAX);
+    assert!(matches!(read(text.as_bytes()), Read::Request(_, HEAD_MAX)));
+    assert_eq!(read(&text.as_bytes()[..HEAD_MAX - 1]), Read::Partial);
+}
+
+/// The cost of a head that trickles in is bounded by the cap: all its prefixes are read in a moment.
+#[test]
+fn a_trickling_client_is_cheap() {
+    for more in ["a:\n", "\u{e4}", "x"] {
+        let text = format!("GET / HTTP/1.1\nHost: a\n{}", more.repeat(HEAD_MAX / more.len()));
+        for at in 0..HEAD_MAX {
+            assert_eq!(read(&text.as_bytes()[..at]), Read::Partial);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Answers that do not end: each runs into a cap, and memory stays within bounds meanwhile.
+
+use super::super::head::{FIELDS_MAX, HEAD_MAX, INTERIM_MAX};
+use super::*;
+
+const MAX_BODY: usize = 5000;
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Feeds `start` and then `more` over and over, in pieces of `piece` bytes, until the reader has
+/// enough: the error, and how many bytes it took.
+fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
+    let mut reader = ResponseReader::new(false, MAX_BODY);
+    let mut stream = start.bytes().chain(more.bytes().cycle());
+    let mut fed = 0;
+    while fed < 1 << 20 {
+        let bytes: Vec<u8> = stream.by_ref().take(piece).collect();
+        fed += piece;
+        let outcome = reader.receive(&bytes);
+        assert!(reader.held() <= HEAD_MAX.max(MAX_BODY), "{} bytes held", reader.held());
+        match outcome {
+            Err(error) => return (Some(error.0), fed),
+            Ok(()) if reader.is_done() => return (None, fed),
+            Ok(()) => {}
+        }
+    }
+    panic!("{start:?} and endless {more:?}: still reading");
+}
+
+#[test]
+fn everything_endless_ends() {
+    for (start, more, error) in [
+        ("", "HTTP/1.1 100 Continue\r\n\r\n", "more than 16 interim answers"),
+        (
+            "",
+            "HTTP/1.1 102 Processing\r\nPad: xxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n\r\n",
+            "more than 16 interim answers",
+        ),
+        ("", "\r\n", "head is over 64 KiB"),
+        ("HTTP/1.1 200 ", "x", "head is over 64 KiB"),
+        ("HTTP/1.1 200 OK\r\n", "A: b\r\n", "head is over 64 KiB"),
+        ("HTTP/1.1 200 OK\r\n", "no field\r\n", "head is over 64 KiB"),
+        ("HTTP/1.1 200 OK\r\nA: b\r\n", " c\r\n", "head is over 64 KiB"),
+        ("HTTP/1.1 200 OK\r\nA: ", "b", "head is over 64 KiB"),
+        (CHUNKED, "0", "malformed chunk: its size has more than 16 digits"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            "x",
+            "malformed chunk: the line of its size is over 256 bytes",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1",
+            " ",
+            "malformed chunk: the line of its size is over 256 bytes",
+        ),
+        (CHUNKED, "1;eeeeeeeeeeeeeeeeeeeeeeeeee\r\nx\r\n", "chunk extensions are over 16 KiB"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", "trailers are over 8 KiB"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "x", "trailers are over 8 KiB"),
+    ] {
+        for piece in [1, 7, 1460, 70_000] {
+            let (seen, fed) = endless(start, more, piece);
+            assert_eq!(seen.as_deref(), Some(error), "{start:?} {more:?} {piece}");
+            assert!(fed <= HEAD_MAX + piece, "{error} after {fed} bytes");
+        }
+    }
+}
+
+#[test]
+fn endless_bodies_stop_where_enough_is_kept() {
+    for (start, more) in [
+        ("HTTP/1.1 200 OK\r\n\r\n", "x"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n", "x"),
+        (CHUNKED, "1\r\nx\r\n"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", "x"),
+    ] {
+        for piece in [1, 7, 1460, 70_000] {
+            let (error, fed) = endless(start, more, piece);
+            assert_eq!(error, None);
+            assert!(fed <= 200 + 6 * MAX_BODY + piece);
+        }
+    }
+}
+
+#[test]
+fn heads_may_be_as_big_as_the_cap_but_no_bigger() {
+    let ends = "\r\n\r\n";
+    let start = "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 OK\r\nA: ";
+    for (pad, fits) in
+        [(HEAD_MAX - start.len() - ends.len(), true), (HEAD_MAX - start.len() - ends.len() + 1, false)]
+    {
+        let answer = format!("{start}{}{ends}", "x".repeat(pad));
+        for piece in [1, 1460, 100_000] {
+            let mut reader = ResponseReader::new(false, 0);
+            let outcome: Result<(), HttpError> =
+                answer.as_bytes().chunks(piece).try_for_each(|piece| reader.receive(piece));
+            assert_eq!((outcome.is_ok(), reader.is_done()), (fits, fits));
+        }
+    }
+}
+
+#[test]
+fn heads_may_have_as_many_fields_as_the_cap_but_no_more() {
+    for (count, error) in [(FIELDS_MAX, None), (FIELDS_MAX + 1, Some("more than 128 header fields"))] {
+        let answer = format!("HTTP/1.1 204 OK\r\n{}\r\n", "A: b\r\n".repeat(count));
+        let outcome = ResponseReader::new(false, 0).receive(answer.as_bytes());
+        assert_eq!(outcome.err().map(|error| error.0).as_deref(), error);
+    }
+}
+
+#[test]
+fn interim_answers_may_be_as_many_as_the_cap() {
+    let answer =
+        format!("{}HTTP/1.1 204 OK\r\n\r\n", "HTTP/1.1 100 Go\r\n\r\n".repeat(usize::from(INTERIM_MAX)));
+    let mut reader = ResponseReader::new(false, 0);
+    assert_eq!(reader.receive(answer.as_bytes()), Ok(()));
+    assert!(reader.is_done());
+}
+
+#[test]
+fn the_memory_of_the_head_is_given_back() {
+    let mut reader = ResponseReader::new(false, MAX_BODY);
+    let answer = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nbody", "x".repeat(60_000));
+    assert_eq!(reader.receive(answer.as_bytes()), Ok(()));
+    assert!(reader.held() <= 8, "{} bytes held", reader.held());
+}

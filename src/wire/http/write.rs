@@ -1,0 +1,213 @@
+//! The requests that probes send, written; and what users may put into them.
+
+use super::is_token_byte;
+
+/// The longest method, in characters.
+const METHOD_MAX: usize = 32;
+
+/// The head of a request without a body, on a connection of its own.
+///
+/// `headers` replace the default fields of the same name and follow them otherwise. Method and
+/// headers are taken to have passed [`check_method`] and [`parse_header`].
+pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(String, String)]) -> Vec<u8> {
+    // RFC 9110 section 8.6: methods that are expected to bring content say so when there is none.
+    let content_length = matches!(method, "POST" | "PUT" | "PATCH").then_some(("Content-Length", "0"));
+    let defaults = [
+        ("Host", host),
+        ("User-Agent", concat!("pingstate/", env!("CARGO_PKG_VERSION"))),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ];
+    let defaults = defaults.into_iter().chain(content_length);
+
+    let mut head = Vec::with_capacity(256);
+    head.extend_from_slice(method.as_bytes());
+    head.push(b' ');
+    write_target(&mut head, path);
+    head.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in defaults.clone() {
+        let mut replaced = false;
+        for (name, value) in headers.iter().filter(|header| header.0.eq_ignore_ascii_case(name)) {
+            write_field(&mut head, name, value);
+            replaced = true;
+        }
+        if !replaced {
+            write_field(&mut head, name, value);
+        }
+    }
+    for (name, value) in headers {
+        if !defaults.clone().any(|default| default.0.eq_ignore_ascii_case(name)) {
+            write_field(&mut head, name, value);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+/// Writes `path` with everything escaped that would end the target or the line: paths come from
+/// redirects too, and what a hostile target sends there must not become a part of the next request.
+fn write_target(head: &mut Vec<u8>, path: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in path.bytes() {
+        if byte.is_ascii_graphic() {
+            head.push(byte);
+        } else {
+            head.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+}
+
+fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value.as_bytes());
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Whether `method` can be sent. The error is one line for a person.
+pub(crate) fn check_method(method: &str) -> Result<(), String> {
+    if method.is_empty() {
+        return Err("the method is empty".to_owned());
+    }
+    if method.len() > METHOD_MAX {
+        return Err(format!("the method is longer than {METHOD_MAX} characters"));
+    }
+    match foreign_to_token(method) {
+        Some(c) => Err(format!("a method cannot contain {c:?}")),
+        None => Ok(()),
+    }
+}
+
+/// Reads `Name: value` as a person types it. The error is one line for a person.
+pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
+    let Some((name, value)) = text.split_once(':') else {
+        return Err(format!("no colon in {text:?}: a header is 'Name: value'"));
+    };
+    let value = value.trim_matches([' ', '\t']);
+    if name.is_empty() {
+        return Err("a header needs a name before the colon".to_owned());
+    }
+    if let Some(c) = foreign_to_token(name) {
+        return Err(format!("the header name {name:?} contains {c:?}"));
+    }
+    if let Some(c) = value.chars().find(|c| c.is_control() && *c != '\t') {
+        return Err(format!("the value of the header {name} contains {c:?}"));
+    }
+    // These frame the message: each request has no body and a connection of its own.
+    if ["Content-Length", "Transfer-Encoding", "Connection"].iter().any(|own| own.eq_ignore_ascii_case(name))
+    {
+        return Err(format!("the header {name} is pingstate's own and cannot be set"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The first character of `text` that a token cannot have (RFC 9110 section 5.6.2).
+fn foreign_to_token(text: &str) -> Option<char> {
+    text.chars().find(|c| !u8::try_from(*c).is_ok_and(is_token_byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        String::from_utf8(request_head(method, path, "example.com:8080", &headers)).expect("ASCII")
+    }
+
+    #[test]
+    fn a_request_asks_for_one_plain_answer() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            written("GET", "/healthz?x=1", &[]),
+            format!(
+                "GET /healthz?x=1 HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: pingstate/{version}\r\n\
+                 Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn headers_of_the_user_replace_the_defaults_or_follow_them() {
+        let head = written(
+            "GET",
+            "/",
+            &[
+                ("X-Token", "s3cret"),
+                ("user-agent", "me"),
+                ("HOST", "other"),
+                ("Accept", "a"),
+                ("accept", "b"),
+            ],
+        );
+        assert_eq!(
+            head,
+            "GET / HTTP/1.1\r\nHOST: other\r\nuser-agent: me\r\nAccept: a\r\naccept: b\r\n\
+             Accept-Encoding: identity\r\nConnection: close\r\nX-Token: s3cret\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn methods_that_expect_a_body_say_that_there_is_none() {
+        for method in ["POST", "PUT", "PATCH"] {
+            assert!(written(method, "/", &[]).ends_with("close\r\nContent-Length: 0\r\n\r\n"));
+        }
+        for method in ["GET", "HEAD", "DELETE", "OPTIONS"] {
+            assert!(!written(method, "/", &[]).contains("Content-Length"));
+        }
+    }
+
+    #[test]
+    fn a_path_cannot_leave_its_place() {
+        assert!(
+            written("GET", "/a b\r\nX: y\0ü%20", &[])
+                .starts_with("GET /a%20b%0D%0AX:%20y%00%C3%BC%20 HTTP/1.1\r\n")
+        );
+    }
+
+    #[test]
+    fn methods_are_tokens() {
+        for method in ["GET", "M-SEARCH", "get", &"A".repeat(32)] {
+            assert_eq!(check_method(method), Ok(()));
+        }
+        assert_eq!(check_method(""), Err("the method is empty".to_owned()));
+        assert_eq!(check_method("GET /"), Err("a method cannot contain ' '".to_owned()));
+        assert_eq!(check_method("G\r\n"), Err("a method cannot contain '\\r'".to_owned()));
+        assert_eq!(check_method(&"A".repeat(33)), Err("the method is longer than 32 characters".to_owned()));
+        assert!(check_method("GÉT").is_err());
+    }
+
+    #[test]
+    fn headers_are_read_as_typed() {
+        for (text, name, value) in [
+            ("X: y", "X", "y"),
+            ("X:y", "X", "y"),
+            ("X-Empty:", "X-Empty", ""),
+            ("Referer: \t http://a/:b \t", "Referer", "http://a/:b"),
+            ("X: a\tb grün", "X", "a\tb grün"),
+        ] {
+            assert_eq!(parse_header(text), Ok((name.to_owned(), value.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_would_break_the_request_are_refused() {
+        for (text, error) in [
+            ("X", "no colon in \"X\": a header is 'Name: value'"),
+            (": y", "a header needs a name before the colon"),
+            ("X : y", "the header name \"X \" contains ' '"),
+            ("X\n: y", "the header name \"X\\n\" contains '\\n'"),
+            ("X: a\r\nY: b", "the value of the header X contains '\\r'"),
+            ("X: a\u{85}", "the value of the header X contains '\\u{85}'"),
+            ("X: a\0", "the value of the header X contains '\\0'"),
+            ("X: a\n", "the value of the header X contains '\\n'"),
+            ("content-length: 5", "the header content-length is pingstate's own and cannot be set"),
+            ("Transfer-Encoding: x", "the header Transfer-Encoding is pingstate's own and cannot be set"),
+            ("CONNECTION: x", "the header CONNECTION is pingstate's own and cannot be set"),
+        ] {
+            assert_eq!(parse_header(text), Err(error.to_owned()), "{text:?}");
+        }
+    }
+}

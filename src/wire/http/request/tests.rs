@@ -231,3 +231,34 @@ fn a_trickling_client_is_cheap() {
         }
     }
 }
+
+/// The first prefix that is answered decides: what follows it changes nothing.
+#[test]
+fn mutilated_requests_are_read_the_same_however_they_are_cut() {
+    let seeds: [&[u8]; 3] = [
+        b"GET /state?x HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n",
+        b"\r\nHEAD http://b/c HTTP/1.0\nContent-Length: 0\n\n",
+        b"POST * HTTP/2.0\r\n\r\n",
+    ];
+    let odd = b"\r\n\0 \t:;,0129HT/.\xc3";
+    let mut random: u32 = 1;
+    let mut below = |limit: usize| {
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        random as usize % limit
+    };
+    for round in 0..3000 {
+        let mut bytes = seeds[round % seeds.len()].to_vec();
+        for _ in 0..=below(3) {
+            let at = below(bytes.len());
+            match below(3) {
+                0 => bytes[at] = odd[below(odd.len())],
+                1 => bytes.insert(at, odd[below(odd.len())]),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        let first = (0..=bytes.len()).map(|at| read(&bytes[..at])).find(|read| *read != Read::Partial);
+        assert_eq!(read(&bytes), first.unwrap_or(Read::Partial), "{}", bytes.escape_ascii());
+    }
+}

@@ -1,0 +1,160 @@
+//! What is trusted, made once and shared by all conversations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, Error};
+
+use super::verify::{Anybody, Trust};
+
+/// What some editors put before the first line of a text file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What is trusted: shared by all https conversations of one kind. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsConfig {
+    /// Everything but the time. Its clock says 1970 and is never asked.
+    timeless: Arc<ClientConfig>,
+}
+
+impl TlsConfig {
+    /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM; nothing at all if
+    /// empty); or in anybody if not `verify`. An error says what is wrong with the PEM text.
+    ///
+    /// A certificate of `extra_roots` is trusted as a root, and also where a server shows that very
+    /// certificate as its own: a self-signed one can be given as it is.
+    pub(crate) fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, String> {
+        let provider = Arc::new(ring::default_provider());
+        let mut trust = Trust::new(provider.signature_verification_algorithms);
+        if !extra_roots.is_empty() {
+            give_all(&mut trust, extra_roots)?;
+        }
+        let verifier: Arc<dyn ServerCertVerifier> = if verify { Arc::new(trust) } else { Arc::new(Anybody) };
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(Stopped(Duration::ZERO)))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(TlsConfig { timeless: Arc::new(config) })
+    }
+
+    /// The configuration for one connection, whose clock stands at `unix`. Some hundred bytes: all
+    /// that is large is shared.
+    pub(super) fn at(&self, unix: Duration) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.timeless);
+        config.time_provider = Arc::new(Stopped(unix));
+        Arc::new(config)
+    }
+}
+
+/// A clock that stands still: the time since 1970 that the caller gave.
+#[derive(Debug)]
+struct Stopped(Duration);
+
+impl TimeProvider for Stopped {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(self.0))
+    }
+}
+
+/// Trusts each certificate of a PEM text. Text that is broken is an error, and so is one with no
+/// certificate that can be used; single odd ones are passed over, since system bundles hold some.
+fn give_all(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
+    let pem = pem.strip_prefix(BYTE_ORDER_MARK).unwrap_or(pem);
+    let mut given = 0_usize;
+    let mut refusal = None;
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let certificate = certificate.map_err(|error| describe(index + 1, &error))?;
+        match trust.give(certificate) {
+            Ok(()) => given += 1,
+            Err(error) => refusal = refusal.or(Some((index + 1, error))),
+        }
+    }
+    match refusal {
+        _ if given > 0 => Ok(()),
+        Some((number, Error::InvalidCertificate(error))) => {
+            Err(format!("certificate {number} in the PEM text cannot be used: {error}"))
+        }
+        Some((number, error)) => Err(format!("certificate {number} in the PEM text cannot be used: {error}")),
+        None => Err("no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")".to_owned()),
+    }
+}
+
+fn describe(number: usize, error: &pem::Error) -> String {
+    let what = match error {
+        pem::Error::MissingSectionEnd { .. } => "has no END line",
+        pem::Error::IllegalSectionStart { .. } => "has a malformed BEGIN line",
+        pem::Error::Base64Decode(_) => "is not proper base64",
+        _ => "cannot be read",
+    };
+    format!("certificate {number} in the PEM text {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pem() -> String {
+        rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap().cert.pem()
+    }
+
+    fn error(text: &str) -> String {
+        TlsConfig::new(true, text.as_bytes()).unwrap_err()
+    }
+
+    /// Well-formed PEM around bytes that are no certificate.
+    const ODD: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn takes_good_certificates_among_comments_keys_and_odd_ones() {
+        let good = pem();
+        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        for text in [
+            String::new(),
+            good.clone(),
+            format!("\u{feff}{good}"),
+            good.replace('\n', "\r\n"),
+            format!("# a comment\n{key}{good}"),
+            format!("{ODD}{good}"),
+            format!("{good}{ODD}\n{good}"),
+        ] {
+            assert!(TlsConfig::new(true, text.as_bytes()).is_ok(), "{text}");
+            assert!(TlsConfig::new(false, text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_what_is_wrong_with_the_text() {
+        let good = pem();
+        let none = "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")";
+        assert_eq!(error(" "), none);
+        assert_eq!(error("\0\u{1}binary"), none);
+        assert_eq!(error(&rcgen::KeyPair::generate().unwrap().serialize_pem()), none);
+        let cut = &good[..good.len() - 30];
+        assert_eq!(error(cut), "certificate 1 in the PEM text has no END line");
+        assert_eq!(error(&format!("{good}{cut}")), "certificate 2 in the PEM text has no END line");
+        let bad = good.replacen("BEGIN CERTIFICATE-----\n", "BEGIN CERTIFICATE-----\n!", 1);
+        assert_eq!(error(&bad), "certificate 1 in the PEM text is not proper base64");
+        let bad = good.replacen("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE--", 1);
+        assert_eq!(error(&bad), "certificate 1 in the PEM text has a malformed BEGIN line");
+        assert_eq!(error(ODD), "certificate 1 in the PEM text cannot be used: BadEncoding");
+        assert!(TlsConfig::new(false, ODD.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn never_asks_a_clock_of_its_own() {
+        let config = TlsConfig::new(true, b"").unwrap();
+        let unix = Duration::from_secs(1_738_200_000);
+        let now = config.at(unix).time_provider.current_time().unwrap();
+        assert_eq!(now.as_secs(), unix.as_secs());
+        assert_eq!(config.timeless.time_provider.current_time().unwrap().as_secs(), 0);
+    }
+}

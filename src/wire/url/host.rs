@@ -1,0 +1,135 @@
+//! The host and port of a URL: a name that can be looked up, or an address that can be dialled.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{Scheme, quote, refuse_control_characters};
+
+/// The longest name and the longest label of the DNS (RFC 1035 section 2.3.4).
+const NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
+
+/// Reads `HOST[:PORT]`; without a port, the scheme's own.
+pub(super) fn read_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
+    refuse_userinfo(authority)?;
+    let (host, port) = split_port(authority)?;
+    let host = read_host(host)?;
+    let port = match port {
+        // An empty port is the default one (RFC 3986 section 3.2.3).
+        None | Some("") => scheme.default_port().ok_or_else(|| {
+            format!("a tcp target needs a port, as in {}", quote(&format!("tcp://{authority}:443")))
+        })?,
+        Some(port) => read_port(port)?,
+    };
+    Ok((host, port))
+}
+
+/// Reads a host that stands alone: an IPv6 address needs no brackets.
+pub(super) fn read_bare(host: &str) -> Result<String, String> {
+    refuse_userinfo(host)?;
+    if host.contains("://") {
+        return Err(format!("{} is a URL, not a host", quote(host)));
+    }
+    if let Ok(ip) = host.parse::<Ipv6Addr>() {
+        return Ok(ip.to_string());
+    }
+    if host.starts_with('[') {
+        return match split_port(host)? {
+            (host, None) => read_host(host),
+            _ => Err(format!("{} holds a port, which is given separately", quote(host))),
+        };
+    }
+    match host.split_once(':') {
+        Some((_, rest)) if rest.contains(':') => Err(format!("{} is not an IPv6 address", quote(host))),
+        Some(_) => Err(format!("{} holds a port, which is given separately", quote(host))),
+        None => read_host(host),
+    }
+}
+
+/// A password does not belong on a command line, nor in the names that logs and API show. The text is
+/// not repeated for the same reason.
+fn refuse_userinfo(text: &str) -> Result<(), String> {
+    match text.contains('@') {
+        true => Err("a URL can not hold a user or password (send an Authorization header)".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// The host, in brackets if it is, and the text after its colon.
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
+    let end = match authority.strip_prefix('[') {
+        Some(inside) => match inside.find(']') {
+            // One for the opening bracket, one for the closing one.
+            Some(at) => at + 2,
+            None => return Err(format!("a bracket is not closed in {}", quote(authority))),
+        },
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, rest) = authority.split_at(end);
+    match rest.strip_prefix(':') {
+        Some(port) if port.contains(':') => {
+            Err(format!("{} is not HOST:PORT (an IPv6 address stands in brackets)", quote(authority)))
+        }
+        Some(port) => Ok((host, Some(port))),
+        None if rest.is_empty() => Ok((host, None)),
+        None => Err(format!("{} is not HOST:PORT", quote(authority))),
+    }
+}
+
+fn read_port(text: &str) -> Result<u16, String> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse::<u16>() {
+        Ok(port) if digits && port > 0 => Ok(port),
+        _ => Err(format!("port {} is not between 1 and 65535", quote(text))),
+    }
+}
+
+/// A name in lower case, or an address in its canonical form, without brackets.
+fn read_host(host: &str) -> Result<String, String> {
+    refuse_control_characters(host)?;
+    if host.is_empty() {
+        return Err("there is no host".to_owned());
+    }
+    if let Some(inside) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return read_ipv6(inside);
+    }
+    if !host.is_ascii() {
+        return Err(format!("host {} is not ASCII: write it in punycode (xn--…)", quote(host)));
+    }
+    if let Ok(ip) = host.parse::<Ipv4Addr>() {
+        return Ok(ip.to_string());
+    }
+    check_name(host)?;
+    Ok(host.to_ascii_lowercase())
+}
+
+fn read_ipv6(text: &str) -> Result<String, String> {
+    match text.parse::<Ipv6Addr>() {
+        Ok(ip) => Ok(ip.to_string()),
+        Err(_) if text.contains('%') => {
+            Err(format!("{}: addresses with a zone (%…) are not supported", quote(text)))
+        }
+        Err(_) => Err(format!("{} is not an IPv6 address", quote(text))),
+    }
+}
+
+/// Letters, digits, hyphens and the underscores that home networks have; one final dot is allowed
+/// and says that the name is complete.
+fn check_name(host: &str) -> Result<(), String> {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
+        let odd = if odd == ' ' { "a space".to_owned() } else { quote(odd.encode_utf8(&mut [0; 4])) };
+        return Err(format!("host {} can not hold {odd}", quote(host)));
+    }
+    if name.len() > NAME_MAX || name.split('.').any(|label| label.len() > LABEL_MAX) {
+        return Err(format!("host {} is longer than a name can be", quote(host)));
+    }
+    if name.split('.').any(str::is_empty) {
+        return Err(format!("host {} has an empty part", quote(host)));
+    }
+    // No top-level domain is a number (RFC 3696 section 2): this is an address with a slip in it,
+    // and asking a name server for it would only hide that.
+    if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(format!("host {} is not an IPv4 address", quote(host)));
+    }
+    Ok(())
+}

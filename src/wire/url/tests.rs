@@ -1,0 +1,295 @@
+//! What is a URL and what is not, and where redirects lead.
+
+use super::*;
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap_or_else(|e| panic!("{text:?}: {e}"))
+}
+
+fn refusal(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => panic!("{text:?} is read as {url}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn urls_as_people_type_them() {
+    for (text, shown) in [
+        ("tcp://1.1.1.1:443", "tcp://1.1.1.1:443"),
+        ("tcp://host:22/", "tcp://host:22"),
+        ("https://api.example.com/healthz?x=1", "https://api.example.com:443/healthz?x=1"),
+        ("http://[::1]:8080/", "http://[::1]:8080/"),
+        ("HTTP://EXAMPLE.com", "http://example.com:80/"),
+        ("http://example.com?q", "http://example.com:80/?q"),
+        ("http://example.com:/x", "http://example.com:80/x"),
+        ("http://example.com:0080/x", "http://example.com:80/x"),
+        ("https://[2001:DB8:0:0::0:1]/", "https://[2001:db8::1]:443/"),
+        ("http://[::ffff:192.0.2.1]/", "http://[::ffff:192.0.2.1]:80/"),
+        ("http://h/a/../b/./c#frag", "http://h:80/a/../b/./c"),
+        ("http://h#frag", "http://h:80/"),
+        ("http://h/?next=http://x/@y", "http://h:80/?next=http://x/@y"),
+        ("http://nas_1.lan./%zz\"<>\\^`{|}", "http://nas_1.lan.:80/%zz\"<>\\^`{|}"),
+        ("http://xn--mnchen-3ya.de/", "http://xn--mnchen-3ya.de:80/"),
+        ("http://1password.com", "http://1password.com:80/"),
+        ("http://1.2.3.4.example", "http://1.2.3.4.example:80/"),
+    ] {
+        let parsed = url(text);
+        assert_eq!(parsed.to_string(), shown);
+        assert_eq!(url(&parsed.to_string()), parsed, "round trip");
+    }
+}
+
+#[test]
+fn what_is_no_url_is_refused_in_plain_words() {
+    for (text, said) in [
+        ("", "must begin with"),
+        ("example.com", "`example.com` is not a URL: it must begin with tcp://, http:// or https://"),
+        ("example.com:443", "must begin with"),
+        ("http:/example.com", "must begin with"),
+        ("ftp://example.com/", "`ftp` is not tcp, http or https"),
+        ("://example.com/", "`` is not tcp, http or https"),
+        ("http://", "there is no host"),
+        ("http:///x", "there is no host"),
+        ("http://:80/", "there is no host"),
+        ("tcp://host", "a tcp target needs a port, as in `tcp://host:443`"),
+        ("tcp://host:", "needs a port"),
+        ("tcp://host:1/x", "a tcp target has no path: `/x`"),
+        ("tcp://host:1?x", "a tcp target has no path: `?x`"),
+        ("http://h:0/", "port `0` is not between 1 and 65535"),
+        ("http://h:70000/", "port `70000` is not between 1 and 65535"),
+        ("http://h:99999999999999999999/", "not between"),
+        ("http://h:+80/", "port `+80`"),
+        ("http://h:-1/", "port `-1`"),
+        ("http://h:8o/", "port `8o`"),
+        ("http://::1/", "stands in brackets"),
+        ("http://[::1/", "a bracket is not closed"),
+        ("http://[::1]x/", "`[::1]x` is not HOST:PORT"),
+        ("http://[::1]:x:y/", "not HOST:PORT"),
+        ("http://[]/", "not an IPv6 address"),
+        ("http://[1.2.3.4]/", "not an IPv6 address"),
+        ("http://[v1.x]/", "not an IPv6 address"),
+        ("http://[fe80::1%eth0]/", "zone"),
+        ("http://256.1.1.1/", "host `256.1.1.1` is not an IPv4 address"),
+        ("http://127.1/", "not an IPv4 address"),
+        ("http://127.0.0.1./", "not an IPv4 address"),
+        ("http://0127.0.0.1/", "not an IPv4 address"),
+        ("http://a..b/", "has an empty part"),
+        ("http://./", "has an empty part"),
+        ("http://.a/", "has an empty part"),
+        ("http://ex%61mple.com/", "can not hold `%`"),
+        ("http://evil.com\\@good.com/", "can not hold a user"),
+        ("http://evil.com\\good.com/", "can not hold `\\`"),
+        ("http://a b/", "can not hold a space"),
+        ("http://münchen.de/", "host `münchen.de` is not ASCII: write it in punycode"),
+        ("http://h/a b", "can not hold a space (write %20): `/a b`"),
+        ("http://h/ä", "percent-encode"),
+        ("http://h/a\r\nEvil: 1", "a URL can not hold a control character: `http://h/a\\r\\nEvil: 1`"),
+        ("http://h\0/", "control character"),
+        ("http://h/\x7f", "control character"),
+        ("http://h/\u{85}", "control character"),
+        (" http://h/", "` http` is not tcp"),
+        ("http://h/ ", "can not hold a space"),
+    ] {
+        let error = refusal(text);
+        assert!(error.contains(said), "{text:?}: {error}");
+        assert!(!error.contains(['\n', '\r', '\0']), "{error:?}");
+    }
+}
+
+#[test]
+fn passwords_are_refused_and_never_repeated() {
+    for text in [
+        "http://me:secret@h/",
+        "https://secret@h:1/",
+        "tcp://me:secret@h",
+        "http://me:secret@h:99999/",
+        "http://me:se[secret@h/",
+        "me:secret@h",
+    ] {
+        let error = refusal(text);
+        assert!(!error.contains("secret"), "{error}");
+    }
+    assert!(refusal("http://me:secret@h/").contains("Authorization"));
+}
+
+#[test]
+fn lengths_are_capped() {
+    assert!(refusal(&format!("http://h/{}", "a".repeat(URL_MAX))).contains("too long"));
+    assert!(Url::parse(&format!("http://h/{}", "a".repeat(URL_MAX - 9))).is_ok());
+    assert!(refusal(&format!("http://{}/", "a".repeat(64))).contains("longer than a name can be"));
+    assert!(refusal(&format!("http://{}/", "abc.".repeat(64))).contains("longer than a name can be"));
+    assert!(Url::parse(&format!("http://{}.{}/", "a".repeat(63), "b".repeat(63))).is_ok());
+    assert!(refusal(&"x".repeat(5000)).chars().count() < 200);
+    let base = url("http://h/");
+    assert!(base.join(&"a/".repeat(URL_MAX)).unwrap_err().contains("too long"));
+    assert!(base.join(&"ä".repeat(URL_MAX / 3)).unwrap_err().contains("too long"), "after encoding");
+}
+
+#[test]
+fn parts_are_read_by_the_same_rules() {
+    let new = |host, path| Url::new(Scheme::Http, host, 8080, path).map(|url| url.to_string());
+    assert_eq!(new("EXAMPLE.com", ""), Ok("http://example.com:8080/".into()));
+    assert_eq!(new("::1", "healthz"), Ok("http://[::1]:8080/healthz".into()));
+    assert_eq!(new("[0:0::1]", "/x?y#z"), Ok("http://[::1]:8080/x?y".into()));
+    assert_eq!(new("10.0.0.1", "?q"), Ok("http://10.0.0.1:8080/?q".into()));
+    assert_eq!(Url::new(Scheme::Tcp, "h", 22, "/").unwrap().path, "");
+    for (host, path, said) in [
+        ("", "/", "there is no host"),
+        ("http://h", "/", "is a URL, not a host"),
+        ("h:80", "/", "`h:80` holds a port"),
+        ("[::1]:80", "/", "holds a port"),
+        ("::g", "/", "not an IPv6 address"),
+        ("h/x", "/", "can not hold `/`"),
+        ("me:pw@h", "/", "can not hold a user"),
+        ("a\nb", "/", "control character"),
+        ("ü", "/", "punycode"),
+        ("h", "/\x01", "control character"),
+        ("h", "/a b", "space"),
+    ] {
+        let error = new(host, path).unwrap_err();
+        assert!(error.contains(said), "{host:?} {path:?}: {error}");
+    }
+    assert!(Url::new(Scheme::Tcp, "h", 22, "/x").unwrap_err().contains("no path"));
+    assert!(Url::new(Scheme::Tcp, "h", 0, "").unwrap_err().contains("port 0"));
+}
+
+#[test]
+fn hosts_are_written_as_their_readers_expect() {
+    let fields = |text| (url(text).authority(), url(text).host_field());
+    assert_eq!(fields("http://h/"), ("h:80".into(), "h".into()));
+    assert_eq!(fields("http://h:443/"), ("h:443".into(), "h:443".into()));
+    assert_eq!(fields("https://[::1]/"), ("[::1]:443".into(), "[::1]".into()));
+    assert_eq!(fields("https://[::1]:8443/"), ("[::1]:8443".into(), "[::1]:8443".into()));
+    assert_eq!(fields("tcp://h:443"), ("h:443".into(), "h:443".into()));
+    assert_eq!(url("https://[::1]/").host, "::1");
+}
+
+/// RFC 3986 section 5.4, except what can not be probed; fragments are dropped.
+#[test]
+fn redirects_lead_where_the_rfc_says() {
+    let base = url("http://a/b/c/d;p?q");
+    for (location, target) in [
+        ("http://g/", "http://g:80/"),
+        ("g", "/b/c/g"),
+        ("./g", "/b/c/g"),
+        ("g/", "/b/c/g/"),
+        ("/g", "/g"),
+        ("//g", "http://g:80/"),
+        ("?y", "/b/c/d;p?y"),
+        ("g?y", "/b/c/g?y"),
+        ("#s", "/b/c/d;p?q"),
+        ("g#s", "/b/c/g"),
+        ("g?y#s", "/b/c/g?y"),
+        (";x", "/b/c/;x"),
+        ("g;x", "/b/c/g;x"),
+        ("g;x?y#s", "/b/c/g;x?y"),
+        ("", "/b/c/d;p?q"),
+        (".", "/b/c/"),
+        ("./", "/b/c/"),
+        ("..", "/b/"),
+        ("../", "/b/"),
+        ("../g", "/b/g"),
+        ("../..", "/"),
+        ("../../", "/"),
+        ("../../g", "/g"),
+        ("../../../g", "/g"),
+        ("../../../../g", "/g"),
+        ("/./g", "/g"),
+        ("/../g", "/g"),
+        ("g.", "/b/c/g."),
+        (".g", "/b/c/.g"),
+        ("g..", "/b/c/g.."),
+        ("..g", "/b/c/..g"),
+        ("./../g", "/b/g"),
+        ("./g/.", "/b/c/g/"),
+        ("g/./h", "/b/c/g/h"),
+        ("g/../h", "/b/c/h"),
+        ("g;x=1/./y", "/b/c/g;x=1/y"),
+        ("g;x=1/../y", "/b/c/y"),
+        ("g?y/./x", "/b/c/g?y/./x"),
+        ("g?y/../x", "/b/c/g?y/../x"),
+        ("g#s/../x", "/b/c/g"),
+    ] {
+        let joined = base.join(location).unwrap_or_else(|e| panic!("{location:?}: {e}")).to_string();
+        let target = if target.starts_with('/') { format!("http://a:80{target}") } else { target.to_owned() };
+        assert_eq!(joined, target, "{location:?}");
+    }
+}
+
+#[test]
+fn redirects_change_scheme_host_and_port() {
+    let base = url("http://a:8080/x");
+    for (location, target) in [
+        ("https://A/", "https://a:443/"),
+        ("HTTPS://b:8443", "https://b:8443/"),
+        ("//[::1]:81/y", "http://[::1]:81/y"),
+        ("//b", "http://b:80/"),
+        ("/y", "http://a:8080/y"),
+        ("https://b/../x/.?u=/../", "https://b:443/x/?u=/../"),
+        ("/a//b/../c", "http://a:8080/a//c"),
+        ("?a:b", "http://a:8080/x?a:b"),
+        ("./a:b", "http://a:8080/a:b"),
+        ("/a:b", "http://a:8080/a:b"),
+        ("/a b/ü?ö=ä x", "http://a:8080/a%20b/%C3%BC?%C3%B6=%C3%A4%20x"),
+        ("  /y  ", "http://a:8080/y"),
+        ("/%20%zz", "http://a:8080/%20%zz"),
+        ("/😀", "http://a:8080/%F0%9F%98%80"),
+    ] {
+        assert_eq!(base.join(location).map(|url| url.to_string()), Ok(target.to_owned()), "{location:?}");
+    }
+    assert_eq!(url("https://a/").join("//b").unwrap().port, 443);
+}
+
+#[test]
+fn redirects_that_lead_nowhere_are_refused() {
+    let base = url("http://a/x");
+    for (location, said) in [
+        ("ftp://h/", "`ftp` is neither http nor https"),
+        ("tcp://h:22", "neither http nor https"),
+        ("javascript:alert(1)", "neither http nor https"),
+        ("foo:bar", "neither http nor https"),
+        (":x", "neither http nor https"),
+        ("http:g", "`http:g` has no host"),
+        ("http:/g", "has no host"),
+        ("http:", "has no host"),
+        ("http://", "there is no host"),
+        ("https:///x", "there is no host"),
+        ("//", "there is no host"),
+        ("///x", "there is no host"),
+        ("//h:0/", "not between"),
+        ("//me:secret@h/", "can not hold a user"),
+        ("//ü/", "punycode"),
+        ("//a b/", "space"),
+        ("//[::1", "bracket"),
+        ("/a\tb", "control character"),
+        ("/a\r\nSet-Cookie: x", "control character"),
+        ("/\0", "control character"),
+    ] {
+        let error = base.join(location).expect_err(location);
+        assert!(error.contains(said), "{location:?}: {error}");
+    }
+    assert!(url("tcp://h:22").join("/x").is_err());
+}
+
+/// Every prefix and every tail of odd texts is read or refused, and what is read can be read again.
+#[test]
+fn no_text_is_too_odd() {
+    let base = url("https://[::1]:8443/a/b?c");
+    let texts = [
+        "https://[2001:db8::1]:8443/a/../b/./c?x=é #f",
+        "HTTP://u:p@h:80//..//.?#",
+        "//[::ffff:1.2.3.4%25lo]:/ä/../../..",
+        "tcp://a.-b_c.:65535/\u{202e}\u{0}\r\n",
+    ];
+    for text in texts {
+        for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            for part in [&text[..at], &text[at..]] {
+                for url in [Url::parse(part), base.join(part)].into_iter().flatten() {
+                    assert_eq!(Url::parse(&url.to_string()).as_ref(), Ok(&url), "{part:?}");
+                    assert!(url.to_string().bytes().all(|b| b.is_ascii_graphic()), "{part:?}");
+                }
+            }
+        }
+    }
+}

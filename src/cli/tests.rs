@@ -1,0 +1,329 @@
+//! Command lines, right and wrong.
+
+use super::*;
+
+fn command(args: &[&str]) -> Result<Command, String> {
+    let args: Vec<OsString> =
+        std::iter::once("pingstate").chain(args.iter().copied()).map(Into::into).collect();
+    parse(args.into_iter())
+}
+
+fn options(args: &[&str]) -> Options {
+    match command(args) {
+        Ok(Command::Run(options)) => *options,
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+/// The one line that refuses a command line.
+fn refusal(args: &[&str]) -> String {
+    match command(args) {
+        Err(error) => {
+            assert!(!error.contains(|c: char| c.is_control()), "{args:?}: {error:?}");
+            assert!(!error.is_empty() && error.len() < 400, "{args:?}: {error}");
+            error
+        }
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+fn parts(protocol: &'static str, address: &str, port: u16, path: &str) -> Vec<Target> {
+    vec![Target::Parts { protocol, address: address.into(), port, path: path.into() }]
+}
+
+#[test]
+fn nothing_means_the_defaults_of_the_original() {
+    let expected = Options {
+        targets: parts("tcp", "1.1.1.1", 443, "/"),
+        check: None,
+        timeout: None,
+        verify_tls: true,
+        interval: Duration::from_secs(5),
+        api: SocketAddr::from(([127, 0, 0, 1], 8787)),
+        api_allow_hosts: vec![],
+        once: false,
+        method: None,
+        headers: vec![],
+        max_body: None,
+        name: None,
+        follow_redirects: true,
+        dns: vec![],
+        ca_file: None,
+        fall: 2,
+        rise: 1,
+    };
+    assert_eq!(options(&[]), expected);
+}
+
+#[test]
+fn every_flag_is_read() {
+    let line = "--protocol https --address nas.lan --port 8443 --path /x?y=1 --check status:200-299,401 \
+        --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --once --method HEAD \
+        --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
+        --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4";
+    let mut args: Vec<&str> = line.split_whitespace().collect();
+    args.extend(["--header", "X-One:  a b ", "--header", "x-one:"]);
+    let expected = Options {
+        targets: parts("https", "nas.lan", 8443, "/x?y=1"),
+        check: Some("status:200-299,401".into()),
+        timeout: Some(Duration::from_millis(250)),
+        verify_tls: false,
+        interval: Duration::from_millis(1500),
+        api: "[::]:0".parse().unwrap(),
+        api_allow_hosts: vec!["nas.lan".into(), "::2".into()],
+        once: true,
+        method: Some("HEAD".into()),
+        headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
+        max_body: Some(1024),
+        name: Some("nas".into()),
+        follow_redirects: false,
+        dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
+        ca_file: Some("/etc/ca.pem".into()),
+        fall: 3,
+        rise: 4,
+    };
+    assert_eq!(options(&args), expected);
+    let joined: Vec<String> =
+        args.join("\n").replace("\n--", "\r--").split('\r').map(|arg| arg.replacen('\n', "=", 1)).collect();
+    assert_eq!(options(&joined.iter().map(String::as_str).collect::<Vec<_>>()), expected, "{joined:?}");
+}
+
+#[test]
+fn ports_follow_the_protocol() {
+    assert_eq!(options(&["--protocol", "tcp"]).targets, parts("tcp", "1.1.1.1", 443, "/"));
+    assert_eq!(options(&["--protocol", "http"]).targets, parts("http", "1.1.1.1", 80, "/"));
+    assert_eq!(options(&["--protocol=HTTPS"]).targets, parts("https", "1.1.1.1", 443, "/"));
+    assert_eq!(options(&["--address", "[::1]", "--port=22"]).targets, parts("tcp", "[::1]", 22, "/"));
+}
+
+#[test]
+fn targets_stand_between_flags_and_after_two_hyphens() {
+    let targets = |args| options(args).targets;
+    let url = |text: &str| Target::Url(text.into());
+    assert_eq!(targets(&["tcp://a:1", "--once", "http://b"]), [url("tcp://a:1"), url("http://b")]);
+    assert_eq!(targets(&["--", "-x", "--port"]), [url("-x"), url("--port")]);
+    assert_eq!(options(&["--name", "n", "tcp://a:1"]).name.as_deref(), Some("n"));
+    let many: Vec<String> = (0..=TARGETS_MAX).map(|i| format!("tcp://h{i}:1")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(targets(&many[1..]).len(), TARGETS_MAX);
+    assert_eq!(refusal(&many), "TARGET: at most 10000 are possible");
+}
+
+#[test]
+fn the_last_one_wins() {
+    let options = options(&["--port", "1", "--interval=1", "--port", "2", "--interval", "3"]);
+    assert_eq!(options.targets, parts("tcp", "1.1.1.1", 2, "/"));
+    assert_eq!(options.interval, Duration::from_secs(3));
+}
+
+#[test]
+fn help_and_version_are_not_errors() {
+    for args in [&["-h"][..], &["--help"], &["--once", "--help", "--nonsense"], &["-hV"]] {
+        assert_eq!(command(args), Ok(Command::Help));
+    }
+    assert_eq!(command(&["-V"]), Ok(Command::Version));
+    assert_eq!(command(&["--version"]), Ok(Command::Version));
+    assert_eq!(VERSION, format!("pingstate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_help_fits_a_terminal_and_knows_every_flag() {
+    for line in HELP.lines() {
+        assert!(line.is_ascii() && line.len() <= 80 && line.trim_end() == line, "{line:?}");
+    }
+    for flag in args::FLAGS {
+        assert!(HELP.contains(&format!("{flag} ")), "{flag}");
+    }
+    for line in HELP.lines().filter_map(|line| line.trim_start().split_once("--")) {
+        if line.0.is_empty() || line.0 == "-h, " || line.0 == "-V, " {
+            let flag = format!("--{}", line.1.split([' ', '\n']).next().unwrap());
+            assert!(args::FLAGS.contains(&flag.as_str()), "{flag}");
+        }
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_by_the_name_of_their_flag() {
+    for (flag, value, said) in [
+        ("--protocol", "udp", "--protocol: `udp` is not tcp, http or https"),
+        ("--port", "70000", "--port: 70000 is not between 1 and 65535"),
+        ("--port", "0", "--port: 0 is not between 1 and 65535"),
+        ("--port", "-1", "--port: -1 is not between 1 and 65535"),
+        ("--port", "99999999999999999999999", "is not between 1 and 65535"),
+        ("--port", "8o", "--port: `8o` is not a whole number"),
+        ("--port", "1.5", "not a whole number"),
+        ("--port", "", "`` is not a whole number"),
+        ("--api-port", "65536", "--api-port: 65536 is not between 0 and 65535"),
+        ("--interval", "0", "--interval: 0 is not between 0.001 and 315360000 seconds"),
+        ("--interval", "0.000", "is not between"),
+        ("--interval", "0.0009", "is not between"),
+        ("--interval", "-1", "--interval: -1 is not between 0.001 and 315360000 seconds"),
+        ("--interval", "-0.5", "is not between"),
+        ("--interval", "-.5", "is not between"),
+        ("--interval", "NaN", "--interval: `NaN` is not a number of seconds, like 5 or 0.5"),
+        ("--interval", "-nan", "not a number of seconds"),
+        ("--interval", "inf", "not a number of seconds"),
+        ("--interval", "-inf", "not a number of seconds"),
+        ("--interval", "infinity", "not a number of seconds"),
+        ("--interval", "1e400", "not a number of seconds"),
+        ("--interval", "", "not a number of seconds"),
+        ("--interval", ".", "not a number of seconds"),
+        ("--interval", "+", "not a number of seconds"),
+        ("--interval", "--5", "--interval: a value is missing before `--5`"),
+        ("--interval", "5s", "not a number of seconds"),
+        ("--interval", "1,5", "not a number of seconds"),
+        ("--interval", "1.2.3", "not a number of seconds"),
+        ("--interval", "315360000.1", "is not between"),
+        ("--interval", "18446744073709551616", "is not between"),
+        ("--interval", "18446744073.709551616", "is not between"),
+        ("--timeout", "0", "--timeout: 0 is not between 0.001 and 3600 seconds"),
+        ("--timeout", "3601", "--timeout: 3601 is not between"),
+        ("--timeout", "-2", "--timeout: -2 is not between"),
+        ("--timeout", "two", "--timeout: `two` is not a number"),
+        ("--max-body", "0", "--max-body: 0 is not between 1 and 16777216"),
+        ("--max-body", "16777217", "is not between"),
+        ("--fall", "0", "--fall: 0 is not between 1 and 1000000"),
+        ("--rise", "1000001", "--rise: 1000001 is not between"),
+        ("--address", "", "--address: the value is empty"),
+        ("--address", "a\nb", "--address: `a\\nb` holds a control character"),
+        ("--path", "/a\r\nb", "--path: `/a\\r\\nb` holds a control character"),
+        ("--path", "/a b", "--path: `/a b` holds a space (write %20)"),
+        ("--path", "/ü", "--path: `/ü` holds more than ASCII"),
+        ("--method", "", "--method: `` is not a method"),
+        ("--method", "GET /", "--method: `GET /` is not a method"),
+        ("--header", "novalue", "--header: `novalue` is not 'Name: value'"),
+        ("--header", ": x", "is not 'Name: value'"),
+        ("--header", "a b: x", "is not 'Name: value'"),
+        ("--header", "a: x\r\nEvil: 1", "--header: `a: x\\r\\nEvil: 1` holds a control character"),
+        ("--name", "", "--name: the value is empty"),
+        ("--name", "a\x1b[2J", "--name: `a\\u{1b}[2J` holds a control character"),
+        ("--ca-file", "", "--ca-file: the value is empty"),
+        ("--api-host", "nas.lan", "--api-host: `nas.lan` is not an IP address"),
+        ("--api-host", "", "--api-host: `` is not an IP address"),
+        ("--api-host", "127.0.0.1:80", "is not an IP address"),
+        ("--api-host", "[127.0.0.1]", "is not an IP address"),
+        ("--dns", "dns.google", "--dns: `dns.google` is not ADDRESS[:PORT]"),
+        ("--dns", "1.1.1.1:0", "--dns: port 0 in"),
+        ("--dns", "1.1.1.1:70000", "is not ADDRESS[:PORT]"),
+        ("--dns", "[::1]:", "is not ADDRESS[:PORT]"),
+        ("--api-allow-host", "nas.lan:80", "--api-allow-host: `nas.lan:80` is not a host name"),
+        ("--api-allow-host", "http://nas.lan", "is not a host name"),
+        ("--api-allow-host", "", "is not a host name"),
+    ] {
+        let mut args = vec!["--protocol", "http", flag, value];
+        assert!(refusal(&args).contains(said), "{args:?}: {}", refusal(&args));
+        args.truncate(2);
+        let joined = format!("{flag}={value}");
+        args.push(&joined);
+        let (error, said) = (refusal(&args), said.split(':').next().unwrap());
+        assert!(error.starts_with(flag) && (error.contains(said) || said.is_empty()), "{args:?}: {error}");
+    }
+    assert!(refusal(&["--name", &"x\n".repeat(9999)]).len() < 200, "errors are short");
+}
+
+#[test]
+fn values_at_their_limits_are_fine() {
+    assert_eq!(options(&["--interval", "0.001"]).interval, Duration::from_millis(1));
+    assert_eq!(options(&["--interval", "315360000"]).interval, Duration::from_secs(315_360_000));
+    assert_eq!(options(&["--interval", "+5.0"]).interval, Duration::from_secs(5));
+    assert_eq!(options(&["--interval", ".5"]).interval, Duration::from_millis(500));
+    assert_eq!(options(&["--interval", "5."]).interval, Duration::from_secs(5));
+    assert_eq!(options(&["--interval", "1.0000000019"]).interval, Duration::from_nanos(1_000_000_001));
+    assert_eq!(options(&["--timeout", "3600"]).timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(options(&["--protocol=http", "--max-body=16777216"]).max_body, Some(16 << 20));
+    assert_eq!(options(&["--api-host", "LOCALHOST"]).api.to_string(), "127.0.0.1:8787");
+    assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).api.to_string(), "[::1]:1");
+    assert_eq!(options(&["--check", ""]).check.as_deref(), Some(""));
+    assert_eq!(options(&["--name", "-"]).name.as_deref(), Some("-"));
+    assert_eq!(options(&["--name=--once"]).name.as_deref(), Some("--once"));
+}
+
+#[test]
+fn a_forgotten_value_does_not_swallow_the_next_flag() {
+    assert_eq!(refusal(&["--port"]), "--port: a value is missing");
+    let error = refusal(&["--name", "--once"]);
+    assert_eq!(error, "--name: a value is missing before `--once` (or write --name=VALUE)");
+    assert!(refusal(&["--name", "-h"]).contains("a value is missing"));
+    assert!(refusal(&["--name", "--"]).contains("a value is missing"));
+    assert_eq!(refusal(&["--once=1"]), "--once: takes no value");
+}
+
+#[test]
+fn unknown_flags_are_named_and_near_ones_suggested() {
+    assert_eq!(refusal(&["--foo"]), "unknown option --foo (see --help)");
+    assert_eq!(refusal(&["--foo=1"]), "unknown option --foo (see --help)");
+    assert_eq!(refusal(&["-x"]), "unknown option -x (see --help)");
+    assert_eq!(refusal(&["-1"]), "unknown option -1 (see --help)");
+    for (typed, meant) in [
+        ("--prot", "--protocol"),
+        ("--addr", "--address"),
+        ("--ports", "--port"),
+        ("--prt", "--port"),
+        ("--porrt", "--port"),
+        ("--pory", "--port"),
+        ("--prot=tcp", "--protocol"),
+        ("--pahts", "--path"),
+        ("--headers", "--header"),
+        ("--intreval", "--interval"),
+        ("--no-verify", "--no-verify-tls"),
+    ] {
+        let error = refusal(&[typed]);
+        if typed == "--pahts" {
+            assert!(error.ends_with("(see --help)"), "two slips are too many");
+        } else {
+            assert!(error.ends_with(&format!("(did you mean {meant}?)")), "{error}");
+        }
+    }
+    assert!(refusal(&["--\x1b[2J"]).contains("--\\u{1b}[2J"));
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let url = "https://h/";
+    for flag in ["--protocol=tcp", "--address=h", "--port=1", "--path=/"] {
+        let error = refusal(&[flag, url]);
+        assert!(error.starts_with(flag.split('=').next().unwrap()) && error.contains("TARGET"), "{error}");
+    }
+    assert_eq!(refusal(&["--name=n", url, url]), "--name: can not name 2 targets");
+    assert_eq!(refusal(&[""]), "a target is empty");
+    let http_only =
+        ["--method=HEAD", "--header=A: b", "--max-body=1", "--no-redirect", "--no-verify-tls", "--ca-file=x"];
+    for flag in http_only {
+        for target in [&[][..], &["TCP://h:1", "tcp://i:1"]] {
+            let args: Vec<&str> = target.iter().copied().chain([flag]).collect();
+            let expected =
+                format!("{}: is for http and https, but the target is tcp", flag.split('=').next().unwrap());
+            assert_eq!(refusal(&args), expected);
+        }
+        for target in [&["--protocol=http"][..], &[url], &["tcp://h:1", "http://h"], &["not a URL"]] {
+            let args: Vec<&str> = target.iter().copied().chain([flag]).collect();
+            options(&args);
+        }
+    }
+    assert!(refusal(&["--path=/x"]).starts_with("--path: is for http and https"));
+    assert_eq!(options(&["--path=/"]).targets, options(&[]).targets);
+}
+
+#[test]
+fn repeatable_flags_have_an_end() {
+    assert_eq!(refusal(&["--dns=::1"; 9]), "--dns: at most 8 are possible");
+    assert_eq!(refusal(&["--api-allow-host=h"; 65]), "--api-allow-host: at most 64 are possible");
+    assert_eq!(refusal(&["--header=a:b"; 65]), "--header: at most 64 are possible");
+}
+
+#[test]
+#[cfg(unix)]
+fn arguments_must_be_text() {
+    use std::os::unix::ffi::OsStringExt;
+    let bad = || OsString::from_vec(b"tcp://\xff:1".to_vec());
+    let parse_all = |args: Vec<OsString>| parse(args.into_iter());
+    assert_eq!(parse_all(vec!["p".into(), bad()]), Err("a target is not UTF-8".into()));
+    assert_eq!(
+        parse_all(vec!["p".into(), "--name".into(), bad()]),
+        Err("--name: the value is not UTF-8".into())
+    );
+    let flag = OsString::from_vec(b"--na\xffme".to_vec());
+    assert!(parse_all(vec!["p".into(), flag]).unwrap_err().starts_with("unknown option --na"));
+    assert!(parse_all(vec![bad()]).is_ok(), "the program's own name may be anything");
+    assert!(parse_all(vec![]).is_ok());
+}

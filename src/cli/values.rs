@@ -1,0 +1,206 @@
+//! The values of flags: each kind read from its text, with its limits.
+//!
+//! An error says what is wrong with the value; the flag's name is put before it by the caller.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// The shortest time that can be asked for, in nanoseconds: a millisecond.
+const SECONDS_MIN_NS: u64 = 1_000_000;
+/// The longest time one probe may take: an hour.
+const TIMEOUT_MAX_S: u64 = 3600;
+/// The longest interval: ten years.
+const INTERVAL_MAX_S: u64 = 10 * 365 * 24 * 3600;
+/// The most that is read of a body.
+const BODY_MAX: u64 = 16 * 1024 * 1024;
+/// The most results in a row that a threshold can ask for.
+const COUNT_MAX: u64 = 1_000_000;
+/// The longest method; those in use have at most 17 letters.
+const METHOD_MAX: usize = 32;
+/// The port of name servers.
+const DNS_PORT: u16 = 53;
+/// How much of a person's text an error repeats, in characters.
+const SHOWN_MAX: usize = 64;
+
+pub(super) fn protocol(text: &str) -> Result<&'static str, String> {
+    ["tcp", "http", "https"]
+        .into_iter()
+        .find(|known| text.eq_ignore_ascii_case(known))
+        .ok_or_else(|| format!("{} is not tcp, http or https", quote(text)))
+}
+
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    Ok(whole(text, 1, 65535)? as u16)
+}
+
+pub(super) fn api_port(text: &str) -> Result<u16, String> {
+    Ok(whole(text, 0, 65535)? as u16)
+}
+
+pub(super) fn max_body(text: &str) -> Result<usize, String> {
+    Ok(whole(text, 1, BODY_MAX)? as usize)
+}
+
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    Ok(whole(text, 1, COUNT_MAX)? as u32)
+}
+
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    seconds(text, TIMEOUT_MAX_S)
+}
+
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    seconds(text, INTERVAL_MAX_S)
+}
+
+/// Text that can stand on one line and is there at all.
+pub(super) fn plain(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("the value is empty".to_owned());
+    }
+    refuse_control_characters(text)?;
+    Ok(text.to_owned())
+}
+
+/// A path and query as they are sent.
+pub(super) fn path(text: &str) -> Result<String, String> {
+    refuse_control_characters(text)?;
+    if text.contains(' ') {
+        return Err(format!("{} holds a space (write %20)", quote(text)));
+    }
+    if !text.is_ascii() {
+        return Err(format!("{} holds more than ASCII (percent-encode the rest)", quote(text)));
+    }
+    Ok(text.to_owned())
+}
+
+/// A method is a token (RFC 9110 section 9.1), and its case matters.
+pub(super) fn method(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > METHOD_MAX || !text.bytes().all(is_token) {
+        return Err(format!("{} is not a method, like GET or HEAD", quote(text)));
+    }
+    Ok(text.to_owned())
+}
+
+/// `Name: value` (RFC 9110 section 5): nothing in it can begin another field or another request.
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
+    refuse_control_characters(text)?;
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() && name.bytes().all(is_token) => {
+            Ok((name.to_owned(), value.trim_matches(' ').to_owned()))
+        }
+        _ => Err(format!("{} is not 'Name: value'", quote(text))),
+    }
+}
+
+/// An address to bind. Names are not looked up for it, but everybody knows this one.
+pub(super) fn api_host(text: &str) -> Result<IpAddr, String> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    ip(text).ok_or_else(|| format!("{} is not an IP address (0.0.0.0 or :: is all of them)", quote(text)))
+}
+
+/// `ADDRESS[:PORT]`, an IPv6 address in brackets if a port follows.
+pub(super) fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    let server = ip(text).map(|ip| SocketAddr::new(ip, DNS_PORT)).or_else(|| text.parse().ok());
+    match server {
+        Some(server) if server.port() > 0 => Ok(server),
+        Some(_) => Err(format!("port 0 in {} is not between 1 and 65535", quote(text))),
+        None => Err(format!("{} is not ADDRESS[:PORT], like 9.9.9.9 or [2620:fe::fe]:53", quote(text))),
+    }
+}
+
+/// A name as it stands in a `Host` field, without a port, in lower case.
+pub(super) fn host_name(text: &str) -> Result<String, String> {
+    if let Some(ip) = ip(text) {
+        return Ok(ip.to_string());
+    }
+    if text.contains(':') {
+        return Err(format!("{} is not a host name (it stands without scheme and port)", quote(text)));
+    }
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if text.is_empty() || text.len() > 253 || !text.bytes().all(known) {
+        return Err(format!("{} is not a host name", quote(text)));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// An IP address, an IPv6 one with or without brackets.
+fn ip(text: &str) -> Option<IpAddr> {
+    if let Some(inside) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inside.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    }
+    text.parse().ok()
+}
+
+fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("{} is not a whole number", quote(text)));
+    }
+    // What has too many digits or a minus is out of range as well.
+    match text.parse() {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(format!("{} is not between {min} and {max}", shown(text))),
+    }
+}
+
+/// Seconds as a decimal number. Read by hand: exact to the nanosecond, and without the tables that
+/// reading floating-point numbers takes. There is no text for infinity and the like.
+fn seconds(text: &str, max_s: u64) -> Result<Duration, String> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.len() + fraction.len() == 0 || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
+    {
+        return Err(format!("{} is not a number of seconds, like 5 or 0.5", quote(text)));
+    }
+    let nanos = if text.starts_with('-') { None } else { nanoseconds(whole, fraction) };
+    match nanos {
+        Some(nanos) if (SECONDS_MIN_NS..=max_s * 1_000_000_000).contains(&nanos) => {
+            Ok(Duration::from_nanos(nanos))
+        }
+        _ => Err(format!("{} is not between 0.001 and {max_s} seconds", shown(text))),
+    }
+}
+
+/// Of the fraction's digits the first nine count. `None` if the number is far too large.
+fn nanoseconds(whole: &str, fraction: &str) -> Option<u64> {
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let nanos = nanos.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    whole.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn refuse_control_characters(text: &str) -> Result<(), String> {
+    match text.chars().any(char::is_control) {
+        true => Err(format!("{} holds a control character", quote(text))),
+        false => Ok(()),
+    }
+}
+
+/// A person's text, fit to stand in an error message.
+pub(super) fn quote(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+/// The same without quotes: printable, and not too long.
+pub(super) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in text.chars().enumerate() {
+        match c {
+            _ if i == SHOWN_MAX => {
+                out.push('…');
+                break;
+            }
+            _ if c.is_control() => out.extend(c.escape_default()),
+            _ => out.push(c),
+        }
+    }
+    out
+}

@@ -153,8 +153,9 @@ mod tests {
     fn never_asks_a_clock_of_its_own() {
         let config = TlsConfig::new(true, b"").unwrap();
         let unix = Duration::from_secs(1_738_200_000);
-        let now = config.at(unix).time_provider.current_time().unwrap();
-        assert_eq!(now.as_secs(), unix.as_secs());
+        let at = config.at(unix);
+        assert_eq!(at.time_provider.current_time().unwrap().as_secs(), unix.as_secs());
+        assert!(Arc::ptr_eq(at.crypto_provider(), config.timeless.crypto_provider()));
         assert_eq!(config.timeless.time_provider.current_time().unwrap().as_secs(), 0);
     }
 }

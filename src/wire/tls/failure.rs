@@ -1,5 +1,6 @@
 //! Why a connection failed, in words for a person.
 
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
@@ -77,15 +78,11 @@ fn certificate(noun: &str, error: &CertificateError) -> Failure {
     failure(reason, &format!("{noun} {what}"))
 }
 
-/// The names of a certificate, at most [`NAMES_MAX`]. The library hands them over as
-/// `DnsName("a.example")` and `IpAddress(192.0.2.1)`; other kinds do not name hosts.
+/// The names of a certificate, at most [`NAMES_MAX`] of them.
 fn names(presented: &[String]) -> String {
     let mut told = String::new();
     let mut count = 0;
-    for name in presented {
-        let dns = name.strip_prefix("DnsName(\"").and_then(|name| name.strip_suffix("\")"));
-        let ip = || name.strip_prefix("IpAddress(").and_then(|name| name.strip_suffix(')'));
-        let Some(name) = dns.or_else(ip) else { continue };
+    for name in presented.iter().filter_map(|name| host_name(name)) {
         count += 1;
         if count > NAMES_MAX {
             continue;
@@ -93,13 +90,23 @@ fn names(presented: &[String]) -> String {
         if count > 1 {
             told.push_str(", ");
         }
-        told.push_str(&printable(name, NAME_MAX));
+        told.push_str(&printable(&name, NAME_MAX));
     }
     match count {
         0 => "no host".to_owned(),
         0..=NAMES_MAX => told,
         _ => format!("{told} and {} more", count - NAMES_MAX),
     }
+}
+
+/// The library hands names over as `DnsName("a.example")` and `IpAddress(0::1)`. Other kinds do not
+/// name hosts.
+fn host_name(presented: &str) -> Option<String> {
+    if let Some(name) = presented.strip_prefix("DnsName(\"") {
+        return name.strip_suffix("\")").map(str::to_owned);
+    }
+    let address = presented.strip_prefix("IpAddress(")?.strip_suffix(')')?;
+    Some(address.parse().map_or_else(|_| address.to_owned(), |address: IpAddr| address.to_string()))
 }
 
 /// A time as HTTP writes it. Dates beyond the year 9999, which nobody can write, are its last second.
@@ -155,7 +162,7 @@ mod tests {
         let told = names(&presented);
         assert!(told.ends_with(" and 7 more"), "{told}");
         assert!(told.chars().count() <= NAMES_MAX * (NAME_MAX + 2) + 20, "{told}");
-        let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(::1)", "Unsupported(0x86)"];
+        let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
         assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
         assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
         assert_eq!(names(&[]), "no host");

@@ -13,8 +13,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCer
 use super::der;
 
 /// How many of the certificates that come with a server's own are looked at. Paths are searched
-/// among all of them in every order, so that a hostile pile of lookalikes would cost seconds;
-/// honest servers send one to four.
+/// among all of them in every order, so that a pile of hundred lookalikes costs hundreds of times
+/// what six do, while every other probe waits. Honest servers send one to four.
 const INTERMEDIATES_MAX: usize = 6;
 
 /// Trusts whom a root certificate vouches for, and the very certificates it was given.

@@ -1,0 +1,201 @@
+//! Certificates good and bad, and what is said of them.
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// The first moment after the certificates of [`params`] have ended.
+const END: Duration = Duration::from_secs(1_767_225_600);
+
+#[test]
+fn an_expired_certificate_is_told_with_its_date() {
+    let ca = Party::ca();
+    let leaf = Party::signed_by(params(&[HOST]), &ca);
+    let config = trusting(&ca);
+    assert_eq!(ask(&config, HOST, END, &[&leaf]), Ok(()));
+    for (unix, ago) in [
+        (END + Duration::from_secs(1), "less than a day ago"),
+        (END + DAY, "1 day ago"),
+        (END + 30 * DAY, "30 days ago"),
+        (Duration::from_secs(u64::MAX), "213503982314147 days ago"),
+    ] {
+        let told = format!("TLS: certificate expired on Thu, 01 Jan 2026 00:00:00 GMT, {ago}");
+        assert_eq!(refusal(&config, HOST, unix, &[&leaf]), (Reason::TlsExpired, told));
+    }
+}
+
+#[test]
+fn a_certificate_not_yet_valid_is_told_with_the_clock() {
+    let ca = Party::ca();
+    let leaf = Party::signed_by(params(&[HOST]), &ca);
+    let told = "TLS: certificate not valid before Mon, 01 Jan 2024 00:00:00 GMT, \
+                and this machine's clock says Thu, 01 Jan 1970 00:00:07 GMT";
+    assert_eq!(
+        refusal(&trusting(&ca), HOST, Duration::from_secs(7), &[&leaf]),
+        (Reason::TlsNotYetValid, told.to_owned())
+    );
+}
+
+#[test]
+fn dates_of_an_issuer_are_told_as_such() {
+    let ca = Party::ca();
+    let mut short = ca_params("short-lived CA");
+    short.not_after = date_time_ymd(2025, 1, 1);
+    let intermediate = Party::signed_by(short, &ca);
+    let leaf = Party::signed_by(params(&[HOST]), &intermediate);
+    let config = trusting(&ca);
+    assert_eq!(ask(&config, HOST, CLOCK - 60 * DAY, &[&leaf, &intermediate]), Ok(()));
+    let told = "TLS: issuer's certificate expired on Wed, 01 Jan 2025 00:00:00 GMT, 29 days ago".to_owned();
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf, &intermediate]), (Reason::TlsExpired, told));
+}
+
+#[test]
+fn a_certificate_for_other_names_is_told_with_them() {
+    let ca = Party::ca();
+    let config = trusting(&ca);
+    for (names, host, told) in [
+        (&["a.example", "*.b.example"][..], "c.example", "a.example, *.b.example; not for c.example"),
+        (&["*.b.example"], "b.example", "*.b.example; not for b.example"),
+        (&["*.b.example"], "x.y.b.example", "*.b.example; not for x.y.b.example"),
+        (&["127.0.0.1", "::1"], "127.0.0.2", "127.0.0.1, ::1; not for 127.0.0.2"),
+        (&["127.0.0.1"], "a.example", "127.0.0.1; not for a.example"),
+        (&["a.example"], "127.0.0.1", "a.example; not for 127.0.0.1"),
+        (&[], "a.example", "no host; not for a.example"),
+        (
+            &["1.example", "2.example", "3.example", "4.example", "5.example", "6.example", "7.example"],
+            "a.example",
+            "1.example, 2.example, 3.example, 4.example, 5.example and 2 more; not for a.example",
+        ),
+    ] {
+        let leaf = Party::signed_by(params(names), &ca);
+        let told = format!("TLS: certificate is for {told}");
+        assert_eq!(refusal(&config, host, CLOCK, &[&leaf]), (Reason::TlsName, told));
+    }
+}
+
+#[test]
+fn an_unknown_issuer_is_not_trusted() {
+    let ca = Party::ca();
+    let stranger = Party::self_signed(ca_params("another CA"));
+    let namesake = Party::ca();
+    let config = trusting(&ca);
+    for issuer in [&stranger, &namesake] {
+        let leaf = Party::signed_by(params(&[HOST]), issuer);
+        for chain in [&[&leaf][..], &[&leaf, issuer]] {
+            let (reason, told) = refusal(&config, HOST, CLOCK, chain);
+            assert_eq!(reason, Reason::TlsUntrusted);
+            let expected =
+                if std::ptr::eq(issuer, &stranger) { "issuer is not trusted" } else { "has a bad signature" };
+            assert_eq!(told, format!("TLS: certificate {expected}"));
+        }
+    }
+}
+
+#[test]
+fn a_chain_is_followed() {
+    let ca = Party::ca();
+    let first = Party::signed_by(ca_params("first"), &ca);
+    let second = Party::signed_by(ca_params("second"), &first);
+    let leaf = Party::signed_by(params(&[HOST]), &second);
+    let config = trusting(&ca);
+    assert_eq!(ask(&config, HOST, CLOCK, &[&leaf, &second, &first]), Ok(()));
+    assert_eq!(ask(&config, HOST, CLOCK, &[&leaf, &first, &second, &ca]), Ok(()));
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf, &first]).0, Reason::TlsUntrusted);
+}
+
+#[test]
+fn self_signed_servers_are_refused_unless_given() {
+    let nobody = TlsConfig::new(true, b"").unwrap();
+    let told = "TLS: certificate issuer is not trusted: it is self-signed".to_owned();
+    let mut as_ca = params(&[HOST]);
+    as_ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    for params in [params(&[HOST]), as_ca] {
+        let party = Party::self_signed(params.clone());
+        let twin = Party::self_signed(params);
+        assert_eq!(refusal(&nobody, HOST, CLOCK, &[&party]), (Reason::TlsUntrusted, told.clone()));
+        let config = trusting(&party);
+        assert_eq!(ask(&config, HOST, CLOCK, &[&party]), Ok(()));
+        assert_eq!(refusal(&config, HOST, CLOCK, &[&twin]).0, Reason::TlsUntrusted);
+        // Names and dates count all the same.
+        assert_eq!(refusal(&config, "c.example", CLOCK, &[&party]).0, Reason::TlsName);
+        assert_eq!(refusal(&config, HOST, END + DAY, &[&party]).0, Reason::TlsExpired);
+        assert_eq!(refusal(&config, HOST, DAY, &[&party]).0, Reason::TlsNotYetValid);
+    }
+}
+
+#[test]
+fn a_servers_certificate_can_be_given_whoever_signed_it() {
+    let ca = Party::ca();
+    let leaf = Party::signed_by(params(&[HOST]), &ca);
+    let sibling = Party::signed_by(params(&[HOST]), &ca);
+    let config = trusting(&leaf);
+    assert_eq!(ask(&config, HOST, CLOCK, &[&leaf]), Ok(()));
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&sibling]).0, Reason::TlsUntrusted);
+}
+
+#[test]
+fn a_given_servers_key_vouches_for_nobody_else() {
+    let gadget = Party::self_signed(params(&["gadget.example"]));
+    let forged = Party::signed_by(params(&[HOST]), &gadget);
+    let config = trusting(&gadget);
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&forged]).0, Reason::TlsUntrusted);
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&forged, &gadget]).0, Reason::TlsUntrusted);
+}
+
+#[test]
+fn several_can_be_given_beside_the_built_in_ones() {
+    let (one, two) = (Party::ca(), Party::self_signed(params(&["two.example"])));
+    let pem = format!("{}{}{}", one.pem(), two.pem(), one.pem());
+    let config = TlsConfig::new(true, pem.as_bytes()).unwrap();
+    let leaf = Party::signed_by(params(&[HOST]), &one);
+    assert_eq!(ask(&config, HOST, CLOCK, &[&leaf]), Ok(()));
+    assert_eq!(ask(&config, "two.example", CLOCK, &[&two]), Ok(()));
+}
+
+#[test]
+fn purpose_and_authority_count() {
+    let ca = Party::ca();
+    let config = trusting(&ca);
+    let mut for_clients = params(&[HOST]);
+    for_clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let leaf = Party::signed_by(for_clients, &ca);
+    let told = "TLS: certificate is not one for servers".to_owned();
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
+
+    let no_ca = Party::signed_by(params(&["b.example"]), &ca);
+    let leaf = Party::signed_by(params(&[HOST]), &no_ca);
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf, &no_ca]).0, Reason::TlsUntrusted);
+
+    let mut as_ca = ca_params("a CA that serves");
+    as_ca.subject_alt_names = params(&[HOST]).subject_alt_names;
+    let leaf = Party::signed_by(as_ca, &ca);
+    let told = "TLS: certificate is refused: CaUsedAsEndEntity".to_owned();
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
+}
+
+#[test]
+fn the_signature_of_the_handshake_counts() {
+    let ca = Party::ca();
+    let leaf = Party::signed_by(params(&[HOST]), &ca);
+    let thief = Party::ca();
+    for config in [trusting(&ca), trusting(&leaf)] {
+        for version in VERSIONS {
+            let mut server = server_with(vec![leaf.cert.der().clone()], thief.signing_key(), version);
+            let mut client = client(&config, HOST);
+            let failure = converse(&mut client, &mut server, 99, 99).unwrap_err();
+            assert_eq!(failure.reason, Reason::TlsUntrusted);
+            assert_eq!(failure.detail, "TLS: certificate has a bad signature");
+        }
+    }
+}
+
+#[test]
+fn without_verification_anybody_is_let_in() {
+    let config = TlsConfig::new(false, b"").unwrap();
+    let leaf = Party::signed_by(params(&["other.example"]), &Party::ca());
+    for unix in [Duration::ZERO, CLOCK, END + DAY, Duration::from_secs(u64::MAX)] {
+        for host in [HOST, "127.0.0.1"] {
+            assert_eq!(ask(&config, host, unix, &[&leaf]), Ok(()));
+            assert_eq!(ask(&config, host, unix, &[&Party::ca()]), Ok(()));
+        }
+    }
+}

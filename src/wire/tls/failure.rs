@@ -93,8 +93,8 @@ fn names(presented: &[String]) -> String {
         told.push_str(&printable(&name, NAME_MAX));
     }
     match count {
-        0 => "no host".to_owned(),
-        0..=NAMES_MAX => told,
+        0 => "no host (none in its subjectAltName)".to_owned(),
+        1..=NAMES_MAX => told,
         _ => format!("{told} and {} more", count - NAMES_MAX),
     }
 }
@@ -165,7 +165,7 @@ mod tests {
         let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
         assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
         assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
-        assert_eq!(names(&[]), "no host");
+        assert_eq!(names(&[]), "no host (none in its subjectAltName)");
     }
 
     #[test]

@@ -18,7 +18,8 @@ mod config;
 mod der;
 #[cfg(feature = "tls")]
 mod failure;
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
+#[cfg(feature = "tls")]
 mod tests;
 #[cfg(feature = "tls")]
 mod verify;

@@ -59,7 +59,7 @@ fn a_certificate_for_other_names_is_told_with_them() {
         (&["127.0.0.1", "::1"], "127.0.0.2", "127.0.0.1, ::1; not for 127.0.0.2"),
         (&["127.0.0.1"], "a.example", "127.0.0.1; not for a.example"),
         (&["a.example"], "127.0.0.1", "a.example; not for 127.0.0.1"),
-        (&[], "a.example", "no host; not for a.example"),
+        (&[], "a.example", "no host (none in its subjectAltName); not for a.example"),
         (
             &["1.example", "2.example", "3.example", "4.example", "5.example", "6.example", "7.example"],
             "a.example",

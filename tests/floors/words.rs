@@ -1,7 +1,7 @@
 //! A Rust source cut into words, and the paths in them: just enough of the language to see what a
 //! file makes use of.
 
-/// A name, or a piece of punctuation: `::` or a single character.
+/// A name, or a piece of punctuation: `::`, `!=` or a single character.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Word<'a> {
     pub(crate) text: &'a str,
@@ -17,7 +17,7 @@ pub(crate) fn words(source: &str) -> Vec<Word<'_>> {
         let (skipped, length) = match literal(rest, name) {
             Some(length) => (true, length),
             None if name > 0 => (false, name),
-            None if rest.starts_with("::") => (false, 2),
+            None if rest.starts_with("::") || rest.starts_with("!=") => (false, 2),
             None => (c.is_whitespace(), c.len_utf8()),
         };
         let (text, after) = rest.split_at(length);
@@ -129,7 +129,8 @@ fn item_end(texts: &[&str], mut at: usize) -> usize {
     at
 }
 
-/// Every path in the words with its line, groups spelled out: a name alone is a path of one part.
+/// Every path in the words with its line, groups spelled out: a name alone is a path of one part,
+/// and the exclamation mark of a macro is a part of its own.
 pub(crate) fn paths<'a>(words: &[Word<'a>]) -> Vec<(usize, Vec<&'a str>)> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < words.len() {
@@ -162,6 +163,9 @@ fn tree<'a>(
             text if text == "*" || name_length(text) > 0 => {
                 prefix.push(text);
                 at += 1;
+                if next == "!" {
+                    prefix.push(next);
+                }
                 if next != "::" {
                     found.push((word.line, prefix));
                     return if next == "as" { at + 2 } else { at };

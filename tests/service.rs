@@ -1,0 +1,76 @@
+//! The systemd unit: it says what the README promises, systemd accepts it, and it is well locked up.
+//!
+//! The judgement is `systemd-analyze`'s; where it is not installed, that part is skipped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The worst exposure that is accepted, in tenths, on systemd's scale from 0 to 100.
+const EXPOSURE_MAX: &str = "20";
+
+const UNIT: &str = include_str!("../pingstate.service");
+const UNIT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pingstate.service");
+const BINARY: &str = env!("CARGO_BIN_EXE_pingstate");
+const INSTALLED: &str = "/usr/local/bin/pingstate";
+
+/// Runs `systemd-analyze`; `None` if this machine has none.
+fn systemd_analyze(args: &[&str], unit: &Path) -> Option<Output> {
+    match Command::new("systemd-analyze").args(args).arg(unit).env("LC_ALL", "C").output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            println!("skipped: systemd-analyze: {error}");
+            None
+        }
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+#[test]
+fn the_unit_says_what_is_promised() {
+    for line in [
+        "Wants=network-online.target",
+        "After=network-online.target nss-lookup.target",
+        "DynamicUser=yes",
+        "Restart=on-failure",
+        "RestartSec=5",
+        "WantedBy=multi-user.target",
+    ] {
+        assert!(UNIT.lines().any(|l| l == line), "{line}");
+    }
+}
+
+/// Its command line is one that the binary understands: `--help` behind it is reached.
+#[test]
+fn the_unit_starts_the_daemon_with_arguments_it_knows() {
+    let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=/")).expect("ExecStart");
+    let mut words = start.split_whitespace();
+    assert_eq!(words.next(), INSTALLED.strip_prefix('/'));
+    let output = Command::new(BINARY).args(words).arg("--help").output().expect("the binary runs");
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+/// systemd wants to see the file that is started, so it is shown the one that cargo has built.
+#[test]
+fn systemd_accepts_the_unit() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("service");
+    fs::create_dir_all(&dir).expect("a directory for the copy");
+    let copy = dir.join("pingstate.service");
+    let binary = BINARY.replace('%', "%%").replace('$', "$$").replace(' ', "\\x20");
+    fs::write(&copy, UNIT.replace(INSTALLED, &binary)).expect("the copy is written");
+    let Some(output) = systemd_analyze(&["verify"], &copy) else { return };
+    assert!(output.status.success() && !text(&output).contains("pingstate.service"), "{}", text(&output));
+}
+
+#[test]
+fn the_unit_is_well_locked_up() {
+    let threshold = format!("--threshold={EXPOSURE_MAX}");
+    let args = ["security", "--offline=true", "--no-pager", &threshold];
+    let Some(output) = systemd_analyze(&args, Path::new(UNIT_PATH)) else { return };
+    let lines = text(&output);
+    assert!(output.status.success(), "{lines}");
+    println!("{}", lines.lines().last().unwrap_or_default());
+}

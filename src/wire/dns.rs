@@ -1,1 +1,0 @@
-//! DNS messages: queries written, answers read.

@@ -1,0 +1,192 @@
+//! Domain names: as people write them and as messages carry them.
+
+use std::fmt;
+
+/// The longest label, in bytes (RFC 1035 section 2.3.4).
+const LABEL_MAX: usize = 63;
+/// The longest name on the wire, length bytes included (RFC 1035 section 2.3.4).
+const NAME_MAX: usize = 255;
+/// How many compression pointers one name may hold (RFC 9267 section 2).
+const JUMPS_MAX: usize = 32;
+
+/// A domain name in lower case: length-prefixed labels and the root's zero byte, uncompressed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name(Vec<u8>);
+
+impl Name {
+    /// Reads a name without its final dot: letters, digits, hyphens, and the underscores that
+    /// people do use. Anything else cannot be a host, and is better refused than sent out.
+    pub(crate) fn parse(text: &str) -> Option<Name> {
+        if text.len() > NAME_MAX - 2 {
+            return None;
+        }
+        let mut wire = Vec::with_capacity(text.len() + 2);
+        for label in text.split('.') {
+            if label.is_empty() || label.len() > LABEL_MAX || !label.bytes().all(is_host_byte) {
+                return None;
+            }
+            wire.push(u8::try_from(label.len()).ok()?);
+            wire.extend(label.bytes().map(|b| b.to_ascii_lowercase()));
+        }
+        wire.push(0);
+        Some(Name(wire))
+    }
+
+    /// Reads the name at `start` of a message. Gives it and the position after it.
+    ///
+    /// A pointer must lead to before the piece of the name that it ends (RFC 9267 section 2), so
+    /// that every jump goes further back and no loop is possible.
+    pub(super) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
+        let mut wire = Vec::with_capacity(32);
+        let mut at = start;
+        let mut piece = start;
+        let mut end = None;
+        for _ in 0..=JUMPS_MAX {
+            loop {
+                let length = usize::from(*message.get(at)?);
+                if length > LABEL_MAX {
+                    break;
+                }
+                let label = message.get(at + 1..at + 1 + length)?;
+                if wire.len() + 1 + length > NAME_MAX {
+                    return None;
+                }
+                wire.push(u8::try_from(length).ok()?);
+                wire.extend(label.iter().map(u8::to_ascii_lowercase));
+                at += 1 + length;
+                if length == 0 {
+                    return Some((Name(wire), end.unwrap_or(at)));
+                }
+            }
+            let [high, low] = *message.get(at..at + 2)? else { return None };
+            if high < 0xc0 {
+                return None;
+            }
+            let target = usize::from(high & 0x3f) << 8 | usize::from(low);
+            if target >= piece {
+                return None;
+            }
+            end = end.or(Some(at + 2));
+            (at, piece) = (target, target);
+        }
+        None
+    }
+
+    /// The name as messages carry it.
+    pub(super) fn wire(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The label that starts at this byte; `None` at the root.
+    fn label(&self, at: usize) -> Option<&[u8]> {
+        let length = usize::from(*self.0.get(at)?);
+        if length == 0 { None } else { self.0.get(at + 1..at + 1 + length) }
+    }
+
+    /// Whether the name belongs to multicast DNS (RFC 6762 section 3).
+    pub(crate) fn is_local(&self) -> bool {
+        self.0.len() > b"\x05local\0".len() && self.0.ends_with(b"\x05local\0")
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut at = 0;
+        while let Some(label) = self.label(at) {
+            if at > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(&String::from_utf8_lossy(label))?;
+            at += 1 + label.len();
+        }
+        Ok(())
+    }
+}
+
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &[u8], start: usize) -> Option<(String, usize)> {
+        Name::read(message, start).map(|(name, end)| (name.to_string(), end))
+    }
+
+    #[test]
+    fn names_are_written_in_lower_case() {
+        assert_eq!(Name::parse("Db_1.Ex-ample").unwrap().wire(), b"\x04db_1\x08ex-ample\0");
+        assert_eq!(Name::parse("Db.Example").unwrap().to_string(), "db.example");
+    }
+
+    #[test]
+    fn names_that_are_none() {
+        for text in ["", ".", "a..b", ".a", "a.", "a b", "a\n", "grün.example", "a:b", "[::1]", "a/b", "a%b"]
+        {
+            assert_eq!(Name::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn labels_and_names_have_a_longest() {
+        let label = "x".repeat(63);
+        assert!(Name::parse(&label).is_some());
+        assert!(Name::parse(&"x".repeat(64)).is_none());
+        let longest = format!("{label}.{label}.{label}.{}", "y".repeat(61));
+        assert_eq!(Name::parse(&longest).unwrap().wire().len(), NAME_MAX);
+        assert!(Name::parse(&format!("{longest}y")).is_none());
+        let dots = "a.".repeat(126) + "a";
+        assert_eq!(Name::parse(&dots).unwrap().wire().len(), NAME_MAX);
+    }
+
+    #[test]
+    fn only_what_lies_below_local_is_multicast() {
+        for (text, local) in [
+            ("nas.local", true),
+            ("a.b.LOCAL", true),
+            ("local", false),
+            ("nas.xlocal", false),
+            ("local.lan", false),
+        ] {
+            assert_eq!(Name::parse(text).unwrap().is_local(), local, "{text}");
+        }
+    }
+
+    #[test]
+    fn pointers_are_followed_backwards() {
+        let message = b"\x07EXAMPLE\0\x02db\xc0\x00\x03www\xc0\x09\xff";
+        assert_eq!(read(message, 0), Some(("example".into(), 9)));
+        assert_eq!(read(message, 9), Some(("db.example".into(), 14)));
+        assert_eq!(read(message, 14), Some(("www.db.example".into(), 20)));
+        assert_eq!(read(message, 20), None);
+        for cut in 15..20 {
+            assert_eq!(read(&message[..cut], 14), None);
+        }
+    }
+
+    #[test]
+    fn pointers_that_go_forwards_or_in_circles_are_refused() {
+        assert_eq!(read(b"\xc0\x00", 0), None);
+        assert_eq!(read(b"\xc0\x02\0", 0), None);
+        assert_eq!(read(b"\x01a\xc0\x00", 0), None);
+        assert_eq!(read(b"\x01a\xc0\x04\x01b\xc0\x00", 4), None);
+        assert_eq!(read(b"\x40aaaa\0", 0), None);
+        assert_eq!(read(b"\x80\x00", 0), None);
+    }
+
+    #[test]
+    fn jumps_and_length_are_limited() {
+        let mut message = vec![0];
+        for jump in 0..40u8 {
+            message.extend([0xc0, (jump * 2).saturating_sub(1)]);
+        }
+        assert_eq!(read(&message, 1 + 2 * 31), Some((String::new(), 1 + 2 * 32)));
+        assert_eq!(read(&message, 1 + 2 * 32), None);
+        let long: Vec<u8> = b"\x01a".repeat(127).into_iter().chain([0]).collect();
+        assert_eq!(read(&long, 0).unwrap().1, 255);
+        let longer: Vec<u8> = b"\x01a".repeat(128).into_iter().chain([0]).collect();
+        assert_eq!(read(&longer, 0), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Answers remembered for as long as they serve.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How many names are remembered; beyond that the one that serves least long is forgotten.
+pub(super) const CACHE_MAX: usize = 4096;
+
+/// Found addresses by name. Failures are never remembered.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    entries: BTreeMap<Arc<str>, Entry>,
+    /// The same entries in the order in which they expire.
+    by_expiry: BTreeSet<(Instant, Arc<str>)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    addresses: Vec<IpAddr>,
+    expires: Instant,
+}
+
+impl Cache {
+    /// The addresses of `name`, if they still serve.
+    pub(super) fn addresses(&self, name: &str, now: Instant) -> Option<&[IpAddr]> {
+        let entry = self.entries.get(name)?;
+        (entry.expires > now).then_some(&entry.addresses)
+    }
+
+    /// Remembers the addresses of `name` until `expires`, in place of what was known before.
+    pub(super) fn insert(&mut self, name: &str, addresses: Vec<IpAddr>, expires: Instant, now: Instant) {
+        self.remove(name);
+        if expires <= now {
+            return;
+        }
+        while let Some((earliest, _)) = self.by_expiry.first() {
+            if *earliest > now && self.entries.len() < CACHE_MAX {
+                break;
+            }
+            if let Some((_, name)) = self.by_expiry.pop_first() {
+                self.entries.remove(&name);
+            }
+        }
+        let name: Arc<str> = name.into();
+        self.by_expiry.insert((expires, name.clone()));
+        self.entries.insert(name, Entry { addresses, expires });
+    }
+
+    /// Forgets everything: the configuration that led to it has changed.
+    pub(super) fn clear(&mut self) {
+        *self = Cache::default();
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some((name, entry)) = self.entries.remove_entry(name) {
+            self.by_expiry.remove(&(entry.expires, name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::test_now;
+    use std::time::Duration;
+
+    fn addresses(last: u8) -> Vec<IpAddr> {
+        vec![IpAddr::from([192, 0, 2, last])]
+    }
+
+    #[test]
+    fn an_answer_serves_until_it_expires() {
+        let now = test_now().instant;
+        let second = Duration::from_secs(1);
+        let mut cache = Cache::default();
+        cache.insert("a", addresses(1), now + 2 * second, now);
+        assert_eq!(cache.addresses("a", now + second), Some(addresses(1).as_slice()));
+        assert_eq!(cache.addresses("b", now + second), None);
+        assert_eq!(cache.addresses("a", now + 2 * second), None);
+        cache.insert("a", addresses(2), now + 4 * second, now + second);
+        assert_eq!(cache.addresses("a", now + 2 * second), Some(addresses(2).as_slice()));
+        cache.insert("a", addresses(3), now, now);
+        assert_eq!(cache.addresses("a", now), None);
+        assert!(cache.by_expiry.is_empty());
+    }
+
+    #[test]
+    fn the_cache_does_not_grow_without_bound() {
+        let now = test_now().instant;
+        let mut cache = Cache::default();
+        for i in 0..2 * CACHE_MAX as u64 {
+            let expires = now + Duration::from_secs(if i == 0 { 1 } else { 100 + i });
+            cache.insert(&format!("name{i}"), addresses(1), expires, now);
+            assert!(cache.entries.len() <= CACHE_MAX && cache.by_expiry.len() == cache.entries.len());
+        }
+        assert_eq!(cache.addresses("name0", now), None);
+        assert!(cache.addresses("name8191", now).is_some());
+        // What has expired makes room by itself.
+        cache.insert(
+            "late",
+            addresses(1),
+            now + Duration::from_secs(99_999),
+            now + Duration::from_secs(50_000),
+        );
+        assert_eq!(cache.entries.len(), 1);
+    }
+}

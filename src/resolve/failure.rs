@@ -1,0 +1,153 @@
+//! Why a name has no addresses, in words.
+
+use std::net::SocketAddr;
+
+use crate::verdict::{Failure, Reason, printable};
+use crate::wire::dns::rcode_name;
+
+use super::conf::PORT;
+
+/// How much of a name that is none is shown, in characters.
+const NAME_SHOWN_MAX: usize = 80;
+/// How many servers are listed.
+const SERVERS_SHOWN_MAX: usize = 3;
+
+/// A name that was denied. The greater says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Denial {
+    /// Nobody on the local network knows it: multicast DNS has no other way to say no.
+    Nobody,
+    /// A server says that it does not exist.
+    NoName(SocketAddr),
+    /// A server says that it exists but has no address.
+    NoData(SocketAddr),
+}
+
+/// Why nothing could be learned about a name. The greater says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trouble {
+    /// Multicast queries cannot be sent.
+    NoMulticast,
+    /// No socket to the servers could be opened, or they refused.
+    Unreachable,
+    /// Servers were asked, and none answered.
+    Silent,
+    /// A server answered with something that cannot be read.
+    Broken(SocketAddr),
+    /// A server answered with this code instead of an answer.
+    Refused(SocketAddr, u8),
+}
+
+impl Denial {
+    pub(super) fn failure(self, name: &str) -> Failure {
+        let detail = match self {
+            Denial::Nobody => {
+                format!("name does not exist: {name} (nobody on the local network answers to it)")
+            }
+            Denial::NoName(server) => format!("name does not exist: {name} (asked {})", shown(server)),
+            Denial::NoData(server) => format!("name has no address: {name} (asked {})", shown(server)),
+        };
+        Failure::new(Reason::DnsNotFound, detail)
+    }
+}
+
+impl Trouble {
+    pub(super) fn failure(self, name: &str, servers: &[SocketAddr]) -> Failure {
+        let (reason, detail) = match self {
+            Trouble::NoMulticast => {
+                (Reason::DnsFailed, format!("the local network cannot be asked for {name} by multicast DNS"))
+            }
+            Trouble::Unreachable => {
+                (Reason::DnsFailed, format!("no name server reachable for {name} (tried {})", list(servers)))
+            }
+            Trouble::Silent => {
+                (Reason::DnsTimeout, format!("no name server answered for {name} (asked {})", list(servers)))
+            }
+            Trouble::Broken(server) => {
+                (Reason::DnsFailed, format!("name server {} sent a broken answer for {name}", shown(server)))
+            }
+            Trouble::Refused(server, code) => (
+                Reason::DnsFailed,
+                format!("name server {} answered {} for {name}", shown(server), rcode_name(code)),
+            ),
+        };
+        Failure::new(reason, detail)
+    }
+}
+
+/// The text cannot be asked for.
+pub(super) fn not_a_name(text: &str) -> Failure {
+    Failure::new(Reason::DnsNotFound, format!("not a valid name: {}", printable(text, NAME_SHOWN_MAX)))
+}
+
+/// The name never exists.
+pub(super) fn invalid(name: &str) -> Failure {
+    Failure::new(Reason::DnsNotFound, format!("name does not exist: {name} (.invalid never does)"))
+}
+
+/// There are more lookups than anybody needs.
+pub(super) fn too_many(name: &str) -> Failure {
+    Failure::new(Reason::DnsFailed, format!("too many names are being resolved to resolve {name}"))
+}
+
+/// The first few servers.
+pub(super) fn list(servers: &[SocketAddr]) -> String {
+    let mut text = String::new();
+    for server in servers.iter().take(SERVERS_SHOWN_MAX) {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&shown(*server));
+    }
+    text
+}
+
+/// A server by its address, with its port only if that is unusual.
+fn shown(server: SocketAddr) -> String {
+    if server.port() == PORT { server.ip().to_string() } else { server.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_name_the_server() {
+        let server: SocketAddr = "192.0.2.53:53".parse().unwrap();
+        let other: SocketAddr = "[2001:db8::53]:5353".parse().unwrap();
+        let text = |failure: Failure| failure.detail;
+        assert_eq!(
+            text(Denial::NoName(server).failure("db.example")),
+            "name does not exist: db.example (asked 192.0.2.53)"
+        );
+        assert_eq!(
+            text(Denial::NoData(other).failure("db")),
+            "name has no address: db (asked [2001:db8::53]:5353)"
+        );
+        assert_eq!(
+            text(Trouble::Silent.failure("db", &[server, other])),
+            "no name server answered for db (asked 192.0.2.53, [2001:db8::53]:5353)",
+        );
+        assert_eq!(
+            text(Trouble::Refused(server, 2).failure("db", &[])),
+            "name server 192.0.2.53 answered SERVFAIL for db",
+        );
+    }
+
+    #[test]
+    fn the_greater_says_more() {
+        let server: SocketAddr = "192.0.2.53:53".parse().unwrap();
+        assert!(Denial::NoData(server) > Denial::NoName(server) && Denial::NoName(server) > Denial::Nobody);
+        assert!(
+            Trouble::Refused(server, 2) > Trouble::Broken(server)
+                && Trouble::Broken(server) > Trouble::Silent
+        );
+        assert!(Trouble::Silent > Trouble::Unreachable);
+    }
+
+    #[test]
+    fn what_is_no_name_is_shown_in_short() {
+        assert_eq!(not_a_name("a b\n").detail, "not a valid name: a b\\n");
+        assert!(not_a_name(&"x".repeat(9999)).detail.chars().count() < 120);
+    }
+}

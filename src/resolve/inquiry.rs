@@ -1,0 +1,373 @@
+//! One question, put to the servers until one of them answers.
+//!
+//! glibc asks the second server when the first has been silent for five seconds; a check has two
+//! in all. So the servers are asked in the order of the file, the next one as soon as one fails
+//! and at the latest after [`SERVER_PATIENCE`], while the earlier ones may still answer. A server
+//! that has kept somebody waiting counts as slow for a while: it is still asked first, but the
+//! next one at the same time, so that a dead server costs one lookup its patience and not every one.
+//!
+//! The first addresses win. A denial only wins once the servers listed before have had their chance
+//! to know better: many a network lists a public server behind the one that knows the local names.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::wire::dns::{Kind, Name, Question, Reply};
+
+use super::failure::{Denial, Trouble};
+use super::query::Query;
+use super::shared::Shared;
+use super::{QueryId, QueryInput, Transport};
+
+/// How long a server may be silent before the next one is asked too.
+const SERVER_PATIENCE: Duration = Duration::from_millis(400);
+/// How long the last server may be silent before the first one is asked again.
+const ROUND_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a denial waits for the servers listed before, from when they were asked.
+const DENIAL_PATIENCE: Duration = Duration::from_secs(1);
+/// The same for a server that is slow anyway.
+const SLOW_DENIAL_PATIENCE: Duration = Duration::from_millis(200);
+/// When multicast questions are repeated, and when the last is given up (RFC 6762 section 5.2: a
+/// second at first, then doubling).
+const MULTICAST_PAUSES_MS: [u64; 3] = [1000, 2000, 1000];
+/// For how long further multicast answers are gathered after the first: a host has several
+/// interfaces, and each may answer by itself.
+const GATHER: Duration = Duration::from_millis(50);
+/// How many queries of one question may be in flight.
+const OPEN_MAX: usize = 4;
+/// How many addresses are gathered from several answers.
+const ADDRESSES_MAX: usize = 16;
+
+/// How an inquiry ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Addresses, at least one, and for how many seconds they serve.
+    Found(Vec<IpAddr>, u32),
+    Denied(Denial),
+    Failed(Trouble),
+}
+
+/// One question on its way to an answer.
+pub(super) struct Inquiry {
+    name: Name,
+    kind: Kind,
+    /// How many queries have been sent.
+    asked: usize,
+    /// When the next server is asked if nobody answers.
+    next_at: Option<Instant>,
+    /// In the order in which they were asked, at most [`OPEN_MAX`].
+    open: Vec<Query>,
+    held: Option<Held>,
+    trouble: Option<Trouble>,
+    outcome: Option<Outcome>,
+}
+
+/// An outcome that may still be bettered.
+struct Held {
+    outcome: Outcome,
+    /// By the answers to queries before this one.
+    step: usize,
+    /// Until then.
+    until: Instant,
+}
+
+/// Whom to ask in one step, and with which patience.
+struct Step {
+    server: SocketAddr,
+    transport: Transport,
+    /// Until the next step.
+    pause: Duration,
+    heeded: Duration,
+    lasts: Duration,
+}
+
+impl Inquiry {
+    /// Asks for the addresses of this kind.
+    pub(super) fn start(name: Name, kind: Kind, shared: &mut Shared, now: Instant) -> Self {
+        let mut inquiry = Inquiry {
+            name,
+            kind,
+            asked: 0,
+            next_at: Some(now),
+            open: Vec::new(),
+            held: None,
+            trouble: None,
+            outcome: None,
+        };
+        inquiry.handle_timeout(shared, now);
+        inquiry
+    }
+
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    pub(super) fn is_multicast(&self) -> bool {
+        self.name.is_local()
+    }
+
+    /// How many queries it has in flight, or is entitled to.
+    pub(super) fn slots(&self) -> usize {
+        self.open.len().max(1)
+    }
+
+    pub(super) fn holds(&self, query: QueryId) -> bool {
+        self.open.iter().any(|open| open.id == query)
+    }
+
+    /// The servers whose answers are waited for.
+    pub(super) fn servers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.open.iter().map(|query| query.server)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let held = self.held.as_ref().map(|held| held.until);
+        let expiries = self.open.iter().map(|query| query.expires);
+        expiries.chain(held).chain(self.next_at).min()
+    }
+
+    pub(super) fn handle_input(
+        &mut self,
+        id: QueryId,
+        input: &QueryInput<'_>,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let Some(at) = self.open.iter().position(|query| query.id == id) else { return };
+        match *input {
+            QueryInput::Failed => {
+                let query = self.open.remove(at);
+                self.miss(&query, Trouble::Unreachable, now);
+            }
+            QueryInput::Closed => {
+                let query = self.close_at(at, shared);
+                self.miss(&query, Trouble::Broken(query.server), now);
+            }
+            QueryInput::Received { from, bytes } => {
+                let Some(reply) = self.open[at].receive(from, bytes) else { return };
+                shared.mark_prompt(self.open[at].server);
+                self.handle_reply(at, reply, shared, now);
+            }
+        }
+        self.handle_timeout(shared, now);
+    }
+
+    fn handle_reply(&mut self, at: usize, reply: Reply, shared: &mut Shared, now: Instant) {
+        match reply {
+            Reply::Truncated => self.ask_over_tcp(at, shared, now),
+            Reply::NoName => self.deny(at, Denial::NoName, shared, now),
+            Reply::Addresses { addresses, ttl_s } => self.find(at, addresses, ttl_s, shared, now),
+            Reply::Refused(code) => {
+                let query = self.close_at(at, shared);
+                self.miss(&query, Trouble::Refused(query.server, code), now);
+            }
+            Reply::Broken | Reply::Foreign => {
+                let query = self.close_at(at, shared);
+                self.miss(&query, Trouble::Broken(query.server), now);
+            }
+        }
+    }
+
+    fn find(&mut self, at: usize, mut addresses: Vec<IpAddr>, ttl_s: u32, shared: &mut Shared, now: Instant) {
+        if addresses.is_empty() && self.is_multicast() {
+            return; // Some other host, saying that it is not this one.
+        }
+        addresses.retain(|address| !is_link_local(*address));
+        if addresses.is_empty() {
+            return self.deny(at, Denial::NoData, shared, now);
+        }
+        if !self.is_multicast() {
+            return self.settle(Outcome::Found(addresses, ttl_s), shared);
+        }
+        if let Some(Held { outcome: Outcome::Found(gathered, least), .. }) = &mut self.held {
+            addresses.retain(|address| !gathered.contains(address));
+            gathered.extend(addresses);
+            gathered.truncate(ADDRESSES_MAX);
+            *least = ttl_s.min(*least);
+            return;
+        }
+        self.hold(Outcome::Found(addresses, ttl_s), usize::MAX, now + GATHER);
+    }
+
+    /// A server says no: believed once those listed before it have had their chance.
+    fn deny(&mut self, at: usize, denial: fn(SocketAddr) -> Denial, shared: &mut Shared, now: Instant) {
+        if self.is_multicast() {
+            return; // All it has are addresses that cannot be used; others may have better ones.
+        }
+        let query = self.close_at(at, shared);
+        let outcome = Outcome::Denied(denial(query.server));
+        let earlier = self.open.iter().filter(|open| open.step < query.step);
+        match earlier.map(|open| open.heeded_until).max() {
+            Some(until) if until > now => self.hold(outcome, query.step, until),
+            _ => self.settle(outcome, shared),
+        }
+    }
+
+    fn hold(&mut self, outcome: Outcome, step: usize, until: Instant) {
+        self.held = Some(Held { outcome, step, until });
+        self.next_at = None;
+    }
+
+    /// A query has come to nothing: the next server is asked at once, unless one is already.
+    fn miss(&mut self, query: &Query, trouble: Trouble, now: Instant) {
+        let trouble = if self.is_multicast() { Trouble::NoMulticast } else { trouble };
+        self.trouble = self.trouble.max(Some(trouble));
+        if query.step + 1 == self.asked && self.next_at.is_some() {
+            self.next_at = Some(now);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) {
+        while let Some(at) = self.open.iter().position(|query| query.expires <= now) {
+            self.drop_silent(at, shared, now);
+        }
+        if let Some(held) = self.held.take_if(|held| held.until <= now || !held.may_change(&self.open)) {
+            return self.settle(held.outcome, shared);
+        }
+        while self.next_at.is_some_and(|at| at <= now) {
+            self.ask(shared, now);
+        }
+        if self.outcome.is_none() && self.deadline().is_none() {
+            let outcome = match self.trouble {
+                Some(Trouble::Silent) if self.is_multicast() => Outcome::Denied(Denial::Nobody),
+                trouble => Outcome::Failed(trouble.unwrap_or(Trouble::Unreachable)),
+            };
+            self.settle(outcome, shared);
+        }
+    }
+
+    /// Nobody waits any longer: whatever has not answered by now is silent.
+    pub(super) fn give_up(&mut self, shared: &mut Shared) {
+        if self.outcome.is_none() {
+            self.settle(Outcome::Failed(Trouble::Silent), shared);
+        }
+    }
+
+    fn ask(&mut self, shared: &mut Shared, now: Instant) {
+        let Some(step) = self.step(self.asked, shared, now) else {
+            self.next_at = None;
+            return;
+        };
+        if let Some(last) = self.open.last().filter(|last| last.asked + SERVER_PATIENCE <= now) {
+            shared.mark_slow(last.server, now);
+        }
+        self.make_room(shared, now);
+        let question = self.question(shared, step.transport);
+        self.open.push(Query {
+            id: shared.open(&question, step.transport, step.server),
+            step: self.asked,
+            transport: step.transport,
+            server: step.server,
+            question,
+            asked: now,
+            heeded_until: now + step.heeded,
+            expires: now + step.lasts,
+            strays: 0,
+            stream: Vec::new(),
+        });
+        self.asked += 1;
+        let is_last = self.step(self.asked, shared, now).is_none();
+        self.next_at = if is_last { None } else { Some(now + step.pause) };
+    }
+
+    /// The plan: each server in turn, round after round.
+    fn step(&self, index: usize, shared: &Shared, now: Instant) -> Option<Step> {
+        if self.is_multicast() {
+            let pauses = MULTICAST_PAUSES_MS.get(index..)?;
+            return Some(Step {
+                server: shared.mdns,
+                transport: Transport::Multicast,
+                pause: Duration::from_millis(*pauses.first()?),
+                heeded: Duration::ZERO,
+                lasts: Duration::from_millis(pauses.iter().sum()),
+            });
+        }
+        let servers = &shared.conf.servers;
+        if index >= servers.len() * shared.conf.attempts {
+            return None;
+        }
+        let server = *servers.get(index % servers.len())?;
+        let is_slow = shared.is_slow(server, now);
+        let ends_round = (index + 1) % servers.len() == 0;
+        Some(Step {
+            server,
+            transport: Transport::Udp,
+            pause: match (ends_round, is_slow) {
+                (true, _) => ROUND_PATIENCE,
+                (false, true) => Duration::ZERO,
+                (false, false) => SERVER_PATIENCE,
+            },
+            heeded: if is_slow { SLOW_DENIAL_PATIENCE } else { DENIAL_PATIENCE },
+            lasts: shared.conf.timeout,
+        })
+    }
+
+    /// Makes sure that one more query may be in flight, if need be in place of the oldest.
+    fn make_room(&mut self, shared: &mut Shared, now: Instant) {
+        if self.open.is_empty() {
+            return;
+        }
+        if self.open.len() < OPEN_MAX && shared.spare > 0 {
+            shared.spare -= 1;
+            return;
+        }
+        self.drop_silent(0, shared, now);
+    }
+
+    /// The answer did not fit: the same question over TCP, in the place of the query.
+    fn ask_over_tcp(&mut self, at: usize, shared: &mut Shared, now: Instant) {
+        let question = self.question(shared, Transport::Tcp);
+        let query = &mut self.open[at];
+        if query.transport != Transport::Udp {
+            return;
+        }
+        shared.close(query.id);
+        query.id = shared.open(&question, Transport::Tcp, query.server);
+        query.transport = Transport::Tcp;
+        query.question = question;
+        query.expires = now + shared.conf.timeout;
+    }
+
+    fn question(&self, shared: &mut Shared, transport: Transport) -> Question {
+        Question {
+            id: (shared.random)(),
+            name: self.name.clone(),
+            kind: self.kind,
+            multicast: transport == Transport::Multicast,
+        }
+    }
+
+    fn drop_silent(&mut self, at: usize, shared: &mut Shared, now: Instant) {
+        let query = self.close_at(at, shared);
+        if query.asked + SERVER_PATIENCE <= now {
+            shared.mark_slow(query.server, now);
+        }
+        self.trouble = self.trouble.max(Some(Trouble::Silent));
+    }
+
+    fn close_at(&mut self, at: usize, shared: &mut Shared) -> Query {
+        let query = self.open.remove(at);
+        shared.close(query.id);
+        query
+    }
+
+    fn settle(&mut self, outcome: Outcome, shared: &mut Shared) {
+        for query in self.open.drain(..) {
+            shared.close(query.id);
+        }
+        self.next_at = None;
+        self.held = None;
+        self.outcome = Some(outcome);
+    }
+}
+
+impl Held {
+    fn may_change(&self, open: &[Query]) -> bool {
+        matches!(self.outcome, Outcome::Found(..)) || open.iter().any(|query| query.step < self.step)
+    }
+}
+
+/// An IPv6 address that means nothing without the interface it belongs to, which no answer tells.
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.segments()[0] & 0xffc0 == 0xfe80)
+}

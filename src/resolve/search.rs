@@ -1,0 +1,259 @@
+//! One name on its way to its addresses: the full names it may stand for, one after the other, each
+//! asked for in both families side by side.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::verdict::Failure;
+use crate::wire::dns::{Kind, Name};
+
+use super::failure::{Denial, Trouble, list};
+use super::inquiry::{Inquiry, Outcome};
+use super::names::candidates;
+use super::shared::Shared;
+use super::{LookupId, QueryId, QueryInput};
+
+/// How long the addresses of one family wait for those of the other (RFC 8305 section 3).
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+/// How long the other family is still waited for after that.
+const LATE_FAMILY_MAX: Duration = Duration::from_secs(1);
+/// The queries a search is entitled to: one per family.
+pub(super) const SLOTS: usize = 2;
+
+/// A name being resolved, for everybody who asked for it.
+pub(super) struct Search {
+    /// In lower case; with its final dot if it is absolute.
+    pub(super) name: String,
+    pub(super) lookups: BTreeSet<LookupId>,
+    /// Full names not tried yet, the next one last.
+    candidates: Vec<Name>,
+    /// The full name being tried; `None` before the start.
+    pair: Option<Pair>,
+    /// The addresses handed over while the other family has not answered.
+    partial: Option<Vec<IpAddr>>,
+    trouble: Option<Trouble>,
+    denial: Option<Denial>,
+}
+
+/// One full name, asked for in both families.
+struct Pair {
+    a: Inquiry,
+    aaaa: Inquiry,
+    /// When the family that has answered stops waiting for the other.
+    enough_at: Option<Instant>,
+}
+
+/// What a search has come to.
+pub(super) enum News {
+    Found {
+        /// Addresses not handed over before.
+        fresh: Vec<IpAddr>,
+        /// All addresses there are.
+        all: Vec<IpAddr>,
+        ttl_s: u32,
+        /// Whether both families have answered.
+        whole: bool,
+        /// Whether the search is over.
+        last: bool,
+    },
+    NotFound(Failure),
+}
+
+impl Search {
+    pub(super) fn new(name: &str) -> Self {
+        Search {
+            name: name.to_owned(),
+            lookups: BTreeSet::new(),
+            candidates: Vec::new(),
+            pair: None,
+            partial: None,
+            trouble: None,
+            denial: None,
+        }
+    }
+
+    /// Sends the first queries.
+    pub(super) fn start(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+        self.candidates = candidates(&self.name, &shared.conf);
+        self.try_next(shared, now);
+        self.news(shared, now)
+    }
+
+    /// The addresses handed over so far, for somebody who joins late.
+    pub(super) fn partial(&self) -> Option<&[IpAddr]> {
+        self.partial.as_deref()
+    }
+
+    /// How many queries it has in flight, or is entitled to.
+    pub(super) fn slots(&self) -> usize {
+        self.pair.as_ref().map_or(SLOTS, |pair| pair.a.slots() + pair.aaaa.slots())
+    }
+
+    pub(super) fn holds(&self, query: QueryId) -> bool {
+        self.pair.as_ref().is_some_and(|pair| pair.a.holds(query) || pair.aaaa.holds(query))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let pair = self.pair.as_ref()?;
+        [pair.a.deadline(), pair.aaaa.deadline(), pair.enough_at].into_iter().flatten().min()
+    }
+
+    /// What is being waited for, for a person.
+    pub(super) fn describe(&self) -> String {
+        let name = self.shown_name();
+        let Some(pair) = &self.pair else {
+            return format!("waiting for other names to be resolved before {name}");
+        };
+        if pair.a.is_multicast() {
+            return format!("waiting for somebody on the local network to answer to {name}");
+        }
+        let mut servers: Vec<SocketAddr> = Vec::new();
+        for server in pair.a.servers().chain(pair.aaaa.servers()) {
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+        format!("waiting for {} to resolve {name}", list(&servers))
+    }
+
+    pub(super) fn handle_input(
+        &mut self,
+        query: QueryId,
+        input: &QueryInput<'_>,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Option<News> {
+        let pair = self.pair.as_mut()?;
+        pair.a.handle_input(query, input, shared, now);
+        pair.aaaa.handle_input(query, input, shared, now);
+        self.news(shared, now)
+    }
+
+    pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+        let pair = self.pair.as_mut()?;
+        pair.a.handle_timeout(shared, now);
+        pair.aaaa.handle_timeout(shared, now);
+        self.news(shared, now)
+    }
+
+    /// Closes whatever is open: nobody waits any more.
+    pub(super) fn close(&mut self, shared: &mut Shared) {
+        if let Some(pair) = &mut self.pair {
+            pair.give_up(shared);
+        }
+    }
+
+    fn try_next(&mut self, shared: &mut Shared, now: Instant) -> bool {
+        self.pair = self.candidates.pop().map(|name| Pair {
+            a: Inquiry::start(name.clone(), Kind::A, shared, now),
+            aaaa: Inquiry::start(name, Kind::Aaaa, shared, now),
+            enough_at: None,
+        });
+        self.pair.is_some()
+    }
+
+    /// What the answers so far amount to; goes on to the next full name when they amount to nothing.
+    fn news(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+        loop {
+            let pair = self.pair.as_mut()?;
+            if !pair.is_answered() {
+                if !pair.is_enough(now) {
+                    return None;
+                }
+                if let (None, Some((all, ttl_s))) = (&self.partial, pair.found()) {
+                    pair.enough_at = Some(now + LATE_FAMILY_MAX);
+                    self.partial = Some(all.clone());
+                    return Some(News::Found { fresh: all.clone(), all, ttl_s, whole: false, last: false });
+                }
+                pair.give_up(shared);
+            }
+            if let Some((all, ttl_s)) = pair.found() {
+                let known = self.partial.take().unwrap_or_default();
+                let fresh = all.iter().filter(|address| !known.contains(address)).copied().collect();
+                return Some(News::Found { fresh, all, ttl_s, whole: pair.is_whole(), last: true });
+            }
+            let (denial, trouble) = pair.denied();
+            self.denial = self.denial.max(denial);
+            self.trouble = self.trouble.max(trouble);
+            // As in glibc: servers that do not answer will not do so for the next name either.
+            let is_hopeless = trouble.is_some_and(|trouble| trouble <= Trouble::Silent);
+            if is_hopeless || !self.try_next(shared, now) {
+                return Some(News::NotFound(self.failure(shared)));
+            }
+        }
+    }
+
+    fn failure(&self, shared: &Shared) -> Failure {
+        let name = self.shown_name();
+        match self.trouble {
+            Some(trouble) => trouble.failure(name, &shared.conf.servers),
+            None => self.denial.unwrap_or(Denial::Nobody).failure(name),
+        }
+    }
+
+    fn shown_name(&self) -> &str {
+        self.name.strip_suffix('.').unwrap_or(&self.name)
+    }
+}
+
+impl Pair {
+    fn outcomes(&self) -> [Option<&Outcome>; 2] {
+        [self.aaaa.outcome(), self.a.outcome()]
+    }
+
+    fn is_answered(&self) -> bool {
+        self.outcomes().iter().all(Option::is_some)
+    }
+
+    /// Whether both families have really answered.
+    fn is_whole(&self) -> bool {
+        self.outcomes().iter().all(|outcome| matches!(outcome, Some(Outcome::Found(..) | Outcome::Denied(_))))
+    }
+
+    /// Whether the family that has answered has waited long enough for the other. It only stops
+    /// waiting if it has addresses, or if the name does not exist.
+    fn is_enough(&mut self, now: Instant) -> bool {
+        if !self.is_no_name() && self.found().is_none() {
+            return false;
+        }
+        *self.enough_at.get_or_insert(now + RESOLUTION_DELAY) <= now
+    }
+
+    /// The addresses found so far, those of IPv6 first, and for how long they serve.
+    fn found(&self) -> Option<(Vec<IpAddr>, u32)> {
+        let mut all = Vec::new();
+        let mut least = u32::MAX;
+        for outcome in self.outcomes() {
+            if let Some(Outcome::Found(addresses, ttl_s)) = outcome {
+                all.extend(addresses);
+                least = least.min(*ttl_s);
+            }
+        }
+        if all.is_empty() { None } else { Some((all, least)) }
+    }
+
+    /// Why there are none.
+    fn denied(&self) -> (Option<Denial>, Option<Trouble>) {
+        let (mut denial, mut trouble) = (None, None);
+        for outcome in self.outcomes() {
+            match outcome {
+                Some(Outcome::Denied(said)) => denial = denial.max(Some(*said)),
+                Some(Outcome::Failed(met)) => trouble = trouble.max(Some(*met)),
+                _ => {}
+            }
+        }
+        (denial, if self.is_no_name() { None } else { trouble })
+    }
+
+    /// Whether a server said that the name does not exist. That is believed of an answer for A: for
+    /// AAAA some servers say so wrongly (RFC 4074 section 4.2).
+    fn is_no_name(&self) -> bool {
+        matches!(self.a.outcome(), Some(Outcome::Denied(Denial::NoName(_))))
+    }
+
+    fn give_up(&mut self, shared: &mut Shared) {
+        self.a.give_up(shared);
+        self.aaaa.give_up(shared);
+    }
+}

@@ -1,0 +1,75 @@
+//! What all inquiries of a resolver share: the configuration, what is known of the servers, the
+//! outbox, and the source of ids.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::wire::dns::Question;
+
+use super::conf::Conf;
+use super::{Output, QueryId, Random, Transport};
+
+/// For how long a server that has kept somebody waiting counts as slow.
+const SLOW_FOR: Duration = Duration::from_secs(30);
+
+/// See the module.
+pub(super) struct Shared {
+    pub(super) conf: Conf,
+    /// Where multicast queries go.
+    pub(super) mdns: SocketAddr,
+    pub(super) random: Random,
+    pub(super) outbox: VecDeque<Output>,
+    /// How many queries may be opened beyond the one that every inquiry is entitled to.
+    pub(super) spare: usize,
+    next_query: u64,
+    /// Until when servers count as slow. Holds servers of the configuration only.
+    slow: Vec<(SocketAddr, Instant)>,
+}
+
+impl Shared {
+    pub(super) fn new(conf: Conf, mdns: SocketAddr, random: Random) -> Self {
+        Shared { conf, mdns, random, outbox: VecDeque::new(), spare: 0, next_query: 0, slow: Vec::new() }
+    }
+
+    /// From now on this configuration holds. What was known of the servers is forgotten.
+    pub(super) fn set_conf(&mut self, conf: Conf) {
+        self.conf = conf;
+        self.slow.clear();
+    }
+
+    /// Sends a question on its way.
+    pub(super) fn open(&mut self, question: &Question, transport: Transport, server: SocketAddr) -> QueryId {
+        let query = QueryId(self.next_query);
+        self.next_query += 1;
+        let mut bytes = question.write();
+        if transport == Transport::Tcp {
+            // A question has less than 300 bytes, which the low byte and a bit of the high one hold.
+            let length = (bytes.len() as u16).to_be_bytes();
+            bytes.splice(0..0, length);
+        }
+        self.outbox.push_back(Output::Open { query, transport, server, bytes });
+        query
+    }
+
+    pub(super) fn close(&mut self, query: QueryId) {
+        self.outbox.push_back(Output::Close(query));
+    }
+
+    /// Whether this server has lately kept somebody waiting.
+    pub(super) fn is_slow(&self, server: SocketAddr, now: Instant) -> bool {
+        self.slow.iter().any(|(slow, until)| *slow == server && *until > now)
+    }
+
+    pub(super) fn mark_slow(&mut self, server: SocketAddr, now: Instant) {
+        self.mark_prompt(server);
+        if self.conf.servers.contains(&server) {
+            self.slow.push((server, now + SLOW_FOR));
+        }
+    }
+
+    /// The server has answered.
+    pub(super) fn mark_prompt(&mut self, server: SocketAddr) {
+        self.slow.retain(|(slow, _)| *slow != server);
+    }
+}

@@ -1,0 +1,223 @@
+//! What makes an HTTP answer a healthy one.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::needle::{Needle, Search};
+use super::{split, unknown};
+use crate::verdict::{ProbeResult, Reason};
+use crate::wire::http::response::{Head, Headers};
+
+/// The most items a `status:` list may have.
+const STATUSES_MAX: usize = 64;
+
+/// What can stand where a status is expected.
+const STATUS_RANGE: std::ops::RangeInclusive<u16> = 100..=999;
+
+/// An answer, as a check of the library's user sees it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpResponse {
+    /// The status code, such as 200.
+    pub status: u16,
+    /// The header fields in the order received.
+    pub headers: Headers,
+    /// The body, without its transfer coding, cut to the probe's limit.
+    pub body: Vec<u8>,
+    /// The time from the start of the check to the end of the body.
+    pub elapsed: Duration,
+}
+
+impl HttpResponse {
+    /// The body as text: ISO 8859-1 if its `Content-Type` says so (or says ASCII, which that
+    /// extends), UTF-8 otherwise, with `U+FFFD` where it is not.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        let latin1 = self.headers.get("content-type").and_then(charset).is_some_and(|charset| {
+            ["iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"]
+                .iter()
+                .any(|known| charset.eq_ignore_ascii_case(known))
+        });
+        if latin1 {
+            // The first 256 code points of Unicode are ISO 8859-1.
+            return self.body.iter().map(|byte| char::from(*byte)).collect();
+        }
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+/// The charset parameter of a media type (RFC 9110 section 8.3.1).
+fn charset(media_type: &str) -> Option<&str> {
+    media_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// What a check of the library's user says: whether the target is healthy, and perhaps a detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether the target is healthy.
+    pub ok: bool,
+    /// What to show instead of `HTTP 200`.
+    pub detail: Option<String>,
+}
+
+impl From<bool> for Judgement {
+    fn from(ok: bool) -> Self {
+        Judgement { ok, detail: None }
+    }
+}
+
+impl<S: Into<String>> From<(bool, S)> for Judgement {
+    fn from((ok, detail): (bool, S)) -> Self {
+        Judgement { ok, detail: Some(detail.into()) }
+    }
+}
+
+/// A check of the library's user.
+pub(crate) type HttpClosure = Arc<dyn Fn(&HttpResponse) -> Judgement + Send + Sync>;
+
+/// What makes an HTTP answer a healthy one.
+#[derive(Clone)]
+pub(crate) enum HttpCheck {
+    /// Any 2xx status.
+    Success,
+    /// A status in one of these ranges, ends included.
+    Status(Vec<(u16, u16)>),
+    /// A 2xx status, and a body with this text in it.
+    Contains(Needle),
+    /// What the library's user says.
+    Custom(HttpClosure),
+}
+
+/// An answer as far as it has come.
+pub(crate) struct Answer<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) body: &'a [u8],
+    /// Nothing more of the body will come.
+    pub(crate) whole: bool,
+    pub(crate) elapsed: Duration,
+}
+
+impl HttpCheck {
+    /// Reads a check spec. The error is one line for a person.
+    pub(crate) fn parse(spec: &str) -> Result<Self, String> {
+        match split(spec)? {
+            ("" | "default" | "status_2xx", None) => Ok(HttpCheck::Success),
+            ("status", list) => parse_statuses(list.unwrap_or_default()).map(HttpCheck::Status),
+            ("body_contains", text) => Needle::new(text.unwrap_or_default())
+                .map(HttpCheck::Contains)
+                .ok_or_else(|| "body_contains has no text to look for".to_owned()),
+            (name, _) => Err(unknown(
+                spec,
+                name,
+                &["port_open", "banner_contains"],
+                "tcp, not http",
+                "status_2xx, status:200,204, body_contains:TEXT",
+            )),
+        }
+    }
+
+    /// Whether the head of an answer is not enough.
+    pub(crate) fn needs_body(&self) -> bool {
+        matches!(self, HttpCheck::Contains(_) | HttpCheck::Custom(_))
+    }
+
+    /// How long a body has to be at least to satisfy the check.
+    pub(crate) fn body_min(&self) -> usize {
+        match self {
+            HttpCheck::Contains(needle) => needle.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the check is about this very status: then a redirect that has it is the answer to
+    /// judge, and not followed.
+    pub(crate) fn names(&self, status: u16) -> bool {
+        match self {
+            HttpCheck::Status(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&status)),
+            _ => false,
+        }
+    }
+
+    /// The verdict, as soon as what has come of the answer is enough for one.
+    pub(crate) fn judge(&self, answer: &Answer<'_>, search: &mut Search) -> Option<ProbeResult> {
+        let status = answer.head.status;
+        let success = (200..=299).contains(&status);
+        let detail = format!("HTTP {status}");
+        let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(answer.elapsed);
+        match self {
+            HttpCheck::Success if !success => Some(down(Reason::Status, &detail)),
+            HttpCheck::Status(_) if !self.names(status) => Some(down(Reason::Status, &detail)),
+            HttpCheck::Success | HttpCheck::Status(_) => Some(ProbeResult::up(answer.elapsed, &detail)),
+            HttpCheck::Contains(_) if !success => Some(down(Reason::Status, &detail)),
+            HttpCheck::Contains(needle) if search.find(needle, answer.body).is_some() => {
+                Some(ProbeResult::up(answer.elapsed, &detail))
+            }
+            HttpCheck::Contains(_) | HttpCheck::Custom(_) if !answer.whole => None,
+            HttpCheck::Contains(_) => {
+                let read = answer.body.len();
+                Some(down(Reason::Body, &format!("{detail}: text not in the body ({read} bytes read)")))
+            }
+            HttpCheck::Custom(check) => {
+                let judgement = check(&HttpResponse {
+                    status,
+                    headers: answer.head.headers.clone(),
+                    body: answer.body.to_vec(),
+                    elapsed: answer.elapsed,
+                });
+                let detail = judgement.detail.unwrap_or(detail);
+                Some(match judgement.ok {
+                    true => ProbeResult::up(answer.elapsed, &detail),
+                    false => down(Reason::Custom, &detail),
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HttpCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpCheck::Success => f.write_str("Success"),
+            HttpCheck::Status(ranges) => f.debug_tuple("Status").field(ranges).finish(),
+            HttpCheck::Contains(needle) => f.debug_tuple("Contains").field(needle).finish(),
+            HttpCheck::Custom(_) => f.write_str("Custom"),
+        }
+    }
+}
+
+/// Reads `200,204` and `200-299, 401`. Empty items are passed over, as the original does.
+fn parse_statuses(list: &str) -> Result<Vec<(u16, u16)>, String> {
+    let mut ranges = Vec::new();
+    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        let (low, high) = item.split_once('-').unwrap_or((item, item));
+        let range = (parse_status(low)?, parse_status(high)?);
+        if range.0 > range.1 {
+            return Err(format!("the range {}-{} runs backwards", range.0, range.1));
+        }
+        if ranges.len() == STATUSES_MAX {
+            return Err(format!("more than {STATUSES_MAX} statuses listed (use ranges)"));
+        }
+        ranges.push(range);
+    }
+    if ranges.is_empty() {
+        return Err("the list of statuses is empty (write it as in status:200,204)".to_owned());
+    }
+    Ok(ranges)
+}
+
+fn parse_status(text: &str) -> Result<u16, String> {
+    let text = text.trim();
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(status) if digits && STATUS_RANGE.contains(&status) => Ok(status),
+        _ => Err(format!("{} is not a status (100 to 999)", super::shown(text))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

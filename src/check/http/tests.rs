@@ -1,0 +1,109 @@
+//! Tests of the HTTP checks: specs, and what a closure is shown.
+
+use super::*;
+use crate::wire::http::response::ResponseReader;
+
+fn ranges(spec: &str) -> Vec<(u16, u16)> {
+    match HttpCheck::parse(spec) {
+        Ok(HttpCheck::Status(ranges)) => ranges,
+        other => panic!("{spec:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn specs_of_the_original_are_read() {
+    for spec in ["", "default", "status_2xx"] {
+        assert!(matches!(HttpCheck::parse(spec), Ok(HttpCheck::Success)), "{spec}");
+    }
+    for spec in ["body_contains:pong", "body_contains: ", "body_contains:a:b", "body_contains:status:200"] {
+        assert!(matches!(HttpCheck::parse(spec), Ok(HttpCheck::Contains(_))), "{spec}");
+    }
+    assert_eq!(ranges("status:200,204"), [(200, 200), (204, 204)]);
+}
+
+#[test]
+fn status_lists_may_hold_ranges_spaces_and_empty_items() {
+    for (spec, expected) in [
+        ("status:200-299,401", &[(200, 299), (401, 401)][..]),
+        ("status: 200 ,\t200 - 299 , ", &[(200, 200), (200, 299)]),
+        ("status:,,200,", &[(200, 200)]),
+        ("status:0200", &[(200, 200)]),
+        ("status:100-999", &[(100, 999)]),
+    ] {
+        assert_eq!(ranges(spec), expected, "{spec:?}");
+    }
+    assert_eq!(ranges(&format!("status:{}", "200,".repeat(64))).len(), 64);
+}
+
+#[test]
+fn slips_are_refused_in_one_line() {
+    let empty = "the list of statuses is empty (write it as in status:200,204)";
+    let many = format!("status:{}", "200,".repeat(65));
+    let long = format!("body_contains:{}", "x".repeat(super::super::SPEC_MAX));
+    for (spec, error) in [
+        ("status:", empty),
+        ("status: , ", empty),
+        ("status", empty),
+        ("status:299-200", "the range 299-200 runs backwards"),
+        ("status:99", "`99` is not a status (100 to 999)"),
+        ("status:1000", "`1000` is not a status (100 to 999)"),
+        ("status:+200", "`+200` is not a status (100 to 999)"),
+        ("status:-200", "`` is not a status (100 to 999)"),
+        ("status:200-", "`` is not a status (100 to 999)"),
+        ("status:200-204-206", "`204-206` is not a status (100 to 999)"),
+        ("status:2xx\n", "`2xx` is not a status (100 to 999)"),
+        ("status:99999999999999999999", "`99999999999999999999` is not a status (100 to 999)"),
+        (&many, "more than 64 statuses listed (use ranges)"),
+        ("body_contains:", "body_contains has no text to look for"),
+        ("body_contains", "body_contains has no text to look for"),
+        ("banner_contains:SSH-", "banner_contains belongs to tcp, not http"),
+        ("port_open", "port_open belongs to tcp, not http"),
+        ("ok\r\n", "unknown check `ok\\r\\n`; there are: status_2xx, status:200,204, body_contains:TEXT"),
+        (&long, "longer than 4096 bytes"),
+    ] {
+        assert_eq!(HttpCheck::parse(spec).expect_err(spec), error);
+    }
+}
+
+#[test]
+fn only_a_list_names_a_status() {
+    for (spec, named) in [("status:301", true), ("status:300-399", true), ("status:302", false), ("", false)]
+    {
+        let check = HttpCheck::parse(spec).expect(spec);
+        assert_eq!(check.names(301), named, "{spec}");
+        assert!(!check.needs_body() && check.body_min() == 0);
+    }
+    let check = HttpCheck::parse("body_contains:pong").expect("a spec");
+    assert_eq!((check.names(301), check.needs_body(), check.body_min()), (false, true, 4));
+}
+
+#[test]
+fn a_body_is_text_by_its_charset() {
+    for (media_type, text) in [
+        ("text/html", "gr\u{fffd}n\u{fffd}"),
+        ("text/html; charset=utf-8", "gr\u{fffd}n\u{fffd}"),
+        ("text/html; charset=ISO-8859-1", "grün\u{80}"),
+        ("text/html;x=y ; Charset = \"iso-8859-1\" ", "grün\u{80}"),
+        ("text/plain; charset=us-ascii", "grün\u{80}"),
+        ("charset=iso-8859-1", "gr\u{fffd}n\u{fffd}"),
+        ("", "gr\u{fffd}n\u{fffd}"),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\n\r\n");
+        let mut reader = ResponseReader::new(false, 99);
+        reader.receive(head.as_bytes()).expect("a head");
+        let headers = reader.head().expect("a head").headers.clone();
+        let body = b"gr\xfcn\x80".to_vec();
+        let response = HttpResponse { status: 200, headers, body, elapsed: Duration::ZERO };
+        assert_eq!(response.text(), text, "{media_type}");
+    }
+    let none = Headers::default();
+    let response = HttpResponse { status: 200, headers: none, body: "grün".into(), elapsed: Duration::ZERO };
+    assert_eq!(response.text(), "grün");
+}
+
+#[test]
+fn judgements_are_made_from_what_closures_say() {
+    assert_eq!(Judgement::from(true), Judgement { ok: true, detail: None });
+    assert_eq!(Judgement::from((false, "why")), Judgement { ok: false, detail: Some("why".to_owned()) });
+    assert_eq!(Judgement::from((true, String::from("x"))).detail.as_deref(), Some("x"));
+}

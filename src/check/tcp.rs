@@ -1,0 +1,212 @@
+//! What makes a TCP peer a healthy one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::needle::{Needle, Search};
+use super::{split, unknown};
+use crate::verdict::{ProbeResult, Reason};
+
+/// How much of what a peer sends is looked at for a text, in bytes.
+pub(crate) const BANNER_MAX: usize = 256;
+
+/// How much of what a peer sends is kept for a check of the library's user, in bytes.
+pub(crate) const HEARD_MAX: usize = 4096;
+
+/// How much of a banner a detail shows, in bytes.
+const SHOWN_MAX: usize = 64;
+
+/// What a check of the library's user says to the bytes received so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Banner {
+    /// The target is healthy.
+    Yes,
+    /// The target is not healthy.
+    No,
+    /// More bytes are needed to know.
+    More,
+}
+
+/// A [`Banner`], and perhaps a detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BannerJudgement {
+    /// The answer.
+    pub banner: Banner,
+    /// What to show instead of `connect ok` or `check failed`.
+    pub detail: Option<String>,
+}
+
+impl From<Banner> for BannerJudgement {
+    fn from(banner: Banner) -> Self {
+        BannerJudgement { banner, detail: None }
+    }
+}
+
+impl<S: Into<String>> From<(Banner, S)> for BannerJudgement {
+    fn from((banner, detail): (Banner, S)) -> Self {
+        BannerJudgement { banner, detail: Some(detail.into()) }
+    }
+}
+
+/// A check of the library's user.
+pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerJudgement + Send + Sync>;
+
+/// What makes a TCP peer a healthy one.
+#[derive(Clone)]
+pub(crate) enum TcpCheck {
+    /// That it accepts a connection.
+    Connect,
+    /// That it sends this text within its first [`BANNER_MAX`] bytes.
+    Contains(Needle),
+    /// What the library's user says.
+    Custom(TcpClosure),
+}
+
+/// Why no more bytes will come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The peer has closed the connection.
+    Closed,
+    /// Something else, in words for a person.
+    Other(Reason, String),
+}
+
+impl TcpCheck {
+    /// Reads a check spec. The error is one line for a person.
+    pub(crate) fn parse(spec: &str) -> Result<Self, String> {
+        match split(spec)? {
+            ("" | "default" | "port_open", None) => Ok(TcpCheck::Connect),
+            ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
+                None => Err("banner_contains has no text to look for".to_owned()),
+                Some(needle) if needle.len() > BANNER_MAX => {
+                    Err(format!("the text is longer than the {BANNER_MAX} bytes of a banner that are read"))
+                }
+                Some(needle) => Ok(TcpCheck::Contains(needle)),
+            },
+            (name, _) => Err(unknown(
+                spec,
+                name,
+                &["status_2xx", "status", "body_contains"],
+                "http, not tcp",
+                "port_open, banner_contains:TEXT",
+            )),
+        }
+    }
+
+    /// Whether being connected is not enough.
+    pub(crate) fn needs_banner(&self) -> bool {
+        !matches!(self, TcpCheck::Connect)
+    }
+
+    /// How many bytes are kept; none after them matters.
+    pub(crate) fn heard_max(&self) -> usize {
+        match self {
+            TcpCheck::Custom(_) => HEARD_MAX,
+            TcpCheck::Connect | TcpCheck::Contains(_) => BANNER_MAX,
+        }
+    }
+
+    /// The verdict, as soon as the bytes received so far are enough for one. `heard` is never
+    /// empty, nor longer than [`TcpCheck::heard_max`].
+    pub(crate) fn judge(&self, heard: &[u8], search: &mut Search, latency: Duration) -> Option<ProbeResult> {
+        let full = heard.len() >= self.heard_max();
+        match self {
+            TcpCheck::Connect => Some(ProbeResult::up(latency, "connect ok")),
+            TcpCheck::Contains(needle) => match search.find(needle, heard) {
+                // Up to the text and no further: how much has come after it is chance.
+                Some(end) => Some(ProbeResult::up(latency, &show(heard.get(..end).unwrap_or(heard)))),
+                None if full => Some(ProbeResult::down(Reason::Banner, &show(heard)).with_latency(latency)),
+                None => None,
+            },
+            TcpCheck::Custom(check) => {
+                let BannerJudgement { banner, detail } = check(heard);
+                let detail = |default: &str| detail.unwrap_or_else(|| default.to_owned());
+                match banner {
+                    Banner::Yes => Some(ProbeResult::up(latency, &detail("connect ok"))),
+                    Banner::No => Some(custom(&detail("check failed"), latency)),
+                    Banner::More if full => {
+                        Some(custom(&format!("undecided after {HEARD_MAX} bytes"), latency))
+                    }
+                    Banner::More => None,
+                }
+            }
+        }
+    }
+
+    /// The verdict on a peer that was not judged by the bytes it sent, and sends no more.
+    pub(crate) fn judge_end(&self, heard: &[u8], ending: Ending, latency: Duration) -> ProbeResult {
+        let (reason, detail) = match ending {
+            Ending::Closed if heard.is_empty() => (Reason::Banner, "closed without a banner".to_owned()),
+            Ending::Closed => (Reason::Banner, show(heard)),
+            Ending::Other(reason, what) if heard.is_empty() => (reason, what),
+            Ending::Other(reason, what) => (reason, format!("{what}; {}", show(heard))),
+        };
+        ProbeResult::down(reason, &detail).with_latency(latency)
+    }
+}
+
+fn custom(detail: &str, latency: Duration) -> ProbeResult {
+    ProbeResult::down(Reason::Custom, detail).with_latency(latency)
+}
+
+/// The start of a banner, for a person.
+fn show(heard: &[u8]) -> String {
+    let (start, more) = match heard.get(..SHOWN_MAX) {
+        Some(start) if heard.len() > SHOWN_MAX => (start, "…"),
+        _ => (heard, ""),
+    };
+    format!("banner: '{}{more}'", String::from_utf8_lossy(start))
+}
+
+impl fmt::Debug for TcpCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TcpCheck::Connect => f.write_str("Connect"),
+            TcpCheck::Contains(needle) => f.debug_tuple("Contains").field(needle).finish(),
+            TcpCheck::Custom(_) => f.write_str("Custom"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_of_the_original_are_read() {
+        for spec in ["", "default", "port_open"] {
+            assert!(matches!(TcpCheck::parse(spec), Ok(TcpCheck::Connect)), "{spec}");
+        }
+        for spec in ["banner_contains:SSH-", "banner_contains: ", "banner_contains:a:b"] {
+            assert!(matches!(TcpCheck::parse(spec), Ok(TcpCheck::Contains(_))), "{spec}");
+        }
+        assert!(TcpCheck::parse(&format!("banner_contains:{}", "x".repeat(BANNER_MAX))).is_ok());
+    }
+
+    #[test]
+    fn slips_are_refused_in_one_line() {
+        let long = format!("banner_contains:{}", "x".repeat(BANNER_MAX + 1));
+        let endless = format!("banner_contains:{}", "x".repeat(super::super::SPEC_MAX));
+        for (spec, error) in [
+            ("banner_contains:", "banner_contains has no text to look for"),
+            ("banner_contains", "banner_contains has no text to look for"),
+            ("status:200", "status belongs to http, not tcp"),
+            ("status_2xx", "status_2xx belongs to http, not tcp"),
+            ("body_contains:x", "body_contains belongs to http, not tcp"),
+            ("open\n", "unknown check `open\\n`; there are: port_open, banner_contains:TEXT"),
+            ("default:", "unknown check `default:`; there are: port_open, banner_contains:TEXT"),
+            (&long, "the text is longer than the 256 bytes of a banner that are read"),
+            (&endless, "longer than 4096 bytes"),
+        ] {
+            assert_eq!(TcpCheck::parse(spec).expect_err(spec), error);
+        }
+    }
+
+    #[test]
+    fn banners_are_shown_short_and_printable() {
+        assert_eq!(show(b"220 \xff\r\n"), "banner: '220 \u{fffd}\r\n'");
+        assert_eq!(show(&[b'x'; 64]), format!("banner: '{}'", "x".repeat(64)));
+        assert_eq!(show(&[b'x'; 65]), format!("banner: '{}…'", "x".repeat(64)));
+    }
+}

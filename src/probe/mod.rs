@@ -6,7 +6,10 @@
 
 pub(crate) mod dial;
 pub(crate) mod http;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod tcp;
+mod words;
 
 use std::fmt;
 use std::net::SocketAddr;

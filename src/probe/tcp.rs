@@ -1,1 +1,267 @@
 //! The tcp probe: connect, and perhaps read a banner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::words::timed_out;
+use super::{Attempt, Input, Output, Probe};
+use crate::check::{Ending, Search, TcpCheck};
+use crate::clock::Now;
+use crate::verdict::{ProbeResult, Reason};
+use crate::wire::url::Url;
+
+/// What to try: shared by all tries of one target.
+#[derive(Clone, Debug)]
+pub(crate) struct TcpPlan {
+    pub(crate) name: String,
+    pub(crate) url: Url,
+    pub(crate) check: TcpCheck,
+    pub(crate) timeout: Duration,
+}
+
+/// A target that is healthy if it accepts connections, and perhaps greets as it should.
+#[derive(Clone, Debug)]
+pub(crate) struct TcpProbe {
+    plan: Arc<TcpPlan>,
+    target: String,
+}
+
+impl TcpProbe {
+    pub(crate) fn new(plan: TcpPlan) -> Self {
+        TcpProbe { target: plan.url.to_string(), plan: Arc::new(plan) }
+    }
+}
+
+impl Probe for TcpProbe {
+    fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    fn target(&self) -> &str {
+        &self.target
+    }
+
+    fn timeout(&self) -> Duration {
+        self.plan.timeout
+    }
+
+    fn begin(&self, now: Now) -> Box<dyn Attempt> {
+        let Url { host, port, .. } = &self.plan.url;
+        Box::new(TcpAttempt {
+            plan: self.plan.clone(),
+            begun: now,
+            stage: Stage::Connecting,
+            next: Some(Output::Connect { host: host.clone(), port: *port }),
+        })
+    }
+}
+
+struct TcpAttempt {
+    plan: Arc<TcpPlan>,
+    begun: Now,
+    stage: Stage,
+    next: Option<Output>,
+}
+
+enum Stage {
+    Connecting,
+    /// Connected, after `latency`, which is the one that counts: how soon a banner comes is the
+    /// service's business.
+    Listening {
+        latency: Duration,
+        heard: Vec<u8>,
+        search: Search,
+    },
+    Over,
+}
+
+impl Attempt for TcpAttempt {
+    fn handle_input(&mut self, input: Input<'_>, now: Now) {
+        let result = match &mut self.stage {
+            Stage::Connecting => self.while_connecting(input, now),
+            Stage::Listening { latency, heard, search } => {
+                while_listening(&self.plan, input, *latency, heard, search)
+            }
+            Stage::Over => None,
+        };
+        if let Some(result) = result {
+            self.stage = Stage::Over;
+            self.next = Some(Output::Done(result));
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.next.take()
+    }
+}
+
+impl TcpAttempt {
+    fn while_connecting(&mut self, input: Input<'_>, now: Now) -> Option<ProbeResult> {
+        match input {
+            Input::Connected(_) => {
+                let latency = now.since(self.begun);
+                if !self.plan.check.needs_banner() {
+                    return Some(ProbeResult::up(latency, "connect ok"));
+                }
+                self.stage = Stage::Listening { latency, heard: Vec::new(), search: Search::default() };
+                None
+            }
+            Input::Failed(failure) => Some(failure.into()),
+            Input::TimedOut => Some(ProbeResult::down(
+                Reason::ConnectTimeout,
+                &timed_out(self.plan.timeout, "the connection"),
+            )),
+            Input::Received(_) | Input::Closed => None,
+        }
+    }
+}
+
+fn while_listening(
+    plan: &TcpPlan,
+    input: Input<'_>,
+    latency: Duration,
+    heard: &mut Vec<u8>,
+    search: &mut Search,
+) -> Option<ProbeResult> {
+    let ending = match input {
+        Input::Received(bytes) => {
+            let room = plan.check.heard_max().saturating_sub(heard.len());
+            heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            return plan.check.judge(heard, search, latency);
+        }
+        Input::Connected(_) => return None,
+        Input::Closed => Ending::Closed,
+        Input::Failed(failure) => {
+            Ending::Other(failure.reason, format!("{} while waiting for the banner", failure.detail))
+        }
+        Input::TimedOut => Ending::Other(Reason::Banner, timed_out(plan.timeout, "the banner")),
+    };
+    Some(plan.check.judge_end(heard, ending, latency))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Banner, BannerJudgement};
+    use crate::probe::script::{Script, cuts};
+    use crate::verdict::Failure;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn probe(check: TcpCheck) -> TcpProbe {
+        TcpProbe::new(TcpPlan {
+            name: "ssh".to_owned(),
+            url: Url::parse("tcp://[::1]:22").expect("a URL"),
+            check,
+            timeout: Duration::from_secs(2),
+        })
+    }
+
+    fn spec(text: &str) -> TcpProbe {
+        probe(TcpCheck::parse(text).expect("a spec"))
+    }
+
+    /// Connected after 3 ms, and 10 ms later.
+    fn listening(probe: &TcpProbe) -> Script {
+        let mut script = Script::begin(probe);
+        assert_eq!(script.connect(), ("::1".to_owned(), 22));
+        script.wait(MS * 3);
+        script.connected();
+        script.wait(MS * 10);
+        script
+    }
+
+    #[test]
+    fn a_connection_is_enough_by_default() {
+        let probe = spec("");
+        assert_eq!((probe.name(), probe.target()), ("ssh", "tcp://[::1]:22"));
+        assert_eq!(listening(&probe).verdict(), ProbeResult::up(MS * 3, "connect ok"));
+    }
+
+    #[test]
+    fn what_kept_it_from_connecting_is_told_as_it_is() {
+        let mut script = Script::begin(&spec("banner_contains:x"));
+        script.connect();
+        script.failed(Failure::new(Reason::Refused, "connection refused"));
+        assert_eq!(script.verdict(), ProbeResult::down(Reason::Refused, "connection refused"));
+
+        let mut script = Script::begin(&spec(""));
+        script.connect();
+        script.input(Input::TimedOut);
+        let detail = "timed out after 2 s waiting for the connection";
+        assert_eq!(script.verdict(), ProbeResult::down(Reason::ConnectTimeout, detail));
+    }
+
+    #[test]
+    fn a_banner_is_recognised_however_it_is_cut() {
+        let banner = b"\x00SSSSH-2.0-OpenSSH_9.2p1\r\n";
+        for pieces in cuts(banner) {
+            let mut script = listening(&spec("banner_contains:SSH-2"));
+            script.receive_all(pieces);
+            let result = script.verdict();
+            assert_eq!(result, ProbeResult::up(MS * 3, "banner: '\\u{0}SSSSH-2'"));
+        }
+    }
+
+    #[test]
+    fn the_text_must_end_within_the_first_256_bytes() {
+        for (before, ok) in [(0, true), (252, true), (253, false), (1000, false)] {
+            let banner = "x".repeat(before) + "SSH-" + &"y".repeat(300);
+            for size in [1, 7, 255, 256, 257, 2000] {
+                let mut script = listening(&spec("banner_contains:SSH-"));
+                script.receive_all(banner.as_bytes().chunks(size));
+                let result = script.verdict();
+                assert_eq!((result.ok, result.latency), (ok, Some(MS * 3)), "{before} by {size}");
+                assert!(ok || result.detail == format!("banner: '{}…'", "x".repeat(64)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_peer_that_ends_without_the_text_has_failed() {
+        let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(MS * 3);
+        for (heard, ending, expected) in [
+            ("", Input::Closed, down(Reason::Banner, "closed without a banner")),
+            ("220 x\r\n", Input::Closed, down(Reason::Banner, "banner: '220 x\\r\\n'")),
+            ("", Input::TimedOut, down(Reason::Banner, "timed out after 2 s waiting for the banner")),
+            (
+                "hi",
+                Input::TimedOut,
+                down(Reason::Banner, "timed out after 2 s waiting for the banner; banner: 'hi'"),
+            ),
+            (
+                "",
+                Input::Failed(Failure::new(Reason::Reset, "connection reset")),
+                down(Reason::Reset, "connection reset while waiting for the banner"),
+            ),
+        ] {
+            let mut script = listening(&spec("banner_contains:SSH-"));
+            script.receive_all(heard.as_bytes().chunks(3));
+            script.input(ending);
+            assert_eq!(script.verdict(), expected);
+        }
+    }
+
+    #[test]
+    fn a_closure_decides_on_the_bytes_so_far() {
+        let check = |heard: &[u8]| match heard {
+            b"yes" => Banner::Yes.into(),
+            b"no!" => BannerJudgement::from((Banner::No, "it said no")),
+            b"bad" => Banner::No.into(),
+            _ => Banner::More.into(),
+        };
+        let custom = probe(TcpCheck::Custom(Arc::new(check)));
+        for (said, ok, detail) in [
+            ("yes", true, "connect ok"),
+            ("no!", false, "it said no"),
+            ("bad", false, "check failed"),
+            (&"x".repeat(5000), false, "undecided after 4096 bytes"),
+        ] {
+            let mut script = listening(&custom);
+            script.receive_all(said.as_bytes().chunks(1));
+            let result = script.verdict();
+            assert_eq!((result.ok, result.detail.as_str()), (ok, detail));
+            assert_eq!(result.reason, (!ok).then_some(Reason::Custom));
+        }
+    }
+}

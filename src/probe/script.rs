@@ -1,0 +1,108 @@
+//! For tests: one try of a probe, played against a peer that the test acts out.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Attempt, Input, Output, Probe};
+use crate::clock::{Now, test_now};
+use crate::verdict::{Failure, ProbeResult};
+
+/// A try in progress. Panics at whatever an attempt must not do.
+pub(crate) struct Script {
+    attempt: Box<dyn Attempt>,
+    now: Now,
+    connect: Option<(String, u16)>,
+    sent: Vec<u8>,
+    done: Option<ProbeResult>,
+}
+
+impl Script {
+    pub(crate) fn begin(probe: &dyn Probe) -> Script {
+        let now = test_now();
+        let attempt = probe.begin(now);
+        let mut script = Script { attempt, now, connect: None, sent: Vec::new(), done: None };
+        script.take_outputs();
+        script
+    }
+
+    /// Time passes.
+    pub(crate) fn wait(&mut self, span: Duration) {
+        self.now = self.now.after(span);
+    }
+
+    /// The connection that the attempt asks for now.
+    pub(crate) fn connect(&mut self) -> (String, u16) {
+        self.take_connect().expect("no connection is asked for")
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn take_connect(&mut self) -> Option<(String, u16)> {
+        self.connect.take()
+    }
+
+    pub(crate) fn connected(&mut self) {
+        self.connect = None;
+        self.input(Input::Connected(SocketAddr::from(([127, 0, 0, 1], 1))));
+    }
+
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        assert!(!bytes.is_empty());
+        self.input(Input::Received(bytes));
+    }
+
+    /// Hands the pieces over until there is a verdict or another connection is asked for.
+    pub(crate) fn receive_all<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) {
+        for piece in pieces {
+            if self.is_done() || self.connect.is_some() {
+                return;
+            }
+            self.receive(piece);
+        }
+    }
+
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.input(Input::Failed(failure));
+    }
+
+    pub(crate) fn input(&mut self, input: Input<'_>) {
+        assert!(self.done.is_none(), "told something after its end");
+        self.attempt.handle_input(input, self.now);
+        self.take_outputs();
+    }
+
+    /// What was sent since the last time this was asked.
+    pub(crate) fn sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.sent)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.is_some()
+    }
+
+    pub(crate) fn verdict(&self) -> ProbeResult {
+        self.done.clone().expect("no verdict yet")
+    }
+
+    fn take_outputs(&mut self) {
+        while let Some(output) = self.attempt.poll_output() {
+            assert!(self.done.is_none(), "{output:?} after the verdict");
+            match output {
+                Output::Connect { host, port } => {
+                    assert!(self.connect.is_none(), "two connections asked for at once");
+                    self.connect = Some((host, port));
+                }
+                Output::Send(bytes) => {
+                    assert!(!bytes.is_empty() && self.connect.is_none());
+                    self.sent.extend(bytes);
+                }
+                Output::Done(result) => self.done = Some(result),
+            }
+        }
+    }
+}
+
+/// All ways to cut `bytes` in two, into pieces of one size, and not at all.
+pub(crate) fn cuts(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+    let halves = (1..bytes.len()).map(|at| vec![&bytes[..at], &bytes[at..]]);
+    halves.chain([1, 2, 3, 5, bytes.len()].map(|size| bytes.chunks(size.max(1)).collect()))
+}

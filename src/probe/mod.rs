@@ -4,6 +4,7 @@
 //! It speaks over one connection at a time. Names, several addresses, sockets and the deadline are
 //! the engine's business: an attempt says `Connect` with a host and a port and is told `Connected`.
 
+pub(crate) mod build;
 pub(crate) mod dial;
 pub(crate) mod http;
 #[cfg(test)]

@@ -1,0 +1,167 @@
+//! Descriptions of probes: what they are filled up with, and what is refused.
+
+use super::*;
+use crate::check::Banner;
+use crate::probe::script::Script;
+
+fn seconds(probe: &BuiltProbe) -> u64 {
+    probe.timeout().as_secs()
+}
+
+/// What is refused, and the field it is about.
+fn refusal(builder: ProbeBuilder) -> (&'static str, String) {
+    let error = builder.build().expect_err("is refused");
+    assert_eq!(error.to_string(), format!("{}: {}", error.field(), error.message()));
+    assert!(!error.to_string().contains(char::is_control), "{error}");
+    (error.field(), error.message().to_owned())
+}
+
+fn refused_field(builder: ProbeBuilder) -> &'static str {
+    refusal(builder).0
+}
+
+#[test]
+fn defaults_are_those_of_the_original() {
+    for (protocol, address, port, name, target, timeout) in [
+        ("tcp", "1.1.1.1", None, "1.1.1.1:443", "tcp://1.1.1.1:443", 2),
+        ("TCP", "Host", Some(22), "host:22", "tcp://host:22", 2),
+        ("tcp", "::1", Some(22), "[::1]:22", "tcp://[::1]:22", 2),
+        ("http", "[::1]", None, "[::1]:80", "http://[::1]:80/", 5),
+        ("http", "h", Some(8080), "h:8080", "http://h:8080/", 5),
+    ] {
+        let probe = probe(protocol, address, port).build().expect(target);
+        assert_eq!((probe.name(), probe.target(), seconds(&probe)), (name, target, timeout));
+    }
+}
+
+#[test]
+fn a_port_is_a_number_or_none() {
+    assert_eq!(probe("http", "h", 81).build().expect("a probe").target(), "http://h:81/");
+    assert_eq!(probe("http", "h", Some(81)).build().expect("a probe").target(), "http://h:81/");
+    assert_eq!(probe("http", "h", None).build().expect("a probe").target(), "http://h:80/");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn https_has_its_own_port_and_shares_its_roots() {
+    let probes: Vec<_> = (0..50).map(|_| probe("https", "h", None).build().expect("a probe")).collect();
+    assert_eq!(probes[0].target(), "https://h:443/");
+    let trust = Trust::new(false, &[]).expect("no roots");
+    assert!(probe("https", "h", None).trust(&trust).verify_tls(true).build().is_ok());
+    assert_eq!(refused_field(probe("https", "h", None).ca_pem(b"not PEM")), "ca-file");
+    assert_eq!(refused_field(probe("http", "h", None).ca_pem(b"not PEM")), "ca-file");
+    assert_eq!(Trust::new(true, b"not PEM").expect_err("no PEM").field(), "ca-file");
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn https_needs_tls() {
+    let (field, message) = refusal(probe("https", "h", None));
+    assert_eq!((field, message.as_str()), ("protocol", "https is not in this build (feature \"tls\")"));
+    assert!(probe("http", "h", None).build().is_ok());
+}
+
+#[test]
+fn paths_begin_with_a_slash() {
+    for (path, target) in [
+        ("", "http://h:80/"),
+        ("/", "http://h:80/"),
+        ("healthz", "http://h:80/healthz"),
+        ("/a?b=c", "http://h:80/a?b=c"),
+        ("?x", "http://h:80/?x"),
+    ] {
+        let probe = probe("http", "h", None).path(path).build().expect(path);
+        assert_eq!(probe.target(), target);
+    }
+    let from_url = ProbeBuilder::from_url("http://h/a?b").path("c").build().expect("a probe");
+    assert_eq!(from_url.target(), "http://h:80/c");
+    let tcp = probe("tcp", "h", 1).path("/").method("").header("", "").max_body(0).build();
+    assert_eq!(tcp.expect("what is about http is passed over").target(), "tcp://h:1");
+}
+
+#[test]
+fn slips_are_refused_by_field() {
+    let http = || probe("http", "h", None);
+    let tcp = || probe("tcp", "h", 1);
+    let long = "x".repeat(10_000);
+    for (builder, field) in [
+        (probe("ftp", "h", None), "protocol"),
+        (probe("", "h", None), "protocol"),
+        (probe("http", "h", 0), "port"),
+        (probe("http", "", None), "address"),
+        (probe("tcp", "a b", 1), "address"),
+        (probe("tcp", "h/x", 1), "address"),
+        (probe("http", "u@h", None), "address"),
+        (probe("http", "h:81", None), "address"),
+        (probe("http", "h\r\n", None), "address"),
+        (probe("http", &long, None), "address"),
+        (ProbeBuilder::from_url("h:443"), "url"),
+        (ProbeBuilder::from_url(""), "url"),
+        (http().path("/\r\nX: y"), "path"),
+        (http().path("/\u{7f}"), "path"),
+        (http().path(&long), "path"),
+        (http().check("banner_contains:x"), "check"),
+        (http().check("status:"), "check"),
+        (tcp().check("status:200"), "check"),
+        (http().check_banner(|_| Banner::Yes), "check"),
+        (tcp().check_response(|_| true), "check"),
+        (http().method("HEAD").check("body_contains:x"), "check"),
+        (http().timeout(Duration::ZERO), "timeout"),
+        (tcp().timeout(TIMEOUT_MAX + Duration::from_nanos(1)), "timeout"),
+        (http().method(""), "method"),
+        (http().method("G T"), "method"),
+        (http().method("CONNECT"), "method"),
+        (http().header("", "x"), "header"),
+        (http().header("X y", "x"), "header"),
+        (http().header("X: y", "x"), "header"),
+        (http().header("X", "a\r\nY: b"), "header"),
+        (http().header("X\n", "a"), "header"),
+        (http().header("Content-Length", "5"), "header"),
+        (http().header("X", &"y".repeat(HEADER_BYTES_MAX)), "header"),
+        ((0..=HEADERS_MAX).fold(http(), |p, _| p.header("X", "y")), "header"),
+        (http().max_body(BODY_MAX + 1), "max-body"),
+        (http().max_body(3).check("body_contains:pong"), "max-body"),
+        (http().name(""), "name"),
+        (http().name(" "), "name"),
+        (http().name("a\nb"), "name"),
+        (http().name(&long), "name"),
+    ] {
+        assert_eq!(refused_field(builder), field);
+    }
+}
+
+#[test]
+fn what_is_at_the_edge_is_taken() {
+    let http = || probe("http", "h", None);
+    for builder in [
+        http().timeout(TIMEOUT_MAX),
+        http().timeout(Duration::from_nanos(1)),
+        http().max_body(4).check("body_contains:pong"),
+        http().max_body(0),
+        http().method("HEAD").check("status:200"),
+        http().method("PROPFIND"),
+        http().header("X", "").header("User-Agent", "me"),
+        http().name("Büro: Drucker (2. Stock)"),
+        http().check_response(|response| response.status == 200),
+        http().check_response(|response| (response.body.is_empty(), "empty")),
+        probe("tcp", "h", 1).check_banner(|heard| if heard.is_empty() { Banner::More } else { Banner::No }),
+        probe("tcp", "h", 1).check_banner(|_| (Banner::Yes, "fine")),
+    ] {
+        assert!(builder.build().is_ok());
+    }
+}
+
+#[test]
+fn a_debug_print_tells_no_secrets() {
+    let builder = probe("http", "h", None).header("Authorization", "s3cret");
+    assert!(!format!("{builder:?}").contains("s3cret"));
+    assert!(!format!("{:?}", builder.build()).contains("s3cret"));
+}
+
+#[test]
+fn what_is_built_can_be_tried() {
+    let probe = probe("tcp", "[::1]", 22).name("ssh").build().expect("a probe");
+    let copy = probe.clone();
+    assert_eq!(copy.name(), "ssh");
+    assert_eq!(Script::begin(&copy).connect(), ("::1".to_owned(), 22));
+}

@@ -1,0 +1,43 @@
+//! Whom https probes trust, made once and shared.
+
+use std::sync::OnceLock;
+
+use super::Error;
+use crate::wire::tls::TlsConfig;
+use crate::wire::url::Scheme;
+
+/// Whom https probes trust. Cheap to clone: probes that are given the same one share it.
+#[derive(Clone, Debug)]
+pub struct Trust(pub(super) TlsConfig);
+
+impl Trust {
+    /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM, may be empty); in
+    /// anybody if not `verify`. An error if the PEM text is none, or in a build without TLS.
+    pub fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, Error> {
+        TlsConfig::new(verify, extra_roots).map(Trust).map_err(|why| Error::new("ca-file", why))
+    }
+}
+
+/// The usual trust and the absence of any, each made when first needed: ten thousand probes hold
+/// one set of roots.
+static USUAL: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
+
+/// The trust of a probe that was not given one. A build without TLS has none, which is an error for
+/// https only: http needs it for redirects at most.
+pub(super) fn of(scheme: Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
+    if !cfg!(feature = "tls") {
+        return match scheme {
+            Scheme::Https => Err(Error::new("protocol", "https is not in this build (feature \"tls\")")),
+            _ => Ok(None),
+        };
+    }
+    if !extra_roots.is_empty() {
+        return Trust::new(verify, extra_roots).map(|trust| Some(trust.0));
+    }
+    let usual = &USUAL[usize::from(verify)];
+    if let Some(config) = usual.get() {
+        return Ok(Some(config.clone()));
+    }
+    let config = Trust::new(verify, &[])?.0;
+    Ok(Some(usual.get_or_init(|| config).clone()))
+}

@@ -1,1 +1,0 @@
-//! The http and https probe: one request, its redirects and its answer.

@@ -1,0 +1,153 @@
+//! One try of an http or https target: a chain of exchanges, mostly of one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::HttpPlan;
+use super::exchange::Exchange;
+use super::redirect::{self, Hop};
+use crate::clock::Now;
+use crate::probe::words::timed_out;
+use crate::probe::{Attempt, Input, Output};
+use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason, printable};
+
+pub(super) struct HttpAttempt {
+    plan: Arc<HttpPlan>,
+    begun: Now,
+    /// The requests that were answered by a redirect, at most [`redirect::REDIRECTS_MAX`].
+    before: Vec<Hop>,
+    here: Hop,
+    stage: Stage,
+    /// At most a few: an input leads to something to send, and to a connection or a verdict.
+    outputs: VecDeque<Output>,
+}
+
+enum Stage {
+    Connecting,
+    Talking(Box<Exchange>),
+    Over,
+}
+
+impl HttpAttempt {
+    pub(super) fn new(plan: Arc<HttpPlan>, now: Now) -> Self {
+        let here = Hop { url: plan.url.clone(), method: plan.method.clone() };
+        let mut attempt = HttpAttempt {
+            plan,
+            begun: now,
+            before: Vec::new(),
+            here,
+            stage: Stage::Connecting,
+            outputs: VecDeque::new(),
+        };
+        attempt.connect();
+        attempt
+    }
+
+    fn connect(&mut self) {
+        let host = self.here.url.host.clone();
+        self.outputs.push_back(Output::Connect { host, port: self.here.url.port });
+        self.stage = Stage::Connecting;
+    }
+
+    fn talk(&mut self, now: Now) {
+        match Exchange::begin(&self.plan, &self.here, now) {
+            Ok(exchange) => {
+                self.stage = Stage::Talking(Box::new(exchange));
+                self.flush();
+            }
+            Err(failure) => self.finish(failure.into()),
+        }
+    }
+
+    fn flush(&mut self) {
+        let Stage::Talking(exchange) = &mut self.stage else { return };
+        let bytes = exchange.take_outbox();
+        if !bytes.is_empty() {
+            self.outputs.push_back(Output::Send(bytes));
+        }
+    }
+
+    /// Goes on after a step of the exchange. What the bytes so far say comes first, and only then
+    /// what went wrong after them: otherwise the verdict would depend on how they were cut.
+    fn go_on(&mut self, outcome: Result<(), Failure>, now: Now) {
+        self.flush();
+        let Stage::Talking(exchange) = &mut self.stage else { return };
+        let elapsed = now.since(self.begun);
+        if let Some(head) = exchange.head() {
+            let named = self.plan.check.names(head.status);
+            if self.plan.follow && redirect::is_redirect(head.status) && !named {
+                let tls = self.plan.tls.is_some();
+                return match redirect::follow(&self.before, &self.here, head, tls) {
+                    Ok(next) => {
+                        self.before.push(std::mem::replace(&mut self.here, next));
+                        self.connect();
+                    }
+                    Err(why) => {
+                        self.finish(ProbeResult::down(Reason::Redirect, &why).with_latency(elapsed));
+                    }
+                };
+            }
+            if let Some(result) = exchange.judge(&self.plan, elapsed) {
+                return self.finish(result);
+            }
+        }
+        if let Err(failure) = outcome {
+            self.finish(failure.into());
+        }
+    }
+
+    /// A failure that did not come from the exchange itself: it is told what was waited for.
+    fn broke(&mut self, failure: Failure) {
+        let result = match &self.stage {
+            Stage::Talking(exchange) => {
+                let (_, what) = exchange.waiting_for();
+                ProbeResult::down(failure.reason, &format!("{} while waiting for {what}", failure.detail))
+            }
+            _ => failure.into(),
+        };
+        self.finish(result);
+    }
+
+    fn time_out(&mut self) {
+        let (reason, what) = match &self.stage {
+            Stage::Talking(exchange) => exchange.waiting_for(),
+            _ => (Reason::ConnectTimeout, "the connection"),
+        };
+        self.finish(ProbeResult::down(reason, &timed_out(self.plan.timeout, what)));
+    }
+
+    /// A failure after a redirect says where it happened.
+    fn finish(&mut self, mut result: ProbeResult) {
+        if !result.ok && !self.before.is_empty() {
+            let place = redirect::shown(&self.here.url);
+            result.detail = printable(&format!("after redirect to {place}: {}", result.detail), DETAIL_MAX);
+        }
+        self.stage = Stage::Over;
+        self.outputs.push_back(Output::Done(result));
+    }
+}
+
+impl Attempt for HttpAttempt {
+    fn handle_input(&mut self, input: Input<'_>, now: Now) {
+        match (input, &mut self.stage) {
+            (_, Stage::Over) => {}
+            (Input::Connected(_), Stage::Connecting) => self.talk(now),
+            (Input::Received(bytes), Stage::Talking(exchange)) => {
+                let outcome = exchange.receive(bytes);
+                self.go_on(outcome, now);
+            }
+            (Input::Closed, Stage::Talking(exchange)) => {
+                let outcome = exchange.close();
+                self.go_on(outcome, now);
+            }
+            (Input::Failed(failure), _) => self.broke(failure),
+            (Input::TimedOut, _) => self.time_out(),
+            (Input::Connected(_), Stage::Talking(_))
+            | (Input::Received(_) | Input::Closed, Stage::Connecting) => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+}

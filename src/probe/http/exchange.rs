@@ -1,0 +1,96 @@
+//! One request and its answer, over one connection.
+
+use std::time::Duration;
+
+use super::HttpPlan;
+use super::channel::Channel;
+use super::redirect::{Hop, same_origin};
+use crate::check::{Answer, Search};
+use crate::clock::Now;
+use crate::verdict::{Failure, ProbeResult, Reason};
+use crate::wire::http::response::{Head, HttpError, ResponseReader};
+use crate::wire::http::write::request_head;
+use crate::wire::url::Scheme;
+
+/// Fields of the user's that are for the target only, and not for whom it redirects to: secrets,
+/// and the name that is the target's own (RFC 9110 section 15.4).
+const PRIVATE_FIELDS: [&str; 4] = ["authorization", "cookie", "host", "proxy-authorization"];
+
+pub(super) struct Exchange {
+    channel: Channel,
+    reader: ResponseReader,
+    search: Search,
+}
+
+impl Exchange {
+    /// Asks for what is at `hop`, over a connection on which nothing has been said yet.
+    pub(super) fn begin(plan: &HttpPlan, hop: &Hop, now: Now) -> Result<Self, Failure> {
+        let mut channel = match hop.url.scheme {
+            Scheme::Https => Channel::tls(plan.tls.as_ref(), &hop.url.host, now.unix)?,
+            Scheme::Http | Scheme::Tcp => Channel::plain(),
+        };
+        channel.send(&request(plan, hop));
+        let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
+        let reader = ResponseReader::new(hop.method == "HEAD", max_body);
+        Ok(Exchange { channel, reader, search: Search::default() })
+    }
+
+    /// What is to be put on the connection now; empty if there is nothing.
+    pub(super) fn take_outbox(&mut self) -> Vec<u8> {
+        self.channel.take_outbox()
+    }
+
+    /// Takes bytes from the connection. After a failure, what came before it still counts.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut read = Ok(());
+        let reader = &mut self.reader;
+        let received = self.channel.receive(bytes, |plaintext| read = reader.receive(plaintext));
+        // Of two failures, that of the answer is about bytes which came before the other.
+        read.map_err(unreadable)?;
+        received?;
+        if self.channel.is_closed() { self.close() } else { Ok(()) }
+    }
+
+    /// The peer sends nothing more. Over TLS that need not have been announced: many do not.
+    pub(super) fn close(&mut self) -> Result<(), Failure> {
+        self.channel.cut_short()?;
+        self.reader.close().map_err(unreadable)
+    }
+
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.reader.head()
+    }
+
+    /// The verdict on the answer, as soon as enough of it is here.
+    pub(super) fn judge(&mut self, plan: &HttpPlan, elapsed: Duration) -> Option<ProbeResult> {
+        let head = self.reader.head()?;
+        let answer = Answer { head, body: self.reader.body(), whole: self.reader.is_done(), elapsed };
+        plan.check.judge(&answer, &mut self.search)
+    }
+
+    /// What is waited for, and the kind of failure it is if that does not come.
+    pub(super) fn waiting_for(&self) -> (Reason, &'static str) {
+        if self.channel.is_handshaking() {
+            (Reason::TlsProtocol, "the TLS handshake")
+        } else if self.reader.head().is_none() {
+            (Reason::HttpTimeout, "the answer's head")
+        } else {
+            (Reason::HttpTimeout, "the body")
+        }
+    }
+}
+
+fn unreadable(error: HttpError) -> Failure {
+    Failure::new(Reason::HttpProtocol, error.0)
+}
+
+fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
+    let at_home = same_origin(&hop.url, &plan.url);
+    let is_private = |name: &str| PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private));
+    let host = hop.url.host_field();
+    if at_home || !plan.headers.iter().any(|(name, _)| is_private(name)) {
+        return request_head(&hop.method, &hop.url.path, &host, &plan.headers);
+    }
+    let headers: Vec<_> = plan.headers.iter().filter(|(name, _)| !is_private(name)).cloned().collect();
+    request_head(&hop.method, &hop.url.path, &host, &headers)
+}

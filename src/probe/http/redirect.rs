@@ -1,0 +1,88 @@
+//! Where redirects lead, and where they end (RFC 9110 section 15.4).
+
+use std::borrow::Cow;
+
+use crate::verdict::printable;
+use crate::wire::http::response::Head;
+use crate::wire::url::{Scheme, Url};
+
+/// The most redirects that are followed in one try.
+pub(super) const REDIRECTS_MAX: usize = 10;
+
+/// How much of a Location or URL a detail shows, in characters.
+const SHOWN_MAX: usize = 100;
+
+/// One request of a chain of redirects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    pub(super) url: Url,
+    pub(super) method: Cow<'static, str>,
+}
+
+/// Whether this is a status that says where else to ask.
+pub(super) fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// The next request, given those made so far, of which `here` was the last and got this answer. The
+/// error says why there is none. `tls` tells whether an https URL can be followed.
+pub(super) fn follow(before: &[Hop], here: &Hop, head: &Head, tls: bool) -> Result<Hop, String> {
+    let status = head.status;
+    let Some(location) = head.headers.get("location").filter(|text| !text.is_empty()) else {
+        return Err(format!("HTTP {status} without a Location"));
+    };
+    let url = here.url.join(location).map_err(|error| {
+        format!("HTTP {status} with a bad Location '{}': {error}", printable(location, SHOWN_MAX))
+    })?;
+    if url.scheme == Scheme::Https && !tls {
+        return Err(format!("HTTP {status} to {}, and this build has no TLS", shown(&url)));
+    }
+    let method = if becomes_get(status, &here.method) { Cow::Borrowed("GET") } else { here.method.clone() };
+    let next = Hop { url, method };
+    if next == *here || before.contains(&next) {
+        return Err(format!("redirect loop: HTTP {status} back to {}", shown(&next.url)));
+    }
+    if before.len() >= REDIRECTS_MAX {
+        return Err(format!("more than {REDIRECTS_MAX} redirects, the last to {}", shown(&next.url)));
+    }
+    Ok(next)
+}
+
+/// Whether the next request is a GET instead: 303 asks for that; 301 and 302 make one of a POST, as
+/// everybody does (RFC 9110 sections 15.4.2 to 15.4.4). HEAD stays: it is a GET whose body is not
+/// wanted.
+fn becomes_get(status: u16, method: &str) -> bool {
+    match status {
+        303 => method != "HEAD",
+        301 | 302 => method == "POST",
+        _ => false,
+    }
+}
+
+/// Whether both are parts of one site, to which the same secrets may be told (RFC 6454 section 5).
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
+    (a.scheme, &a.host, a.port) == (b.scheme, &b.host, b.port)
+}
+
+/// A URL, short enough to leave room for what is said about it.
+pub(super) fn shown(url: &Url) -> String {
+    printable(&url.to_string(), SHOWN_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let home = Url::parse("http://home:443/a").expect("a URL");
+        for (url, same) in [
+            ("http://HOME:443/b?c", true),
+            ("https://home:443/a", false),
+            ("http://home:80/a", false),
+            ("http://home2:443/a", false),
+        ] {
+            assert_eq!(same_origin(&Url::parse(url).expect(url), &home), same, "{url}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Answers judged: on their heads, on their bodies, and when they do not come.
+
+use super::*;
+
+#[test]
+fn one_request_is_sent_once_connected() {
+    let probe = build("http://[::1]:8080/healthz?x=1", |probe| probe);
+    let mut script = Script::begin(&probe);
+    assert_eq!(script.connect(), ("::1".to_owned(), 8080));
+    assert_eq!(script.sent(), b"");
+    script.connected();
+    let request = text(script.sent());
+    assert!(request.starts_with("GET /healthz?x=1 HTTP/1.1\r\nHost: [::1]:8080\r\n"), "{request}");
+    for field in [concat!("User-Agent: pingstate/", env!("CARGO_PKG_VERSION")), "Accept-Encoding: identity"] {
+        assert!(request.contains(&format!("\r\n{field}\r\n")), "{request}");
+    }
+    assert!(request.contains("\r\nConnection: close\r\n") && request.ends_with("\r\n\r\n"));
+    script.receive(b"HTTP/1.1 200 OK\r\n");
+    assert_eq!(script.sent(), b"");
+}
+
+#[test]
+fn method_and_headers_of_the_user_are_sent() {
+    let probe = build("http://h/", |p| p.method("POST").header("X-Key", "k").header("host", "inner"));
+    let request = text(asked(&probe).sent());
+    assert!(request.starts_with("POST / HTTP/1.1\r\nhost: inner\r\n"), "{request}");
+    assert!(request.contains("\r\nX-Key: k\r\n") && !request.contains("Host:"), "{request}");
+}
+
+#[test]
+fn a_status_is_judged_on_the_head_and_no_earlier() {
+    for (check, status, ok) in [
+        ("", 200, true),
+        ("", 299, true),
+        ("", 300, false),
+        ("", 304, false),
+        ("", 404, false),
+        ("", 500, false),
+        ("status:200,404", 404, true),
+        ("status:200-299,401", 401, true),
+        ("status:200-299,401", 402, false),
+        ("status:503", 200, false),
+        ("body_contains:x", 404, false),
+    ] {
+        let head = format!("HTTP/1.1 {status} Whatever\r\nServer: x\r\nContent-Length: 99\r\n\r\n");
+        let detail = format!("HTTP {status}");
+        let expected = if ok { up(&detail) } else { bad(Reason::Status, &detail) };
+        let probe = checking(check);
+        assert_eq!(verdict(&probe, &head), Some(expected.clone()), "{check}");
+        assert_eq!(verdict(&probe, &(head.clone() + "body\0\r\n")), Some(expected), "{check}");
+        for end in 0..head.len() {
+            let mut script = asked(&probe);
+            script.receive_all(head.as_bytes()[..end].chunks(64));
+            assert!(!script.is_done(), "judged {:?}", &head[..end]);
+        }
+    }
+}
+
+#[test]
+fn a_text_is_found_in_every_kind_of_body() {
+    let probe = checking("body_contains:pong");
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nping, pong",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n po\r\n2;x=y\r\nng\r\n0\r\nT: x\r\n\r\n",
+        "HTTP/1.1 201 OK\r\n\r\npipopong and so on",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.0 200 OK\r\n\r\npong",
+        // As soon as it is seen: the rest need not come, and may be broken.
+        "HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\npong",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npong nonsense",
+    ] {
+        let result = verdict(&probe, answer).expect(answer);
+        assert!(result.ok && result.detail.starts_with("HTTP 20"), "{result:?}");
+        assert_eq!(result.latency, Some(MS * 7));
+    }
+}
+
+#[test]
+fn a_body_without_the_text_is_a_failure_once_it_has_ended() {
+    let probe = checking("body_contains:pong");
+    let miss = |read| bad(Reason::Body, &format!("HTTP 200: text not in the body ({read} bytes read)"));
+    for (answer, read) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nponponpong", 5),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npon\r\n0\r\n\r\n", 3),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\npong", 0),
+    ] {
+        assert_eq!(verdict(&probe, answer), Some(miss(read)), "{answer}");
+    }
+    assert_eq!(verdict_closed(&probe, "HTTP/1.1 200 OK\r\n\r\nponpon"), miss(6));
+    let empty = bad(Reason::Body, "HTTP 204: text not in the body (0 bytes read)");
+    assert_eq!(verdict(&probe, "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\npong"), Some(empty));
+}
+
+#[test]
+fn a_body_is_read_to_its_limit_and_no_further() {
+    let probe = build("http://h/", |p| p.check("body_contains:pong").max_body(8));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+    assert_eq!(verdict(&probe, &format!("{head}....pong")), Some(up("HTTP 200")));
+    let miss = bad(Reason::Body, "HTTP 200: text not in the body (8 bytes read)");
+    assert_eq!(verdict(&probe, &format!("{head}.....pong")), Some(miss));
+    assert_eq!(verdict(&probe, &format!("{head}....pon")), None);
+}
+
+#[test]
+fn a_body_cut_short_fails_only_without_the_text() {
+    let probe = checking("body_contains:pong");
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n";
+    for head in [length, chunked] {
+        assert_eq!(verdict_closed(&probe, &format!("{head}...pong")), up("HTTP 200"));
+        let result = verdict_closed(&probe, &format!("{head}...pon"));
+        assert_eq!((result.reason, result.latency), (Some(Reason::HttpProtocol), None));
+        assert!(result.detail.starts_with("connection closed"), "{result:?}");
+    }
+}
+
+#[test]
+fn an_answer_to_head_has_no_body() {
+    let probe = build("http://h/", |p| p.method("HEAD").check_response(|response| response.body.is_empty()));
+    assert!(text(asked(&probe).sent()).starts_with("HEAD / "));
+    assert_eq!(verdict(&probe, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), Some(up("HTTP 200")));
+}
+
+#[test]
+fn a_closure_sees_the_whole_answer() {
+    let probe = build("http://h/", |p| {
+        p.max_body(6).check_response(|response| {
+            let seen = format!("{} {} {:?}", response.text(), response.status, response.elapsed);
+            (response.headers.get("x-ok") == Some("yes"), seen)
+        })
+    });
+    let answer = |ok| format!("HTTP/1.1 500 Oops\r\nX-Ok: {ok}\r\nContent-Length: 8\r\n\r\nabcdefgh");
+    assert_eq!(verdict(&probe, &answer("yes")), Some(up("abcdef 500 7ms")));
+    assert_eq!(verdict(&probe, &answer("no")), Some(bad(Reason::Custom, "abcdef 500 7ms")));
+    let cut = verdict_closed(&probe, "HTTP/1.1 200 OK\r\nX-Ok: yes\r\nContent-Length: 8\r\n\r\nabcd");
+    assert_eq!(cut.reason, Some(Reason::HttpProtocol));
+}
+
+#[test]
+fn what_is_no_answer_is_a_failure() {
+    for (answer, detail) in [
+        ("", "closed without an answer"),
+        ("\r\n", "closed without an answer"),
+        ("HTTP/1.1 200 OK\r\nServer: x\r\n", "connection closed before the whole head had come"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nabcde", "differing Content-Length values"),
+    ] {
+        assert_eq!(verdict_closed(&checking(""), answer), down(Reason::HttpProtocol, detail), "{answer}");
+    }
+    let result = verdict_closed(&checking(""), "SSH-2.0-OpenSSH_9.2p1\r\n");
+    assert_eq!(result.reason, Some(Reason::HttpProtocol));
+}
+
+#[test]
+fn what_was_waited_for_is_told() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+    for (received, what) in
+        [("", "the answer's head"), (&head[..30], "the answer's head"), (head, "the body")]
+    {
+        let asked = || {
+            let mut script = asked(&checking("body_contains:pong"));
+            script.receive_all(received.as_bytes().chunks(64));
+            script
+        };
+        let mut script = asked();
+        script.input(Input::TimedOut);
+        let late = format!("timed out after 5 s waiting for {what}");
+        assert_eq!(script.verdict(), down(Reason::HttpTimeout, &late));
+
+        let mut script = asked();
+        script.input(reset());
+        let broken = format!("connection reset while waiting for {what}");
+        assert_eq!(script.verdict(), down(Reason::Reset, &broken));
+    }
+}
+
+#[test]
+fn what_kept_it_from_connecting_is_told_as_it_is() {
+    let mut script = Script::begin(&checking(""));
+    script.input(reset());
+    assert_eq!(script.verdict(), down(Reason::Reset, "connection reset"));
+    let mut script = Script::begin(&checking(""));
+    script.input(Input::TimedOut);
+    let late = "timed out after 5 s waiting for the connection";
+    assert_eq!(script.verdict(), down(Reason::ConnectTimeout, late));
+}
+
+#[test]
+fn a_mutilated_answer_has_one_verdict_however_it_is_cut() {
+    let chunked = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   3;a=b\r\n po\r\n2\r\nng\r\n0\r\nT: x\r\n\r\n";
+    let redirect = "HTTP/1.1 302 Found\r\nLocation: //h:81/\r\n\r\n";
+    let probe = checking("body_contains:pong");
+    // A fixed series of numbers: Knuth's linear congruential generator.
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for round in 0..2000 {
+        let mut answer = if round % 4 == 0 { redirect } else { chunked }.as_bytes().to_vec();
+        for _ in 0..=random(3) {
+            let at = random(answer.len());
+            match random(3) {
+                0 => answer[at] = random(256) as u8,
+                1 => drop(answer.remove(at)),
+                _ => answer.insert(at, b"\r\n0:; /\xff"[random(8)]),
+            }
+        }
+        let play = |size: usize| {
+            let mut script = asked(&probe);
+            script.receive_all(answer.chunks(size));
+            if let Some(place) = script.take_connect() {
+                return (Some(place), None);
+            }
+            if !script.is_done() {
+                script.input(Input::Closed);
+            }
+            (None, Some(script.verdict()))
+        };
+        let whole = play(answer.len());
+        for size in [1, 2, 7] {
+            assert_eq!(play(size), whole, "{} by {size}", answer.escape_ascii());
+        }
+    }
+}

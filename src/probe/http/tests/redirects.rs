@@ -1,0 +1,218 @@
+//! Redirects: followed, refused, and what is told to whom on the way.
+
+use super::*;
+
+/// A request that was made: where to, and its head.
+type Asked = ((String, u16), String);
+
+/// Plays a chain of answers, each to one request. Once they are used up the last is `HTTP 200`.
+fn play(probe: &BuiltProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
+    let mut script = Script::begin(probe);
+    let mut asked = Vec::new();
+    let mut answers = answers.iter();
+    while !script.is_done() {
+        let place = script.connect();
+        script.wait(MS);
+        script.connected();
+        asked.push((place, text(script.sent())));
+        let answer = answers.next().copied().unwrap_or("HTTP/1.1 200 OK\r\n\r\n");
+        script.receive_all(answer.as_bytes().chunks(11));
+    }
+    (asked, script)
+}
+
+fn to(status: u16, location: &str) -> String {
+    format!("HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 50\r\n\r\n<html>")
+}
+
+#[test]
+fn redirects_are_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let answer = to(status, "//other:81/a/b?c#d");
+        let (asked, script) = play(&checking(""), &[&answer]);
+        assert_eq!(script.verdict(), ProbeResult::up(MS * 2, "HTTP 200"));
+        assert_eq!(asked[1].0, ("other".to_owned(), 81));
+        assert!(asked[1].1.starts_with("GET /a/b?c HTTP/1.1\r\nHost: other:81\r\n"), "{asked:?}");
+    }
+    for status in [300, 304, 305] {
+        let (asked, script) = play(&checking(""), &[&to(status, "/")]);
+        assert_eq!((asked.len(), script.verdict().reason), (1, Some(Reason::Status)));
+    }
+}
+
+#[test]
+fn a_redirect_is_followed_however_it_is_cut() {
+    let answer = to(302, "/next");
+    for pieces in cuts(answer.as_bytes()) {
+        let mut script = Script::begin(&checking("body_contains:x"));
+        script.connect();
+        script.connected();
+        script.receive_all(pieces);
+        assert_eq!(script.connect(), ("example.com".to_owned(), 80));
+        // What the connection that was left still says is not heard.
+        script.receive(b"HTTP/1.1 500 Late\r\n\r\n");
+        script.input(Input::Closed);
+        assert!(!script.is_done());
+    }
+}
+
+#[test]
+fn methods_change_as_everybody_does() {
+    for (method, status, then) in [
+        ("POST", 301, "GET"),
+        ("POST", 302, "GET"),
+        ("POST", 303, "GET"),
+        ("POST", 307, "POST"),
+        ("POST", 308, "POST"),
+        ("PUT", 302, "PUT"),
+        ("PUT", 303, "GET"),
+        ("HEAD", 303, "HEAD"),
+        ("HEAD", 301, "HEAD"),
+    ] {
+        let probe = build("http://h/", |p| p.method(method));
+        let (asked, _) = play(&probe, &[&to(status, "/x")]);
+        assert!(asked[1].1.starts_with(&format!("{then} /x ")), "{method} {status}");
+    }
+}
+
+#[test]
+fn a_redirect_that_the_check_names_is_the_answer() {
+    for (check, status, ok) in [
+        ("status:301", 301, true),
+        ("status:200-399", 302, true),
+        ("status:301", 302, true),
+        ("status:200", 301, true),
+    ] {
+        let (asked, script) = play(&checking(check), &[&to(status, "/x"), "HTTP/1.1 301 X\r\n\r\n"]);
+        let named = matches!((check, status), ("status:301", 301) | ("status:200-399", 302));
+        assert_eq!(asked.len(), if named { 1 } else { 2 }, "{check} {status}");
+        assert_eq!(script.verdict().ok && named, ok && named);
+    }
+    let probe = build("http://h/", |p| p.follow_redirects(false));
+    let (asked, script) = play(&probe, &[&to(301, "/x")]);
+    assert_eq!(asked.len(), 1);
+    assert_eq!(script.verdict(), ProbeResult::down(Reason::Status, "HTTP 301").with_latency(MS));
+}
+
+#[test]
+fn ten_are_followed_and_no_more() {
+    let answers: Vec<_> = (1..=11).map(|n| to(302, &format!("/{n}"))).collect();
+    let answers: Vec<_> = answers.iter().map(String::as_str).collect();
+    let (asked, script) = play(&checking(""), &answers[..10]);
+    assert_eq!((asked.len(), script.verdict().ok), (11, true));
+    let (asked, script) = play(&checking(""), &answers);
+    assert_eq!((asked.len(), script.verdict().reason), (11, Some(Reason::Redirect)));
+    let detail = "after redirect to http://example.com:80/10: more than 10 redirects, the last to \
+                  http://example.com:80/11";
+    assert_eq!(script.verdict().detail, detail);
+}
+
+#[test]
+fn loops_are_noticed() {
+    for (answers, detail) in [
+        (vec![to(301, "/healthz")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),
+        (vec![to(301, "healthz#x")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),
+        (
+            vec![to(302, "/a"), to(307, "/b"), to(308, "/a")],
+            "after redirect to http://example.com:80/b: redirect loop: HTTP 308 back to http://example.com:80/a",
+        ),
+    ] {
+        let answers: Vec<_> = answers.iter().map(String::as_str).collect();
+        let (asked, script) = play(&checking(""), &answers);
+        assert_eq!((asked.len(), script.verdict().reason), (answers.len(), Some(Reason::Redirect)));
+        assert_eq!(script.verdict().detail, detail);
+        assert!(script.verdict().latency.is_some());
+    }
+    // The same place with another method is another question.
+    let probe = build("http://h/", |p| p.method("POST"));
+    assert!(play(&probe, &[&to(303, "/")]).1.verdict().ok);
+}
+
+#[test]
+fn a_location_that_leads_nowhere_is_told() {
+    let long = format!("http://h/{}", "x".repeat(20_000));
+    for (answer, detail) in [
+        ("HTTP/1.1 301 X\r\n\r\n", "HTTP 301 without a Location"),
+        ("HTTP/1.1 301 X\r\nLocation: \r\n\r\n", "HTTP 301 without a Location"),
+        (&to(302, "ftp://x/"), "HTTP 302 with a bad Location 'ftp://x/': `ftp` is neither http nor https"),
+        (&to(302, "http://a b/"), "HTTP 302 with a bad Location 'http://a b/': "),
+        (&to(302, "http://h:0/"), "HTTP 302 with a bad Location 'http://h:0/': "),
+        (&to(302, &long), "HTTP 302 with a bad Location 'http://h/xxx"),
+        (&to(302, "http://h/\u{202e}x y"), ""),
+    ] {
+        let (_, script) = play(&checking(""), &[answer]);
+        let result = script.verdict();
+        if !detail.is_empty() {
+            assert_eq!(result.reason, Some(Reason::Redirect), "{result:?}");
+        }
+        assert!(detail.is_empty() || result.detail.starts_with(detail), "{result:?}");
+        assert!(result.detail.chars().count() <= 256);
+    }
+}
+
+#[test]
+fn a_location_cannot_add_to_the_request() {
+    let (asked, _) = play(&checking(""), &[&to(302, "/a b\u{a0}c\u{2028}")]);
+    assert!(asked[1].1.starts_with("GET /a%20b%C2%A0c%E2%80%A8 HTTP/1.1\r\n"), "{asked:?}");
+}
+
+#[test]
+fn secrets_are_for_the_target_only() {
+    let probe = build("http://home/", |p| {
+        p.header("Authorization", "Basic s3cret")
+            .header("cookie", "s3cret")
+            .header("HOST", "s3cret")
+            .header("Proxy-Authorization", "s3cret")
+            .header("X-Other", "told")
+    });
+    for (location, told) in [
+        ("/other", true),
+        ("http://HOME:80/other", true),
+        ("http://home:81/", false),
+        ("http://other/", false),
+        ("http://home.other/", false),
+    ] {
+        let (asked, _) = play(&probe, &[&to(302, location)]);
+        assert_eq!(asked[0].1.matches("s3cret").count(), 4);
+        assert_eq!(asked[1].1.matches("s3cret").count(), if told { 4 } else { 0 }, "{location}");
+        assert!(asked[1].1.contains("\r\nX-Other: told\r\n"));
+        assert_eq!(asked[1].1.to_ascii_lowercase().matches("\r\nhost: ").count(), 1);
+    }
+    let (asked, _) = play(&probe, &[&to(302, "http://other/"), &to(302, "/again")]);
+    assert!(!asked[2].1.contains("s3cret"));
+}
+
+#[test]
+fn a_failure_after_a_redirect_says_where() {
+    let place = "after redirect to http://other:80/: ";
+    let far = to(301, "http://other/");
+    let (_, script) = play(&checking(""), &[&far, "HTTP/1.1 503 No\r\n\r\n"]);
+    assert_eq!(script.verdict().detail, format!("{place}HTTP 503"));
+    for (input, connected, detail) in [
+        (Input::TimedOut, true, "timed out after 5 s waiting for the answer's head"),
+        (Input::TimedOut, false, "timed out after 5 s waiting for the connection"),
+        (reset(), false, "connection reset"),
+        (Input::Closed, true, "closed without an answer"),
+    ] {
+        let mut script = asked(&checking(""));
+        script.receive(far.as_bytes());
+        script.connect();
+        if connected {
+            script.connected();
+        }
+        script.input(input);
+        assert_eq!(script.verdict().detail, format!("{place}{detail}"));
+    }
+    let long = to(301, &format!("http://other/{}", "x".repeat(5000)));
+    let (_, script) = play(&checking(""), &[&long, "HTTP/1.1 503 No\r\n\r\n"]);
+    assert!(script.verdict().detail.ends_with("x…: HTTP 503"), "the place leaves room for what happened");
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn https_is_not_followed_without_tls() {
+    let (_, script) = play(&checking(""), &[&to(301, "https://h/")]);
+    let result = script.verdict();
+    assert_eq!(result.detail, "HTTP 301 to https://h:443/, and this build has no TLS");
+    assert_eq!(result.reason, Some(Reason::Redirect));
+}

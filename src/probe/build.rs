@@ -46,7 +46,6 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// Describes a target: `protocol` is `tcp`, `http` or `https`; `address` a name or an IP address, of
 /// which an IPv6 one may stand in brackets; without a port, http has 80, the others 443.
-#[must_use]
 pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> ProbeBuilder {
     let scheme = Scheme::parse(protocol).map_err(|why| Error::new("protocol", why));
     ProbeBuilder::new(scheme.and_then(|scheme| {

@@ -91,7 +91,9 @@ impl World {
         self.asked.clear();
         self.start = self.now;
         self.lookup(name);
-        self.run(60_000);
+        while !self.open.is_empty() {
+            self.run_to_next(self.now + Duration::from_secs(60));
+        }
         self.assert_quiet();
         self.said.iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
     }
@@ -110,24 +112,28 @@ impl World {
     /// Lets this many milliseconds pass.
     pub(super) fn run(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
-        loop {
-            let event = self.due.first_key_value().map(|((at, _), _)| *at);
-            let timeout = self.resolver.poll_timeout();
-            let Some(next) = event.into_iter().chain(timeout).min().filter(|next| *next <= end) else {
-                break;
-            };
-            self.now = self.now.max(next);
-            if event == Some(next) {
-                let (_, (query, event)) = self.due.pop_first().unwrap();
-                self.deliver(query, event);
-            } else {
-                self.resolver.handle_timeout(self.now);
-                let next = self.resolver.poll_timeout();
-                assert!(next.is_none_or(|next| next > self.now), "the loop would spin");
-            }
-            self.drain();
-        }
+        while self.run_to_next(end) {}
         self.now = end;
+    }
+
+    /// Lets happen what happens next, if it does before `end`.
+    fn run_to_next(&mut self, end: Instant) -> bool {
+        let event = self.due.first_key_value().map(|((at, _), _)| *at);
+        let timeout = self.resolver.poll_timeout();
+        let Some(next) = event.into_iter().chain(timeout).min().filter(|next| *next <= end) else {
+            return false;
+        };
+        self.now = self.now.max(next);
+        if event == Some(next) {
+            let (_, (query, event)) = self.due.pop_first().unwrap();
+            self.deliver(query, event);
+        } else {
+            self.resolver.handle_timeout(self.now);
+            let next = self.resolver.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "the loop would spin");
+        }
+        self.drain();
+        true
     }
 
     pub(super) fn assert_quiet(&self) {

@@ -1,1 +1,195 @@
-//! x
+//! Several servers: which is asked when, and whose word counts.
+
+use super::*;
+
+const ONE: &str = "nameserver 10.0.0.1\n";
+const TWO: &str = "nameserver 10.0.0.1\nnameserver 10.0.0.2\n";
+const THREE: &str = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n";
+
+/// Servers whose number is in `dead` are silent, the others answer.
+fn dead(dead: &'static [u8]) -> impl FnMut(&Ask) -> Acts {
+    move |ask| if dead.contains(&ask.host()) { silence() } else { send(ask.with(&BOTH)) }
+}
+
+fn ms(line: &str) -> u64 {
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_dead_first_server_costs_its_patience_once() {
+    let mut world = World::new(TWO, dead(&[1]));
+    assert_eq!(world.resolve("a.example"), ["402 found 2001:db8::1 192.0.2.1"]);
+    // From then on the second is asked at the same time.
+    assert_eq!(world.resolve("b.example"), ["2 found 2001:db8::1 192.0.2.1"]);
+    assert_eq!(world.asked.len(), 4);
+    // After a while the first gets another chance.
+    world.run(31_000);
+    assert_eq!(world.resolve("c.example"), ["402 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn two_dead_servers_still_leave_time() {
+    let mut world = World::new(THREE, dead(&[1, 2]));
+    assert_eq!(world.resolve("a.example"), ["802 found 2001:db8::1 192.0.2.1"]);
+    assert_eq!(world.resolve("b.example"), ["2 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn a_healthy_first_server_is_the_only_one_asked() {
+    let mut world = World::new(THREE, dead(&[]));
+    world.resolve("a.example");
+    assert_eq!(world.asked, ["0 Udp 10.0.0.1 A a.example", "0 Udp 10.0.0.1 AAAA a.example"]);
+}
+
+#[test]
+fn a_slow_server_is_still_listened_to() {
+    let mut world = World::new(TWO, |ask| match ask.host() {
+        1 => vec![(700, Event::Bytes(ask.with(&["192.0.2.1"])))],
+        _ => silence(),
+    });
+    assert_eq!(world.resolve("a.example"), ["700 found 192.0.2.1"]);
+    // It has answered, so it does not count as slow any more.
+    assert_eq!(world.resolve("b.example"), ["700 found 192.0.2.1"]);
+    assert_eq!(ms(&world.asked[2]), 400);
+}
+
+#[test]
+fn the_denial_of_a_later_server_waits_for_the_earlier_one() {
+    let mut world = World::new(TWO, |ask| match ask.host() {
+        1 => vec![(600, Event::Bytes(ask.with(&["192.0.2.1"])))],
+        _ => send(ask.code(NXDOMAIN)),
+    });
+    assert_eq!(world.resolve("local-name.example"), ["600 found 192.0.2.1"]);
+    let mut world = World::new(TWO, |ask| match ask.host() {
+        1 => silence(),
+        _ => send(ask.code(NXDOMAIN)),
+    });
+    let denied = |ms| format!("{ms} dns_not_found: name does not exist: a.example (asked 10.0.0.2)");
+    assert_eq!(world.resolve("a.example"), [denied(1000)]);
+    assert_eq!(world.resolve("a.example"), [denied(200)]);
+}
+
+#[test]
+fn the_denial_of_a_later_server_counts_when_the_earlier_one_fails() {
+    let mut world = World::new(TWO, |ask| match ask.host() {
+        1 => vec![(450, Event::Bytes(ask.code(SERVFAIL)))],
+        _ => send(ask.with(&[])),
+    });
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["450 dns_not_found: name has no address: a.example (asked 10.0.0.2)"]);
+}
+
+#[test]
+fn a_lost_datagram_is_sent_again() {
+    let mut lost = 0;
+    let mut world = World::new(ONE, move |ask| {
+        lost += 1;
+        if lost <= 2 { silence() } else { send(ask.with(&BOTH)) }
+    });
+    assert_eq!(world.resolve("a.example"), ["1002 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn each_server_is_asked_attempts_times_then_it_is_over() {
+    let mut world = World::new(&format!("{TWO}options attempts:3 timeout:2\n"), dead(&[1, 2]));
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["4400 dns_timeout: no name server answered for a.example (asked 10.0.0.1, 10.0.0.2)"]);
+    let times: Vec<u64> =
+        world.asked.iter().filter(|line| line.contains(" A ")).map(|line| ms(line)).collect();
+    assert_eq!(times, [0, 400, 1400, 1400, 2400, 2400]);
+    let mut world = World::new(ONE, dead(&[1]));
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["6000 dns_timeout: no name server answered for a.example (asked 10.0.0.1)"]);
+}
+
+#[test]
+fn errors_lead_to_the_next_server_at_once() {
+    for error in [1, 2, 4, 5, 9, 15] {
+        let mut world =
+            World::new(TWO, move |ask| send(if ask.host() == 1 { ask.code(error) } else { ask.with(&BOTH) }));
+        assert_eq!(world.resolve("a.example"), ["4 found 2001:db8::1 192.0.2.1"]);
+    }
+    let mut world = World::new(TWO, |ask| match ask.host() {
+        1 => vec![(0, Event::Failed)],
+        _ => send(ask.with(&BOTH)),
+    });
+    assert_eq!(world.resolve("a.example"), ["2 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn when_all_servers_fail_the_detail_says_how() {
+    let mut world = World::new(TWO, |ask| send(ask.code(SERVFAIL)));
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["8 dns_failed: name server 10.0.0.2 answered SERVFAIL for a.example"]);
+    let mut world = World::new(TWO, |_| vec![(0, Event::Failed)]);
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["0 dns_failed: no name server reachable for a.example (tried 10.0.0.1, 10.0.0.2)"]);
+    assert_eq!(world.asked.len(), 8);
+    // An error says more than silence, and silence more than a closed door.
+    let mut world = World::new(TWO, |ask| if ask.host() == 1 { send(ask.code(5)) } else { silence() });
+    let said = world.resolve("a.example");
+    assert!(said[0].ends_with("dns_failed: name server 10.0.0.1 answered REFUSED for a.example"), "{said:?}");
+    let mut world = World::new(TWO, |ask| if ask.host() == 1 { silence() } else { vec![(0, Event::Failed)] });
+    let said = world.resolve("a.example");
+    assert!(said[0].contains("dns_timeout: no name server answered for a.example"), "{said:?}");
+}
+
+#[test]
+fn the_silence_of_one_family_does_not_hold_up_the_other() {
+    let mut world =
+        World::new(TWO, |ask| if ask.kind == AAAA { silence() } else { send(ask.with(&["192.0.2.1"])) });
+    assert_eq!(world.resolve("a.example"), ["52 found 192.0.2.1 and more", "1052 found"]);
+    // What was found serves the next lookup at once, but not for long.
+    assert_eq!(world.resolve("a.example"), ["0 found 192.0.2.1"]);
+    world.run(30_000);
+    assert_eq!(world.resolve("a.example").len(), 2);
+}
+
+#[test]
+fn late_addresses_of_the_other_family_follow() {
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        A => vec![(300, Event::Bytes(ask.with(&BOTH)))],
+        _ => send(ask.with(&BOTH)),
+    });
+    assert_eq!(world.resolve("a.example"), ["52 found 2001:db8::1 and more", "300 found 192.0.2.1"]);
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        A => vec![(300, Event::Bytes(ask.with(&[])))],
+        _ => send(ask.with(&BOTH)),
+    });
+    assert_eq!(world.resolve("a.example"), ["52 found 2001:db8::1 and more", "300 found"]);
+}
+
+#[test]
+fn a_family_without_addresses_waits_for_the_other() {
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        A => vec![(1500, Event::Bytes(ask.with(&BOTH)))],
+        _ => send(ask.with(&[])),
+    });
+    assert_eq!(world.resolve("a.example"), ["1500 found 192.0.2.1"]);
+    // Some servers deny a name because it has no AAAA record.
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        A => vec![(1500, Event::Bytes(ask.with(&BOTH)))],
+        _ => send(ask.code(NXDOMAIN)),
+    });
+    assert_eq!(world.resolve("a.example"), ["1500 found 192.0.2.1"]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_has_no_other_family() {
+    let mut world =
+        World::new(ONE, |ask| if ask.kind == AAAA { silence() } else { send(ask.code(NXDOMAIN)) });
+    assert_eq!(
+        world.resolve("a.example"),
+        ["52 dns_not_found: name does not exist: a.example (asked 10.0.0.1)"]
+    );
+}
+
+#[test]
+fn servers_of_ones_own_replace_those_of_the_file() {
+    let mut world = World::new(ONE, |ask| send(ask.with(&BOTH)));
+    let own = "10.7.7.7:5300".parse().unwrap();
+    world.resolver = Resolver::new(vec![own], MDNS.parse().unwrap(), Box::new(|| 7));
+    world.resolver.set_resolv_conf(b"nameserver 10.0.0.1\nsearch lan\n");
+    assert_eq!(world.resolve("nas"), ["2 found 2001:db8::1 192.0.2.1"]);
+    assert_eq!(world.asked, ["0 Udp 10.7.7.7 A nas.lan", "0 Udp 10.7.7.7 AAAA nas.lan"]);
+}

@@ -1,1 +1,212 @@
-//! x
+//! Several lookups at once, answers remembered, lookups given up, and files that change.
+
+use super::*;
+use crate::resolve::cache::CACHE_MAX;
+use crate::wire::dns::tests::{CNAME, wire};
+
+const ONE: &str = "nameserver 10.0.0.1\n";
+
+#[test]
+fn lookups_of_one_name_share_its_queries() {
+    let mut world = World::new(ONE, |ask| send(ask.with(&BOTH)));
+    world.lookup("a.example");
+    world.lookup("A.Example");
+    world.lookup("b.example");
+    world.run(100);
+    assert_eq!(world.asked.len(), 4);
+    assert_eq!(
+        world.said,
+        [
+            "0 2 found 2001:db8::1 192.0.2.1",
+            "1 2 found 2001:db8::1 192.0.2.1",
+            "2 2 found 2001:db8::1 192.0.2.1"
+        ]
+    );
+    world.assert_quiet();
+}
+
+#[test]
+fn a_late_lookup_gets_what_was_handed_over() {
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        AAAA => vec![(500, Event::Bytes(ask.with(&BOTH)))],
+        _ => send(ask.with_ttl(0, &BOTH)),
+    });
+    world.lookup("a.example");
+    world.run(100);
+    world.lookup("a.example");
+    world.run(1000);
+    assert_eq!(
+        world.said,
+        [
+            "0 52 found 192.0.2.1 and more",
+            "1 100 found 192.0.2.1 and more",
+            "0 500 found 2001:db8::1",
+            "1 500 found 2001:db8::1"
+        ]
+    );
+    assert_eq!(world.asked.len(), 2);
+}
+
+#[test]
+fn answers_serve_for_their_time() {
+    let mut world = World::new(ONE, |ask| send(ask.with_ttl(10, &BOTH)));
+    world.lookup("a.example");
+    world.run(9_000);
+    world.lookup("a.example");
+    assert_eq!((world.said.len(), world.asked.len()), (2, 2));
+    world.run(1_002);
+    world.lookup("a.example");
+    assert_eq!((world.said.len(), world.asked.len()), (2, 4));
+}
+
+#[test]
+fn answers_serve_for_five_minutes_at_most_or_not_at_all() {
+    let mut world = World::new(ONE, |ask| send(ask.with_ttl(86_400, &BOTH)));
+    world.lookup("a.example");
+    world.run(299_000);
+    world.lookup("a.example");
+    assert_eq!(world.asked.len(), 2);
+    world.run(1_002);
+    world.lookup("a.example");
+    assert_eq!(world.asked.len(), 4);
+    for ttl_s in [0, 0x8000_0000] {
+        let mut world = World::new(ONE, move |ask| send(ask.with_ttl(ttl_s, &BOTH)));
+        world.resolve("a.example");
+        assert_eq!(world.resolve("a.example"), ["2 found 2001:db8::1 192.0.2.1"]);
+    }
+}
+
+#[test]
+fn the_least_time_of_a_chain_counts() {
+    let mut world = World::new(ONE, |ask| {
+        let alias = record(&ask.name, CNAME, 5, &wire("host.example"));
+        let host = record("host.example", A, 60, &[192, 0, 2, 7]);
+        send(answer(&ask.message, ANSWER, 0, &if ask.kind == A { vec![host, alias] } else { vec![alias] }))
+    });
+    world.lookup("a.example");
+    world.run(6_000);
+    world.lookup("a.example");
+    assert_eq!(world.asked.len(), 4);
+}
+
+#[test]
+fn a_partial_answer_serves_for_half_a_minute() {
+    let mut world =
+        World::new(ONE, |ask| if ask.kind == AAAA { silence() } else { send(ask.with_ttl(300, &BOTH)) });
+    world.lookup("a.example");
+    world.run(29_000);
+    world.lookup("a.example");
+    assert_eq!(world.said.last().unwrap(), "1 29000 found 192.0.2.1");
+    world.run(3_000);
+    world.lookup("a.example");
+    world.run(60);
+    assert_eq!(world.said.last().unwrap(), "2 32052 found 192.0.2.1 and more");
+}
+
+#[test]
+fn failures_are_not_remembered() {
+    let mut count = 0;
+    let mut world = World::new(ONE, move |ask| {
+        count += 1;
+        send(if count <= 2 { ask.code(NXDOMAIN) } else { ask.with(&BOTH) })
+    });
+    assert!(world.resolve("a.example")[0].contains("does not exist"));
+    assert_eq!(world.resolve("a.example"), ["2 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn random_names_do_not_add_up() {
+    let mut world = World::new(ONE, |ask| send(ask.with(&BOTH)));
+    for i in 0..CACHE_MAX + 100 {
+        world.lookup(&format!("n{i}.example"));
+        world.run(3);
+        world.said.clear();
+        world.asked.clear();
+    }
+    world.assert_quiet();
+}
+
+#[test]
+fn a_change_of_servers_makes_old_answers_void() {
+    let mut world = World::new(ONE, |ask| send(ask.with(&BOTH)));
+    world.resolve("a.example");
+    world.resolver.set_resolv_conf(ONE.as_bytes());
+    assert_eq!(world.resolve("a.example"), ["0 found 2001:db8::1 192.0.2.1"]);
+    world.resolver.set_resolv_conf(b"nameserver 10.0.0.2\n");
+    assert_eq!(world.resolve("a.example"), ["2 found 2001:db8::1 192.0.2.1"]);
+    assert_eq!(world.asked[0], "0 Udp 10.0.0.2 A a.example");
+}
+
+#[test]
+fn running_queries_outlive_a_change_of_servers() {
+    let mut world = World::new(ONE, |ask| match ask.host() {
+        1 => vec![(300, Event::Bytes(ask.with(&BOTH)))],
+        _ => silence(),
+    });
+    world.lookup("a.example");
+    world.run(100);
+    world.resolver.set_resolv_conf(b"nameserver 10.0.0.2\nnameserver 10.0.0.3\n");
+    world.resolver.set_hosts(b"10.9.9.9 a.example\n");
+    world.run(1000);
+    assert_eq!(world.said, ["0 300 found 2001:db8::1 192.0.2.1"]);
+    world.assert_quiet();
+    assert_eq!(world.resolve("a.example"), ["0 found 10.9.9.9"]);
+}
+
+#[test]
+fn cancelling_closes_what_nobody_else_waits_for() {
+    let mut world = World::new("nameserver 10.0.0.1\nnameserver 10.0.0.2\n", |_| silence());
+    let first = world.lookup("a.example");
+    let second = world.lookup("a.example");
+    world.run(500);
+    world.cancel(first);
+    assert!(!world.is_quiet());
+    world.cancel(first);
+    world.cancel(second);
+    world.assert_quiet();
+    world.run(20_000);
+    assert_eq!(world.said, [""; 0]);
+    assert_eq!(world.resolver.describe(second), None);
+}
+
+#[test]
+fn lookups_wait_for_their_turn() {
+    let mut world = World::new(ONE, |ask| vec![(10, Event::Bytes(ask.with(&BOTH)))]);
+    let lookups: Vec<LookupId> = (0..1000).map(|i| world.lookup(&format!("n{i}.example"))).collect();
+    assert_eq!(world.most_open, QUERIES_MAX);
+    let waits = "waiting for other names to be resolved before n999.example";
+    assert_eq!(world.resolver.describe(lookups[999]).as_deref(), Some(waits));
+    world.run(10_000);
+    assert_eq!(world.said.len(), 1000);
+    assert_eq!(world.said[999].split(' ').take(2).collect::<Vec<_>>(), ["999", "160"]);
+    assert_eq!(world.most_open, QUERIES_MAX);
+    world.assert_quiet();
+}
+
+#[test]
+fn cancelled_lookups_make_room_for_waiting_ones() {
+    let mut world =
+        World::new(ONE, |ask| if ask.name == "last.example" { send(ask.with(&BOTH)) } else { silence() });
+    let lookups: Vec<LookupId> = (0..100).map(|i| world.lookup(&format!("n{i}.example"))).collect();
+    world.lookup("last.example");
+    for lookup in lookups {
+        world.cancel(lookup);
+    }
+    world.run(10);
+    assert_eq!(world.said, ["100 2 found 2001:db8::1 192.0.2.1"]);
+    world.assert_quiet();
+}
+
+#[test]
+fn hedged_queries_keep_to_the_limit() {
+    let conf = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n";
+    let mut world = World::new(conf, |ask| if ask.host() == 3 { send(ask.with(&BOTH)) } else { silence() });
+    for i in 0..200 {
+        world.lookup(&format!("n{i}.example"));
+    }
+    world.run(60_000);
+    assert_eq!(world.said.len(), 200);
+    assert!(world.said.iter().all(|line| line.contains(" found ")), "{:?}", world.said);
+    assert_eq!(world.most_open, QUERIES_MAX);
+    world.assert_quiet();
+}

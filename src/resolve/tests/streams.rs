@@ -1,1 +1,126 @@
-//! x
+//! Truncated answers, and TCP.
+
+use super::*;
+use crate::wire::dns::tests::TRUNCATED;
+
+const ONE: &str = "nameserver 10.0.0.1\n";
+const TWO: &str = "nameserver 10.0.0.1\nnameserver 10.0.0.2\n";
+
+/// Truncated over UDP; over TCP the first server does this, and the second answers.
+fn truncated(mut tcp: impl FnMut(&Ask) -> Acts + 'static) -> impl FnMut(&Ask) -> Acts {
+    move |ask| match (ask.transport, ask.host()) {
+        (Transport::Tcp, 1) => tcp(ask),
+        (Transport::Tcp, _) => send(Ask::framed(&ask.with(&BOTH))),
+        _ => send(answer(&ask.message, TRUNCATED, 0, &[])),
+    }
+}
+
+fn pieces(bytes: &[u8], cuts: &[usize]) -> Acts {
+    let mut acts = Vec::new();
+    let mut start = 0;
+    for end in cuts.iter().copied().chain([bytes.len()]) {
+        acts.push((1, Event::Bytes(bytes[start..end].to_vec())));
+        start = end;
+    }
+    acts
+}
+
+#[test]
+fn a_truncated_answer_is_asked_for_over_tcp() {
+    let mut world = World::new(ONE, truncated(|ask| send(Ask::framed(&ask.with(&BOTH)))));
+    assert_eq!(world.resolve("a.example"), ["4 found 2001:db8::1 192.0.2.1"]);
+    let asked = ["0 Udp 10.0.0.1 A a.example", "0 Udp 10.0.0.1 AAAA a.example"];
+    assert_eq!(world.asked[..2], asked);
+    assert_eq!(world.asked[2..], ["2 Tcp 10.0.0.1 A a.example", "2 Tcp 10.0.0.1 AAAA a.example"]);
+}
+
+#[test]
+fn the_stream_may_be_cut_anywhere() {
+    let length = 2 + 12 + 11 + 4 + 11 + 10 + 4;
+    for cut in 1..length {
+        let mut world = World::new(
+            ONE,
+            truncated(move |ask| {
+                let bytes = Ask::framed(&ask.with(&BOTH));
+                pieces(&bytes, &[cut])
+            }),
+        );
+        assert_eq!(world.resolve("a.example"), ["3 found 2001:db8::1 192.0.2.1"], "{cut}");
+    }
+    let mut world = World::new(
+        ONE,
+        truncated(|ask| {
+            let bytes = Ask::framed(&ask.with(&BOTH));
+            let cuts: Vec<usize> = (1..bytes.len()).collect();
+            pieces(&bytes, &cuts)
+        }),
+    );
+    assert_eq!(world.resolve("a.example"), ["3 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn a_stream_that_ends_too_early_leads_to_the_next_server() {
+    let length = 2 + 12 + 11 + 4 + 11 + 10 + 4;
+    for cut in 0..length {
+        let mut world = World::new(
+            TWO,
+            truncated(move |ask| {
+                let bytes = Ask::framed(&ask.with(&BOTH));
+                vec![(1, Event::Bytes(bytes[..cut].to_vec())), (2, Event::Closed)]
+            }),
+        );
+        assert_eq!(world.resolve("a.example"), ["8 found 2001:db8::1 192.0.2.1"], "{cut}");
+    }
+}
+
+#[test]
+fn bytes_after_the_answer_do_not_matter() {
+    let mut world = World::new(
+        ONE,
+        truncated(|ask| {
+            let bytes = Ask::framed(&ask.with(&BOTH));
+            send([bytes.as_slice(), b"\xff\xff rest"].concat())
+        }),
+    );
+    assert_eq!(world.resolve("a.example"), ["4 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn a_dead_stream_leads_to_the_next_server() {
+    let deaths: [fn(&Ask) -> Acts; 6] = [
+        |_| vec![(2, Event::Failed)],
+        |_| vec![(2, Event::Closed)],
+        |_| send(vec![0, 0]),
+        |_| send(vec![0xff, 0xff]),
+        |ask| send(Ask::framed(&answer(&ask.message, TRUNCATED, 0, &[]))),
+        |ask| {
+            let mut other = ask.with(&BOTH);
+            other[0] ^= 1;
+            send(Ask::framed(&other))
+        },
+    ];
+    for death in deaths {
+        let mut world = World::new(TWO, truncated(death));
+        assert_eq!(world.resolve("a.example"), ["8 found 2001:db8::1 192.0.2.1"]);
+    }
+    let mut world = World::new(TWO, truncated(|_| silence()));
+    assert_eq!(world.resolve("a.example"), ["404 found 2001:db8::1 192.0.2.1"]);
+    let mut world = World::new(ONE, truncated(|_| silence()));
+    let said = world.resolve("a.example");
+    assert!(said[0].contains("dns_timeout: no name server answered"), "{said:?}");
+    let mut world = World::new(ONE, truncated(|_| send(vec![0xff, 0xff])));
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["8 dns_failed: name server 10.0.0.1 sent a broken answer for a.example"]);
+}
+
+#[test]
+fn a_long_answer_is_read() {
+    let mut world = World::new(
+        ONE,
+        truncated(|ask| {
+            let records: Vec<_> = (0..250u8).map(|i| record(&ask.name, A, 9, &[10, 0, 0, i])).collect();
+            send(Ask::framed(&answer(&ask.message, ANSWER, 0, if ask.kind == A { &records } else { &[] })))
+        }),
+    );
+    assert!(world.resolve("a.example")[0].starts_with("4 found 10.0.0.0 10.0.0.1 "));
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::verdict::ProbeResult;
+use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
 
 /// How many results the history holds unless told otherwise.
 pub const HISTORY: usize = 20;
@@ -199,7 +199,7 @@ impl Fsm {
         let detail = match &self.last {
             // A healthy target says the same thing for months: the history shares one copy of it.
             Some(last) if *last.detail == *result.detail => last.detail.clone(),
-            _ => Arc::from(result.detail.as_str()),
+            _ => Arc::from(printable(&result.detail, DETAIL_MAX)),
         };
         let to = self.policy.next(self.state, event, self.streak);
         let change =

@@ -255,7 +255,7 @@ mod tests {
         let now = test_now();
         let fleet = fleet(&[8, 8, 8, 8], now);
         let offsets: Vec<_> = fleet.watches().iter().map(|w| w.beat() - now.instant).collect();
-        assert_eq!(offsets, [S * 0, S * 2, S * 4, S * 6]);
+        assert_eq!(offsets, [Duration::ZERO, S * 2, S * 4, S * 6]);
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl fmt::Display for Reason {
 /// marks, zero-width characters, line separators), so that text from the network can neither steer a
 /// terminal nor forge a log line.
 #[must_use]
-pub fn printable(text: &str, limit: usize) -> String {
+pub(crate) fn printable(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
     let mut used = 0;
     for c in text.chars() {
@@ -170,6 +170,11 @@ pub fn printable(text: &str, limit: usize) -> String {
         used += len;
     }
     out
+}
+
+/// A span of time for a person: `2 s`, `0.25 s`.
+pub(crate) fn seconds(span: Duration) -> String {
+    format!("{} s", (span.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 fn is_unprintable(c: char) -> bool {

@@ -215,7 +215,7 @@ fn ten_thousand_records_cost_no_more_than_a_few() {
 #[test]
 fn multicast_answers_have_their_own_rules() {
     let nas = raw_record(&wire("nas.local"), A, 0x8001, 120, &[10, 0, 0, 9]);
-    let message = answer(&multicast().write(), TRUNCATED, 3, &[nas.clone()]);
+    let message = answer(&multicast().write(), TRUNCATED, 3, std::slice::from_ref(&nas));
     assert_eq!(multicast().read(&message), found(&["10.0.0.9"], 120));
     let without_question = [b"\x12\x34\x84\0\0\0\0\x01\0\0\0\0".as_slice(), &nas].concat();
     assert_eq!(multicast().read(&without_question), found(&["10.0.0.9"], 120));

@@ -20,7 +20,7 @@ const QUOTE_MAX: usize = 64;
 
 /// What is spoken to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// A bare TCP connection.
     Tcp,
     /// HTTP/1.1 in the clear.
@@ -40,7 +40,7 @@ impl Scheme {
 
     /// The scheme's name in lower case.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Scheme::Tcp => "tcp",
             Scheme::Http => "http",

@@ -35,7 +35,7 @@ pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 pub const BODY_DEFAULT: usize = 64 * 1024;
 
 /// How many bytes of a body can be asked for at most: they are held in memory.
-pub const BODY_MAX: usize = 64 * 1024 * 1024;
+pub const BODY_MAX: usize = 16 * 1024 * 1024;
 
 /// The longest name, in characters.
 const NAME_MAX: usize = 128;

@@ -42,6 +42,7 @@ impl Script {
 
     pub(crate) fn connected(&mut self) {
         self.connect = None;
+        self.sent.clear(); // It went over the connection before.
         self.input(Input::Connected(SocketAddr::from(([127, 0, 0, 1], 1))));
     }
 

@@ -44,6 +44,7 @@ impl HttpAttempt {
     }
 
     fn connect(&mut self) {
+        self.hang_up();
         let host = self.here.url.host.clone();
         self.outputs.push_back(Output::Connect { host, port: self.here.url.port });
         self.stage = Stage::Connecting;
@@ -57,6 +58,14 @@ impl HttpAttempt {
             }
             Err(failure) => self.finish(failure.into()),
         }
+    }
+
+    /// Says goodbye to the peer, where its protocol wants one.
+    fn hang_up(&mut self) {
+        if let Stage::Talking(exchange) = &mut self.stage {
+            exchange.hang_up();
+        }
+        self.flush();
     }
 
     fn flush(&mut self) {
@@ -122,6 +131,7 @@ impl HttpAttempt {
             let place = redirect::shown(&self.here.url);
             result.detail = printable(&format!("after redirect to {place}: {}", result.detail), DETAIL_MAX);
         }
+        self.hang_up();
         self.stage = Stage::Over;
         self.outputs.push_back(Output::Done(result));
     }

@@ -59,6 +59,15 @@ impl Channel {
         outcome
     }
 
+    /// Announces the end of the connection, which TLS requires (RFC 8446 section 6.1).
+    pub(super) fn hang_up(&mut self) {
+        if let Channel::Tls { client, .. } = self {
+            if !client.is_handshaking() {
+                client.close();
+            }
+        }
+    }
+
     /// Whether the peer has said, within TLS, that it will send nothing more.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self, Channel::Tls { client, .. } if client.is_closed())

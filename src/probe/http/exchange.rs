@@ -57,6 +57,11 @@ impl Exchange {
         self.reader.close().map_err(unreadable)
     }
 
+    /// Nothing more will be said or heard.
+    pub(super) fn hang_up(&mut self) {
+        self.channel.hang_up();
+    }
+
     pub(super) fn head(&self) -> Option<&Head> {
         self.reader.head()
     }

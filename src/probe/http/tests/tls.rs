@@ -214,6 +214,9 @@ fn a_redirect_from_http_to_https_is_trusted_alike() {
     server.writer().write_all(b"HTTP/1.1 302 X\r\nLocation: http://localhost/y\r\n\r\n").expect("room");
     script.receive(&ciphertext(&mut server));
     assert_eq!(script.connect(), ("localhost".to_owned(), 80));
+    server.read_tls(&mut script.sent().as_slice()).expect("in memory");
+    let heard = server.process_new_packets().expect("TLS");
+    assert!(heard.peer_has_closed(), "TLS wants a goodbye");
     script.connected();
     assert!(text(script.sent()).starts_with("GET /y HTTP/1.1\r\n"));
     script.receive(b"HTTP/1.1 200 OK\r\n\r\n");

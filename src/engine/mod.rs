@@ -1,1 +1,340 @@
-//! The whole daemon minus the I/O.
+//! The whole daemon minus the I/O: connections, deadlines, and what each peer is owed.
+//!
+//! The engine never touches a socket or a clock. It is told what happened and asked what it wants:
+//! `handle_input` and `handle_timeout` in, `poll_output` and `poll_timeout` out. The reactor below
+//! main does it over real sockets, the simulation over scripted ones.
+
+mod clients;
+mod limits;
+mod names;
+mod outbox;
+mod timers;
+mod tries;
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::api::host::HostGuard;
+use crate::clock::Now;
+use crate::fsm::Change;
+use crate::monitor::{Fleet, Monitor};
+use crate::probe::dial::Slot;
+use crate::resolve::{LookupId, QueryId, Resolver};
+use crate::verdict::{Failure, ProbeResult};
+use clients::Caller;
+use outbox::Outbox;
+use timers::Timers;
+use tries::Try;
+
+/// Names one connection. Not reused while any event that names it can still be under way, so that
+/// late news of a dead connection can only miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConnId(pub(crate) usize);
+
+impl ConnId {
+    /// The ids below are free for the reactor's own use.
+    pub(crate) const FIRST: ConnId = ConnId(16);
+}
+
+/// What happened to a connection.
+#[derive(Debug)]
+pub(crate) enum Input<'a> {
+    /// It stands.
+    Connected,
+    /// Bytes of a stream, cut anywhere.
+    Received(&'a [u8]),
+    /// One datagram and who sent it.
+    Datagram(SocketAddr, &'a [u8]),
+    /// So many bytes of the outbox have been taken by the system.
+    Sent(usize),
+    /// The peer has ended its side in order.
+    Closed,
+    /// It could not be opened, or it broke. It is gone: the engine will not close it.
+    Failed(Failure),
+}
+
+/// How a connection is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    /// A socket that only talks with one peer.
+    Udp,
+    /// A socket that sends to a group and hears from anybody.
+    Multicast,
+}
+
+/// What the engine wants done.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Open a connection.
+    Open { id: ConnId, transport: Transport, to: SocketAddr },
+    /// [`Engine::unsent`] has bytes for this connection.
+    Write(ConnId),
+    /// [`Engine::room`] was zero for this connection and no longer is.
+    Read(ConnId),
+    /// End the sending side.
+    Shutdown(ConnId),
+    /// Close it; it is not spoken of again.
+    Close(ConnId),
+    /// Send these bytes if the system takes them at once (a TLS alert, say); a [`Output::Close`] follows.
+    Farewell(ConnId, Vec<u8>),
+    /// Accepting was paused and may go on.
+    Accept,
+    /// See whether the hosts file or resolv.conf changed, and answer with [`Engine::handle_files`].
+    RefreshFiles,
+    /// A check has ended.
+    Verdict(Verdict),
+}
+
+/// The end of one check.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// The target's place in the list of monitors.
+    pub(crate) target: usize,
+    pub(crate) result: ProbeResult,
+    /// The change of state that it made.
+    pub(crate) change: Option<Change>,
+}
+
+/// What a deadline belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Target(usize),
+    Client(ConnId),
+    Resolver,
+    Accept,
+}
+
+/// All that can be at the other end of a connection.
+enum Conn {
+    /// A probe's connection that does not stand yet.
+    Dialed { target: usize, slot: Slot },
+    /// A probe's connection.
+    Probed { target: usize, outbox: Outbox },
+    /// An API client.
+    Client(Box<Caller>),
+    /// A name server.
+    Query { query: QueryId, server: SocketAddr, transport: Transport, outbox: Outbox },
+}
+
+/// When targets are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schedule {
+    /// On their beat, for ever.
+    Beat,
+    /// Each one once, as soon as may be.
+    Once,
+}
+
+/// The daemon.
+pub(crate) struct Engine {
+    fleet: Fleet,
+    schedule: Schedule,
+    /// Targets that wait for their only check, last first (with [`Schedule::Once`]).
+    backlog: Vec<usize>,
+    /// Targets that have not had a verdict yet.
+    unchecked: usize,
+    tries: Vec<Option<Box<Try>>>,
+    conns: BTreeMap<ConnId, Conn>,
+    last_id: usize,
+    timers: Timers<Owner>,
+    resolver: Resolver,
+    /// Whose name a lookup resolves.
+    lookups: BTreeMap<LookupId, usize>,
+    /// Which connection carries a query.
+    queries: BTreeMap<QueryId, ConnId>,
+    /// Targets that want a name resolved once the files are known to be fresh.
+    unresolved: Vec<usize>,
+    guard: HostGuard,
+    clients: usize,
+    /// Bytes of answers not sent yet, of all clients.
+    owed: usize,
+    /// Clients whose answer waits for [`limits::OWED_MAX`], first come first.
+    held: VecDeque<ConnId>,
+    accept_paused: bool,
+    outputs: VecDeque<Output>,
+    /// The latest moment it was told of.
+    seen: Instant,
+}
+
+impl Engine {
+    /// A daemon that watches these targets from `now` on.
+    pub(crate) fn new(
+        monitors: Vec<Monitor>,
+        schedule: Schedule,
+        resolver: Resolver,
+        guard: HostGuard,
+        now: Now,
+    ) -> Self {
+        let mut engine = Engine {
+            unchecked: monitors.len(),
+            tries: monitors.iter().map(|_| None).collect(),
+            fleet: Fleet::new(monitors, now),
+            schedule,
+            backlog: Vec::new(),
+            conns: BTreeMap::new(),
+            last_id: ConnId::FIRST.0,
+            timers: Timers::new(),
+            resolver,
+            lookups: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            unresolved: Vec::new(),
+            guard,
+            clients: 0,
+            owed: 0,
+            held: VecDeque::new(),
+            accept_paused: false,
+            outputs: VecDeque::new(),
+            seen: now.instant,
+        };
+        engine.start_schedule(now);
+        engine
+    }
+
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// Tells what happened to a connection. News of one that is gone is ignored.
+    pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
+        self.observe(now);
+        match self.conns.get_mut(&id) {
+            None => return,
+            Some(Conn::Dialed { target, slot }) => {
+                let (target, slot) = (*target, *slot);
+                self.handle_dialed(id, target, slot, input, now);
+            }
+            Some(Conn::Probed { target, outbox }) => {
+                if let Input::Sent(count) = input {
+                    outbox.advance(count);
+                    return;
+                }
+                let target = *target;
+                self.handle_probed(id, target, input, now);
+            }
+            Some(Conn::Client(_)) => self.handle_client(id, input, now),
+            Some(Conn::Query { .. }) => self.handle_query(id, input, now),
+        }
+        self.settle(now);
+    }
+
+    /// Tells that time has passed. Readiness that came with it must be told before: what is
+    /// already here is not late.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        self.observe(now);
+        while let Some(owner) = self.timers.take_due(now.instant) {
+            match owner {
+                Owner::Target(target) => self.handle_target_timeout(target, now),
+                Owner::Client(id) => self.handle_client_timeout(id, now),
+                Owner::Resolver => self.resolver.handle_timeout(now.instant),
+                Owner::Accept => self.resume_accept(),
+            }
+            self.settle(now);
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Engine::handle_timeout`] wants to be called; always later than its last call.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The bytes that wait to be sent over a connection.
+    pub(crate) fn unsent(&self, id: ConnId) -> &[u8] {
+        match self.conns.get(&id) {
+            Some(Conn::Probed { outbox, .. } | Conn::Query { outbox, .. }) => outbox.unsent(),
+            Some(Conn::Client(caller)) => caller.unsent(),
+            Some(Conn::Dialed { .. }) | None => &[],
+        }
+    }
+
+    /// How many bytes may be read from a connection now. Zero is back-pressure: what the peer has
+    /// sent stays with the system until [`Output::Read`].
+    pub(crate) fn room(&self, id: ConnId) -> usize {
+        match self.conns.get(&id) {
+            Some(Conn::Probed { .. } | Conn::Query { .. }) => usize::MAX,
+            Some(Conn::Client(caller)) => caller.room(),
+            Some(Conn::Dialed { .. }) | None => 0,
+        }
+    }
+
+    /// Whether every target has had its only check (with [`Schedule::Once`]).
+    pub(crate) fn is_finished(&self) -> bool {
+        self.schedule == Schedule::Once && self.unchecked == 0
+    }
+
+    /// Notes the moment, and whether the loop itself lost time since the last one: what this machine
+    /// slept through is not held against the targets.
+    fn observe(&mut self, now: Now) {
+        let gap = now.instant.saturating_duration_since(self.seen);
+        if gap.is_zero() {
+            return;
+        }
+        let late = self.timers.next().map(|due| now.instant.saturating_duration_since(due));
+        if late.is_some_and(|late| late >= limits::STALL) {
+            self.extend_tries(gap);
+        }
+        self.seen = now.instant;
+    }
+
+    /// Carries out what the resolver wants, and sets its deadline.
+    fn settle(&mut self, now: Now) {
+        while let Some(output) = self.resolver.poll_output() {
+            self.handle_resolver(output, now);
+        }
+        self.timers.set(Owner::Resolver, self.resolver.poll_timeout());
+    }
+
+    fn add(&mut self, conn: Conn) -> ConnId {
+        loop {
+            self.last_id = self.last_id.wrapping_add(1).max(ConnId::FIRST.0);
+            let id = ConnId(self.last_id);
+            if let Entry::Vacant(place) = self.conns.entry(id) {
+                place.insert(conn);
+                return id;
+            }
+        }
+    }
+
+    /// Closes a connection, if it is there.
+    fn close(&mut self, id: ConnId) {
+        if let Some(Conn::Probed { outbox, .. }) = self.conns.get(&id) {
+            if !outbox.is_empty() {
+                self.outputs.push_back(Output::Farewell(id, outbox.unsent().to_vec()));
+            }
+        }
+        if self.forget(id) {
+            self.outputs.push_back(Output::Close(id));
+        }
+    }
+
+    /// Drops what is known of a connection that is gone; says whether anything was.
+    fn forget(&mut self, id: ConnId) -> bool {
+        let Some(conn) = self.conns.remove(&id) else { return false };
+        match conn {
+            Conn::Client(caller) => {
+                self.clients -= 1;
+                self.owed -= caller.unsent().len();
+                self.held.retain(|held| *held != id);
+                self.timers.set(Owner::Client(id), None);
+            }
+            Conn::Query { query, .. } => {
+                self.queries.remove(&query);
+            }
+            Conn::Dialed { .. } | Conn::Probed { .. } => {}
+        }
+        if self.accept_paused {
+            self.resume_accept();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

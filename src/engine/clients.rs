@@ -1,0 +1,263 @@
+//! API clients: what each is owed, how long it may take, and who gives way when there are too many.
+
+use std::time::Instant;
+
+use super::limits::*;
+use super::outbox::Outbox;
+use super::{Conn, ConnId, Engine, Input, Output, Owner};
+use crate::api::client::{Client, Next};
+use crate::api::response::Response;
+use crate::api::routes::answer;
+use crate::clock::Now;
+use crate::wire::http::request::{Method, Request};
+
+/// One API client's connection.
+pub(super) struct Caller {
+    client: Client,
+    outbox: Outbox,
+    stage: Stage,
+    /// The peer has ended its side; it may still read.
+    ended: bool,
+    /// A request whose answer waits for [`OWED_MAX`].
+    held: Option<Request>,
+    /// When it last got a whole answer, or came.
+    since: Instant,
+    /// When the head it is sending must be complete.
+    head_by: Option<Instant>,
+    /// When the answer it is owed must be taken.
+    taken_by: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Requests are read and answered.
+    Open,
+    /// The last answer is being sent.
+    Closing,
+    /// All is sent and the sending side ended: waiting for the peer to end its own, so that closing
+    /// does not destroy the answer on its way (RFC 9112 section 9.6).
+    Lingering,
+}
+
+impl Caller {
+    pub(super) fn unsent(&self) -> &[u8] {
+        self.outbox.unsent()
+    }
+
+    /// A client that is owed an answer is not read.
+    pub(super) fn room(&self) -> usize {
+        match self.stage {
+            Stage::Lingering => usize::MAX,
+            Stage::Open if self.outbox.is_empty() && self.held.is_none() => self.client.room(),
+            Stage::Open | Stage::Closing => 0,
+        }
+    }
+}
+
+impl Engine {
+    /// Takes a new API client in. If there are too many, the one that has been useless longest is
+    /// closed for it.
+    pub(crate) fn accept(&mut self, now: Now) -> ConnId {
+        self.observe(now);
+        if self.clients >= CLIENTS_MAX {
+            self.evict();
+        }
+        self.clients += 1;
+        let id = self.add(Conn::Client(Box::new(Caller {
+            client: Client::new(),
+            outbox: Outbox::default(),
+            stage: Stage::Open,
+            ended: false,
+            held: None,
+            since: now.instant,
+            head_by: None,
+            taken_by: now.instant,
+        })));
+        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+        id
+    }
+
+    /// The system had no descriptor for a new client. Says whether it is worth trying again at once;
+    /// otherwise [`Output::Accept`] says when.
+    pub(crate) fn handle_accept_failed(&mut self, now: Now) -> bool {
+        self.observe(now);
+        if self.evict() {
+            return true;
+        }
+        self.accept_paused = true;
+        self.timers.set(Owner::Accept, Some(now.instant + ACCEPT_PAUSE));
+        false
+    }
+
+    pub(super) fn resume_accept(&mut self) {
+        self.accept_paused = false;
+        self.timers.set(Owner::Accept, None);
+        self.outputs.push_back(Output::Accept);
+    }
+
+    /// Closes the client that has gone longest without an answer, those that are owed none first.
+    /// Says whether there was one.
+    pub(super) fn evict(&mut self) -> bool {
+        let clients = self.conns.iter().filter_map(|(id, conn)| match conn {
+            Conn::Client(caller) => Some((!caller.outbox.is_empty(), caller.since, *id)),
+            _ => None,
+        });
+        let Some((_, _, id)) = clients.min() else { return false };
+        self.close(id);
+        true
+    }
+
+    pub(super) fn handle_client(&mut self, id: ConnId, input: Input<'_>, now: Now) {
+        let Some(caller) = self.caller(id) else { return };
+        match input {
+            Input::Received(bytes) => {
+                if caller.stage == Stage::Open {
+                    caller.client.receive(bytes);
+                    self.pump(id, now);
+                }
+            }
+            Input::Closed => {
+                caller.ended = true;
+                match caller.stage {
+                    Stage::Lingering => self.close(id),
+                    Stage::Open => self.pump(id, now),
+                    Stage::Closing => {}
+                }
+            }
+            Input::Sent(count) => self.handle_sent(id, count, now),
+            Input::Failed(_) => {
+                self.forget(id);
+            }
+            Input::Connected | Input::Datagram(..) => {}
+        }
+        self.release_held(now);
+    }
+
+    pub(super) fn handle_client_timeout(&mut self, id: ConnId, now: Now) {
+        let Some(caller) = self.caller(id) else { return };
+        if caller.stage == Stage::Open && caller.outbox.is_empty() {
+            let status = match (&caller.held, caller.head_by) {
+                (Some(_), _) => Some(503),
+                (None, Some(_)) => Some(408),
+                (None, None) => None,
+            };
+            if let Some(status) = status {
+                return self.refuse(id, status, now);
+            }
+        }
+        self.close(id);
+        self.release_held(now);
+    }
+
+    fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
+        match self.conns.get_mut(&id) {
+            Some(Conn::Client(caller)) => Some(caller),
+            _ => None,
+        }
+    }
+
+    /// Answers the next request, if it is here and nothing else is owed.
+    fn pump(&mut self, id: ConnId, now: Now) {
+        let Some(caller) = self.caller(id) else { return };
+        if caller.stage != Stage::Open || !caller.outbox.is_empty() || caller.held.is_some() {
+            return;
+        }
+        match caller.client.next() {
+            Next::Request(request) => {
+                caller.head_by = None;
+                self.reply(id, request, now);
+            }
+            Next::Refuse(status) => self.refuse(id, status, now),
+            Next::Wait if caller.ended => self.close(id),
+            Next::Wait if caller.client.is_idle() => {
+                caller.head_by = None;
+                let idle_by = caller.since + CLIENT_IDLE;
+                self.timers.set(Owner::Client(id), Some(idle_by));
+            }
+            Next::Wait => {
+                let head_by = *caller.head_by.get_or_insert(now.instant + CLIENT_HEAD);
+                self.timers.set(Owner::Client(id), Some(head_by));
+            }
+        }
+    }
+
+    fn reply(&mut self, id: ConnId, request: Request, now: Now) {
+        if self.owed >= OWED_MAX {
+            if let Some(caller) = self.caller(id) {
+                caller.held = Some(request);
+                self.held.push_back(id);
+                self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+            }
+            return;
+        }
+        let response = answer(&request, &self.fleet, &self.guard, now);
+        let head_only = request.method == Method::Head;
+        let bytes = response.write(head_only, request.keep_alive, request.http11, now);
+        self.owe(id, bytes, request.keep_alive, now);
+    }
+
+    fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
+        let bytes = Response::error(status).write(false, false, true, now);
+        self.owe(id, bytes, false, now);
+    }
+
+    fn owe(&mut self, id: ConnId, bytes: Vec<u8>, keep: bool, now: Now) {
+        let len = bytes.len();
+        let Some(caller) = self.caller(id) else { return };
+        caller.held = None;
+        caller.head_by = None;
+        if !keep {
+            caller.stage = Stage::Closing;
+        }
+        let slack = std::time::Duration::from_secs((len / CLIENT_RATE) as u64);
+        caller.taken_by = now.instant + CLIENT_STALL + slack;
+        caller.outbox.push(bytes);
+        self.owed += len;
+        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
+        self.outputs.push_back(Output::Write(id));
+    }
+
+    fn handle_sent(&mut self, id: ConnId, count: usize, now: Now) {
+        let Some(caller) = self.caller(id) else { return };
+        let before = caller.outbox.len();
+        caller.outbox.advance(count);
+        let sent = before - caller.outbox.len();
+        if !caller.outbox.is_empty() {
+            let stall_by = (now.instant + CLIENT_STALL).min(caller.taken_by);
+            self.owed -= sent;
+            self.timers.set(Owner::Client(id), Some(stall_by));
+            return;
+        }
+        caller.since = now.instant;
+        let (stage, ended) = (caller.stage, caller.ended);
+        self.owed -= sent;
+        match stage {
+            Stage::Open => {
+                self.pump(id, now);
+                if self.room(id) > 0 {
+                    self.outputs.push_back(Output::Read(id));
+                }
+            }
+            Stage::Closing if ended => self.close(id),
+            Stage::Closing => {
+                if let Some(caller) = self.caller(id) {
+                    caller.stage = Stage::Lingering;
+                }
+                self.outputs.push_back(Output::Shutdown(id));
+                self.outputs.push_back(Output::Read(id));
+                self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_LINGER));
+            }
+            Stage::Lingering => {}
+        }
+    }
+
+    /// Answers the clients that waited for others' answers to be sent.
+    fn release_held(&mut self, now: Now) {
+        while self.owed < OWED_MAX {
+            let Some(id) = self.held.pop_front() else { return };
+            if let Some(request) = self.caller(id).and_then(|caller| caller.held.take()) {
+                self.reply(id, request, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The limits of the daemon, all in one place. Those of single messages stand with their readers.
+
+use std::time::Duration;
+
+/// API connections at the same time. One more makes the one that has been useless longest give way.
+pub(crate) const CLIENTS_MAX: usize = 256;
+
+/// How long an API client may be silent between requests, or before the first.
+pub(crate) const CLIENT_IDLE: Duration = Duration::from_secs(8);
+
+/// How long the head of a request may take from its first byte to its last.
+pub(crate) const CLIENT_HEAD: Duration = Duration::from_secs(5);
+
+/// How long an answer may lie unsent while the client takes nothing of it.
+pub(crate) const CLIENT_STALL: Duration = Duration::from_secs(5);
+
+/// How slowly an answer may be taken over all, in bytes per second.
+pub(crate) const CLIENT_RATE: usize = 16 * 1024;
+
+/// How long a client may take to end its side after the daemon has ended its own.
+pub(crate) const CLIENT_LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes of answers not sent yet, of all clients together, above which no further answer is made
+/// until some of them are gone. One answer may exceed it, so that a large fleet can be told.
+pub(crate) const OWED_MAX: usize = 1024 * 1024;
+
+/// How long accepting pauses when the system has no descriptor for a new client.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes a probe may have waiting to be sent.
+pub(crate) const PROBE_OUTBOX_MAX: usize = 1024 * 1024;
+
+/// Outputs a probe may give in answer to one input.
+pub(crate) const PROBE_OUTPUTS_MAX: usize = 1024;
+
+/// How late the loop may be before the time is held to have been lost by this machine (stopped,
+/// starved, swapped out) and not by the targets.
+pub(crate) const STALL: Duration = Duration::from_millis(100);
+
+/// Checks under way at the same time when every target is to be checked once, at once.
+pub(crate) const ONCE_PARALLEL: usize = 256;

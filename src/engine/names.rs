@@ -1,0 +1,112 @@
+//! Names: between the checks that want them and the resolver that finds them.
+
+use super::outbox::Outbox;
+use super::{Conn, ConnId, Engine, Input, Output, Transport};
+use crate::clock::Now;
+use crate::resolve::{self, LookupId, QueryInput};
+use crate::verdict::Reason;
+
+impl Engine {
+    /// The answer to [`Output::RefreshFiles`]: the files that changed since the last time.
+    pub(crate) fn handle_files(&mut self, hosts: Option<&[u8]>, resolv_conf: Option<&[u8]>, now: Now) {
+        self.observe(now);
+        if let Some(text) = hosts {
+            self.resolver.set_hosts(text);
+        }
+        if let Some(text) = resolv_conf {
+            self.resolver.set_resolv_conf(text);
+        }
+        for target in std::mem::take(&mut self.unresolved) {
+            let Some(this) = self.tries[target].as_deref_mut() else { continue };
+            let Some(name) = this.wanted.take() else { continue };
+            let lookup = self.resolver.lookup(&name, now.instant);
+            this.lookup = Some(lookup);
+            self.lookups.insert(lookup, target);
+        }
+        self.settle(now);
+    }
+
+    pub(super) fn handle_resolver(&mut self, output: resolve::Output, now: Now) {
+        match output {
+            resolve::Output::Open { query, transport, server, bytes } => {
+                let transport = match transport {
+                    resolve::Transport::Udp => Transport::Udp,
+                    resolve::Transport::Tcp => Transport::Tcp,
+                    resolve::Transport::Multicast => Transport::Multicast,
+                };
+                let mut outbox = Outbox::default();
+                outbox.push(bytes);
+                let id = self.add(Conn::Query { query, server, transport, outbox });
+                self.queries.insert(query, id);
+                self.outputs.push_back(Output::Open { id, transport, to: server });
+                if transport != Transport::Tcp {
+                    self.outputs.push_back(Output::Write(id));
+                }
+            }
+            resolve::Output::Close(query) => {
+                if let Some(id) = self.queries.get(&query) {
+                    self.close(*id);
+                }
+            }
+            resolve::Output::Found { lookup, addresses, last } => {
+                let Some(target) = self.waiter(lookup, last) else { return };
+                if let Some(dial) = self.tries[target].as_deref_mut().and_then(|this| this.dial.as_mut()) {
+                    dial.handle_addresses(&addresses, last, now.instant);
+                }
+                self.drive(target, now);
+            }
+            resolve::Output::NotFound { lookup, failure } => {
+                let Some(target) = self.waiter(lookup, true) else { return };
+                if let Some(dial) = self.tries[target].as_deref_mut().and_then(|this| this.dial.as_mut()) {
+                    dial.handle_unresolved(failure, now.instant);
+                }
+                self.drive(target, now);
+            }
+        }
+    }
+
+    pub(super) fn handle_query(&mut self, id: ConnId, input: Input<'_>, now: Now) {
+        let Some(Conn::Query { query, server, transport, outbox }) = self.conns.get_mut(&id) else { return };
+        let (query, from) = (*query, *server);
+        let input = match input {
+            Input::Connected => {
+                if *transport == Transport::Tcp {
+                    self.outputs.push_back(Output::Write(id));
+                }
+                return;
+            }
+            Input::Sent(count) => return outbox.advance(count),
+            Input::Received(bytes) => QueryInput::Received { from, bytes },
+            Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
+            Input::Closed => QueryInput::Closed,
+            Input::Failed(failure) => {
+                self.forget(id);
+                if failure.reason == Reason::Local {
+                    self.evict();
+                }
+                QueryInput::Failed
+            }
+        };
+        self.resolver.handle_input(query, input, now.instant);
+    }
+
+    /// Nobody waits for this lookup any more.
+    pub(super) fn drop_lookup(&mut self, lookup: Option<LookupId>) {
+        if let Some(lookup) = lookup {
+            self.lookups.remove(&lookup);
+            self.resolver.cancel(lookup);
+        }
+    }
+
+    /// Who waits for this lookup; if this is its end, nobody does afterwards.
+    fn waiter(&mut self, lookup: LookupId, end: bool) -> Option<usize> {
+        if !end {
+            return self.lookups.get(&lookup).copied();
+        }
+        let target = self.lookups.remove(&lookup)?;
+        if let Some(this) = self.tries[target].as_deref_mut() {
+            this.lookup = None;
+        }
+        Some(target)
+    }
+}

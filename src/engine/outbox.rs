@@ -1,0 +1,65 @@
+//! Bytes that wait to be sent over one connection.
+
+/// A queue of bytes with its sent part at the front. Its memory is given back when all is sent.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    /// Queues bytes; says whether there were none before.
+    pub(crate) fn push(&mut self, bytes: Vec<u8>) -> bool {
+        if self.is_empty() {
+            self.bytes = bytes;
+            self.sent = 0;
+            return !self.is_empty();
+        }
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        self.bytes.extend_from_slice(&bytes);
+        false
+    }
+
+    /// What is still to be sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// `count` bytes more have been sent.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.sent = (self.sent + count).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            *self = Outbox::default();
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_order_and_their_memory_with_them() {
+        let mut outbox = Outbox::default();
+        assert!(!outbox.push(Vec::new()));
+        assert!(outbox.push(b"abc".to_vec()));
+        assert!(!outbox.push(b"def".to_vec()));
+        outbox.advance(4);
+        assert_eq!(outbox.unsent(), b"ef");
+        outbox.advance(2);
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.bytes.capacity(), 0);
+        assert!(outbox.push(b"g".to_vec()));
+        outbox.advance(99);
+        assert_eq!(outbox.len(), 0);
+    }
+}

@@ -1,0 +1,299 @@
+//! Checks under way: each an attempt, the connection it speaks over and the deadline it has.
+
+use std::time::{Duration, Instant};
+
+use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX};
+use super::outbox::Outbox;
+use super::{Conn, ConnId, Engine, Input, Output, Owner, Schedule, Transport, Verdict};
+use crate::clock::Now;
+use crate::probe::dial::{self, Dial, Slot};
+use crate::probe::{self, Attempt};
+use crate::resolve::LookupId;
+use crate::verdict::{Failure, ProbeResult, Reason, seconds};
+
+/// One check under way.
+pub(super) struct Try {
+    attempt: Box<dyn Attempt>,
+    deadline: Instant,
+    /// The connection being made.
+    pub(super) dial: Option<Dial>,
+    /// The name that waits for fresh files.
+    pub(super) wanted: Option<String>,
+    pub(super) lookup: Option<LookupId>,
+    /// The connections being tried for the dial.
+    slots: Vec<(Slot, ConnId)>,
+    /// The connection that stands.
+    conn: Option<ConnId>,
+    outputs: usize,
+}
+
+impl Engine {
+    /// Sets every target's first beat, or starts the only round.
+    pub(super) fn start_schedule(&mut self, now: Now) {
+        let targets = 0..self.tries.len();
+        if self.schedule == Schedule::Beat {
+            targets.for_each(|target| self.set_target_timer(target));
+            return;
+        }
+        self.backlog = targets.rev().collect();
+        for _ in 0..ONCE_PARALLEL {
+            self.start_backlog(now);
+        }
+    }
+
+    fn start_backlog(&mut self, now: Now) {
+        if let Some(target) = self.backlog.pop() {
+            self.timers.set(Owner::Target(target), Some(now.instant));
+        }
+    }
+
+    /// A target's deadline or beat has come.
+    pub(super) fn handle_target_timeout(&mut self, target: usize, now: Now) {
+        match &mut self.tries[target] {
+            Some(this) if this.deadline <= now.instant => self.expire(target, now),
+            Some(this) => {
+                if let Some(dial) = &mut this.dial {
+                    dial.handle_timeout(now.instant);
+                }
+                self.drive(target, now);
+            }
+            None => self.begin(target, now),
+        }
+    }
+
+    /// What happened to a connection that is being made.
+    pub(super) fn handle_dialed(
+        &mut self,
+        id: ConnId,
+        target: usize,
+        slot: Slot,
+        input: Input<'_>,
+        now: Now,
+    ) {
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        let Some(dial) = &mut this.dial else { return };
+        match input {
+            Input::Connected => dial.handle_connected(slot),
+            Input::Failed(failure) => {
+                let local = failure.reason == Reason::Local;
+                dial.handle_failed(slot, failure, now.instant);
+                this.take_slot(slot);
+                self.forget(id);
+                if local {
+                    self.evict();
+                }
+            }
+            _ => return,
+        }
+        self.drive(target, now);
+    }
+
+    /// What happened to a connection that stands.
+    pub(super) fn handle_probed(&mut self, id: ConnId, target: usize, input: Input<'_>, now: Now) {
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        let input = match input {
+            Input::Received(bytes) => probe::Input::Received(bytes),
+            Input::Closed => probe::Input::Closed,
+            Input::Failed(failure) => {
+                this.conn = None;
+                probe::Input::Failed(failure)
+            }
+            Input::Connected | Input::Datagram(..) | Input::Sent(_) => return,
+        };
+        let gone = matches!(input, probe::Input::Failed(_));
+        this.tell(input, now);
+        if gone {
+            self.forget(id);
+        }
+        self.drive(target, now);
+    }
+
+    /// The time the loop lost is given back to every check under way.
+    pub(super) fn extend_tries(&mut self, gap: Duration) {
+        for target in 0..self.tries.len() {
+            if let Some(this) = &mut self.tries[target] {
+                this.deadline += gap;
+                self.set_target_timer(target);
+            }
+        }
+    }
+
+    fn begin(&mut self, target: usize, now: Now) {
+        let watch = self.fleet.watch(target);
+        self.tries[target] = Some(Box::new(Try {
+            attempt: watch.begin(now),
+            deadline: now.instant + watch.timeout(),
+            dial: None,
+            wanted: None,
+            lookup: None,
+            slots: Vec::new(),
+            conn: None,
+            outputs: 0,
+        }));
+        self.drive(target, now);
+    }
+
+    /// The time is up: the attempt gets one chance to say what it was waiting for.
+    fn expire(&mut self, target: usize, now: Now) {
+        let timeout = format!("timed out after {}", seconds(self.fleet.watch(target).timeout()));
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        match &this.dial {
+            Some(dial) => {
+                let lookup = this.lookup.and_then(|lookup| self.resolver.describe(lookup));
+                let mut failure = dial.timed_out(lookup);
+                failure.detail = format!("{timeout}: {}", failure.detail);
+                this.tell(probe::Input::Failed(failure), now);
+            }
+            None => this.tell(probe::Input::TimedOut, now),
+        }
+        while let Some(output) = self.tries[target].as_deref_mut().and_then(Try::poll) {
+            match output {
+                probe::Output::Done(result) => return self.finish(target, result, now),
+                probe::Output::Send(bytes) => {
+                    let conn = self.tries[target].as_deref().and_then(|this| this.conn);
+                    self.send(conn, bytes);
+                }
+                probe::Output::Connect { .. } => {}
+            }
+        }
+        self.finish(target, ProbeResult::down(Reason::Custom, &timeout), now);
+    }
+
+    /// Does what a check wants until it waits for something to happen.
+    pub(super) fn drive(&mut self, target: usize, now: Now) {
+        while let Some(this) = self.tries[target].as_deref_mut() {
+            if let Some(output) = this.dial.as_mut().and_then(Dial::poll_output) {
+                self.handle_dial(target, output, now);
+                continue;
+            }
+            match this.poll() {
+                None => break,
+                Some(probe::Output::Done(result)) => return self.finish(target, result, now),
+                Some(probe::Output::Connect { host, port }) => {
+                    self.hang_up(target);
+                    if let Some(this) = self.tries[target].as_deref_mut() {
+                        this.dial = Some(Dial::new(host, port));
+                    }
+                }
+                Some(probe::Output::Send(bytes)) => {
+                    let conn = this.conn;
+                    self.send(conn, bytes);
+                }
+            }
+        }
+        self.set_target_timer(target);
+    }
+
+    fn handle_dial(&mut self, target: usize, output: dial::Output, now: Now) {
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        match output {
+            dial::Output::Resolve(host) => match host.parse() {
+                Ok(address) => {
+                    if let Some(dial) = &mut this.dial {
+                        dial.handle_addresses(&[address], true, now.instant);
+                    }
+                }
+                Err(_) => {
+                    this.wanted = Some(host);
+                    self.unresolved.push(target);
+                    self.outputs.push_back(Output::RefreshFiles);
+                }
+            },
+            dial::Output::Open(slot, to) => {
+                let id = self.add(Conn::Dialed { target, slot });
+                if let Some(this) = self.tries[target].as_deref_mut() {
+                    this.slots.push((slot, id));
+                }
+                self.outputs.push_back(Output::Open { id, transport: Transport::Tcp, to });
+            }
+            dial::Output::Close(slot) => {
+                if let Some(id) = this.take_slot(slot) {
+                    self.close(id);
+                }
+            }
+            dial::Output::Connected(slot, address) => {
+                let id = this.take_slot(slot);
+                this.conn = id;
+                this.dial = None;
+                this.tell(probe::Input::Connected(address), now);
+                let lookup = this.lookup.take();
+                if let Some(id) = id {
+                    self.conns.insert(id, Conn::Probed { target, outbox: Outbox::default() });
+                }
+                self.drop_lookup(lookup);
+            }
+            dial::Output::Failed(failure) => {
+                this.dial = None;
+                this.tell(probe::Input::Failed(failure), now);
+            }
+        }
+    }
+
+    fn send(&mut self, conn: Option<ConnId>, bytes: Vec<u8>) {
+        let Some(id) = conn else { return };
+        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(&id) else { return };
+        if outbox.len() + bytes.len() <= PROBE_OUTBOX_MAX && outbox.push(bytes) {
+            self.outputs.push_back(Output::Write(id));
+        }
+    }
+
+    /// Closes whatever connection a check has or is making.
+    fn hang_up(&mut self, target: usize) {
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        this.dial = None;
+        this.wanted = None;
+        let lookup = this.lookup.take();
+        let conns: Vec<_> = this.slots.drain(..).map(|(_, id)| id).chain(this.conn.take()).collect();
+        self.drop_lookup(lookup);
+        conns.into_iter().for_each(|id| self.close(id));
+    }
+
+    fn finish(&mut self, target: usize, result: ProbeResult, now: Now) {
+        self.hang_up(target);
+        self.tries[target] = None;
+        if self.fleet.watch(target).fsm().last().is_none() {
+            self.unchecked -= 1;
+        }
+        let change = self.fleet.fire(target, &result, now);
+        self.outputs.push_back(Output::Verdict(Verdict { target, result, change }));
+        self.fleet.watch_mut(target).advance(now.instant);
+        self.set_target_timer(target);
+        if self.schedule == Schedule::Once {
+            self.start_backlog(now);
+        }
+    }
+
+    pub(super) fn set_target_timer(&mut self, target: usize) {
+        let at = match &self.tries[target] {
+            Some(this) => {
+                let dial = this.dial.as_ref().and_then(Dial::poll_timeout);
+                Some(dial.map_or(this.deadline, |at| at.min(this.deadline)))
+            }
+            None if self.schedule == Schedule::Beat => Some(self.fleet.watch(target).beat()),
+            None => None,
+        };
+        self.timers.set(Owner::Target(target), at);
+    }
+}
+
+impl Try {
+    fn tell(&mut self, input: probe::Input<'_>, now: Now) {
+        self.outputs = 0;
+        self.attempt.handle_input(input, now);
+    }
+
+    /// The attempt's next output; an attempt that never stops talking is ended.
+    fn poll(&mut self) -> Option<probe::Output> {
+        self.outputs += 1;
+        if self.outputs > PROBE_OUTPUTS_MAX {
+            let failure = Failure::new(Reason::Custom, "the probe never stops asking for things");
+            return Some(probe::Output::Done(failure.into()));
+        }
+        self.attempt.poll_output()
+    }
+
+    fn take_slot(&mut self, slot: Slot) -> Option<ConnId> {
+        let place = self.slots.iter().position(|(open, _)| *open == slot)?;
+        Some(self.slots.remove(place).1)
+    }
+}

@@ -1,1 +1,336 @@
-//! Every socket, signal and clock: the only floor that touches the operating system.
+//! The event loop: every socket, signal and clock of the daemon, and no protocol.
+//!
+//! The only floor that touches the operating system. It polls, hands what happened to the engine and
+//! does what the engine asks for. Events are edges: a flag per socket remembers that the system may
+//! hold more than was read.
+
+mod clock;
+mod door;
+mod files;
+mod signals;
+mod socket;
+mod trouble;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Poll, Token};
+
+use crate::clock::Now;
+use crate::engine::{ConnId, Engine, Input, Output, Transport, Verdict};
+pub(crate) use clock::{now, random};
+use door::Door;
+use files::Files;
+use signals::Signals;
+use socket::{Received, Socket};
+
+/// Bytes read at once. Every stream is read through this one buffer.
+const BUFFER: usize = 16 * 1024;
+
+/// Reads of one connection in one turn, so that one that never ends delays nobody.
+const READS_PER_TURN: usize = 4;
+
+/// Events taken from the system at once.
+const EVENTS: usize = 256;
+
+const DOOR: Token = Token(0);
+const SIGNALS: Token = Token(1);
+
+/// The loop and everything it owns.
+pub(crate) struct Reactor {
+    poll: Poll,
+    events: Events,
+    engine: Engine,
+    sockets: BTreeMap<ConnId, Socket>,
+    door: Option<Door>,
+    signals: Option<Signals>,
+    files: Files,
+    /// Connections to read from without being told by the system.
+    hot: BTreeSet<ConnId>,
+    /// Connections to write to.
+    writes: Vec<ConnId>,
+    verdicts: Vec<Verdict>,
+    buffer: Vec<u8>,
+}
+
+impl Reactor {
+    pub(crate) fn new(engine: Engine, hosts: PathBuf, resolv_conf: PathBuf) -> io::Result<Self> {
+        Ok(Reactor {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS),
+            engine,
+            sockets: BTreeMap::new(),
+            door: None,
+            signals: None,
+            files: Files::new(hosts, resolv_conf),
+            hot: BTreeSet::new(),
+            writes: Vec::new(),
+            verdicts: Vec::new(),
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Listens for API clients. Port 0 is any free port; the address that it came to is returned.
+    pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let door = Door::open(address, self.poll.registry(), DOOR)?;
+        let address = door.address()?;
+        self.door = Some(door);
+        Ok(address)
+    }
+
+    /// Takes SIGINT and SIGTERM from now on.
+    pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
+        self.signals = Some(Signals::new(self.poll.registry(), SIGNALS)?);
+        Ok(())
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether SIGINT or SIGTERM has come.
+    pub(crate) fn is_told_to_stop(&self) -> bool {
+        self.signals.as_ref().is_some_and(Signals::received)
+    }
+
+    /// The checks that have ended since the last call.
+    pub(crate) fn take_verdicts(&mut self) -> Vec<Verdict> {
+        std::mem::take(&mut self.verdicts)
+    }
+
+    /// Waits until something happens or is due, for `at_most` so long, and does what is to be done.
+    pub(crate) fn turn(&mut self, at_most: Option<Duration>) -> io::Result<()> {
+        let timeout = self.patience(at_most);
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.events.clear(),
+            Err(error) => return Err(error),
+        }
+        let now = clock::now();
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let unfinished = std::mem::take(&mut self.hot);
+        for event in &events {
+            self.handle_event(event, now);
+        }
+        self.events = events;
+        for id in unfinished {
+            self.read(id, now);
+        }
+        self.carry_out(now);
+        self.accept(now);
+        self.engine.handle_timeout(clock::now());
+        self.carry_out(now);
+        for id in std::mem::take(&mut self.writes) {
+            self.write(id, now);
+        }
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// How long the loop may sleep.
+    fn patience(&self, at_most: Option<Duration>) -> Option<Duration> {
+        let unfinished = !self.hot.is_empty() || !self.writes.is_empty();
+        if unfinished || self.door.as_ref().is_some_and(|door| door.waiting) {
+            return Some(Duration::ZERO);
+        }
+        let due = self.engine.poll_timeout().map(|at| at.saturating_duration_since(clock::now().instant));
+        match (due, at_most) {
+            (Some(due), Some(at_most)) => Some(due.min(at_most)),
+            (due, at_most) => due.or(at_most),
+        }
+    }
+
+    fn handle_event(&mut self, event: &Event, now: Now) {
+        match event.token() {
+            DOOR => {
+                if let Some(door) = &mut self.door {
+                    door.waiting = true;
+                }
+            }
+            SIGNALS => {
+                if let Some(signals) = &mut self.signals {
+                    signals.handle_event();
+                }
+            }
+            Token(id) => self.handle_readiness(ConnId(id), event, now),
+        }
+    }
+
+    /// The flags of an event are hints: what is really there, the socket tells.
+    fn handle_readiness(&mut self, id: ConnId, event: &Event, now: Now) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if socket.connecting {
+            match socket.is_connected() {
+                Ok(false) => return,
+                Ok(true) => {
+                    socket.connecting = false;
+                    self.engine.handle_input(id, Input::Connected, now);
+                }
+                Err(error) => {
+                    let failure = trouble::of_connect(&error, socket.to);
+                    self.sockets.remove(&id);
+                    return self.engine.handle_input(id, Input::Failed(failure), now);
+                }
+            }
+        }
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.ending |= event.is_read_closed() || event.is_error();
+        socket.unread |= event.is_readable() || socket.ending;
+        if event.is_writable() && !self.engine.unsent(id).is_empty() {
+            self.writes.push(id);
+        }
+        self.read(id, now);
+    }
+
+    /// Reads what there is, as far as the engine has room and a turn lasts.
+    fn read(&mut self, id: ConnId, now: Now) {
+        for _ in 0..READS_PER_TURN {
+            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            if !socket.unread || socket.connecting {
+                return;
+            }
+            let room = self.engine.room(id).min(self.buffer.len());
+            if room == 0 {
+                return;
+            }
+            let input = match socket.receive(&mut self.buffer[..room]) {
+                Ok(Received::Nothing) => return,
+                Ok(Received::Bytes(len)) => Input::Received(&self.buffer[..len]),
+                Ok(Received::Datagram(from, len)) => Input::Datagram(from, &self.buffer[..len]),
+                Ok(Received::End) => {
+                    socket.unread = false;
+                    Input::Closed
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    let failure = trouble::of_stream(&error, socket.to);
+                    self.sockets.remove(&id);
+                    Input::Failed(failure)
+                }
+            };
+            self.engine.handle_input(id, input, now);
+        }
+        self.hot.insert(id);
+    }
+
+    /// Writes what waits, until the system takes no more. What the engine says after that waits for
+    /// the next turn.
+    fn write(&mut self, id: ConnId, now: Now) {
+        loop {
+            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            let bytes = self.engine.unsent(id);
+            if bytes.is_empty() || socket.connecting {
+                return;
+            }
+            let len = bytes.len();
+            match socket.send(bytes) {
+                Ok(None) => return,
+                Ok(Some(count)) => {
+                    self.engine.handle_input(id, Input::Sent(count), now);
+                    if count == len {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let failure = trouble::of_stream(&error, socket.to);
+                    self.sockets.remove(&id);
+                    return self.engine.handle_input(id, Input::Failed(failure), now);
+                }
+            }
+        }
+    }
+
+    /// Does what the engine asks for.
+    fn carry_out(&mut self, now: Now) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Open { id, transport, to } => self.open(id, transport, to, now),
+                Output::Write(id) => self.writes.push(id),
+                Output::Read(id) => {
+                    if self.sockets.get(&id).is_some_and(|socket| socket.unread) {
+                        self.hot.insert(id);
+                    }
+                }
+                Output::Shutdown(id) => {
+                    if let Some(socket) = self.sockets.get(&id) {
+                        socket.shutdown();
+                    }
+                }
+                Output::Farewell(id, bytes) => {
+                    if let Some(socket) = self.sockets.get_mut(&id) {
+                        let _ = socket.send(&bytes);
+                    }
+                }
+                Output::Close(id) => {
+                    if let Some(socket) = self.sockets.remove(&id) {
+                        socket.close(&mut self.buffer);
+                    }
+                    self.hot.remove(&id);
+                }
+                Output::Accept => {
+                    if let Some(door) = &mut self.door {
+                        door.waiting = true;
+                    }
+                }
+                Output::RefreshFiles => {
+                    let (hosts, resolv_conf) = self.files.refresh(now.instant);
+                    self.engine.handle_files(hosts.as_deref(), resolv_conf.as_deref(), now);
+                }
+                Output::Verdict(verdict) => self.verdicts.push(verdict),
+            }
+        }
+    }
+
+    fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr, now: Now) {
+        let opened = Socket::open(transport, to).and_then(|mut socket| {
+            socket.register(self.poll.registry(), Token(id.0))?;
+            Ok(socket)
+        });
+        match opened {
+            Ok(socket) => {
+                self.sockets.insert(id, socket);
+            }
+            Err(error) => {
+                let failure = trouble::of_connect(&error, to);
+                self.engine.handle_input(id, Input::Failed(failure), now);
+            }
+        }
+    }
+
+    /// Takes new API clients in, a batch in one turn.
+    fn accept(&mut self, now: Now) {
+        for _ in 0..door::ACCEPTS_PER_TURN {
+            let Some(door) = self.door.as_mut().filter(|door| door.waiting) else { return };
+            match door.accept() {
+                Ok(None) => {}
+                Ok(Some((stream, from))) => {
+                    let id = self.engine.accept(now);
+                    let mut socket = Socket::accepted(stream, from);
+                    match socket.register(self.poll.registry(), Token(id.0)) {
+                        Ok(()) => {
+                            self.sockets.insert(id, socket);
+                        }
+                        Err(error) => {
+                            let failure = trouble::of_stream(&error, from);
+                            self.engine.handle_input(id, Input::Failed(failure), now);
+                        }
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if trouble::is_local(&error) => {
+                    if !self.engine.handle_accept_failed(now) {
+                        door.waiting = false;
+                    }
+                }
+                // The client was gone before it was taken in (ECONNABORTED and the like).
+                Err(_) => {}
+            }
+            self.carry_out(now);
+        }
+    }
+}

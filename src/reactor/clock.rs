@@ -1,0 +1,21 @@
+//! Both clocks and the source of randomness, read in this one place.
+
+use std::time::{Instant, SystemTime};
+
+use crate::clock::Now;
+
+/// The moment it is.
+#[allow(clippy::disallowed_methods)] // The one place that reads the clocks.
+pub(crate) fn now() -> Now {
+    Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
+}
+
+/// An unpredictable number, for DNS ids (RFC 5452 section 9.2).
+pub(crate) fn random() -> u16 {
+    let mut bytes = [0; 2];
+    if getrandom::getrandom(&mut bytes).is_err() {
+        // A kernel too young to have the call: the clock's low bits are better than a constant.
+        return now().unix.subsec_nanos() as u16;
+    }
+    u16::from_ne_bytes(bytes)
+}

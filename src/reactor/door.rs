@@ -1,0 +1,41 @@
+//! The listener that API clients knock at.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+
+/// Clients taken in in one turn of the loop, so that a crowd delays nobody's probe.
+pub(super) const ACCEPTS_PER_TURN: usize = 64;
+
+/// A listening socket.
+pub(super) struct Door {
+    listener: TcpListener,
+    /// Somebody may be waiting: the system announces that only once.
+    pub(super) waiting: bool,
+}
+
+impl Door {
+    pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Door> {
+        let mut listener = TcpListener::bind(address)?;
+        registry.register(&mut listener, token, Interest::READABLE)?;
+        Ok(Door { listener, waiting: false })
+    }
+
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Takes one client in; `None` if nobody waits any more.
+    pub(super) fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        match self.listener.accept() {
+            Ok(client) => Ok(Some(client)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.waiting = false;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One connection's socket and what is known of its readiness.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+
+use mio::event::Source;
+use mio::net::{TcpStream, UdpSocket};
+use mio::{Interest, Registry, Token};
+
+use crate::engine::Transport;
+
+/// A connection's socket.
+pub(super) struct Socket {
+    io: Io,
+    /// The peer, or the group.
+    pub(super) to: SocketAddr,
+    pub(super) connecting: bool,
+    /// The system may hold bytes that it will not announce again (it announces edges only).
+    pub(super) unread: bool,
+    /// The system has announced the peer's end.
+    pub(super) ending: bool,
+}
+
+enum Io {
+    Tcp(TcpStream),
+    Udp(UdpSocket),
+    Multicast(UdpSocket),
+}
+
+/// What came of one read.
+pub(super) enum Received {
+    Bytes(usize),
+    Datagram(SocketAddr, usize),
+    End,
+    Nothing,
+}
+
+impl Socket {
+    /// Opens a socket and starts to connect it.
+    pub(super) fn open(transport: Transport, to: SocketAddr) -> io::Result<Socket> {
+        let io = match transport {
+            Transport::Tcp => Io::Tcp(TcpStream::connect(to)?),
+            Transport::Udp => {
+                let socket = UdpSocket::bind(any_port(to))?;
+                socket.connect(to)?;
+                Io::Udp(socket)
+            }
+            Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
+        };
+        let connecting = transport == Transport::Tcp;
+        Ok(Socket { io, to, connecting, unread: false, ending: false })
+    }
+
+    /// An API client's connection.
+    pub(super) fn accepted(stream: TcpStream, from: SocketAddr) -> Socket {
+        // Answers are written whole; a small one must not wait for the last one's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        Socket { io: Io::Tcp(stream), to: from, connecting: false, unread: false, ending: false }
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match &mut self.io {
+            Io::Tcp(stream) => stream.register(registry, token, Interest::READABLE | Interest::WRITABLE),
+            Io::Udp(socket) | Io::Multicast(socket) => socket.register(registry, token, Interest::READABLE),
+        }
+    }
+
+    /// Whether a connection that is being made stands now. A refusal is told once by `take_error`, and
+    /// `peer_addr` alone cannot tell it from "not yet".
+    pub(super) fn is_connected(&self) -> io::Result<bool> {
+        let Io::Tcp(stream) = &self.io else { return Ok(true) };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads once. After [`Received::Nothing`] the system will announce what comes next.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        let result = match &mut self.io {
+            Io::Tcp(stream) => stream.read(buffer).map(|len| match len {
+                0 => Received::End,
+                len => Received::Bytes(len),
+            }),
+            Io::Udp(socket) => socket.recv(buffer).map(|len| Received::Datagram(self.to, len)),
+            Io::Multicast(socket) => {
+                socket.recv_from(buffer).map(|(len, from)| Received::Datagram(from, len))
+            }
+        };
+        match result {
+            Ok(Received::Bytes(len)) if len < buffer.len() && !self.ending => {
+                // A short read has emptied a stream: the next byte makes an edge of its own.
+                self.unread = false;
+                Ok(Received::Bytes(len))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.unread = false;
+                Ok(Received::Nothing)
+            }
+            other => other,
+        }
+    }
+
+    /// Writes once; `None` if the system takes nothing now and will announce when it does.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let result = match &mut self.io {
+            Io::Tcp(stream) => stream.write(bytes),
+            Io::Udp(socket) => socket.send(bytes),
+            Io::Multicast(socket) => socket.send_to(bytes, self.to),
+        };
+        match result {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn shutdown(&self) {
+        if let Io::Tcp(stream) = &self.io {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Closes the socket. What is known to lie unread is taken first: a close on top of it would be
+    /// sent as a reset instead of an ordinary end.
+    pub(super) fn close(mut self, buffer: &mut [u8]) {
+        if self.unread && !self.connecting && matches!(self.io, Io::Tcp(_)) {
+            let _ = self.receive(buffer);
+        }
+    }
+}
+
+fn any_port(to: SocketAddr) -> SocketAddr {
+    let any = match to {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(any, 0)
+}

@@ -1,0 +1,85 @@
+//! What the system says of a socket, in the words of the engine.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use crate::verdict::{Failure, Reason};
+
+/// The numbers of `ENFILE`, `EMFILE` and `ENOBUFS`, for which the standard library has no kinds. They
+/// are the same on all Linux systems but for `ENOBUFS`.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const ENOBUFS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    132
+} else if cfg!(target_os = "linux") {
+    105
+} else {
+    55
+};
+
+/// Whether the trouble is this machine's own and may pass: no descriptors, buffers, memory or ports.
+pub(super) fn is_local(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
+        || matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Why connecting to `to` failed.
+pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
+    let text = text(error);
+    if is_local(error) {
+        return Failure::new(Reason::Local, format!("no socket for {to}: {text}"));
+    }
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Failure::new(Reason::Refused, format!("connection refused by {to}")),
+        ErrorKind::TimedOut => Failure::new(Reason::ConnectTimeout, format!("no answer from {to}")),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+            Failure::new(Reason::Reset, format!("connection to {to} reset"))
+        }
+        _ => Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {text}")),
+    }
+}
+
+/// Why a connection that stood with `to` is gone.
+pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+            Failure::new(Reason::Reset, format!("connection reset by {to}"))
+        }
+        _ => Failure::new(Reason::Reset, format!("connection to {to} broke: {}", text(error))),
+    }
+}
+
+/// The system's words without the error number.
+fn text(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(end) = text.find(" (os error") {
+        text.truncate(end);
+    }
+    text.make_ascii_lowercase();
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_in_plain_words() {
+        let to = SocketAddr::from(([192, 0, 2, 1], 80));
+        let connect = |code| of_connect(&io::Error::from_raw_os_error(code), to);
+        let told = |f: Failure| (f.reason, f.detail);
+        assert_eq!(told(connect(111)), (Reason::Refused, "connection refused by 192.0.2.1:80".into()));
+        assert_eq!(
+            told(connect(101)),
+            (Reason::Unreachable, "cannot connect to 192.0.2.1:80: network is unreachable".into())
+        );
+        assert_eq!(connect(113).reason, Reason::Unreachable);
+        assert_eq!(connect(13).reason, Reason::Unreachable, "a firewall's administrative no");
+        assert_eq!(connect(99).reason, Reason::Unreachable, "no address of this family here");
+        for local in [EMFILE, ENFILE, ENOBUFS, 12, 11, 4] {
+            assert_eq!(connect(local).reason, Reason::Local, "{local}");
+        }
+        let reset = of_stream(&io::Error::from_raw_os_error(104), to);
+        assert_eq!(told(reset), (Reason::Reset, "connection reset by 192.0.2.1:80".into()));
+    }
+}

@@ -1,7 +1,8 @@
 //! What was given, taken together: defaults filled in, and contradictions refused.
 //!
 //! A flag that says something about a target and would have no effect on it is an error: somebody
-//! meant something by it.
+//! meant something by it. Only `--path` and `--no-verify-tls` are passed over for tcp targets, as in
+//! the Python original, whose command lines are to work here.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -88,13 +89,10 @@ fn refuse_flags_without_effect(args: &Args) -> Result<(), String> {
         false => args.targets.iter().all(|target| is_tcp_url(target)),
     };
     let http_only = [
-        // The default says nothing, and scripts that fill in every flag pass it.
-        (args.path.as_deref().is_some_and(|path| path != PATH), "--path"),
         (args.method.is_some(), "--method"),
         (!args.headers.is_empty(), "--header"),
         (args.max_body.is_some(), "--max-body"),
         (args.no_redirect, "--no-redirect"),
-        (args.no_verify_tls, "--no-verify-tls"),
         (args.ca_file.is_some(), "--ca-file"),
     ];
     if let (true, Some(flag)) = (is_tcp, first(&http_only)) {

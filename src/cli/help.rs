@@ -18,7 +18,7 @@ Target:
       --address HOST       name, IPv4 or IPv6 address [default: 1.1.1.1]
       --port N             [default: 443 for tcp and https, 80 for http]
       --path PATH          path and query, for http and https [default: /]
-      --name NAME          what a single target is called [default: its URL]
+      --name NAME          what a single target is called [default: HOST:PORT]
 
 Check (for all targets):
       --check SPEC         what counts as up:

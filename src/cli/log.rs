@@ -58,6 +58,15 @@ pub(crate) fn print(text: &str) -> bool {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
+/// The system's words without the error number.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(end) = text.find(" (os error") {
+        text.truncate(end);
+    }
+    text
+}
+
 /// Whether the journal reads standard error: `JOURNAL_STREAM` names the device and inode of the
 /// stream that systemd has made, and is inherited by processes that write elsewhere (systemd.exec(5)).
 fn is_journal(stream: Option<&str>, stderr: Option<(u64, u64)>) -> bool {

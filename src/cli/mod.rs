@@ -8,6 +8,7 @@ mod args;
 mod conflicts;
 mod help;
 pub(crate) mod log;
+pub(crate) mod targets;
 #[cfg(test)]
 mod tests;
 mod values;

@@ -1,0 +1,212 @@
+//! What the tests of the real daemon share: the binary under test, a plain HTTP client, and servers
+//! that say what a test wants, all on loopback and on free ports.
+#![allow(dead_code, unreachable_pub)] // Each test binary uses a part of it.
+#![allow(clippy::expect_used)] // A test that cannot go on says why.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything that should happen may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub fn now() -> Instant {
+    #[allow(clippy::disallowed_methods)] // Tests live in real time.
+    Instant::now()
+}
+
+/// Asks until `question` has an answer; fails after [`PATIENCE`].
+pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+    let start = now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(now() - start < PATIENCE, "waited too long for: {what}");
+        #[allow(clippy::disallowed_methods)] // There is no deadline to wait for in another process.
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The command under test.
+pub fn pingstate() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pingstate"));
+    command.env_remove("JOURNAL_STREAM").env_remove("SSL_CERT_FILE").stdin(Stdio::null());
+    command
+}
+
+/// A daemon at work, killed when dropped.
+pub struct Daemon {
+    child: Child,
+    pub api: SocketAddr,
+    pub first_line: String,
+    lines: Receiver<String>,
+}
+
+impl Daemon {
+    /// Starts it on a free API port, with these arguments.
+    pub fn start(args: &[&str]) -> Daemon {
+        let mut command = pingstate();
+        command.args(["--api-port", "0"]).args(args);
+        Daemon::spawn(command)
+    }
+
+    /// Starts a command that ends up as the daemon.
+    pub fn spawn(mut command: Command) -> Daemon {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let first_line = lines.recv_timeout(PATIENCE).expect("a first line");
+        let (_, address) = first_line.rsplit_once("http://").expect("the URL of the API");
+        let api = address.trim_end_matches('/').parse().expect("an address");
+        Daemon { child, api, first_line, lines }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The answer's status and body.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let (status, _, body) = get(self.api, path);
+        (status, body)
+    }
+
+    pub fn state(&self) -> String {
+        self.get("/state").1.trim().to_owned()
+    }
+
+    pub fn wait_for_state(&self, state: &str) {
+        eventually(state, || (self.state() == state).then_some(()));
+    }
+
+    pub fn next_line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("another line on stderr")
+    }
+
+    pub fn no_line(&self) -> bool {
+        self.lines.try_recv().is_err()
+    }
+
+    /// Sends a signal and waits for the end; says how long that took.
+    pub fn end(mut self, signal: &str) -> (ExitStatus, Duration) {
+        let start = now();
+        self.signal(signal);
+        let status = eventually("the daemon's end", || self.child.try_wait().expect("waits"));
+        (status, now() - start)
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// A figure of `/proc/PID/status`, in kB where it is a size.
+    pub fn figure(&self, name: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("linux");
+        let line = text.lines().find(|line| line.starts_with(name)).expect("the figure");
+        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Status, head and body of the answer to one GET.
+pub fn get(api: SocketAddr, path: &str) -> (u16, String, String) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = talk(api, request.as_bytes());
+    let text = String::from_utf8(answer).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+    (status, head.to_owned(), body.to_owned())
+}
+
+/// Sends bytes and reads to the end.
+pub fn talk(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(to).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(bytes).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    answer
+}
+
+/// A server that treats each connection in a thread of its own, until it is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    pub fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
+        Server::start_at("127.0.0.1:0".parse().expect("an address"), serve)
+    }
+
+    pub fn start_at(address: SocketAddr, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind(address).expect("bound");
+        let address = listener.local_addr().expect("an address");
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (told, serve) = (stop.clone(), std::sync::Arc::new(serve));
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if told.load(std::sync::atomic::Ordering::SeqCst) {
+                    return;
+                }
+                let (Ok(stream), serve) = (stream, serve.clone()) else { continue };
+                thread::spawn(move || serve(stream));
+            }
+        });
+        Server { address, stop, thread: Some(thread) }
+    }
+
+    /// One that answers every request like this and closes.
+    pub fn answering(answer: &'static str) -> Server {
+        Server::start(move |stream| {
+            read_head(&stream);
+            let _ = (&stream).write_all(answer.as_bytes());
+        })
+    }
+
+    pub fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}/", self.address)
+    }
+}
+
+impl Drop for Server {
+    /// Stops listening before it returns, so that the next connection is refused.
+    fn drop(&mut self) {
+        self.stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Reads up to the end of a request's head; what it read.
+pub fn read_head(mut stream: &TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}

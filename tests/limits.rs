@@ -1,0 +1,130 @@
+//! Few descriptors, many clients, hostile targets: memory stays, healthy targets stay up.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use common::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A daemon that may open so many descriptors.
+fn limited(descriptors: u32, args: &[&str]) -> Daemon {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {descriptors} && exec \"$0\" --api-port 0 \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_pingstate")]).args(args);
+    command.env_remove("JOURNAL_STREAM").env_remove("SSL_CERT_FILE");
+    Daemon::spawn(command)
+}
+
+/// The processor time a process has used, in clock ticks.
+fn ticks(daemon: &Daemon) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).expect("linux");
+    let fields: Vec<_> = stat.rsplit(") ").next().expect("fields").split(' ').collect();
+    fields[11..13].iter().map(|n| n.parse::<u64>().expect("a number")).sum()
+}
+
+#[test]
+fn clients_that_take_all_descriptors_turn_no_target_down() {
+    let server = Server::answering(OK);
+    let daemon = limited(64, &["--interval", "0.1", &server.url("http")]);
+    daemon.wait_for_state("up");
+    let line = daemon.next_line();
+    assert!(line.contains(" is up"), "{line}");
+    let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(daemon.api).expect("connects")).collect();
+    let checks = |daemon: &Daemon| {
+        let (status, body) = daemon.get("/status");
+        let snapshot: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!((status, snapshot["transitions"].as_u64()), (200, Some(1)), "{body}");
+        snapshot["last_check_ts"].as_f64().expect("a time")
+    };
+    let before = (checks(&daemon), ticks(&daemon));
+    eventually("checks for two seconds", || (checks(&daemon) - before.0 > 2.0).then_some(()));
+    let used = ticks(&daemon) - before.1;
+    assert!(used < 100, "busy: {used} ticks in two seconds");
+    assert_eq!(daemon.state(), "up");
+    assert!(daemon.no_line());
+    drop(idle);
+}
+
+#[test]
+fn idle_clients_are_closed_by_the_clock() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&[&server.url("http")]);
+    let mut idle = TcpStream::connect(daemon.api).expect("connects");
+    let mut half = TcpStream::connect(daemon.api).expect("connects");
+    half.write_all(b"GET /state HTTP/1.1\r\nHo").expect("sent");
+    let start = now();
+    let mut answer = String::new();
+    half.set_read_timeout(Some(PATIENCE)).expect("set");
+    half.read_to_string(&mut answer).expect("read");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    idle.set_read_timeout(Some(PATIENCE)).expect("set");
+    assert_eq!(idle.read(&mut [0]).expect("closed in order"), 0);
+    assert!(now() - start < Duration::from_secs(10));
+}
+
+#[test]
+fn memory_does_not_grow_with_clients_that_pipeline_and_never_read() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "0.1", &server.url("http")]);
+    daemon.wait_for_state("up");
+    let before = daemon.figure("VmHWM");
+    let requests = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20_000);
+    let greedy: Vec<_> = (0..20)
+        .map(|_| {
+            let stream = TcpStream::connect(daemon.api).expect("connects");
+            stream.set_nonblocking(true).expect("set");
+            let _ = (&stream).write(&requests);
+            stream
+        })
+        .collect();
+    for _ in 0..50 {
+        let start = now();
+        assert_eq!(daemon.state(), "up");
+        assert!(now() - start < Duration::from_millis(500));
+    }
+    let grown = daemon.figure("VmHWM") - before;
+    assert!(grown < 1024, "grew by {grown} kB");
+    drop(greedy);
+}
+
+#[test]
+fn memory_does_not_grow_with_hostile_targets() {
+    let flood = |first: &'static str, piece: String| {
+        Server::start(move |mut stream| {
+            read_head(&stream);
+            let mut sent = stream.write_all(first.as_bytes());
+            while sent.is_ok() {
+                sent = stream.write_all(piece.as_bytes());
+            }
+        })
+    };
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let servers = [
+        flood("HTTP/1.1 200 OK\r\n", format!("X: {}\r\n", "y".repeat(1000))),
+        flood("HTTP/1.1 200 OK\r\nX: ", "y".repeat(4096)),
+        flood("", "HTTP/1.1 102 Processing\r\n\r\n".to_owned()),
+        flood("HTTP/1.1 200 OK\r\n\r\n", "y".repeat(65_536)),
+        flood(chunked, format!("1000\r\n{}\r\n", "y".repeat(4096))),
+        flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", ";x=y".repeat(1000)),
+        flood("", "\0\u{7f}garbage\u{1}".repeat(1000)),
+    ];
+    let urls: Vec<_> = servers.iter().map(|server| server.url("http")).collect();
+    let mut args = vec!["--interval", "0.05", "--timeout", "0.5", "--check", "body_contains:needle"];
+    args.extend(urls.iter().map(String::as_str));
+    let daemon = Daemon::start(&args);
+    daemon.wait_for_state("down");
+    let checks = || daemon.get("/status").1.matches("\"event\"").count();
+    eventually("full histories", || (checks() == 20 * urls.len()).then_some(()));
+    let before = daemon.figure("VmHWM");
+    let start = now();
+    eventually("three seconds of it", || (now() - start > Duration::from_secs(3)).then_some(()));
+    let grown = daemon.figure("VmHWM") - before;
+    assert!(grown < 512, "grew by {grown} kB over {before} kB");
+    assert!(daemon.figure("Threads") == 1);
+}

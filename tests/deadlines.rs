@@ -127,6 +127,7 @@ fn no_check_outlives_its_timeout() {
     urls.push(("black-holed https", format!("https://{}/", hole.0), ""));
     urls.push(("dead DNS", "http://db.example/".into(), ""));
     urls.push(("dead mDNS", "http://printer.local/".into(), ""));
+    urls.retain(|(_, url, _)| cfg!(feature = "tls") || !url.starts_with("https"));
     let monitors = urls.iter().map(|(what, url, check)| {
         let url = url.trim_end_matches('/').to_owned() + if url.starts_with("tcp") { "" } else { "/" };
         let probe = ProbeBuilder::from_url(&url).name(what).check(check).timeout(TIMEOUT).build();

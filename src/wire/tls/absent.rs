@@ -1,27 +1,30 @@
-//! What stands in for TLS in a build without it: types that no value can have.
+//! What stands in for TLS in a build without it.
 
 use std::time::Duration;
 
-use crate::verdict::Failure;
+use crate::verdict::{Failure, Reason};
 
-/// Cannot be made: this build has no TLS.
+const NO_TLS: &str = "this build has no TLS (feature \"tls\")";
+
+/// Never made: this build has no TLS.
 #[derive(Clone, Debug)]
-pub(crate) enum TlsConfig {}
+#[allow(dead_code)] // It would be made in a build with TLS.
+pub(crate) struct TlsConfig(());
 
 impl TlsConfig {
     /// Always an error, which says why.
     pub(crate) fn new(_verify: bool, _extra_roots: &[u8]) -> Result<Self, String> {
-        Err("this build has no TLS (feature \"tls\")".to_owned())
+        Err(NO_TLS.to_owned())
     }
 }
 
-/// Cannot be made, since there is no [`TlsConfig`] to make it with.
+/// Cannot be made.
 pub(crate) enum TlsClient {}
 
 impl TlsClient {
-    /// Never called.
-    pub(crate) fn new(config: &TlsConfig, _host: &str, _unix: Duration) -> Result<Self, Failure> {
-        match *config {}
+    /// Always a failure.
+    pub(crate) fn new(_config: &TlsConfig, _host: &str, _unix: Duration) -> Result<Self, Failure> {
+        Err(Failure::new(Reason::Local, NO_TLS))
     }
 
     /// Never called.

@@ -1,0 +1,152 @@
+//! The command and real TLS servers: whom it trusts, and what it says of those it does not.
+#![cfg(feature = "tls")]
+#![allow(clippy::expect_used)] // A test that cannot go on says why.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+
+use common::*;
+
+/// A server with a certificate of its own for these names, and that certificate in a file.
+struct Site {
+    server: Server,
+    pem: PathBuf,
+}
+
+impl Site {
+    fn start(names: &[&str]) -> Site {
+        Site::with(names, |_| {})
+    }
+
+    fn with(names: &[&str], change: impl Fn(&mut CertificateParams)) -> Site {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .expect("a certificate");
+        let config = Arc::new(config);
+        let server = Server::start(move |stream| answer(stream, config.clone()));
+        let file = format!("pingstate-{}-{}.pem", std::process::id(), server.address.port());
+        let pem = std::env::temp_dir().join(file);
+        std::fs::write(&pem, certificate.pem()).expect("written");
+        Site { server, pem }
+    }
+
+    fn url(&self, host: &str) -> String {
+        format!("https://{host}:{}/", self.server.address.port())
+    }
+
+    fn file(&self) -> &str {
+        self.pem.to_str().expect("a path")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.pem);
+    }
+}
+
+/// Answers one request, and closes without close_notify, as many servers do.
+fn answer(mut stream: TcpStream, config: Arc<rustls::ServerConfig>) {
+    let mut tls = rustls::ServerConnection::new(config).expect("a connection");
+    let mut tls = rustls::Stream::new(&mut tls, &mut stream);
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match tls.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let _ = tls.write_all(b"HTTP/1.1 200 OK\r\n\r\nneedle");
+    let _ = tls.flush();
+}
+
+/// The exit code and the line that `--once` prints.
+fn once(args: &[&str]) -> (Option<i32>, String) {
+    let output = pingstate().arg("--once").args(args).output().expect("runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+}
+
+#[test]
+fn a_private_certificate_is_trusted_when_its_file_is_named() {
+    let site = Site::start(&["localhost", "127.0.0.1"]);
+    for host in ["localhost", "127.0.0.1"] {
+        let (code, line) =
+            once(&["--ca-file", site.file(), "--check", "body_contains:needle", &site.url(host)]);
+        assert_eq!(code, Some(0), "{line}");
+        assert!(line.ends_with("HTTP 200\n"), "{line}");
+    }
+    let output =
+        pingstate().args(["--once", &site.url("localhost")]).env("SSL_CERT_FILE", site.file()).output();
+    assert!(output.expect("runs").status.success());
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_refused_unless_told_otherwise() {
+    let site = Site::start(&["localhost"]);
+    let (code, line) = once(&[&site.url("localhost")]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("TLS: ") && line.contains("self-signed"), "{line}");
+    let (code, line) = once(&["--no-verify-tls", &site.url("localhost")]);
+    assert_eq!(code, Some(0), "{line}");
+}
+
+#[test]
+fn a_refusal_says_what_is_wrong_with_the_certificate() {
+    let other = Site::start(&["nas.example"]);
+    let (code, line) = once(&["--ca-file", other.file(), &other.url("localhost")]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("nas.example"), "{line}");
+    let expired = Site::with(&["localhost"], |params| {
+        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    });
+    let (code, line) = once(&["--ca-file", expired.file(), &expired.url("localhost")]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("expired") && line.contains("2020"), "{line}");
+    let early = Site::with(&["localhost"], |params| params.not_before = rcgen::date_time_ymd(2200, 1, 1));
+    let (_, line) = once(&["--ca-file", early.file(), &early.url("localhost")]);
+    assert!(line.contains("not valid before") && line.contains("clock"), "{line}");
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_told_as_such() {
+    let plain = Server::start(|mut stream| {
+        let _ = stream.read(&mut [0; 5]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let (code, line) = once(&[&plain.url("https")]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("does not speak TLS"), "{line}");
+}
+
+#[test]
+fn a_ca_file_that_holds_no_certificate_is_refused() {
+    let path = std::env::temp_dir().join(format!("pingstate-{}-empty.pem", std::process::id()));
+    for text in ["", "nothing here", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        std::fs::write(&path, text).expect("written");
+        let output =
+            pingstate().arg("--ca-file").arg(&path).arg("https://localhost:1/").output().expect("runs");
+        let line = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{text}: {line}");
+        assert!(line.starts_with("pingstate: --ca-file: ") && line.lines().count() == 1, "{line}");
+    }
+    let _ = std::fs::remove_file(&path);
+}

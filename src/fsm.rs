@@ -25,7 +25,7 @@ pub enum State {
 }
 
 impl State {
-    /// All states, in the order of [`State::index`].
+    /// All states.
     pub const ALL: [State; 4] = [State::Unknown, State::Up, State::Degraded, State::Down];
 
     /// The state as one lower-case word.

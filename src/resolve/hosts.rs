@@ -156,7 +156,11 @@ mod tests {
         assert_eq!(hosts.addresses("last").len(), 0);
         let one_line = format!("10.0.0.1{}", " a".repeat(100_000));
         assert_eq!(Hosts::parse(one_line.as_bytes()).entries.len(), NAMES_MAX);
-        let one_name: String = (0..1000).map(|i| format!("10.0.{}.{} box\n", i / 250, i % 250)).collect();
-        assert_eq!(Hosts::parse(one_name.as_bytes()).addresses("box").len(), ADDRESSES_MAX);
+        let one_name: String = (0..1000)
+            .map(|i| format!("10.0.{}.{} box\n10.1.0.1 n{}\n", i / 250, i % 250, i * 7 % 1000))
+            .collect();
+        let addresses = Hosts::parse(one_name.as_bytes()).addresses("box");
+        let first: Vec<IpAddr> = (0..32).map(|i| IpAddr::from([10, 0, 0, i])).collect();
+        assert_eq!((addresses.len(), addresses), (ADDRESSES_MAX, first));
     }
 }

@@ -44,7 +44,7 @@ impl Shared {
         self.next_query += 1;
         let mut bytes = question.write();
         if transport == Transport::Tcp {
-            // A question has less than 300 bytes, which the low byte and a bit of the high one hold.
+            // A question has less than 300 bytes.
             let length = (bytes.len() as u16).to_be_bytes();
             bytes.splice(0..0, length);
         }

@@ -68,6 +68,24 @@ fn answers_are_gathered_for_a_moment() {
 }
 
 #[test]
+fn what_is_gathered_is_capped_and_serves_for_the_least_time() {
+    let mut world = World::new(CONF, |ask| {
+        let answers = (0..4u8).map(|net| {
+            let addresses: Vec<String> = (0..10).map(|host| format!("10.0.{net}.{host}")).collect();
+            let addresses: Vec<&str> = addresses.iter().map(String::as_str).chain(["fd00::9"]).collect();
+            from_device(10, ask.with_ttl(if net == 1 { 5 } else { 60 }, &addresses))
+        });
+        answers.collect()
+    });
+    let said = world.resolve("nas.local");
+    assert_eq!(said[0].matches(" 10.0.").count(), 16);
+    world.run(4_900);
+    assert!(world.resolve("nas.local")[0].starts_with("0 found"));
+    world.run(200);
+    assert!(world.resolve("nas.local")[0].starts_with("60 found"));
+}
+
+#[test]
 fn what_does_not_answer_the_question_is_ignored() {
     let mut world = World::new(CONF, |ask| {
         let mut other = ask.with(&["10.6.6.6", "fd00::666"]);

@@ -117,6 +117,24 @@ fn errors_lead_to_the_next_server_at_once() {
 }
 
 #[test]
+fn the_error_of_an_earlier_server_hurries_nobody() {
+    let mut world = World::new(THREE, |ask| match ask.host() {
+        1 => vec![(450, Event::Bytes(ask.code(SERVFAIL)))],
+        2 => vec![(200, Event::Bytes(ask.with(&BOTH)))],
+        _ => silence(),
+    });
+    assert_eq!(world.resolve("a.example"), ["600 found 2001:db8::1 192.0.2.1"]);
+    assert_eq!(world.asked.len(), 4, "{:?}", world.asked);
+}
+
+#[test]
+fn few_queries_of_one_question_are_in_flight() {
+    let mut world = World::new(&format!("{THREE}options attempts:5 timeout:30\n"), |_| silence());
+    world.resolve("a.example");
+    assert_eq!((world.asked.len(), world.most_open), (30, 8));
+}
+
+#[test]
 fn when_all_servers_fail_the_detail_says_how() {
     let mut world = World::new(TWO, |ask| send(ask.code(SERVFAIL)));
     let said = world.resolve("a.example");

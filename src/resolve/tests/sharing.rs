@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::resolve::cache::CACHE_MAX;
+use crate::resolve::resolver::LOOKUPS_MAX;
 use crate::wire::dns::tests::{CNAME, wire};
 
 const ONE: &str = "nameserver 10.0.0.1\n";
@@ -198,6 +199,16 @@ fn cancelled_lookups_make_room_for_waiting_ones() {
 }
 
 #[test]
+fn cancelled_lookups_lose_their_turn() {
+    let mut world = World::new(ONE, |_| silence());
+    let lookups: Vec<LookupId> = (0..100).map(|i| world.lookup(&format!("n{i}.example"))).collect();
+    for lookup in lookups.into_iter().rev() {
+        world.cancel(lookup);
+    }
+    world.assert_quiet();
+}
+
+#[test]
 fn hedged_queries_keep_to_the_limit() {
     let conf = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n";
     let mut world = World::new(conf, |ask| if ask.host() == 3 { send(ask.with(&BOTH)) } else { silence() });
@@ -209,4 +220,35 @@ fn hedged_queries_keep_to_the_limit() {
     assert!(world.said.iter().all(|line| line.contains(" found ")), "{:?}", world.said);
     assert_eq!(world.most_open, QUERIES_MAX);
     world.assert_quiet();
+}
+
+#[test]
+fn the_last_free_place_is_taken_once() {
+    // Every other name has one family answered already, so that an odd number of places is free. The
+    // place of the answered family stays reserved for the next name of the search list.
+    let mut world = World::new("nameserver 10.0.0.1\nnameserver 10.0.0.2\n", |ask| {
+        let is_odd = ask.name.starts_with('o');
+        if is_odd && ask.kind == AAAA { send(ask.with(&[])) } else { silence() }
+    });
+    for i in 0..50 {
+        world.lookup(&format!("{}{i}.example", if i % 2 == 0 { "e" } else { "o" }));
+    }
+    world.run(60_000);
+    assert_eq!((world.said.len(), world.most_open), (50, QUERIES_MAX - 25));
+    world.assert_quiet();
+}
+
+#[test]
+fn there_is_a_limit_to_lookups() {
+    let mut world = World::new(ONE, |ask| vec![(10, Event::Bytes(ask.with_ttl(0, &BOTH)))]);
+    for _ in 0..LOOKUPS_MAX {
+        world.lookup("a.example");
+    }
+    world.lookup("b.example");
+    assert!(world.said[0].contains("dns_failed: too many names are being resolved"), "{:?}", world.said);
+    world.lookup("10.0.0.1");
+    assert_eq!(world.said.len(), 2);
+    world.run(20);
+    assert_eq!(world.said.len(), 2 + LOOKUPS_MAX);
+    assert_eq!(world.resolve("b.example"), ["10 found 2001:db8::1 192.0.2.1"]);
 }

@@ -114,6 +114,30 @@ fn a_dead_stream_leads_to_the_next_server() {
 }
 
 #[test]
+fn a_stream_has_time_of_its_own() {
+    let mut world = World::new(&format!("{ONE}options timeout:1 attempts:1\n"), |ask| match ask.transport {
+        Transport::Tcp => vec![(500, Event::Bytes(Ask::framed(&ask.with(&BOTH))))],
+        _ => vec![(900, Event::Bytes(answer(&ask.message, TRUNCATED, 0, &[])))],
+    });
+    assert_eq!(world.resolve("a.example"), ["1400 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn an_answer_that_is_too_long_is_not_read() {
+    let long = |length: u16| {
+        move |ask: &Ask| {
+            let mut message = ask.with(&BOTH);
+            message.resize(length.into(), 0);
+            send(Ask::framed(&message))
+        }
+    };
+    let mut world = World::new(ONE, truncated(long(16 * 1024)));
+    assert_eq!(world.resolve("a.example"), ["4 found 2001:db8::1 192.0.2.1"]);
+    let mut world = World::new(TWO, truncated(long(16 * 1024 + 1)));
+    assert_eq!(world.resolve("a.example"), ["8 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
 fn a_long_answer_is_read() {
     let mut world = World::new(
         ONE,

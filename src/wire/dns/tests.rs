@@ -208,6 +208,9 @@ fn ten_thousand_records_cost_no_more_than_a_few() {
         .collect();
     let Reply::Addresses { addresses, .. } = reading(&records) else { panic!("no addresses") };
     assert_eq!(addresses.len(), read::ADDRESSES_MAX);
+    let mut few = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 257];
+    few[256] = vec![0xff];
+    assert_eq!(reading(&few), found(&["10.0.0.1"], 60));
     let twice = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 50];
     assert_eq!(reading(&twice), found(&["10.0.0.1"], 60));
 }

@@ -47,14 +47,14 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Describes a target: `protocol` is `tcp`, `http` or `https`; `address` a name or an IP address, of
 /// which an IPv6 one may stand in brackets; without a port, http has 80, the others 443.
 pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> ProbeBuilder {
-    let scheme = Scheme::parse(protocol).map_err(|why| Error::new("protocol", why));
+    let scheme = Scheme::parse(protocol).map_err(Error::Protocol);
     ProbeBuilder::new(scheme.and_then(|scheme| {
         let port = port.into().unwrap_or(scheme.default_port().unwrap_or(443));
         if port == 0 {
-            return Err(Error::new("port", "must be between 1 and 65535"));
+            return Err(Error::Port("must be between 1 and 65535".to_owned()));
         }
         let path = if scheme == Scheme::Tcp { "" } else { "/" };
-        Url::new(scheme, address, port, path).map_err(|why| Error::new("address", why))
+        Url::new(scheme, address, port, path).map_err(Error::Address)
     }))
 }
 
@@ -102,7 +102,7 @@ impl ProbeBuilder {
 
     /// Describes a target by its URL, such as `https://example.com/healthz` or `tcp://[::1]:22`.
     pub fn from_url(url: &str) -> Self {
-        ProbeBuilder::new(Url::parse(url).map_err(|why| Error::new("url", why)))
+        ProbeBuilder::new(Url::parse(url).map_err(Error::Url))
     }
 
     /// The path to ask for, with its query; a missing leading `/` is added.
@@ -203,7 +203,7 @@ impl ProbeBuilder {
         let mut url = self.url?;
         let is_tcp = url.scheme == Scheme::Tcp;
         if let (Some(path), false) = (&self.path, is_tcp) {
-            url = Url::new(url.scheme, &url.host, url.port, path).map_err(|why| Error::new("path", why))?;
+            url = Url::new(url.scheme, &url.host, url.port, path).map_err(Error::Path)?;
         }
         let name = match self.name {
             Some(name) => checked_name(name)?,
@@ -211,15 +211,15 @@ impl ProbeBuilder {
         };
         let timeout = self.timeout.unwrap_or(if is_tcp { TCP_TIMEOUT } else { HTTP_TIMEOUT });
         if timeout.is_zero() || timeout > TIMEOUT_MAX {
-            return Err(Error::new("timeout", "must be more than 0 and at most 3600 seconds"));
+            return Err(Error::Timeout("must be more than 0 and at most 3600 seconds".to_owned()));
         }
         if is_tcp {
             let check = self.check.for_tcp()?;
             return Ok(BuiltProbe(Kind::Tcp(TcpProbe::new(TcpPlan { name, url, check, timeout }))));
         }
-        check_method(&self.method).map_err(|why| Error::new("method", why))?;
+        check_method(&self.method).map_err(Error::Method)?;
         if self.method == "CONNECT" {
-            return Err(Error::new("method", "CONNECT asks for a tunnel, not for an answer"));
+            return Err(Error::Method("CONNECT asks for a tunnel, not for an answer".to_owned()));
         }
         let check = self.check.for_http()?;
         check_body(&check, &self.method, self.max_body)?;
@@ -237,17 +237,19 @@ impl ProbeBuilder {
 impl Check {
     fn for_http(self) -> Result<HttpCheck, Error> {
         match self {
-            Check::Spec(spec) => HttpCheck::parse(&spec).map_err(|why| Error::new("check", why)),
+            Check::Spec(spec) => HttpCheck::parse(&spec).map_err(Error::Check),
             Check::Response(check) => Ok(HttpCheck::Custom(check)),
-            Check::Banner(_) => Err(Error::new("check", "a check of banners belongs to tcp, not http")),
+            Check::Banner(_) => Err(Error::Check("a check of banners belongs to tcp, not http".to_owned())),
         }
     }
 
     fn for_tcp(self) -> Result<TcpCheck, Error> {
         match self {
-            Check::Spec(spec) => TcpCheck::parse(&spec).map_err(|why| Error::new("check", why)),
+            Check::Spec(spec) => TcpCheck::parse(&spec).map_err(Error::Check),
             Check::Banner(check) => Ok(TcpCheck::Custom(check)),
-            Check::Response(_) => Err(Error::new("check", "a check of responses belongs to http, not tcp")),
+            Check::Response(_) => {
+                Err(Error::Check("a check of responses belongs to http, not tcp".to_owned()))
+            }
         }
     }
 }
@@ -255,10 +257,10 @@ impl Check {
 /// A name that can stand in a log line and in the API.
 fn checked_name(name: String) -> Result<String, Error> {
     if name.trim().is_empty() {
-        return Err(Error::new("name", "is empty"));
+        return Err(Error::Name("is empty".to_owned()));
     }
     if printable(&name, NAME_MAX) != name {
-        return Err(Error::new("name", format!("must be printable and at most {NAME_MAX} characters long")));
+        return Err(Error::Name(format!("must be printable and at most {NAME_MAX} characters long")));
     }
     Ok(name)
 }
@@ -267,7 +269,7 @@ fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
         let limits = format!("at most {HEADERS_MAX} headers of {HEADER_BYTES_MAX} bytes in all can be added");
-        return Err(Error::new("header", limits));
+        return Err(Error::Header(limits));
     }
     let checked = headers.into_iter().map(|(name, value)| {
         if name.contains(':') {
@@ -275,23 +277,20 @@ fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String
         }
         parse_header(&format!("{name}:{value}"))
     });
-    checked.collect::<Result<_, _>>().map_err(|why| Error::new("header", why))
+    checked.collect::<Result<_, _>>().map_err(Error::Header)
 }
 
 /// A check of the body needs one that can satisfy it.
 fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
     if max_body > BODY_MAX {
-        return Err(Error::new("max-body", format!("can be at most {BODY_MAX}")));
+        return Err(Error::MaxBody(format!("can be at most {BODY_MAX}")));
     }
     let needed = check.body_min();
     if needed > 0 && method == "HEAD" {
-        return Err(Error::new("check", "body_contains needs a body, and HEAD asks for none"));
+        return Err(Error::Check("body_contains needs a body, and HEAD asks for none".to_owned()));
     }
     if needed > max_body {
-        return Err(Error::new(
-            "max-body",
-            format!("is less than the {needed} bytes that body_contains needs"),
-        ));
+        return Err(Error::MaxBody(format!("is less than the {needed} bytes that body_contains needs")));
     }
     Ok(())
 }

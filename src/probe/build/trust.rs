@@ -14,7 +14,7 @@ impl Trust {
     /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM, may be empty); in
     /// anybody if not `verify`. An error if the PEM text is none, or in a build without TLS.
     pub fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, Error> {
-        TlsConfig::new(verify, extra_roots).map(Trust).map_err(|why| Error::new("ca-file", why))
+        TlsConfig::new(verify, extra_roots).map(Trust).map_err(Error::CaFile)
     }
 }
 
@@ -27,7 +27,7 @@ static USUAL: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
 pub(super) fn of(scheme: Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
     if !cfg!(feature = "tls") {
         return match scheme {
-            Scheme::Https => Err(Error::new("protocol", "https is not in this build (feature \"tls\")")),
+            Scheme::Https => Err(Error::Protocol("https is not in this build (feature \"tls\")".to_owned())),
             _ => Ok(None),
         };
     }

@@ -20,6 +20,7 @@ use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::{Fleet, Monitor};
+use crate::probe::Work;
 use crate::probe::dial::Slot;
 use crate::resolve::{LookupId, QueryId, Resolver};
 use crate::verdict::{Failure, ProbeResult};
@@ -65,6 +66,10 @@ pub(crate) enum Transport {
     Multicast,
 }
 
+/// Names one piece of work on a thread of its own. Not reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct JobId(u64);
+
 /// What the engine wants done.
 #[derive(Debug)]
 pub(crate) enum Output {
@@ -84,6 +89,8 @@ pub(crate) enum Output {
     Accept,
     /// See whether the hosts file or resolv.conf changed, and answer with [`Engine::handle_files`].
     RefreshFiles,
+    /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`].
+    Work(JobId, Work),
     /// A check has ended.
     Verdict(Verdict),
 }
@@ -145,6 +152,9 @@ pub(crate) struct Engine {
     lookups: BTreeMap<LookupId, usize>,
     /// Which connection carries a query.
     queries: BTreeMap<QueryId, ConnId>,
+    /// Whose check waits for a piece of work.
+    jobs: BTreeMap<JobId, usize>,
+    last_job: JobId,
     /// Targets that want a name resolved once the files are known to be fresh.
     unresolved: Vec<usize>,
     guard: HostGuard,
@@ -180,6 +190,8 @@ impl Engine {
             resolver,
             lookups: BTreeMap::new(),
             queries: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            last_job: JobId(0),
             unresolved: Vec::new(),
             guard,
             clients: 0,

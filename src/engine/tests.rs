@@ -39,7 +39,7 @@ impl Attempt for HelloAttempt {
             }
             probe::Input::Failed(failure) => probe::Output::Done(failure.into()),
             probe::Input::Closed => probe::Output::Done(ProbeResult::down(Reason::Custom, "closed")),
-            probe::Input::TimedOut => return,
+            probe::Input::TimedOut | probe::Input::Worked(_) => return,
         };
         self.outputs.push_back(output);
     }

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX};
 use super::outbox::Outbox;
-use super::{Conn, ConnId, Engine, Input, Output, Owner, Schedule, Transport, Verdict};
+use super::{Conn, ConnId, Engine, Input, JobId, Output, Owner, Schedule, Transport, Verdict};
 use crate::clock::Now;
 use crate::probe::dial::{self, Dial, Slot};
+use crate::probe::guard::guarded;
+use crate::probe::words::seconds;
 use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
-use crate::verdict::{Failure, ProbeResult, Reason, seconds};
+use crate::verdict::{Failure, ProbeResult, Reason};
 
 /// One check under way.
 pub(super) struct Try {
@@ -24,7 +26,11 @@ pub(super) struct Try {
     slots: Vec<(Slot, ConnId)>,
     /// The connection that stands.
     conn: Option<ConnId>,
+    /// The work that waits on threads of its own.
+    jobs: Vec<JobId>,
     outputs: usize,
+    /// The attempt has panicked: it is not spoken to any more.
+    panic: Option<Failure>,
 }
 
 impl Engine {
@@ -120,17 +126,14 @@ impl Engine {
 
     fn begin(&mut self, target: usize, now: Now) {
         let watch = self.fleet.watch(target);
-        self.tries[target] = Some(Box::new(Try {
-            attempt: watch.begin(now),
-            deadline: now.instant + watch.timeout(),
-            dial: None,
-            wanted: None,
-            lookup: None,
-            slots: Vec::new(),
-            conn: None,
-            outputs: 0,
-        }));
-        self.drive(target, now);
+        match guarded(|| watch.begin(now)) {
+            Ok(attempt) => {
+                let deadline = now.instant + watch.timeout();
+                self.tries[target] = Some(Box::new(Try::new(attempt, deadline)));
+                self.drive(target, now);
+            }
+            Err(failure) => self.finish(target, failure.into(), now),
+        }
     }
 
     /// The time is up: the attempt gets one chance to say what it was waiting for.
@@ -153,7 +156,7 @@ impl Engine {
                     let conn = self.tries[target].as_deref().and_then(|this| this.conn);
                     self.send(conn, bytes);
                 }
-                probe::Output::Connect { .. } => {}
+                probe::Output::Connect { .. } | probe::Output::Work(_) => {}
             }
         }
         self.finish(target, ProbeResult::down(Reason::Custom, &timeout), now);
@@ -179,9 +182,35 @@ impl Engine {
                     let conn = this.conn;
                     self.send(conn, bytes);
                 }
+                Some(probe::Output::Work(work)) => {
+                    self.last_job.0 += 1;
+                    self.jobs.insert(self.last_job, target);
+                    this.jobs.push(self.last_job);
+                    self.outputs.push_back(Output::Work(self.last_job, work));
+                }
             }
         }
         self.set_target_timer(target);
+    }
+
+    /// A piece of work has come to its end. If its check is over, nobody cares any more.
+    pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
+        self.observe(now);
+        let Some(target) = self.jobs.remove(&job) else { return };
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        this.jobs.retain(|known| *known != job);
+        this.tell(probe::Input::Worked(result), now);
+        self.drive(target, now);
+        self.settle(now);
+    }
+
+    /// Starts a check outside the beat, unless one is under way already.
+    pub(crate) fn check_now(&mut self, target: usize, now: Now) {
+        self.observe(now);
+        if self.tries[target].is_none() {
+            self.begin(target, now);
+            self.settle(now);
+        }
     }
 
     fn handle_dial(&mut self, target: usize, output: dial::Output, now: Now) {
@@ -243,6 +272,9 @@ impl Engine {
         this.dial = None;
         this.wanted = None;
         let lookup = this.lookup.take();
+        for job in std::mem::take(&mut this.jobs) {
+            self.jobs.remove(&job);
+        }
         let conns: Vec<_> = this.slots.drain(..).map(|(_, id)| id).chain(this.conn.take()).collect();
         self.drop_lookup(lookup);
         conns.into_iter().for_each(|id| self.close(id));
@@ -277,9 +309,26 @@ impl Engine {
 }
 
 impl Try {
+    fn new(attempt: Box<dyn Attempt>, deadline: Instant) -> Self {
+        Try {
+            attempt,
+            deadline,
+            dial: None,
+            wanted: None,
+            lookup: None,
+            slots: Vec::new(),
+            conn: None,
+            jobs: Vec::new(),
+            outputs: 0,
+            panic: None,
+        }
+    }
+
     fn tell(&mut self, input: probe::Input<'_>, now: Now) {
         self.outputs = 0;
-        self.attempt.handle_input(input, now);
+        if self.panic.is_none() {
+            self.panic = guarded(|| self.attempt.handle_input(input, now)).err();
+        }
     }
 
     /// The attempt's next output; an attempt that never stops talking is ended.
@@ -289,7 +338,14 @@ impl Try {
             let failure = Failure::new(Reason::Custom, "the probe never stops asking for things");
             return Some(probe::Output::Done(failure.into()));
         }
-        self.attempt.poll_output()
+        let failure = match self.panic.take() {
+            Some(failure) => failure,
+            None => match guarded(|| self.attempt.poll_output()) {
+                Ok(output) => return output,
+                Err(failure) => failure,
+            },
+        };
+        Some(probe::Output::Done(failure.into()))
     }
 
     fn take_slot(&mut self, slot: Slot) -> Option<ConnId> {

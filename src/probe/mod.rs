@@ -4,13 +4,15 @@
 //! It speaks over one connection at a time. Names, several addresses, sockets and the deadline are
 //! the engine's business: an attempt says `Connect` with a host and a port and is told `Connected`.
 
+pub(crate) mod blocking;
 pub(crate) mod build;
 pub(crate) mod dial;
+pub(crate) mod guard;
 pub(crate) mod http;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod tcp;
-mod words;
+pub(crate) mod words;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -34,6 +36,21 @@ pub trait Probe: Send {
 
     /// Starts one try.
     fn begin(&self, now: Now) -> Box<dyn Attempt>;
+}
+
+impl<P: Probe + ?Sized> Probe for Box<P> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+    fn target(&self) -> &str {
+        (**self).target()
+    }
+    fn timeout(&self) -> Duration {
+        (**self).timeout()
+    }
+    fn begin(&self, now: Now) -> Box<dyn Attempt> {
+        (**self).begin(now)
+    }
 }
 
 /// One try of a probe: a conversation that ends with a [`ProbeResult`].
@@ -60,8 +77,33 @@ pub enum Input<'a> {
     Closed,
     /// No connection could be made, or it broke. There is no connection any more.
     Failed(Failure),
+    /// What came of the [`Output::Work`] that was asked for.
+    Worked(ProbeResult),
     /// The time is up. An attempt that does not say [`Output::Done`] now is ended as timed out.
     TimedOut,
+}
+
+/// Something to run on a thread of its own; see [`Output::Work`].
+pub struct Work(Box<dyn FnOnce() -> ProbeResult + Send>);
+
+impl Work {
+    /// What is to be run.
+    #[must_use]
+    pub fn new(work: impl FnOnce() -> ProbeResult + Send + 'static) -> Self {
+        Work(Box::new(work))
+    }
+
+    /// Runs it, here.
+    #[must_use]
+    pub fn run(self) -> ProbeResult {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Work")
+    }
 }
 
 /// What an [`Attempt`] wants done.
@@ -77,6 +119,9 @@ pub enum Output {
     },
     /// Send these bytes over the connection.
     Send(Vec<u8>),
+    /// Run this on a thread of its own: for what can only block. It should come to an end by itself,
+    /// for nothing can end it from outside. A panic in it is a failed check.
+    Work(Work),
     /// The verdict. The connection, if any, is closed.
     Done(ProbeResult),
 }
@@ -86,6 +131,7 @@ impl fmt::Debug for Output {
         match self {
             Output::Connect { host, port } => write!(f, "Connect({host} {port})"),
             Output::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
+            Output::Work(work) => work.fmt(f),
             Output::Done(result) => write!(f, "Done({result:?})"),
         }
     }

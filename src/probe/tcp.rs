@@ -111,7 +111,7 @@ impl TcpAttempt {
                 Reason::ConnectTimeout,
                 &timed_out(self.plan.timeout, "the connection"),
             )),
-            Input::Received(_) | Input::Closed => None,
+            Input::Received(_) | Input::Closed | Input::Worked(_) => None,
         }
     }
 }
@@ -129,7 +129,7 @@ fn while_listening(
             heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
             return plan.check.judge(heard, search, latency);
         }
-        Input::Connected(_) => return None,
+        Input::Connected(_) | Input::Worked(_) => return None,
         Input::Closed => Ending::Closed,
         Input::Failed(failure) => {
             Ending::Other(failure.reason, format!("{} while waiting for the banner", failure.detail))

@@ -8,7 +8,7 @@ pub(crate) fn timed_out(timeout: Duration, what: &str) -> String {
 }
 
 /// A span as people write it: `2 s`, `0.25 s`.
-fn seconds(span: Duration) -> String {
+pub(crate) fn seconds(span: Duration) -> String {
     let millis = format!("{:03}", span.subsec_millis());
     match millis.trim_end_matches('0') {
         "" => format!("{} s", span.as_secs()),

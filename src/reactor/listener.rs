@@ -10,17 +10,17 @@ use mio::{Interest, Registry, Token};
 pub(super) const ACCEPTS_PER_TURN: usize = 64;
 
 /// A listening socket.
-pub(super) struct Door {
+pub(super) struct Listener {
     listener: TcpListener,
     /// Somebody may be waiting: the system announces that only once.
     pub(super) waiting: bool,
 }
 
-impl Door {
-    pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Door> {
+impl Listener {
+    pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Listener> {
         let mut listener = TcpListener::bind(address)?;
         registry.register(&mut listener, token, Interest::READABLE)?;
-        Ok(Door { listener, waiting: false })
+        Ok(Listener { listener, waiting: false })
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {

@@ -4,29 +4,34 @@
 //! does what the engine asks for. Events are edges: a flag per socket remembers that the system may
 //! hold more than was read.
 
+mod bell;
 mod clock;
-mod door;
 mod files;
+mod listener;
 mod signals;
 mod socket;
 mod trouble;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use crate::clock::Now;
 use crate::engine::{ConnId, Engine, Input, Output, Transport, Verdict};
+pub(crate) use bell::Bell;
 pub(crate) use clock::{now, random};
-use door::Door;
 use files::Files;
+use listener::Listener;
 use signals::Signals;
 use socket::{Received, Socket};
+use workers::Workers;
 
 /// Bytes read at once. Every stream is read through this one buffer.
 const BUFFER: usize = 16 * 1024;
@@ -37,8 +42,9 @@ const READS_PER_TURN: usize = 4;
 /// Events taken from the system at once.
 const EVENTS: usize = 256;
 
-const DOOR: Token = Token(0);
+const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
+const BELL: Token = Token(2);
 
 /// The loop and everything it owns.
 pub(crate) struct Reactor {
@@ -46,7 +52,7 @@ pub(crate) struct Reactor {
     events: Events,
     engine: Engine,
     sockets: BTreeMap<ConnId, Socket>,
-    door: Option<Door>,
+    listener: Option<Listener>,
     signals: Option<Signals>,
     files: Files,
     /// Connections to read from without being told by the system.
@@ -54,6 +60,8 @@ pub(crate) struct Reactor {
     /// Connections to write to.
     writes: Vec<ConnId>,
     verdicts: Vec<Verdict>,
+    bell: Option<Bell>,
+    workers: Workers,
     buffer: Vec<u8>,
 }
 
@@ -64,21 +72,23 @@ impl Reactor {
             events: Events::with_capacity(EVENTS),
             engine,
             sockets: BTreeMap::new(),
-            door: None,
+            listener: None,
             signals: None,
             files: Files::new(hosts, resolv_conf),
             hot: BTreeSet::new(),
             writes: Vec::new(),
             verdicts: Vec::new(),
+            bell: None,
+            workers: Workers::default(),
             buffer: vec![0; BUFFER],
         })
     }
 
     /// Listens for API clients. Port 0 is any free port; the address that it came to is returned.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let door = Door::open(address, self.poll.registry(), DOOR)?;
-        let address = door.address()?;
-        self.door = Some(door);
+        let listener = Listener::open(address, self.poll.registry(), LISTENER)?;
+        let address = listener.address()?;
+        self.listener = Some(listener);
         Ok(address)
     }
 
@@ -86,6 +96,23 @@ impl Reactor {
     pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
         self.signals = Some(Signals::new(self.poll.registry(), SIGNALS)?);
         Ok(())
+    }
+
+    /// Something that ends a turn of the loop from another thread.
+    pub(crate) fn bell(&mut self) -> io::Result<Bell> {
+        if let Some(bell) = &self.bell {
+            return Ok(bell.clone());
+        }
+        let bell = Bell::new(self.poll.registry(), BELL)?;
+        self.bell = Some(bell.clone());
+        Ok(bell)
+    }
+
+    /// Starts a check of a target now, unless one is under way.
+    pub(crate) fn check_now(&mut self, target: usize) {
+        let now = clock::now();
+        self.engine.check_now(target, now);
+        self.carry_out(now);
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -120,6 +147,9 @@ impl Reactor {
         for id in unfinished {
             self.read(id, now);
         }
+        for (job, result) in self.workers.take_done() {
+            self.engine.handle_worked(job, result, now);
+        }
         self.carry_out(now);
         self.accept(now);
         self.engine.handle_timeout(clock::now());
@@ -131,13 +161,18 @@ impl Reactor {
         Ok(())
     }
 
+    /// When the next turn has something to do even if nothing happens.
+    pub(crate) fn next_turn(&self) -> Option<Instant> {
+        let unfinished = !self.hot.is_empty() || !self.writes.is_empty();
+        if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
+            return Some(clock::now().instant);
+        }
+        self.engine.poll_timeout()
+    }
+
     /// How long the loop may sleep.
     fn patience(&self, at_most: Option<Duration>) -> Option<Duration> {
-        let unfinished = !self.hot.is_empty() || !self.writes.is_empty();
-        if unfinished || self.door.as_ref().is_some_and(|door| door.waiting) {
-            return Some(Duration::ZERO);
-        }
-        let due = self.engine.poll_timeout().map(|at| at.saturating_duration_since(clock::now().instant));
+        let due = self.next_turn().map(|at| at.saturating_duration_since(clock::now().instant));
         match (due, at_most) {
             (Some(due), Some(at_most)) => Some(due.min(at_most)),
             (due, at_most) => due.or(at_most),
@@ -146,11 +181,12 @@ impl Reactor {
 
     fn handle_event(&mut self, event: &Event, now: Now) {
         match event.token() {
-            DOOR => {
-                if let Some(door) = &mut self.door {
-                    door.waiting = true;
+            LISTENER => {
+                if let Some(listener) = &mut self.listener {
+                    listener.waiting = true;
                 }
             }
+            BELL => {}
             SIGNALS => {
                 if let Some(signals) = &mut self.signals {
                     signals.handle_event();
@@ -273,13 +309,19 @@ impl Reactor {
                     self.hot.remove(&id);
                 }
                 Output::Accept => {
-                    if let Some(door) = &mut self.door {
-                        door.waiting = true;
+                    if let Some(listener) = &mut self.listener {
+                        listener.waiting = true;
                     }
                 }
                 Output::RefreshFiles => {
                     let (hosts, resolv_conf) = self.files.refresh(now.instant);
                     self.engine.handle_files(hosts.as_deref(), resolv_conf.as_deref(), now);
+                }
+                Output::Work(job, work) => {
+                    let started = self.bell().and_then(|bell| self.workers.start(job, work, bell));
+                    if let Err(error) = started {
+                        self.engine.handle_worked(job, trouble::of_thread(&error), now);
+                    }
                 }
                 Output::Verdict(verdict) => self.verdicts.push(verdict),
             }
@@ -304,9 +346,9 @@ impl Reactor {
 
     /// Takes new API clients in, a batch in one turn.
     fn accept(&mut self, now: Now) {
-        for _ in 0..door::ACCEPTS_PER_TURN {
-            let Some(door) = self.door.as_mut().filter(|door| door.waiting) else { return };
-            match door.accept() {
+        for _ in 0..listener::ACCEPTS_PER_TURN {
+            let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };
+            match listener.accept() {
                 Ok(None) => {}
                 Ok(Some((stream, from))) => {
                     let id = self.engine.accept(now);
@@ -324,7 +366,7 @@ impl Reactor {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if trouble::is_local(&error) => {
                     if !self.engine.handle_accept_failed(now) {
-                        door.waiting = false;
+                        listener.waiting = false;
                     }
                 }
                 // The client was gone before it was taken in (ECONNABORTED and the like).
@@ -332,5 +374,12 @@ impl Reactor {
             }
             self.carry_out(now);
         }
+    }
+}
+
+/// The descriptor that becomes readable when something has happened.
+impl AsRawFd for Reactor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.poll.as_raw_fd()
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use crate::verdict::{Failure, Reason};
+use crate::verdict::{Failure, ProbeResult, Reason};
 
 /// The numbers of `ENFILE`, `EMFILE` and `ENOBUFS`, for which the standard library has no kinds. They
 /// are the same on all Linux systems but for `ENOBUFS`.
@@ -47,6 +47,11 @@ pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
         }
         _ => Failure::new(Reason::Reset, format!("connection to {to} broke: {}", text(error))),
     }
+}
+
+/// Why there is no thread for a piece of work.
+pub(super) fn of_thread(error: &io::Error) -> ProbeResult {
+    ProbeResult::down(Reason::Local, &format!("no thread for the check: {}", text(error)))
 }
 
 /// The system's words without the error number.

@@ -153,7 +153,8 @@ impl Attempt for HttpAttempt {
             (Input::Failed(failure), _) => self.broke(failure),
             (Input::TimedOut, _) => self.time_out(),
             (Input::Connected(_), Stage::Talking(_))
-            | (Input::Received(_) | Input::Closed, Stage::Connecting) => {}
+            | (Input::Received(_) | Input::Closed, Stage::Connecting)
+            | (Input::Worked(_), _) => {}
         }
     }
 

@@ -1,0 +1,172 @@
+//! Probes that can only block: a database driver, a command, another library.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::words::timed_out;
+use super::{Attempt, Input, Output, Probe, Work};
+use crate::check::Judgement;
+use crate::clock::Now;
+use crate::verdict::{ProbeResult, Reason};
+
+/// The time a blocking check may take unless told otherwise.
+pub const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Closure = Arc<dyn Fn() -> Judgement + Send + Sync>;
+
+/// A probe that calls a closure on a thread of its own. See [`blocking`].
+pub struct BlockingProbe {
+    name: String,
+    timeout: Duration,
+    closure: Closure,
+    /// A call that has outlived its check is still going on.
+    busy: Arc<AtomicBool>,
+}
+
+/// Makes a probe of a closure that may block: it says `bool` or `(bool, detail)`, as other checks do.
+///
+/// Each check runs on a thread of its own. A panic in it is a failed check. Nothing can end a closure
+/// from outside: when one is not back in time, the check fails, and further checks fail too until it is
+/// back, so that there is never more than one thread.
+#[must_use]
+pub fn blocking<F, J>(name: impl Into<String>, check: F) -> BlockingProbe
+where
+    F: Fn() -> J + Send + Sync + 'static,
+    J: Into<Judgement>,
+{
+    BlockingProbe {
+        name: name.into(),
+        timeout: BLOCKING_TIMEOUT,
+        closure: Arc::new(move || check().into()),
+        busy: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+impl BlockingProbe {
+    /// The time one check may take: [`BLOCKING_TIMEOUT`] unless told otherwise.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl Probe for BlockingProbe {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn begin(&self, now: Now) -> Box<dyn Attempt> {
+        let output = if self.busy.swap(true, Ordering::AcqRel) {
+            let detail = "the check before is not back yet";
+            Output::Done(ProbeResult::down(Reason::Custom, detail))
+        } else {
+            let (closure, busy) = (self.closure.clone(), Busy(self.busy.clone()));
+            Output::Work(Work::new(move || {
+                let _busy = busy;
+                result(closure())
+            }))
+        };
+        Box::new(BlockingAttempt { output: Some(output), begun: now.instant, timeout: self.timeout })
+    }
+}
+
+/// Says so when the closure is back, or when no thread could be had for it.
+struct Busy(Arc<AtomicBool>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+fn result(judgement: Judgement) -> ProbeResult {
+    let word = if judgement.ok { "check ok" } else { "check failed" };
+    let detail = judgement.detail.as_deref().unwrap_or(word);
+    match judgement.ok {
+        true => ProbeResult::up(Duration::ZERO, detail),
+        false => ProbeResult::down(Reason::Custom, detail),
+    }
+}
+
+impl fmt::Debug for BlockingProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingProbe").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+struct BlockingAttempt {
+    output: Option<Output>,
+    begun: Instant,
+    timeout: Duration,
+}
+
+impl Attempt for BlockingAttempt {
+    fn handle_input(&mut self, input: Input<'_>, now: Now) {
+        let result = match input {
+            Input::Worked(result) => result.with_latency(now.instant.saturating_duration_since(self.begun)),
+            Input::TimedOut => {
+                ProbeResult::down(Reason::Custom, &timed_out(self.timeout, "the check to come back"))
+            }
+            _ => return,
+        };
+        self.output = Some(Output::Done(result));
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.output.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::test_now;
+    use crate::probe::guard::guarded;
+
+    fn work(attempt: &mut Box<dyn Attempt>) -> ProbeResult {
+        let Some(Output::Work(work)) = attempt.poll_output() else { panic!("no work") };
+        guarded(|| work.run()).unwrap_or_else(ProbeResult::from)
+    }
+
+    #[test]
+    fn the_closure_is_judged_and_timed() {
+        let now = test_now();
+        let probe = blocking("db", || (true, "select 1"));
+        let mut attempt = probe.begin(now);
+        let result = work(&mut attempt);
+        attempt.handle_input(Input::Worked(result), now.after(Duration::from_millis(7)));
+        let Some(Output::Done(result)) = attempt.poll_output() else { panic!("not done") };
+        assert_eq!(result, ProbeResult::up(Duration::from_millis(7), "select 1"));
+    }
+
+    #[test]
+    fn a_panic_is_a_failed_check_and_the_next_one_is_run() {
+        let probe = blocking("db", || -> bool { panic!("driver bug") });
+        for _ in 0..2 {
+            let result = work(&mut probe.begin(test_now()));
+            assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: driver bug"));
+        }
+    }
+
+    #[test]
+    fn while_a_check_is_not_back_no_other_is_started() {
+        let probe = blocking("db", || true);
+        let mut first = probe.begin(test_now());
+        let Some(Output::Work(stuck)) = first.poll_output() else { panic!("no work") };
+        first.handle_input(Input::TimedOut, test_now());
+        let mut second = probe.begin(test_now());
+        let Some(Output::Done(result)) = second.poll_output() else { panic!("not done") };
+        assert_eq!(result.detail, "the check before is not back yet");
+        let _ = stuck.run();
+        assert!(work(&mut probe.begin(test_now())).ok);
+        drop(probe.begin(test_now()).poll_output()); // No thread could be had.
+        assert!(work(&mut probe.begin(test_now())).ok);
+    }
+}

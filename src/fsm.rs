@@ -87,8 +87,11 @@ impl fmt::Display for Event {
     }
 }
 
+/// A rule of the library's user: (state, event, how many times in a row it has been seen now) → state.
+type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
+
 /// Which state follows which.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Policy {
     /// The usual rules: the first result decides; a failure makes `up` degraded, `fall` failures in
@@ -103,6 +106,18 @@ pub enum Policy {
     /// A table: the first row that matches (state, event) gives the next state; where none does,
     /// the state stays.
     Table(Vec<(State, Event, State)>),
+    /// A rule of its own; see [`Policy::function`].
+    Function(Rule),
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Policy::Thresholds { fall, rise } => write!(f, "Thresholds {{ fall: {fall}, rise: {rise} }}"),
+            Policy::Table(rows) => f.debug_tuple("Table").field(rows).finish(),
+            Policy::Function(_) => f.write_str("Function"),
+        }
+    }
 }
 
 impl Default for Policy {
@@ -113,6 +128,13 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// A rule that is told the state, the event and how many times in a row that event has now been
+    /// seen, and says which state follows.
+    #[must_use]
+    pub fn function(rule: impl Fn(State, Event, u32) -> State + Send + Sync + 'static) -> Self {
+        Policy::Function(Arc::new(rule))
+    }
+
     /// The state that follows `state` when `event` has now been seen `streak` times in a row.
     fn next(&self, state: State, event: Event, streak: u32) -> State {
         match self {
@@ -128,6 +150,7 @@ impl Policy {
                 .iter()
                 .find(|(from, on, _)| (*from, *on) == (state, event))
                 .map_or(state, |(_, _, to)| *to),
+            Policy::Function(rule) => rule(state, event, streak),
         }
     }
 }
@@ -300,6 +323,16 @@ mod tests {
             Policy::Table(vec![(State::Unknown, Event::Ok, State::Up), (State::Up, Event::Fail, State::Down)])
         };
         assert_eq!(states(table(), "-+--+"), ["unknown", "up", "down", "down", "down"]);
+    }
+
+    #[test]
+    fn a_function_sees_the_streak() {
+        let patient = Policy::function(|state, event, streak| match (event, streak) {
+            (Event::Ok, _) => State::Up,
+            (Event::Fail, 3..) => State::Down,
+            _ => state,
+        });
+        assert_eq!(states(patient, "+---+-"), ["up", "up", "up", "down", "up", "up"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! that knows no protocol. An import only points to a lower floor; `tests/floors.rs` sees to it.
 //!
 //! ```text
-//! 8  main, cli, server     the doors for people and for programs
+//! 8  main, cli, library    the doors for people and for programs
 //! 7  reactor               every socket, signal and both clocks: the only impure floor
 //! 6  engine                the whole daemon minus the I/O: connections, deadlines, what each peer is owed
 //! 5  api                   one API client's conversation; routes; the answers' form
@@ -44,11 +44,11 @@ mod check;
 mod clock;
 mod engine;
 mod fsm;
+mod library;
 mod monitor;
 mod probe;
 mod reactor;
 mod resolve;
-mod server;
 mod snapshot;
 mod verdict;
 mod wire;
@@ -57,13 +57,17 @@ mod wire;
 pub use check::{Banner, BannerJudgement, HttpResponse, Judgement};
 pub use clock::Now;
 pub use fsm::{Check, Event, HISTORY, Policy, State};
+pub use library::{
+    Checked, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, check, check_once, check_with,
+    serve,
+};
 pub use monitor::{INTERVAL, INTERVAL_MIN, Monitor};
+pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
     BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, ProbeBuilder, TCP_TIMEOUT, TIMEOUT_MAX, Trust,
     probe,
 };
-pub use probe::{Attempt, Input, Output, Probe};
-pub use server::{Checked, Names, Server, ServerBuilder, check_once};
+pub use probe::{Attempt, Input, Output, Probe, Work};
 pub use snapshot::Snapshot;
 pub use verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 pub use wire::http::response::Headers;

@@ -77,6 +77,16 @@ impl Monitor {
     }
 }
 
+/// A single monitor goes wherever several do.
+impl IntoIterator for Monitor {
+    type Item = Monitor;
+    type IntoIter = std::iter::Once<Monitor>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self)
+    }
+}
+
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Monitor")

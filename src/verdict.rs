@@ -172,11 +172,6 @@ pub(crate) fn printable(text: &str, limit: usize) -> String {
     out
 }
 
-/// A span of time for a person: `2 s`, `0.25 s`.
-pub(crate) fn seconds(span: Duration) -> String {
-    format!("{} s", (span.as_secs_f64() * 1000.0).round() / 1000.0)
-}
-
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,

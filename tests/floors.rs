@@ -15,7 +15,7 @@ use std::{fs, io};
 const FLOORS: &[(&str, u32)] = &[
     ("main", 8),
     ("cli", 8),
-    ("server", 8),
+    ("library", 8),
     ("reactor", 7),
     ("engine", 6),
     ("api", 5),

@@ -1,78 +1,33 @@
 //! The daemon as a value: targets watched and their states served, in one thread.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use super::names::Names;
 use crate::api::host::HostGuard;
-use crate::engine::{Engine, Schedule, Verdict};
+use crate::engine::{Schedule, Verdict};
 use crate::fsm::State;
 use crate::monitor::Monitor;
-use crate::reactor::{self, Reactor};
-use crate::resolve::Resolver;
+use crate::reactor::{self, Bell, Reactor};
 use crate::snapshot::Snapshot;
 use crate::verdict::ProbeResult;
 
-/// Where multicast DNS is asked (RFC 6762 section 3).
-const MDNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), 5353);
-
-/// How names are resolved.
-#[derive(Clone, Debug)]
-pub struct Names {
-    servers: Vec<SocketAddr>,
-    hosts: PathBuf,
-    resolv_conf: PathBuf,
-    mdns: SocketAddr,
-}
-
-impl Default for Names {
-    /// `/etc/hosts`, then the name servers of `/etc/resolv.conf`; both are read again when they change.
-    fn default() -> Self {
-        Names {
-            servers: Vec::new(),
-            hosts: "/etc/hosts".into(),
-            resolv_conf: "/etc/resolv.conf".into(),
-            mdns: MDNS,
-        }
-    }
-}
-
-impl Names {
-    /// Asks these name servers instead of those of resolv.conf.
-    #[must_use]
-    pub fn servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
-        self.servers = servers.into_iter().collect();
-        self
-    }
-
-    /// Reads this file instead of `/etc/hosts`.
-    #[must_use]
-    pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
-        self.hosts = path.into();
-        self
-    }
-
-    /// Reads this file instead of `/etc/resolv.conf`.
-    #[must_use]
-    pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
-        self.resolv_conf = path.into();
-        self
-    }
-
-    /// Asks for `.local` names here instead of at the multicast group 224.0.0.251:5353.
-    #[must_use]
-    pub fn mdns(mut self, address: SocketAddr) -> Self {
-        self.mdns = address;
-        self
-    }
-
-    fn reactor(self, monitors: Vec<Monitor>, schedule: Schedule, guard: HostGuard) -> io::Result<Reactor> {
-        let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random));
-        let engine = Engine::new(monitors, schedule, resolver, guard, reactor::now());
-        Reactor::new(engine, self.hosts, self.resolv_conf)
-    }
+/// Watches these monitors and serves their states at `address`; port 0 is any free port. Takes one
+/// [`Monitor`] or any number of them.
+///
+/// # Errors
+/// As [`ServerBuilder::bind`].
+pub fn serve(
+    monitors: impl IntoIterator<Item = Monitor>,
+    address: impl Into<SocketAddr>,
+) -> io::Result<Server> {
+    Server::builder(monitors).bind(address)
 }
 
 /// One check that has ended, for those who want to be told.
@@ -93,7 +48,7 @@ pub struct Checked<'a> {
     pub changed: Option<(State, Duration)>,
 }
 
-type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
+pub(super) type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
 
 /// A [`Server`] to be.
 pub struct ServerBuilder {
@@ -136,15 +91,22 @@ impl ServerBuilder {
     /// Binds the API to `address`; port 0 is any free port. The first checks start with the first turn.
     ///
     /// # Errors
-    /// What the system says of the address: taken, not this machine's, not allowed.
-    pub fn bind(self, address: SocketAddr) -> io::Result<Server> {
+    /// [`ErrorKind::InvalidInput`] if two monitors have the same name; otherwise what the system says
+    /// of the address: taken, not this machine's, not allowed.
+    pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
+        let address = address.into();
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.monitors.iter().find(|monitor| !names.insert(monitor.name())) {
+            let message = format!("two monitors are called {}", twice.name());
+            return Err(io::Error::new(ErrorKind::InvalidInput, message));
+        }
         let guard = HostGuard::new(address.ip(), self.allowed);
         let mut reactor = self.names.reactor(self.monitors, Schedule::Beat, guard)?;
         let address = reactor.listen(address)?;
         if self.signals {
             reactor.listen_to_signals()?;
         }
-        Ok(Server { reactor, address, on_check: self.on_check })
+        Ok(Server { reactor, address, on_check: self.on_check, stopped: Arc::new(AtomicBool::new(false)) })
     }
 }
 
@@ -159,6 +121,7 @@ pub struct Server {
     reactor: Reactor,
     address: SocketAddr,
     on_check: Option<OnCheck>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -186,7 +149,8 @@ impl Server {
         Some(Snapshot::of(watch.target(), watch.fsm(), reactor::now()))
     }
 
-    /// Runs until a signal says stop (see [`ServerBuilder::stop_on_signals`]); without, for ever.
+    /// Runs until it is stopped: by a [`Stopper`], or by a signal (see
+    /// [`ServerBuilder::stop_on_signals`]).
     ///
     /// # Errors
     /// The system's, of polling. Trouble with single sockets never ends the server.
@@ -195,14 +159,45 @@ impl Server {
         Ok(())
     }
 
-    /// One turn of the loop, which takes `at_most` so long if nothing happens. Says whether to go on.
+    /// One turn of the loop, for programs that have a loop of their own: waits until something happens
+    /// or is due, but no longer than `at_most`, and does what is to be done. Says whether to go on.
     ///
     /// # Errors
     /// As [`Server::run`].
-    pub fn turn(&mut self, at_most: Option<Duration>) -> io::Result<bool> {
-        self.reactor.turn(at_most)?;
+    pub fn turn(&mut self, at_most: impl Into<Option<Duration>>) -> io::Result<bool> {
+        if self.is_stopped() {
+            return Ok(false);
+        }
+        self.reactor.turn(at_most.into())?;
         tell(&mut self.reactor, &mut self.on_check);
-        Ok(!self.reactor.is_told_to_stop())
+        Ok(!self.is_stopped())
+    }
+
+    /// When [`Server::turn`] has something to do even if nothing happens on its descriptor (see
+    /// [`AsRawFd`]); `None` if never.
+    #[must_use]
+    pub fn next_turn(&self) -> Option<Instant> {
+        self.reactor.next_turn()
+    }
+
+    /// Something that stops the server from another thread or from its own callback.
+    ///
+    /// # Errors
+    /// The system's, of making a descriptor to wake the loop with.
+    pub fn stopper(&mut self) -> io::Result<Stopper> {
+        Ok(Stopper { stopped: self.stopped.clone(), bell: self.reactor.bell()? })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire) || self.reactor.is_told_to_stop()
+    }
+}
+
+/// The descriptor that becomes readable when [`Server::turn`] has something to do, to be waited for in
+/// another event loop. It stays the server's.
+impl AsRawFd for Server {
+    fn as_raw_fd(&self) -> RawFd {
+        self.reactor.as_raw_fd()
     }
 }
 
@@ -212,35 +207,22 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Checks every target once, as many at the same time as is sensible, and tells each result as it
-/// comes. No API, no history. Ends early on SIGINT and SIGTERM if `signals`; says whether all were
-/// checked.
-///
-/// # Errors
-/// As [`Server::run`].
-pub fn check_once(
-    monitors: impl IntoIterator<Item = Monitor>,
-    names: Names,
-    signals: bool,
-    on_check: impl FnMut(&Checked<'_>) + Send + 'static,
-) -> io::Result<bool> {
-    let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
-    let mut reactor = names.reactor(monitors.into_iter().collect(), Schedule::Once, guard)?;
-    if signals {
-        reactor.listen_to_signals()?;
-    }
-    let mut on_check: Option<OnCheck> = Some(Box::new(on_check));
-    while !reactor.engine().is_finished() {
-        reactor.turn(None)?;
-        tell(&mut reactor, &mut on_check);
-        if reactor.is_told_to_stop() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// Stops a [`Server`] from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    stopped: Arc<AtomicBool>,
+    bell: Bell,
 }
 
-fn tell(reactor: &mut Reactor, on_check: &mut Option<OnCheck>) {
+impl Stopper {
+    /// Ends [`Server::run`], and makes [`Server::turn`] say so.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+}
+
+pub(super) fn tell(reactor: &mut Reactor, on_check: &mut Option<OnCheck>) {
     for Verdict { target, result, change } in reactor.take_verdicts() {
         let Some(on_check) = on_check else { continue };
         let watch = reactor.engine().fleet().watch(target);

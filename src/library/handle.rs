@@ -1,0 +1,143 @@
+//! A monitor at work on a thread of its own, and the handle to it.
+
+use std::fmt;
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use super::names::Names;
+use super::once::no_guard;
+use crate::engine::Schedule;
+use crate::fsm::State;
+use crate::monitor::Monitor;
+use crate::reactor::{self, Bell, Reactor};
+use crate::snapshot::Snapshot;
+use crate::verdict::{ProbeResult, Reason};
+
+impl Monitor {
+    /// Starts to watch the target on a thread of its own; the first check begins at once.
+    ///
+    /// # Errors
+    /// The system's, of making an event loop or a thread.
+    pub fn start(self) -> io::Result<MonitorHandle> {
+        self.start_with(Names::default())
+    }
+
+    /// The same, with names resolved in this way.
+    ///
+    /// # Errors
+    /// As [`Monitor::start`].
+    pub fn start_with(self, names: Names) -> io::Result<MonitorHandle> {
+        let mut reactor = names.reactor(vec![self], Schedule::Beat, no_guard())?;
+        let bell = reactor.bell()?;
+        let (orders, received) = channel();
+        let last = snapshot(&reactor);
+        let thread =
+            thread::Builder::new().name("pingstate".to_owned()).spawn(move || watch(reactor, &received))?;
+        Ok(MonitorHandle { orders, bell, thread: Some(thread), last })
+    }
+}
+
+/// A monitor at work. It stops when this is dropped.
+///
+/// The state machine stays on the monitor's own thread; the handle asks it by message, so that there
+/// is no lock.
+pub struct MonitorHandle {
+    orders: Sender<Order>,
+    bell: Bell,
+    thread: Option<JoinHandle<()>>,
+    /// What there is to tell if the thread is gone.
+    last: Snapshot,
+}
+
+enum Order {
+    Snapshot(Sender<Snapshot>),
+    CheckNow(Sender<ProbeResult>),
+    Stop,
+}
+
+impl MonitorHandle {
+    /// What is known of the target now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.ask(Order::Snapshot).unwrap_or_else(|| self.last.clone())
+    }
+
+    /// The target's state now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.snapshot().state
+    }
+
+    /// Checks the target now, outside the schedule, and waits for the result; if a check is under way,
+    /// for that one's. The result counts like any other.
+    pub fn check_now(&self) -> ProbeResult {
+        let gone = || ProbeResult::down(Reason::Local, "the monitor has stopped");
+        self.ask(Order::CheckNow).unwrap_or_else(gone)
+    }
+
+    /// Stops watching and waits until everything is closed. What was known last is returned.
+    pub fn stop(mut self) -> Snapshot {
+        let last = self.snapshot();
+        self.end();
+        last
+    }
+
+    fn ask<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Option<T> {
+        let (sender, answer) = channel();
+        self.orders.send(order(sender)).ok()?;
+        self.bell.ring();
+        answer.recv().ok()
+    }
+
+    fn end(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        let _ = self.orders.send(Order::Stop);
+        self.bell.ring();
+        // A handle that was given to its own monitor cannot wait for itself.
+        if thread.thread().id() != thread::current().id() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for MonitorHandle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for MonitorHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitorHandle").field("probe", &self.last.probe).finish_non_exhaustive()
+    }
+}
+
+/// The thread's life: it ends when it is told to, or when its handle is gone.
+fn watch(mut reactor: Reactor, orders: &Receiver<Order>) {
+    let mut waiting: Vec<Sender<ProbeResult>> = Vec::new();
+    while reactor.turn(None).is_ok() {
+        for order in orders.try_iter() {
+            match order {
+                Order::Snapshot(reply) => {
+                    let _ = reply.send(snapshot(&reactor));
+                }
+                Order::CheckNow(reply) => {
+                    waiting.push(reply);
+                    reactor.check_now(0);
+                }
+                Order::Stop => return,
+            }
+        }
+        for verdict in reactor.take_verdicts() {
+            for reply in waiting.drain(..) {
+                let _ = reply.send(verdict.result.clone());
+            }
+        }
+    }
+}
+
+fn snapshot(reactor: &Reactor) -> Snapshot {
+    let watch = reactor.engine().fleet().watch(0);
+    Snapshot::of(watch.target(), watch.fsm(), reactor::now())
+}

@@ -1,0 +1,13 @@
+//! The doors for programs: checks, monitors on threads of their own, the server, the bare state machine.
+
+mod handle;
+mod names;
+mod once;
+mod ping_fsm;
+mod server;
+
+pub use handle::MonitorHandle;
+pub use names::Names;
+pub use once::{check, check_once, check_with};
+pub use ping_fsm::PingFsm;
+pub use server::{Checked, Server, ServerBuilder, Stopper, serve};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// How many names are remembered; beyond that the one that serves least long is forgotten.
-pub(super) const CACHE_MAX: usize = 4096;
+pub(super) const CACHE_MAX: usize = 16_384;
 
 /// Found addresses by name. Failures are never remembered.
 #[derive(Debug, Default)]
@@ -96,7 +96,7 @@ mod tests {
             assert!(cache.entries.len() <= CACHE_MAX && cache.by_expiry.len() == cache.entries.len());
         }
         assert_eq!(cache.addresses("name0", now), None);
-        assert!(cache.addresses("name8191", now).is_some());
+        assert!(cache.addresses("name32767", now).is_some());
         // What has expired makes room by itself.
         cache.insert(
             "late",

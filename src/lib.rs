@@ -61,7 +61,7 @@ pub use library::{
     Checked, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, check, check_once, check_with,
     serve,
 };
-pub use monitor::{INTERVAL, INTERVAL_MIN, Monitor};
+pub use monitor::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor};
 pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
     BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, ProbeBuilder, TCP_TIMEOUT, TIMEOUT_MAX, Trust,

@@ -14,6 +14,10 @@ pub const INTERVAL: Duration = Duration::from_secs(5);
 /// The shortest interval: below it a beat could not be told from a busy loop.
 pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
+/// The longest interval, and the longest time a check may take: ten years. No deadline computed from
+/// it can leave the clock's range.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// A probe, how often to try it, and the rules its results are judged by.
 pub struct Monitor {
     probe: Box<dyn Probe>,
@@ -36,10 +40,10 @@ impl Monitor {
         }
     }
 
-    /// The beat of the schedule; anything below [`INTERVAL_MIN`] counts as that.
+    /// The beat of the schedule, brought between [`INTERVAL_MIN`] and [`INTERVAL_MAX`].
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.max(INTERVAL_MIN);
+        self.interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
         self
     }
 
@@ -129,7 +133,7 @@ impl Watch {
 
     /// The time one try may take.
     pub(crate) fn timeout(&self) -> Duration {
-        self.probe.timeout()
+        self.probe.timeout().min(INTERVAL_MAX)
     }
 
     /// When the next try is due.
@@ -283,6 +287,17 @@ mod tests {
         ] {
             watch.advance(t0.after(Duration::from_millis(now)).instant);
             assert_eq!(watch.beat() - t0.instant, Duration::from_millis(next), "at {now}");
+        }
+    }
+
+    #[test]
+    fn absurd_intervals_stay_within_the_clock_s_range() {
+        let now = test_now();
+        for interval in [Duration::ZERO, Duration::MAX] {
+            let monitors = (0..3).map(|_| Monitor::new(Mute("m")).interval(interval)).collect();
+            let mut fleet = Fleet::new(monitors, now);
+            fleet.watch_mut(2).advance(now.after(INTERVAL_MAX * 2).instant);
+            assert!(fleet.watch(2).beat() > now.instant + INTERVAL_MAX);
         }
     }
 

@@ -1,9 +1,11 @@
 //! Names: between the checks that want them and the resolver that finds them.
 
+use std::net::SocketAddr;
+
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
-use crate::resolve::{self, LookupId, QueryInput};
+use crate::resolve::{self, LookupId, QueryId, QueryInput};
 use crate::verdict::Reason;
 
 impl Engine {
@@ -36,12 +38,7 @@ impl Engine {
                 };
                 let mut outbox = Outbox::default();
                 outbox.push(bytes);
-                let id = self.add(Conn::Query { query, server, transport, outbox });
-                self.queries.insert(query, id);
-                self.outputs.push_back(Output::Open { id, transport, to: server });
-                if transport != Transport::Tcp {
-                    self.outputs.push_back(Output::Write(id));
-                }
+                self.open_query(query, transport, server, outbox);
             }
             resolve::Output::Close(query) => {
                 if let Some(id) = self.queries.get(&query) {
@@ -65,6 +62,15 @@ impl Engine {
         }
     }
 
+    fn open_query(&mut self, query: QueryId, transport: Transport, server: SocketAddr, outbox: Outbox) {
+        let id = self.add(Conn::Query { query, server, transport, outbox });
+        self.queries.insert(query, id);
+        self.outputs.push_back(Output::Open { id, transport, to: server });
+        if transport != Transport::Tcp {
+            self.outputs.push_back(Output::Write(id));
+        }
+    }
+
     pub(super) fn handle_query(&mut self, id: ConnId, input: Input<'_>, now: Now) {
         let Some(Conn::Query { query, server, transport, outbox }) = self.conns.get_mut(&id) else { return };
         let (query, from) = (*query, *server);
@@ -80,9 +86,11 @@ impl Engine {
             Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
             Input::Closed => QueryInput::Closed,
             Input::Failed(failure) => {
+                let (transport, outbox) = (*transport, std::mem::take(outbox));
                 self.forget(id);
-                if failure.reason == Reason::Local {
-                    self.evict();
+                if failure.reason == Reason::Local && self.evict() {
+                    // A client has given way: its descriptor is for this query.
+                    return self.open_query(query, transport, from, outbox);
                 }
                 QueryInput::Failed
             }

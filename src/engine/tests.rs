@@ -193,12 +193,38 @@ fn no_descriptors_for_a_probe_costs_an_idle_client_and_no_verdict() {
     bench.pass(Duration::ZERO);
     let id = bench.opened();
     bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
-    assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == idle));
+    // In this order and at once: what the client gives up is not for the next client.
+    let outputs = bench.outputs();
+    let [Output::Close(closed), Output::Open { id: again, .. }] = outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(closed, idle);
+    bench.tell(again, Input::Failed(Failure::new(Reason::Local, "too many open files")));
+    assert!(bench.outputs().is_empty(), "nobody is left to give way");
     bench.pass(Duration::from_millis(50));
     let again = bench.opened();
     bench.tell(again, Input::Connected);
     bench.tell(again, Input::Received(b"x"));
     assert_eq!(bench.state(), State::Up);
+}
+
+#[test]
+fn no_descriptors_for_a_query_costs_an_idle_client_and_not_the_query() {
+    let mut bench = Bench::new(&["example.test"]);
+    bench.engine.handle_files(None, Some(b"nameserver 10.0.0.1\noptions attempts:1\n"), bench.now);
+    let idle = bench.engine.accept(bench.now);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(None, None, bench.now);
+    let id = bench.opened();
+    let question = bench.engine.unsent(id).to_vec();
+    bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
+    let outputs = bench.outputs();
+    let [Output::Close(closed), Output::Open { id: again, transport, .. }, Output::Write(write)] =
+        outputs[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!((closed, transport, write), (idle, Transport::Udp, again));
+    assert_eq!(bench.engine.unsent(again), question);
+    assert_eq!(bench.state(), State::Unknown);
 }
 
 #[test]

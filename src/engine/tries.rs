@@ -85,13 +85,20 @@ impl Engine {
                 dial.handle_failed(slot, failure, now.instant);
                 this.take_slot(slot);
                 self.forget(id);
-                if local {
-                    self.evict();
+                if local && self.evict() {
+                    self.retry(target, now);
                 }
             }
             _ => return,
         }
         self.drive(target, now);
+    }
+
+    /// A client has given way: its descriptor is for this check, before the next client takes it.
+    fn retry(&mut self, target: usize, now: Now) {
+        if let Some(dial) = self.tries[target].as_deref_mut().and_then(|this| this.dial.as_mut()) {
+            dial.retry(now.instant);
+        }
     }
 
     /// What happened to a connection that stands.

@@ -141,6 +141,12 @@ impl Dial {
         self.open_next(now);
     }
 
+    /// The trouble of this machine's own that made an attempt fail is over: no need to wait.
+    pub(crate) fn retry(&mut self, now: Instant) {
+        self.next_at = None;
+        self.open_next(now);
+    }
+
     /// What a dial that ran out of time was waiting for. `resolving` says more of a name that is
     /// still being looked up.
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {

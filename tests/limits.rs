@@ -5,7 +5,8 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::*;
@@ -49,6 +50,37 @@ fn clients_that_take_all_descriptors_turn_no_target_down() {
     assert_eq!(daemon.state(), "up");
     assert!(daemon.no_line());
     drop(idle);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_nobody_reads_does_not_stop_the_daemon() {
+    let checks = AtomicUsize::new(0);
+    let flapping = Server::start(move |mut stream| {
+        read_head(&stream);
+        let status = [200, 500][checks.fetch_add(1, Ordering::Relaxed) % 2];
+        let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+    });
+    let mut command = pingstate();
+    command.args(["--api-port", "0", "--interval", "0.001", &flapping.url("http")]);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut stderr = child.stderr.take().expect("piped");
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte).expect("a first line");
+        line.extend(byte);
+    }
+    let line = String::from_utf8(line).expect("text");
+    let (_, api) = line.trim_end().rsplit_once("http://").expect("the URL of the API");
+    let api = api.parse().expect("an address");
+    // A pipe holds 64 KiB, a line has a hundred bytes.
+    eventually("a thousand lines", || {
+        let snapshot: serde_json::Value = serde_json::from_str(&get(api, "/status").2).expect("JSON");
+        (snapshot["transitions"].as_u64() > Some(1000)).then_some(())
+    });
+    child.kill().expect("killed");
+    child.wait().expect("gone");
 }
 
 #[test]

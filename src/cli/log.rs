@@ -1,7 +1,14 @@
 //! Lines for people, on standard error; nothing here fails when nobody reads them.
 
+use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+/// Where the system shows this process what its standard error is.
+const STDERR: &str = "/proc/self/fd/2";
+
+/// Linux's `O_NONBLOCK`, for which the standard library has no name.
+const NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 0o200 } else { 0o4000 };
 
 /// How important a line is, in the words of syslog(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +41,7 @@ impl Log {
     /// Finds out who reads standard error.
     pub(crate) fn new() -> Log {
         let stream = std::env::var("JOURNAL_STREAM").ok();
-        let stderr = std::fs::metadata("/proc/self/fd/2").ok().map(|file| (file.dev(), file.ino()));
+        let stderr = std::fs::metadata(STDERR).ok().map(|file| (file.dev(), file.ino()));
         Log { journal: is_journal(stream.as_deref(), stderr) }
     }
 
@@ -42,14 +49,26 @@ impl Log {
     pub(crate) fn line(self, priority: Priority, text: &str) {
         let line = dressed(self.journal, priority, text);
         // In one piece, so that lines of several processes do not mix. A reader that is gone is no
-        // reason to stop watching.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        // reason to stop watching, and neither is one that sleeps.
+        let _ = match pipe() {
+            Some(mut pipe) => pipe.write(line.as_bytes()).map(drop),
+            None => std::io::stderr().write_all(line.as_bytes()),
+        };
     }
 
     /// Writes one line about what went wrong.
     pub(crate) fn error(self, text: &str) {
         self.line(Priority::Error, text);
     }
+}
+
+/// Standard error, if it is a pipe, in a way that does not wait when the pipe is full. It is opened
+/// anew for that: the flag of the one that was handed down is shared with other processes.
+fn pipe() -> Option<File> {
+    if !cfg!(target_os = "linux") || !std::fs::metadata(STDERR).ok()?.file_type().is_fifo() {
+        return None;
+    }
+    OpenOptions::new().write(true).custom_flags(NONBLOCK).open(STDERR).ok()
 }
 
 /// Prints what was asked for; says whether it could be written.

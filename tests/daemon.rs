@@ -243,7 +243,8 @@ fn wrong_input_gets_one_line_and_exit_2_and_starts_nothing() {
         (&["--rise", "x"], "--rise"),
         (&["--protocol", "https", "--ca-file", "/nonexistent.pem"], "--ca-file"),
         (&["ftp://example.com/"], "ftp://example.com/"),
-        (&["http://user@example.com/"], "http://user@example.com/"),
+        (&[&format!("ftp://example.com/{}", "x".repeat(9000))], "TARGET ftp://example.com/xxx"),
+        (&["http://user:secret@example.com/"], "TARGET …@example.com/: "),
         (&["--port", "80", "http://127.0.0.1/"], "--port"),
         (&["--name", "x", "http://127.0.0.1/a", "http://127.0.0.1/b"], "--name"),
         (&["http://127.0.0.1/a", "http://127.0.0.1/a"], "twice"),
@@ -255,6 +256,7 @@ fn wrong_input_gets_one_line_and_exit_2_and_starts_nothing() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {line}");
         assert!(line.starts_with("pingstate: ") && line.lines().count() == 1, "{args:?}: {line}");
         assert!(line.contains(named), "{args:?}: {line}");
+        assert!(!line.contains("secret") && line.len() < 300, "{args:?}: {line}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
 }

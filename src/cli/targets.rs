@@ -9,6 +9,7 @@ use pingstate::{
 };
 
 use super::log::{Log, Priority};
+use super::values::shown as shown_text;
 use super::{EXIT_FAILED, EXIT_NAME, EXIT_OK, Options, Target};
 
 /// The monitors that the options ask for. The error is one line that names the flag.
@@ -66,7 +67,11 @@ fn build(
 
 fn explain(error: &Error, target: &Target) -> String {
     match (error.field(), target) {
-        ("url", Target::Url(url)) => format!("TARGET {url}: {}", error.message()),
+        ("url", Target::Url(url)) => match url.rsplit_once('@') {
+            // What stands before it may be a password.
+            Some((_, host)) => format!("TARGET …@{}: {}", shown_text(host), error.message()),
+            None => format!("TARGET {}: {}", shown_text(url), error.message()),
+        },
         ("url", Target::Parts { .. }) => format!("--address: {}", error.message()),
         (flag, _) => format!("--{flag}: {}", error.message()),
     }

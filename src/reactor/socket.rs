@@ -66,11 +66,14 @@ impl Socket {
     }
 
     /// Whether a connection that is being made stands now. A refusal is told once by `take_error`, and
-    /// `peer_addr` alone cannot tell it from "not yet".
+    /// `peer_addr` alone cannot tell it from "not yet". A reset is no refusal: the connection stood, and
+    /// was broken before anybody here looked.
     pub(super) fn is_connected(&self) -> io::Result<bool> {
         let Io::Tcp(stream) = &self.io else { return Ok(true) };
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
+        match stream.take_error()? {
+            Some(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(true),
+            Some(error) => return Err(error),
+            None => {}
         }
         match stream.peer_addr() {
             Ok(_) => Ok(true),
@@ -140,4 +143,22 @@ fn any_port(to: SocketAddr) -> SocketAddr {
         SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     SocketAddr::new(any, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_connection_that_was_reset_at_once_has_stood() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+        let address = listener.local_addr().expect("bound");
+        let mut socket = Socket::open(Transport::Tcp, address).expect("opened");
+        let (peer, _) = listener.accept().expect("accepted");
+        socket.send(b"x").expect("sent");
+        peer.peek(&mut [0]).expect("arrived");
+        drop(peer); // On top of what was not read: a reset.
+        assert!(socket.is_connected().expect("it stood"));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,7 +39,8 @@ impl Files {
 enum Stamp {
     NeverSeen,
     Missing,
-    Version(Option<SystemTime>, u64),
+    /// When it was written, its length, and which file it is: another one may have its place.
+    Version(Option<SystemTime>, u64, u64),
 }
 
 struct Watched {
@@ -53,7 +55,7 @@ impl Watched {
 
     fn refresh(&mut self) -> Option<Vec<u8>> {
         let stamp = match fs::metadata(&self.path) {
-            Ok(meta) => Stamp::Version(meta.modified().ok(), meta.len()),
+            Ok(meta) => Stamp::Version(meta.modified().ok(), meta.len(), meta.ino()),
             Err(_) => Stamp::Missing,
         };
         if stamp == self.stamp {
@@ -66,5 +68,31 @@ impl Watched {
         }
         self.stamp = stamp;
         Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_in_its_place_is_noticed() {
+        let name = |what: &str| std::env::temp_dir().join(format!("pingstate-{what}-{}", std::process::id()));
+        let (path, other) = (name("hosts"), name("hosts-new"));
+        let write = |path: &PathBuf, text: &str| {
+            fs::write(path, text).expect("written");
+            let file = File::options().write(true).open(path).expect("opened");
+            file.set_modified(SystemTime::UNIX_EPOCH).expect("dated");
+        };
+        write(&path, "127.0.0.1 a");
+        let mut watched = Watched::new(path.clone());
+        assert_eq!(watched.refresh().as_deref(), Some(&b"127.0.0.1 a"[..]));
+        assert_eq!(watched.refresh(), None);
+        write(&other, "127.0.0.2 a");
+        fs::rename(&other, &path).expect("renamed");
+        assert_eq!(watched.refresh().as_deref(), Some(&b"127.0.0.2 a"[..]), "of the same age and length");
+        fs::remove_file(&path).expect("removed");
+        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "gone");
+        assert_eq!(watched.refresh(), None);
     }
 }

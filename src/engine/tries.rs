@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX};
+use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX, STALLS_MAX};
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, JobId, Output, Owner, Schedule, Transport, Verdict};
 use crate::clock::Now;
@@ -17,6 +17,8 @@ use crate::verdict::{Failure, ProbeResult, Reason};
 pub(super) struct Try {
     attempt: Box<dyn Attempt>,
     deadline: Instant,
+    /// How often the deadline has been put off.
+    stalls: u8,
     /// The connection being made.
     pub(super) dial: Option<Dial>,
     /// The name that waits for fresh files.
@@ -124,7 +126,8 @@ impl Engine {
     /// The time the loop lost is given back to every check under way.
     pub(super) fn extend_tries(&mut self, gap: Duration) {
         for target in 0..self.tries.len() {
-            if let Some(this) = &mut self.tries[target] {
+            if let Some(this) = self.tries[target].as_mut().filter(|this| this.stalls < STALLS_MAX) {
+                this.stalls += 1;
                 this.deadline += gap;
                 self.set_target_timer(target);
             }
@@ -320,6 +323,7 @@ impl Try {
         Try {
             attempt,
             deadline,
+            stalls: 0,
             dial: None,
             wanted: None,
             lookup: None,

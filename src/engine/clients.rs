@@ -58,7 +58,7 @@ impl Engine {
     /// Takes a new API client in. If there are too many, the one that has been useless longest is
     /// closed for it.
     pub(crate) fn accept(&mut self, now: Now) -> ConnId {
-        self.observe(now);
+        let now = self.observe(now);
         if self.clients >= CLIENTS_MAX {
             self.evict();
         }
@@ -80,7 +80,7 @@ impl Engine {
     /// The system had no descriptor for a new client. Says whether it is worth trying again at once;
     /// otherwise [`Output::Accept`] says when.
     pub(crate) fn handle_accept_failed(&mut self, now: Now) -> bool {
-        self.observe(now);
+        let now = self.observe(now);
         if self.evict() {
             return true;
         }

@@ -211,7 +211,7 @@ impl Engine {
 
     /// Tells what happened to a connection. News of one that is gone is ignored.
     pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        self.observe(now);
+        let now = self.observe(now);
         match self.conns.get_mut(&id) {
             None => return,
             Some(Conn::Dialed { target, slot }) => {
@@ -235,7 +235,7 @@ impl Engine {
     /// Tells that time has passed. Readiness that came with it must be told before: what is
     /// already here is not late.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
-        self.observe(now);
+        let now = self.observe(now);
         while let Some(owner) = self.timers.take_due(now.instant) {
             match owner {
                 Owner::Target(target) => self.handle_target_timeout(target, now),
@@ -283,16 +283,20 @@ impl Engine {
 
     /// Notes the moment, and whether the loop itself lost time since the last one: what this machine
     /// slept through is not held against the targets.
-    fn observe(&mut self, now: Now) {
+    ///
+    /// The loop carries things out by the moment at which its turn began, and deadlines by a later one.
+    /// Time does not run backwards for that: the moment given back is never before the last.
+    fn observe(&mut self, now: Now) -> Now {
         let gap = now.instant.saturating_duration_since(self.seen);
         if gap.is_zero() {
-            return;
+            return Now { instant: self.seen, ..now };
         }
         let late = self.timers.next().map(|due| now.instant.saturating_duration_since(due));
         if late.is_some_and(|late| late >= limits::STALL) {
             self.extend_tries(gap);
         }
         self.seen = now.instant;
+        now
     }
 
     /// Carries out what the resolver wants, and sets its deadline.

@@ -11,7 +11,7 @@ use crate::verdict::Reason;
 impl Engine {
     /// The answer to [`Output::RefreshFiles`]: the files that changed since the last time.
     pub(crate) fn handle_files(&mut self, hosts: Option<&[u8]>, resolv_conf: Option<&[u8]>, now: Now) {
-        self.observe(now);
+        let now = self.observe(now);
         if let Some(text) = hosts {
             self.resolver.set_hosts(text);
         }

@@ -187,6 +187,25 @@ fn time_that_the_loop_lost_is_not_held_against_the_target() {
 }
 
 #[test]
+fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
+    let mut bench = Bench::new(&["x.invalid"]);
+    let early = bench.now;
+    bench.now = early.after(Duration::from_micros(30));
+    bench.pass(Duration::ZERO);
+    assert!(matches!(bench.outputs()[..], [Output::RefreshFiles]));
+    bench.engine.handle_files(None, None, early);
+    assert!(matches!(bench.outputs()[..], [Output::Verdict(_)]));
+    bench.pass(secs(5) - Duration::from_micros(31));
+    assert!(bench.outputs().is_empty(), "the next beat has not come");
+    let before_beat = bench.now;
+    bench.pass(Duration::from_micros(2));
+    bench.engine.handle_files(None, None, before_beat);
+    assert!(matches!(bench.outputs()[..], [Output::RefreshFiles, Output::Verdict(_)]));
+    bench.pass(secs(4));
+    assert!(bench.outputs().is_empty(), "the beat is over");
+}
+
+#[test]
 fn no_descriptors_for_a_probe_costs_an_idle_client_and_no_verdict() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     let idle = bench.engine.accept(bench.now);

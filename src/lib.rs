@@ -71,3 +71,8 @@ pub use probe::{Attempt, Input, Output, Probe, Work};
 pub use snapshot::Snapshot;
 pub use verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 pub use wire::http::response::Headers;
+
+/// The whole engine on a virtual clock, against a scripted world.
+#[cfg(test)]
+#[path = "../tests/sim/mod.rs"]
+mod sim;

@@ -4,8 +4,10 @@
 //! `handle_input` and `handle_timeout` in, `poll_output` and `poll_timeout` out. The reactor below
 //! main does it over real sockets, the simulation over scripted ones.
 
+#[cfg(test)]
+mod audit;
 mod clients;
-mod limits;
+pub(crate) mod limits;
 mod names;
 mod outbox;
 mod timers;

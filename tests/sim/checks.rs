@@ -1,0 +1,252 @@
+//! The laws, held against the engine after every step.
+
+use std::hash::Hasher;
+use std::time::Duration;
+
+use super::model::worst;
+use super::names::{How, hosts};
+use super::plan::{MS, Wants};
+use super::site::Mood;
+use super::world::{Sock, World};
+use crate::engine::Verdict;
+use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX};
+use crate::probe::dial::ADDRESSES_MAX;
+use crate::verdict::Reason;
+
+/// Queries that may be in flight.
+const QUERIES_MAX: usize = 128;
+
+/// What a check may need beside the time that the world takes.
+const MARGIN: u64 = 2 * MS;
+
+/// What must come of a try.
+#[derive(Debug)]
+enum Due {
+    Up,
+    /// For one of these reasons.
+    Down(Vec<Reason>),
+    Anything,
+}
+
+impl World {
+    /// Tries that have begun during the last call: on their beat, one at a time.
+    pub(super) fn notice_begins(&mut self) {
+        for target in 0..self.begins.len() {
+            let begins = self.ledger.tracks()[target].begins;
+            if begins == self.begins[target] {
+                continue;
+            }
+            assert_eq!(begins, self.begins[target] + 1, "target {target} began twice in one call");
+            self.begins[target] = begins;
+            assert!(self.tries[target].is_none(), "target {target} begins before its verdict");
+            assert!(self.seen >= self.beats[target], "target {target} begins before its beat");
+            self.begin_try(target);
+        }
+    }
+
+    /// A check has ended: was that the truth?
+    pub(super) fn judge(&mut self, verdict: Verdict) {
+        let Verdict { target, result, change } = verdict;
+        let this = self.tries[target].take();
+        let this = this.unwrap_or_else(|| panic!("target {target} has a verdict and no try"));
+        let due = self.due(target, &this);
+        let shown = || {
+            format!(
+                "target {target} ({:?} {:?} at {}), {:?}, held up {} ms of {}, misled {}, begun at {} ms, now {}: {result:?}",
+                self.plan.targets[target].wants,
+                self.plan.targets[target].how(),
+                hosts()[self.plan.targets[target].host].text,
+                this.mood,
+                this.cost / MS,
+                self.plan.targets[target].timeout / MS,
+                this.misled,
+                this.begun / MS,
+                self.seen / MS,
+            )
+        };
+        match &due {
+            Due::Up => assert!(result.ok, "a false alarm: {}", shown()),
+            Due::Down(reasons) => {
+                let reason = result.reason.unwrap_or_else(|| panic!("a false up: {}", shown()));
+                assert!(reasons.contains(&reason), "an odd reason, not of {reasons:?}: {}", shown());
+            }
+            Due::Anything => {}
+        }
+        assert_eq!(result.ok, result.reason.is_none());
+        assert!(result.detail.chars().count() <= 256);
+        if result.detail.contains("timed out after") {
+            assert!(self.seen >= this.deadline, "timed out before the time: {}", shown());
+        }
+        if let Some(latency) = result.latency {
+            assert!(latency <= Duration::from_nanos(self.seen - this.begun), "{}", shown());
+        }
+        self.tally.add(match (&due, result.reason) {
+            (Due::Up, _) => "truth: healthy, and said to be",
+            (Due::Down(_), _) => "truth: broken, and said to be",
+            (Due::Anything, _) => "truth: uncertain",
+        });
+        self.tally.add(result.reason.map_or("verdict: ok", label));
+        if result.ok {
+            self.tally.add(self.way(target));
+        }
+        self.hasher.write_u8(u8::from(result.ok));
+        let last = self.engine.fleet().watch(target).fsm().last();
+        let unix = last.expect("it has just been checked").at.unix;
+        assert!(
+            [self.at, self.seen].map(|at| self.moment(at).unix).contains(&unix),
+            "the time of {}",
+            shown()
+        );
+        let changed = self.models[target].fire(result.ok, &result.detail, self.seen, unix);
+        let told = change.map(|change| (change.from, change.to, change.lasted.as_nanos() as u64));
+        assert_eq!(told, changed, "change of target {target}");
+        self.models[target].compare(self.engine.fleet().watch(target).fsm(), target);
+        let interval = self.plan.targets[target].interval;
+        let beat = self.beats[target];
+        self.beats[target] = beat + interval * ((self.seen.max(beat) - beat) / interval + 1);
+    }
+
+    fn due(&self, target: usize, this: &super::site::Try) -> Due {
+        let plan = &self.plan.targets[target];
+        let short = this.cost + MARGIN >= plan.timeout;
+        let mut reasons = match this.mood {
+            _ if !hosts()[plan.host].exists() => vec![Reason::DnsNotFound],
+            Mood::Wild => return Due::Anything,
+            Mood::Refuse => vec![Reason::Refused],
+            Mood::Unreachable => vec![Reason::Unreachable],
+            Mood::Blackhole => vec![Reason::ConnectTimeout],
+            Mood::NoSockets => vec![Reason::Local],
+            Mood::Fine | Mood::Patchy => Vec::new(),
+            _ if plan.wants == Wants::Connection => Vec::new(),
+            Mood::Reset => vec![Reason::Reset],
+            Mood::Mute if plan.wants == Wants::Banner => vec![Reason::Banner],
+            Mood::Mute | Mood::Stuck => vec![Reason::HttpTimeout],
+            Mood::Hangup | Mood::Wrong if plan.wants == Wants::Banner => vec![Reason::Banner],
+            Mood::Wrong => vec![Reason::Status, Reason::Body],
+            Mood::Cut => vec![Reason::HttpProtocol, Reason::Reset],
+            Mood::Hangup | Mood::Foreign => vec![Reason::HttpProtocol],
+            Mood::Loop | Mood::BadLocation | Mood::TooFar => vec![Reason::Redirect],
+        };
+        if reasons.is_empty() {
+            return if short || this.misled { Due::Anything } else { Due::Up };
+        }
+        if this.misled {
+            reasons.extend([Reason::DnsNotFound, Reason::DnsFailed, Reason::DnsTimeout]);
+        }
+        if short {
+            reasons.extend([
+                Reason::ConnectTimeout,
+                Reason::DnsTimeout,
+                Reason::DnsFailed,
+                Reason::HttpTimeout,
+                Reason::Banner,
+                Reason::Unreachable,
+                Reason::Refused,
+            ]);
+        }
+        if this.locals > 0 {
+            reasons.extend([Reason::Local, Reason::ConnectTimeout]);
+        }
+        Due::Down(reasons)
+    }
+
+    /// How the target's addresses were learned.
+    fn way(&self, target: usize) -> &'static str {
+        match self.plan.targets[target].how() {
+            How::Literal => "up: by a literal address",
+            How::Loopback => "up: localhost",
+            How::Hosts => "up: by the hosts file",
+            How::Plain => "up: by DNS",
+            How::Alias => "up: by an alias",
+            How::Search => "up: by the search list",
+            How::Big => "up: by DNS over TCP",
+            How::Multicast => "up: by multicast DNS",
+            How::NoName | How::NoData | How::Invalid => "up: by a lie",
+        }
+    }
+
+    /// Whatever has happened: both sides know the same connections, and no cap is passed.
+    pub(super) fn check_step(&mut self) {
+        assert!(
+            self.engine.connections().eq(self.socks.keys().copied()),
+            "the engine has {:?}, the world {:?}",
+            self.engine.connections().collect::<Vec<_>>(),
+            self.socks.keys().collect::<Vec<_>>()
+        );
+        let audit = self.engine.audit();
+        assert_eq!(audit.owed.0, audit.owed.1, "bytes owed, as bookkept and as they add up");
+        assert!(audit.clients <= CLIENTS_MAX && audit.queries <= QUERIES_MAX);
+        assert!(audit.owed.0 <= OWED_MAX + 64 * 1024 + CLIENTS_MAX * 300, "too much is owed");
+        assert!(audit.probe_outbox <= PROBE_OUTBOX_MAX);
+        assert!(audit.held == 0 || audit.owed.0 >= OWED_MAX, "an answer is held for nothing");
+        if audit.held > 0 {
+            self.tally.add("clients: steps with an answer held");
+            self.excuse_clients();
+        }
+        assert_eq!(self.engine.fleet().worst(), worst(&self.models));
+        self.check_owners();
+    }
+
+    /// Every connection belongs to a try that has use for it.
+    fn check_owners(&self) {
+        let tracks = self.ledger.tracks();
+        let mut dials = vec![0; tracks.len()];
+        for sock in self.socks.values() {
+            match sock {
+                Sock::Client(_) => {}
+                Sock::Target(site) => {
+                    let track = &tracks[site.target];
+                    assert!(track.busy, "target {} has no try, but a connection", site.target);
+                    dials[site.target] += 1;
+                    assert!(dials[site.target] <= if track.standing { 1 } else { ADDRESSES_MAX });
+                }
+                Sock::Query(query) => {
+                    let wanted = tracks.iter().filter_map(|track| track.dialing.as_deref());
+                    let mut names = query.names.iter().map(|name| hosts()[*name].text);
+                    let wanted: Vec<&str> = wanted.collect();
+                    assert!(names.any(|name| wanted.contains(&name)), "a query that nobody waits for");
+                }
+            }
+        }
+        for (target, (track, this)) in tracks.iter().zip(&self.tries).enumerate() {
+            assert_eq!(track.busy, this.is_some(), "target {target}: begins and verdicts differ");
+        }
+    }
+
+    /// After the deadlines of this moment nothing is overdue.
+    pub(super) fn check_deadlines(&mut self, now: u64) {
+        let now = now.max(self.seen);
+        let due = self.engine.poll_timeout().map(|due| self.since_start(due));
+        assert!(due.is_none_or(|due| due > now), "the loop would spin");
+        for target in 0..self.tries.len() {
+            let at = match &self.tries[target] {
+                Some(this) => this.deadline,
+                None => self.beats[target],
+            };
+            assert!(at > now, "target {target} is overdue since {at}, it is {now}");
+            assert!(due.is_some_and(|due| due <= at), "target {target} would be forgotten");
+        }
+        assert!(self.accept_paused.is_none_or(|until| until > now), "accepting was not resumed");
+        self.check_clients_due(now);
+    }
+}
+
+fn label(reason: Reason) -> &'static str {
+    match reason {
+        Reason::DnsNotFound => "verdict: dns_not_found",
+        Reason::DnsFailed => "verdict: dns_failed",
+        Reason::DnsTimeout => "verdict: dns_timeout",
+        Reason::Refused => "verdict: refused",
+        Reason::Unreachable => "verdict: unreachable",
+        Reason::Reset => "verdict: reset",
+        Reason::ConnectTimeout => "verdict: connect_timeout",
+        Reason::HttpProtocol => "verdict: http_protocol",
+        Reason::HttpTimeout => "verdict: http_timeout",
+        Reason::Redirect => "verdict: redirect",
+        Reason::Status => "verdict: status",
+        Reason::Body => "verdict: body",
+        Reason::Banner => "verdict: banner",
+        Reason::Local => "verdict: local",
+        other => panic!("nobody here fails with {other:?}"),
+    }
+}

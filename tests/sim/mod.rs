@@ -1,0 +1,78 @@
+//! The simulated daemon: the whole engine on a virtual clock, against a scripted world.
+//!
+//! One seed decides what the targets, name servers and API clients do, how the network carries it and
+//! how the loop runs. After every step the engine is held against the laws of the house, against a
+//! model of what its targets' states must be, and against what the world knows to be the truth about
+//! each check.
+//!
+//! `SEED=7 cargo test --lib sim` plays one run again; `SEEDS=100000` plays so many.
+
+mod answers;
+mod checks;
+mod client;
+mod dns;
+mod model;
+mod names;
+mod plan;
+mod rng;
+mod site;
+mod spy;
+mod tally;
+mod world;
+
+use std::hash::Hasher;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use tally::Tally;
+use world::World;
+
+/// How many runs there are unless told otherwise.
+const SEEDS: u64 = 2000;
+
+/// What must have happened at least so often in those.
+const FLOORS: &[(&str, u64)] = &[];
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Plays one run; gives its fingerprint.
+fn play(seed: u64, tally: &mut Tally) -> u64 {
+    let mut world = World::new(seed);
+    let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
+    tally.merge(&world.tally);
+    if let Err(panic) = outcome {
+        println!(
+            "at {} ms of seed {seed}; to play it again: SEED={seed} cargo test --lib sim",
+            world.at / 1_000_000
+        );
+        resume_unwind(panic);
+    }
+    world.hasher.finish()
+}
+
+#[test]
+fn the_whole_daemon_keeps_its_laws() {
+    let mut tally = Tally::default();
+    if let Some(seed) = number("SEED") {
+        play(seed, &mut tally);
+        return tally.print();
+    }
+    let seeds = number("SEEDS").unwrap_or(SEEDS);
+    for seed in 0..seeds {
+        play(seed, &mut tally);
+    }
+    tally.print();
+    for (what, floor) in FLOORS {
+        assert!(seeds < SEEDS || tally.of(what) >= *floor, "a lazy world: {what} {} times", tally.of(what));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let mut tally = Tally::default();
+    for seed in 0..50 {
+        let first = play(seed, &mut tally);
+        assert_eq!(first, play(seed, &mut tally), "seed {seed}");
+    }
+}

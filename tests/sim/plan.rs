@@ -1,0 +1,178 @@
+//! The cast of one run: its targets, and how kind the world is to them.
+
+use std::time::Duration;
+
+use super::names::{Files, How, Role, hosts};
+use super::rng::Rng;
+use super::spy::{Ledger, SpyProbe};
+use crate::fsm::{Event, HISTORY, Policy, State};
+use crate::monitor::Monitor;
+use crate::probe::build::probe;
+
+pub(super) const MS: u64 = 1_000_000;
+pub(super) const S: u64 = 1000 * MS;
+
+/// Targets have ports of their own, from this one on, so that connections tell whose they are.
+pub(super) const PORT: u16 = 7000;
+
+/// The text that checks look for.
+pub(super) const NEEDLE: &str = "all is well";
+
+/// What makes a target healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    Connection,
+    Banner,
+    Success,
+    /// The statuses 200 to 209 and 301.
+    Listed,
+    Body,
+}
+
+pub(super) struct Target {
+    /// Its place in [`hosts`].
+    pub(super) host: usize,
+    pub(super) wants: Wants,
+    pub(super) head: bool,
+    pub(super) follow: bool,
+    pub(super) path: &'static str,
+    pub(super) timeout: u64,
+    pub(super) interval: u64,
+    pub(super) policy: Policy,
+    pub(super) initial: State,
+    pub(super) history: usize,
+}
+
+/// How often, in a thousand, the world does what.
+pub(super) struct Weather {
+    /// A try of a target goes wrong in some way.
+    pub(super) trouble: u64,
+    /// An answer of a healthy name server is none.
+    pub(super) dns_mischief: u64,
+    /// This machine has no socket.
+    pub(super) local: u64,
+    pub(super) stall: u64,
+    /// Something is slow.
+    pub(super) slow: u64,
+    pub(super) clients: u64,
+    /// News of connections that are gone.
+    pub(super) stale: u64,
+}
+
+pub(super) struct Plan {
+    pub(super) targets: Vec<Target>,
+    pub(super) weather: Weather,
+    pub(super) roles: [Role; 3],
+    pub(super) files: Vec<Files>,
+    /// Outputs are taken after a batch of events, and not after each.
+    pub(super) lazy: bool,
+    pub(super) turns: u64,
+    pub(super) flood: Option<Flood>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flood {
+    /// More clients than there is room for, who say nothing.
+    Silent,
+    /// Many who ask and never read.
+    Deaf,
+}
+
+impl Plan {
+    pub(super) fn roll(rng: &mut Rng) -> Plan {
+        let count = rng.range(1, 6);
+        let first = rng.index(hosts().len());
+        let targets = (0..count).map(|_| target(rng, first)).collect();
+        let mut roles = [Role::Healthy; 3];
+        if rng.permille(500) {
+            for role in &mut roles {
+                *role = rng.pick(&[Role::Healthy, Role::Healthy, Role::Dead, Role::Closed, Role::Servfail]);
+            }
+        }
+        let files = (0..2).map(|_| Files::roll(rng, &roles)).collect();
+        let weather = Weather {
+            trouble: rng.pick(&[0, 100, 400, 900]),
+            dns_mischief: rng.pick(&[0, 0, 50, 300]),
+            local: rng.pick(&[0, 0, 0, 60]),
+            stall: rng.pick(&[0, 0, 5, 20]),
+            slow: rng.pick(&[0, 30, 150]),
+            clients: rng.pick(&[0, 500, 1000]),
+            stale: rng.pick(&[50, 500]),
+        };
+        let flood = match rng.below(300) {
+            0..=3 => Some(Flood::Silent),
+            4..=5 => Some(Flood::Deaf),
+            _ => None,
+        };
+        Plan { targets, weather, roles, files, lazy: rng.permille(500), turns: rng.range(40, 260), flood }
+    }
+}
+
+fn target(rng: &mut Rng, first: usize) -> Target {
+    // Neighbours in the list of names share addresses and search lists: let targets meet there.
+    let host = if rng.permille(400) { first } else { rng.index(hosts().len()) };
+    let wants = rng.pick(&[
+        Wants::Connection,
+        Wants::Banner,
+        Wants::Success,
+        Wants::Success,
+        Wants::Listed,
+        Wants::Body,
+    ]);
+    let policy = match rng.below(4) {
+        0 => Policy::default(),
+        1..=2 => Policy::Thresholds { fall: rng.below(5) as u32, rise: rng.below(4) as u32 },
+        _ => Policy::Table(
+            (0..rng.below(6))
+                .map(|_| (rng.pick(&State::ALL), rng.pick(&[Event::Ok, Event::Fail]), rng.pick(&State::ALL)))
+                .collect(),
+        ),
+    };
+    Target {
+        host,
+        wants,
+        head: matches!(wants, Wants::Success | Wants::Listed) && rng.permille(200),
+        follow: rng.permille(800),
+        path: rng.pick(&["/", "/healthz", "/a/b?c=d"]),
+        timeout: rng.pick(&[300 * MS, S, 2 * S, 2 * S, 5 * S]),
+        interval: rng.pick(&[50 * MS, 500 * MS, S, 3 * S, 5 * S, 7333 * MS]),
+        policy,
+        initial: if rng.permille(800) { State::Unknown } else { rng.pick(&State::ALL) },
+        history: rng.pick(&[HISTORY, HISTORY, 0, 1, 3]),
+    }
+}
+
+impl Target {
+    pub(super) fn is_http(&self) -> bool {
+        !matches!(self.wants, Wants::Connection | Wants::Banner)
+    }
+
+    pub(super) fn how(&self) -> How {
+        hosts()[self.host].how
+    }
+
+    pub(super) fn monitor(&self, index: usize, ledger: &Ledger) -> Monitor {
+        let protocol = if self.is_http() { "http" } else { "tcp" };
+        let check = match self.wants {
+            Wants::Connection => "port_open".to_owned(),
+            Wants::Banner => format!("banner_contains:{NEEDLE}"),
+            Wants::Success => "status_2xx".to_owned(),
+            Wants::Listed => "status:200-209,301".to_owned(),
+            Wants::Body => format!("body_contains:{NEEDLE}"),
+        };
+        let mut builder = probe(protocol, hosts()[self.host].text, PORT + index as u16)
+            .check(&check)
+            .timeout(Duration::from_nanos(self.timeout))
+            .name(&format!("t{index}"))
+            .follow_redirects(self.follow);
+        if self.is_http() {
+            builder = builder.path(self.path).method(if self.head { "HEAD" } else { "GET" });
+        }
+        let inner = builder.build().expect("a probe");
+        Monitor::new(SpyProbe { inner, target: index, ledger: ledger.clone() })
+            .interval(Duration::from_nanos(self.interval))
+            .policy(self.policy.clone())
+            .initial_state(self.initial)
+            .history(self.history)
+    }
+}

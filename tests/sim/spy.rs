@@ -1,0 +1,124 @@
+//! A probe around the real one that writes down when its tries begin and whether the engine keeps its
+//! side of the contract with them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::probe::build::BuiltProbe;
+use crate::probe::{Attempt, Input, Output, Probe};
+
+/// What is known of one target's tries.
+#[derive(Default)]
+pub(super) struct Track {
+    pub(super) begins: u64,
+    pub(super) busy: bool,
+    /// The host it wants to be connected to.
+    pub(super) dialing: Option<String>,
+    /// It has a connection.
+    pub(super) standing: bool,
+    /// It has said so.
+    pub(super) done: bool,
+}
+
+/// The tracks of all targets.
+#[derive(Clone, Default)]
+pub(super) struct Ledger(Arc<Mutex<Vec<Track>>>);
+
+impl Ledger {
+    pub(super) fn new(targets: usize) -> Self {
+        Ledger(Arc::new(Mutex::new((0..targets).map(|_| Track::default()).collect())))
+    }
+
+    pub(super) fn tracks(&self) -> MutexGuard<'_, Vec<Track>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) struct SpyProbe {
+    pub(super) inner: BuiltProbe,
+    pub(super) target: usize,
+    pub(super) ledger: Ledger,
+}
+
+impl Probe for SpyProbe {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn target(&self) -> &str {
+        self.inner.target()
+    }
+
+    fn timeout(&self) -> Duration {
+        self.inner.timeout()
+    }
+
+    fn begin(&self, now: Now) -> Box<dyn Attempt> {
+        let track = &mut self.ledger.tracks()[self.target];
+        assert!(!track.busy, "two tries of target {} at once", self.target);
+        *track = Track { begins: track.begins + 1, busy: true, ..Track::default() };
+        Box::new(SpyAttempt {
+            inner: self.inner.begin(now),
+            target: self.target,
+            ledger: self.ledger.clone(),
+            over: false,
+        })
+    }
+}
+
+struct SpyAttempt {
+    inner: Box<dyn Attempt>,
+    target: usize,
+    ledger: Ledger,
+    over: bool,
+}
+
+impl Attempt for SpyAttempt {
+    fn handle_input(&mut self, input: Input<'_>, now: Now) {
+        assert!(!self.over, "target {} is told {input:?} after its verdict", self.target);
+        let track = &mut self.ledger.tracks()[self.target];
+        match &input {
+            Input::Connected(_) => {
+                assert!(track.dialing.take().is_some(), "connected without having asked for it");
+                track.standing = true;
+            }
+            Input::Received(bytes) => assert!(track.standing && !bytes.is_empty(), "nothing was received"),
+            Input::Closed => assert!(track.standing, "closed without a connection"),
+            Input::Failed(_) => {
+                assert!(track.standing || track.dialing.is_some(), "what has failed?");
+                track.standing = false;
+                track.dialing = None;
+            }
+            Input::TimedOut => {}
+        }
+        self.inner.handle_input(input, now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        assert!(!self.over, "target {} is asked after its verdict", self.target);
+        let output = self.inner.poll_output();
+        let track = &mut self.ledger.tracks()[self.target];
+        match &output {
+            Some(Output::Connect { host, .. }) => {
+                track.dialing = Some(host.clone());
+                track.standing = false;
+            }
+            Some(Output::Done(_)) => {
+                self.over = true;
+                track.done = true;
+            }
+            Some(Output::Send(_)) | None => {}
+        }
+        output
+    }
+}
+
+impl Drop for SpyAttempt {
+    fn drop(&mut self) {
+        let track = &mut self.ledger.tracks()[self.target];
+        track.busy = false;
+        track.standing = false;
+        track.dialing = None;
+    }
+}

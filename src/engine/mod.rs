@@ -296,6 +296,7 @@ impl Engine {
         let late = self.timers.next().map(|due| now.instant.saturating_duration_since(due));
         if late.is_some_and(|late| late >= limits::STALL) {
             self.extend_tries(gap);
+            self.resolver.extend(gap);
         }
         self.seen = now.instant;
         now

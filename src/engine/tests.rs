@@ -187,6 +187,25 @@ fn time_that_the_loop_lost_is_not_held_against_the_target() {
 }
 
 #[test]
+fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
+    let mut bench = Bench::new(&["db.example"]);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(Some(b""), Some(b"options timeout:1 attempts:1\n"), bench.now);
+    bench.pass(Duration::from_millis(500));
+    let asked = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
+    assert_eq!(asked, 2, "one query per family");
+    bench.engine.handle_timeout(bench.now);
+    bench.now = bench.now.after(secs(60));
+    bench.engine.handle_timeout(bench.now);
+    bench.pass(Duration::from_millis(499));
+    assert!(bench.outputs().is_empty(), "both may still be answered");
+    bench.pass(Duration::from_millis(1));
+    let outputs = bench.outputs();
+    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!(verdict.result.reason, Some(Reason::DnsTimeout));
+}
+
+#[test]
 fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
     let mut bench = Bench::new(&["x.invalid"]);
     let early = bench.now;

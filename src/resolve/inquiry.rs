@@ -243,6 +243,19 @@ impl Inquiry {
         }
     }
 
+    /// Moves every deadline by this much.
+    pub(super) fn extend(&mut self, gap: Duration) {
+        self.next_at = self.next_at.map(|at| at + gap);
+        if let Some(held) = &mut self.held {
+            held.until += gap;
+        }
+        for query in &mut self.open {
+            query.asked += gap;
+            query.heeded_until += gap;
+            query.expires += gap;
+        }
+    }
+
     fn ask(&mut self, shared: &mut Shared, now: Instant) {
         let Some(step) = self.step(self.asked, shared, now) else {
             self.next_at = None;

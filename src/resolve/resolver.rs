@@ -146,6 +146,15 @@ impl Resolver {
         self.start_waiting(now);
     }
 
+    /// The loop lost this much time: whoever was asked has as much longer to answer.
+    pub(crate) fn extend(&mut self, gap: Duration) {
+        for id in &self.running {
+            if let Some(search) = self.searches.get_mut(id) {
+                search.extend(gap);
+            }
+        }
+    }
+
     /// When the resolver wants to be told that time has passed.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         if !self.waiting.is_empty() && self.spare() >= SLOTS {

@@ -80,6 +80,14 @@ impl Search {
         self.news(shared, now)
     }
 
+    /// Moves every deadline by this much.
+    pub(super) fn extend(&mut self, gap: Duration) {
+        let Some(pair) = &mut self.pair else { return };
+        pair.a.extend(gap);
+        pair.aaaa.extend(gap);
+        pair.enough_at = pair.enough_at.map(|at| at + gap);
+    }
+
     /// The addresses handed over so far, for somebody who joins late.
     pub(super) fn partial(&self) -> Option<&[IpAddr]> {
         self.partial.as_deref()

@@ -123,7 +123,7 @@ impl World {
             Mood::Mute | Mood::Stuck => vec![Reason::HttpTimeout],
             Mood::Hangup | Mood::Wrong if plan.wants == Wants::Banner => vec![Reason::Banner],
             Mood::Wrong => vec![Reason::Status, Reason::Body],
-            Mood::Cut => vec![Reason::HttpProtocol, Reason::Reset],
+            Mood::Cut => vec![Reason::HttpProtocol, Reason::Reset, Reason::Body],
             Mood::Hangup | Mood::Foreign => vec![Reason::HttpProtocol],
             Mood::Loop | Mood::BadLocation | Mood::TooFar => vec![Reason::Redirect],
         };

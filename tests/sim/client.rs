@@ -303,6 +303,8 @@ impl World {
 
     /// The client takes what it likes of its answer.
     pub(super) fn write_client(&mut self, id: ConnId) {
+        // The next answer may have been made by the write before, and not been announced yet.
+        self.drain();
         let len = self.engine.unsent(id).len();
         let at = self.at.max(self.seen);
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };

@@ -5,7 +5,8 @@
 //! model of what its targets' states must be, and against what the world knows to be the truth about
 //! each check.
 //!
-//! `SEED=7 cargo test --lib sim` plays one run again; `SEEDS=100000` plays so many.
+//! `SEED=7 cargo test --lib sim -- --nocapture` plays one run again and tells every step of it;
+//! `SEEDS=100000` plays so many.
 
 mod answers;
 mod checks;
@@ -39,11 +40,12 @@ fn number(variable: &str) -> Option<u64> {
 /// Plays one run; gives its fingerprint.
 fn play(seed: u64, tally: &mut Tally) -> u64 {
     let mut world = World::new(seed);
+    world.loud = number("SEED").is_some();
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     tally.merge(&world.tally);
     if let Err(panic) = outcome {
         println!(
-            "at {} ms of seed {seed}; to play it again: SEED={seed} cargo test --lib sim",
+            "at {} ms of seed {seed}; to play it again: SEED={seed} cargo test --lib sim -- --nocapture",
             world.at / 1_000_000
         );
         resume_unwind(panic);

@@ -100,6 +100,8 @@ pub(super) struct World {
     farewell: Option<ConnId>,
     pub(super) tally: Tally,
     pub(super) hasher: DefaultHasher,
+    /// Every step is told of.
+    pub(super) loud: bool,
 }
 
 impl World {
@@ -147,6 +149,7 @@ impl World {
             farewell: None,
             tally: Tally::default(),
             hasher: DefaultHasher::new(),
+            loud: false,
         }
     }
 
@@ -261,6 +264,9 @@ impl World {
 
     /// Tells it at the moment of this turn.
     pub(super) fn tell(&mut self, id: ConnId, input: Input<'_>) {
+        if self.loud {
+            println!("{:>12} us  {id:?} {input:?}", self.at / 1000);
+        }
         self.call(self.at, |engine, now| engine.handle_input(id, input, now));
     }
 
@@ -448,6 +454,9 @@ impl World {
 
     /// Adds what is to be done to the run's fingerprint.
     fn note(&mut self, output: &Output) {
+        if self.loud {
+            println!("{:>12} us      {output:?}", self.at / 1000);
+        }
         let (kind, id) = match output {
             Output::Open { id, .. } => (1, id.0),
             Output::Write(id) => (2, id.0),

@@ -176,7 +176,7 @@ impl World {
         let audit = self.engine.audit();
         assert_eq!(audit.owed.0, audit.owed.1, "bytes owed, as bookkept and as they add up");
         assert!(audit.clients <= CLIENTS_MAX && audit.queries <= QUERIES_MAX);
-        assert!(audit.owed.0 <= OWED_MAX + 64 * 1024 + CLIENTS_MAX * 300, "too much is owed");
+        assert!(audit.owed.0 <= OWED_MAX + 256 * 1024 + CLIENTS_MAX * 300, "too much is owed");
         assert!(audit.probe_outbox <= PROBE_OUTBOX_MAX);
         assert!(audit.held == 0 || audit.owed.0 >= OWED_MAX, "an answer is held for nothing");
         if audit.held > 0 {

@@ -10,6 +10,9 @@ use crate::engine::{ConnId, Input};
 use crate::fsm::State;
 use crate::verdict::Reason;
 
+/// How often the clients of a flood ask.
+const FLOOD: u64 = 12;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Asks, reads, asks again.
@@ -73,11 +76,14 @@ pub(super) struct Client {
 impl World {
     /// Somebody comes, if the door is open.
     pub(super) fn knock(&mut self) {
-        if let Some(flood) = self.plan.flood.filter(|_| self.rng.permille(40)) {
+        if let Some(flood) = self.plan.flood.filter(|_| self.turns > self.plan.turns * 3 / 4) {
             self.plan.flood = None;
-            for _ in 0..if flood == Flood::Silent { 300 } else { 250 } {
-                let kind = if flood == Flood::Silent { Kind::Silent } else { Kind::Deaf };
-                self.enter(kind, if flood == Flood::Silent { 0 } else { 12 });
+            let (kind, count) = match flood {
+                Flood::Silent => (Kind::Silent, 300),
+                Flood::Deaf => (Kind::Deaf, 100),
+            };
+            for _ in 0..count {
+                self.enter(kind, if kind == Kind::Silent { 0 } else { FLOOD });
             }
         } else if self.accept_paused.is_none() && self.rng.permille(self.plan.weather.clients) {
             let kinds = [
@@ -107,7 +113,7 @@ impl World {
         let victim = if full { self.victim() } else { None };
         let id = self.call(self.at, |engine, now| engine.accept(now));
         self.check_evicted(victim);
-        let flood = requests == 12;
+        let flood = requests == FLOOD;
         let mut to_ask: VecDeque<Ask> = (0..requests).map(|_| self.ask(kind, flood)).collect();
         if let Some(last) = to_ask.iter().position(|ask| ask.last) {
             to_ask.truncate(last + 1);

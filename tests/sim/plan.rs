@@ -74,7 +74,7 @@ pub(super) struct Plan {
 pub(super) enum Flood {
     /// More clients than there is room for, who say nothing.
     Silent,
-    /// Many who ask and never read.
+    /// Many who ask for a lot and never read.
     Deaf,
 }
 
@@ -82,7 +82,7 @@ impl Plan {
     pub(super) fn roll(rng: &mut Rng) -> Plan {
         let count = rng.range(1, 6);
         let first = rng.index(hosts().len());
-        let targets = (0..count).map(|_| target(rng, first)).collect();
+        let mut targets: Vec<Target> = (0..count).map(|_| target(rng, first)).collect();
         let mut roles = [Role::Healthy; 3];
         if rng.permille(500) {
             for role in &mut roles {
@@ -101,16 +101,27 @@ impl Plan {
         };
         let flood = match rng.below(300) {
             0..=3 => Some(Flood::Silent),
-            4..=5 => Some(Flood::Deaf),
+            4..=6 => Some(Flood::Deaf),
             _ => None,
         };
-        Plan { targets, weather, roles, files, lazy: rng.permille(500), turns: rng.range(40, 260), flood }
+        let mut turns = rng.range(40, 260);
+        if flood == Some(Flood::Deaf) {
+            // A few answers must be worth a megabyte.
+            turns = 600;
+            for target in &mut targets {
+                (target.interval, target.history) = (50 * MS, 150);
+            }
+        }
+        Plan { targets, weather, roles, files, lazy: rng.permille(500), turns, flood }
     }
 }
 
 fn target(rng: &mut Rng, first: usize) -> Target {
     // Neighbours in the list of names share addresses and search lists: let targets meet there.
-    let host = if rng.permille(400) { first } else { rng.index(hosts().len()) };
+    let mut host = if rng.permille(400) { first } else { rng.index(hosts().len()) };
+    if !hosts()[host].exists() && rng.permille(700) {
+        host = rng.index(hosts().len());
+    }
     let wants = rng.pick(&[
         Wants::Connection,
         Wants::Banner,

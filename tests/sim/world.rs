@@ -100,6 +100,7 @@ pub(super) struct World {
     farewell: Option<ConnId>,
     pub(super) tally: Tally,
     pub(super) hasher: DefaultHasher,
+    pub(super) turns: u64,
     /// Every step is told of.
     pub(super) loud: bool,
 }
@@ -149,6 +150,7 @@ impl World {
             farewell: None,
             tally: Tally::default(),
             hasher: DefaultHasher::new(),
+            turns: 0,
             loud: false,
         }
     }
@@ -158,7 +160,8 @@ impl World {
         if self.plan.weather.clients > 0 || self.plan.flood.is_some() {
             self.schedule(0, Event::Knock);
         }
-        for _ in 0..self.plan.turns {
+        while self.turns < self.plan.turns {
+            self.turns += 1;
             self.turn();
         }
     }

@@ -74,6 +74,7 @@ impl Model {
                 }
                 return self.state;
             }
+            other => unreachable!("no target here follows {other:?}"),
         };
         if ok {
             let must_rise_first = self.state == State::Down && self.oks_in_a_row < rise;

@@ -91,6 +91,7 @@ impl Attempt for SpyAttempt {
                 track.dialing = None;
             }
             Input::TimedOut => {}
+            Input::Worked(_) => unreachable!("no target here works elsewhere"),
         }
         self.inner.handle_input(input, now);
     }
@@ -109,6 +110,7 @@ impl Attempt for SpyAttempt {
                 track.done = true;
             }
             Some(Output::Send(_)) | None => {}
+            Some(Output::Work(_)) => unreachable!("no target here works elsewhere"),
         }
         output
     }

@@ -1,6 +1,9 @@
 //! From the command line's words to monitors, and from their results to lines for people.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use pingstate::{
@@ -99,11 +102,20 @@ fn tell_apart(probes: &mut [BuiltProbe], options: &Options, trust: Option<&Trust
     Ok(())
 }
 
+/// The most that is read of a file of certificates: ten times what the largest bundles have.
+const PEM_MAX: u64 = 4 * 1024 * 1024;
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(PEM_MAX).read_to_end(&mut text)?;
+    Ok(text)
+}
+
 /// Whom https targets trust, shared by all of them; `None` for the usual roots.
 fn trust(options: &Options, log: Log) -> Result<Option<Trust>, String> {
     let file = match &options.ca_file {
         Some(path) => {
-            let pem = std::fs::read(path)
+            let pem = read(path)
                 .map_err(|error| format!("--ca-file: {}: {}", path.display(), super::log::plain(&error)))?;
             if pem.is_empty() {
                 return Err(format!("--ca-file: {}: is empty", path.display()));
@@ -121,7 +133,7 @@ fn trust(options: &Options, log: Log) -> Result<Option<Trust>, String> {
     };
     let environment = match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
         Some(path) if options.verify_tls && !options.targets.iter().all(is_tcp) => {
-            let read = std::fs::read(&path).map_err(|error| super::log::plain(&error));
+            let read = read(path.as_ref()).map_err(|error| super::log::plain(&error));
             let usable = read.and_then(|pem| {
                 Trust::new(true, &pem).map(|_| pem).map_err(|error| error.message().to_owned())
             });

@@ -77,11 +77,11 @@ impl Engine {
         id
     }
 
-    /// The system had no descriptor for a new client. Says whether it is worth trying again at once;
-    /// otherwise [`Output::Accept`] says when.
-    pub(crate) fn handle_accept_failed(&mut self, now: Now) -> bool {
+    /// A new client could not be taken in; `can_evict` if for want of something that another client
+    /// holds. Says whether it is worth trying again at once; otherwise [`Output::Accept`] says when.
+    pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
         let now = self.observe(now);
-        if self.evict() {
+        if can_evict && self.evict() {
             return true;
         }
         self.accept_paused = true;

@@ -346,11 +346,11 @@ fn one_client_too_many_makes_the_idlest_give_way() {
 #[test]
 fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
     let mut bench = Bench::new(&[]);
-    assert!(!bench.engine.handle_accept_failed(bench.now));
+    assert!(!bench.engine.handle_accept_failed(true, bench.now));
     bench.pass(ACCEPT_PAUSE);
     assert!(matches!(bench.outputs()[..], [Output::Accept]));
     bench.engine.accept(bench.now);
-    assert!(bench.engine.handle_accept_failed(bench.now), "there is one to give way");
+    assert!(bench.engine.handle_accept_failed(true, bench.now), "there is one to give way");
 }
 
 #[test]

@@ -46,11 +46,13 @@ enum Stamp {
 struct Watched {
     path: PathBuf,
     stamp: Stamp,
+    /// The file was there before and was missing or empty at the last look: it may be being rewritten.
+    doubtful: bool,
 }
 
 impl Watched {
     fn new(path: PathBuf) -> Self {
-        Watched { path, stamp: Stamp::NeverSeen }
+        Watched { path, stamp: Stamp::NeverSeen, doubtful: false }
     }
 
     fn refresh(&mut self) -> Option<Vec<u8>> {
@@ -58,7 +60,13 @@ impl Watched {
             Ok(meta) => Stamp::Version(meta.modified().ok(), meta.len(), meta.ino()),
             Err(_) => Stamp::Missing,
         };
+        let is_void = matches!(stamp, Stamp::Missing | Stamp::Version(_, 0, _));
+        let was_doubtful = std::mem::replace(&mut self.doubtful, is_void);
         if stamp == self.stamp {
+            return None;
+        }
+        if is_void && !was_doubtful && self.stamp != Stamp::NeverSeen {
+            // Believed at the next look: until then what was in it serves.
             return None;
         }
         let mut text = Vec::new();
@@ -92,7 +100,25 @@ mod tests {
         fs::rename(&other, &path).expect("renamed");
         assert_eq!(watched.refresh().as_deref(), Some(&b"127.0.0.2 a"[..]), "of the same age and length");
         fs::remove_file(&path).expect("removed");
+        watched.refresh();
         assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "gone");
         assert_eq!(watched.refresh(), None);
+    }
+
+    #[test]
+    fn a_file_that_is_being_rewritten_still_serves() {
+        let path = std::env::temp_dir().join(format!("pingstate-resolv-{}", std::process::id()));
+        let mut watched = Watched::new(path.clone());
+        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "not there at the start");
+        fs::write(&path, "nameserver 10.0.0.1").expect("written");
+        assert!(watched.refresh().is_some());
+        fs::write(&path, "").expect("written");
+        assert_eq!(watched.refresh(), None, "caught in the middle");
+        fs::write(&path, "nameserver 10.0.0.2").expect("written");
+        assert_eq!(watched.refresh().as_deref(), Some(&b"nameserver 10.0.0.2"[..]));
+        fs::write(&path, "").expect("written");
+        assert_eq!(watched.refresh(), None);
+        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "really empty");
+        let _ = fs::remove_file(&path);
     }
 }

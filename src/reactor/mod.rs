@@ -363,14 +363,14 @@ impl Reactor {
                         }
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if trouble::is_local(&error) => {
-                    if !self.engine.handle_accept_failed(now) {
+                // The client was gone before it was taken in.
+                Err(error) if trouble::is_passing(&error) => {}
+                Err(error) => {
+                    let can_evict = trouble::is_local(&error);
+                    if !self.engine.handle_accept_failed(can_evict, now) {
                         listener.waiting = false;
                     }
                 }
-                // The client was gone before it was taken in (ECONNABORTED and the like).
-                Err(_) => {}
             }
             self.carry_out(now);
         }

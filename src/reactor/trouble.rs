@@ -23,6 +23,11 @@ pub(super) fn is_local(error: &io::Error) -> bool {
         || matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
+/// Whether accepting can go on at once: it was interrupted, or that one client went away.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+}
+
 /// Why connecting to `to` failed.
 pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
     let text = text(error);

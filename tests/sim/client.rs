@@ -439,7 +439,7 @@ impl World {
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
                 let victim = self.victim();
-                let again = self.call(self.at, |engine, now| engine.handle_accept_failed(now));
+                let again = self.call(self.at, |engine, now| engine.handle_accept_failed(true, now));
                 self.tally.add("accept: failed");
                 assert_eq!(again, victim.is_some());
                 self.check_evicted(victim);

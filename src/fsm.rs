@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ impl Default for Policy {
 
 impl Policy {
     /// A rule that is told the state, the event and how many times in a row that event has now been
-    /// seen, and says which state follows.
+    /// seen, and says which state follows. If it panics, the state stays.
     #[must_use]
     pub fn function(rule: impl Fn(State, Event, u32) -> State + Send + Sync + 'static) -> Self {
         Policy::Function(Arc::new(rule))
@@ -150,7 +151,9 @@ impl Policy {
                 .iter()
                 .find(|(from, on, _)| (*from, *on) == (state, event))
                 .map_or(state, |(_, _, to)| *to),
-            Policy::Function(rule) => rule(state, event, streak),
+            Policy::Function(rule) => {
+                catch_unwind(AssertUnwindSafe(|| rule(state, event, streak))).unwrap_or(state)
+            }
         }
     }
 }
@@ -266,101 +269,4 @@ impl Fsm {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::test_now;
-    use crate::verdict::Reason;
-
-    fn ok() -> ProbeResult {
-        ProbeResult::up(Duration::from_millis(5), "fine")
-    }
-
-    fn fail() -> ProbeResult {
-        ProbeResult::down(Reason::Refused, "refused")
-    }
-
-    /// Runs a script of `+` and `-` and writes down the states.
-    fn states(policy: Policy, script: &str) -> Vec<&'static str> {
-        let mut fsm = Fsm::new(State::Unknown, policy, HISTORY, test_now());
-        let fire = |c| {
-            fsm.fire(&if c == '+' { ok() } else { fail() }, test_now());
-            fsm.state().as_str()
-        };
-        script.chars().map(fire).collect()
-    }
-
-    #[test]
-    fn default_rules_are_those_of_the_original() {
-        let d = Policy::default;
-        assert_eq!(states(d(), "+-+"), ["up", "degraded", "up"]);
-        assert_eq!(states(d(), "+---"), ["up", "degraded", "down", "down"]);
-        assert_eq!(states(d(), "-+"), ["down", "up"]);
-        assert_eq!(states(d(), "+-+-+-"), ["up", "degraded", "up", "degraded", "up", "degraded"]);
-    }
-
-    #[test]
-    fn fall_counts_consecutive_failures() {
-        let fall = |fall| Policy::Thresholds { fall, rise: 1 };
-        assert_eq!(states(fall(1), "+-"), ["up", "down"]);
-        assert_eq!(states(fall(3), "+---"), ["up", "degraded", "degraded", "down"]);
-        assert_eq!(states(fall(3), "+--+--"), ["up", "degraded", "degraded", "up", "degraded", "degraded"]);
-        assert_eq!(states(fall(3), "-"), ["down"], "the first result decides");
-        assert_eq!(states(fall(0), "+-"), ["up", "down"]);
-    }
-
-    #[test]
-    fn rise_counts_consecutive_successes_and_only_out_of_down() {
-        let rise = |rise| Policy::Thresholds { fall: 2, rise };
-        assert_eq!(states(rise(3), "-+++"), ["down", "down", "down", "up"]);
-        assert_eq!(states(rise(3), "-++-++"), ["down", "down", "down", "down", "down", "down"]);
-        assert_eq!(states(rise(3), "+-+"), ["up", "degraded", "up"]);
-        assert_eq!(states(rise(3), "+"), ["up"], "the first result decides");
-    }
-
-    #[test]
-    fn a_table_keeps_the_state_where_it_says_nothing() {
-        let table = || {
-            Policy::Table(vec![(State::Unknown, Event::Ok, State::Up), (State::Up, Event::Fail, State::Down)])
-        };
-        assert_eq!(states(table(), "-+--+"), ["unknown", "up", "down", "down", "down"]);
-    }
-
-    #[test]
-    fn a_function_sees_the_streak() {
-        let patient = Policy::function(|state, event, streak| match (event, streak) {
-            (Event::Ok, _) => State::Up,
-            (Event::Fail, 3..) => State::Down,
-            _ => state,
-        });
-        assert_eq!(states(patient, "+---+-"), ["up", "up", "up", "down", "up", "up"]);
-    }
-
-    #[test]
-    fn transitions_count_changes_and_time_runs_from_the_change() {
-        let t0 = test_now();
-        let at = |s| t0.after(Duration::from_secs(s));
-        let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, t0);
-        let change = fsm.fire(&ok(), at(1)).expect("unknown to up");
-        assert_eq!((change.from, change.to, change.lasted.as_secs()), (State::Unknown, State::Up, 1));
-        assert_eq!(fsm.fire(&ok(), at(6)), None);
-        assert_eq!(fsm.since(), at(1));
-        assert!(fsm.fire(&fail(), at(11)).is_some());
-        assert_eq!((fsm.transitions(), fsm.since()), (2, at(11)));
-        let last = fsm.last().expect("checked");
-        assert_eq!((last.event, last.latency, last.at), (Event::Fail, None, at(11)));
-    }
-
-    #[test]
-    fn history_is_bounded_and_shares_equal_details() {
-        let mut fsm = Fsm::new(State::Unknown, Policy::default(), 3, test_now());
-        for _ in 0..10 {
-            fsm.fire(&ok(), test_now());
-        }
-        let recent: Vec<_> = fsm.recent().collect();
-        assert_eq!(recent.len(), 3);
-        assert!(Arc::ptr_eq(&recent[0].detail, &recent[2].detail));
-        let mut none = Fsm::new(State::Unknown, Policy::default(), 0, test_now());
-        none.fire(&ok(), test_now());
-        assert_eq!(none.recent().len(), 0);
-    }
-}
+mod tests;

@@ -72,7 +72,7 @@ impl MonitorHandle {
     /// Checks the target now, outside the schedule, and waits for the result; if a check is under way,
     /// for that one's. The result counts like any other.
     pub fn check_now(&self) -> ProbeResult {
-        let gone = || ProbeResult::down(Reason::Local, "the monitor has stopped");
+        let gone = || ProbeResult::down(Reason::Local, "the monitor has stopped, or this is its own thread");
         self.ask(Order::CheckNow).unwrap_or_else(gone)
     }
 
@@ -83,7 +83,11 @@ impl MonitorHandle {
         last
     }
 
+    /// `None` if the thread is gone, or is the one that asks and would wait for itself for ever.
     fn ask<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Option<T> {
+        if self.is_own_thread() {
+            return None;
+        }
         let (sender, answer) = channel();
         self.orders.send(order(sender)).ok()?;
         self.bell.ring();
@@ -91,13 +95,18 @@ impl MonitorHandle {
     }
 
     fn end(&mut self) {
+        let own = self.is_own_thread();
         let Some(thread) = self.thread.take() else { return };
         let _ = self.orders.send(Order::Stop);
         self.bell.ring();
-        // A handle that was given to its own monitor cannot wait for itself.
-        if thread.thread().id() != thread::current().id() {
+        if !own {
             let _ = thread.join();
         }
+    }
+
+    /// Whether this is called by the monitor's own probe: a handle that was given to it.
+    fn is_own_thread(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
 }
 
@@ -117,6 +126,8 @@ impl fmt::Debug for MonitorHandle {
 fn watch(mut reactor: Reactor, orders: &Receiver<Order>) {
     let mut waiting: Vec<Sender<ProbeResult>> = Vec::new();
     while reactor.turn(None).is_ok() {
+        // Who asks now is not told what ended before.
+        answer(&mut reactor, &mut waiting);
         for order in orders.try_iter() {
             match order {
                 Order::Snapshot(reply) => {
@@ -129,10 +140,15 @@ fn watch(mut reactor: Reactor, orders: &Receiver<Order>) {
                 Order::Stop => return,
             }
         }
-        for verdict in reactor.take_verdicts() {
-            for reply in waiting.drain(..) {
-                let _ = reply.send(verdict.result.clone());
-            }
+        answer(&mut reactor, &mut waiting);
+    }
+}
+
+/// Tells those who wait for a check what it found, if it has ended.
+fn answer(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
+    for verdict in reactor.take_verdicts() {
+        for reply in waiting.drain(..) {
+            let _ = reply.send(verdict.result.clone());
         }
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Reactor {
     /// Connections to write to.
     writes: Vec<ConnId>,
     verdicts: Vec<Verdict>,
+    /// The system had more events than were taken in the last turn, perhaps.
+    crowded: bool,
     bell: Option<Bell>,
     workers: Workers,
     buffer: Vec<u8>,
@@ -78,6 +80,7 @@ impl Reactor {
             hot: BTreeSet::new(),
             writes: Vec::new(),
             verdicts: Vec::new(),
+            crowded: false,
             bell: None,
             workers: Workers::default(),
             buffer: vec![0; BUFFER],
@@ -143,6 +146,7 @@ impl Reactor {
         for event in &events {
             self.handle_event(event, now);
         }
+        self.crowded = events.iter().count() >= EVENTS;
         self.events = events;
         for id in unfinished {
             self.read(id, now);
@@ -163,7 +167,7 @@ impl Reactor {
 
     /// When the next turn has something to do even if nothing happens.
     pub(crate) fn next_turn(&self) -> Option<Instant> {
-        let unfinished = !self.hot.is_empty() || !self.writes.is_empty();
+        let unfinished = self.crowded || !self.hot.is_empty() || !self.writes.is_empty();
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }

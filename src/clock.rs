@@ -6,6 +6,19 @@ use std::time::{Duration, Instant};
 ///
 /// Durations and deadlines come from `instant`; `unix` is for showing to people and for the
 /// validity dates of certificates, and may jump in either direction.
+///
+/// A program makes one to play a conversation with an [`Attempt`](crate::Attempt) by hand.
+///
+/// ```
+/// use pingstate::Now;
+/// use std::time::{Duration, Instant, SystemTime};
+///
+/// let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+/// let now = Now { instant: Instant::now(), unix };
+/// let later = now.after(Duration::from_secs(3));
+/// assert_eq!(later.since(now), Duration::from_secs(3));
+/// assert_eq!(now.since(later), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// The monotonic clock.
@@ -16,6 +29,9 @@ pub struct Now {
 
 impl Now {
     /// The moment `span` later, on both clocks.
+    ///
+    /// # Panics
+    /// If that is later than the clocks can tell, in some hundred billion years.
     #[must_use]
     pub fn after(self, span: Duration) -> Now {
         Now { instant: self.instant + span, unix: self.unix + span }

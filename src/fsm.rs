@@ -13,6 +13,14 @@ use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
 pub const HISTORY: usize = 20;
 
 /// What is known about a target.
+///
+/// ```
+/// use pingstate::State;
+///
+/// let words = State::ALL.map(State::as_str);
+/// assert_eq!(words, ["unknown", "up", "degraded", "down"]);
+/// assert_eq!(State::Up.to_string(), "up");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// Not checked yet.
@@ -63,6 +71,12 @@ impl fmt::Display for State {
 }
 
 /// What one check says to the state machine.
+///
+/// ```
+/// use pingstate::Event;
+///
+/// assert_eq!([Event::Ok, Event::Fail].map(Event::as_str), ["ok", "fail"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Event {
     /// The check succeeded.
@@ -92,6 +106,29 @@ impl fmt::Display for Event {
 type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
 
 /// Which state follows which.
+///
+/// ```
+/// use pingstate::{Event, HISTORY, PingFsm, Policy, State};
+///
+/// // Three failures in a row until down, and three successes to believe that it is back.
+/// let careful = Policy::Thresholds { fall: 3, rise: 3 };
+///
+/// // No degraded tier. What is not in the table changes nothing.
+/// let plain = Policy::Table(vec![
+///     (State::Unknown, Event::Ok, State::Up),
+///     (State::Unknown, Event::Fail, State::Down),
+///     (State::Up, Event::Fail, State::Down),
+///     (State::Down, Event::Ok, State::Up),
+/// ]);
+///
+/// let follow = |policy| {
+///     let mut fsm = PingFsm::with(State::Unknown, policy, HISTORY);
+///     [Event::Ok, Event::Fail, Event::Ok].map(|event| fsm.fire(event, None, "").as_str())
+/// };
+/// assert_eq!(follow(Policy::default()), ["up", "degraded", "up"]);
+/// assert_eq!(follow(careful), ["up", "degraded", "up"]);
+/// assert_eq!(follow(plain), ["up", "down", "up"]);
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Policy {
@@ -130,7 +167,21 @@ impl Default for Policy {
 
 impl Policy {
     /// A rule that is told the state, the event and how many times in a row that event has now been
-    /// seen, and says which state follows. If it panics, the state stays.
+    /// seen, and says which state follows. If it panics, the state stays. It runs on the loop: it must
+    /// not block.
+    ///
+    /// ```
+    /// use pingstate::{Event, PingFsm, Policy, State};
+    ///
+    /// // Up or down, and five failures in a row to lose faith.
+    /// let policy = Policy::function(|state, event, streak| match (event, streak) {
+    ///     (Event::Ok, _) => State::Up,
+    ///     (Event::Fail, 5..) => State::Down,
+    ///     (Event::Fail, _) => state,
+    /// });
+    /// let mut fsm = PingFsm::with(State::Up, policy, 10);
+    /// assert_eq!([(); 5].map(|()| fsm.fire(Event::Fail, None, ""))[3..], [State::Up, State::Down]);
+    /// ```
     #[must_use]
     pub fn function(rule: impl Fn(State, Event, u32) -> State + Send + Sync + 'static) -> Self {
         Policy::Function(Arc::new(rule))
@@ -158,7 +209,17 @@ impl Policy {
     }
 }
 
-/// One remembered check.
+/// One remembered check, as [`Snapshot::recent`](crate::Snapshot::recent) lists them.
+///
+/// ```
+/// use pingstate::{Event, PingFsm, State};
+///
+/// let mut fsm = PingFsm::new();
+/// fsm.fire(Event::Fail, None, "no answer");
+/// let recent = fsm.snapshot().recent;
+/// assert_eq!((recent[0].event, recent[0].state), (Event::Fail, State::Down));
+/// assert_eq!(&*recent[0].detail, "no answer");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Check {

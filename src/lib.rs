@@ -3,10 +3,49 @@
 //! pingstate probes targets over TCP, HTTP and HTTPS, tracks each one's state with a small state
 //! machine (`unknown` → `up` / `degraded` / `down`), and serves the states over a local HTTP API.
 //!
+//! ```
+//! # use std::{io::{Read, Write}, net::TcpListener, thread};
+//! # fn main() -> Result<(), pingstate::Error> {
+//! # let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+//! # let port = listener.local_addr().unwrap().port();
+//! # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+//! #     let _ = peer.read(&mut [0; 1024]);
+//! #     let _ = peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+//! # });
+//! use pingstate::probe;
+//!
+//! let result = probe("http", "localhost", port).path("/healthz").build()?.check();
+//! println!("{} {:?} {}", result.ok, result.latency, result.detail); // true Some(412µs) HTTP 200
+//! # assert_eq!((result.ok, &*result.detail), (true, "HTTP 200"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! From there: [`Monitor`] checks again and again on a thread of its own, [`serve`] adds the API,
+//! [`ProbeBuilder::check_response`] and [`ProbeBuilder::check_banner`] judge by closures, [`Probe`] and
+//! [`Attempt`] make a probe of anything that speaks over TCP, [`blocking`] of anything that can only
+//! block, and [`PingFsm`] is the state machine alone. The directory `examples` has a program for each.
+//!
 //! # What it refuses to do
 //!
-//! No threads, no async runtime, no locks, no `unsafe`. No proxy, no database, no configuration that
-//! has to be there. Nothing that comes from the network can make it panic, wait for ever or grow.
+//! No threads but those that a program asks for ([`Monitor::start`], [`blocking`], [`Output::Work`]), no
+//! async runtime, no locks, no `unsafe`. No proxy, no database, no configuration that has to be there.
+//! Nothing that comes from the network can make it panic, wait for ever or grow.
+//!
+//! # Closures that misbehave
+//!
+//! Closures and probes of a program run on the loop that watches their target: that of its
+//! [`MonitorHandle`], or that of the [`Server`] with everything else in it.
+//!
+//! - One that panics costs one failed check with the detail `the probe panicked: …`; other targets do
+//!   not notice. In a program built with `panic = "abort"` there is nothing to catch: it ends.
+//! - One that takes its time holds up its loop, and one that never returns stops it. What may block
+//!   belongs into [`blocking`]: there the check times out and the others go on.
+//!
+//! # Features
+//!
+//! `tls` (default): https targets. Without it there is no TLS code and no root certificate in the
+//! program, and an https probe is an [`Error::Protocol`].
 //!
 //! # The house
 //!

@@ -19,6 +19,26 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
 pub const INTERVAL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// A probe, how often to try it, and the rules its results are judged by.
+///
+/// To be started on a thread of its own ([`Monitor::start`]) or given to a server
+/// ([`serve`](crate::serve)), alone or with others.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// use pingstate::{Monitor, Policy, State, probe};
+/// use std::time::Duration;
+///
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// let database = probe("tcp", "127.0.0.1", port).name("db").build()?;
+/// let monitor = Monitor::new(database)
+///     .interval(Duration::from_secs(10))
+///     .policy(Policy::Thresholds { fall: 3, rise: 1 })
+///     .initial_state(State::Up)
+///     .history(100);
+/// assert_eq!((monitor.name(), monitor.target()), ("db", &*format!("tcp://127.0.0.1:{port}")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Monitor {
     probe: Box<dyn Probe>,
     interval: Duration,
@@ -40,28 +60,41 @@ impl Monitor {
         }
     }
 
-    /// The beat of the schedule, cut to the range from [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+    /// The time from one beat of the schedule to the next, [`INTERVAL`] unless told otherwise; cut to
+    /// the range from [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+    ///
+    /// Beats keep to their grid however long checks take. A check never overlaps the one before: beats
+    /// that are missed are skipped, not made up.
+    ///
+    /// ```
+    /// use pingstate::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN};
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(INTERVAL, Duration::from_secs(5));
+    /// assert_eq!(INTERVAL_MIN, Duration::from_millis(1));
+    /// assert!(INTERVAL_MAX > Duration::from_secs(9 * 365 * 24 * 3600));
+    /// ```
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
         self
     }
 
-    /// Which state follows which.
+    /// Which state follows which; two failures in a row until down unless told otherwise.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The state before the first check.
+    /// The state before the first check: [`State::Unknown`] unless told otherwise.
     #[must_use]
     pub fn initial_state(mut self, state: State) -> Self {
         self.initial = state;
         self
     }
 
-    /// How many checks the history remembers.
+    /// How many checks the history remembers, some 40 bytes each: [`HISTORY`] unless told otherwise.
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {
         self.history = checks;

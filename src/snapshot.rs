@@ -17,6 +17,20 @@ pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 /// As JSON the keys stand in the order of the original's, spans are seconds with one decimal,
 /// latencies milliseconds with two. Ages come from the monotonic clock: setting the wall clock does
 /// not change them.
+///
+/// ```
+/// use pingstate::{Event, PingFsm, State};
+/// use std::time::Duration;
+///
+/// let mut fsm = PingFsm::new().name("db");
+/// fsm.fire(Event::Ok, Some(Duration::from_micros(1234)), "select 1");
+/// let snapshot = fsm.snapshot();
+/// assert_eq!((snapshot.state, snapshot.transitions), (State::Up, 1));
+/// assert_eq!(snapshot.last_detail.as_deref(), Some("select 1"));
+/// assert!(snapshot.to_json().contains("\"last_latency_ms\": 1.23,"));
+/// ```
+///
+/// It implements serde's `Serialize`: the same keys in any format.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {

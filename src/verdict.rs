@@ -7,6 +7,21 @@ use std::time::Duration;
 pub const DETAIL_MAX: usize = 256;
 
 /// What one check of a target found.
+///
+/// ```
+/// use pingstate::{DETAIL_MAX, ProbeResult, Reason};
+/// use std::time::Duration;
+///
+/// let up = ProbeResult::up(Duration::from_micros(1234), "PONG");
+/// assert!(up.ok && up.reason.is_none());
+///
+/// let down = ProbeResult::down(Reason::Custom, "-ERR\r\n").with_latency(Duration::from_millis(2));
+/// assert_eq!(down.detail, "-ERR\\r\\n", "shown, not obeyed");
+/// assert_eq!(down.latency, Some(Duration::from_millis(2)), "it did answer");
+///
+/// let long = ProbeResult::down(Reason::Custom, &"x".repeat(10_000));
+/// assert_eq!(long.detail.chars().count(), DETAIL_MAX);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProbeResult {
@@ -47,7 +62,16 @@ impl From<Failure> for ProbeResult {
     }
 }
 
-/// Something that ended a conversation before it could be judged.
+/// Something that ended a conversation before it could be judged: what
+/// [`Input::Failed`](crate::Input::Failed) tells an attempt.
+///
+/// ```
+/// use pingstate::{Failure, ProbeResult, Reason};
+///
+/// let failure = Failure::new(Reason::Reset, "connection reset");
+/// assert_eq!(failure.to_string(), "connection reset");
+/// assert_eq!(ProbeResult::from(failure), ProbeResult::down(Reason::Reset, "connection reset"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -75,12 +99,24 @@ impl fmt::Display for Failure {
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
         /// Why a check failed.
+        ///
+        /// ```
+        /// # use std::net::TcpListener;
+        /// use pingstate::{Reason, probe};
+        ///
+        /// # let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        /// // Nobody listens at this port.
+        /// let result = probe("tcp", "127.0.0.1", free).build()?.check();
+        /// assert_eq!(result.reason, Some(Reason::Refused));
+        /// assert_eq!(Reason::Refused.as_str(), "refused");
+        /// # Ok::<(), pingstate::Error>(())
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Reason { $($(#[$doc])* $name,)+ }
 
         impl Reason {
-            /// The reason as one lower-case word, as the API shows it.
+            /// The reason as one lower-case word.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Reason::$name => $word,)+ }

@@ -16,7 +16,31 @@ const STATUSES_MAX: usize = 64;
 /// What can stand where a status is expected.
 const STATUS_RANGE: std::ops::RangeInclusive<u16> = 100..=999;
 
-/// An answer, as a check of the library's user sees it.
+/// An answer, as a check of the library's user sees it: see
+/// [`ProbeBuilder::check_response`](crate::ProbeBuilder::check_response).
+///
+/// ```
+/// # use std::{io::{Read, Write}, net::TcpListener, thread};
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+/// #     let _ = peer.read(&mut [0; 1024]);
+/// #     let _ = peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nX-Queue: 7\r\n\r\n{\"ready\": true}");
+/// # });
+/// use pingstate::{HttpResponse, probe};
+/// use std::time::Duration;
+///
+/// fn is_ready(response: &HttpResponse) -> bool {
+///     let queue = response.headers.get("x-queue").and_then(|length| length.parse().ok());
+///     response.status == 200
+///         && queue.is_some_and(|length: u32| length < 100)
+///         && response.text().contains("\"ready\": true")
+///         && response.elapsed < Duration::from_secs(1)
+/// }
+///
+/// assert!(probe("http", "127.0.0.1", port).check_response(is_ready).build()?.check().ok);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpResponse {
@@ -24,7 +48,8 @@ pub struct HttpResponse {
     pub status: u16,
     /// The header fields in the order received.
     pub headers: Headers,
-    /// The body, without its transfer coding, cut to the probe's limit.
+    /// The body, without its transfer coding, cut to the probe's limit (see
+    /// [`ProbeBuilder::max_body`](crate::ProbeBuilder::max_body)).
     pub body: Vec<u8>,
     /// The time from the start of the check to the end of the body.
     pub elapsed: Duration,
@@ -56,7 +81,15 @@ fn charset(media_type: &str) -> Option<&str> {
     })
 }
 
-/// What a check of the library's user says: whether the target is healthy, and perhaps a detail.
+/// What a check of the library's user says: whether the target is healthy, and perhaps a detail. Made
+/// of a `bool`, or of a `bool` and a text.
+///
+/// ```
+/// use pingstate::Judgement;
+///
+/// assert_eq!(Judgement::from(true), Judgement { ok: true, detail: None });
+/// assert_eq!(Judgement::from((false, "disk full")).detail.as_deref(), Some("disk full"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// Whether the target is healthy.

@@ -17,18 +17,45 @@ pub(crate) const HEARD_MAX: usize = 4096;
 /// How much of a banner a detail shows, in bytes.
 const SHOWN_MAX: usize = 64;
 
-/// What a check of the library's user says to the bytes received so far.
+/// What a check of the library's user says to the bytes received so far: see
+/// [`ProbeBuilder::check_banner`](crate::ProbeBuilder::check_banner).
+///
+/// ```
+/// use pingstate::Banner;
+///
+/// /// A line that begins like this, however the network cuts it.
+/// fn is_smtp(heard: &[u8]) -> Banner {
+///     match heard.iter().position(|byte| *byte == b'\n') {
+///         Some(_) if heard.starts_with(b"220 ") => Banner::Yes,
+///         Some(_) => Banner::No,
+///         None => Banner::More,
+///     }
+/// }
+///
+/// assert_eq!(is_smtp(b"22"), Banner::More);
+/// assert_eq!(is_smtp(b"220 mail.example.com\r\n"), Banner::Yes);
+/// assert_eq!(is_smtp(b"554 no\r\n"), Banner::No);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Banner {
     /// The target is healthy.
     Yes,
     /// The target is not healthy.
     No,
-    /// More bytes are needed to know.
+    /// More bytes are needed to know. Once 4096 are there, or the peer has closed, or the time is up,
+    /// the check fails.
     More,
 }
 
-/// A [`Banner`], and perhaps a detail.
+/// A [`Banner`], and perhaps a detail. Made of a [`Banner`], or of one and a text.
+///
+/// ```
+/// use pingstate::{Banner, BannerJudgement};
+///
+/// assert_eq!(BannerJudgement::from(Banner::More).detail, None);
+/// let judgement = BannerJudgement::from((Banner::No, "not SSH"));
+/// assert_eq!((judgement.banner, judgement.detail.as_deref()), (Banner::No, Some("not SSH")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BannerJudgement {
     /// The answer.

@@ -17,6 +17,16 @@ pub const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
 type Closure = Arc<dyn Fn() -> Judgement + Send + Sync>;
 
 /// A probe that calls a closure on a thread of its own. See [`blocking`].
+///
+/// ```
+/// use pingstate::{BLOCKING_TIMEOUT, BlockingProbe, Probe, blocking};
+/// use std::time::Duration;
+///
+/// let probe: BlockingProbe = blocking("backup", || true);
+/// assert_eq!(Probe::timeout(&probe), BLOCKING_TIMEOUT);
+/// let patient = probe.timeout(Duration::from_secs(60));
+/// assert_eq!(Probe::timeout(&patient), Duration::from_secs(60));
+/// ```
 pub struct BlockingProbe {
     name: String,
     timeout: Duration,
@@ -29,7 +39,26 @@ pub struct BlockingProbe {
 ///
 /// Each check runs on a thread of its own. A panic in it is a failed check. Nothing can end a closure
 /// from outside: when one is not back in time, the check fails, and further checks fail too until it is
-/// back, so that there is never more than one thread.
+/// back, so that there is never more than one thread for it.
+///
+/// ```
+/// use pingstate::{blocking, check};
+/// use std::time::Duration;
+///
+/// fn select_1() -> Result<i32, String> {
+///     Ok(1) // What a database driver does.
+/// }
+///
+/// let database = blocking("db", || match select_1() {
+///     Ok(1) => (true, "select 1".to_owned()),
+///     Ok(other) => (false, format!("1 is {other}")),
+///     Err(error) => (false, error),
+/// });
+/// let database = database.timeout(Duration::from_secs(2));
+/// assert_eq!(check(&database).detail, "select 1");
+///
+/// assert_eq!(check(&blocking("disk", || false)).detail, "check failed");
+/// ```
 #[must_use]
 pub fn blocking<F, J>(name: impl Into<String>, check: F) -> BlockingProbe
 where

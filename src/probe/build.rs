@@ -1,10 +1,13 @@
 //! The way to a probe: say what to probe and how, and have it checked as a whole.
 
+mod built;
 mod error;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod trust;
 
+pub use built::BuiltProbe;
 pub use error::Error;
 pub use trust::Trust;
 
@@ -15,12 +18,11 @@ use std::time::Duration;
 
 use super::http::{HttpPlan, HttpProbe};
 use super::tcp::{TcpPlan, TcpProbe};
-use super::{Attempt, Probe};
-use crate::check::{BannerJudgement, HttpCheck, HttpClosure, HttpResponse, Judgement, TcpCheck, TcpClosure};
-use crate::clock::Now;
-use crate::verdict::printable;
-use crate::wire::http::write::{check_method, parse_header};
+use crate::check::{BannerJudgement, HttpResponse, Judgement};
+use crate::wire::http::write::check_method;
 use crate::wire::url::{Scheme, Url};
+use built::Kind;
+use rules::{Check, check_body, checked_headers, checked_name};
 
 /// The time a tcp check may take unless told otherwise.
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,15 +39,23 @@ pub const BODY_DEFAULT: usize = 64 * 1024;
 /// How many bytes of a body can be asked for at most: they are held in memory.
 pub const BODY_MAX: usize = 16 * 1024 * 1024;
 
-/// The longest name, in characters.
-const NAME_MAX: usize = 128;
-
-/// The most header fields, and the most bytes of them, that can be added: servers take little more.
-const HEADERS_MAX: usize = 64;
-const HEADER_BYTES_MAX: usize = 16 * 1024;
-
 /// Describes a target: `protocol` is `tcp`, `http` or `https`; `address` a name or an IP address, of
-/// which an IPv6 one may stand in brackets; without a port, http has 80, the others 443.
+/// which an IPv6 one may stand in brackets; without a port (`None`), http has 80, the others 443. What
+/// is wrong with them is told by [`ProbeBuilder::build`].
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Probe, probe};
+///
+/// let result = probe("tcp", "localhost", port).build()?.check();
+/// assert_eq!((result.ok, &*result.detail), (true, "connect ok"));
+///
+/// assert_eq!(probe("https", "::1", None).build()?.name(), "[::1]:443");
+/// assert!(probe("gopher", "localhost", 70).build().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> ProbeBuilder {
     let scheme = Scheme::parse(protocol).map_err(Error::Protocol);
     ProbeBuilder::new(scheme.and_then(|scheme| {
@@ -60,6 +70,33 @@ pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> Pro
 
 /// A probe in the making. What is said is checked by [`ProbeBuilder::build`]; what is about http is
 /// passed over for a tcp target.
+///
+/// ```
+/// # use std::{io::{Read, Write}, net::TcpListener, thread};
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+/// #     let _ = peer.read(&mut [0; 1024]);
+/// #     let _ = peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+/// # });
+/// use pingstate::{ProbeBuilder, probe};
+/// use std::time::Duration;
+///
+/// let probe = probe("http", "localhost", port)
+///     .path("/v1/ping?deep=1")
+///     .check("status:200,204")
+///     .timeout(Duration::from_millis(1500))
+///     .method("POST")
+///     .header("Authorization", "Bearer 1234")
+///     .follow_redirects(false)
+///     .name("api")
+///     .build()?;
+/// assert_eq!(probe.check().detail, "HTTP 204");
+///
+/// let same = ProbeBuilder::from_url(&format!("http://localhost:{port}/v1/ping?deep=1")).build()?;
+/// assert!(same.check().ok);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub struct ProbeBuilder {
     url: Result<Url, Error>,
@@ -74,12 +111,6 @@ pub struct ProbeBuilder {
     max_body: usize,
     follow: bool,
     name: Option<String>,
-}
-
-enum Check {
-    Spec(String),
-    Response(HttpClosure),
-    Banner(TcpClosure),
 }
 
 impl ProbeBuilder {
@@ -119,7 +150,25 @@ impl ProbeBuilder {
     }
 
     /// What makes an http target healthy, as a closure over its whole answer (body included, as
-    /// far as [`ProbeBuilder::max_body`]) that says `bool` or `(bool, detail)`.
+    /// far as [`ProbeBuilder::max_body`]) that says `bool` or `(bool, detail)`. It runs on the loop: it
+    /// must not block. A panic in it is a failed check.
+    ///
+    /// ```
+    /// # use std::{io::{Read, Write}, net::TcpListener, thread};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+    /// #     let _ = peer.read(&mut [0; 1024]);
+    /// #     let _ = peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nqueue: 3");
+    /// # });
+    /// use pingstate::probe;
+    ///
+    /// let probe = probe("http", "127.0.0.1", port)
+    ///     .check_response(|response| (response.body.ends_with(b" 3"), response.text().into_owned()))
+    ///     .build()?;
+    /// assert_eq!(probe.check().detail, "queue: 3");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_response<F, J>(mut self, check: F) -> Self
     where
         F: Fn(&HttpResponse) -> J + Send + Sync + 'static,
@@ -130,8 +179,29 @@ impl ProbeBuilder {
     }
 
     /// What makes a tcp target healthy, as a closure over the bytes received so far that says a
-    /// [`Banner`](crate::check::Banner) or one with a detail. It is asked again whenever more bytes
-    /// have come.
+    /// [`Banner`](crate::check::Banner) or one with a detail. It is asked again with all of them
+    /// whenever more have come, as far as 4096. It runs on the loop: it must not block. A panic in it
+    /// is a failed check.
+    ///
+    /// ```
+    /// # use std::{io::Write, net::TcpListener, thread};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+    /// #     let _ = peer.write_all(b"SSH-2.0-OpenSSH_9.9\r\n");
+    /// # });
+    /// use pingstate::{Banner, probe};
+    ///
+    /// let probe = probe("tcp", "127.0.0.1", port)
+    ///     .check_banner(|heard| match heard {
+    ///         [b'S', b'S', b'H', b'-', ..] => (Banner::Yes, "an SSH server"),
+    ///         _ if b"SSH-".starts_with(heard) => (Banner::More, ""),
+    ///         _ => (Banner::No, "something else"),
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(probe.check().detail, "an SSH server");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_banner<F, J>(mut self, check: F) -> Self
     where
         F: Fn(&[u8]) -> J + Send + Sync + 'static,
@@ -142,13 +212,22 @@ impl ProbeBuilder {
     }
 
     /// The time one check may take in all, at most [`TIMEOUT_MAX`]. Unless told otherwise
-    /// [`TCP_TIMEOUT`] or [`HTTP_TIMEOUT`].
+    /// [`TCP_TIMEOUT`] or [`HTTP_TIMEOUT`]. Resolving, connecting, redirects and the body are in it.
+    ///
+    /// ```
+    /// use pingstate::{Error, HTTP_TIMEOUT, Probe, TCP_TIMEOUT, TIMEOUT_MAX, probe};
+    ///
+    /// assert_eq!(probe("tcp", "localhost", 22).build()?.timeout(), TCP_TIMEOUT);
+    /// assert_eq!(probe("https", "localhost", None).build()?.timeout(), HTTP_TIMEOUT);
+    /// assert!(matches!(probe("tcp", "localhost", 22).timeout(TIMEOUT_MAX * 2).build(), Err(Error::Timeout(_))));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Whether the target's certificate must be valid.
+    /// Whether the target's certificate must be valid: it must, unless told otherwise.
     pub fn verify_tls(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
@@ -167,38 +246,51 @@ impl ProbeBuilder {
         self
     }
 
-    /// The request's method.
+    /// The request's method: `GET` unless told otherwise.
     pub fn method(mut self, method: &str) -> Self {
         self.method = Cow::Owned(method.to_owned());
         self
     }
 
     /// A header field to send; it replaces a default one of that name. `Authorization`, `Cookie` and
-    /// `Host` are for the target only, and not for whom it redirects to.
+    /// `Host` are for the target only, and not for whom it redirects to. At most 64 of them, with
+    /// 16 KiB in all.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// How many bytes of a body are read for the check: [`BODY_DEFAULT`] unless told otherwise.
+    /// How many bytes of a body are read for the check: [`BODY_DEFAULT`] unless told otherwise, at most
+    /// [`BODY_MAX`].
+    ///
+    /// ```
+    /// use pingstate::{BODY_DEFAULT, BODY_MAX, probe};
+    ///
+    /// assert_eq!((BODY_DEFAULT, BODY_MAX), (64 * 1024, 16 * 1024 * 1024));
+    /// assert!(probe("http", "localhost", 80).max_body(BODY_MAX).build().is_ok());
+    /// assert!(probe("http", "localhost", 80).max_body(BODY_MAX + 1).build().is_err());
+    /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// Whether redirects are followed.
+    /// Whether redirects are followed: at most 10 are, unless told otherwise.
     pub fn follow_redirects(mut self, follow: bool) -> Self {
         self.follow = follow;
         self
     }
 
-    /// What the probe is called: `HOST:PORT` unless told otherwise.
+    /// What the probe is called, in at most 128 printable characters: `HOST:PORT` unless told otherwise.
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// The probe, or what is wrong with its description.
+    /// The probe.
+    ///
+    /// # Errors
+    /// What is wrong with the description: the first thing found.
     pub fn build(self) -> Result<BuiltProbe, Error> {
         let mut url = self.url?;
         let is_tcp = url.scheme == Scheme::Tcp;
@@ -234,113 +326,9 @@ impl ProbeBuilder {
     }
 }
 
-impl Check {
-    fn for_http(self) -> Result<HttpCheck, Error> {
-        match self {
-            Check::Spec(spec) => HttpCheck::parse(&spec).map_err(Error::Check),
-            Check::Response(check) => Ok(HttpCheck::Custom(check)),
-            Check::Banner(_) => Err(Error::Check("a check of banners belongs to tcp, not http".to_owned())),
-        }
-    }
-
-    fn for_tcp(self) -> Result<TcpCheck, Error> {
-        match self {
-            Check::Spec(spec) => TcpCheck::parse(&spec).map_err(Error::Check),
-            Check::Banner(check) => Ok(TcpCheck::Custom(check)),
-            Check::Response(_) => {
-                Err(Error::Check("a check of responses belongs to http, not tcp".to_owned()))
-            }
-        }
-    }
-}
-
-/// A name that can stand in a log line and in the API.
-fn checked_name(name: String) -> Result<String, Error> {
-    if name.trim().is_empty() {
-        return Err(Error::Name("is empty".to_owned()));
-    }
-    if printable(&name, NAME_MAX) != name {
-        return Err(Error::Name(format!("must be printable and at most {NAME_MAX} characters long")));
-    }
-    Ok(name)
-}
-
-fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
-        let limits = format!("at most {HEADERS_MAX} headers of {HEADER_BYTES_MAX} bytes in all can be added");
-        return Err(Error::Header(limits));
-    }
-    let checked = headers.into_iter().map(|(name, value)| {
-        if name.contains(':') {
-            return Err("a header name contains ':'".to_owned());
-        }
-        parse_header(&format!("{name}:{value}"))
-    });
-    checked.collect::<Result<_, _>>().map_err(Error::Header)
-}
-
-/// A check of the body needs one that can satisfy it.
-fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
-    if max_body > BODY_MAX {
-        return Err(Error::MaxBody(format!("can be at most {BODY_MAX}")));
-    }
-    let needed = check.body_min();
-    if needed > 0 && method == "HEAD" {
-        return Err(Error::Check("body_contains needs a body, and HEAD asks for none".to_owned()));
-    }
-    if needed > max_body {
-        return Err(Error::MaxBody(format!("is less than the {needed} bytes that body_contains needs")));
-    }
-    Ok(())
-}
-
 impl fmt::Debug for ProbeBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers may hold secrets.
         f.debug_struct("ProbeBuilder").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
-/// A probe made by [`ProbeBuilder::build`]. Cheap to clone.
-#[derive(Clone)]
-pub struct BuiltProbe(Kind);
-
-#[derive(Clone)]
-enum Kind {
-    Tcp(TcpProbe),
-    Http(HttpProbe),
-}
-
-impl BuiltProbe {
-    fn kind(&self) -> &dyn Probe {
-        match &self.0 {
-            Kind::Tcp(probe) => probe,
-            Kind::Http(probe) => probe,
-        }
-    }
-}
-
-impl Probe for BuiltProbe {
-    fn name(&self) -> &str {
-        self.kind().name()
-    }
-
-    fn target(&self) -> &str {
-        self.kind().target()
-    }
-
-    fn timeout(&self) -> Duration {
-        self.kind().timeout()
-    }
-
-    fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        self.kind().begin(now)
-    }
-}
-
-impl fmt::Debug for BuiltProbe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BuiltProbe").field("name", &self.name()).field("target", &self.target()).finish()
     }
 }

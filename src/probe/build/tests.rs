@@ -1,7 +1,9 @@
 //! Descriptions of probes: what they are filled up with, and what is refused.
 
+use super::rules::{HEADER_BYTES_MAX, HEADERS_MAX};
 use super::*;
 use crate::check::Banner;
+use crate::probe::Probe;
 use crate::probe::script::Script;
 
 fn seconds(probe: &BuiltProbe) -> u64 {

@@ -7,12 +7,28 @@ use crate::wire::tls::TlsConfig;
 use crate::wire::url::Scheme;
 
 /// Whom https probes trust. Cheap to clone: probes that are given the same one share it.
+///
+/// ```
+/// use pingstate::{Error, Trust, probe};
+///
+/// # if !cfg!(feature = "tls") {
+/// #     return Ok(());
+/// # }
+/// let anybody = Trust::new(false, b"")?;
+/// let nas = probe("https", "192.168.1.2", 443).trust(&anybody).build()?;
+/// let router = probe("https", "192.168.1.1", 443).trust(&anybody).build()?;
+/// assert!(matches!(Trust::new(true, b"not a certificate"), Err(Error::CaFile(_))));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Trust(pub(super) TlsConfig);
 
 impl Trust {
     /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM, may be empty); in
-    /// anybody if not `verify`. An error if the PEM text is none, or in a build without TLS.
+    /// anybody if not `verify`.
+    ///
+    /// # Errors
+    /// [`Error::CaFile`] if the PEM text is none, or in a build without TLS.
     pub fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, Error> {
         TlsConfig::new(verify, extra_roots).map(Trust).map_err(Error::CaFile)
     }

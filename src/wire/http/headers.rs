@@ -9,6 +9,26 @@ const SHOWN_MAX: usize = 20;
 ///
 /// Names are kept as sent and compared without regard to case. Values are UTF-8 or, failing that,
 /// Latin-1, so that every byte is kept in some form; a value folded over several lines is one line.
+///
+/// ```
+/// # use std::{io::{Read, Write}, net::TcpListener, thread};
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+/// #     let _ = peer.read(&mut [0; 1024]);
+/// #     let _ = peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: a\r\nset-cookie: b\r\n\r\n");
+/// # });
+/// use pingstate::{HttpResponse, probe};
+///
+/// let check = |response: &HttpResponse| {
+///     let cookies: Vec<&str> = response.headers.get_all("SET-COOKIE").collect();
+///     let all = response.headers.iter().count();
+///     (response.headers.get("Set-Cookie") == Some("a"), format!("{cookies:?} of {all}"))
+/// };
+/// let result = probe("http", "127.0.0.1", port).check_response(check).build()?.check();
+/// assert_eq!((result.ok, &*result.detail), (true, "[\"a\", \"b\"] of 3"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
 

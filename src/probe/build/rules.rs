@@ -1,0 +1,81 @@
+//! What a description has to keep to.
+
+use super::{BODY_MAX, Error};
+use crate::check::{HttpCheck, HttpClosure, TcpCheck, TcpClosure};
+use crate::verdict::printable;
+use crate::wire::http::write::parse_header;
+
+/// The longest name, in characters.
+const NAME_MAX: usize = 128;
+
+/// The most header fields, and the most bytes of them, that can be added: servers take little more.
+pub(super) const HEADERS_MAX: usize = 64;
+pub(super) const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// What makes a target healthy, not yet known to fit it.
+pub(super) enum Check {
+    Spec(String),
+    Response(HttpClosure),
+    Banner(TcpClosure),
+}
+
+impl Check {
+    pub(super) fn for_http(self) -> Result<HttpCheck, Error> {
+        match self {
+            Check::Spec(spec) => HttpCheck::parse(&spec).map_err(Error::Check),
+            Check::Response(check) => Ok(HttpCheck::Custom(check)),
+            Check::Banner(_) => Err(Error::Check("a check of banners belongs to tcp, not http".to_owned())),
+        }
+    }
+
+    pub(super) fn for_tcp(self) -> Result<TcpCheck, Error> {
+        match self {
+            Check::Spec(spec) => TcpCheck::parse(&spec).map_err(Error::Check),
+            Check::Banner(check) => Ok(TcpCheck::Custom(check)),
+            Check::Response(_) => {
+                Err(Error::Check("a check of responses belongs to http, not tcp".to_owned()))
+            }
+        }
+    }
+}
+
+/// A name that can stand in a log line and in the API.
+pub(super) fn checked_name(name: String) -> Result<String, Error> {
+    if name.trim().is_empty() {
+        return Err(Error::Name("is empty".to_owned()));
+    }
+    if printable(&name, NAME_MAX) != name {
+        return Err(Error::Name(format!("must be printable and at most {NAME_MAX} characters long")));
+    }
+    Ok(name)
+}
+
+pub(super) fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        let limits = format!("at most {HEADERS_MAX} headers of {HEADER_BYTES_MAX} bytes in all can be added");
+        return Err(Error::Header(limits));
+    }
+    let checked = headers.into_iter().map(|(name, value)| {
+        if name.contains(':') {
+            return Err("a header name contains ':'".to_owned());
+        }
+        parse_header(&format!("{name}:{value}"))
+    });
+    checked.collect::<Result<_, _>>().map_err(Error::Header)
+}
+
+/// A check of the body needs one that can satisfy it.
+pub(super) fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
+    if max_body > BODY_MAX {
+        return Err(Error::MaxBody(format!("can be at most {BODY_MAX}")));
+    }
+    let needed = check.body_min();
+    if needed > 0 && method == "HEAD" {
+        return Err(Error::Check("body_contains needs a body, and HEAD asks for none".to_owned()));
+    }
+    if needed > max_body {
+        return Err(Error::MaxBody(format!("is less than the {needed} bytes that body_contains needs")));
+    }
+    Ok(())
+}

@@ -17,6 +17,20 @@ use crate::verdict::{ProbeResult, Reason};
 impl Monitor {
     /// Starts to watch the target on a thread of its own; the first check begins at once.
     ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use pingstate::{Monitor, probe};
+    /// use std::time::Duration;
+    ///
+    /// let probe = probe("tcp", "127.0.0.1", port).build()?;
+    /// let monitor = Monitor::new(probe).interval(Duration::from_secs(5)).start()?;
+    /// // Do other work …
+    /// println!("{}", monitor.state()); // unknown, and up in a moment
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The system's, of making an event loop or a thread.
     pub fn start(self) -> io::Result<MonitorHandle> {
@@ -41,7 +55,25 @@ impl Monitor {
 /// A monitor at work. It stops when this is dropped.
 ///
 /// The state machine stays on the monitor's own thread; the handle asks it by message, so that there
-/// is no lock.
+/// is no lock. The answer comes at once, unless a closure of the program holds up that thread. Should
+/// the handle be used by the monitor's own probe, on that very thread, it is not answered: then
+/// [`MonitorHandle::snapshot`] is that of the start.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Event, Monitor, State, probe};
+///
+/// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).build()?).start()?;
+/// assert!(monitor.check_now().ok);
+/// let snapshot = monitor.snapshot();
+/// assert_eq!((snapshot.state, snapshot.last_event), (State::Up, Some(Event::Ok)));
+/// print!("{}", snapshot.to_json());
+/// let last = monitor.stop();
+/// assert_eq!(last.transitions, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct MonitorHandle {
     orders: Sender<Order>,
     bell: Bell,
@@ -70,7 +102,7 @@ impl MonitorHandle {
     }
 
     /// Checks the target now, outside the schedule, and waits for the result; if a check is under way,
-    /// for that one's. The result counts like any other.
+    /// for that one's. The result counts like any other. It takes the probe's timeout at most.
     pub fn check_now(&self) -> ProbeResult {
         let gone = || ProbeResult::down(Reason::Local, "the monitor has stopped, or this is its own thread");
         self.ask(Order::CheckNow).unwrap_or_else(gone)

@@ -13,7 +13,26 @@ use crate::resolve::Resolver;
 /// Where multicast DNS is asked (RFC 6762 section 3).
 const MDNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), 5353);
 
-/// How names are resolved.
+/// How names are resolved: IP addresses stand for themselves, `localhost` is loopback, then the hosts
+/// file, then the name servers; `.local` names are asked for by multicast DNS. The files are read again
+/// when they change, which is looked for once per second at most.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Names, check_with, probe};
+///
+/// # let dir = std::env::temp_dir().join(format!("pingstate-names-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir)?;
+/// # let path = dir.join("hosts");
+/// std::fs::write(&path, "127.0.0.1 db.example\n")?;
+/// let names = Names::default().hosts(&path).servers([([192, 0, 2, 53], 53).into()]);
+/// let probe = probe("tcp", "db.example", port).build()?;
+/// assert!(check_with(&probe, names).ok);
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Names {
     servers: Vec<SocketAddr>,
@@ -35,7 +54,7 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Asks these name servers instead of those of resolv.conf.
+    /// Asks these name servers instead of those of resolv.conf; its other lines count.
     #[must_use]
     pub fn servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.servers = servers.into_iter().collect();

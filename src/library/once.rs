@@ -19,6 +19,20 @@ use crate::verdict::{ProbeResult, Reason};
 impl BuiltProbe {
     /// Checks the target once and waits for the result: at most the probe's timeout.
     ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use pingstate::{Reason, probe};
+    /// use std::time::Duration;
+    ///
+    /// let mute = probe("tcp", "127.0.0.1", port).check("banner_contains:SSH-");
+    /// let result = mute.timeout(Duration::from_millis(50)).build()?.check();
+    /// assert_eq!((result.ok, result.reason), (false, Some(Reason::Banner)));
+    /// assert_eq!(result.detail, "timed out after 0.05 s waiting for the banner");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// Trouble of this machine's own (no descriptors left) is a failed check too, with
     /// [`Reason::Local`].
     #[must_use]
@@ -28,12 +42,29 @@ impl BuiltProbe {
 }
 
 /// Checks what any probe probes once and waits for the result: at most the probe's timeout.
+///
+/// ```
+/// use pingstate::{blocking, check};
+///
+/// let result = check(&blocking("disk", || (true, "3 GB free")));
+/// assert_eq!((result.ok, &*result.detail), (true, "3 GB free"));
+/// ```
 #[must_use]
 pub fn check(probe: &dyn Probe) -> ProbeResult {
     check_with(probe, Names::default())
 }
 
-/// The same, with names resolved in this way.
+/// The same as [`check`], with names resolved in this way.
+///
+/// ```
+/// use pingstate::{Names, Reason, check_with, probe};
+///
+/// // Neither a hosts file nor a name server: nothing leaves this machine.
+/// let alone = Names::default().hosts("/dev/null").resolv_conf("/dev/null").servers([([127, 0, 0, 1], 1).into()]);
+/// let result = check_with(&probe("tcp", "nowhere.invalid", 1).build()?, alone);
+/// assert_eq!(result.reason, Some(Reason::DnsNotFound));
+/// # Ok::<(), pingstate::Error>(())
+/// ```
 #[must_use]
 pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
     let begun = Begun {
@@ -58,6 +89,28 @@ pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
 /// Checks every target once, as many at the same time as is sensible, and tells each result as it
 /// comes. No API, no history. Ends early on SIGINT and SIGTERM if `signals`; says whether all were
 /// checked.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Monitor, Names, check_once, probe};
+/// use std::sync::mpsc::channel;
+///
+/// let monitors = [
+///     Monitor::new(probe("tcp", "127.0.0.1", port).name("v4").build()?),
+///     Monitor::new(probe("tcp", "localhost", port).name("name").build()?),
+/// ];
+/// let (sender, results) = channel();
+/// let all = check_once(monitors, Names::default(), false, move |checked| {
+///     let _ = sender.send((checked.name.to_owned(), checked.result.ok));
+/// })?;
+/// assert!(all);
+/// let mut results: Vec<_> = results.iter().collect();
+/// results.sort();
+/// assert_eq!(results, [("name".to_owned(), true), ("v4".to_owned(), true)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The system's, of making the event loop or of polling.

@@ -8,6 +8,23 @@ use crate::snapshot::Snapshot;
 use crate::verdict::{ProbeResult, Reason};
 
 /// A state machine that is driven by hand.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{PingFsm, State, probe};
+///
+/// let target = probe("tcp", "127.0.0.1", port).build()?;
+/// let mut fsm = PingFsm::new();
+/// for _ in 0..3 {
+///     let state = fsm.fire_result(&target.check());
+///     assert_eq!(state, State::Up);
+///     // Do other work …
+/// }
+/// assert_eq!((fsm.snapshot().recent.len(), fsm.snapshot().transitions), (3, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PingFsm {
     fsm: Fsm,
@@ -29,6 +46,14 @@ impl PingFsm {
     }
 
     /// A machine that starts in this state, follows this policy and remembers so many checks.
+    ///
+    /// ```
+    /// use pingstate::{HISTORY, PingFsm, Policy, State};
+    ///
+    /// assert_eq!(HISTORY, 20);
+    /// let impatient = Policy::Thresholds { fall: 1, rise: 1 };
+    /// assert_eq!(PingFsm::with(State::Up, impatient, HISTORY).state(), State::Up);
+    /// ```
     #[must_use]
     pub fn with(initial: State, policy: Policy, history: usize) -> Self {
         PingFsm { fsm: Fsm::new(initial, policy, history, reactor::now()), name: String::new() }
@@ -42,6 +67,16 @@ impl PingFsm {
     }
 
     /// Takes in what a check found, and says which state that makes.
+    ///
+    /// ```
+    /// use pingstate::{Event, PingFsm, State};
+    /// use std::time::Duration;
+    ///
+    /// let mut fsm = PingFsm::new();
+    /// assert_eq!(fsm.fire(Event::Ok, Some(Duration::from_millis(3)), "pong"), State::Up);
+    /// assert_eq!(fsm.fire(Event::Fail, None, "no answer"), State::Degraded);
+    /// assert_eq!(fsm.fire(Event::Fail, None, "no answer"), State::Down);
+    /// ```
     pub fn fire(&mut self, event: Event, latency: Option<Duration>, detail: &str) -> State {
         let mut result = match event {
             Event::Ok => ProbeResult::up(Duration::ZERO, detail),
@@ -63,7 +98,7 @@ impl PingFsm {
         self.fsm.state()
     }
 
-    /// What is known now.
+    /// What is known now: the same as a monitor's.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.name, &self.fsm, reactor::now())

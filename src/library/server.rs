@@ -21,6 +21,30 @@ use crate::verdict::ProbeResult;
 /// Watches these monitors and serves their states at `address`; port 0 is any free port. Takes one
 /// [`Monitor`] or any number of them.
 ///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// # use std::{io::{Read, Write}, net::TcpStream, thread};
+/// use pingstate::{Monitor, probe, serve};
+///
+/// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).build()?);
+/// let mut server = serve(monitor, ([127, 0, 0, 1], 0))?;
+/// println!("http://{}/status", server.address());
+/// # let stopper = server.stopper()?;
+/// # let mut client = TcpStream::connect(server.address())?;
+/// # client.write_all(b"GET /targets HTTP/1.0\r\n\r\n")?;
+/// # let client = thread::spawn(move || {
+/// #     let mut answer = String::new();
+/// #     let _ = client.read_to_string(&mut answer);
+/// #     stopper.stop();
+/// #     answer
+/// # });
+/// server.run()?;
+/// # assert!(client.join().unwrap().starts_with("HTTP/1.1 404 "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`ServerBuilder::bind`].
 pub fn serve(
@@ -30,7 +54,22 @@ pub fn serve(
     Server::builder(monitors).bind(address)
 }
 
-/// One check that has ended, for those who want to be told.
+/// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`].
+///
+/// ```
+/// use pingstate::{Checked, Monitor, Names, State, blocking, check_once};
+///
+/// fn log(checked: &Checked<'_>) {
+///     if let Some((before, _)) = checked.changed {
+///         eprintln!("{}: {before} -> {}: {}", checked.name, checked.state, checked.result.detail);
+///     }
+///     # assert_eq!((checked.index, checked.state), (0, State::Up));
+///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
+/// }
+///
+/// check_once(Monitor::new(blocking("disk", || true)), Names::default(), false, log)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Checked<'a> {
@@ -51,6 +90,24 @@ pub struct Checked<'a> {
 pub(super) type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
 
 /// A [`Server`] to be.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Monitor, Server, State, probe};
+///
+/// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?);
+/// let mut server = Server::builder(monitor)
+///     .allow_host("status.example.com")
+///     .on_check(|checked| println!("{} is {}", checked.name, checked.state))
+///     .bind(([127, 0, 0, 1], 0))?;
+/// while server.snapshot(0).is_some_and(|db| db.state == State::Unknown) {
+///     server.turn(None)?;
+/// }
+/// assert_eq!(server.snapshot(0).map(|db| db.state), Some(State::Up));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ServerBuilder {
     monitors: Vec<Monitor>,
     names: Names,
@@ -67,21 +124,25 @@ impl ServerBuilder {
         self
     }
 
-    /// Answers requests for this `Host` too when bound to loopback.
+    /// Answers requests for this `Host` too when bound to loopback: for reverse proxies that pass
+    /// another name on. Requests for names that are not allowed get 421, so that no web page can read
+    /// the states by DNS rebinding.
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.allowed.push(name.into());
         self
     }
 
-    /// Ends [`Server::run`] on SIGINT and SIGTERM.
+    /// Ends [`Server::run`] on SIGINT and SIGTERM, which then no longer end the program by themselves,
+    /// even when the server is gone.
     #[must_use]
     pub fn stop_on_signals(mut self) -> Self {
         self.signals = true;
         self
     }
 
-    /// Calls this after every check, on the thread that runs the server.
+    /// Calls this after every check, on the thread that runs the server: it holds the server up as long
+    /// as it takes. A panic in it is one of [`Server::run`].
     #[must_use]
     pub fn on_check(mut self, call: impl FnMut(&Checked<'_>) + Send + 'static) -> Self {
         self.on_check = Some(Box::new(call));
@@ -116,7 +177,27 @@ impl fmt::Debug for ServerBuilder {
     }
 }
 
-/// The daemon: watches its targets and answers the API, in the thread that runs it.
+/// The daemon: watches its targets and answers the API, in the thread that runs it. Nothing happens
+/// while neither [`Server::run`] nor [`Server::turn`] is called.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Monitor, Server, blocking, probe};
+///
+/// let mut server = Server::builder([
+///     Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?),
+///     Monitor::new(blocking("disk", || true)),
+/// ])
+/// .bind(([127, 0, 0, 1], 0))?;
+/// let stopper = server.stopper()?;
+/// let thread = std::thread::spawn(move || server.run());
+/// // Do other work …
+/// stopper.stop();
+/// thread.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Server {
     reactor: Reactor,
     address: SocketAddr,
@@ -160,7 +241,23 @@ impl Server {
     }
 
     /// One turn of the loop, for programs that have a loop of their own: waits until something happens
-    /// or is due, but no longer than `at_most`, and does what is to be done. Says whether to go on.
+    /// or is due, but no longer than `at_most` (`None` for as long as it takes), and does what is to be
+    /// done. Says whether to go on.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use pingstate::{Monitor, probe, serve};
+    /// use std::time::Duration;
+    ///
+    /// let mut server = serve(Monitor::new(probe("tcp", "127.0.0.1", port).build()?), ([127, 0, 0, 1], 0))?;
+    /// let mut frames = 0;
+    /// while frames < 10 && server.turn(Duration::from_millis(2))? {
+    ///     frames += 1; // Draw the next one.
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Server::run`].
@@ -193,8 +290,9 @@ impl Server {
     }
 }
 
-/// The descriptor that becomes readable when [`Server::turn`] has something to do, to be waited for in
-/// another event loop. It stays the server's.
+/// The descriptor that becomes readable when something has happened, to be waited for in another event
+/// loop, for [`Server::next_turn`] at the latest; then [`Server::turn`] with [`Duration::ZERO`] does what
+/// is to be done. It stays the server's. `examples/own_loop.rs` shows it.
 impl AsRawFd for Server {
     fn as_raw_fd(&self) -> RawFd {
         self.reactor.as_raw_fd()
@@ -207,7 +305,18 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Stops a [`Server`] from elsewhere.
+/// Stops a [`Server`] from elsewhere, as often as one likes.
+///
+/// ```
+/// use pingstate::{Monitor, Stopper, blocking, serve};
+///
+/// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
+/// let stopper: Stopper = server.stopper()?;
+/// std::thread::spawn(move || stopper.stop());
+/// server.run()?;
+/// assert!(!server.turn(None)?, "it stays stopped");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stopper {
     stopped: Arc<AtomicBool>,

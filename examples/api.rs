@@ -1,0 +1,46 @@
+//! One target, watched and served over HTTP, as the command does it.
+
+mod target;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use pingstate::{Monitor, probe, serve};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let port = target::greeting("hello")?;
+
+    let monitor = Monitor::new(probe("tcp", "localhost", port).build()?).interval(Duration::from_secs(10));
+    let mut server = serve(monitor, ([127, 0, 0, 1], 0))?; // The command's port is 8787.
+    println!("serving on http://{}", server.address());
+
+    // Somebody asks until the first check is over, and then ends the program.
+    let (address, stopper) = (server.address(), server.stopper()?);
+    let client = thread::spawn(move || {
+        let answer = loop {
+            match get(address, "/healthz") {
+                Ok(answer) if answer.ends_with("unknown\n") => thread::yield_now(),
+                other => break other,
+            }
+        };
+        let answers = answer.and_then(|health| Ok([health, get(address, "/state")?]));
+        stopper.stop();
+        answers
+    });
+    server.run()?;
+
+    for answer in client.join().map_err(|_| "the client panicked")?? {
+        println!("{}", answer.lines().last().unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,42 @@
+//! A probe of something that can only block, such as a database driver: each check has a thread of its
+//! own, and one that hangs holds nobody up.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use pingstate::{blocking, check};
+
+/// A driver that waits for an answer as long as it takes.
+struct Database {
+    answers: Mutex<Receiver<i32>>,
+}
+
+impl Database {
+    fn query(&self, _sql: &str) -> Result<i32, String> {
+        let answers = self.answers.lock().map_err(|_| "poisoned")?;
+        answers.recv().map_err(|_| "connection lost".to_owned())
+    }
+}
+
+fn main() {
+    let (server, answers) = channel();
+    let database = Database { answers: Mutex::new(answers) };
+    let probe = blocking("db", move || match database.query("select 1") {
+        Ok(1) => (true, "select 1".to_owned()),
+        Ok(other) => (false, format!("1 is {other} today")),
+        Err(error) => (false, error),
+    })
+    .timeout(Duration::from_millis(100));
+
+    let tell = |when: &str| {
+        let result = check(&probe);
+        println!("{when}: {}: {}", result.ok, result.detail);
+    };
+    let _ = server.send(1);
+    tell("healthy");
+    let _ = server.send(2);
+    tell("confused");
+    tell("hanging"); // The check ends; its thread cannot be ended.
+    tell("still hanging"); // There is no second thread.
+}

@@ -1,0 +1,23 @@
+//! What a spec cannot say about a banner: a closure over the bytes received so far.
+
+mod target;
+
+use pingstate::{Banner, probe};
+
+/// The software's version stands between the second dash and the end of the line.
+fn is_ssh(heard: &[u8]) -> (Banner, String) {
+    let text = String::from_utf8_lossy(heard);
+    let Some((line, _)) = text.split_once("\r\n") else { return (Banner::More, String::new()) };
+    match line.strip_prefix("SSH-2.0-") {
+        Some(version) => (Banner::Yes, format!("SSH server: {version}")),
+        None => (Banner::No, format!("no SSH server: {line}")),
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for port in [target::greeting("SSH-2.0-OpenSSH_9.9\r\n")?, target::greeting("220 mail\r\n")?] {
+        let result = probe("tcp", "localhost", port).check_banner(is_ssh).build()?.check();
+        println!("{}: {}", result.ok, result.detail);
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! The server inside a program's own event loop: its descriptor says when something has happened, and
+//! `next_turn` when something is due.
+
+mod target;
+
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use pingstate::{Monitor, probe, serve};
+
+const SERVER: Token = Token(0);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let port = target::greeting("hello")?;
+    let probe = probe("tcp", "localhost", port).build()?;
+    let monitor = Monitor::new(probe).interval(Duration::from_millis(20));
+    let mut server = serve(monitor, ([127, 0, 0, 1], 0))?;
+
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(16);
+    poll.registry().register(&mut SourceFd(&server.as_raw_fd()), SERVER, Interest::READABLE)?;
+    let mut wakeups = 0;
+    while server.snapshot(0).is_some_and(|target| target.recent.len() < 3) {
+        // The program's own sockets and timers would stand beside these.
+        poll.poll(&mut events, server.next_turn().map(left))?;
+        wakeups += 1;
+        if !server.turn(Duration::ZERO)? {
+            break;
+        }
+    }
+    let checks = server.snapshot(0).map_or(0, |target| target.recent.len());
+    println!("{checks} checks, {}", if wakeups < 100 { "few wakeups" } else { "too many wakeups" });
+    Ok(())
+}
+
+fn left(due: Instant) -> Duration {
+    #[allow(clippy::disallowed_methods)] // A program reads its clocks where it likes.
+    due.saturating_duration_since(Instant::now())
+}

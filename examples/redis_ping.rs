@@ -1,0 +1,94 @@
+//! A probe from scratch: a Redis server is healthy if it answers a PING. Nothing here touches a socket,
+//! so that the conversation can be played by hand.
+
+mod target;
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant, SystemTime};
+
+use pingstate::{Attempt, Input, Monitor, Now, Output, Probe, ProbeResult, Reason};
+
+struct Redis {
+    host: String,
+    port: u16,
+}
+
+impl Probe for Redis {
+    fn name(&self) -> &str {
+        "redis"
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    fn begin(&self, now: Now) -> Box<dyn Attempt> {
+        let connect = Output::Connect { host: self.host.clone(), port: self.port };
+        Box::new(Ping { begun: now, heard: Vec::new(), output: Some(connect) })
+    }
+}
+
+struct Ping {
+    begun: Now,
+    heard: Vec<u8>,
+    output: Option<Output>,
+}
+
+const PONG: &[u8] = b"+PONG\r\n";
+
+impl Attempt for Ping {
+    fn handle_input(&mut self, input: Input<'_>, now: Now) {
+        self.output = match input {
+            Input::Connected(_) => Some(Output::Send(b"PING\r\n".to_vec())),
+            Input::Received(bytes) => {
+                self.heard.extend_from_slice(bytes);
+                match &*self.heard {
+                    PONG => Some(Output::Done(ProbeResult::up(now.since(self.begun), "PONG"))),
+                    heard if PONG.starts_with(heard) => None, // Cut by the network.
+                    heard => Some(failed(&String::from_utf8_lossy(heard))),
+                }
+            }
+            Input::Closed => Some(failed("closed without an answer")),
+            Input::Failed(failure) => Some(Output::Done(failure.into())),
+            _ => None, // The time is up: there is nothing to add.
+        };
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.output.take()
+    }
+}
+
+fn failed(detail: &str) -> Output {
+    Output::Done(ProbeResult::down(Reason::Custom, detail))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    play_by_hand();
+
+    let port = target::tcp(|mut stream| {
+        let _ = stream.read(&mut [0; 64]);
+        let _ = stream.write_all(PONG);
+    })?;
+    let monitor = Monitor::new(Redis { host: "localhost".to_owned(), port }).start()?;
+    println!("over the network: {}", monitor.check_now().detail);
+    println!("state: {}", monitor.state());
+    Ok(())
+}
+
+/// The conversation without a network, its answer cut in two.
+fn play_by_hand() {
+    #[allow(clippy::disallowed_methods)] // A program reads its clocks where it likes.
+    let now = Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() };
+    let redis = Redis { host: "db.example.com".to_owned(), port: 6379 };
+    let mut attempt = redis.begin(now);
+    assert!(matches!(attempt.poll_output(), Some(Output::Connect { port: 6379, .. })));
+    attempt.handle_input(Input::Connected(([192, 0, 2, 1], 6379).into()), now);
+    assert!(matches!(attempt.poll_output(), Some(Output::Send(bytes)) if bytes == b"PING\r\n"));
+    attempt.handle_input(Input::Received(b"+PO"), now);
+    assert!(attempt.poll_output().is_none(), "it waits for the rest");
+    attempt.handle_input(Input::Received(b"NG\r\n"), now.after(Duration::from_millis(3)));
+    let Some(Output::Done(result)) = attempt.poll_output() else { return println!("no verdict") };
+    assert_eq!(result, ProbeResult::up(Duration::from_millis(3), "PONG"));
+    println!("by hand: {}", result.detail);
+}

@@ -1,0 +1,34 @@
+//! Several targets in one server and one thread, and a word to the program after every check.
+
+mod target;
+
+use std::time::Duration;
+
+use pingstate::{Monitor, Policy, ProbeBuilder, Server, State, blocking, probe};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (web, mail) = (target::http("fine")?, target::greeting("220 mail\r\n")?);
+
+    let web = ProbeBuilder::from_url(&format!("http://localhost:{web}/")).name("web").build()?;
+    let mail = probe("tcp", "localhost", mail).check("banner_contains:220").name("mail").build()?;
+    let disk = blocking("disk", || (std::fs::metadata("/").is_ok(), "mounted"));
+    let often = |monitor: Monitor| monitor.interval(Duration::from_millis(30));
+    let mut server = Server::builder([
+        often(Monitor::new(web)),
+        often(Monitor::new(mail)).policy(Policy::Thresholds { fall: 5, rise: 2 }),
+        often(Monitor::new(disk)),
+    ])
+    .on_check(|checked| {
+        if checked.changed.is_some() {
+            println!("{} is {}: {}", checked.name, checked.state, checked.result.detail);
+        }
+    })
+    .bind(([127, 0, 0, 1], 0))?;
+
+    // `server.run()` would go on for ever.
+    while (0..3).any(|index| server.snapshot(index).is_some_and(|target| target.state == State::Unknown)) {
+        server.turn(None)?;
+    }
+    println!("all checked");
+    Ok(())
+}

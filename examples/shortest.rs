@@ -1,0 +1,13 @@
+//! One check of one target: no state, no thread.
+
+mod target;
+
+use pingstate::probe;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let port = target::http("fine")?;
+
+    let result = probe("http", "localhost", port).path("/healthz").build()?.check();
+    println!("{} {:?} {}", result.ok, result.latency, result.detail);
+    Ok(())
+}

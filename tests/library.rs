@@ -1,0 +1,95 @@
+//! The library as a program uses it: what can be sent where, and what monitors and servers do over
+//! real sockets.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+#[path = "library/handles.rs"]
+mod handles;
+#[path = "library/misbehaved.rs"]
+mod misbehaved;
+#[path = "library/names.rs"]
+mod names;
+#[path = "library/rules.rs"]
+mod rules;
+#[path = "library/servers.rs"]
+mod servers;
+
+use std::fmt::Debug;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use common::{PATIENCE, now};
+use pingstate::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A free port of this machine's own, for any number of servers.
+const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// A target that is up: the system accepts for it.
+fn listener() -> (TcpListener, ProbeBuilder) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = listener.local_addr().expect("an address").port();
+    (listener, probe("tcp", "127.0.0.1", port))
+}
+
+fn built(builder: ProbeBuilder) -> BuiltProbe {
+    builder.build().expect("a probe")
+}
+
+/// Turns the loop until it has come to this.
+fn turn_until(server: &mut Server, what: &str, done: impl Fn(&Server) -> bool) {
+    let start = now();
+    while !done(server) {
+        assert!(now() - start < PATIENCE, "waited too long for: {what}");
+        assert!(server.turn(50 * MS).expect("turns"), "stopped before: {what}");
+    }
+}
+
+fn snapshot(server: &Server, index: usize) -> Snapshot {
+    server.snapshot(index).expect("a target")
+}
+
+fn details(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.recent.iter().map(|check| &*check.detail).collect()
+}
+
+#[test]
+fn what_a_program_holds_can_go_to_another_thread() {
+    fn sent<T: Send + 'static>() {}
+    fn shared<T: Send + Sync + 'static>() {}
+    sent::<Monitor>();
+    sent::<ServerBuilder>();
+    sent::<Server>();
+    sent::<Box<dyn Probe>>();
+    sent::<Box<dyn Attempt>>();
+    sent::<Work>();
+    sent::<Output>();
+    shared::<MonitorHandle>();
+    shared::<ProbeBuilder>();
+    shared::<BuiltProbe>();
+    shared::<BlockingProbe>();
+    shared::<PingFsm>();
+    shared::<Policy>();
+    shared::<Snapshot>();
+    shared::<ProbeResult>();
+    shared::<Stopper>();
+    shared::<Names>();
+    shared::<Trust>();
+    shared::<Error>();
+    shared::<HttpResponse>();
+    shared::<Input<'static>>();
+    shared::<Checked<'static>>();
+}
+
+#[test]
+fn what_a_program_holds_can_be_shown() {
+    fn shown<T: Debug>() {}
+    shown::<(Banner, BannerJudgement, HttpResponse, Judgement, Headers)>();
+    shown::<(Now, Check, Event, Policy, State)>();
+    shown::<(Checked<'_>, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper)>();
+    shown::<(Monitor, BlockingProbe, BuiltProbe, Error, ProbeBuilder, Trust)>();
+    shown::<(Input<'_>, Output, Work, Snapshot, Failure, ProbeResult, Reason)>();
+    let secret = probe("http", "localhost", 80).header("Authorization", "Bearer 1234");
+    assert!(!format!("{secret:?}").contains("1234"));
+}

@@ -1,0 +1,189 @@
+//! Closures and probes that panic or never return: they cost their own check and nothing else.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pingstate::*;
+
+use super::common::{Server as Target, eventually};
+use super::*;
+
+/// Beside a good target, this one fails with this detail, check after check.
+fn fails_alone(bad: impl Probe + 'static, detail: &str) {
+    let (_listener, good) = listener();
+    let often = |monitor: Monitor| monitor.interval(5 * MS);
+    let monitors = [often(Monitor::new(bad)), often(Monitor::new(built(good)))];
+    let mut server = serve(monitors, ANY).expect("serves");
+    turn_until(&mut server, detail, |server| (0..2).all(|index| snapshot(server, index).recent.len() >= 3));
+    let (bad, good) = (snapshot(&server, 0), snapshot(&server, 1));
+    assert_eq!((bad.state, good.state, good.transitions), (State::Down, State::Up, 1));
+    assert!(details(&bad).iter().all(|said| *said == detail), "{:?}", details(&bad));
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Begin,
+    Output,
+    Input,
+    Work,
+}
+
+/// A probe of its own making that panics at one place.
+struct Shaky(Place, u16);
+
+impl Probe for Shaky {
+    fn name(&self) -> &str {
+        "shaky"
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+    fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+        assert!(self.0 != Place::Begin, "at the beginning");
+        Box::new(ShakyAttempt(self.0, Some(self.1)))
+    }
+}
+
+struct ShakyAttempt(Place, Option<u16>);
+
+impl Attempt for ShakyAttempt {
+    fn handle_input(&mut self, _input: Input<'_>, _now: Now) {
+        panic!("when told");
+    }
+    fn poll_output(&mut self) -> Option<Output> {
+        let port = self.1.take()?;
+        match self.0 {
+            Place::Output => panic!("when asked"),
+            Place::Work => Some(Output::Work(Work::new(|| panic!("elsewhere")))),
+            _ => Some(Output::Connect { host: "localhost".to_owned(), port }),
+        }
+    }
+}
+
+#[test]
+fn probes_that_panic_fail_alone() {
+    let (listener, _) = listener();
+    let port = listener.local_addr().expect("an address").port();
+    fails_alone(Shaky(Place::Begin, port), "the probe panicked: at the beginning");
+    fails_alone(Shaky(Place::Output, port), "the probe panicked: when asked");
+    fails_alone(Shaky(Place::Input, port), "the probe panicked: when told");
+}
+
+#[test]
+fn checks_that_panic_fail_alone() {
+    let target = Target::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let http = ProbeBuilder::from_url(&target.url("http"));
+    let http = http.check_response(|response| -> bool { panic!("status {}", response.status) });
+    fails_alone(built(http), "the probe panicked: status 200");
+
+    let target = Target::start(|mut stream| {
+        let _ = std::io::Write::write_all(&mut stream, b"hello");
+    });
+    let tcp = ProbeBuilder::from_url(&format!("tcp://{}", target.address));
+    let tcp = tcp.check_banner(|_| -> Banner { panic!("not today") });
+    fails_alone(built(tcp), "the probe panicked: not today");
+
+    fails_alone(blocking("db", || -> bool { panic!("driver bug") }), "the probe panicked: driver bug");
+}
+
+/// What panics on a thread of its own is told as its result. (This attempt panics at that, too.)
+#[test]
+fn work_that_panics_fails_alone() {
+    fails_alone(Shaky(Place::Work, 1), "the probe panicked: when told");
+    let result = check(&blocking("db", || -> bool { std::panic::panic_any(7) }));
+    assert_eq!(result.detail, "the probe panicked: without a word");
+}
+
+#[test]
+fn a_panic_in_a_single_check_is_a_failed_one() {
+    let (_listener, tcp) = listener();
+    let result = check(&Shaky(Place::Output, 1));
+    assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: when asked"));
+    assert!(built(tcp).check().ok);
+}
+
+#[test]
+fn a_check_that_never_returns_holds_up_nobody_and_no_second_one_is_begun() {
+    let (release, gate) = channel::<()>();
+    let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Mutex::new(gate));
+    let counted = calls.clone();
+    let stuck = blocking("stuck", move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        gate.lock().expect("sound").recv().is_err()
+    });
+    let (_listener, good) = listener();
+    let mut server = serve(
+        [
+            Monitor::new(stuck.timeout(30 * MS)).interval(50 * MS),
+            Monitor::new(built(good)).interval(10 * MS).history(1000),
+        ],
+        ANY,
+    )
+    .expect("serves");
+    turn_until(&mut server, "stuck checks", |server| snapshot(server, 0).recent.len() >= 5);
+    let (bad, good) = (snapshot(&server, 0), snapshot(&server, 1));
+    assert_eq!(details(&bad)[0], "timed out after 0.03 s waiting for the check to come back");
+    assert!(details(&bad)[1..].iter().all(|said| *said == "the check before is not back yet"));
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "one thread for all of them");
+    assert!(good.recent.len() > bad.recent.len(), "{} good checks", good.recent.len());
+    assert_eq!((good.state, good.transitions), (State::Up, 1));
+
+    drop(release);
+    turn_until(&mut server, "the way back", |server| snapshot(server, 0).state == State::Up);
+    assert!(calls.load(Ordering::SeqCst) > 1);
+}
+
+/// A server that is dropped does not wait for what may never come back.
+#[test]
+fn a_check_that_never_returns_does_not_hold_up_the_end() {
+    let (release, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let stuck = blocking("stuck", move || gate.lock().expect("sound").recv().is_err());
+    let monitor = Monitor::new(stuck.timeout(Duration::from_secs(60))).start().expect("starts");
+    let last = monitor.stop();
+    assert_eq!(last.state, State::Unknown);
+    drop(release);
+}
+
+#[test]
+fn a_policy_that_panics_keeps_the_state_and_the_monitor() {
+    let policy = Policy::function(|_, _, _| panic!("no rule"));
+    let (_listener, good) = listener();
+    let monitor = Monitor::new(built(good)).policy(policy).interval(5 * MS).start().expect("starts");
+    eventually("checks", || (monitor.snapshot().recent.len() >= 3).then_some(()));
+    assert_eq!((monitor.state(), monitor.snapshot().transitions), (State::Unknown, 0));
+}
+
+/// Spans near the end of the clock, and places that are none.
+#[test]
+fn a_probe_that_asks_for_nonsense_fails_alone() {
+    struct Nonsense(&'static str);
+    impl Probe for Nonsense {
+        fn name(&self) -> &str {
+            "nonsense"
+        }
+        fn timeout(&self) -> Duration {
+            Duration::MAX
+        }
+        fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+            Box::new(Ask(Some(Output::Connect { host: self.0.to_owned(), port: 0 })))
+        }
+    }
+    struct Ask(Option<Output>);
+    impl Attempt for Ask {
+        fn handle_input(&mut self, input: Input<'_>, _now: Now) {
+            if let Input::Failed(failure) = input {
+                self.0 = Some(Output::Done(failure.into()));
+            }
+        }
+        fn poll_output(&mut self) -> Option<Output> {
+            self.0.take()
+        }
+    }
+    for host in ["", "127.0.0.1", "a..b", "x y", "nowhere.invalid", &"x".repeat(5000).leak()[..]] {
+        let result = check(&Nonsense(host));
+        assert!(!result.ok && !result.detail.is_empty(), "{host}: {result:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Policies, first states and histories of a program's own.
+
+use pingstate::*;
+
+use super::common::eventually;
+use super::*;
+
+/// A target that is down.
+fn nobody() -> BuiltProbe {
+    let (listener, probe) = listener();
+    drop(listener);
+    built(probe.name("nobody"))
+}
+
+#[test]
+fn a_monitor_starts_in_the_state_it_is_given_and_follows_its_table() {
+    let table = Policy::Table(vec![(State::Up, Event::Fail, State::Degraded)]);
+    let monitor = Monitor::new(nobody()).initial_state(State::Up).policy(table).interval(2 * MS).history(3);
+    let monitor = monitor.start().expect("starts");
+    let first = monitor.snapshot();
+    assert!(matches!(first.state, State::Up | State::Degraded));
+    assert_eq!(monitor.check_now().reason, Some(Reason::Refused));
+    let last =
+        eventually("a full history", || Some(monitor.snapshot()).filter(|last| last.recent.len() >= 3));
+    monitor.check_now();
+    assert_eq!((last.state, last.transitions), (State::Degraded, 1), "the table has no way on");
+    assert_eq!(monitor.stop().recent.len(), 3);
+}
+
+#[test]
+fn a_function_is_told_how_often() {
+    let policy = Policy::function(|state, event, streak| match event {
+        Event::Fail if streak == 4 => State::Down,
+        _ => state,
+    });
+    let mut server =
+        serve(Monitor::new(nobody()).policy(policy).interval(2 * MS).history(0), ANY).expect("serves");
+    turn_until(&mut server, "down", |server| snapshot(server, 0).state == State::Down);
+    let last = snapshot(&server, 0);
+    assert_eq!((last.transitions, last.recent.len()), (1, 0));
+    assert_eq!(last.last_event, Some(Event::Fail));
+}
+
+#[test]
+fn the_bare_machine_says_the_same_as_a_monitor() {
+    let (_listener, good) = listener();
+    let probe = built(good);
+    let monitor = Monitor::new(probe.clone()).start().expect("starts");
+    assert!(monitor.check_now().ok);
+    let mut fsm = PingFsm::new().name(probe.target());
+    fsm.fire_result(&probe.check());
+    let keys = |json: &str| {
+        let lines =
+            json.lines().filter(|line| line.starts_with("  \"")).filter_map(|line| line.split_once(':'));
+        lines.map(|(key, _)| key.to_owned()).collect::<Vec<_>>()
+    };
+    let (bare, whole) = (fsm.snapshot(), monitor.stop());
+    assert_eq!(keys(&bare.to_json()), keys(&whole.to_json()));
+    assert_eq!((bare.state, bare.transitions, &bare.probe), (whole.state, whole.transitions, &whole.probe));
+}

@@ -1,0 +1,132 @@
+//! Servers: several monitors, ways to stop, and life inside another event loop.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use pingstate::*;
+
+use super::common::{PATIENCE, eventually, get, now};
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn several_monitors_share_one_server_until_another_thread_stops_it() {
+    let (_listener, good) = listener();
+    let (gone, bad) = listener();
+    drop(gone);
+    let monitors = [built(good.name("good")), built(bad.name("bad"))].map(Monitor::new);
+    let mut server = serve(monitors.map(|monitor| monitor.interval(10 * MS)), ANY).expect("serves");
+    let (api, stopper) = (server.address(), server.stopper().expect("a stopper"));
+    let running = thread::spawn(move || server.run());
+    eventually("both checked", || {
+        let states = ["good", "bad"].map(|name| get(api, &format!("/targets/{name}/state")).2);
+        (states == ["up\n", "down\n"]).then_some(())
+    });
+    let status: serde_json::Value = serde_json::from_str(&get(api, "/status").2).expect("JSON");
+    assert_eq!((&status["state"], &status["counts"]["up"]), (&"down".into(), &1.into()));
+    stopper.clone().stop();
+    stopper.stop();
+    running.join().expect("no panic").expect("no error");
+    let refused = TcpStream::connect(api).expect_err("closed");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    stopper.stop(); // Nobody is there any more.
+}
+
+#[test]
+fn two_monitors_of_one_name_are_refused() {
+    let (_listener, tcp) = listener();
+    let probe = built(tcp.name("twin"));
+    let error = serve([Monitor::new(probe.clone()), Monitor::new(probe)], ANY).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.to_string(), "two monitors are called twin");
+}
+
+#[test]
+fn an_address_that_is_taken_is_refused() {
+    let (_listener, tcp) = listener();
+    let first = serve(Monitor::new(built(tcp)), ANY).expect("serves");
+    let (_listener, tcp) = listener();
+    let error = serve(Monitor::new(built(tcp)), first.address()).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn the_callback_is_told_of_every_check_and_of_changes() {
+    let (_listener, good) = listener();
+    let (sender, told) = std::sync::mpsc::channel();
+    let mut server = Server::builder(Monitor::new(built(good.name("db"))).interval(5 * MS))
+        .on_check(move |checked| {
+            let changed = checked.changed.map(|(from, _)| from);
+            let _ = sender.send((checked.index, checked.name.to_owned(), checked.state, changed));
+        })
+        .bind(ANY)
+        .expect("serves");
+    turn_until(&mut server, "checks", |server| snapshot(server, 0).recent.len() >= 3);
+    let told: Vec<_> = told.try_iter().take(3).collect();
+    let expected = [Some(State::Unknown), None, None].map(|from| (0, "db".to_owned(), State::Up, from));
+    assert_eq!(told, expected);
+    assert!(server.snapshot(1).is_none());
+}
+
+#[test]
+fn a_turn_without_patience_returns() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = listener.local_addr().expect("an address").port();
+    let mute = built(probe("tcp", "127.0.0.1", port).check("banner_contains:x").timeout(HOUR));
+    let mut server = serve(Monitor::new(mute).interval(HOUR), ANY).expect("serves");
+    let start = now();
+    for _ in 0..100 {
+        assert!(server.turn(Duration::ZERO).expect("turns"));
+    }
+    assert!(now() - start < PATIENCE / 2);
+    assert_eq!(snapshot(&server, 0).state, State::Unknown, "the check is still under way");
+    assert!(server.next_turn().is_some_and(|due| due > now() + HOUR / 2));
+}
+
+#[test]
+fn a_server_lives_in_another_event_loop() {
+    let (_listener, tcp) = listener();
+    let mut server = serve(Monitor::new(built(tcp)).interval(HOUR), ANY).expect("serves");
+    turn_until(&mut server, "the first check", |server| snapshot(server, 0).state == State::Up);
+    let mut poll = Poll::new().expect("a poll");
+    let mut events = Events::with_capacity(8);
+    poll.registry()
+        .register(&mut SourceFd(&server.as_raw_fd()), Token(7), Interest::READABLE)
+        .expect("registered");
+    let wait = |poll: &mut Poll, events: &mut Events, patience| {
+        poll.poll(events, Some(patience)).expect("polls");
+        events.iter().any(|event| event.token() == Token(7) && event.is_readable())
+    };
+    while wait(&mut poll, &mut events, 20 * MS) {
+        server.turn(Duration::ZERO).expect("turns");
+    }
+
+    let mut client = TcpStream::connect(server.address()).expect("connects");
+    assert!(wait(&mut poll, &mut events, PATIENCE), "a client makes it readable");
+    server.turn(Duration::ZERO).expect("turns");
+    client.write_all(b"GET /state HTTP/1.0\r\n\r\n").expect("sent");
+    let mut answer = Vec::new();
+    client.set_nonblocking(true).expect("set");
+    let start = now();
+    while !answer.ends_with(b"\r\n\r\nup\n") {
+        assert!(now() - start < PATIENCE, "{:?}", String::from_utf8_lossy(&answer));
+        let due = server.next_turn().map_or(PATIENCE, |due| due.saturating_duration_since(now()));
+        wait(&mut poll, &mut events, due.min(50 * MS));
+        server.turn(Duration::ZERO).expect("turns");
+        match client.read_to_end(&mut answer) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+
+    let stopper = server.stopper().expect("a stopper");
+    thread::spawn(move || stopper.stop());
+    assert!(wait(&mut poll, &mut events, PATIENCE), "a stopper makes it readable");
+    eventually("the end", || (!server.turn(Duration::ZERO).expect("turns")).then_some(()));
+}

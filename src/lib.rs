@@ -92,6 +92,11 @@ mod snapshot;
 mod verdict;
 mod wire;
 
+/// The README's programs, compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 // The public interface is:
 pub use check::{Banner, BannerJudgement, HttpResponse, Judgement};
 pub use clock::Now;

@@ -52,7 +52,7 @@ pub const BODY_MAX: usize = 16 * 1024 * 1024;
 /// let result = probe("tcp", "localhost", port).build()?.check();
 /// assert_eq!((result.ok, &*result.detail), (true, "connect ok"));
 ///
-/// assert_eq!(probe("https", "::1", None).build()?.name(), "[::1]:443");
+/// assert_eq!(probe("http", "::1", None).build()?.name(), "[::1]:80");
 /// assert!(probe("gopher", "localhost", 70).build().is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -218,7 +218,7 @@ impl ProbeBuilder {
     /// use pingstate::{Error, HTTP_TIMEOUT, Probe, TCP_TIMEOUT, TIMEOUT_MAX, probe};
     ///
     /// assert_eq!(probe("tcp", "localhost", 22).build()?.timeout(), TCP_TIMEOUT);
-    /// assert_eq!(probe("https", "localhost", None).build()?.timeout(), HTTP_TIMEOUT);
+    /// assert_eq!(probe("http", "localhost", None).build()?.timeout(), HTTP_TIMEOUT);
     /// assert!(matches!(probe("tcp", "localhost", 22).timeout(TIMEOUT_MAX * 2).build(), Err(Error::Timeout(_))));
     /// # Ok::<(), Error>(())
     /// ```

@@ -8,7 +8,7 @@ use crate::probe::http::HttpProbe;
 use crate::probe::tcp::TcpProbe;
 use crate::probe::{Attempt, Probe};
 
-/// A probe made by [`ProbeBuilder::build`]. Cheap to clone.
+/// A probe made by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
 ///
 /// ```
 /// # use std::net::TcpListener;

@@ -15,7 +15,6 @@ mod rules;
 mod servers;
 
 use std::fmt::Debug;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use common::{PATIENCE, now};
@@ -26,11 +25,11 @@ const MS: Duration = Duration::from_millis(1);
 /// A free port of this machine's own, for any number of servers.
 const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
-/// A target that is up: the system accepts for it.
-fn listener() -> (TcpListener, ProbeBuilder) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
-    let port = listener.local_addr().expect("an address").port();
-    (listener, probe("tcp", "127.0.0.1", port))
+/// A target that is up until it is dropped.
+fn target() -> (common::Server, ProbeBuilder) {
+    let target = common::Server::start(drop);
+    let port = target.address.port();
+    (target, probe("tcp", "127.0.0.1", port))
 }
 
 fn built(builder: ProbeBuilder) -> BuiltProbe {

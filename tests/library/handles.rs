@@ -13,7 +13,7 @@ use super::*;
 
 #[test]
 fn a_handle_tells_checks_and_stops() {
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let probe = built(tcp.name("db"));
     let target = probe.target().to_owned();
     let monitor = Monitor::new(probe).interval(Duration::from_secs(3600)).start().expect("starts");
@@ -98,7 +98,7 @@ fn a_handle_in_its_own_probe_does_not_wait_for_itself() {
 
 #[test]
 fn a_handle_serves_several_threads() {
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let monitor = Monitor::new(built(tcp)).interval(MS).start().expect("starts");
     thread::scope(|scope| {
         for _ in 0..4 {

@@ -12,7 +12,7 @@ use super::*;
 
 /// Beside a good target, this one fails with this detail, check after check.
 fn fails_alone(bad: impl Probe + 'static, detail: &str) {
-    let (_listener, good) = listener();
+    let (_target, good) = target();
     let often = |monitor: Monitor| monitor.interval(5 * MS);
     let monitors = [often(Monitor::new(bad)), often(Monitor::new(built(good)))];
     let mut server = serve(monitors, ANY).expect("serves");
@@ -64,8 +64,8 @@ impl Attempt for ShakyAttempt {
 
 #[test]
 fn probes_that_panic_fail_alone() {
-    let (listener, _) = listener();
-    let port = listener.local_addr().expect("an address").port();
+    let (target, _) = target();
+    let port = target.address.port();
     fails_alone(Shaky(Place::Begin, port), "the probe panicked: at the beginning");
     fails_alone(Shaky(Place::Output, port), "the probe panicked: when asked");
     fails_alone(Shaky(Place::Input, port), "the probe panicked: when told");
@@ -98,7 +98,7 @@ fn work_that_panics_fails_alone() {
 
 #[test]
 fn a_panic_in_a_single_check_is_a_failed_one() {
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let result = check(&Shaky(Place::Output, 1));
     assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: when asked"));
     assert!(built(tcp).check().ok);
@@ -113,7 +113,7 @@ fn a_check_that_never_returns_holds_up_nobody_and_no_second_one_is_begun() {
         counted.fetch_add(1, Ordering::SeqCst);
         gate.lock().expect("sound").recv().is_err()
     });
-    let (_listener, good) = listener();
+    let (_target, good) = target();
     let mut server = serve(
         [
             Monitor::new(stuck.timeout(30 * MS)).interval(50 * MS),
@@ -150,7 +150,7 @@ fn a_check_that_never_returns_does_not_hold_up_the_end() {
 #[test]
 fn a_policy_that_panics_keeps_the_state_and_the_monitor() {
     let policy = Policy::function(|_, _, _| panic!("no rule"));
-    let (_listener, good) = listener();
+    let (_target, good) = target();
     let monitor = Monitor::new(built(good)).policy(policy).interval(5 * MS).start().expect("starts");
     eventually("checks", || (monitor.snapshot().recent.len() >= 3).then_some(()));
     assert_eq!((monitor.state(), monitor.snapshot().transitions), (State::Unknown, 0));

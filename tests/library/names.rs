@@ -36,8 +36,8 @@ impl Drop for Dir {
 #[test]
 fn the_hosts_file_is_read_again_when_it_changes() {
     let dir = Dir::new("hosts");
-    let (listener, _) = listener();
-    let port = listener.local_addr().expect("an address").port();
+    let (target, _) = target();
+    let port = target.address.port();
     let names = Names::default()
         .hosts(dir.file("hosts", ""))
         .resolv_conf(dir.file("resolv.conf", ""))

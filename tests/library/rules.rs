@@ -7,8 +7,8 @@ use super::*;
 
 /// A target that is down.
 fn nobody() -> BuiltProbe {
-    let (listener, probe) = listener();
-    drop(listener);
+    let (target, probe) = target();
+    drop(target);
     built(probe.name("nobody"))
 }
 
@@ -43,7 +43,7 @@ fn a_function_is_told_how_often() {
 
 #[test]
 fn the_bare_machine_says_the_same_as_a_monitor() {
-    let (_listener, good) = listener();
+    let (_target, good) = target();
     let probe = built(good);
     let monitor = Monitor::new(probe.clone()).start().expect("starts");
     assert!(monitor.check_now().ok);

@@ -17,8 +17,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn several_monitors_share_one_server_until_another_thread_stops_it() {
-    let (_listener, good) = listener();
-    let (gone, bad) = listener();
+    let (_target, good) = target();
+    let (gone, bad) = target();
     drop(gone);
     let monitors = [built(good.name("good")), built(bad.name("bad"))].map(Monitor::new);
     let mut server = serve(monitors.map(|monitor| monitor.interval(10 * MS)), ANY).expect("serves");
@@ -40,7 +40,7 @@ fn several_monitors_share_one_server_until_another_thread_stops_it() {
 
 #[test]
 fn two_monitors_of_one_name_are_refused() {
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let probe = built(tcp.name("twin"));
     let error = serve([Monitor::new(probe.clone()), Monitor::new(probe)], ANY).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -49,16 +49,16 @@ fn two_monitors_of_one_name_are_refused() {
 
 #[test]
 fn an_address_that_is_taken_is_refused() {
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let first = serve(Monitor::new(built(tcp)), ANY).expect("serves");
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let error = serve(Monitor::new(built(tcp)), first.address()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
 
 #[test]
 fn the_callback_is_told_of_every_check_and_of_changes() {
-    let (_listener, good) = listener();
+    let (_target, good) = target();
     let (sender, told) = std::sync::mpsc::channel();
     let mut server = Server::builder(Monitor::new(built(good.name("db"))).interval(5 * MS))
         .on_check(move |checked| {
@@ -91,7 +91,7 @@ fn a_turn_without_patience_returns() {
 
 #[test]
 fn a_server_lives_in_another_event_loop() {
-    let (_listener, tcp) = listener();
+    let (_target, tcp) = target();
     let mut server = serve(Monitor::new(built(tcp)).interval(HOUR), ANY).expect("serves");
     turn_until(&mut server, "the first check", |server| snapshot(server, 0).state == State::Up);
     let mut poll = Poll::new().expect("a poll");

@@ -248,8 +248,12 @@ impl Resolver {
                 for lookup in &search.lookups {
                     outbox.push_back(Output::Found { lookup: *lookup, addresses: fresh.clone(), last });
                 }
-                let ttl_s = ttl_s.min(if whole { TTL_S_MAX } else { PARTIAL_TTL_S_MAX });
-                self.cache.insert(&search.name, all, now + Duration::from_secs(ttl_s.into()), now);
+                // Half an answer is not remembered while the other half may come: it would pass for
+                // the whole, and hide the addresses that are left when these fail.
+                if last {
+                    let ttl_s = ttl_s.min(if whole { TTL_S_MAX } else { PARTIAL_TTL_S_MAX });
+                    self.cache.insert(&search.name, all, now + Duration::from_secs(ttl_s.into()), now);
+                }
                 last
             }
             News::NotFound(failure) => {

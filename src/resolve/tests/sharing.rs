@@ -49,6 +49,33 @@ fn a_late_lookup_gets_what_was_handed_over() {
 }
 
 #[test]
+fn half_an_answer_does_not_pass_for_the_whole() {
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        AAAA => vec![(500, Event::Bytes(ask.with(&BOTH)))],
+        _ => send(ask.with(&BOTH)),
+    });
+    let first = world.lookup("a.example");
+    world.run(100);
+    world.lookup("a.example");
+    world.cancel(first);
+    world.run(1000);
+    assert_eq!(
+        world.said,
+        ["0 52 found 192.0.2.1 and more", "1 100 found 192.0.2.1 and more", "1 500 found 2001:db8::1"]
+    );
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        AAAA => vec![(500, Event::Bytes(ask.with(&BOTH)))],
+        _ => send(ask.with(&BOTH)),
+    });
+    let first = world.lookup("a.example");
+    world.run(100);
+    world.cancel(first);
+    world.lookup("a.example");
+    world.run(1000);
+    assert_eq!(world.said.last().map(String::as_str), Some("1 600 found 2001:db8::1"));
+}
+
+#[test]
 fn answers_serve_for_their_time() {
     let mut world = World::new(ONE, |ask| send(ask.with_ttl(10, &BOTH)));
     world.lookup("a.example");

@@ -116,7 +116,10 @@ impl World {
             Mood::Unreachable => vec![Reason::Unreachable],
             Mood::Blackhole => vec![Reason::ConnectTimeout],
             Mood::NoSockets => vec![Reason::Local],
-            Mood::Fine | Mood::Patchy => Vec::new(),
+            Mood::OneFamily if this.names.iter().any(|name| self.asked[*name].partial_until > this.begun) => {
+                return Due::Anything;
+            }
+            Mood::Fine | Mood::Patchy | Mood::OneFamily => Vec::new(),
             _ if plan.wants == Wants::Connection => Vec::new(),
             Mood::Reset => vec![Reason::Reset],
             Mood::Mute if plan.wants == Wants::Banner => vec![Reason::Banner],

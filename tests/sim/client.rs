@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::model::worst;
 use super::plan::{Flood, MS, S};
 use super::world::{Event, Sock, World};
-use crate::engine::limits::{ACCEPT_PAUSE, CLIENT_HEAD, CLIENT_IDLE};
+use crate::engine::limits::{ACCEPT_PAUSE, CLIENT_HEAD, CLIENT_IDLE, CLIENT_LINGER, CLIENT_STALL};
 use crate::engine::{ConnId, Input};
 use crate::fsm::State;
 use crate::verdict::Reason;
@@ -68,6 +68,8 @@ pub(super) struct Client {
     deaf_after: usize,
     /// The last answer has come.
     over: bool,
+    /// The engine has ended its side.
+    shut: bool,
     /// Not to be held against the engine: the loop itself was late, or it gave way by the rule.
     excused: bool,
     evicted: bool,
@@ -131,6 +133,7 @@ impl World {
             owing: 0,
             deaf_after: self.rng.index(500),
             over: false,
+            shut: false,
             excused: false,
             evicted: false,
         };
@@ -347,6 +350,7 @@ impl World {
     pub(super) fn hear_shutdown(&mut self, id: ConnId) {
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
         assert!(client.over, "ended before the last answer");
+        (client.shut, client.touched) = (true, self.at.max(self.seen));
         if client.kind != Kind::Hostile {
             client.ended = true;
             self.schedule_client(id, 500 * MS);
@@ -410,7 +414,12 @@ impl World {
     pub(super) fn check_clients_due(&self, now: u64) {
         for (id, sock) in &self.socks {
             let Sock::Client(client) = sock else { continue };
-            let due = client.touched + CLIENT_IDLE.as_nanos() as u64;
+            let patience = match client.owing {
+                0 if client.shut => CLIENT_LINGER,
+                0 => CLIENT_IDLE,
+                _ => CLIENT_STALL,
+            };
+            let due = client.touched + patience.as_nanos() as u64;
             assert!(due > now, "{id:?} ({:?}) stays for ever", client.kind);
         }
     }

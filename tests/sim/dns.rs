@@ -82,6 +82,11 @@ impl World {
             let asked = &mut self.asked[*name];
             asked.busy_until = asked.busy_until.max(self.at + span);
             note(asked);
+            if query.role != Role::Healthy || asked.dirty || asked.local {
+                // A lie about one family serves as long as the truth about the other.
+                let serves = if asked.dirty { 301 } else { 31 } * S;
+                asked.partial_until = asked.partial_until.max(asked.busy_until.max(self.at) + serves);
+            }
             for this in self.tries.iter_mut().flatten().filter(|this| this.names.contains(name)) {
                 this.cost += span;
                 this.misled |= asked.dirty || asked.poisoned_until > self.at;

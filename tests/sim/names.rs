@@ -112,6 +112,12 @@ pub(super) fn is_spare(address: IpAddr) -> bool {
     hosts().iter().any(|host| last(&host.v4) || last(&host.v6))
 }
 
+/// Whether every way to this address leads past one of the other family.
+pub(super) fn has_both(address: IpAddr) -> bool {
+    let leads = |host: &&Host| host.v4.contains(&address) || host.v6.contains(&address);
+    hosts().iter().filter(leads).all(|host| !host.v4.is_empty() && !host.v6.is_empty())
+}
+
 /// How a name server behaves, all the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::names::{hosts, is_spare};
+use super::names::{has_both, hosts, is_spare};
 use super::plan::{MS, NEEDLE, PORT, S, Wants};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input};
@@ -14,6 +14,8 @@ pub(super) enum Mood {
     Fine,
     /// Fine, but some addresses that can be spared are dead or refuse.
     Patchy,
+    /// Fine, but dead in one family, where there are two.
+    OneFamily,
     Refuse,
     Unreachable,
     Blackhole,
@@ -43,6 +45,8 @@ pub(super) struct Try {
     pub(super) cost: u64,
     /// Name servers have lied to it or were not there.
     pub(super) misled: bool,
+    /// The family that is dead, for those who are alive in one only.
+    dead_v6: bool,
     /// How often this machine had no socket for it.
     pub(super) locals: u64,
     /// The names it has to resolve, by their places in [`hosts`].
@@ -102,7 +106,7 @@ impl World {
         let mut mood = if self.rng.permille(self.plan.weather.trouble) {
             self.rng.pick(troubles)
         } else {
-            self.rng.pick(&[Mood::Fine, Mood::Fine, Mood::Patchy])
+            self.rng.pick(&[Mood::Fine, Mood::Fine, Mood::Patchy, Mood::OneFamily])
         };
         if matches!(mood, Mood::Loop | Mood::BadLocation | Mood::TooFar) && !plan.follow {
             mood = Mood::Wrong;
@@ -112,6 +116,7 @@ impl World {
             _ if plan.is_http() && plan.follow && self.rng.permille(250) => self.rng.range(1, 3) as u8,
             _ => 0,
         };
+        let dead_v6 = self.rng.permille(500);
         let (timeout, path, host) = (plan.timeout, plan.path.to_owned(), plan.host);
         self.tries[target] = Some(Try {
             begun: self.seen,
@@ -119,6 +124,7 @@ impl World {
             mood,
             cost: 0,
             misled: false,
+            dead_v6,
             locals: 0,
             names: Vec::new(),
             hops,
@@ -169,7 +175,7 @@ impl World {
             // The verdict has come in the same batch of outputs; the close is to follow.
             return;
         };
-        let mood = this.mood;
+        let (mood, is_dead_family) = (this.mood, this.dead_v6 == to.is_ipv6());
         if mood == Mood::NoSockets || self.rng.permille(self.plan.weather.local) {
             this.locals += 1;
             this.cost += 50 * MS;
@@ -180,6 +186,9 @@ impl World {
             Mood::Refuse => Some(Reason::Refused),
             Mood::Unreachable => Some(Reason::Unreachable),
             Mood::Blackhole => None,
+            Mood::OneFamily if is_dead_family && has_both(to.ip()) => {
+                self.rng.pick(&[Some(Reason::Refused), Some(Reason::Unreachable), None])
+            }
             Mood::Patchy if is_spare(to.ip()) => {
                 self.rng.pick(&[Some(Reason::Refused), Some(Reason::Unreachable), None])
             }

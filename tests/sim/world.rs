@@ -60,6 +60,8 @@ pub(super) struct Asked {
     pub(super) dirty: bool,
     /// False addresses may have been learned, until then.
     pub(super) poisoned_until: u64,
+    /// The addresses of one family may be all that is remembered, until then.
+    pub(super) partial_until: u64,
     /// Healthy answers are under way, until then.
     pub(super) busy_until: u64,
     /// This machine had no socket for a query.
@@ -223,7 +225,8 @@ impl World {
         if next <= self.at {
             return 0;
         }
-        if self.rng.permille(self.plan.weather.stall) {
+        let asking = self.asked.iter().any(|asked| asked.open > 0);
+        if self.rng.permille(self.plan.weather.stall * if asking { 4 } else { 1 }) {
             let span = self.rng.pick(&[100, 150, 400, 1000, 3000, 20_000, 170_000]) * MS;
             return span + self.rng.below(span);
         }
@@ -256,6 +259,7 @@ impl World {
             if due.is_some_and(|due| at.saturating_sub(due) >= STALL.as_nanos() as u64) {
                 let gap = at - self.seen;
                 self.tries.iter_mut().flatten().for_each(|this| this.deadline += gap);
+                self.asked.iter_mut().for_each(|asked| asked.busy_until += gap);
             }
             self.seen = at;
         }
@@ -380,7 +384,7 @@ impl World {
         let unsure = self.socks.values().any(|sock| matches!(sock, Sock::Query(q) if q.names.is_empty()));
         if !unsure {
             for asked in self.asked.iter_mut().filter(|asked| asked.open == 0) {
-                *asked = Asked { poisoned_until: asked.poisoned_until, ..Asked::default() };
+                (asked.dirty, asked.local, asked.busy_until) = (false, false, 0);
             }
         }
     }

@@ -97,6 +97,11 @@ mod wire;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The whole engine on a virtual clock, against a scripted world.
+#[cfg(test)]
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
 // The public interface is:
 pub use check::{Banner, BannerJudgement, HttpResponse, Judgement};
 pub use clock::Now;
@@ -115,8 +120,3 @@ pub use probe::{Attempt, Input, Output, Probe, Work};
 pub use snapshot::Snapshot;
 pub use verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 pub use wire::http::response::Headers;
-
-/// The whole engine on a virtual clock, against a scripted world.
-#[cfg(test)]
-#[path = "../tests/sim/mod.rs"]
-mod sim;

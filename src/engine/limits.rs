@@ -39,7 +39,7 @@ pub(crate) const STALL: Duration = Duration::from_millis(100);
 
 /// How often the time lost is given back to one check. A machine that loses time in every turn has too
 /// much to do, and a silent target is silent all the same.
-pub(crate) const STALLS_MAX: u8 = 4;
+pub(crate) const STALLS_MAX: u8 = 8;
 
 /// Checks under way at the same time when every target is to be checked once, at once.
 pub(crate) const ONCE_PARALLEL: usize = 256;

@@ -190,7 +190,11 @@ impl Engine {
                 }
                 Some(probe::Output::Send(bytes)) => {
                     let conn = this.conn;
-                    self.send(conn, bytes);
+                    if !self.send(conn, bytes) {
+                        let failure =
+                            Failure::new(Reason::Custom, "the probe sends more than the peer takes");
+                        return self.finish(target, failure.into(), now);
+                    }
                 }
                 Some(probe::Output::Work(work)) => {
                     self.last_job.0 += 1;
@@ -268,12 +272,17 @@ impl Engine {
         }
     }
 
-    fn send(&mut self, conn: Option<ConnId>, bytes: Vec<u8>) {
-        let Some(id) = conn else { return };
-        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(&id) else { return };
-        if outbox.len() + bytes.len() <= PROBE_OUTBOX_MAX && outbox.push(bytes) {
+    /// Queues bytes for a check's connection, if it has one; says whether they found room.
+    fn send(&mut self, conn: Option<ConnId>, bytes: Vec<u8>) -> bool {
+        let Some(id) = conn else { return true };
+        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(&id) else { return true };
+        if outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
+            return false;
+        }
+        if outbox.push(bytes) {
             self.outputs.push_back(Output::Write(id));
         }
+        true
     }
 
     /// Closes whatever connection a check has or is making.

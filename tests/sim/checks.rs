@@ -9,6 +9,7 @@ use super::plan::{MS, Wants};
 use super::site::Mood;
 use super::world::{Sock, World};
 use crate::engine::Verdict;
+use crate::engine::limits::STALLS_MAX;
 use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX};
 use crate::probe::dial::ADDRESSES_MAX;
 use crate::verdict::Reason;
@@ -108,6 +109,9 @@ impl World {
 
     fn due(&self, target: usize, this: &super::site::Try) -> Due {
         let plan = &self.plan.targets[target];
+        if this.stalls == STALLS_MAX {
+            return Due::Anything; // Time that is lost from now on counts against the target.
+        }
         let short = this.cost + MARGIN >= plan.timeout;
         let mut reasons = match this.mood {
             _ if !hosts()[plan.host].exists() => vec![Reason::DnsNotFound],

@@ -40,6 +40,8 @@ pub(super) enum Mood {
 pub(super) struct Try {
     pub(super) begun: u64,
     pub(super) deadline: u64,
+    /// How often its deadline has been put off.
+    pub(super) stalls: u8,
     pub(super) mood: Mood,
     /// By how much the world, though well-meaning, has held it up at most.
     pub(super) cost: u64,
@@ -121,6 +123,7 @@ impl World {
         self.tries[target] = Some(Try {
             begun: self.seen,
             deadline: self.seen + timeout,
+            stalls: 0,
             mood,
             cost: 0,
             misled: false,

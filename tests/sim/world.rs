@@ -17,7 +17,7 @@ use super::spy::Ledger;
 use super::tally::Tally;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
-use crate::engine::limits::STALL;
+use crate::engine::limits::{STALL, STALLS_MAX};
 use crate::engine::{ConnId, Engine, Input, Output, Schedule, Transport};
 use crate::resolve::Resolver;
 use crate::verdict::{Failure, Reason};
@@ -258,7 +258,10 @@ impl World {
             let due = self.engine.poll_timeout().map(|due| self.since_start(due));
             if due.is_some_and(|due| at.saturating_sub(due) >= STALL.as_nanos() as u64) {
                 let gap = at - self.seen;
-                self.tries.iter_mut().flatten().for_each(|this| this.deadline += gap);
+                for this in self.tries.iter_mut().flatten().filter(|this| this.stalls < STALLS_MAX) {
+                    this.stalls += 1;
+                    this.deadline += gap;
+                }
                 self.asked.iter_mut().for_each(|asked| asked.busy_until += gap);
             }
             self.seen = at;

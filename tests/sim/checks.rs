@@ -140,7 +140,8 @@ impl World {
         if this.misled {
             reasons.extend([Reason::DnsNotFound, Reason::DnsFailed, Reason::DnsTimeout]);
         }
-        if short {
+        // Silence is a lie, too, and costs time.
+        if short || this.misled {
             reasons.extend([
                 Reason::ConnectTimeout,
                 Reason::DnsTimeout,

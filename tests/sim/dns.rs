@@ -251,15 +251,7 @@ impl World {
         if self.files.is_some() {
             self.tally.add("dns: the files change");
             // What is being asked for is asked for by two rules now.
-            for asked in self.asked.iter_mut().filter(|asked| asked.open > 0) {
-                asked.dirty = true;
-            }
-            let tracks = self.ledger.tracks();
-            for (this, track) in self.tries.iter_mut().zip(&*tracks) {
-                if let (Some(this), true) = (this, track.dialing.is_some()) {
-                    this.misled |= this.names.iter().any(|name| self.asked[*name].open > 0);
-                }
-            }
+            self.mislead_all();
         }
         self.files = Some(self.next_files);
         let files = self.current_files().clone();

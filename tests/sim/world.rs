@@ -246,9 +246,28 @@ impl World {
             self.tally.add("loop: stalls");
         } else {
             self.tries.iter_mut().flatten().for_each(|this| this.cost += late);
+            if late >= 100 * MS {
+                self.mislead_all();
+            }
+        }
+        // Lies that came meanwhile are learned, and remembered, so much later.
+        for asked in self.asked.iter_mut().filter(|asked| asked.open > 0) {
+            asked.partial_until += late;
+            asked.poisoned_until += late;
         }
         if late >= 20 * MS {
             self.excuse_clients();
+        }
+    }
+
+    /// What is being asked for by now may come to nothing, for reasons that no try is to blame for.
+    pub(super) fn mislead_all(&mut self) {
+        for (name, asked) in self.asked.iter_mut().enumerate().filter(|(_, asked)| asked.open > 0) {
+            asked.dirty = true;
+            asked.partial_until = asked.partial_until.max(self.at + 31 * S);
+            for this in self.tries.iter_mut().flatten() {
+                this.misled |= this.names.contains(&name);
+            }
         }
     }
 

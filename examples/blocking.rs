@@ -27,7 +27,7 @@ fn main() {
         Ok(other) => (false, format!("1 is {other} today")),
         Err(error) => (false, error),
     })
-    .timeout(Duration::from_millis(100));
+    .within(Duration::from_millis(100));
 
     let tell = |when: &str| {
         let result = check(&probe);

@@ -107,7 +107,7 @@ pub use check::{Banner, BannerJudgement, HttpResponse, Judgement};
 pub use clock::Now;
 pub use fsm::{Check, Event, HISTORY, Policy, State};
 pub use library::{
-    Checked, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, check, check_once, check_with,
+    Checked, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, check, check_all, check_with,
     serve,
 };
 pub use monitor::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor};

@@ -3,12 +3,10 @@
 mod cli;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use cli::log::{Log, Priority};
 use cli::{Command, Options};
-use pingstate::{Checked, Monitor, Server, State, check_once};
+use pingstate::{Checked, Monitor, Server, State, check_all};
 
 fn main() -> ExitCode {
     let log = Log::new();
@@ -74,23 +72,16 @@ fn serve(monitors: Vec<Monitor>, options: &Options, log: Log) -> Result<(), Stri
 
 /// Checks every target once and prints a line each.
 fn once(monitors: Vec<Monitor>, options: &Options, log: Log) -> ExitCode {
-    let worst = Arc::new(AtomicU8::new(cli::EXIT_OK));
-    let seen = worst.clone();
-    let tell = move |checked: &Checked<'_>| {
+    let mut worst = cli::EXIT_OK;
+    let checked = check_all(monitors, cli::targets::names(options), |checked| {
         cli::log::print(&cli::targets::result_line(checked));
-        seen.fetch_max(cli::targets::exit_code(checked.result), Ordering::Relaxed);
-    };
-    match check_once(monitors, cli::targets::names(options), true, tell) {
-        Ok(true) => ExitCode::from(worst.load(Ordering::Relaxed)),
-        Ok(false) => {
-            log.line(Priority::Info, "stopped");
-            ExitCode::from(cli::EXIT_FAILED)
-        }
-        Err(error) => {
-            log.error(&format!("cannot go on: {}", cli::log::plain(&error)));
-            ExitCode::from(cli::EXIT_FAILED)
-        }
+        worst = worst.max(cli::targets::exit_code(checked.result));
+    });
+    if let Err(error) = checked {
+        log.error(&format!("cannot go on: {}", cli::log::plain(&error)));
+        worst = cli::EXIT_FAILED;
     }
+    ExitCode::from(worst)
 }
 
 /// One line per change of state, nothing per ordinary check.

@@ -8,6 +8,6 @@ mod server;
 
 pub use handle::MonitorHandle;
 pub use names::Names;
-pub use once::{check, check_once, check_with};
+pub use once::{check, check_all, check_with};
 pub use ping_fsm::PingFsm;
 pub use server::{Checked, Server, ServerBuilder, Stopper, serve};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::names::Names;
-use super::server::{Checked, OnCheck, tell};
+use super::server::{Checked, tell};
 use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::engine::Schedule;
@@ -87,26 +87,22 @@ pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
 }
 
 /// Checks every target once, as many at the same time as is sensible, and tells each result as it
-/// comes. No API, no history. Ends early on SIGINT and SIGTERM if `signals`; says whether all were
-/// checked.
+/// comes. No API, no history.
 ///
 /// ```
 /// # use std::net::TcpListener;
 /// # let listener = TcpListener::bind("127.0.0.1:0")?;
 /// # let port = listener.local_addr()?.port();
-/// use pingstate::{Monitor, Names, check_once, probe};
-/// use std::sync::mpsc::channel;
+/// use pingstate::{Monitor, Names, check_all, probe};
 ///
 /// let monitors = [
 ///     Monitor::new(probe("tcp", "127.0.0.1", port).name("v4").build()?),
 ///     Monitor::new(probe("tcp", "localhost", port).name("name").build()?),
 /// ];
-/// let (sender, results) = channel();
-/// let all = check_once(monitors, Names::default(), false, move |checked| {
-///     let _ = sender.send((checked.name.to_owned(), checked.result.ok));
+/// let mut results = Vec::new();
+/// check_all(monitors, Names::default(), |checked| {
+///     results.push((checked.name.to_owned(), checked.result.ok));
 /// })?;
-/// assert!(all);
-/// let mut results: Vec<_> = results.iter().collect();
 /// results.sort();
 /// assert_eq!(results, [("name".to_owned(), true), ("v4".to_owned(), true)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -114,25 +110,17 @@ pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
 ///
 /// # Errors
 /// The system's, of making the event loop or of polling.
-pub fn check_once(
+pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
     names: Names,
-    signals: bool,
-    on_check: impl FnMut(&Checked<'_>) + Send + 'static,
-) -> io::Result<bool> {
+    mut on_check: impl FnMut(&Checked<'_>),
+) -> io::Result<()> {
     let mut reactor = names.reactor(monitors.into_iter().collect(), Schedule::Once, no_guard())?;
-    if signals {
-        reactor.listen_to_signals()?;
-    }
-    let mut on_check: Option<OnCheck> = Some(Box::new(on_check));
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
         tell(&mut reactor, &mut on_check);
-        if reactor.is_told_to_stop() {
-            return Ok(false);
-        }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// No API, no clients, nobody to guard against.

@@ -57,7 +57,7 @@ pub fn serve(
 /// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`].
 ///
 /// ```
-/// use pingstate::{Checked, Monitor, Names, State, blocking, check_once};
+/// use pingstate::{Checked, Monitor, Names, State, blocking, check_all};
 ///
 /// fn log(checked: &Checked<'_>) {
 ///     if let Some((before, _)) = checked.changed {
@@ -67,7 +67,7 @@ pub fn serve(
 ///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
 /// }
 ///
-/// check_once(Monitor::new(blocking("disk", || true)), Names::default(), false, log)?;
+/// check_all(Monitor::new(blocking("disk", || true)), Names::default(), log)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ pub struct Checked<'a> {
     pub changed: Option<(State, Duration)>,
 }
 
-pub(super) type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
+type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
 
 /// A [`Server`] to be.
 ///
@@ -266,7 +266,10 @@ impl Server {
             return Ok(false);
         }
         self.reactor.turn(at_most.into())?;
-        tell(&mut self.reactor, &mut self.on_check);
+        match &mut self.on_check {
+            Some(on_check) => tell(&mut self.reactor, on_check),
+            None => drop(self.reactor.take_verdicts()),
+        }
         Ok(!self.is_stopped())
     }
 
@@ -331,9 +334,9 @@ impl Stopper {
     }
 }
 
-pub(super) fn tell(reactor: &mut Reactor, on_check: &mut Option<OnCheck>) {
+/// Tells of the checks that have ended since the last time.
+pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&Checked<'_>)) {
     for Verdict { target, result, change } in reactor.take_verdicts() {
-        let Some(on_check) = on_check else { continue };
         let watch = reactor.engine().fleet().watch(target);
         on_check(&Checked {
             index: target,

@@ -23,9 +23,9 @@ type Closure = Arc<dyn Fn() -> Judgement + Send + Sync>;
 /// use std::time::Duration;
 ///
 /// let probe: BlockingProbe = blocking("backup", || true);
-/// assert_eq!(Probe::timeout(&probe), BLOCKING_TIMEOUT);
-/// let patient = probe.timeout(Duration::from_secs(60));
-/// assert_eq!(Probe::timeout(&patient), Duration::from_secs(60));
+/// assert_eq!(probe.timeout(), BLOCKING_TIMEOUT);
+/// let patient = probe.within(Duration::from_secs(60));
+/// assert_eq!(patient.timeout(), Duration::from_secs(60));
 /// ```
 pub struct BlockingProbe {
     name: String,
@@ -54,7 +54,7 @@ pub struct BlockingProbe {
 ///     Ok(other) => (false, format!("1 is {other}")),
 ///     Err(error) => (false, error),
 /// });
-/// let database = database.timeout(Duration::from_secs(2));
+/// let database = database.within(Duration::from_secs(2));
 /// assert_eq!(check(&database).detail, "select 1");
 ///
 /// assert_eq!(check(&blocking("disk", || false)).detail, "check failed");
@@ -76,7 +76,7 @@ where
 impl BlockingProbe {
     /// The time one check may take: [`BLOCKING_TIMEOUT`] unless told otherwise.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub fn within(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }

@@ -252,8 +252,8 @@ pub enum Output {
         /// The TCP port.
         port: u16,
     },
-    /// Send these bytes over the connection. Without one they go nowhere, and so do those that would
-    /// make more than 1 MiB wait to be sent.
+    /// Send these bytes over the connection. Without one they go nowhere. When more than 1 MiB would
+    /// wait to be sent, the check fails.
     Send(Vec<u8>),
     /// Run this on a thread of its own: for what can only block. It should come to an end by itself,
     /// for nothing can end it from outside: when the check is over before, the thread goes on for

@@ -116,7 +116,7 @@ fn a_check_that_never_returns_holds_up_nobody_and_no_second_one_is_begun() {
     let (_target, good) = target();
     let mut server = serve(
         [
-            Monitor::new(stuck.timeout(30 * MS)).interval(50 * MS),
+            Monitor::new(stuck.within(30 * MS)).interval(50 * MS),
             Monitor::new(built(good)).interval(10 * MS).history(1000),
         ],
         ANY,
@@ -141,7 +141,7 @@ fn a_check_that_never_returns_does_not_hold_up_the_end() {
     let (release, gate) = channel::<()>();
     let gate = Mutex::new(gate);
     let stuck = blocking("stuck", move || gate.lock().expect("sound").recv().is_err());
-    let monitor = Monitor::new(stuck.timeout(Duration::from_secs(60))).start().expect("starts");
+    let monitor = Monitor::new(stuck.within(Duration::from_secs(60))).start().expect("starts");
     let last = monitor.stop();
     assert_eq!(last.state, State::Unknown);
     drop(release);

@@ -9,8 +9,7 @@ use super::plan::{MS, Wants};
 use super::site::Mood;
 use super::world::{Sock, World};
 use crate::engine::Verdict;
-use crate::engine::limits::STALLS_MAX;
-use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX};
+use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX};
 use crate::probe::dial::ADDRESSES_MAX;
 use crate::verdict::Reason;
 

@@ -80,7 +80,7 @@ impl World {
         let Some(Sock::Query(query)) = self.socks.get(&id) else { return };
         for name in &query.names {
             let asked = &mut self.asked[*name];
-            asked.busy_until = asked.busy_until.max(self.at + span);
+            asked.busy_until = asked.busy_until.max(self.at) + span;
             note(asked);
             if query.role != Role::Healthy || asked.dirty || asked.local {
                 // A lie about one family serves as long as the truth about the other.

@@ -1,0 +1,221 @@
+//! The network: news brought to the engine, and what it wants carried out.
+
+use std::hash::Hasher;
+use std::net::SocketAddr;
+
+use super::plan::S;
+use super::world::{Event, News, Sock, World};
+use crate::engine::{ConnId, Input, Output, Transport};
+use crate::verdict::{Failure, Reason};
+
+impl World {
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::News(id, news) => self.deliver(id, news),
+            Event::Client(id) => self.go_on(id),
+            Event::Knock => self.knock(),
+            Event::Chaos => self.chaos(),
+        }
+    }
+
+    fn deliver(&mut self, id: ConnId, news: News) {
+        if !self.socks.contains_key(&id) {
+            if self.rng.permille(self.plan.weather.stale) {
+                self.tally.add("stale: late news of a connection that is gone");
+                self.bring_stale(id, news);
+            }
+            return;
+        }
+        match news {
+            News::Connected => {
+                self.note_standing(id);
+                self.tell(id, Input::Connected);
+                self.greet(id);
+            }
+            News::Bytes(bytes) if self.engine.room(id) >= bytes.len() => {
+                self.tell(id, Input::Received(&bytes))
+            }
+            News::Bytes(_) => {}
+            News::Datagram(from, bytes) => self.tell(id, Input::Datagram(from, &bytes)),
+            News::Writable => self.write(id),
+            News::Closed if self.engine.room(id) > 0 => self.tell(id, Input::Closed),
+            News::Closed => {}
+            News::Failed(reason) => self.fail(id, reason),
+        }
+    }
+
+    /// The connection is gone, and the engine is told so.
+    pub(super) fn fail(&mut self, id: ConnId, reason: Reason) {
+        let gone = self.socks.remove(&id);
+        self.let_go(gone);
+        self.broken.insert(id);
+        let victim = if reason == Reason::Local && self.engine.knows(id) { self.victim() } else { None };
+        self.tell(id, Input::Failed(Failure::new(reason, reason.as_str())));
+        self.check_evicted(victim);
+        self.bury(id);
+    }
+
+    fn bring_stale(&mut self, id: ConnId, news: News) {
+        let input = match &news {
+            News::Connected => Input::Connected,
+            News::Bytes(bytes) => Input::Received(bytes),
+            News::Datagram(from, bytes) => Input::Datagram(*from, bytes),
+            News::Writable => Input::Sent(7),
+            News::Closed => Input::Closed,
+            News::Failed(reason) => Input::Failed(Failure::new(*reason, "late")),
+        };
+        self.drain();
+        self.tell(id, input);
+        assert!(self.engine.poll_output().is_none(), "late news of {id:?} had an effect: {news:?}");
+        assert!(self.engine.unsent(id).is_empty() && self.engine.room(id) == 0);
+    }
+
+    /// Does what the engine asks for.
+    pub(super) fn drain(&mut self) {
+        let mut taken = 0;
+        while let Some(output) = self.engine.poll_output() {
+            taken += 1;
+            assert!(taken < 4000, "the engine never stops asking for things");
+            if let Some(id) = self.farewell.take() {
+                assert!(
+                    matches!(output, Output::Close(close) if close == id),
+                    "a farewell ends with a close"
+                );
+            }
+            self.note(&output);
+            match output {
+                Output::Open { id, transport, to } => self.open(id, transport, to),
+                Output::Write(id) => {
+                    self.assert_known(id);
+                    self.read_answer(id);
+                    self.writes.push(id);
+                }
+                Output::Read(id) => {
+                    self.assert_known(id);
+                    self.hot.insert(id);
+                }
+                Output::Shutdown(id) => {
+                    self.assert_known(id);
+                    self.hear_shutdown(id);
+                }
+                Output::Close(id) => self.close(id),
+                Output::Work(..) => unreachable!("no target here works elsewhere"),
+                Output::Farewell(id, bytes) => {
+                    assert!(!bytes.is_empty());
+                    self.farewell = Some(id);
+                }
+                Output::Accept => {
+                    self.accept_paused = None;
+                    self.tally.add("accept: paused and resumed");
+                }
+                Output::RefreshFiles => self.refresh(),
+                Output::Verdict(verdict) => self.judge(verdict),
+            }
+        }
+        assert!(self.farewell.is_none(), "a farewell without a close");
+        let unsure = self.socks.values().any(|sock| matches!(sock, Sock::Query(q) if q.names.is_empty()));
+        if !unsure {
+            for asked in self.asked.iter_mut().filter(|asked| asked.open == 0) {
+                (asked.dirty, asked.local, asked.busy_until) = (false, false, 0);
+            }
+        }
+    }
+
+    /// The reactor passes over connections that broke before the engine knew.
+    fn assert_known(&self, id: ConnId) {
+        assert!(
+            self.socks.contains_key(&id) || self.broken.contains(&id),
+            "{id:?} is spoken to after its end"
+        );
+    }
+
+    /// A new connection's id, never seen before.
+    pub(super) fn take_in(&mut self, id: ConnId, sock: Sock) {
+        assert!(self.used.insert(id), "{id:?} is used twice");
+        self.socks.insert(id, sock);
+    }
+
+    fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr) {
+        if transport == Transport::Tcp && to.port() != 53 {
+            self.open_target(id, to);
+        } else {
+            self.open_query(id, transport, to);
+        }
+    }
+
+    fn close(&mut self, id: ConnId) {
+        let gone = self.socks.remove(&id);
+        assert!(self.used.contains(&id), "{id:?} was never there");
+        assert!(gone.is_some() || self.broken.contains(&id), "{id:?} is closed twice");
+        if let Some(Sock::Client(client)) = &gone {
+            self.check_client_closed(id, client);
+        }
+        self.let_go(gone);
+        self.bury(id);
+    }
+
+    fn let_go(&mut self, gone: Option<Sock>) {
+        if let Some(Sock::Query(query)) = gone {
+            for name in query.names {
+                self.asked[name].open -= 1;
+            }
+        }
+    }
+
+    fn bury(&mut self, id: ConnId) {
+        self.hot.remove(&id);
+        if self.dead.len() == 8 {
+            self.dead.remove(0);
+        }
+        self.dead.push(id);
+        if self.rng.permille(self.plan.weather.stale / 4) {
+            let id = self.dead[self.rng.index(self.dead.len())];
+            let news = match self.rng.below(5) {
+                0 => News::Connected,
+                1 => News::Bytes(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
+                2 => News::Closed,
+                3 => News::Writable,
+                _ => News::Failed(Reason::Local),
+            };
+            let after = self.rng.below(S);
+            self.schedule(after, Event::News(id, news));
+        }
+    }
+
+    /// The system can take bytes.
+    pub(super) fn write(&mut self, id: ConnId) {
+        match self.socks.get(&id) {
+            Some(Sock::Target(_)) => self.write_target(id),
+            Some(Sock::Query(_)) => self.write_query(id),
+            Some(Sock::Client(_)) => self.write_client(id),
+            None => {}
+        }
+    }
+
+    /// Adds what is to be done to the run's fingerprint.
+    fn note(&mut self, output: &Output) {
+        if self.loud {
+            println!("{:>12} us      {output:?}", self.at / 1000);
+        }
+        let (kind, id) = match output {
+            Output::Open { id, .. } => (1, id.0),
+            Output::Write(id) => (2, id.0),
+            Output::Read(id) => (3, id.0),
+            Output::Shutdown(id) => (4, id.0),
+            Output::Close(id) => (5, id.0),
+            Output::Work(..) => (10, 0),
+            Output::Farewell(id, _) => (6, id.0),
+            Output::Accept => (7, 0),
+            Output::RefreshFiles => (8, 0),
+            Output::Verdict(verdict) => {
+                self.hasher.write(verdict.result.detail.as_bytes());
+                (9, verdict.target)
+            }
+        };
+        self.hasher.write_u64(self.at << 4 | kind);
+        self.hasher.write_usize(id);
+        if let Output::Write(id) = output {
+            self.hasher.write(self.engine.unsent(*id));
+        }
+    }
+}

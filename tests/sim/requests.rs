@@ -1,0 +1,152 @@
+//! What the API's clients ask, and what must be said to it.
+
+use super::client::Kind;
+use super::model::worst;
+use super::world::{Sock, World};
+use crate::engine::ConnId;
+use crate::engine::limits::CLIENT_HEAD;
+use crate::fsm::State;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    State,
+    Health,
+    Status,
+    Other,
+}
+
+/// A request, and what must be said to it.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) bytes: Vec<u8>,
+    statuses: &'static [u16],
+    page: Page,
+    head: bool,
+    pub(super) last: bool,
+}
+
+impl World {
+    pub(super) fn ask(&mut self, kind: Kind, flood: bool) -> Ask {
+        if kind == Kind::Hostile && self.rng.permille(500) {
+            let bytes: Vec<u8> = match self.rng.below(7) {
+                0 => b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(),
+                1 => b"GET / HTTP/2.0\r\n\r\n".to_vec(),
+                2 => [b"GET / HTTP/1.1\r\nHost: a\r\nX: ".as_slice(), &[b'x'; 9000]].concat(),
+                3 => b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n".to_vec(),
+                4 => b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+                5 => b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+                _ => b"\r\n".repeat(20),
+            };
+            return Ask {
+                bytes,
+                statuses: &[400, 413, 431, 505],
+                page: Page::Other,
+                head: false,
+                last: true,
+            };
+        }
+        let (path, statuses, page): (&str, &'static [u16], Page) = if flood {
+            ("/status", &[200], Page::Status)
+        } else {
+            self.rng.pick(&[
+                ("/state", &[200][..], Page::State),
+                ("/state?x=1", &[200], Page::State),
+                ("/healthz", &[200, 503], Page::Health),
+                ("/status", &[200], Page::Status),
+                ("/", &[200], Page::Status),
+                ("/targets/t0/state", &[200], Page::Other),
+                ("/nothing", &[404], Page::Other),
+            ])
+        };
+        let mut ask = Ask { bytes: Vec::new(), statuses, page, head: false, last: false };
+        let (mut method, mut host, mut version, mut extra) = ("GET", "localhost:8787", "1.1", "");
+        match self.rng.below(if flood { 1 } else { 12 }) {
+            1 => (method, ask.head) = ("HEAD", true),
+            2 if page != Page::Other => {
+                (method, ask.statuses, ask.page) = ("DELETE", &[405], Page::Other);
+            }
+            3 => (host, ask.statuses, ask.page) = ("evil.example", &[421], Page::Other),
+            4 => (version, ask.last) = ("1.0", true),
+            5 => (version, extra) = ("1.0", "Connection: keep-alive\r\n"),
+            6 => (extra, ask.last) = ("Connection: close\r\n", true),
+            _ => {}
+        }
+        ask.bytes = format!("{method} {path} HTTP/{version}\r\nHost: {host}\r\n{extra}\r\n").into_bytes();
+        ask
+    }
+
+    /// An answer has been made: it is looked at as a whole, at the moment in the order of outputs at
+    /// which it was made.
+    pub(super) fn read_answer(&mut self, id: ConnId) {
+        if !self.engine.knows(id) {
+            return;
+        }
+        let states = worst(&self.models);
+        let many = self.models.len() > 1;
+        let bytes = self.engine.unsent(id).to_vec();
+        let at = self.at.max(self.seen);
+        let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
+        assert_eq!(client.owing, 0, "one answer at a time");
+        let (status, close, body) = split(&bytes);
+        client.owing = bytes.len();
+        client.touched = at;
+        if status == 408 {
+            let first = client.first_byte.expect("a request has begun");
+            assert!(at >= first + CLIENT_HEAD.as_nanos() as u64, "408 before the time");
+            assert!(client.kind == Kind::Drip || client.excused, "{:?} got 408", client.kind);
+            client.asked.clear();
+            client.over = true;
+            return self.tally.add("clients: 408");
+        }
+        if status == 503 && close && client.excused && body == Some(b"service unavailable\n".as_slice()) {
+            client.over = true;
+            return self.tally.add("clients: gave up waiting for others");
+        }
+        let ask =
+            client.asked.pop_front().unwrap_or_else(|| panic!("{status} to nothing, {:?}", client.kind));
+        if client.asked.is_empty() {
+            client.first_byte = None;
+        }
+        client.over |= close;
+        assert!(ask.statuses.contains(&status), "{status} to {}", ask.bytes.escape_ascii());
+        assert_eq!(close, ask.last, "{}", ask.bytes.escape_ascii());
+        assert_eq!(body.is_none(), ask.head, "{}", ask.bytes.escape_ascii());
+        if let Some(body) = body {
+            check_body(ask.page, status, body, states, many);
+        }
+        self.tally.add("clients: answers");
+    }
+}
+
+/// Status, whether it closes, and the body if there is one: exactly one answer.
+fn split(bytes: &[u8]) -> (u16, bool, Option<&[u8]>) {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head") + 4;
+    let head = std::str::from_utf8(&bytes[..end]).expect("a head is ASCII");
+    let status = head.strip_prefix("HTTP/1.1 ").expect("a status line")[..3].parse().expect("a status");
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+    let length: usize = field("Content-Length: ").expect("a length").parse().expect("a number");
+    assert!(field("Date: ").is_some_and(|date| date.ends_with(" GMT")), "{head}");
+    let body = &bytes[end..];
+    let close = field("Connection: ") == Some("close");
+    if body.is_empty() && length > 0 {
+        return (status, close, None);
+    }
+    assert_eq!(body.len(), length, "{head}");
+    (status, close, Some(body))
+}
+
+fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool) {
+    match page {
+        Page::State => assert_eq!(body, format!("{state}\n").as_bytes()),
+        Page::Health if state == State::Up => assert_eq!((status, body), (200, b"ok\n".as_slice())),
+        Page::Health => assert_eq!((status, body), (503, format!("{state}\n").as_bytes())),
+        Page::Status => {
+            let start = format!(
+                "{{\n  \"state\": \"{state}\",\n  \"{}\":",
+                if many { "counts" } else { "last_event" }
+            );
+            assert!(body.starts_with(start.as_bytes()) && body.ends_with(b"\n}\n"));
+        }
+        Page::Other => {}
+    }
+}

@@ -45,7 +45,7 @@ impl Now {
 }
 
 /// A moment for tests to start from: an arbitrary instant, 2025-01-29 on the wall.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn test_now() -> Now {
     Now { instant: Instant::now(), unix: Duration::from_secs(1_738_200_000) }

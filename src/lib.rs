@@ -83,6 +83,9 @@ mod check;
 mod clock;
 mod engine;
 mod fsm;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod library;
 mod monitor;
 mod probe;

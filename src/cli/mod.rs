@@ -6,6 +6,8 @@
 
 mod args;
 mod conflicts;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod help;
 pub(crate) mod log;
 pub(crate) mod targets;

@@ -96,7 +96,7 @@ impl Kept {
     }
 
     /// The memory held, in bytes.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity()
     }

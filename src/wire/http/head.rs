@@ -58,7 +58,7 @@ impl HeadReader {
     }
 
     /// The memory held, in bytes.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.buffer.capacity()
     }

@@ -95,8 +95,8 @@ impl ResponseReader {
     }
 
     /// The memory held beside the head's fields, in bytes.
-    #[cfg(test)]
-    fn held(&self) -> usize {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
         match &self.stage {
             Stage::Head(reader) => reader.held() + self.kept.held(),
             _ => self.kept.held(),

@@ -74,7 +74,8 @@ impl Url {
     pub(crate) fn parse(text: &str) -> Result<Url, String> {
         check_length(text)?;
         refuse_control_characters(text)?;
-        let Some((scheme, rest)) = text.split_once("://") else {
+        let parts = text.split_once("://").filter(|(scheme, _)| !scheme.contains('@'));
+        let Some((scheme, rest)) = parts else {
             return Err(if text.contains('@') {
                 // Not repeated: it may hold a password.
                 "a URL begins with tcp://, http:// or https://".to_owned()
@@ -164,6 +165,8 @@ fn read_path(scheme: Scheme, path: &str) -> Result<String, String> {
 /// Nothing that could end a request line early and begin another (RFC 9112 section 11.1).
 fn refuse_control_characters(text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
+        // Not repeated: it may hold a password.
+        true if text.contains('@') => Err("a URL can not hold a control character".to_owned()),
         true => Err(format!("a URL can not hold a control character: {}", quote(text))),
         false => Ok(()),
     }

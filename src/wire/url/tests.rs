@@ -106,6 +106,8 @@ fn passwords_are_refused_and_never_repeated() {
         "http://me:secret@h:99999/",
         "http://me:se[secret@h/",
         "me:secret@h",
+        "me:secret@h://x",
+        "http://me:secret@h/\x07",
     ] {
         let error = refusal(text);
         assert!(!error.contains("secret"), "{error}");

@@ -1,0 +1,53 @@
+//! See `src/fuzzing/dns.rs`; and what simple-dns reads out of the same message must be the same.
+#![no_main]
+
+use std::net::IpAddr;
+
+use pingstate::fuzzing::DnsReading;
+use simple_dns::Packet;
+use simple_dns::rdata::RData;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    pingstate::fuzzing::dns(data);
+    if let Some(reading) = pingstate::fuzzing::dns_reading(data) {
+        compare(&reading);
+    }
+});
+
+/// simple-dns refuses a message as a whole for a fault in records that do not matter, and knows no
+/// limits: only what both can read is compared.
+fn compare(reading: &DnsReading) {
+    let (Ok(packet), Some(addresses)) = (Packet::parse(&reading.message), &reading.addresses) else { return };
+    if packet.questions.len() != 1 || packet.rcode() != simple_dns::RCODE::NoError || packet.answers.len() > 16 {
+        return;
+    }
+    let mut owner = reading.name.clone();
+    for _ in 0..17 {
+        let mut found = Vec::new();
+        let mut alias = None;
+        for record in &packet.answers {
+            // To simple-dns the top bit of the class is multicast's, even in an answer of a server.
+            let is_in = record.class == simple_dns::CLASS::IN && !record.cache_flush;
+            if !is_in || record.name.to_string().to_ascii_lowercase() != owner {
+                continue;
+            }
+            let address: IpAddr = match &record.rdata {
+                RData::A(a) if !reading.ipv6 => IpAddr::from(a.address.to_be_bytes()),
+                RData::AAAA(aaaa) if reading.ipv6 => IpAddr::from(aaaa.address.to_be_bytes()),
+                RData::CNAME(target) => {
+                    alias.get_or_insert_with(|| target.0.to_string().to_ascii_lowercase());
+                    continue;
+                }
+                _ => continue,
+            };
+            if !found.contains(&address) {
+                found.push(address);
+            }
+        }
+        match alias {
+            Some(target) if found.is_empty() => owner = target,
+            _ => return assert_eq!(addresses, &found, "{:02x?}", reading.message),
+        }
+    }
+    panic!("simple-dns sees a longer chain: {:02x?}", reading.message);
+}

@@ -1,0 +1,97 @@
+//! What must hold for any command line whatever; the fuzz target `args` calls it, and a test replays
+//! that target's corpus.
+
+// A property that does not hold is a panic, here as in a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use super::log::Log;
+use super::{Command, Options, TARGETS_MAX, Target, parse, targets};
+
+/// Arguments that end with a line feed each.
+pub(crate) fn args(data: &[u8]) {
+    let args: Vec<OsString> =
+        data.split(|byte| *byte == b'\n').map(|arg| OsString::from_vec(arg.to_vec())).collect();
+    let parsed = read(&args);
+    match &parsed {
+        Ok(Command::Run(options)) => sensible(options),
+        Ok(Command::Help | Command::Version) => {}
+        Err(error) => one_line(error),
+    }
+    joined(&args, &parsed);
+    if let Some(text) = args[0].to_str() {
+        password(text);
+    }
+}
+
+fn read(args: &[OsString]) -> Result<Command, String> {
+    let name = std::iter::once(OsString::from("pingstate"));
+    parse(name.chain(args.to_vec()))
+}
+
+/// An error is one line that can be shown.
+fn one_line(error: &str) {
+    assert!(!error.contains(char::is_control) && error.chars().count() < 1000, "{error:?}");
+}
+
+fn sensible(options: &Options) {
+    assert!((1..=TARGETS_MAX).contains(&options.targets.len()));
+    assert!(options.fall > 0 && options.rise > 0 && options.max_body != Some(0));
+    assert!(!options.interval.is_zero() && options.timeout.is_none_or(|timeout| !timeout.is_zero()));
+    assert!(options.dns.iter().all(|server| server.port() > 0));
+    for target in &options.targets {
+        match target {
+            Target::Url(url) => assert!(!url.is_empty()),
+            Target::Parts { port, .. } => assert!(*port > 0),
+        }
+    }
+    // The file would be read.
+    if options.ca_file.is_none() && options.targets.len() < 10 {
+        match targets::monitors(options, Log::new()) {
+            Ok(monitors) => assert_eq!(monitors.len(), options.targets.len()),
+            Err(error) => one_line(&error),
+        }
+    }
+}
+
+/// A password in a target is not repeated where it is refused.
+fn password(text: &str) {
+    let target = format!("http://me:Pa55word@{text}").into();
+    if let Ok(Command::Run(options)) = read(&[target]) {
+        let error = targets::monitors(&options, Log::new()).expect_err("it holds a password");
+        assert!(!error.contains("Pa55"), "{error}");
+    }
+}
+
+/// `--flag value` is the same as `--flag=value`.
+fn joined(args: &[OsString], parsed: &Result<Command, String>) {
+    let [flag, value] = args else { return };
+    let (Some(flag), Some(value)) = (flag.to_str(), value.to_str()) else { return };
+    if let (true, Ok(command)) = (flag.starts_with("--") && !flag.contains('='), parsed) {
+        let together = read(&[format!("{flag}={value}").into()]);
+        let takes_none = together.as_ref().is_err_and(|error| error.ends_with("takes no value"));
+        assert!(takes_none || together.as_ref() == Ok(command), "{flag} {value}: {together:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::args;
+
+    #[test]
+    fn what_fuzzers_have_found_stays_right() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        // A packaged crate has none.
+        for inner in ["corpus/args", "findings/args"] {
+            for entry in fs::read_dir(directory.join(inner)).into_iter().flatten() {
+                args(&fs::read(entry.expect("an entry").path()).expect("readable"));
+            }
+        }
+        args(b"");
+    }
+}

@@ -1,0 +1,133 @@
+//! Bodies read in the most obvious way: all bytes at hand, one rule after the other.
+
+use crate::wire::http::response::Head;
+
+/// What bytes after a head amount to.
+pub(super) struct Body {
+    pub(super) kept: Vec<u8>,
+    pub(super) end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It has ended, or as much as is wanted is there.
+    Done,
+    /// More has to come; the close of the connection is an end or not.
+    Open { closes: bool },
+    /// It can not be read.
+    Broken,
+}
+
+/// The body that `rest` holds, of which `limit` bytes are wanted (RFC 9112 section 6.3).
+pub(super) fn read(head: &Head, to_head: bool, rest: &[u8], limit: usize) -> Body {
+    let codings: Vec<String> = list(head, "transfer-encoding")
+        .into_iter()
+        .filter(|coding| !coding.is_empty() && coding != "identity")
+        .collect();
+    if to_head || head.status == 204 || head.status == 304 {
+        return whole(&[], limit, End::Done);
+    }
+    if let Some(last) = codings.last() {
+        return match &**last {
+            "chunked" => chunked(rest, limit),
+            _ => whole(rest, limit, End::Open { closes: true }),
+        };
+    }
+    let length = list(head, "content-length").first().map(|text| text.parse::<u64>().expect("a length"));
+    match length {
+        Some(length) if length <= rest.len() as u64 => whole(&rest[..length as usize], limit, End::Done),
+        Some(_) => whole(rest, limit, End::Open { closes: false }),
+        None => whole(rest, limit, End::Open { closes: true }),
+    }
+}
+
+/// The elements of a list in lower case.
+fn list(head: &Head, name: &str) -> Vec<String> {
+    let values: Vec<&str> = head.headers.get_all(name).collect();
+    let element = |text: &str| text.trim_matches([' ', '\t']).to_ascii_lowercase();
+    values.iter().flat_map(|value| value.split(',')).map(element).collect()
+}
+
+/// Cuts a body to what is wanted of it: then nothing that follows matters.
+fn whole(bytes: &[u8], limit: usize, end: End) -> Body {
+    match bytes.get(..limit) {
+        Some(enough) => Body { kept: enough.to_vec(), end: End::Done },
+        None => Body { kept: bytes.to_vec(), end },
+    }
+}
+
+/// The chunked coding (RFC 9112 section 7.1), line by line.
+fn chunked(mut rest: &[u8], limit: usize) -> Body {
+    let mut data = Vec::new();
+    let mut extensions = 0;
+    loop {
+        let size = match size_line(&mut rest, &mut extensions) {
+            Ok(size) => size,
+            Err(end) => return whole(&data, limit, end),
+        };
+        if size == 0 {
+            return whole(&data, limit, trailers(rest));
+        }
+        let here = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
+        data.extend_from_slice(&rest[..here]);
+        rest = &rest[here..];
+        rest = match rest {
+            [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] if here as u64 == size => after,
+            [] | [b'\r'] => return whole(&data, limit, MORE),
+            _ => return whole(&data, limit, End::Broken),
+        };
+    }
+}
+
+const MORE: End = End::Open { closes: false };
+
+/// `HEX{1,16} BLANK* (";" TEXT*)? CR? LF`, of at most 256 bytes.
+fn size_line(rest: &mut &[u8], extensions: &mut usize) -> Result<u64, End> {
+    let line = &rest[..rest.len().min(256)];
+    let count = |from: usize, is: fn(u8) -> bool| line[from..].iter().take_while(|byte| is(**byte)).count();
+    let digits = count(0, |byte| byte.is_ascii_hexdigit());
+    let mut at = digits + count(digits, |byte| byte == b' ' || byte == b'\t');
+    if digits == 0 {
+        return Err(if line.is_empty() { MORE } else { End::Broken });
+    }
+    if digits > 16 {
+        return Err(End::Broken);
+    }
+    if line.get(at) == Some(&b';') {
+        let text = count(at + 1, |byte| byte == b'\t' || (b' '..=b'~').contains(&byte) || byte >= 0x80);
+        *extensions += text;
+        at += 1 + text;
+    }
+    if *extensions > 16 * 1024 {
+        return Err(End::Broken);
+    }
+    if line.get(at) == Some(&b'\r') {
+        at += 1;
+    }
+    match line.get(at) {
+        Some(b'\n') => {
+            *rest = &rest[at + 1..];
+            let text = std::str::from_utf8(&line[..digits]).expect("digits");
+            Ok(u64::from_str_radix(text, 16).expect("a size"))
+        }
+        None if line.len() < 256 => Err(MORE),
+        // The line is too long as soon as there is one byte more.
+        None if rest.len() == 256 => Err(MORE),
+        _ => Err(End::Broken),
+    }
+}
+
+/// Lines up to an empty one, of 8 KiB at most.
+fn trailers(rest: &[u8]) -> End {
+    let mut taken = 0;
+    for line in rest.split_inclusive(|byte| *byte == b'\n') {
+        taken += line.len();
+        if taken > 8 * 1024 {
+            return End::Broken;
+        }
+        if line.ends_with(b"\n") && line[..line.len() - 1].iter().all(|byte| *byte == b'\r') {
+            return End::Done;
+        }
+    }
+    MORE
+}

@@ -1,0 +1,76 @@
+//! Redirects.
+
+use super::Source;
+use crate::wire::url::{Scheme, URL_MAX, Url};
+
+/// The URL that redirects behind its length in one byte, then where it redirects to.
+pub fn location(data: &[u8]) {
+    let mut source = Source::new(data);
+    let (base, location) = (String::from_utf8_lossy(source.piece()), String::from_utf8_lossy(source.rest()));
+    let Ok(base) = Url::parse(&base).or_else(|_| Url::parse("http://a/b/c/d;p?q")) else { return };
+    let url = match base.join(&location) {
+        Ok(url) => url,
+        Err(error) => return assert!(error.chars().count() < 400 && !error.contains(char::is_control)),
+    };
+    assert!(url.scheme != Scheme::Tcp && base.scheme != Scheme::Tcp && url.port > 0);
+    assert!(url.path.starts_with('/') && url.path.len() <= URL_MAX);
+    assert!(url.to_string().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{url}");
+    let (path, _) = split_query(&url.path);
+    assert!(path.split('/').all(|segment| segment != "." && segment != ".."), "{url}");
+    let shown = url.to_string();
+    if shown.len() <= URL_MAX {
+        assert_eq!(Url::parse(&shown).as_ref(), Ok(&url));
+        assert_eq!(base.join(&shown).as_ref(), Ok(&url), "an absolute URL leads to itself");
+        assert_eq!(url.join("").as_ref(), Ok(&url), "an empty one leads nowhere else");
+    }
+    same_path(&base, &location, &url);
+}
+
+/// For a location that is only a path: the algorithms of RFC 3986 sections 5.2.3 and 5.2.4, to the
+/// letter.
+fn same_path(base: &Url, location: &str, url: &Url) {
+    let reference = location.trim_matches(' ').split('#').next().unwrap_or_default();
+    let (path, query) = split_query(reference);
+    if path.is_empty() || path.starts_with("//") || path.split('/').next().unwrap_or_default().contains(':') {
+        return;
+    }
+    let base_path = split_query(&base.path).0;
+    let merged = match path.strip_prefix('/') {
+        Some(_) => path.to_owned(),
+        None => base_path[..=base_path.rfind('/').unwrap()].to_owned() + path,
+    };
+    let expected = remove_dot_segments(&merged) + query;
+    let encode = |c: char| match c.is_ascii_graphic() {
+        true => c.to_string(),
+        false => c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
+    };
+    assert_eq!(url.path, expected.chars().map(encode).collect::<String>());
+    assert_eq!((url.scheme, &url.host, url.port), (base.scheme, &base.host, base.port));
+}
+
+/// Section 5.2.4 with its two buffers.
+fn remove_dot_segments(path: &str) -> String {
+    let (mut input, mut output) = (path.to_owned(), String::new());
+    while !input.is_empty() {
+        if input.starts_with("/./") {
+            input.replace_range(..3, "/");
+        } else if input == "/." {
+            input = "/".to_owned();
+        } else if input.starts_with("/../") {
+            input.replace_range(..4, "/");
+            output.truncate(output.rfind('/').unwrap_or(0));
+        } else if input == "/.." {
+            input = "/".to_owned();
+            output.truncate(output.rfind('/').unwrap_or(0));
+        } else {
+            let end = input[1..].find('/').map_or(input.len(), |at| at + 1);
+            output.push_str(&input[..end]);
+            input.drain(..end);
+        }
+    }
+    output
+}
+
+fn split_query(text: &str) -> (&str, &str) {
+    text.split_at(text.find('?').unwrap_or(text.len()))
+}

@@ -1,0 +1,146 @@
+//! Requests of API clients, and the answers to them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::Source;
+use super::source::slicings;
+use crate::api::client::{Client, Next};
+use crate::api::host::HostGuard;
+use crate::api::routes::answer;
+use crate::clock::{Now, test_now};
+use crate::monitor::{Fleet, Monitor};
+use crate::probe::{Attempt, Probe};
+use crate::wire::http::request::{HEAD_MAX, Method, Read, Request, read};
+use crate::wire::http::response::ResponseReader;
+
+/// Up to here every prefix of what a client sends is read by itself.
+const PREFIXES_MAX: usize = 400;
+
+/// Two bytes for the cut, then what the client sends.
+pub fn request(data: &[u8]) {
+    let mut source = Source::new(data);
+    let cut = source.number();
+    let stream = source.rest();
+    every_prefix(stream);
+    let [whole, others @ ..] = slicings(stream, cut);
+    let whole = converse(&whole);
+    for pieces in others {
+        assert_eq!(converse(&pieces), whole, "cut differently");
+    }
+    let now = test_now();
+    let fleet = Fleet::new(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))).into(), now);
+    for next in &whole.0 {
+        if let Next::Request(request) = next {
+            reply(request, &fleet, now);
+        }
+    }
+}
+
+/// A request is found where it ends, and what follows it does not change it; nor does anything that
+/// follows a refusal.
+fn every_prefix(stream: &[u8]) {
+    let last = read(stream);
+    if let Read::Request(request, taken) = &last {
+        sensible(request, &stream[..*taken]);
+    }
+    let mut before = Read::Partial;
+    for end in 0..=stream.len().min(PREFIXES_MAX) {
+        let here = read(&stream[..end]);
+        match &before {
+            Read::Partial => {}
+            known => assert_eq!(&here, known, "at {end}"),
+        }
+        if let Read::Request(_, taken) = &here {
+            assert!(*taken <= end);
+            assert!(before != Read::Partial || *taken == end, "found late");
+        }
+        before = here;
+    }
+    if before != Read::Partial {
+        assert_eq!(before, last);
+    }
+}
+
+/// What a request says stands in its head.
+fn sensible(request: &Request, head: &[u8]) {
+    assert!(head.len() <= HEAD_MAX && (head.ends_with(b"\n\n") || head.ends_with(b"\n\r\n")));
+    let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap();
+    let line = head[start..].split(|byte| *byte == b'\n').next().unwrap();
+    let words: Vec<_> = line.split(|byte| *byte == b' ').map(String::from_utf8_lossy).collect();
+    let method = match &*words[0] {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        _ => Method::Other,
+    };
+    assert_eq!(request.method, method);
+    assert!(words.iter().any(|word| word.contains(&request.path)) || request.path == "/");
+    assert!(!request.path.contains(['?', '#', ' ', '\r', '\n']));
+    if let Some(host) = &request.host {
+        assert!(!host.contains(['@', '/', ' ', '\\', '\r', '\n']), "{host:?}");
+    }
+    assert!(request.host.is_some() || !request.http11);
+}
+
+/// Hands the pieces over as the engine does: never more than there is room for, and each request
+/// answered before the next is asked for.
+fn converse(pieces: &[&[u8]]) -> (Vec<Next>, bool) {
+    let mut client = Client::new();
+    let mut said = Vec::new();
+    for piece in pieces {
+        let mut rest = *piece;
+        while !rest.is_empty() {
+            let room = client.room();
+            assert!(room > 0 && room <= HEAD_MAX, "a client that waits has room");
+            let (here, after) = rest.split_at(rest.len().min(room));
+            rest = after;
+            client.receive(here);
+            loop {
+                match client.next() {
+                    Next::Wait => break,
+                    next => said.push(next),
+                }
+            }
+        }
+    }
+    (said, client.is_idle())
+}
+
+/// The answer to a request can be read again, to its last byte and no further.
+fn reply(request: &Request, fleet: &Fleet, now: Now) {
+    let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), vec!["nas.lan".to_owned()]);
+    let response = answer(request, fleet, &guard, now);
+    let (status, body) = (response.status, response.body.clone());
+    assert!([200, 404, 405, 421, 503].contains(&status));
+    if !guard.admits(request) {
+        assert_eq!(status, 421);
+    }
+    let head_only = request.method == Method::Head;
+    let bytes = response.write(head_only, request.keep_alive, request.http11, now);
+    let mut reader = ResponseReader::new(head_only, usize::MAX);
+    reader.receive(&bytes[..bytes.len() - 1]).expect("an answer");
+    assert!(!reader.is_done());
+    reader.receive(&bytes[bytes.len() - 1..]).expect("an answer");
+    assert!(reader.is_done());
+    let head = reader.head().expect("a head");
+    let length = head.headers.get("content-length").and_then(|text| text.parse().ok());
+    assert_eq!((head.status, length), (status, Some(body.len())));
+    assert_eq!(reader.body(), if head_only { &[][..] } else { &body[..] });
+    let closes = head.headers.get("connection") == Some("close");
+    assert_eq!(closes, !request.keep_alive);
+}
+
+/// A target that is never tried.
+struct Named(&'static str);
+
+impl Probe for Named {
+    fn name(&self) -> &str {
+        self.0
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+    fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+        unreachable!("it is only told of")
+    }
+}

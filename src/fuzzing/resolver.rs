@@ -1,0 +1,215 @@
+//! The resolver among servers and callers that do anything at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::{Source, message};
+use crate::clock::test_now;
+use crate::resolve::{LookupId, Output, QueryId, QueryInput, Resolver, Transport};
+
+/// How many things happen at most.
+const STEPS_MAX: usize = 1500;
+/// How many sockets the resolver may have open.
+const QUERIES_MAX: usize = 128;
+/// How often time may have to pass until everything has come to its end.
+const WAITS_MAX: usize = 20_000;
+
+const NAMES: &[&str] = &[
+    "db.example",
+    "db.example.",
+    "nas",
+    "nas.local",
+    "a.b.c.d",
+    "DB.Example",
+    "127.0.0.1",
+    "localhost",
+    "x y",
+];
+const CONFS: &[&str] = &[
+    "",
+    "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver ::1\nsearch lan b.example\noptions timeout:1\n",
+    "nameserver 10.0.0.1\noptions attempts:5 ndots:3 timeout:30\nsearch a b c d e f\n",
+];
+const HOSTS: &[&str] = &["", "10.1.1.1 db.example nas\n10.1.1.2 nas\n"];
+
+/// A sequence of things that happen, one byte each and what it needs.
+pub fn resolver(data: &[u8]) {
+    let mut source = Source::new(data);
+    let mut world = World::new();
+    for _ in 0..STEPS_MAX {
+        if source.is_empty() {
+            break;
+        }
+        world.step(&mut source);
+        world.drain();
+    }
+    for lookup in world.waiting.keys() {
+        assert!(world.resolver.describe(*lookup).is_some());
+    }
+    world.finish();
+}
+
+/// A query as the world sees it.
+struct Asked {
+    transport: Transport,
+    server: SocketAddr,
+    /// Without the length that precedes it over TCP.
+    message: Vec<u8>,
+}
+
+struct World {
+    resolver: Resolver,
+    now: Instant,
+    open: BTreeMap<QueryId, Asked>,
+    used: BTreeSet<QueryId>,
+    /// Those that have not had their last word, and what they have been told.
+    waiting: BTreeMap<LookupId, Vec<IpAddr>>,
+}
+
+impl World {
+    fn new() -> World {
+        let mut resolver =
+            Resolver::new(Vec::new(), SocketAddr::from(([224, 0, 0, 251], 5353)), Box::new(|| 0x1234));
+        resolver.set_resolv_conf(CONFS[1].as_bytes());
+        let (open, used, waiting) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        World { resolver, now: test_now().instant, open, used, waiting }
+    }
+
+    fn step(&mut self, source: &mut Source<'_>) {
+        match source.byte() % 14 {
+            0 | 1 => self.lookup(source.choose::<&str>(NAMES)),
+            2 => self.lookup(&format!("n{}.example", source.byte())),
+            3 => {
+                let name = String::from_utf8_lossy(source.piece());
+                self.lookup(&name);
+            }
+            4 => {
+                let which = usize::from(source.byte());
+                if let Some(id) = pick(&self.waiting, which) {
+                    self.waiting.remove(&id);
+                    self.resolver.cancel(id);
+                }
+            }
+            5..=8 => self.serve(source),
+            9 => self.pass_to_deadline(),
+            10 => self.pass(Duration::from_millis(source.number() as u64)),
+            // Readiness is told before the time that has passed with it.
+            11 => self.now += Duration::from_millis(source.number() as u64),
+            12 => self.resolver.set_resolv_conf(source.choose(CONFS).as_bytes()),
+            _ => self.resolver.set_hosts(source.choose(HOSTS).as_bytes()),
+        }
+    }
+
+    fn lookup(&mut self, name: &str) {
+        let id = self.resolver.lookup(name, self.now);
+        assert!(self.waiting.insert(id, Vec::new()).is_none(), "{id:?} is used again");
+    }
+
+    /// Something happens to a query, perhaps to one that is over.
+    fn serve(&mut self, source: &mut Source<'_>) {
+        let (which, what) = (usize::from(source.byte()), source.byte());
+        let Some(id) = pick(&self.open, which) else { return };
+        let asked = &self.open[&id];
+        let is_tcp = asked.transport == Transport::Tcp;
+        let mut bytes = match what & 1 {
+            0 => message::answer(&asked.message, source),
+            _ => [&asked.message[..2], source.piece()].concat(),
+        };
+        if is_tcp {
+            let length = bytes.len() as u16;
+            bytes.splice(0..0, length.to_be_bytes());
+        }
+        let mut from = asked.server;
+        if what & 0x70 == 0x70 && !is_tcp {
+            from =
+                *source.choose(&["10.0.0.9:53", "10.0.0.9:5353", "10.0.0.1:54"].map(|a| a.parse().unwrap()));
+        }
+        match what >> 1 & 7 {
+            0 => self.tell(id, QueryInput::Closed),
+            1 => {
+                self.open.remove(&id);
+                self.tell(id, QueryInput::Failed);
+                self.tell(id, QueryInput::Received { from, bytes: &bytes });
+            }
+            2 if is_tcp => {
+                let (one, two) = bytes.split_at(source.number() % bytes.len());
+                self.tell(id, QueryInput::Received { from, bytes: one });
+                self.tell(id, QueryInput::Received { from, bytes: two });
+            }
+            3 if is_tcp => {
+                for byte in bytes.chunks(1) {
+                    self.tell(id, QueryInput::Received { from, bytes: byte });
+                }
+            }
+            _ => self.tell(id, QueryInput::Received { from, bytes: &bytes }),
+        }
+    }
+
+    fn tell(&mut self, id: QueryId, input: QueryInput<'_>) {
+        self.resolver.handle_input(id, input, self.now);
+        self.drain();
+    }
+
+    fn pass(&mut self, span: Duration) {
+        self.now += span;
+        self.resolver.handle_timeout(self.now);
+        self.drain();
+        assert!(self.resolver.poll_timeout().is_none_or(|at| at > self.now), "the loop would spin");
+    }
+
+    fn pass_to_deadline(&mut self) {
+        if let Some(at) = self.resolver.poll_timeout() {
+            self.pass(at.saturating_duration_since(self.now));
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.resolver.poll_output() {
+            match output {
+                Output::Open { query, transport, server, bytes } => {
+                    assert!(self.used.insert(query), "{query:?} is used again");
+                    let skipped = if transport == Transport::Tcp { 2 } else { 0 };
+                    let asked = Asked { transport, server, message: bytes[skipped..].to_vec() };
+                    self.open.insert(query, asked);
+                }
+                Output::Close(query) => assert!(self.open.remove(&query).is_some(), "{query:?} is not open"),
+                Output::Found { lookup, addresses, last } => {
+                    let told = self.waiting.get_mut(&lookup).expect("nobody waits for it");
+                    assert!(last || !addresses.is_empty());
+                    for address in addresses {
+                        assert!(!told.contains(&address), "told twice: {address}");
+                        told.push(address);
+                    }
+                    if last {
+                        assert!(!told.is_empty());
+                        self.waiting.remove(&lookup);
+                    }
+                }
+                Output::NotFound { lookup, failure } => {
+                    let told = self.waiting.remove(&lookup).expect("nobody waits for it");
+                    assert!(told.is_empty() && !failure.detail.is_empty());
+                }
+            }
+        }
+        assert!(self.open.len() <= QUERIES_MAX, "{} queries are open", self.open.len());
+        assert!(self.waiting.is_empty() || self.resolver.poll_timeout().is_some(), "somebody waits for ever");
+    }
+
+    /// When nobody answers any more, every lookup ends and nothing stays open.
+    fn finish(&mut self) {
+        for _ in 0..WAITS_MAX {
+            if self.resolver.poll_timeout().is_none() {
+                break;
+            }
+            self.pass_to_deadline();
+        }
+        assert!(self.waiting.is_empty(), "{:?} never end", self.waiting);
+        assert!(self.open.is_empty(), "queries leaked");
+        assert_eq!(self.resolver.poll_timeout(), None);
+    }
+}
+
+fn pick<K: Copy + Ord, V>(map: &BTreeMap<K, V>, which: usize) -> Option<K> {
+    map.keys().nth(which % map.len().max(1)).copied()
+}

@@ -81,7 +81,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::args;
+    use super::*;
 
     #[test]
     fn what_fuzzers_have_found_stays_right() {
@@ -93,5 +93,12 @@ mod tests {
             }
         }
         args(b"");
+    }
+
+    #[test]
+    fn passwords_in_targets_are_not_repeated() {
+        for text in ["h", "h:99999/", "h/\x07", "", "://x"] {
+            password(text);
+        }
     }
 }

@@ -21,6 +21,7 @@ mod response;
 mod source;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use chunked::chunked;
 pub use cli::cli;
@@ -31,5 +32,6 @@ pub use location::location;
 pub use request::request;
 pub use resolver::resolver;
 pub use response::response;
+pub use verdict::verdict;
 
 use source::Source;

@@ -16,6 +16,7 @@ const TARGETS: &[(&str, Property)] = &[
     ("request", super::request),
     ("resolver", super::resolver),
     ("response", super::response),
+    ("verdict", super::verdict),
 ];
 
 /// Their directory; a packaged crate has none.

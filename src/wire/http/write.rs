@@ -4,6 +4,8 @@ use super::is_token_byte;
 
 /// The longest method, in characters.
 const METHOD_MAX: usize = 32;
+/// How much of a bad header a complaint shows, in characters.
+const SHOWN_MAX: usize = 40;
 
 /// The head of a request without a body, on a connection of its own.
 ///
@@ -82,17 +84,17 @@ pub(crate) fn check_method(method: &str) -> Result<(), String> {
 /// Reads `Name: value` as a person types it. The error is one line for a person.
 pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once(':') else {
-        return Err(format!("no colon in {text:?}: a header is 'Name: value'"));
+        return Err(format!("no colon in {:?}: a header is 'Name: value'", shown(text)));
     };
     let value = value.trim_matches([' ', '\t']);
     if name.is_empty() {
         return Err("a header needs a name before the colon".to_owned());
     }
     if let Some(c) = foreign_to_token(name) {
-        return Err(format!("the header name {name:?} contains {c:?}"));
+        return Err(format!("the header name {:?} contains {c:?}", shown(name)));
     }
     if let Some(c) = value.chars().find(|c| c.is_control() && *c != '\t') {
-        return Err(format!("the value of the header {name} contains {c:?}"));
+        return Err(format!("the value of the header {} contains {c:?}", shown(name)));
     }
     // These frame the message: each request has no body and a connection of its own.
     if ["Content-Length", "Transfer-Encoding", "Connection"].iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -100,6 +102,11 @@ pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
         return Err(format!("the header {name} is pingstate's own and cannot be set"));
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The start of a person's text.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).collect()
 }
 
 /// The first character of `text` that a token cannot have (RFC 9110 section 5.6.2).
@@ -208,6 +215,14 @@ mod tests {
             ("CONNECTION: x", "the header CONNECTION is pingstate's own and cannot be set"),
         ] {
             assert_eq!(parse_header(text), Err(error.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn complaints_about_headers_stay_short() {
+        let long = "\u{4}".repeat(10_000);
+        for text in [long.clone(), format!("{long}:"), format!("{}:\0", "X".repeat(10_000))] {
+            assert!(parse_header(&text).is_err_and(|error| error.len() < 300), "{}", text.len());
         }
     }
 }

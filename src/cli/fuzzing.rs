@@ -69,7 +69,7 @@ fn password(text: &str) {
 fn joined(args: &[OsString], parsed: &Result<Command, String>) {
     let [flag, value] = args else { return };
     let (Some(flag), Some(value)) = (flag.to_str(), value.to_str()) else { return };
-    if let (true, Ok(command)) = (flag.starts_with("--") && !flag.contains('='), parsed) {
+    if let (true, Ok(command)) = (flag.len() > 2 && flag.starts_with("--") && !flag.contains('='), parsed) {
         let together = read(&[format!("{flag}={value}").into()]);
         let takes_none = together.as_ref().is_err_and(|error| error.ends_with("takes no value"));
         assert!(takes_none || together.as_ref() == Ok(command), "{flag} {value}: {together:?}");

@@ -19,6 +19,8 @@ pub(super) struct Socket {
     pub(super) unread: bool,
     /// The system has announced the peer's end.
     pub(super) ending: bool,
+    /// The connection was reset before anybody looked: its end is no ordinary one.
+    reset: bool,
 }
 
 enum Io {
@@ -48,14 +50,21 @@ impl Socket {
             Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
         };
         let connecting = transport == Transport::Tcp;
-        Ok(Socket { io, to, connecting, unread: false, ending: false })
+        Ok(Socket { io, to, connecting, unread: false, ending: false, reset: false })
     }
 
     /// An API client's connection.
     pub(super) fn accepted(stream: TcpStream, from: SocketAddr) -> Socket {
         // Answers are written whole; a small one must not wait for the last one's acknowledgement.
         let _ = stream.set_nodelay(true);
-        Socket { io: Io::Tcp(stream), to: from, connecting: false, unread: false, ending: false }
+        Socket {
+            io: Io::Tcp(stream),
+            to: from,
+            connecting: false,
+            unread: false,
+            ending: false,
+            reset: false,
+        }
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
@@ -66,12 +75,15 @@ impl Socket {
     }
 
     /// Whether a connection that is being made stands now. A refusal is told once by `take_error`, and
-    /// `peer_addr` alone cannot tell it from "not yet". A reset is no refusal: the connection stood, and
-    /// was broken before anybody here looked.
-    pub(super) fn is_connected(&self) -> io::Result<bool> {
+    /// `peer_addr` alone cannot tell it from "not yet". A reset or a broken pipe is no refusal: the
+    /// connection stood, and is gone again before anybody looked.
+    pub(super) fn is_connected(&mut self) -> io::Result<bool> {
         let Io::Tcp(stream) = &self.io else { return Ok(true) };
         match stream.take_error()? {
-            Some(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(true),
+            Some(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                self.reset = true;
+                return Ok(true);
+            }
             Some(error) => return Err(error),
             None => {}
         }
@@ -85,9 +97,10 @@ impl Socket {
     /// Reads once. After [`Received::Nothing`] the system will announce what comes next.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let result = match &mut self.io {
-            Io::Tcp(stream) => stream.read(buffer).map(|len| match len {
-                0 => Received::End,
-                len => Received::Bytes(len),
+            Io::Tcp(stream) => stream.read(buffer).and_then(|len| match len {
+                0 if self.reset => Err(ErrorKind::ConnectionReset.into()),
+                0 => Ok(Received::End),
+                len => Ok(Received::Bytes(len)),
             }),
             Io::Udp(socket) => socket.recv(buffer).map(|len| Received::Datagram(self.to, len)),
             Io::Multicast(socket) => {

@@ -31,9 +31,14 @@ pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// The binary under test: cargo's, or another build of it that `PINGSTATE_BINARY` names.
+pub fn binary() -> std::ffi::OsString {
+    std::env::var_os("PINGSTATE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pingstate").into())
+}
+
 /// The command under test.
 pub fn pingstate() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pingstate"));
+    let mut command = Command::new(binary());
     command.env_remove("JOURNAL_STREAM").env_remove("SSL_CERT_FILE").stdin(Stdio::null());
     command
 }

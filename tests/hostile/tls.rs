@@ -1,0 +1,147 @@
+//! What broken and hostile targets do with a connection that speaks TLS.
+#![allow(unreachable_pub)] // Shared by the modules of one test.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, LazyLock};
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection};
+
+use super::acts::{Act, NEEDLE, OK, Peer, flood, half_close, hold, reset};
+
+const fn peer(what: &'static str, check: &'static str, act: Act, says: &'static str) -> Peer {
+    Peer { what, scheme: "https", check, act, says }
+}
+
+const LATE: &str = "timed out after";
+
+pub const PEERS: [Peer; 22] = [
+    peer("TLS: reset after the hello", "", |s| cut(s, 0, reset), "reset"),
+    peer("TLS: closed after the hello", "", |s| cut(s, 0, drop), "closed"),
+    peer("TLS: reset in a record's head", "", |s| cut(s, 3, reset), "reset"),
+    peer("TLS: closed in a record's head", "", |s| cut(s, 3, drop), "closed"),
+    peer("TLS: reset in the server's hello", "", |s| cut(s, 60, reset), "reset"),
+    peer("TLS: closed in the server's hello", "", |s| cut(s, 60, drop), "closed"),
+    peer("TLS: half closed in the server's hello", "", |s| cut(s, 60, half_close), "closed"),
+    peer("TLS: silence in the server's hello", "", |s| cut(s, 60, hold), LATE),
+    peer("TLS: reset in the certificate", "", |s| cut(s, 300, reset), "reset"),
+    peer("TLS: closed in the certificate", "", |s| cut(s, 300, drop), "closed"),
+    peer("TLS: silence in the certificate", "", |s| cut(s, 300, hold), LATE),
+    peer("TLS: garbage after the hello", "", |s| cut(s, 0, |s| flood(s, b"", b"\x16\x03\x03garbage")), "TLS"),
+    peer("TLS: reset after the handshake", "", |s| speak(s, b"", reset), "reset"),
+    peer("TLS: closed after the handshake", "", |s| speak(s, b"", drop), "closed"),
+    peer("TLS: silence after the handshake", "", |s| speak(s, b"", hold), LATE),
+    peer(
+        "TLS: garbage after the handshake",
+        "",
+        |s| speak(s, b"", |s| flood(s, b"", b"\x17\x03\x03\x01\x00rubbish")),
+        "TLS",
+    ),
+    peer("TLS: reset in the body", NEEDLE, |s| speak(s, b"HTTP/1.1 200 OK\r\n\r\nneed", reset), "reset"),
+    peer("TLS: body found, then a reset", NEEDLE, |s| speak(s, b"HTTP/1.1 200 OK\r\n\r\nneedle", reset), OK),
+    peer("TLS: flood of the head", "", |s| pour(s, b"HTTP/1.1 200 OK\r\nX: ", 4000), "head"),
+    peer("TLS: flood of the body", NEEDLE, |s| pour(s, b"HTTP/1.1 200 OK\r\n\r\n", 4000), "body"),
+    peer("TLS: flood of tiny records", NEEDLE, |s| pour(s, b"HTTP/1.1 200 OK\r\n\r\n", 1), ""),
+    peer("TLS: flood of key updates", "", update_keys, ""),
+];
+
+static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private);
+    let mut config = config.expect("a certificate");
+    config.send_tls13_tickets = 64;
+    Arc::new(config)
+});
+
+fn connection() -> ServerConnection {
+    ServerConnection::new(CONFIG.clone()).expect("a connection")
+}
+
+/// Answers as a good server does.
+pub fn well(stream: TcpStream) {
+    speak(stream, b"HTTP/1.1 200 OK\r\n\r\nneedle", drop);
+}
+
+/// Sends so many bytes of its side of the handshake, and then does the last thing.
+fn cut(mut stream: TcpStream, len: usize, then: Act) {
+    let mut tls = connection();
+    while !tls.wants_write() {
+        if !matches!(tls.read_tls(&mut stream), Ok(1..)) || tls.process_new_packets().is_err() {
+            return;
+        }
+    }
+    let mut flight = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut flight).expect("memory");
+    }
+    let _ = stream.write_all(&flight[..len.min(flight.len())]);
+    then(stream);
+}
+
+/// Takes the request over TLS, answers this, and then does the last thing.
+fn speak(mut stream: TcpStream, bytes: &[u8], then: Act) {
+    // A reset must not overtake what was said before it.
+    let _ = stream.set_nodelay(true);
+    let mut tls = connection();
+    if take_request(&mut tls, &mut stream) {
+        let _ = tls.writer().write_all(bytes);
+        while tls.wants_write() && tls.write_tls(&mut stream).is_ok() {}
+        then(stream);
+    }
+}
+
+fn take_request(tls: &mut ServerConnection, stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut buffer = [0; 1024];
+    while !head.ends_with(b"\r\n\r\n") {
+        match rustls::Stream::new(tls, stream).read(&mut buffer) {
+            Ok(len @ 1..) => head.extend(&buffer[..len]),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Takes the request over TLS and answers for ever, in records of this length.
+fn pour(mut stream: TcpStream, first: &[u8], len: usize) {
+    let mut tls = connection();
+    if !take_request(&mut tls, &mut stream) || tls.writer().write_all(first).is_err() {
+        return;
+    }
+    let records = 16_384_usize.div_ceil(len + 22);
+    loop {
+        for _ in 0..records {
+            let _ = tls.writer().write_all(&vec![b'x'; len]);
+        }
+        while tls.wants_write() {
+            if tls.write_tls(&mut stream).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Changes its keys for ever.
+fn update_keys(mut stream: TcpStream) {
+    let mut tls = connection();
+    if !take_request(&mut tls, &mut stream) {
+        return;
+    }
+    while tls.refresh_traffic_keys().is_ok() {
+        while tls.wants_write() {
+            if tls.write_tls(&mut stream).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Targets that do what broken and hostile ones do: every check ends in time and says why.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+mod hostile;
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use common::*;
+use hostile::{Peer, acts, peers, url};
+use pingstate::{Monitor, Names, ProbeBuilder, check_once};
+
+/// The timeout of every check here, and how much later than that a check may end.
+const TIMEOUT: Duration = Duration::from_millis(700);
+const SLACK: Duration = Duration::from_millis(100);
+
+#[test]
+fn every_check_ends_in_time_and_says_why() {
+    let wrong: Vec<_> = peers().chunks(16).flat_map(in_time).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Checks these at the same time; what was wrong with any of the checks.
+fn in_time(peers: &[Peer]) -> Vec<String> {
+    let servers: Vec<_> = peers.iter().map(|peer| Server::start(peer.act)).collect();
+    let monitors = peers.iter().zip(&servers).map(|(peer, server)| {
+        let probe = ProbeBuilder::from_url(&url(peer, server)).name(peer.what).check(peer.check);
+        let probe = probe.timeout(TIMEOUT).verify_tls(false).build();
+        Monitor::new(probe.unwrap_or_else(|error| panic!("{}: {error}", peer.what)))
+    });
+    let (sender, ends) = channel();
+    let start = now();
+    let tell = move |checked: &pingstate::Checked<'_>| {
+        let _ = sender.send((checked.index, now() - start, checked.result.clone()));
+    };
+    assert!(check_once(monitors, Names::default(), false, tell).expect("runs"));
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (index, took, result) in ends {
+        count += 1;
+        let Peer { what, says, .. } = peers[index];
+        println!("{what}: {took:.1?} {}", result.detail);
+        let good = [acts::OK, acts::CONNECTED, "banner: 'a needle'"].contains(&says);
+        if took > TIMEOUT + SLACK || !result.detail.contains(says) || result.ok != good {
+            wrong.push(format!("{what} took {took:?}: {result:?}"));
+        }
+    }
+    assert_eq!(count, peers.len());
+    wrong
+}
+
+/// A connection that stood for a moment stood, however soon it was reset.
+#[test]
+fn a_port_that_resets_at_once_is_open_every_time() {
+    let server = Server::start(acts::reset);
+    let probe = ProbeBuilder::from_url(&format!("tcp://{}", server.address)).build().expect("a target");
+    for _ in 0..200 {
+        let result = probe.check();
+        assert_eq!((result.ok, &*result.detail), (true, "connect ok"), "{result:?}");
+    }
+}

@@ -57,7 +57,7 @@ fn besiege(peer: &Peer) -> (u64, u64, usize, Duration) {
         // Well enough to touch the code that any check needs.
         match scheme {
             "tcp" if check.is_empty() => drop(stream),
-            "tcp" => acts::answer(stream, b"a needle", acts::hold),
+            "tcp" => acts::send_then(stream, b"a needle", acts::hold),
             #[cfg(feature = "tls")]
             "https" => tls::well(stream),
             _ => acts::answer(stream, b"HTTP/1.1 200 OK\r\n\r\nneedle", drop),

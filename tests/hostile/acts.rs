@@ -203,7 +203,8 @@ pub fn hold(mut stream: TcpStream) {
     while matches!(stream.read(&mut buffer), Ok(1..)) {}
 }
 
-fn send_then(mut stream: TcpStream, bytes: &[u8], then: Act) {
+/// Sends these bytes, and then does the last thing.
+pub fn send_then(mut stream: TcpStream, bytes: &[u8], then: Act) {
     let _ = stream.write_all(bytes);
     then(stream);
 }

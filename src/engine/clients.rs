@@ -20,6 +20,7 @@ pub(super) struct Caller {
     ended: bool,
     /// A request whose answer waits for [`OWED_MAX`].
     held: Option<Request>,
+    came: Instant,
     /// When it last got a whole answer, or came.
     since: Instant,
     /// When the head it is sending must be complete.
@@ -69,6 +70,7 @@ impl Engine {
             stage: Stage::Open,
             ended: false,
             held: None,
+            came: now.instant,
             since: now.instant,
             head_by: None,
             taken_by: now.instant,
@@ -95,11 +97,17 @@ impl Engine {
         self.outputs.push_back(Output::Accept);
     }
 
-    /// Closes the client that has gone longest without an answer, those that are owed none first.
-    /// Says whether there was one.
+    /// Closes the client that has gone longest without a whole answer; says whether there was one. What
+    /// it is owed does not protect it, or those that never read would stay. Those that have just come
+    /// go last, the first of them first: so that neither a crowd nor clients that ask without pause
+    /// push somebody out before he was heard.
     pub(super) fn evict(&mut self) -> bool {
+        let now = self.seen;
         let clients = self.conns.iter().filter_map(|(id, conn)| match conn {
-            Conn::Client(caller) => Some((!caller.outbox.is_empty(), caller.since, *id)),
+            Conn::Client(caller) => {
+                let is_new = now.saturating_duration_since(caller.came) < CLIENT_GRACE;
+                Some((is_new, if is_new { caller.came } else { caller.since }, *id))
+            }
             _ => None,
         });
         let Some((_, _, id)) = clients.min() else { return false };

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// API connections at the same time. One more makes the one that has been useless longest give way.
 pub(crate) const CLIENTS_MAX: usize = 256;
 
+/// How long a new API client does not give way while older ones are there.
+pub(crate) const CLIENT_GRACE: Duration = Duration::from_millis(200);
+
 /// How long an API client may be silent between requests, or before the first.
 pub(crate) const CLIENT_IDLE: Duration = Duration::from_secs(8);
 

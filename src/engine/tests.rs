@@ -334,13 +334,30 @@ fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered
 fn one_client_too_many_makes_the_idlest_give_way() {
     let mut bench = Bench::new(&[]);
     let ids: Vec<_> = (0..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
-    bench.now = bench.now.after(Duration::from_millis(10));
+    bench.now = bench.now.after(CLIENT_GRACE);
     bench.tell(ids[0], Input::Received(GET));
     bench.deliver(ids[0]);
     bench.outputs();
     bench.engine.accept(bench.now);
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == ids[1]));
     assert_eq!(bench.engine.clients, CLIENTS_MAX);
+}
+
+#[test]
+fn a_new_client_is_heard_before_it_gives_way() {
+    let mut bench = Bench::new(&[]);
+    let busy: Vec<_> = (1..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
+    for _ in 0..CLIENTS_MAX {
+        bench.now = bench.now.after(CLIENT_GRACE);
+        let new = bench.engine.accept(bench.now);
+        // All others have got an answer since, and owe nobody anything.
+        bench.now = bench.now.after(CLIENT_GRACE / 2);
+        busy.iter().for_each(|id| bench.tell(*id, Input::Received(GET)));
+        busy.iter().for_each(|id| drop(bench.deliver(*id)));
+        bench.outputs();
+        bench.engine.accept(bench.now);
+        assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c != new));
+    }
 }
 
 #[test]

@@ -5,9 +5,14 @@ use std::net::SocketAddr;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 
 /// Clients taken in in one turn of the loop, so that a crowd delays nobody's probe.
 pub(super) const ACCEPTS_PER_TURN: usize = 64;
+
+/// Clients that the system may keep waiting, if it allows so many. The 128 of mio are full after a
+/// burst, and the next client, whoever it is, waits a second for its second chance.
+const BACKLOG: i32 = 4096;
 
 /// A listening socket.
 pub(super) struct Listener {
@@ -19,6 +24,7 @@ pub(super) struct Listener {
 impl Listener {
     pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Listener> {
         let mut listener = TcpListener::bind(address)?;
+        SockRef::from(&listener).listen(BACKLOG)?;
         registry.register(&mut listener, token, Interest::READABLE)?;
         Ok(Listener { listener, waiting: false })
     }

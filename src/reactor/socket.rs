@@ -2,12 +2,18 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 
 use crate::engine::Transport;
+
+/// Bytes of answers that the system may hold for an API client. Left to itself it takes megabytes for
+/// each one that never reads.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// A connection's socket.
 pub(super) struct Socket {
@@ -21,6 +27,8 @@ pub(super) struct Socket {
     pub(super) ending: bool,
     /// The connection was reset before anybody looked: its end is no ordinary one.
     reset: bool,
+    /// The system has not taken all of what was last to be sent.
+    stuck: bool,
 }
 
 enum Io {
@@ -50,13 +58,14 @@ impl Socket {
             Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
         };
         let connecting = transport == Transport::Tcp;
-        Ok(Socket { io, to, connecting, unread: false, ending: false, reset: false })
+        Ok(Socket { io, to, connecting, unread: false, ending: false, reset: false, stuck: false })
     }
 
     /// An API client's connection.
     pub(super) fn accepted(stream: TcpStream, from: SocketAddr) -> Socket {
         // Answers are written whole; a small one must not wait for the last one's acknowledgement.
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         Socket {
             io: Io::Tcp(stream),
             to: from,
@@ -64,6 +73,7 @@ impl Socket {
             unread: false,
             ending: false,
             reset: false,
+            stuck: false,
         }
     }
 
@@ -129,8 +139,14 @@ impl Socket {
             Io::Multicast(socket) => socket.send_to(bytes, self.to),
         };
         match result {
-            Ok(count) => Ok(Some(count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Ok(count) => {
+                self.stuck = count < bytes.len();
+                Ok(Some(count))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.stuck = true;
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -142,9 +158,13 @@ impl Socket {
     }
 
     /// Closes the socket. What is known to lie unread is taken first: a close on top of it would be
-    /// sent as a reset instead of an ordinary end.
+    /// sent as a reset instead of an ordinary end. A peer that does not take what it is sent is reset:
+    /// an ordinary end would wait behind the rest, for minutes and in the system's memory.
     pub(super) fn close(mut self, buffer: &mut [u8]) {
-        if self.unread && !self.connecting && matches!(self.io, Io::Tcp(_)) {
+        let Io::Tcp(stream) = &self.io else { return };
+        if self.stuck {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        } else if self.unread && !self.connecting {
             let _ = self.receive(buffer);
         }
     }

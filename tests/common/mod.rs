@@ -121,6 +121,11 @@ impl Daemon {
         let line = text.lines().find(|line| line.starts_with(name)).expect("the figure");
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
     }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("linux").count()
+    }
 }
 
 impl Drop for Daemon {

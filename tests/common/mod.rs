@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub)] // Each test binary uses a part of it.
 #![allow(clippy::expect_used)] // A test that cannot go on says why.
 
+pub mod dns;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};

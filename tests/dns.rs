@@ -1,0 +1,215 @@
+//! Name servers that are dead, slow, wrong or hostile: a healthy target is found all the same, and
+//! what cannot be found fails in time and says why.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use common::dns::*;
+use common::*;
+use pingstate::{Names, ProbeBuilder, ProbeResult, check_with};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const GOOD: &[&str] = &["127.0.0.1"];
+const TIMEOUT: Duration = Duration::from_millis(1500);
+const SLACK: Duration = Duration::from_millis(100);
+
+/// Checks a good server under this name, with names resolved in this way.
+fn check(name: &str, names: Names) -> (ProbeResult, Duration) {
+    let server = Server::answering(OK);
+    let url = format!("http://{name}:{}/", server.address.port());
+    let probe = ProbeBuilder::from_url(&url).timeout(TIMEOUT).build().expect("a target");
+    let start = now();
+    let result = check_with(&probe, names);
+    let took = now() - start;
+    println!("{name}: {took:.1?} {}", result.detail);
+    assert!(took < TIMEOUT + SLACK, "{took:?}");
+    (result, took)
+}
+
+fn asking(servers: &[SocketAddr]) -> Names {
+    Names::default().hosts("/nonexistent").resolv_conf("/nonexistent").servers(servers.iter().copied())
+}
+
+/// Takes questions and never answers.
+fn dead() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").expect("bound")
+}
+
+fn file(what: &str, text: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("pingstate-{}-{what}", std::process::id()));
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn a_second_server_makes_up_for_a_first_that_is_of_no_use() {
+    let good = NameServer::with(GOOD, 0);
+    let dead = dead();
+    let unheard = { UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("an address") };
+    type Fault = fn(&Question) -> Vec<Vec<u8>>;
+    let faults: [(&str, Fault); 11] = [
+        ("SERVFAIL", |q| vec![q.code(2)]),
+        ("REFUSED", |q| vec![q.code(5)]),
+        ("NOTIMP", |q| vec![q.code(4)]),
+        ("wrong id", |q| {
+            vec![{
+                let mut bytes = q.addresses(&["192.0.2.9"], 9);
+                bytes[0] ^= 0x55;
+                bytes
+            }]
+        }),
+        ("wrong question", |q| {
+            vec![{
+                let mut bytes = q.addresses(&["192.0.2.9"], 9);
+                bytes[13] = b'x';
+                bytes
+            }]
+        }),
+        ("empty", |_| vec![Vec::new(), vec![0; 3]]),
+        ("garbage", |q| vec![q.raw(0x8180, 9999, &[0xff; 400])]),
+        ("looping names", |q| {
+            vec![q.raw(0x8180, 1, &record(&[0xc0, q.raw(0, 0, &[]).len() as u8], 1, 9, &[9; 4]))]
+        }),
+        ("short record", |q| vec![q.raw(0x8180, 1, &record(&[0xc0, 12], 1, 9, &[9; 3]))]),
+        ("truncated, dead over TCP", |q| if q.over_tcp { vec![] } else { vec![q.raw(0x8380, 0, &[])] }),
+        ("flood of foreign answers", |q| {
+            (0..500)
+                .map(|i| {
+                    let mut bytes = q.addresses(&["192.0.2.9"], 9);
+                    bytes[0] ^= 1 + (i % 255) as u8;
+                    bytes
+                })
+                .collect()
+        }),
+    ];
+    for (what, first) in [("silence", dead.local_addr().expect("an address")), ("nobody there", unheard)] {
+        let (result, took) = check("db.example", asking(&[first, good.address]));
+        assert!(result.ok, "{what}: {result:?}");
+        assert!(took < Duration::from_millis(900), "{what}: {took:?}");
+    }
+    for (what, fault) in faults {
+        let bad = NameServer::start(fault);
+        let (result, took) = check("db.example", asking(&[bad.address, good.address]));
+        assert!(result.ok, "{what}: {result:?}");
+        assert!(took < Duration::from_millis(1000), "{what}: {took:?}");
+        let (result, _) = check("db.example", asking(&[bad.address]));
+        assert!(!result.ok && !result.detail.is_empty(), "{what} alone: {result:?}");
+    }
+}
+
+#[test]
+fn a_dead_first_server_never_makes_a_target_leave_up() {
+    let (dead, good) = (dead(), NameServer::with(GOOD, 0));
+    let server = Server::answering(OK);
+    let (first, second) = (dead.local_addr().expect("bound").to_string(), good.address.to_string());
+    let url = format!("http://db.example:{}/", server.address.port());
+    let daemon = Daemon::start(&["--interval", "0.3", "--dns", &first, "--dns", &second, &url]);
+    let full = || daemon.get("/status").1.matches("\"event\": \"ok\"").count() > 8;
+    eventually("eight checks", || full().then_some(()));
+    let (_, body) = daemon.get("/status");
+    assert!(body.contains("\"transitions\": 1,") && daemon.state() == "up", "{body}");
+}
+
+#[test]
+fn answers_are_found_whatever_way_they_take() {
+    // Truncated: the whole answer comes over TCP.
+    let server = NameServer::start(|q| match q.over_tcp {
+        true => vec![q.addresses(GOOD, 9)],
+        false => vec![q.raw(0x8380, 0, &[])],
+    });
+    assert!(check("big.example", asking(&[server.address])).0.ok);
+    // One family's question is dropped.
+    for dropped in [true, false] {
+        let addresses = if dropped { GOOD } else { &["::ffff:127.0.0.1"] };
+        let server = NameServer::start(move |q| match q.is_aaaa == dropped {
+            true => vec![],
+            false => vec![q.addresses(addresses, 9)],
+        });
+        let (result, took) = check("db.example", asking(&[server.address]));
+        assert!(result.ok && took < Duration::from_millis(500), "{took:?} {result:?}");
+    }
+    // An alias, told before and after what it stands for; and one without an end.
+    for turned in [false, true] {
+        let server = NameServer::start(move |q| {
+            let alias = record(&[0xc0, 12], 5, 9, &wire("real.example"));
+            let address = record(&wire("real.example"), 1, 9, &[127, 0, 0, 1]);
+            let records = if turned { [address, alias] } else { [alias, address] };
+            vec![if q.is_aaaa { q.raw(0x8180, 0, &[]) } else { q.raw(0x8180, 2, &records.concat()) }]
+        });
+        assert!(check("alias.example", asking(&[server.address])).0.ok);
+    }
+    let endless = NameServer::start(|q| vec![q.raw(0x8180, 1, &record(&[0xc0, 12], 5, 9, &wire(&q.name)))]);
+    assert!(!check("alias.example", asking(&[endless.address])).0.ok);
+    // Slow, but in time.
+    let slow = NameServer::start(|q| {
+        #[allow(clippy::disallowed_methods)] // A slow server.
+        std::thread::sleep(Duration::from_millis(300));
+        vec![q.addresses(GOOD, 9)]
+    });
+    assert!(check("slow.example", asking(&[slow.address])).0.ok);
+    // No such name.
+    let none = NameServer::start(|q| vec![q.code(3)]);
+    let (result, took) = check("no.example", asking(&[none.address]));
+    assert!(result.detail.contains("name does not exist: no.example") && took < TIMEOUT / 2, "{result:?}");
+    // On the local network.
+    let local = NameServer::start(|q| {
+        let alone = record(&wire(&q.name), 1, 9, &[127, 0, 0, 1]);
+        let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        answer.extend(alone);
+        vec![answer, q.addresses(GOOD, 9)]
+    });
+    assert!(check("printer.local", asking(&[]).mdns(local.address)).0.ok);
+}
+
+#[test]
+fn search_lists_and_hosts_are_followed_and_read_again_when_they_change() {
+    let server = NameServer::start(|q| match &*q.name {
+        "db.inner.example" => vec![q.addresses(GOOD, 300)],
+        _ => vec![q.code(3)],
+    });
+    let conf = file("resolv.conf", "search outer.example inner.example\noptions ndots:2\n");
+    let hosts = file("hosts", "127.0.0.1 printer printer.lan # here\n");
+    let names = || Names::default().hosts(&hosts).resolv_conf(&conf).servers([server.address]);
+    assert!(check("db", names()).0.ok);
+    assert!(check("printer.lan", names()).0.ok);
+    assert!(!check("other", names()).0.ok);
+    // The same in a daemon, while the files change.
+    let target = Server::answering(OK);
+    let url = format!("tcp://moved:{}", target.address.port());
+    let probe = ProbeBuilder::from_url(&url).build().expect("a target");
+    let monitor = pingstate::Monitor::new(probe).interval(Duration::from_millis(100));
+    let api = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut daemon = pingstate::Server::builder(monitor).names(names()).bind(api).expect("bound");
+    let mut until = |state: pingstate::State| {
+        eventually("the state", || {
+            daemon.turn(Duration::from_millis(20)).expect("a turn");
+            (daemon.snapshot(0).expect("a target").state == state).then_some(())
+        });
+    };
+    until(pingstate::State::Down);
+    std::fs::write(&hosts, "127.0.0.1 moved\n").expect("written");
+    until(pingstate::State::Up);
+    std::fs::remove_file(&hosts).expect("removed");
+    until(pingstate::State::Down);
+    let _ = std::fs::remove_file(&conf);
+}
+
+#[test]
+fn answers_serve_for_their_ttl() {
+    for (ttl_s, most) in [(300, 4), (0, usize::MAX)] {
+        let names = NameServer::with(GOOD, ttl_s);
+        let server = Server::answering(OK);
+        let url = format!("http://db.example:{}/", server.address.port());
+        let daemon = Daemon::start(&["--interval", "0.05", "--dns", &names.address.to_string(), &url]);
+        let full = || daemon.get("/status").1.matches("\"event\": \"ok\"").count() == 20;
+        eventually("twenty checks", || full().then_some(()));
+        let asked = names.count();
+        println!("TTL {ttl_s}: {asked} questions for twenty checks");
+        assert!(asked <= most && (ttl_s > 0 || asked >= 40), "{asked}");
+        assert_eq!(daemon.state(), "up");
+    }
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used)] // A test that cannot go on says why.
 
 pub mod dns;
+pub mod net;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,0 +1,203 @@
+//! Routes that lead nowhere, firewalls and addresses that nobody has, in networks of their own: every
+//! check ends in time and says why, and a good address behind bad ones is found.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+
+use std::time::Duration;
+
+use common::dns::NameServer;
+use common::net::{alone, must, run};
+use common::*;
+use pingstate::{Monitor, Names, ProbeBuilder, ProbeResult, check_once};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const TIMEOUT: Duration = Duration::from_millis(1500);
+const SLACK: Duration = Duration::from_millis(100);
+
+/// A network with 10.99.0.1/24 and fd99::1/64, where 10.99.0.9 and fd99::9 are silent, 10.99.0.8 is
+/// nobody, and a few routes lead nowhere.
+fn network() {
+    must("ip link set lo up");
+    must("ip link add wire type bridge");
+    must("ip addr add 10.99.0.1/24 dev wire");
+    must("ip link set wire up");
+    for last in 1..10 {
+        run(&format!(
+            "ip neigh add 10.99.0.{}9 lladdr 02:00:00:00:00:0{last} dev wire",
+            if last == 9 { String::new() } else { last.to_string() }
+        ));
+    }
+    must("ip route add unreachable 10.98.0.1");
+    must("ip route add prohibit 10.98.0.2");
+    must("ip route add blackhole 10.98.0.3");
+    must("ip route add throw 10.98.0.4");
+}
+
+fn has_v6() -> bool {
+    run("ip -6 addr add fd99::1/64 dev wire nodad")
+        && run("ip -6 neigh add fd99::9 lladdr 02:00:00:00:00:09 dev wire")
+        && run("ip -6 route add unreachable fd98::/64")
+}
+
+/// Checks all of these at once; the results in order, none later than the timeout.
+fn check(urls: &[String], names: Names) -> Vec<(ProbeResult, Duration)> {
+    let monitors = urls.iter().map(|url| {
+        Monitor::new(ProbeBuilder::from_url(url).name(url).timeout(TIMEOUT).build().expect("a target"))
+    });
+    let monitors: Vec<_> = monitors.collect();
+    let (sender, ends) = std::sync::mpsc::channel();
+    let start = now();
+    let tell = move |checked: &pingstate::Checked<'_>| {
+        let _ = sender.send((checked.index, checked.result.clone(), now() - start));
+    };
+    assert!(check_once(monitors, names, false, tell).expect("runs"));
+    let mut ends: Vec<_> = ends.iter().collect();
+    ends.sort_by_key(|end| end.0);
+    for (index, result, took) in &ends {
+        println!("{}: {took:.1?} {}", urls[*index], result.detail);
+        assert!(*took < TIMEOUT + SLACK, "{}: {took:?}", urls[*index]);
+    }
+    ends.into_iter().map(|(_, result, took)| (result, took)).collect()
+}
+
+#[test]
+fn addresses_that_cannot_be_reached_say_why() {
+    if !alone("addresses_that_cannot_be_reached_say_why") {
+        return;
+    }
+    network();
+    let mut wanted = vec![
+        ("tcp://10.98.0.1:80", "cannot connect to 10.98.0.1:80: no route to host"),
+        ("tcp://10.98.0.2:80", "cannot connect to 10.98.0.2:80: permission denied"),
+        ("tcp://10.98.0.3:80", "cannot connect to 10.98.0.3:80: invalid argument"),
+        ("tcp://10.98.0.4:80", "cannot connect to 10.98.0.4:80: network is unreachable"),
+        ("tcp://10.97.0.1:80", "cannot connect to 10.97.0.1:80: network is unreachable"),
+        ("tcp://10.99.0.1:1", "connection refused by 10.99.0.1:1"),
+        ("tcp://10.99.0.9:80", "timed out after 1.5 s: no answer to connecting to 10.99.0.9:80"),
+        ("tcp://10.99.0.8:80", "timed out after 1.5 s: no answer to connecting to 10.99.0.8:80"),
+        ("http://10.99.0.9/", "timed out after 1.5 s: no answer to connecting to 10.99.0.9:80"),
+    ];
+    if has_v6() {
+        wanted.push(("tcp://[fd98::1]:80", "cannot connect to [fd98::1]:80: no route to host"));
+        wanted.push(("tcp://[fd97::1]:80", "cannot connect to [fd97::1]:80: network is unreachable"));
+        wanted.push(("tcp://[fd99::9]:80", "timed out after 1.5 s: no answer to connecting to [fd99::9]:80"));
+    }
+    let urls: Vec<_> = wanted.iter().map(|(url, _)| (*url).to_owned()).collect();
+    for ((url, says), (result, _)) in wanted.iter().zip(check(&urls, Names::default())) {
+        assert!(!result.ok && result.detail.starts_with(says), "{url}: {result:?}");
+    }
+}
+
+#[test]
+fn firewalls_that_drop_and_reject_say_why() {
+    if !alone("firewalls_that_drop_and_reject_say_why") {
+        return;
+    }
+    network();
+    let rules = [
+        (8001, "drop"),
+        (8002, "reject with tcp reset"),
+        (8003, "reject"),
+        (8004, "reject with icmp type admin-prohibited"),
+        (8005, "reject with icmp type host-unreachable"),
+    ];
+    let has_nft = run("nft add table ip t")
+        && run("nft add chain ip t in { type filter hook input priority 0 ; }")
+        && rules.iter().all(|(port, rule)| run(&format!("nft add rule ip t in tcp dport {port} {rule}")))
+        && run("nft add chain ip t out { type filter hook output priority 0 ; }")
+        && run("nft add rule ip t out tcp dport 8006 drop")
+        && run("nft add rule ip t out tcp dport 8007 reject with tcp reset");
+    if !has_nft {
+        println!("skipped: nft does not work here");
+        return;
+    }
+    let says = [
+        (8001, "timed out after 1.5 s: no answer to connecting"),
+        (8002, "connection refused by"),
+        (8003, ""),
+        (8004, ""),
+        (8005, ""),
+        (8006, ""),
+        (8007, "connection refused by"),
+    ];
+    let urls: Vec<_> = says.iter().map(|(port, _)| format!("tcp://10.99.0.1:{port}")).collect();
+    for ((port, says), (result, _)) in says.iter().zip(check(&urls, Names::default())) {
+        assert!(!result.ok && result.detail.starts_with(says), "{port}: {result:?}");
+    }
+    // A daemon whose target's firewall comes and goes.
+    let server = Server::start_at("10.99.0.1:0".parse().expect("an address"), |mut stream| {
+        read_head(&stream);
+        let _ = std::io::Write::write_all(&mut stream, OK.as_bytes());
+    });
+    let daemon = Daemon::start(&["--interval", "0.2", "--timeout", "0.5", &server.url("http")]);
+    daemon.wait_for_state("up");
+    must(&format!("nft insert rule ip t in tcp dport {} drop", server.address.port()));
+    daemon.wait_for_state("down");
+    must("nft flush chain ip t in");
+    daemon.wait_for_state("up");
+}
+
+#[test]
+fn a_good_address_behind_bad_ones_is_found() {
+    if !alone("a_good_address_behind_bad_ones_is_found") {
+        return;
+    }
+    network();
+    let v6 = has_v6();
+    let server = Server::start_at("10.99.0.1:0".parse().expect("an address"), |mut stream| {
+        read_head(&stream);
+        let _ = std::io::Write::write_all(&mut stream, OK.as_bytes());
+    });
+    let names = NameServer::start(|question| {
+        let addresses: &[&str] = match &*question.name {
+            "holes.example" => &["10.99.0.9", "10.99.0.19", "10.99.0.29", "10.99.0.1"],
+            "routes.example" => &["10.98.0.1", "10.98.0.2", "10.98.0.3", "10.97.0.1", "10.99.0.1"],
+            "six.example" => &["fd98::1", "fd97::1", "10.99.0.1"],
+            "silent6.example" => &["fd99::9", "10.99.0.1"],
+            _ => &[],
+        };
+        vec![question.addresses(addresses, 0)]
+    });
+    let names = || Names::default().servers([names.address]);
+    let url = |name: &str| format!("http://{name}.example:{}/", server.address.port());
+    let mut wanted = vec![("holes", 740, 900), ("routes", 0, 200)];
+    if v6 {
+        wanted.extend([("six", 0, 200), ("silent6", 240, 450)]);
+    }
+    for (name, least, most) in wanted {
+        let (result, took) = check(&[url(name)], names()).pop().expect("a result");
+        assert!(result.ok, "{name}: {result:?}");
+        assert!((least..most).contains(&took.as_millis()), "{name}: {took:?}");
+    }
+    // The same from the hosts file.
+    let hosts = std::env::temp_dir().join(format!("pingstate-{}-holes", std::process::id()));
+    let text = "10.99.0.9 h.example\n10.99.0.19 h.example\n10.99.0.29 h.example\n10.99.0.1 h.example\n";
+    std::fs::write(&hosts, text).expect("written");
+    let (result, took) = check(&[url("h")], names().hosts(&hosts)).pop().expect("a result");
+    let _ = std::fs::remove_file(&hosts);
+    assert!(result.ok && (740..900).contains(&took.as_millis()), "{took:?} {result:?}");
+}
+
+/// The network goes away and comes back under a daemon.
+#[test]
+fn a_network_that_goes_and_comes_back_brings_the_target_back() {
+    if !alone("a_network_that_goes_and_comes_back_brings_the_target_back") {
+        return;
+    }
+    network();
+    let server = Server::start_at("10.99.0.1:0".parse().expect("an address"), |mut stream| {
+        read_head(&stream);
+        let _ = std::io::Write::write_all(&mut stream, OK.as_bytes());
+    });
+    let names = NameServer::start_at("10.99.0.1:0", |q| vec![q.addresses(&["10.99.0.1"], 0)]);
+    let url = format!("http://db.example:{}/", server.address.port());
+    let dns = names.address.to_string();
+    let daemon = Daemon::start(&["--interval", "0.2", "--timeout", "0.5", "--dns", &dns, &url]);
+    daemon.wait_for_state("up");
+    must("ip addr del 10.99.0.1/24 dev wire");
+    daemon.wait_for_state("down");
+    println!("{}", daemon.get("/status").1);
+    must("ip addr add 10.99.0.1/24 dev wire");
+    daemon.wait_for_state("up");
+}

@@ -83,8 +83,9 @@ impl Engine {
     /// holds. Says whether it is worth trying again at once; otherwise [`Output::Accept`] says when.
     pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
         let now = self.observe(now);
-        if can_evict && self.evict() {
-            return true;
+        // It fails even if nobody waits: a client that has just got the last descriptor stays.
+        if can_evict && self.idlest().is_some_and(|(is_new, _, _)| !is_new) {
+            return self.evict();
         }
         self.accept_paused = true;
         self.timers.set(Owner::Accept, Some(now.instant + ACCEPT_PAUSE));
@@ -102,17 +103,21 @@ impl Engine {
     /// go last, the first of them first: so that neither a crowd nor clients that ask without pause
     /// push somebody out before he was heard.
     pub(super) fn evict(&mut self) -> bool {
-        let now = self.seen;
+        let Some((_, _, id)) = self.idlest() else { return false };
+        self.close(id);
+        true
+    }
+
+    /// The client that gives way first: whether it is new, since when it is useless, and its id.
+    fn idlest(&self) -> Option<(bool, Instant, ConnId)> {
         let clients = self.conns.iter().filter_map(|(id, conn)| match conn {
             Conn::Client(caller) => {
-                let is_new = now.saturating_duration_since(caller.came) < CLIENT_GRACE;
+                let is_new = self.seen.saturating_duration_since(caller.came) < CLIENT_GRACE;
                 Some((is_new, if is_new { caller.came } else { caller.since }, *id))
             }
             _ => None,
         });
-        let Some((_, _, id)) = clients.min() else { return false };
-        self.close(id);
-        true
+        clients.min()
     }
 
     pub(super) fn handle_client(&mut self, id: ConnId, input: Input<'_>, now: Now) {

@@ -367,6 +367,8 @@ fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
     bench.pass(ACCEPT_PAUSE);
     assert!(matches!(bench.outputs()[..], [Output::Accept]));
     bench.engine.accept(bench.now);
+    assert!(!bench.engine.handle_accept_failed(true, bench.now), "the one that just came was not heard yet");
+    bench.pass(CLIENT_GRACE);
     assert!(bench.engine.handle_accept_failed(true, bench.now), "there is one to give way");
 }
 

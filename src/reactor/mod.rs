@@ -8,6 +8,7 @@ mod bell;
 mod clock;
 mod files;
 mod listener;
+mod rest;
 mod signals;
 mod socket;
 mod trouble;
@@ -29,6 +30,7 @@ pub(crate) use bell::Bell;
 pub(crate) use clock::{now, random};
 use files::Files;
 use listener::Listener;
+use rest::Rest;
 use signals::Signals;
 use socket::{Received, Socket};
 use workers::Workers;
@@ -57,6 +59,7 @@ pub(crate) struct Reactor {
     files: Files,
     /// Connections to read from without being told by the system.
     hot: BTreeSet<ConnId>,
+    rest: Rest,
     /// Connections to write to.
     writes: Vec<ConnId>,
     verdicts: Vec<Verdict>,
@@ -78,6 +81,7 @@ impl Reactor {
             signals: None,
             files: Files::new(hosts, resolv_conf),
             hot: BTreeSet::new(),
+            rest: Rest::default(),
             writes: Vec::new(),
             verdicts: Vec::new(),
             crowded: false,
@@ -151,6 +155,10 @@ impl Reactor {
         for id in unfinished {
             self.read(id, now);
         }
+        for id in self.rest.take(now.instant) {
+            self.read(id, now);
+            self.writes.push(id);
+        }
         for (job, result) in self.workers.take_done() {
             self.engine.handle_worked(job, result, now);
         }
@@ -171,7 +179,7 @@ impl Reactor {
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }
-        self.engine.poll_timeout()
+        [self.engine.poll_timeout(), self.rest.until()].into_iter().flatten().min()
     }
 
     /// How long the loop may sleep.
@@ -246,6 +254,7 @@ impl Reactor {
                     Input::Closed
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
                 Err(error) => {
                     let failure = trouble::of_stream(&error, socket.to);
                     self.sockets.remove(&id);
@@ -276,6 +285,7 @@ impl Reactor {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
                 Err(error) => {
                     let failure = trouble::of_stream(&error, socket.to);
                     self.sockets.remove(&id);
@@ -311,6 +321,7 @@ impl Reactor {
                         socket.close(&mut self.buffer);
                     }
                     self.hot.remove(&id);
+                    self.rest.remove(id);
                 }
                 Output::Accept => {
                     if let Some(listener) = &mut self.listener {

@@ -17,10 +17,14 @@ const ENOBUFS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) 
     55
 };
 
-/// Whether the trouble is this machine's own and may pass: no descriptors, buffers, memory or ports.
+/// Whether the trouble is this machine's own and may pass: no descriptors, buffers, memory or ports, or
+/// no room for another watch of epoll (`ENOSPC`).
 pub(super) fn is_local(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
-        || matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock | ErrorKind::Interrupted)
+        || matches!(
+            error.kind(),
+            ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::WouldBlock | ErrorKind::Interrupted
+        )
 }
 
 /// Whether accepting can go on at once: it was interrupted, or that one client went away.
@@ -86,7 +90,7 @@ mod tests {
         assert_eq!(connect(113).reason, Reason::Unreachable);
         assert_eq!(connect(13).reason, Reason::Unreachable, "a firewall's administrative no");
         assert_eq!(connect(99).reason, Reason::Unreachable, "no address of this family here");
-        for local in [EMFILE, ENFILE, ENOBUFS, 12, 11, 4] {
+        for local in [EMFILE, ENFILE, ENOBUFS, 28, 12, 11, 4] {
             assert_eq!(connect(local).reason, Reason::Local, "{local}");
         }
         let reset = of_stream(&io::Error::from_raw_os_error(104), to);

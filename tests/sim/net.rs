@@ -76,11 +76,12 @@ impl World {
         while let Some(output) = self.engine.poll_output() {
             taken += 1;
             assert!(taken < 4000, "the engine never stops asking for things");
-            if let Some(id) = self.farewell.take() {
+            if let Some(id) = self.farewell.filter(|_| !matches!(output, Output::Accept)) {
                 assert!(
                     matches!(output, Output::Close(close) if close == id),
                     "a farewell ends with a close"
                 );
+                self.farewell = None;
             }
             self.note(&output);
             match output {

@@ -69,7 +69,7 @@ impl World {
             1 => self.next_files = self.rng.index(self.plan.files.len()),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
-                let victim = self.victim();
+                let victim = self.victim().filter(|(is_new, _)| !is_new);
                 let again = self.call(self.at, |engine, now| engine.handle_accept_failed(true, now));
                 self.tally.add("accept: failed");
                 assert_eq!(again, victim.is_some());

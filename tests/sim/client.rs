@@ -30,6 +30,7 @@ pub(super) enum Kind {
 /// A client's connection.
 pub(super) struct Client {
     pub(super) kind: Kind,
+    pub(super) came: u64,
     /// When it last got a whole answer, or came.
     pub(super) since: u64,
     /// When anything last happened between it and the engine.
@@ -102,6 +103,7 @@ impl World {
         }
         let client = Client {
             kind,
+            came: self.seen,
             since: self.seen,
             touched: self.seen,
             first_byte: None,

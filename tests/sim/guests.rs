@@ -3,23 +3,26 @@
 use super::client::{Client, Kind};
 use super::world::{Sock, World};
 use crate::engine::ConnId;
-use crate::engine::limits::{CLIENT_IDLE, CLIENT_LINGER, CLIENT_STALL};
+use crate::engine::limits::{CLIENT_GRACE, CLIENT_IDLE, CLIENT_LINGER, CLIENT_STALL};
 
 impl World {
-    /// The client that has gone longest without an answer, those that are owed none first.
-    pub(super) fn victim(&self) -> Option<ConnId> {
+    /// The client that has gone longest without a whole answer, those that have just come last; and
+    /// whether it is one of those.
+    pub(super) fn victim(&self) -> Option<(bool, ConnId)> {
+        let now = self.at.max(self.seen);
         let clients = self.socks.iter().filter_map(|(id, sock)| match sock {
             Sock::Client(client) if self.engine.knows(*id) => {
-                Some((!self.engine.unsent(*id).is_empty(), client.since, *id))
+                let is_new = now - client.came < CLIENT_GRACE.as_nanos() as u64;
+                Some((is_new, if is_new { client.came } else { client.since }, *id))
             }
             _ => None,
         });
-        clients.min().map(|(_, _, id)| id)
+        clients.min().map(|(is_new, _, id)| (is_new, id))
     }
 
     /// One had to give way.
-    pub(super) fn check_evicted(&mut self, victim: Option<ConnId>) {
-        let Some(id) = victim else { return };
+    pub(super) fn check_evicted(&mut self, victim: Option<(bool, ConnId)>) {
+        let Some((_, id)) = victim else { return };
         assert!(!self.engine.knows(id), "the wrong one, or none, gave way instead of {id:?}");
         self.tally.add("clients: evicted");
         if let Some(Sock::Client(client)) = self.socks.get_mut(&id) {

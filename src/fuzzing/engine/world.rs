@@ -106,7 +106,7 @@ impl World {
                 }
             }
             13 => self.call(|engine, now| {
-                engine.handle_accept_failed(now);
+                engine.handle_accept_failed(true, now);
             }),
             14 => {
                 let target = usize::from(source.byte()) % self.tallies.len();

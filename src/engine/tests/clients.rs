@@ -1,0 +1,110 @@
+//! API clients, told and asked by hand.
+
+use super::*;
+
+#[test]
+fn a_client_that_is_owed_an_answer_is_not_read() {
+    let mut bench = Bench::new(&[]);
+    let id = bench.engine.accept(bench.now);
+    assert!(bench.engine.room(id) > 0);
+    bench.tell(id, Input::Received(&[GET, GET, GET].concat()));
+    for _ in 0..3 {
+        assert_eq!(bench.engine.room(id), 0);
+        assert!(bench.deliver(id).ends_with("unknown\n"), "one answer at a time");
+    }
+    assert!(bench.engine.room(id) > 0);
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Read(r) if *r == id)));
+    assert_eq!(bench.engine.owed, 0);
+}
+
+#[test]
+fn silence_is_closed_and_half_a_request_gets_408() {
+    let mut bench = Bench::new(&[]);
+    let silent = bench.engine.accept(bench.now);
+    let slow = bench.engine.accept(bench.now);
+    bench.tell(slow, Input::Received(b"GET /"));
+    bench.pass(secs(4));
+    bench.tell(slow, Input::Received(b"state"));
+    bench.pass(secs(1));
+    assert!(bench.engine.unsent(slow).starts_with(b"HTTP/1.1 408 "));
+    bench.deliver(slow);
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Shutdown(s) if *s == slow)));
+    bench.pass(CLIENT_LINGER);
+    assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == slow));
+    bench.pass(secs(2));
+    assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == silent));
+    assert_eq!((bench.engine.clients, bench.engine.poll_timeout()), (0, None));
+}
+
+#[test]
+fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered() {
+    let mut bench = Bench::new(&[]);
+    let deaf = bench.engine.accept(bench.now);
+    bench.tell(deaf, Input::Received(GET));
+    let brief = bench.engine.accept(bench.now);
+    bench.tell(brief, Input::Received(GET));
+    bench.tell(brief, Input::Closed);
+    assert!(bench.deliver(brief).ends_with("unknown\n"));
+    let closed = |o: &Output| matches!(o, Output::Close(c) if *c == brief);
+    assert!(bench.outputs().iter().any(closed));
+    bench.pass(CLIENT_STALL);
+    assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == deaf));
+    assert_eq!(bench.engine.owed, 0);
+}
+
+#[test]
+fn one_client_too_many_makes_the_idlest_give_way() {
+    let mut bench = Bench::new(&[]);
+    let ids: Vec<_> = (0..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
+    bench.now = bench.now.after(CLIENT_GRACE);
+    bench.tell(ids[0], Input::Received(GET));
+    bench.deliver(ids[0]);
+    bench.outputs();
+    bench.engine.accept(bench.now);
+    assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == ids[1]));
+    assert_eq!(bench.engine.clients, CLIENTS_MAX);
+}
+
+#[test]
+fn a_new_client_is_heard_before_it_gives_way() {
+    let mut bench = Bench::new(&[]);
+    let busy: Vec<_> = (1..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
+    for _ in 0..CLIENTS_MAX {
+        bench.now = bench.now.after(CLIENT_GRACE);
+        let new = bench.engine.accept(bench.now);
+        // All others have got an answer since, and owe nobody anything.
+        bench.now = bench.now.after(CLIENT_GRACE / 2);
+        busy.iter().for_each(|id| bench.tell(*id, Input::Received(GET)));
+        busy.iter().for_each(|id| drop(bench.deliver(*id)));
+        bench.outputs();
+        bench.engine.accept(bench.now);
+        assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c != new));
+    }
+}
+
+#[test]
+fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
+    let mut bench = Bench::new(&[]);
+    assert!(!bench.engine.handle_accept_failed(true, bench.now));
+    bench.pass(ACCEPT_PAUSE);
+    assert!(matches!(bench.outputs()[..], [Output::Accept]));
+    bench.engine.accept(bench.now);
+    assert!(!bench.engine.handle_accept_failed(true, bench.now), "the one that just came was not heard yet");
+    bench.pass(CLIENT_GRACE);
+    assert!(bench.engine.handle_accept_failed(true, bench.now), "there is one to give way");
+}
+
+#[test]
+fn answers_wait_while_too_much_is_owed_to_others() {
+    let mut bench = Bench::new(&[]);
+    let first = bench.engine.accept(bench.now);
+    let second = bench.engine.accept(bench.now);
+    bench.tell(first, Input::Received(GET));
+    bench.engine.owed += OWED_MAX;
+    bench.tell(second, Input::Received(GET));
+    assert_eq!((bench.engine.unsent(second).len(), bench.engine.room(second)), (0, 0));
+    bench.engine.owed -= OWED_MAX;
+    bench.deliver(first);
+    assert!(bench.deliver(second).ends_with("unknown\n"));
+    assert!(bench.engine.held.is_empty());
+}

@@ -1,0 +1,120 @@
+//! The engine, told and asked by hand.
+
+mod clients;
+mod tries;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::limits::*;
+use super::*;
+use crate::clock::test_now;
+use crate::fsm::State;
+use crate::probe::{self, Attempt, Probe};
+use crate::verdict::Reason;
+
+/// Connects, says hello and is content with any answer.
+struct Hello(&'static str);
+
+impl Probe for Hello {
+    fn name(&self) -> &str {
+        self.0
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+    fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+        let connect = probe::Output::Connect { host: self.0.into(), port: 80 };
+        Box::new(HelloAttempt { outputs: VecDeque::from([connect]) })
+    }
+}
+
+struct HelloAttempt {
+    outputs: VecDeque<probe::Output>,
+}
+
+impl Attempt for HelloAttempt {
+    fn handle_input(&mut self, input: probe::Input<'_>, _now: Now) {
+        let output = match input {
+            probe::Input::Connected(_) => probe::Output::Send(b"hello".to_vec()),
+            probe::Input::Received(_) => {
+                probe::Output::Done(ProbeResult::up(Duration::from_millis(1), "answered"))
+            }
+            probe::Input::Failed(failure) => probe::Output::Done(failure.into()),
+            probe::Input::Closed => probe::Output::Done(ProbeResult::down(Reason::Custom, "closed")),
+            probe::Input::TimedOut | probe::Input::Worked(_) => return,
+        };
+        self.outputs.push_back(output);
+    }
+    fn poll_output(&mut self) -> Option<probe::Output> {
+        self.outputs.pop_front()
+    }
+}
+
+/// An engine and the moment it is at.
+struct Bench {
+    engine: Engine,
+    now: Now,
+}
+
+impl Bench {
+    fn new(hosts: &[&'static str]) -> Self {
+        Bench::with(hosts, Schedule::Beat, secs(5))
+    }
+
+    fn with(hosts: &[&'static str], schedule: Schedule, interval: Duration) -> Self {
+        let now = test_now();
+        let monitors = hosts.iter().map(|host| Monitor::new(Hello(host)).interval(interval)).collect();
+        let mdns = SocketAddr::from(([127, 0, 0, 1], 5353));
+        let resolver = Resolver::new(Vec::new(), mdns, Box::new(|| 7));
+        let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
+        Bench { engine: Engine::new(monitors, schedule, resolver, guard, now), now }
+    }
+
+    /// Lets time pass, deadline by deadline, as a punctual loop would.
+    fn pass(&mut self, span: Duration) {
+        let end = self.now.after(span);
+        while let Some(at) = self.engine.poll_timeout().filter(|at| *at <= end.instant) {
+            let step = at.saturating_duration_since(self.now.instant);
+            self.now = self.now.after(step);
+            self.engine.handle_timeout(self.now);
+            assert!(self.engine.poll_timeout().is_none_or(|at| at > self.now.instant), "it would spin");
+        }
+        self.now = end;
+    }
+
+    fn tell(&mut self, id: ConnId, input: Input<'_>) {
+        self.engine.handle_input(id, input, self.now);
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.engine.poll_output()).collect()
+    }
+
+    /// The connection that the outputs so far ask to be opened.
+    fn opened(&mut self) -> ConnId {
+        let outputs = self.outputs();
+        let open = outputs.iter().find_map(|output| match output {
+            Output::Open { id, .. } => Some(*id),
+            _ => None,
+        });
+        open.unwrap_or_else(|| panic!("nothing to open in {outputs:?}"))
+    }
+
+    /// Sends everything that waits for a client; returns it.
+    fn deliver(&mut self, id: ConnId) -> String {
+        let bytes = self.engine.unsent(id).to_vec();
+        self.tell(id, Input::Sent(bytes.len()));
+        String::from_utf8(bytes).expect("text")
+    }
+
+    fn state(&self) -> State {
+        self.engine.fleet().worst()
+    }
+}
+
+const GET: &[u8] = b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}

@@ -1,0 +1,191 @@
+//! Checks, told and asked by hand.
+
+use super::*;
+
+#[test]
+fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    assert_eq!(bench.engine.unsent(id), b"hello");
+    assert!(matches!(bench.outputs()[..], [Output::Write(w)] if w == id));
+    bench.tell(id, Input::Sent(5));
+    bench.tell(id, Input::Received(b"x"));
+    let outputs = bench.outputs();
+    assert!(
+        matches!(&outputs[..], [Output::Close(c), Output::Verdict(v)] if *c == id && v.result.ok),
+        "{outputs:?}"
+    );
+    assert_eq!(bench.state(), State::Up);
+    assert!(bench.engine.conns.is_empty());
+    bench.tell(id, Input::Received(b"late news"));
+    assert!(bench.outputs().is_empty());
+    bench.pass(secs(4));
+    assert!(bench.outputs().is_empty());
+    bench.pass(secs(1));
+    assert_ne!(bench.opened(), id, "ids are not reused");
+}
+
+#[test]
+fn a_silent_target_fails_at_its_deadline_and_not_later() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.pass(Duration::from_millis(1999));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::from_millis(1));
+    let outputs = bench.outputs();
+    let [Output::Close(closed), Output::Verdict(verdict)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(*closed, id);
+    assert_eq!(verdict.result.detail, "timed out after 2 s: no answer to connecting to 127.0.0.1:80");
+    assert_eq!(verdict.result.reason, Some(Reason::ConnectTimeout));
+}
+
+#[test]
+fn an_attempt_that_says_nothing_at_its_end_is_ended() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.outputs();
+    bench.pass(secs(2));
+    let outputs = bench.outputs();
+    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!(verdict.result.detail, "timed out after 2 s");
+}
+
+#[test]
+fn time_that_the_loop_lost_is_not_held_against_the_target() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.pass(secs(1));
+    bench.now = bench.now.after(secs(60));
+    bench.engine.handle_timeout(bench.now);
+    assert!(bench.outputs().is_empty(), "one check is still under way, and there is no burst");
+    bench.tell(id, Input::Connected);
+    bench.tell(id, Input::Received(b"x"));
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Verdict(v) if v.result.ok)));
+    bench.pass(secs(5));
+    let opens = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
+    assert_eq!(opens, 1);
+}
+
+#[test]
+fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
+    let mut bench = Bench::new(&["db.example"]);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(Some(b""), Some(b"options timeout:1 attempts:1\n"), bench.now);
+    bench.pass(Duration::from_millis(500));
+    let asked = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
+    assert_eq!(asked, 2, "one query per family");
+    bench.engine.handle_timeout(bench.now);
+    bench.now = bench.now.after(secs(60));
+    bench.engine.handle_timeout(bench.now);
+    bench.pass(Duration::from_millis(499));
+    assert!(bench.outputs().is_empty(), "both may still be answered");
+    bench.pass(Duration::from_millis(1));
+    let outputs = bench.outputs();
+    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!(verdict.result.reason, Some(Reason::DnsTimeout));
+}
+
+#[test]
+fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
+    let mut bench = Bench::new(&["x.invalid"]);
+    let early = bench.now;
+    bench.now = early.after(Duration::from_micros(30));
+    bench.pass(Duration::ZERO);
+    assert!(matches!(bench.outputs()[..], [Output::RefreshFiles]));
+    bench.engine.handle_files(None, None, early);
+    assert!(matches!(bench.outputs()[..], [Output::Verdict(_)]));
+    bench.pass(secs(5) - Duration::from_micros(31));
+    assert!(bench.outputs().is_empty(), "the next beat has not come");
+    let before_beat = bench.now;
+    bench.pass(Duration::from_micros(2));
+    bench.engine.handle_files(None, None, before_beat);
+    assert!(matches!(bench.outputs()[..], [Output::RefreshFiles, Output::Verdict(_)]));
+    bench.pass(secs(4));
+    assert!(bench.outputs().is_empty(), "the beat is over");
+}
+
+#[test]
+fn no_descriptors_for_a_probe_costs_an_idle_client_and_no_verdict() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    let idle = bench.engine.accept(bench.now);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
+    // In this order and at once: what the client gives up is not for the next client.
+    let outputs = bench.outputs();
+    let [Output::Close(closed), Output::Open { id: again, .. }] = outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(closed, idle);
+    bench.tell(again, Input::Failed(Failure::new(Reason::Local, "too many open files")));
+    assert!(bench.outputs().is_empty(), "nobody is left to give way");
+    bench.pass(Duration::from_millis(50));
+    let again = bench.opened();
+    bench.tell(again, Input::Connected);
+    bench.tell(again, Input::Received(b"x"));
+    assert_eq!(bench.state(), State::Up);
+}
+
+#[test]
+fn no_descriptors_for_a_query_costs_an_idle_client_and_not_the_query() {
+    let mut bench = Bench::new(&["example.test"]);
+    bench.engine.handle_files(None, Some(b"nameserver 10.0.0.1\noptions attempts:1\n"), bench.now);
+    let idle = bench.engine.accept(bench.now);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(None, None, bench.now);
+    let id = bench.opened();
+    let question = bench.engine.unsent(id).to_vec();
+    bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
+    let outputs = bench.outputs();
+    let [Output::Close(closed), Output::Open { id: again, transport, .. }, Output::Write(write)] =
+        outputs[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!((closed, transport, write), (idle, Transport::Udp, again));
+    assert_eq!(bench.engine.unsent(again), question);
+    assert_eq!(bench.state(), State::Unknown);
+}
+
+#[test]
+fn every_target_is_checked_once_and_not_more_than_some_at_a_time() {
+    let hosts = vec!["127.0.0.1"; ONCE_PARALLEL + 10];
+    let mut bench = Bench::with(&hosts, Schedule::Once, secs(5));
+    bench.pass(Duration::ZERO);
+    let opens = bench.outputs();
+    assert_eq!(opens.len(), ONCE_PARALLEL);
+    assert!(!bench.engine.is_finished());
+    bench.pass(secs(10));
+    let verdicts = bench.outputs().iter().filter(|o| matches!(o, Output::Verdict(_))).count();
+    assert_eq!(verdicts, hosts.len());
+    assert!(bench.engine.is_finished());
+    assert_eq!(bench.engine.poll_timeout(), None);
+}
+
+#[test]
+fn a_loop_that_is_always_late_still_ends_its_checks() {
+    let mut bench = Bench::with(&["10.0.0.1", "127.0.0.1"], Schedule::Beat, secs(1));
+    bench.pass(Duration::ZERO);
+    let silent = bench.opened();
+    let mut ended = false;
+    for _ in 0..20 {
+        // A second is lost each time, and there is always something that was due before it.
+        bench.now = bench.now.after(secs(1));
+        bench.engine.handle_timeout(bench.now);
+        for output in bench.outputs() {
+            match output {
+                Output::Open { id, to, .. } if to.ip().is_loopback() => {
+                    bench.tell(id, Input::Connected);
+                    bench.tell(id, Input::Received(b"x"));
+                }
+                Output::Close(id) => ended |= id == silent,
+                _ => {}
+            }
+        }
+    }
+    assert!(ended, "a silent target is silent, however busy this machine is");
+}

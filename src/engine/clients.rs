@@ -14,7 +14,7 @@ use crate::wire::http::request::{Method, Request};
 /// One API client's connection.
 pub(super) struct Caller {
     client: Client,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     stage: Stage,
     /// The peer has ended its side; it may still read.
     ended: bool,
@@ -62,6 +62,7 @@ impl Engine {
         let now = self.observe(now);
         if self.clients >= CLIENTS_MAX {
             self.evict();
+            self.release_held(now);
         }
         self.clients += 1;
         let id = self.add(Conn::Client(Box::new(Caller {
@@ -85,7 +86,9 @@ impl Engine {
         let now = self.observe(now);
         // It fails even if nobody waits: a client that has just got the last descriptor stays.
         if can_evict && self.idlest().is_some_and(|(is_new, _, _)| !is_new) {
-            return self.evict();
+            self.evict();
+            self.release_held(now);
+            return true;
         }
         self.accept_paused = true;
         self.timers.set(Owner::Accept, Some(now.instant + ACCEPT_PAUSE));
@@ -143,7 +146,6 @@ impl Engine {
             }
             Input::Connected | Input::Datagram(..) => {}
         }
-        self.release_held(now);
     }
 
     pub(super) fn handle_client_timeout(&mut self, id: ConnId, now: Now) {
@@ -159,7 +161,6 @@ impl Engine {
             }
         }
         self.close(id);
-        self.release_held(now);
     }
 
     fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
@@ -265,7 +266,7 @@ impl Engine {
     }
 
     /// Answers the clients that waited for others' answers to be sent.
-    fn release_held(&mut self, now: Now) {
+    pub(super) fn release_held(&mut self, now: Now) {
         while self.owed < OWED_MAX {
             let Some(id) = self.held.pop_front() else { return };
             if let Some(request) = self.caller(id).and_then(|caller| caller.held.take()) {

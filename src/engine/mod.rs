@@ -302,12 +302,14 @@ impl Engine {
         now
     }
 
-    /// Carries out what the resolver wants, and sets its deadline.
+    /// Carries out what follows from what has been told: what the resolver wants, and answers that
+    /// waited for others to be sent.
     fn settle(&mut self, now: Now) {
         while let Some(output) = self.resolver.poll_output() {
             self.handle_resolver(output, now);
         }
         self.timers.set(Owner::Resolver, self.resolver.poll_timeout());
+        self.release_held(now);
     }
 
     fn add(&mut self, conn: Conn) -> ConnId {

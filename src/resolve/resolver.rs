@@ -106,12 +106,14 @@ impl Resolver {
         lookup
     }
 
-    /// Nobody waits for this lookup any more. Its queries are closed, unless others wait for them.
+    /// Nobody waits for this lookup any more. Its queries are closed, unless others wait for them, or
+    /// one family has been found: then the other is waited for a moment longer, so that both can be
+    /// remembered and the next check need not ask again.
     pub(crate) fn cancel(&mut self, lookup: LookupId) {
         let Some(id) = self.lookups.remove(&lookup) else { return };
         let Some(search) = self.searches.get_mut(&id) else { return };
         search.lookups.remove(&lookup);
-        if search.lookups.is_empty() {
+        if search.lookups.is_empty() && search.partial().is_none() {
             search.close(&mut self.shared);
             self.forget(id);
         }

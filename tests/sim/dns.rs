@@ -22,6 +22,8 @@ pub(super) struct Query {
     message: Vec<u8>,
     left: usize,
     role: Role,
+    /// Since when nobody waits for it: one family has been found, and the other is waited for a little.
+    pub(super) unwanted_since: Option<u64>,
 }
 
 impl World {
@@ -36,7 +38,18 @@ impl World {
         }
         let role = (0..3).find(|i| server(*i) == to).map_or(Role::Healthy, |i| self.plan.roles[i]);
         let left = bytes.len();
-        let query = Query { transport, server: to, standing: false, names, full, kind, message, left, role };
+        let query = Query {
+            transport,
+            server: to,
+            standing: false,
+            names,
+            full,
+            kind,
+            message,
+            left,
+            role,
+            unwanted_since: None,
+        };
         self.take_in(id, Sock::Query(query));
         if left == 0 {
             return; // Closed already, in the same batch.

@@ -230,6 +230,11 @@ impl World {
                     this.deadline += gap;
                 }
                 self.asked.iter_mut().for_each(|asked| asked.busy_until += gap);
+                for sock in self.socks.values_mut() {
+                    if let Sock::Query(Query { unwanted_since: Some(since), .. }) = sock {
+                        *since += gap;
+                    }
+                }
             }
             self.seen = at;
         }

@@ -95,6 +95,24 @@ fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
 }
 
 #[test]
+fn a_client_that_gives_way_releases_the_answers_that_waited_for_its_own() {
+    let mut bench = Bench::new(&[]);
+    let deaf = bench.engine.accept(bench.now);
+    let patient = bench.engine.accept(bench.now);
+    bench.tell(deaf, Input::Received(GET));
+    // As if the answer had been a large one.
+    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(&deaf) {
+        caller.outbox.push(vec![b'x'; OWED_MAX]);
+    }
+    bench.engine.owed += OWED_MAX;
+    bench.tell(patient, Input::Received(GET));
+    assert!(bench.engine.unsent(patient).is_empty());
+    bench.now = bench.now.after(CLIENT_GRACE);
+    assert!(bench.engine.handle_accept_failed(true, bench.now));
+    assert!(bench.deliver(patient).ends_with("unknown\n"));
+}
+
+#[test]
 fn answers_wait_while_too_much_is_owed_to_others() {
     let mut bench = Bench::new(&[]);
     let first = bench.engine.accept(bench.now);

@@ -72,7 +72,21 @@ fn half_an_answer_does_not_pass_for_the_whole() {
     world.cancel(first);
     world.lookup("a.example");
     world.run(1000);
-    assert_eq!(world.said.last().map(String::as_str), Some("1 600 found 2001:db8::1"));
+    assert_eq!(world.said.last().map(String::as_str), Some("1 500 found 2001:db8::1"));
+}
+
+#[test]
+fn a_check_that_connects_at_once_does_not_make_the_next_one_ask_again() {
+    let mut world =
+        World::new(ONE, |ask| if ask.kind == AAAA { silence() } else { send(ask.with_ttl(300, &BOTH)) });
+    let first = world.lookup("a.example");
+    world.run(60);
+    world.cancel(first);
+    world.run(4_940);
+    world.lookup("a.example");
+    assert_eq!(world.said, ["0 52 found 192.0.2.1 and more", "1 5000 found 192.0.2.1"]);
+    assert_eq!(world.asked.len(), 3, "one for A, and two for AAAA within the second that it is given");
+    world.assert_quiet();
 }
 
 #[test]

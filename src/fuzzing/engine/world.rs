@@ -283,7 +283,12 @@ impl World {
         }
         let is_at_rest = self.tallies.iter().all(|tally| tally.noted == tally.verdicts);
         let clients = self.conns.iter().filter(|(_, peer)| peer.transport.is_none());
-        let clients: Vec<usize> = clients.map(|(id, _)| self.engine.unsent(*id).len()).collect();
+        let owed = |(id, peer): (&ConnId, &Peer)| {
+            let owed = self.engine.unsent(*id).len();
+            assert!(owed > 0 || !peer.ended, "a client that has ended and is owed nothing stays");
+            owed
+        };
+        let clients: Vec<usize> = clients.map(owed).collect();
         assert!(!is_at_rest || clients.len() == self.conns.len(), "a connection is left behind");
         assert!(clients.len() <= CLIENTS_MAX && clients.iter().sum::<usize>() <= OWED_MAX);
     }

@@ -1,6 +1,6 @@
 //! API clients: what each is owed, how long it may take, and who gives way when there are too many.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::*;
 use super::outbox::Outbox;
@@ -223,7 +223,7 @@ impl Engine {
         if !keep {
             caller.stage = Stage::Closing;
         }
-        let slack = std::time::Duration::from_secs((len / CLIENT_RATE) as u64);
+        let slack = Duration::from_secs((len / CLIENT_RATE) as u64);
         caller.taken_by = now.instant + CLIENT_STALL + slack;
         caller.outbox.push(bytes);
         self.owed += len;

@@ -123,10 +123,10 @@ fn a_crowd_of_slow_clients_disturbs_nobody() {
     assert!(failures <= times.len() / 50, "{failures}");
     assert!(memory <= MEMORY_KB, "{memory} kB");
     assert!(longest <= GONE, "{longest:?}");
-    assert!(p99 < Duration::from_millis(500), "{p99:?}");
+    // Of a release build on an idle machine it is a few milliseconds.
+    assert!(p50 < Duration::from_millis(50) && p99 < Duration::from_secs(2), "{p50:?} {p99:?}");
     let due = lasted.as_millis() / 250;
-    // A busy machine may cost some; a daemon that was held up would lose most of them.
-    assert!((due * 8 / 10..=due + 2).contains(&(beats as u128)), "{beats} of {due} beats");
+    assert!((due - 2..=due + 2).contains(&(beats as u128)), "{beats} of {due} beats");
     let (_, body) = daemon.get("/status");
     assert!(body.contains("\"state\": \"up\"") && body.contains("\"transitions\": 1,"), "{body}");
 }

@@ -86,5 +86,5 @@ fn besiege(peer: &Peer) -> (u64, u64, usize, Duration) {
         slowest = slowest.max(now() - asked);
     }
     let checks = count.load(Ordering::SeqCst) - seen;
-    (before, daemon.figure("VmHWM") - before, checks, slowest)
+    (before, daemon.figure("VmHWM").saturating_sub(before), checks, slowest)
 }

@@ -58,10 +58,11 @@ fn sensible(options: &Options) {
 
 /// A password in a target is not repeated where it is refused.
 fn password(text: &str) {
-    let target = format!("http://me:Pa55word@{text}").into();
-    if let Ok(Command::Run(options)) = read(&[target]) {
-        let error = targets::monitors(&options, Log::new()).expect_err("it holds a password");
-        assert!(!error.contains("Pa55"), "{error}");
+    for target in [format!("http://me:Pa55word@{text}"), format!("me:Pa55word@{text}")] {
+        if let Ok(Command::Run(options)) = read(&[target.into()]) {
+            let error = targets::monitors(&options, Log::new()).expect_err("it holds a password");
+            assert!(!error.contains("Pa55"), "{error}");
+        }
     }
 }
 

@@ -29,8 +29,6 @@ pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 /// assert_eq!(snapshot.last_detail.as_deref(), Some("select 1"));
 /// assert!(snapshot.to_json().contains("\"last_latency_ms\": 1.23,"));
 /// ```
-///
-/// It implements serde's `Serialize`: the same keys in any format.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -94,12 +92,6 @@ impl Snapshot {
             probe: &self.probe,
             name: None,
         }
-    }
-}
-
-impl Serialize for Snapshot {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.view().serialize(serializer)
     }
 }
 

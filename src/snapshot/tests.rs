@@ -93,7 +93,6 @@ fn the_view_and_the_snapshot_tell_the_same() {
     let now = t0.after(ms(1300));
     let snapshot = Snapshot::of(TARGET, &fsm, now);
     assert_eq!(pretty(&View::of(TARGET, &fsm, now)), snapshot.to_json().into_bytes());
-    assert_eq!(pretty(&snapshot), snapshot.to_json().into_bytes());
     assert!(snapshot.to_json().contains("\"last_latency_ms\": 42.5,"));
     assert!(snapshot.to_json().contains("\"last_check_ts\": 1738200000.001,"));
     assert_eq!(snapshot.clone().recent, snapshot.recent);

@@ -160,3 +160,25 @@ fn memory_does_not_grow_with_hostile_targets() {
     assert!(grown < 512, "grew by {grown} kB over {before} kB");
     assert!(daemon.figure("Threads") == 1);
 }
+
+#[test]
+fn memory_does_not_grow_with_uptime() {
+    let (beat, beats) = std::sync::mpsc::channel();
+    let server = Server::start(move |mut stream| {
+        read_head(&stream);
+        let _ = stream.write_all(OK.as_bytes());
+        let _ = beat.send(());
+    });
+    let daemon = Daemon::start(&["--interval", "0.001", &server.url("http")]);
+    let mut checks = |count: usize| {
+        for _ in 0..count {
+            beats.recv_timeout(PATIENCE).expect("a check");
+        }
+    };
+    checks(500);
+    let (before, descriptors) = (daemon.figure("VmHWM"), daemon.descriptors());
+    checks(4000);
+    let grown = daemon.figure("VmHWM").saturating_sub(before);
+    assert!(grown <= 256, "grew by {grown} kB in 4,000 checks");
+    assert!(daemon.descriptors() <= descriptors + 4, "{} of {descriptors}", daemon.descriptors());
+}

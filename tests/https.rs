@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 
 use common::*;
@@ -31,6 +31,25 @@ impl Site {
         change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
+        Site::serving(&certificate, &key, &certificate)
+    }
+
+    /// One whose certificate was signed by an authority of its own; that one's certificate is in the
+    /// file.
+    fn signed(names: &[&str]) -> Site {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Home CA");
+        let ca_key = KeyPair::generate().expect("a key");
+        let ca = params.self_signed(&ca_key).expect("a certificate");
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(names).expect("names");
+        let certificate = params.signed_by(&key, &ca, &ca_key).expect("a certificate");
+        Site::serving(&certificate, &key, &ca)
+    }
+
+    fn serving(certificate: &Certificate, key: &KeyPair, in_file: &Certificate) -> Site {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -43,7 +62,7 @@ impl Site {
         let server = Server::start(move |stream| answer(stream, config.clone()));
         let file = format!("pingstate-{}-{}.pem", std::process::id(), server.address.port());
         let pem = std::env::temp_dir().join(file);
-        std::fs::write(&pem, certificate.pem()).expect("written");
+        std::fs::write(&pem, in_file.pem()).expect("written");
         Site { server, pem }
     }
 
@@ -105,6 +124,16 @@ fn a_certificate_that_is_not_trusted_is_refused_unless_told_otherwise() {
     assert_eq!(code, Some(1), "{line}");
     assert!(line.contains("TLS: ") && line.contains("self-signed"), "{line}");
     let (code, line) = once(&["--no-verify-tls", &site.url("localhost")]);
+    assert_eq!(code, Some(0), "{line}");
+}
+
+#[test]
+fn a_private_authority_is_unknown_until_its_certificate_is_named() {
+    let site = Site::signed(&["localhost"]);
+    let (code, line) = once(&[&site.url("localhost")]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("TLS: ") && line.contains("issuer"), "{line}");
+    let (code, line) = once(&["--ca-file", site.file(), &site.url("localhost")]);
     assert_eq!(code, Some(0), "{line}");
 }
 

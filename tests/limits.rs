@@ -170,7 +170,7 @@ fn memory_does_not_grow_with_uptime() {
         let _ = beat.send(());
     });
     let daemon = Daemon::start(&["--interval", "0.001", &server.url("http")]);
-    let mut checks = |count: usize| {
+    let checks = |count: usize| {
         for _ in 0..count {
             beats.recv_timeout(PATIENCE).expect("a check");
         }

@@ -85,7 +85,7 @@ pub(crate) enum Output {
     Shutdown(ConnId),
     /// Close it; it is not spoken of again.
     Close(ConnId),
-    /// Send these bytes if the system takes them at once (a TLS alert, say); a [`Output::Close`] follows.
+    /// Send these bytes if the system takes them at once (a TLS alert, say); its [`Output::Close`] follows.
     Farewell(ConnId, Vec<u8>),
     /// Accepting was paused and may go on.
     Accept,

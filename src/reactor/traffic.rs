@@ -1,0 +1,149 @@
+//! Bytes and connections between the sockets and the engine.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use mio::Token;
+use mio::event::Event;
+
+use super::socket::{Received, Socket};
+use super::{READS_PER_TURN, Reactor, listener, trouble};
+use crate::clock::Now;
+use crate::engine::{ConnId, Input, Transport};
+
+impl Reactor {
+    /// The flags of an event are hints: what is really there, the socket tells.
+    pub(super) fn handle_readiness(&mut self, id: ConnId, event: &Event, now: Now) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if socket.connecting {
+            match socket.is_connected() {
+                Ok(false) => return,
+                Ok(true) => {
+                    socket.connecting = false;
+                    self.engine.handle_input(id, Input::Connected, now);
+                }
+                Err(error) => {
+                    let failure = trouble::of_connect(&error, socket.to);
+                    self.sockets.remove(&id);
+                    return self.engine.handle_input(id, Input::Failed(failure), now);
+                }
+            }
+        }
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.ending |= event.is_read_closed() || event.is_error();
+        socket.unread |= event.is_readable() || socket.ending;
+        if event.is_writable() && !self.engine.unsent(id).is_empty() {
+            self.writes.push(id);
+        }
+        self.read(id, now);
+    }
+
+    /// Reads what there is, as far as the engine has room and a turn lasts.
+    pub(super) fn read(&mut self, id: ConnId, now: Now) {
+        for _ in 0..READS_PER_TURN {
+            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            if !socket.unread || socket.connecting {
+                return;
+            }
+            let room = self.engine.room(id).min(self.buffer.len());
+            if room == 0 {
+                return;
+            }
+            let input = match socket.receive(&mut self.buffer[..room]) {
+                Ok(Received::Nothing) => return,
+                Ok(Received::Bytes(len)) => Input::Received(&self.buffer[..len]),
+                Ok(Received::Datagram(from, len)) => Input::Datagram(from, &self.buffer[..len]),
+                Ok(Received::End) => {
+                    socket.unread = false;
+                    Input::Closed
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
+                Err(error) => {
+                    let failure = trouble::of_stream(&error, socket.to);
+                    self.sockets.remove(&id);
+                    Input::Failed(failure)
+                }
+            };
+            self.engine.handle_input(id, input, now);
+        }
+        self.hot.insert(id);
+    }
+
+    /// Writes what waits, until the system takes no more. What the engine says after that waits for
+    /// the next turn.
+    pub(super) fn write(&mut self, id: ConnId, now: Now) {
+        loop {
+            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            let bytes = self.engine.unsent(id);
+            if bytes.is_empty() || socket.connecting {
+                return;
+            }
+            let len = bytes.len();
+            match socket.send(bytes) {
+                Ok(None) => return,
+                Ok(Some(count)) => {
+                    self.engine.handle_input(id, Input::Sent(count), now);
+                    if count == len {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
+                Err(error) => {
+                    let failure = trouble::of_stream(&error, socket.to);
+                    self.sockets.remove(&id);
+                    return self.engine.handle_input(id, Input::Failed(failure), now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr, now: Now) {
+        let opened = Socket::open(transport, to).and_then(|mut socket| {
+            socket.register(self.poll.registry(), Token(id.0))?;
+            Ok(socket)
+        });
+        match opened {
+            Ok(socket) => {
+                self.sockets.insert(id, socket);
+            }
+            Err(error) => {
+                let failure = trouble::of_connect(&error, to);
+                self.engine.handle_input(id, Input::Failed(failure), now);
+            }
+        }
+    }
+
+    /// Takes new API clients in, a batch in one turn.
+    pub(super) fn accept(&mut self, now: Now) {
+        for _ in 0..listener::ACCEPTS_PER_TURN {
+            let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };
+            match listener.accept() {
+                Ok(None) => {}
+                Ok(Some((stream, from))) => {
+                    let id = self.engine.accept(now);
+                    let mut socket = Socket::accepted(stream, from);
+                    match socket.register(self.poll.registry(), Token(id.0)) {
+                        Ok(()) => {
+                            self.sockets.insert(id, socket);
+                        }
+                        Err(error) => {
+                            let failure = trouble::of_stream(&error, from);
+                            self.engine.handle_input(id, Input::Failed(failure), now);
+                        }
+                    }
+                }
+                // The client was gone before it was taken in.
+                Err(error) if trouble::is_passing(&error) => {}
+                Err(error) => {
+                    let can_evict = trouble::is_local(&error);
+                    if !self.engine.handle_accept_failed(can_evict, now) {
+                        listener.waiting = false;
+                    }
+                }
+            }
+            self.carry_out(now);
+        }
+    }
+}

@@ -16,12 +16,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::http::{HttpPlan, HttpProbe};
-use super::tcp::{TcpPlan, TcpProbe};
+use super::http::HttpPlan;
+use super::tcp::TcpPlan;
 use crate::check::{BannerJudgement, HttpResponse, Judgement};
 use crate::wire::http::write::check_method;
 use crate::wire::url::{Scheme, Url};
-use built::Kind;
+use built::Plan;
 use rules::{Check, check_body, checked_headers, checked_name};
 
 /// The time a tcp check may take unless told otherwise.
@@ -307,7 +307,8 @@ impl ProbeBuilder {
         }
         if is_tcp {
             let check = self.check.for_tcp()?;
-            return Ok(BuiltProbe(Kind::Tcp(TcpProbe::new(TcpPlan { name, url, check, timeout }))));
+            let plan = TcpPlan { name, url, check, timeout };
+            return Ok(BuiltProbe::new(Plan::Tcp(Arc::new(plan))));
         }
         check_method(&self.method).map_err(Error::Method)?;
         if self.method == "CONNECT" {
@@ -322,7 +323,7 @@ impl ProbeBuilder {
         };
         let (method, max_body, follow) = (self.method, self.max_body, self.follow);
         let plan = HttpPlan { name, url, method, headers, check, max_body, follow, tls, timeout };
-        Ok(BuiltProbe(Kind::Http(HttpProbe::new(plan))))
+        Ok(BuiltProbe::new(Plan::Http(Arc::new(plan))))
     }
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::words::timed_out;
-use super::{Attempt, Input, Output, Probe};
+use super::{Attempt, Input, Output};
 use crate::check::{Ending, Search, TcpCheck};
 use crate::clock::Now;
 use crate::verdict::{ProbeResult, Reason};
 use crate::wire::url::Url;
 
 /// What to try: shared by all tries of one target.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct TcpPlan {
     pub(crate) name: String,
     pub(crate) url: Url,
@@ -19,44 +19,8 @@ pub(crate) struct TcpPlan {
     pub(crate) timeout: Duration,
 }
 
-/// A target that is healthy if it accepts connections, and perhaps greets as it should.
-#[derive(Clone, Debug)]
-pub(crate) struct TcpProbe {
-    plan: Arc<TcpPlan>,
-    target: String,
-}
-
-impl TcpProbe {
-    pub(crate) fn new(plan: TcpPlan) -> Self {
-        TcpProbe { target: plan.url.to_string(), plan: Arc::new(plan) }
-    }
-}
-
-impl Probe for TcpProbe {
-    fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    fn target(&self) -> &str {
-        &self.target
-    }
-
-    fn timeout(&self) -> Duration {
-        self.plan.timeout
-    }
-
-    fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        let Url { host, port, .. } = &self.plan.url;
-        Box::new(TcpAttempt {
-            plan: self.plan.clone(),
-            begun: now,
-            stage: Stage::Connecting,
-            next: Some(Output::Connect { host: host.clone(), port: *port }),
-        })
-    }
-}
-
-struct TcpAttempt {
+/// One try of a target that is healthy if it accepts connections, and perhaps greets as it should.
+pub(crate) struct TcpAttempt {
     plan: Arc<TcpPlan>,
     begun: Now,
     stage: Stage,
@@ -96,6 +60,12 @@ impl Attempt for TcpAttempt {
 }
 
 impl TcpAttempt {
+    pub(crate) fn new(plan: Arc<TcpPlan>, now: Now) -> Self {
+        let Url { host, port, .. } = &plan.url;
+        let connect = Output::Connect { host: host.clone(), port: *port };
+        TcpAttempt { begun: now, stage: Stage::Connecting, next: Some(connect), plan }
+    }
+
     fn while_connecting(&mut self, input: Input<'_>, now: Now) -> Option<ProbeResult> {
         match input {
             Input::Connected(_) => {
@@ -143,26 +113,24 @@ fn while_listening(
 mod tests {
     use super::*;
     use crate::check::{Banner, BannerJudgement};
+    use crate::probe::Probe;
+    use crate::probe::build::{BuiltProbe, ProbeBuilder};
     use crate::probe::script::{Script, cuts};
     use crate::verdict::Failure;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn probe(check: TcpCheck) -> TcpProbe {
-        TcpProbe::new(TcpPlan {
-            name: "ssh".to_owned(),
-            url: Url::parse("tcp://[::1]:22").expect("a URL"),
-            check,
-            timeout: Duration::from_secs(2),
-        })
+    fn described(describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> BuiltProbe {
+        let builder = ProbeBuilder::from_url("tcp://[::1]:22").name("ssh").timeout(Duration::from_secs(2));
+        describe(builder).build().expect("a probe")
     }
 
-    fn spec(text: &str) -> TcpProbe {
-        probe(TcpCheck::parse(text).expect("a spec"))
+    fn spec(text: &str) -> BuiltProbe {
+        described(|probe| probe.check(text))
     }
 
     /// Connected after 3 ms, and 10 ms later.
-    fn listening(probe: &TcpProbe) -> Script {
+    fn listening(probe: &BuiltProbe) -> Script {
         let mut script = Script::begin(probe);
         assert_eq!(script.connect(), ("::1".to_owned(), 22));
         script.wait(MS * 3);
@@ -250,7 +218,7 @@ mod tests {
             b"bad" => Banner::No.into(),
             _ => Banner::More.into(),
         };
-        let custom = probe(TcpCheck::Custom(Arc::new(check)));
+        let custom = described(|probe| probe.check_banner(check));
         for (said, ok, detail) in [
             ("yes", true, "connect ok"),
             ("no!", false, "it said no"),

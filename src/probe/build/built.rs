@@ -1,11 +1,12 @@
 //! The probe that a description makes.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::probe::http::HttpProbe;
-use crate::probe::tcp::TcpProbe;
+use crate::probe::http::{HttpAttempt, HttpPlan};
+use crate::probe::tcp::{TcpAttempt, TcpPlan};
 use crate::probe::{Attempt, Probe};
 
 /// A probe made by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
@@ -23,38 +24,52 @@ use crate::probe::{Attempt, Probe};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct BuiltProbe(pub(super) Kind);
+pub struct BuiltProbe {
+    target: String,
+    plan: Plan,
+}
 
+/// What is to be tried: shared by all tries of one target.
 #[derive(Clone)]
-pub(super) enum Kind {
-    Tcp(TcpProbe),
-    Http(HttpProbe),
+pub(super) enum Plan {
+    Tcp(Arc<TcpPlan>),
+    Http(Arc<HttpPlan>),
 }
 
 impl BuiltProbe {
-    fn kind(&self) -> &dyn Probe {
-        match &self.0 {
-            Kind::Tcp(probe) => probe,
-            Kind::Http(probe) => probe,
-        }
+    pub(super) fn new(plan: Plan) -> Self {
+        let url = match &plan {
+            Plan::Tcp(plan) => &plan.url,
+            Plan::Http(plan) => &plan.url,
+        };
+        BuiltProbe { target: url.to_string(), plan }
     }
 }
 
 impl Probe for BuiltProbe {
     fn name(&self) -> &str {
-        self.kind().name()
+        match &self.plan {
+            Plan::Tcp(plan) => &plan.name,
+            Plan::Http(plan) => &plan.name,
+        }
     }
 
     fn target(&self) -> &str {
-        self.kind().target()
+        &self.target
     }
 
     fn timeout(&self) -> Duration {
-        self.kind().timeout()
+        match &self.plan {
+            Plan::Tcp(plan) => plan.timeout,
+            Plan::Http(plan) => plan.timeout,
+        }
     }
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        self.kind().begin(now)
+        match &self.plan {
+            Plan::Tcp(plan) => Box::new(TcpAttempt::new(plan.clone(), now)),
+            Plan::Http(plan) => Box::new(HttpAttempt::new(plan.clone(), now)),
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use crate::probe::words::timed_out;
 use crate::probe::{Attempt, Input, Output};
 use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason, printable};
 
-pub(super) struct HttpAttempt {
+/// One try of a target that is healthy if it answers a request as it should.
+pub(crate) struct HttpAttempt {
     plan: Arc<HttpPlan>,
     begun: Now,
     /// The requests that were answered by a redirect, at most [`redirect::REDIRECTS_MAX`].
@@ -29,7 +30,7 @@ enum Stage {
 }
 
 impl HttpAttempt {
-    pub(super) fn new(plan: Arc<HttpPlan>, now: Now) -> Self {
+    pub(crate) fn new(plan: Arc<HttpPlan>, now: Now) -> Self {
         let here = Hop { url: plan.url.clone(), method: plan.method.clone() };
         let mut attempt = HttpAttempt {
             plan,

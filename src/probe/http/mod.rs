@@ -8,17 +8,16 @@ mod redirect;
 mod tests;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Attempt, Probe};
+pub(crate) use attempt::HttpAttempt;
+
 use crate::check::HttpCheck;
-use crate::clock::Now;
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::Url;
 
 /// What to try: shared by all tries of one target.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct HttpPlan {
     pub(crate) name: String,
     /// Of http or https.
@@ -34,35 +33,4 @@ pub(crate) struct HttpPlan {
     /// For https, whether in the URL or in a redirect; `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) timeout: Duration,
-}
-
-/// A target that is healthy if it answers a request as it should.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpProbe {
-    plan: Arc<HttpPlan>,
-    target: String,
-}
-
-impl HttpProbe {
-    pub(crate) fn new(plan: HttpPlan) -> Self {
-        HttpProbe { target: plan.url.to_string(), plan: Arc::new(plan) }
-    }
-}
-
-impl Probe for HttpProbe {
-    fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    fn target(&self) -> &str {
-        &self.target
-    }
-
-    fn timeout(&self) -> Duration {
-        self.plan.timeout
-    }
-
-    fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        Box::new(attempt::HttpAttempt::new(self.plan.clone(), now))
-    }
 }

@@ -24,6 +24,7 @@ use crate::fsm::Change;
 use crate::monitor::{Fleet, Monitor};
 use crate::probe::Work;
 use crate::probe::dial::Slot;
+pub(crate) use crate::resolve::Transport;
 use crate::resolve::{LookupId, QueryId, Resolver};
 use crate::verdict::{Failure, ProbeResult};
 use clients::Caller;
@@ -56,16 +57,6 @@ pub(crate) enum Input<'a> {
     Closed,
     /// It could not be opened, or it broke. It is gone: the engine will not close it.
     Failed(Failure),
-}
-
-/// How a connection is carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Tcp,
-    /// A socket that only talks with one peer.
-    Udp,
-    /// A socket that sends to a group and hears from anybody.
-    Multicast,
 }
 
 /// Names one piece of work on a thread of its own. Not reused.

@@ -31,11 +31,6 @@ impl Engine {
     pub(super) fn handle_resolver(&mut self, output: resolve::Output, now: Now) {
         match output {
             resolve::Output::Open { query, transport, server, bytes } => {
-                let transport = match transport {
-                    resolve::Transport::Udp => Transport::Udp,
-                    resolve::Transport::Tcp => Transport::Tcp,
-                    resolve::Transport::Multicast => Transport::Multicast,
-                };
                 let mut outbox = Outbox::default();
                 outbox.push(bytes);
                 self.open_query(query, transport, server, outbox);
@@ -47,14 +42,14 @@ impl Engine {
             }
             resolve::Output::Found { lookup, addresses, last } => {
                 let Some(target) = self.waiter(lookup, last) else { return };
-                if let Some(dial) = self.tries[target].as_deref_mut().and_then(|this| this.dial.as_mut()) {
+                if let Some(dial) = self.dial(target) {
                     dial.handle_addresses(&addresses, last, now.instant);
                 }
                 self.drive(target, now);
             }
             resolve::Output::NotFound { lookup, failure } => {
                 let Some(target) = self.waiter(lookup, true) else { return };
-                if let Some(dial) = self.tries[target].as_deref_mut().and_then(|this| this.dial.as_mut()) {
+                if let Some(dial) = self.dial(target) {
                     dial.handle_unresolved(failure, now.instant);
                 }
                 self.drive(target, now);

@@ -98,9 +98,14 @@ impl Engine {
 
     /// A client has given way: its descriptor is for this check, before the next client takes it.
     fn retry(&mut self, target: usize, now: Now) {
-        if let Some(dial) = self.tries[target].as_deref_mut().and_then(|this| this.dial.as_mut()) {
+        if let Some(dial) = self.dial(target) {
             dial.retry(now.instant);
         }
+    }
+
+    /// The connection that a check is making.
+    pub(super) fn dial(&mut self, target: usize) -> Option<&mut Dial> {
+        self.tries[target].as_deref_mut()?.dial.as_mut()
     }
 
     /// What happened to a connection that stands.

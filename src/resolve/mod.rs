@@ -37,12 +37,12 @@ pub(crate) struct LookupId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueryId(u64);
 
-/// What a query travels over.
+/// What a connection is carried by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// A UDP socket connected to the server, so that nobody else's datagrams arrive.
+    /// A UDP socket connected to its peer, so that nobody else's datagrams arrive.
     Udp,
-    /// A TCP connection to the server.
+    /// A TCP connection.
     Tcp,
     /// A UDP socket that is not connected: anybody on the local network may answer.
     Multicast,

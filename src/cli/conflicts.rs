@@ -20,12 +20,14 @@ const API_PORT: u16 = 8787;
 const FALL: u32 = 2;
 const RISE: u32 = 1;
 
-pub(super) fn settle(args: Args) -> Result<Options, String> {
+pub(super) fn settle(mut args: Args) -> Result<Options, String> {
     refuse_two_ways_to_name_a_target(&args)?;
-    refuse_flags_without_effect(&args)?;
+    let urls = std::mem::take(&mut args.targets);
+    let targets = targets(urls, args.protocol, args.address.take(), args.port, args.path.take());
+    refuse_flags_without_effect(&args, &targets)?;
     let api = SocketAddr::new(args.api_host.unwrap_or(API_HOST), args.api_port.unwrap_or(API_PORT));
     Ok(Options {
-        targets: targets(args.targets, args.protocol, args.address, args.port, args.path),
+        targets,
         check: args.check,
         timeout: args.timeout,
         verify_tls: !args.no_verify_tls,
@@ -83,11 +85,7 @@ fn refuse_two_ways_to_name_a_target(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-fn refuse_flags_without_effect(args: &Args) -> Result<(), String> {
-    let is_tcp = match args.targets.is_empty() {
-        true => args.protocol.unwrap_or(PROTOCOL) == "tcp",
-        false => args.targets.iter().all(|target| is_tcp_url(target)),
-    };
+fn refuse_flags_without_effect(args: &Args, targets: &[Target]) -> Result<(), String> {
     let http_only = [
         (args.method.is_some(), "--method"),
         (!args.headers.is_empty(), "--header"),
@@ -95,14 +93,10 @@ fn refuse_flags_without_effect(args: &Args) -> Result<(), String> {
         (args.no_redirect, "--no-redirect"),
         (args.ca_file.is_some(), "--ca-file"),
     ];
-    if let (true, Some(flag)) = (is_tcp, first(&http_only)) {
+    if let (true, Some(flag)) = (targets.iter().all(Target::is_tcp), first(&http_only)) {
         return Err(format!("{flag}: is for http and https, but the target is tcp"));
     }
     Ok(())
-}
-
-fn is_tcp_url(target: &str) -> bool {
-    target.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("tcp://"))
 }
 
 /// The first flag that was given.

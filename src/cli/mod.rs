@@ -61,6 +61,16 @@ pub(crate) enum Target {
     },
 }
 
+impl Target {
+    /// Whether it is a tcp target, as far as its beginning says so.
+    fn is_tcp(&self) -> bool {
+        match self {
+            Target::Url(url) => url.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("tcp://")),
+            Target::Parts { protocol, .. } => *protocol == "tcp",
+        }
+    }
+}
+
 /// A command line that makes sense.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {

@@ -111,47 +111,58 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// Certificates to trust, and that trust.
+type Source = (Vec<u8>, Trust);
+
 /// Whom https targets trust, shared by all of them; `None` for the usual roots.
 fn trust(options: &Options, log: Log) -> Result<Option<Trust>, String> {
-    let file = match &options.ca_file {
-        Some(path) => {
-            let pem = read(path)
-                .map_err(|error| format!("--ca-file: {}: {}", path.display(), super::log::plain(&error)))?;
-            if pem.is_empty() {
-                return Err(format!("--ca-file: {}: is empty", path.display()));
-            }
-            // Alone first: what is wrong with it is to be told as its own mistake.
-            Trust::new(options.verify_tls, &pem)
-                .map_err(|error| format!("--ca-file: {}", error.message()))?;
-            pem
+    match (from_flag(options)?, from_environment(options, log)) {
+        (None, None) => Ok(None),
+        (Some((_, trust)), None) | (None, Some((_, trust))) => Ok(Some(trust)),
+        (Some((flag, _)), Some((environment, _))) => {
+            let both = [flag, b"\n".to_vec(), environment].concat();
+            let trust = Trust::new(options.verify_tls, &both);
+            trust.map(Some).map_err(|error| format!("--ca-file: {}", error.message()))
         }
-        None => Vec::new(),
-    };
-    let is_tcp = |target: &Target| match target {
-        Target::Url(url) => url.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("tcp://")),
-        Target::Parts { protocol, .. } => *protocol == "tcp",
-    };
-    let environment = match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-        Some(path) if options.verify_tls && !options.targets.iter().all(is_tcp) => {
-            let read = read(path.as_ref()).map_err(|error| super::log::plain(&error));
-            let usable = read.and_then(|pem| {
-                Trust::new(true, &pem).map(|_| pem).map_err(|error| error.message().to_owned())
-            });
-            usable.unwrap_or_else(|error| {
-                log.line(
-                    Priority::Warning,
-                    &format!("SSL_CERT_FILE {} is not used: {error}", path.to_string_lossy()),
-                );
-                Vec::new()
-            })
-        }
-        _ => Vec::new(),
-    };
-    if file.is_empty() && environment.is_empty() {
-        return Ok(None);
     }
-    let both = [file, b"\n".to_vec(), environment].concat();
-    Trust::new(options.verify_tls, &both).map(Some).map_err(|error| format!("--ca-file: {}", error.message()))
+}
+
+fn from_flag(options: &Options) -> Result<Option<Source>, String> {
+    let Some(path) = &options.ca_file else { return Ok(None) };
+    let pem = read(path)
+        .map_err(|error| format!("--ca-file: {}: {}", path.display(), super::log::plain(&error)))?;
+    if pem.is_empty() {
+        return Err(format!("--ca-file: {}: is empty", path.display()));
+    }
+    match Trust::new(options.verify_tls, &pem) {
+        Ok(trust) => Ok(Some((pem, trust))),
+        Err(error) => Err(format!("--ca-file: {}", error.message())),
+    }
+}
+
+/// What `SSL_CERT_FILE` names, if it is of use; a file that is not is no reason not to start.
+fn from_environment(options: &Options, log: Log) -> Option<Source> {
+    let path = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty())?;
+    if !options.verify_tls || options.targets.iter().all(Target::is_tcp) {
+        return None;
+    }
+    let read = read(path.as_ref()).map_err(|error| super::log::plain(&error));
+    // Nothing in it is nothing to trust beside the usual roots.
+    if read.as_ref().is_ok_and(Vec::is_empty) {
+        return None;
+    }
+    let source = read.and_then(|pem| match Trust::new(true, &pem) {
+        Ok(trust) => Ok((pem, trust)),
+        Err(error) => Err(error.message().to_owned()),
+    });
+    match source {
+        Ok(source) => Some(source),
+        Err(error) => {
+            let path = path.to_string_lossy();
+            log.line(Priority::Warning, &format!("SSL_CERT_FILE {path} is not used: {error}"));
+            None
+        }
+    }
 }
 
 /// What the log says of a change of state.

@@ -116,8 +116,8 @@ pub use library::{
 pub use monitor::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor};
 pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
-    BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, ProbeBuilder, TCP_TIMEOUT, TIMEOUT_MAX, Trust,
-    probe,
+    BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, NAME_MAX, ProbeBuilder, TCP_TIMEOUT,
+    TIMEOUT_MAX, Trust, probe,
 };
 pub use probe::{Attempt, Input, Output, Probe, Work};
 pub use snapshot::Snapshot;

@@ -153,6 +153,20 @@ fn several_targets_are_told_together_and_apart() {
 }
 
 #[test]
+fn long_urls_of_one_host_have_names_too() {
+    let server = Server::answering(OK);
+    let long = "x".repeat(200);
+    let (one, two) = (format!("{}{long}1", server.url("http")), format!("{}{long}2", server.url("http")));
+    let daemon = Daemon::start(&[&one, &two]);
+    eventually("both", || (daemon.get("/").1.contains("\"up\": 2")).then_some(()));
+    for place in [1, 2] {
+        let (status, body) = daemon.get(&format!("/targets/{}-{place}", server.address));
+        assert_eq!(status, 200, "{body}");
+        assert!(body.contains(&format!("{long}{place}\"")), "{body}");
+    }
+}
+
+#[test]
 fn localhost_is_up_whichever_family_the_service_listens_on() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let Ok(listener) = TcpListener::bind(address) else {

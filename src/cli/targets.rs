@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use pingstate::{
-    BuiltProbe, Checked, Error, Monitor, Names, Policy, Probe, ProbeBuilder, ProbeResult, Reason, State,
-    Trust, probe,
+    BuiltProbe, Checked, Error, Monitor, NAME_MAX, Names, Policy, Probe, ProbeBuilder, ProbeResult, Reason,
+    State, Trust, probe,
 };
 
 use super::log::{Log, Priority};
@@ -80,8 +80,9 @@ fn explain(error: &Error, target: &Target) -> String {
     }
 }
 
-/// Targets are called `HOST:PORT`; where several share that, by their URL. The same URL twice would
-/// be two targets that nobody could tell apart.
+/// Targets are called `HOST:PORT`; where several share that, by their URL, or if that is too long for a
+/// name, by their place: `HOST:PORT-2`. The same URL twice would be two targets that nobody could tell
+/// apart.
 fn tell_apart(probes: &mut [BuiltProbe], options: &Options, trust: Option<&Trust>) -> Result<(), String> {
     let mut urls = BTreeSet::new();
     let mut names = BTreeSet::new();
@@ -94,9 +95,13 @@ fn tell_apart(probes: &mut [BuiltProbe], options: &Options, trust: Option<&Trust
             shared.insert(probe.name().to_owned());
         }
     }
-    for (probe, target) in probes.iter_mut().zip(&options.targets) {
+    for (place, (probe, target)) in (1..).zip(probes.iter_mut().zip(&options.targets)) {
         if shared.contains(probe.name()) {
-            *probe = build(target, options, trust, Some(probe.target()))?;
+            let name = match probe.target() {
+                url if url.len() <= NAME_MAX => url.to_owned(),
+                _ => format!("{}-{place}", probe.name()),
+            };
+            *probe = build(target, options, trust, Some(&name))?;
         }
     }
     Ok(())

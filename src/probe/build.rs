@@ -9,6 +9,7 @@ mod trust;
 
 pub use built::BuiltProbe;
 pub use error::Error;
+pub use rules::NAME_MAX;
 pub use trust::Trust;
 
 use std::borrow::Cow;
@@ -281,7 +282,16 @@ impl ProbeBuilder {
         self
     }
 
-    /// What the probe is called, in at most 128 printable characters: `HOST:PORT` unless told otherwise.
+    /// What the probe is called, in at most [`NAME_MAX`] printable characters: `HOST:PORT` unless told
+    /// otherwise.
+    ///
+    /// ```
+    /// use pingstate::{NAME_MAX, Probe, probe};
+    ///
+    /// assert_eq!(probe("tcp", "localhost", 22).build()?.name(), "localhost:22");
+    /// assert!(probe("tcp", "localhost", 22).name(&"x".repeat(NAME_MAX + 1)).build().is_err());
+    /// # Ok::<(), pingstate::Error>(())
+    /// ```
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self

@@ -6,7 +6,7 @@ use crate::verdict::printable;
 use crate::wire::http::write::parse_header;
 
 /// The longest name, in characters.
-const NAME_MAX: usize = 128;
+pub const NAME_MAX: usize = 128;
 
 /// The most header fields, and the most bytes of them, that can be added: servers take little more.
 pub(super) const HEADERS_MAX: usize = 64;

@@ -7,6 +7,8 @@ mod body;
 mod chunked;
 mod head;
 mod headers;
+#[cfg(test)]
+mod mutation;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod write;

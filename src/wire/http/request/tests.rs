@@ -1,6 +1,7 @@
 //! Requests as clients send them, cut anywhere, and requests that are refused.
 
 use super::*;
+use crate::wire::http::mutation::Mutation;
 
 fn request(text: &str) -> Request {
     match read(text.as_bytes()) {
@@ -241,23 +242,9 @@ fn mutilated_requests_are_read_the_same_however_they_are_cut() {
         b"POST * HTTP/2.0\r\n\r\n",
     ];
     let odd = b"\r\n\0 \t:;,0129HT/.\xc3";
-    let mut random: u32 = 1;
-    let mut below = |limit: usize| {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        random as usize % limit
-    };
+    let mut mutation = Mutation::new();
     for round in 0..3000 {
-        let mut bytes = seeds[round % seeds.len()].to_vec();
-        for _ in 0..=below(3) {
-            let at = below(bytes.len());
-            match below(3) {
-                0 => bytes[at] = odd[below(odd.len())],
-                1 => bytes.insert(at, odd[below(odd.len())]),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        let bytes = mutation.of(seeds[round % seeds.len()], odd);
         let first = (0..=bytes.len()).map(|at| read(&bytes[..at])).find(|read| *read != Read::Partial);
         assert_eq!(read(&bytes), first.unwrap_or(Read::Partial), "{}", bytes.escape_ascii());
     }

@@ -1,6 +1,7 @@
 //! Answers as real servers send them, however they are cut.
 
 use super::*;
+use crate::wire::http::mutation::Mutation;
 
 /// What a reader made of a connection's bytes and, if `close`, of its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -320,26 +321,12 @@ fn mutilated_answers_are_read_the_same_however_they_are_cut() {
         b"SSH-2.0-x\r\n",
     ];
     let odd = b"\r\n\0 \t:;,0159afHT/.\xff";
-    let mut random: u32 = 1;
-    let mut below = |limit: usize| {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        random as usize % limit
-    };
+    let mut mutation = Mutation::new();
     for round in 0..2000 {
-        let mut bytes = seeds[round % seeds.len()].to_vec();
-        for _ in 0..=below(3) {
-            let at = below(bytes.len());
-            match below(3) {
-                0 => bytes[at] = odd[below(odd.len())],
-                1 => bytes.insert(at, odd[below(odd.len())]),
-                _ => drop(bytes.remove(at)),
-            }
-        }
+        let bytes = mutation.of(seeds[round % seeds.len()], odd);
         let whole = read([bytes.as_slice()], false, 4, true);
         assert_eq!(read(bytes.chunks(1), false, 4, true), whole, "{}", bytes.escape_ascii());
-        let (one, two) = bytes.split_at(below(bytes.len()));
+        let (one, two) = bytes.split_at(mutation.below(bytes.len()));
         assert_eq!(read([one, two], false, 4, true), whole, "{}", bytes.escape_ascii());
     }
 }

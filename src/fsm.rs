@@ -1,6 +1,7 @@
 //! The state machine: what a series of results adds up to.
 
-use std::collections::VecDeque;
+mod history;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
+pub(crate) use history::History;
 
 /// How many results the history holds unless told otherwise.
 pub const HISTORY: usize = 20;
@@ -223,7 +225,7 @@ impl Policy {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Check {
-    /// When it ended, on the wall clock, as the time since 1970.
+    /// When it ended, on the wall clock, as the time since 1970, to the millisecond.
     pub unix: Duration,
     /// What it said.
     pub event: Event,
@@ -260,8 +262,7 @@ pub(crate) struct Fsm {
     transitions: u64,
     streak: u32,
     last: Option<Last>,
-    recent: VecDeque<Check>,
-    history: usize,
+    recent: History,
 }
 
 impl Fsm {
@@ -273,8 +274,7 @@ impl Fsm {
             transitions: 0,
             streak: 0,
             last: None,
-            recent: VecDeque::new(),
-            history,
+            recent: History::new(history),
         }
     }
 
@@ -296,12 +296,7 @@ impl Fsm {
             self.since = now;
             self.transitions += 1;
         }
-        if self.history > 0 {
-            if self.recent.len() == self.history {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(Check { unix: now.unix, event, state: to, detail: detail.clone() });
-        }
+        self.recent.push(Check { unix: now.unix, event, state: to, detail: detail.clone() });
         self.last = Some(Last { event, detail, latency: result.latency, at: now });
         change
     }
@@ -323,9 +318,9 @@ impl Fsm {
         self.last.as_ref()
     }
 
-    /// The remembered checks, oldest first.
-    pub(crate) fn recent(&self) -> impl ExactSizeIterator<Item = &Check> {
-        self.recent.iter()
+    /// The remembered checks.
+    pub(crate) fn recent(&self) -> &History {
+        &self.recent
     }
 }
 

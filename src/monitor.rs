@@ -94,7 +94,7 @@ impl Monitor {
         self
     }
 
-    /// How many checks the history remembers, some 40 bytes each: [`HISTORY`] unless told otherwise.
+    /// How many checks the history remembers, some 8 bytes each: [`HISTORY`] unless told otherwise.
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {
         self.history = checks;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::clock::Now;
-use crate::fsm::{Check, Event, Fsm, State};
+use crate::fsm::{Check, Event, Fsm, History, State};
 
 /// The last second of the year 9999. No time and no span is told as longer than this: it keeps
 /// every number finite and clear of the exponent form, and dates within four digits of a year.
@@ -67,7 +67,7 @@ impl Snapshot {
             last_check: view.last_check,
             last_check_age: view.last_check_age,
             transitions: view.transitions,
-            recent: view.recent.into_iter().cloned().collect(),
+            recent: fsm.recent().iter().collect(),
             probe: view.probe.to_owned(),
         }
     }
@@ -88,7 +88,7 @@ impl Snapshot {
             last_check: self.last_check,
             last_check_age: self.last_check_age,
             transitions: self.transitions,
-            recent: self.recent.iter().collect(),
+            recent: Recent::List(&self.recent),
             probe: &self.probe,
             name: None,
         }
@@ -106,7 +106,7 @@ pub(crate) struct View<'a> {
     last_check: Option<Duration>,
     last_check_age: Option<Duration>,
     transitions: u64,
-    recent: Vec<&'a Check>,
+    recent: Recent<'a>,
     probe: &'a str,
     name: Option<&'a str>,
 }
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
             last_check: last.map(|last| last.at.unix),
             last_check_age: last.map(|last| now.since(last.at)),
             transitions: fsm.transitions(),
-            recent: fsm.recent().collect(),
+            recent: Recent::History(fsm.recent()),
             probe: target,
             name: None,
         }
@@ -148,7 +148,7 @@ impl Serialize for View<'_> {
         out.serialize_field("last_check_ts", &self.last_check.map(timestamp_s))?;
         out.serialize_field("last_check_age_s", &self.last_check_age.map(age_s))?;
         out.serialize_field("transitions", &self.transitions)?;
-        out.serialize_field("recent", &Recent(&self.recent))?;
+        out.serialize_field("recent", &self.recent)?;
         out.serialize_field("probe", self.probe)?;
         if let Some(name) = self.name {
             out.serialize_field("name", name)?;
@@ -157,17 +157,24 @@ impl Serialize for View<'_> {
     }
 }
 
-struct Recent<'a>(&'a [&'a Check]);
+/// The remembered checks, as they are kept or as they were handed out.
+enum Recent<'a> {
+    History(&'a History),
+    List(&'a [Check]),
+}
 
 impl Serialize for Recent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|check| Entry(check)))
+        match self {
+            Recent::History(history) => serializer.collect_seq(history.iter().map(Entry)),
+            Recent::List(checks) => serializer.collect_seq(checks.iter().cloned().map(Entry)),
+        }
     }
 }
 
-struct Entry<'a>(&'a Check);
+struct Entry(Check);
 
-impl Serialize for Entry<'_> {
+impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Check", 4)?;
         out.serialize_field("ts", &timestamp_s(self.0.unix))?;

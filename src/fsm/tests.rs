@@ -103,7 +103,7 @@ fn history_is_bounded_and_shares_equal_details() {
     for _ in 0..10 {
         fsm.fire(&ok(), test_now());
     }
-    let recent: Vec<_> = fsm.recent().collect();
+    let recent: Vec<_> = fsm.recent().iter().collect();
     assert_eq!(recent.len(), 3);
     assert!(Arc::ptr_eq(&recent[0].detail, &recent[2].detail));
     let mut none = Fsm::new(State::Unknown, Policy::default(), 0, test_now());

@@ -50,7 +50,8 @@ impl Model {
         }
         let before = self.state;
         self.state = self.follows(ok);
-        self.recent.push_back((unix, ok, self.state, detail.to_owned()));
+        let whole_ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this world");
+        self.recent.push_back((Duration::from_millis(whole_ms), ok, self.state, detail.to_owned()));
         while self.recent.len() > self.history {
             self.recent.pop_front();
         }
@@ -92,7 +93,7 @@ impl Model {
         assert_eq!(real.state(), self.state, "state of target {target}");
         assert_eq!(real.transitions(), self.transitions, "transitions of target {target}");
         assert_eq!(real.recent().len(), self.recent.len(), "history of target {target}");
-        for (real, (unix, ok, state, detail)) in real.recent().zip(&self.recent) {
+        for (real, (unix, ok, state, detail)) in real.recent().iter().zip(&self.recent) {
             assert_eq!(
                 (real.unix, real.event == Event::Ok, real.state, &*real.detail),
                 (*unix, *ok, *state, detail.as_str()),

@@ -16,7 +16,7 @@ impl Reactor {
     pub(super) fn handle_readiness(&mut self, id: ConnId, event: &Event, now: Now) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         if socket.connecting {
-            match socket.is_connected() {
+            match socket.is_connected(event) {
                 Ok(false) => return,
                 Ok(true) => {
                     socket.connecting = false;

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use pingstate::fuzzing::DnsReading;
-use simple_dns::Packet;
 use simple_dns::rdata::RData;
+use simple_dns::{Name, Packet};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     pingstate::fuzzing::dns(data);
@@ -14,28 +14,39 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
 });
 
+/// A name as its bytes, in lower case: as text, all bytes that are no text would be the same.
+type Labels = Vec<Vec<u8>>;
+
+fn labels(name: &Name<'_>) -> Labels {
+    name.as_bytes().map(<[u8]>::to_ascii_lowercase).collect()
+}
+
 /// simple-dns refuses a message as a whole for a fault in records that do not matter, and knows no
 /// limits: only what both can read is compared.
 fn compare(reading: &DnsReading) {
     let (Ok(packet), Some(addresses)) = (Packet::parse(&reading.message), &reading.addresses) else { return };
-    if packet.questions.len() != 1 || packet.rcode() != simple_dns::RCODE::NoError || packet.answers.len() > 16 {
+    if packet.questions.len() != 1
+        || packet.rcode() != simple_dns::RCODE::NoError
+        || packet.answers.len() > 16
+    {
         return;
     }
-    let mut owner = reading.name.clone();
+    let mut owner: Labels =
+        reading.name.split('.').map(|label| label.to_ascii_lowercase().into_bytes()).collect();
     for _ in 0..17 {
         let mut found = Vec::new();
         let mut alias = None;
         for record in &packet.answers {
             // To simple-dns the top bit of the class is multicast's, even in an answer of a server.
             let is_in = record.class == simple_dns::CLASS::IN && !record.cache_flush;
-            if !is_in || record.name.to_string().to_ascii_lowercase() != owner {
+            if !is_in || labels(&record.name) != owner {
                 continue;
             }
             let address: IpAddr = match &record.rdata {
                 RData::A(a) if !reading.ipv6 => IpAddr::from(a.address.to_be_bytes()),
                 RData::AAAA(aaaa) if reading.ipv6 => IpAddr::from(aaaa.address.to_be_bytes()),
                 RData::CNAME(target) => {
-                    alias.get_or_insert_with(|| target.0.to_string().to_ascii_lowercase());
+                    alias.get_or_insert_with(|| labels(&target.0));
                     continue;
                 }
                 _ => continue,

@@ -18,6 +18,9 @@ use crate::verdict::{Failure, Reason};
 const CLIENTS_MAX: usize = 256;
 const OWED_MAX: usize = 2 * 1024 * 1024;
 const STALL: Duration = Duration::from_millis(100);
+/// How long a name server is waited for at most: two servers, each asked twice, one second each time,
+/// with and without the search list, and then some.
+const QUERY_LASTS: Duration = Duration::from_secs(10);
 /// How long a client may last when nothing happens any more.
 const CLIENT_LASTS: Duration = Duration::from_secs(30);
 
@@ -45,6 +48,14 @@ struct Peer {
     shut: bool,
     /// What was to be sent first.
     first: Vec<u8>,
+    /// When it was opened, and how much time had been lost by then.
+    at: (Instant, Duration),
+}
+
+impl Peer {
+    fn is_name_server(&self) -> bool {
+        self.to.is_some_and(|to| matches!(to.port(), 53 | 5353))
+    }
 }
 
 /// A target's attempts, counted.
@@ -131,8 +142,9 @@ impl World {
         let now = self.now;
         self.note_time();
         let id = self.engine.accept(now);
+        let at = (self.now.instant, self.lost);
         let (connected, ended, shut) = (true, false, false);
-        self.add(id, Peer { transport: None, to: None, connected, ended, shut, first: Vec::new() });
+        self.add(id, Peer { transport: None, to: None, connected, ended, shut, first: Vec::new(), at });
         self.settle();
     }
 
@@ -174,7 +186,7 @@ impl World {
     fn answer(&mut self, id: ConnId, source: &mut Source<'_>) {
         let peer = &self.conns[&id];
         let (Some(transport), Some(from)) = (peer.transport, peer.to) else { return };
-        let is_query = peer.first.len() > 18 && matches!(from.port(), 53 | 5353);
+        let is_query = peer.first.len() > 18 && peer.is_name_server();
         if !is_query || !peer.connected || peer.ended {
             return;
         }
@@ -240,6 +252,13 @@ impl World {
             let (begun, lost) = tally.at;
             assert!(now < begun + tally.timeout + (self.lost - lost), "a verdict is late");
         }
+        for peer in self.conns.values().filter(|peer| peer.is_name_server()) {
+            let (opened, lost) = peer.at;
+            assert!(
+                now < opened + QUERY_LASTS + (self.lost - lost),
+                "a name server is waited for without end"
+            );
+        }
     }
 
     fn tell(&mut self, id: ConnId, input: Input<'_>) {
@@ -289,7 +308,10 @@ impl World {
             owed
         };
         let clients: Vec<usize> = clients.map(owed).collect();
-        assert!(!is_at_rest || clients.len() == self.conns.len(), "a connection is left behind");
+        // The second half of an answer is waited for even when its check is over.
+        let queries = self.conns.values().filter(|peer| peer.is_name_server());
+        let idle = clients.len() + queries.count();
+        assert!(!is_at_rest || idle == self.conns.len(), "a connection is left behind");
         assert!(clients.len() <= CLIENTS_MAX && clients.iter().sum::<usize>() <= OWED_MAX);
     }
 
@@ -298,10 +320,8 @@ impl World {
             Output::Open { id, transport, to } => {
                 let connected = transport != Transport::Tcp;
                 let (ended, shut, first) = (false, false, Vec::new());
-                self.add(
-                    id,
-                    Peer { transport: Some(transport), to: Some(to), connected, ended, shut, first },
-                );
+                let (transport, to, at) = (Some(transport), Some(to), (self.now.instant, self.lost));
+                self.add(id, Peer { transport, to, connected, ended, shut, first, at });
             }
             Output::Write(id) => {
                 let peer = self.conns.get_mut(&id).expect("written to when closed");

@@ -182,6 +182,9 @@ impl fmt::Display for Reason {
 /// terminal nor forge a log line.
 #[must_use]
 pub(crate) fn printable(text: &str, limit: usize) -> String {
+    if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(limit));
     let mut used = 0;
     for c in text.chars() {

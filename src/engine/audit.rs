@@ -15,18 +15,20 @@ pub(crate) struct Audit {
 
 impl Engine {
     /// All connections, in order.
-    pub(crate) fn connections(&self) -> impl Iterator<Item = ConnId> + '_ {
-        self.conns.keys().copied()
+    pub(crate) fn connections(&self) -> Vec<ConnId> {
+        let mut ids: Vec<_> = self.conns.iter().map(|(id, _)| id).collect();
+        ids.sort();
+        ids
     }
 
     pub(crate) fn knows(&self, id: ConnId) -> bool {
-        self.conns.contains_key(&id)
+        self.conns.get(id).is_some()
     }
 
     pub(crate) fn audit(&self) -> Audit {
         let mut audit =
             Audit { clients: 0, owed: (self.owed, 0), held: self.held.len(), probe_outbox: 0, queries: 0 };
-        for conn in self.conns.values() {
+        for (_, conn) in self.conns.iter() {
             match conn {
                 Conn::Client(caller) => {
                     audit.clients += 1;

@@ -116,7 +116,7 @@ impl Engine {
         let clients = self.conns.iter().filter_map(|(id, conn)| match conn {
             Conn::Client(caller) => {
                 let is_new = self.seen.saturating_duration_since(caller.came) < CLIENT_GRACE;
-                Some((is_new, if is_new { caller.came } else { caller.since }, *id))
+                Some((is_new, if is_new { caller.came } else { caller.since }, id))
             }
             _ => None,
         });
@@ -164,7 +164,7 @@ impl Engine {
     }
 
     fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
-        match self.conns.get_mut(&id) {
+        match self.conns.get_mut(id) {
             Some(Conn::Client(caller)) => Some(caller),
             _ => None,
         }

@@ -7,13 +7,13 @@
 #[cfg(test)]
 mod audit;
 mod clients;
+pub(crate) mod ids;
 pub(crate) mod limits;
 mod names;
 mod outbox;
 mod timers;
 mod tries;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -28,19 +28,11 @@ pub(crate) use crate::resolve::Transport;
 use crate::resolve::{LookupId, QueryId, Resolver};
 use crate::verdict::{Failure, ProbeResult};
 use clients::Caller;
+pub(crate) use ids::ConnId;
+use ids::{ById, Ids};
 use outbox::Outbox;
 use timers::Timers;
 use tries::Try;
-
-/// Names one connection. Not reused while any event that names it can still be under way, so that
-/// late news of a dead connection can only miss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConnId(pub(crate) usize);
-
-impl ConnId {
-    /// The ids below are free for the reactor's own use.
-    pub(crate) const FIRST: ConnId = ConnId(16);
-}
 
 /// What happened to a connection.
 #[derive(Debug)]
@@ -107,6 +99,17 @@ enum Owner {
     Accept,
 }
 
+impl timers::Owner for Owner {
+    fn place(self) -> usize {
+        match self {
+            Owner::Resolver => 0,
+            Owner::Accept => 1,
+            Owner::Target(target) => 2 + 2 * target,
+            Owner::Client(id) => 3 + 2 * id.place(),
+        }
+    }
+}
+
 /// All that can be at the other end of a connection.
 enum Conn {
     /// A probe's connection that does not stand yet.
@@ -137,8 +140,8 @@ pub(crate) struct Engine {
     /// Targets that have not had a verdict yet.
     unchecked: usize,
     tries: Vec<Option<Box<Try>>>,
-    conns: BTreeMap<ConnId, Conn>,
-    last_id: usize,
+    conns: ById<Conn>,
+    ids: Ids,
     timers: Timers<Owner>,
     resolver: Resolver,
     /// Whose name a lookup resolves.
@@ -177,8 +180,8 @@ impl Engine {
             fleet: Fleet::new(monitors, now),
             schedule,
             backlog: Vec::new(),
-            conns: BTreeMap::new(),
-            last_id: ConnId::FIRST.0,
+            conns: ById::new(),
+            ids: Ids::new(),
             timers: Timers::new(),
             resolver,
             lookups: BTreeMap::new(),
@@ -205,7 +208,7 @@ impl Engine {
     /// Tells what happened to a connection. News of one that is gone is ignored.
     pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
         let now = self.observe(now);
-        match self.conns.get_mut(&id) {
+        match self.conns.get_mut(id) {
             None => return,
             Some(Conn::Dialed { target, slot }) => {
                 let (target, slot) = (*target, *slot);
@@ -252,7 +255,7 @@ impl Engine {
 
     /// The bytes that wait to be sent over a connection.
     pub(crate) fn unsent(&self, id: ConnId) -> &[u8] {
-        match self.conns.get(&id) {
+        match self.conns.get(id) {
             Some(Conn::Probed { outbox, .. } | Conn::Query { outbox, .. }) => outbox.unsent(),
             Some(Conn::Client(caller)) => caller.unsent(),
             Some(Conn::Dialed { .. }) | None => &[],
@@ -262,7 +265,7 @@ impl Engine {
     /// How many bytes may be read from a connection now. Zero is back-pressure: what the peer has
     /// sent stays with the system until [`Output::Read`].
     pub(crate) fn room(&self, id: ConnId) -> usize {
-        match self.conns.get(&id) {
+        match self.conns.get(id) {
             Some(Conn::Probed { .. } | Conn::Query { .. }) => usize::MAX,
             Some(Conn::Client(caller)) => caller.room(),
             Some(Conn::Dialed { .. }) | None => 0,
@@ -304,19 +307,14 @@ impl Engine {
     }
 
     fn add(&mut self, conn: Conn) -> ConnId {
-        loop {
-            self.last_id = self.last_id.wrapping_add(1).max(ConnId::FIRST.0);
-            let id = ConnId(self.last_id);
-            if let Entry::Vacant(place) = self.conns.entry(id) {
-                place.insert(conn);
-                return id;
-            }
-        }
+        let id = self.ids.take();
+        self.conns.insert(id, conn);
+        id
     }
 
     /// Closes a connection, if it is there.
     fn close(&mut self, id: ConnId) {
-        if let Some(Conn::Probed { outbox, .. }) = self.conns.get(&id) {
+        if let Some(Conn::Probed { outbox, .. }) = self.conns.get(id) {
             if !outbox.is_empty() {
                 self.outputs.push_back(Output::Farewell(id, outbox.unsent().to_vec()));
             }
@@ -328,7 +326,8 @@ impl Engine {
 
     /// Drops what is known of a connection that is gone; says whether anything was.
     fn forget(&mut self, id: ConnId) -> bool {
-        let Some(conn) = self.conns.remove(&id) else { return false };
+        let Some(conn) = self.conns.remove(id) else { return false };
+        self.ids.give_back(id);
         match conn {
             Conn::Client(caller) => {
                 self.clients -= 1;

@@ -67,7 +67,7 @@ impl Engine {
     }
 
     pub(super) fn handle_query(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(Conn::Query { query, server, transport, outbox }) = self.conns.get_mut(&id) else { return };
+        let Some(Conn::Query { query, server, transport, outbox }) = self.conns.get_mut(id) else { return };
         let (query, from) = (*query, *server);
         let input = match input {
             Input::Connected => {

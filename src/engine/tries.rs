@@ -280,7 +280,7 @@ impl Engine {
     /// Queues bytes for a check's connection, if it has one; says whether they found room.
     fn send(&mut self, conn: Option<ConnId>, bytes: Vec<u8>) -> bool {
         let Some(id) = conn else { return true };
-        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(&id) else { return true };
+        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(id) else { return true };
         if outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
             return false;
         }
@@ -299,9 +299,9 @@ impl Engine {
         for job in std::mem::take(&mut this.jobs) {
             self.jobs.remove(&job);
         }
-        let conns: Vec<_> = this.slots.drain(..).map(|(_, id)| id).chain(this.conn.take()).collect();
+        let (slots, conn) = (std::mem::take(&mut this.slots), this.conn.take());
         self.drop_lookup(lookup);
-        conns.into_iter().for_each(|id| self.close(id));
+        slots.into_iter().map(|(_, id)| id).chain(conn).for_each(|id| self.close(id));
     }
 
     fn finish(&mut self, target: usize, result: ProbeResult, now: Now) {

@@ -15,7 +15,7 @@ mod traffic;
 mod trouble;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
@@ -26,6 +26,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use crate::clock::Now;
+use crate::engine::ids::ById;
 use crate::engine::{ConnId, Engine, Output, Verdict};
 pub(crate) use bell::Bell;
 pub(crate) use clock::{now, random};
@@ -54,7 +55,7 @@ pub(crate) struct Reactor {
     poll: Poll,
     events: Events,
     engine: Engine,
-    sockets: BTreeMap<ConnId, Socket>,
+    sockets: ById<Socket>,
     listener: Option<Listener>,
     signals: Option<Signals>,
     files: Files,
@@ -77,7 +78,7 @@ impl Reactor {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS),
             engine,
-            sockets: BTreeMap::new(),
+            sockets: ById::new(),
             listener: None,
             signals: None,
             files: Files::new(hosts, resolv_conf),
@@ -216,22 +217,22 @@ impl Reactor {
                 Output::Open { id, transport, to } => self.open(id, transport, to, now),
                 Output::Write(id) => self.writes.push(id),
                 Output::Read(id) => {
-                    if self.sockets.get(&id).is_some_and(|socket| socket.unread) {
+                    if self.sockets.get(id).is_some_and(|socket| socket.unread) {
                         self.hot.insert(id);
                     }
                 }
                 Output::Shutdown(id) => {
-                    if let Some(socket) = self.sockets.get(&id) {
+                    if let Some(socket) = self.sockets.get(id) {
                         socket.shutdown();
                     }
                 }
                 Output::Farewell(id, bytes) => {
-                    if let Some(socket) = self.sockets.get_mut(&id) {
+                    if let Some(socket) = self.sockets.get_mut(id) {
                         let _ = socket.send(&bytes);
                     }
                 }
                 Output::Close(id) => {
-                    if let Some(socket) = self.sockets.remove(&id) {
+                    if let Some(socket) = self.sockets.remove(id) {
                         socket.close(&mut self.buffer);
                     }
                     self.hot.remove(&id);

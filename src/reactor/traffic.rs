@@ -14,7 +14,7 @@ use crate::engine::{ConnId, Input, Transport};
 impl Reactor {
     /// The flags of an event are hints: what is really there, the socket tells.
     pub(super) fn handle_readiness(&mut self, id: ConnId, event: &Event, now: Now) {
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let Some(socket) = self.sockets.get_mut(id) else { return };
         if socket.connecting {
             match socket.is_connected(event) {
                 Ok(false) => return,
@@ -24,12 +24,12 @@ impl Reactor {
                 }
                 Err(error) => {
                     let failure = trouble::of_connect(&error, socket.to);
-                    self.sockets.remove(&id);
+                    self.sockets.remove(id);
                     return self.engine.handle_input(id, Input::Failed(failure), now);
                 }
             }
         }
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let Some(socket) = self.sockets.get_mut(id) else { return };
         socket.ending |= event.is_read_closed() || event.is_error();
         socket.unread |= event.is_readable() || socket.ending;
         if event.is_writable() && !self.engine.unsent(id).is_empty() {
@@ -41,7 +41,7 @@ impl Reactor {
     /// Reads what there is, as far as the engine has room and a turn lasts.
     pub(super) fn read(&mut self, id: ConnId, now: Now) {
         for _ in 0..READS_PER_TURN {
-            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            let Some(socket) = self.sockets.get_mut(id) else { return };
             if !socket.unread || socket.connecting {
                 return;
             }
@@ -61,7 +61,7 @@ impl Reactor {
                 Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
                 Err(error) => {
                     let failure = trouble::of_stream(&error, socket.to);
-                    self.sockets.remove(&id);
+                    self.sockets.remove(id);
                     Input::Failed(failure)
                 }
             };
@@ -74,7 +74,7 @@ impl Reactor {
     /// the next turn.
     pub(super) fn write(&mut self, id: ConnId, now: Now) {
         loop {
-            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            let Some(socket) = self.sockets.get_mut(id) else { return };
             let bytes = self.engine.unsent(id);
             if bytes.is_empty() || socket.connecting {
                 return;
@@ -92,7 +92,7 @@ impl Reactor {
                 Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
                 Err(error) => {
                     let failure = trouble::of_stream(&error, socket.to);
-                    self.sockets.remove(&id);
+                    self.sockets.remove(id);
                     return self.engine.handle_input(id, Input::Failed(failure), now);
                 }
             }

@@ -178,9 +178,9 @@ impl World {
     /// Whatever has happened: both sides know the same connections, and no cap is passed.
     pub(super) fn check_step(&mut self) {
         assert!(
-            self.engine.connections().eq(self.socks.keys().copied()),
+            self.engine.connections().iter().eq(self.socks.keys()),
             "the engine has {:?}, the world {:?}",
-            self.engine.connections().collect::<Vec<_>>(),
+            self.engine.connections(),
             self.socks.keys().collect::<Vec<_>>()
         );
         let audit = self.engine.audit();

@@ -101,7 +101,7 @@ fn a_client_that_gives_way_releases_the_answers_that_waited_for_its_own() {
     let patient = bench.engine.accept(bench.now);
     bench.tell(deaf, Input::Received(GET));
     // As if the answer had been a large one.
-    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(&deaf) {
+    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(deaf) {
         caller.outbox.push(vec![b'x'; OWED_MAX]);
     }
     bench.engine.owed += OWED_MAX;

@@ -182,7 +182,7 @@ impl Engine {
             backlog: Vec::new(),
             conns: ById::new(),
             ids: Ids::new(),
-            timers: Timers::new(),
+            timers: Timers::new(now.instant),
             resolver,
             lookups: BTreeMap::new(),
             queries: BTreeMap::new(),

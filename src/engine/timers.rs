@@ -1,6 +1,6 @@
 //! Deadlines: one per owner, the next one found at once, moved in O(log n).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Who can have a deadline.
 pub(crate) trait Owner: Copy + Ord {
@@ -8,18 +8,27 @@ pub(crate) trait Owner: Copy + Ord {
     fn place(self) -> usize;
 }
 
-/// At most one deadline for each owner: a binary heap that knows where each owner's entry is.
+/// At most one deadline for each owner: a heap that knows where each owner's entry is.
 ///
 /// Deadlines of the same moment come in the order of their owners.
 pub(crate) struct Timers<O> {
-    heap: Vec<(Instant, O)>,
+    /// What moments are counted from.
+    start: Instant,
+    heap: Vec<Entry<O>>,
     /// By [`Owner::place`]: where in the heap, counted from one; zero for no deadline.
     seats: Vec<u32>,
 }
 
+/// Nanoseconds since the start, and whose deadline that is.
+type Entry<O> = (u64, O);
+
+/// Entries below each entry of the heap: with four it is half as deep as with two.
+const BELOW: usize = 4;
+
 impl<O: Owner> Timers<O> {
-    pub(crate) fn new() -> Self {
-        Timers { heap: Vec::new(), seats: Vec::new() }
+    /// No deadlines yet. None will be before `start`.
+    pub(crate) fn new(start: Instant) -> Self {
+        Timers { start, heap: Vec::new(), seats: Vec::new() }
     }
 
     /// Sets, moves or (with `None`) clears the deadline of `owner`.
@@ -28,15 +37,15 @@ impl<O: Owner> Timers<O> {
         match (seat, at) {
             (0, None) => {}
             (0, Some(at)) => {
-                self.heap.push((at, owner));
-                self.settle(self.heap.len() - 1);
+                let entry = (self.count(at), owner);
+                self.heap.push(entry);
+                self.settle(self.heap.len() - 1, entry);
             }
             (seat, None) => self.remove(seat - 1),
             (seat, Some(at)) => {
-                let index = seat - 1;
-                if self.heap[index].0 != at {
-                    self.heap[index].0 = at;
-                    self.settle(index);
+                let entry = (self.count(at), owner);
+                if self.heap[seat - 1].0 != entry.0 {
+                    self.settle(seat - 1, entry);
                 }
             }
         }
@@ -44,62 +53,73 @@ impl<O: Owner> Timers<O> {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|(at, _)| *at)
+        self.heap.first().map(|(at, _)| self.start + Duration::from_nanos(*at))
     }
 
     /// Takes an owner whose deadline is not after `now`, the earliest first.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<O> {
         let (at, owner) = *self.heap.first()?;
-        if at > now {
+        if at > self.count(now) {
             return None;
         }
         self.remove(0);
         Some(owner)
     }
 
+    fn count(&self, at: Instant) -> u64 {
+        // Enough for five centuries.
+        at.saturating_duration_since(self.start).as_nanos() as u64
+    }
+
     fn remove(&mut self, index: usize) {
-        let (_, owner) = self.heap.swap_remove(index);
+        let (_, owner) = self.heap[index];
         self.seats[owner.place()] = 0;
+        let Some(last) = self.heap.pop() else { return };
         if index < self.heap.len() {
-            self.settle(index);
+            self.settle(index, last);
         }
     }
 
-    /// Moves the entry at `index` to where it belongs.
-    fn settle(&mut self, mut index: usize) {
-        while index > 0 && self.heap[index] < self.heap[(index - 1) / 2] {
-            self.heap.swap(index, (index - 1) / 2);
-            self.seat(index);
-            index = (index - 1) / 2;
+    /// Puts `entry` where it belongs, from the free place at `index` on.
+    fn settle(&mut self, mut index: usize, entry: Entry<O>) {
+        while index > 0 && is_earlier(entry, self.heap[(index - 1) / BELOW]) {
+            self.seat(index, self.heap[(index - 1) / BELOW]);
+            index = (index - 1) / BELOW;
         }
-        while let Some(child) = self.earlier_child(index) {
-            self.heap.swap(index, child);
-            self.seat(index);
-            index = child;
+        while let Some((below, other)) =
+            self.earliest_below(index).filter(|(_, other)| is_earlier(*other, entry))
+        {
+            self.seat(index, other);
+            index = below;
         }
-        self.seat(index);
+        self.seat(index, entry);
     }
 
-    /// The earlier child of the entry at `index`, if it is earlier than the entry too.
-    fn earlier_child(&self, index: usize) -> Option<usize> {
-        let (left, right) = (2 * index + 1, 2 * index + 2);
-        let first = self.heap.get(left)?;
-        let (child, entry) = match self.heap.get(right) {
-            Some(second) if second < first => (right, second),
-            _ => (left, first),
-        };
-        (*entry < self.heap[index]).then_some(child)
+    fn earliest_below(&self, index: usize) -> Option<(usize, Entry<O>)> {
+        let first = BELOW * index + 1;
+        let below = self.heap.get(first..self.heap.len().min(first + BELOW))?;
+        let mut earliest = (first, *below.first()?);
+        for (at, other) in (first + 1..).zip(&below[1..]) {
+            if is_earlier(*other, earliest.1) {
+                earliest = (at, *other);
+            }
+        }
+        Some(earliest)
     }
 
-    /// Notes where the entry at `index` is.
-    fn seat(&mut self, index: usize) {
-        let place = self.heap[index].1.place();
+    fn seat(&mut self, index: usize, entry: Entry<O>) {
+        self.heap[index] = entry;
+        let place = entry.1.place();
         if place >= self.seats.len() {
             self.seats.resize(place + 1, 0);
         }
-        // As many deadlines as this would take more memory than 32 bits can name.
+        // As many deadlines as this could not name would fill the memory.
         self.seats[place] = index as u32 + 1;
     }
+}
+
+fn is_earlier<O: Owner>(one: Entry<O>, other: Entry<O>) -> bool {
+    if one.0 == other.0 { one.1 < other.1 } else { one.0 < other.0 }
 }
 
 #[cfg(test)]
@@ -107,7 +127,6 @@ mod tests {
     use super::*;
     use crate::clock::test_now;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     impl Owner for char {
         fn place(self) -> usize {
@@ -119,7 +138,7 @@ mod tests {
     fn owners_come_due_in_order_each_once() {
         let t = test_now().instant;
         let at = |ms| t + Duration::from_millis(ms);
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(t);
         timers.set('a', Some(at(30)));
         timers.set('b', Some(at(10)));
         timers.set('c', Some(at(20)));
@@ -137,7 +156,7 @@ mod tests {
     #[test]
     fn any_sequence_is_as_in_a_sorted_list() {
         let t = test_now().instant;
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(t);
         let mut list = BTreeMap::new();
         let mut dice = 1_u32;
         for _ in 0..20_000 {

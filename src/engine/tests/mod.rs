@@ -1,6 +1,7 @@
 //! The engine, told and asked by hand.
 
 mod clients;
+mod probes;
 mod tries;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -63,8 +64,12 @@ impl Bench {
     }
 
     fn with(hosts: &[&'static str], schedule: Schedule, interval: Duration) -> Self {
-        let now = test_now();
         let monitors = hosts.iter().map(|host| Monitor::new(Hello(host)).interval(interval)).collect();
+        Bench::watching(monitors, schedule)
+    }
+
+    fn watching(monitors: Vec<Monitor>, schedule: Schedule) -> Self {
+        let now = test_now();
         let mdns = SocketAddr::from(([127, 0, 0, 1], 5353));
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(|| 7));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());

@@ -1,0 +1,240 @@
+//! Probes that a program wrote, told and asked by hand: work, chatter, silence and last words.
+
+use super::*;
+use crate::probe::Work;
+
+/// What a probe wants once it has been told this; at its start it has been told nothing.
+type Wants = fn(Option<&probe::Input<'_>>) -> Vec<probe::Output>;
+
+struct Puppet(Wants);
+
+impl Probe for Puppet {
+    fn name(&self) -> &str {
+        "puppet"
+    }
+    fn timeout(&self) -> Duration {
+        secs(2)
+    }
+    fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+        Box::new(PuppetAttempt { wants: self.0, outputs: self.0(None).into() })
+    }
+}
+
+struct PuppetAttempt {
+    wants: Wants,
+    outputs: VecDeque<probe::Output>,
+}
+
+impl Attempt for PuppetAttempt {
+    fn handle_input(&mut self, input: probe::Input<'_>, _now: Now) {
+        self.outputs.extend((self.wants)(Some(&input)));
+    }
+    fn poll_output(&mut self) -> Option<probe::Output> {
+        self.outputs.pop_front()
+    }
+}
+
+/// A bench on which a probe of this kind has just begun.
+fn begun(wants: Wants) -> Bench {
+    let mut bench = Bench::watching(vec![Monitor::new(Puppet(wants))], Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    bench
+}
+
+fn connect(host: &str) -> probe::Output {
+    probe::Output::Connect { host: host.to_owned(), port: 80 }
+}
+
+fn work() -> probe::Output {
+    probe::Output::Work(Work::new(fine))
+}
+
+fn fine() -> ProbeResult {
+    ProbeResult::up(Duration::ZERO, "fine")
+}
+
+fn bad() -> ProbeResult {
+    ProbeResult::down(Reason::Custom, "bad")
+}
+
+/// The work that the outputs so far ask for.
+fn jobs(bench: &mut Bench) -> Vec<JobId> {
+    let job = |output| match output {
+        Output::Work(job, _) => Some(job),
+        _ => None,
+    };
+    bench.outputs().into_iter().filter_map(job).collect()
+}
+
+/// What the only verdict among the outputs so far says.
+fn told(bench: &mut Bench) -> String {
+    let outputs = bench.outputs();
+    let mut verdicts = outputs.iter().filter_map(|output| match output {
+        Output::Verdict(verdict) => Some(verdict.result.detail.clone()),
+        _ => None,
+    });
+    let told = verdicts.next().unwrap_or_else(|| panic!("no verdict in {outputs:?}"));
+    assert_eq!(verdicts.next(), None);
+    told
+}
+
+#[test]
+fn work_comes_back_to_the_check_that_asked_for_it_and_to_no_other() {
+    let mut bench = begun(|told| match told {
+        None => vec![work(), work(), work()],
+        Some(probe::Input::Worked(result)) if result.ok => vec![probe::Output::Done(result.clone())],
+        Some(_) => Vec::new(),
+    });
+    let first = jobs(&mut bench);
+    assert!(first.len() == 3 && first[0] != first[1] && first[1] != first[2]);
+    bench.engine.handle_worked(first[0], bad(), bench.now);
+    assert!(bench.outputs().is_empty(), "the probe has not made its mind up");
+    bench.pass(secs(2));
+    assert_eq!(told(&mut bench), "timed out after 2 s");
+    bench.pass(secs(3));
+    let second = jobs(&mut bench);
+    for late in first {
+        bench.engine.handle_worked(late, fine(), bench.now);
+        assert!(bench.outputs().is_empty(), "that check is over");
+    }
+    bench.engine.handle_worked(second[1], fine(), bench.now);
+    assert_eq!(told(&mut bench), "fine");
+    bench.engine.handle_worked(second[2], fine(), bench.now);
+    assert!(bench.outputs().is_empty() && bench.engine.jobs.is_empty());
+}
+
+#[test]
+fn work_that_ends_a_check_ends_its_search_for_a_name() {
+    let mut bench = begun(|told| match told {
+        None => vec![connect("db.example"), work()],
+        Some(probe::Input::Worked(result)) => vec![probe::Output::Done(result.clone())],
+        Some(_) => Vec::new(),
+    });
+    let job = jobs(&mut bench)[0];
+    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    let queries: Vec<_> = bench.engine.conns.keys().copied().collect();
+    assert_eq!(queries.len(), 2, "one per family");
+    bench.outputs();
+    bench.engine.handle_worked(job, fine(), bench.now);
+    let outputs = bench.outputs();
+    for query in queries {
+        assert!(outputs.iter().any(|output| matches!(output, Output::Close(id) if *id == query)));
+    }
+}
+
+#[test]
+fn a_check_outside_the_beat_begins_at_once_unless_one_is_under_way() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.engine.check_now(0, bench.now);
+    assert!(bench.outputs().is_empty());
+    bench.tell(id, Input::Connected);
+    bench.tell(id, Input::Received(b"x"));
+    bench.outputs();
+    bench.engine.check_now(0, bench.now);
+    assert_ne!(bench.opened(), id);
+}
+
+#[test]
+fn a_probe_may_want_so_much_at_a_time_and_no_more() {
+    fn chatter(sends: usize) -> Vec<probe::Output> {
+        (0..sends).map(|_| probe::Output::Send(b"x".to_vec())).collect()
+    }
+    // What is sent without a connection goes nowhere.
+    let mut bench = begun(|told| match told {
+        None => chatter(PROBE_OUTPUTS_MAX - 2).into_iter().chain([work()]).collect(),
+        Some(_) => chatter(PROBE_OUTPUTS_MAX - 1).into_iter().chain([probe::Output::Done(fine())]).collect(),
+    });
+    let job = jobs(&mut bench)[0];
+    bench.engine.handle_worked(job, fine(), bench.now);
+    assert_eq!(told(&mut bench), "fine");
+
+    let mut bench = begun(|_| chatter(PROBE_OUTPUTS_MAX).into_iter().chain([work()]).collect());
+    assert_eq!(told(&mut bench), "the probe never stops asking for things");
+}
+
+#[test]
+fn a_probe_may_have_so_much_waiting_to_be_sent_and_no_more() {
+    let mut bench = begun(|told| match told {
+        None => vec![connect("127.0.0.1")],
+        Some(probe::Input::Connected(_)) => vec![probe::Output::Send(vec![b'x'; PROBE_OUTBOX_MAX])],
+        Some(_) => vec![probe::Output::Send(b"x".to_vec())],
+    });
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    assert!(matches!(bench.outputs()[..], [Output::Write(w)] if w == id));
+    bench.tell(id, Input::Sent(1));
+    bench.tell(id, Input::Received(b"more"));
+    assert!(bench.outputs().is_empty());
+    assert_eq!(bench.engine.unsent(id).len(), PROBE_OUTBOX_MAX);
+    bench.tell(id, Input::Received(b"more"));
+    assert_eq!(told(&mut bench), "the probe sends more than the peer takes");
+}
+
+#[test]
+fn last_words_are_sent_before_the_connection_closes() {
+    let mut bench = begun(|told| match told {
+        None => vec![connect("127.0.0.1")],
+        Some(probe::Input::TimedOut) => {
+            vec![probe::Output::Send(b"bye".to_vec()), probe::Output::Done(bad())]
+        }
+        Some(_) => Vec::new(),
+    });
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.outputs();
+    bench.pass(secs(2));
+    let outputs = bench.outputs();
+    let [Output::Write(_), Output::Farewell(to, bytes), Output::Close(closed), Output::Verdict(verdict)] =
+        &outputs[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!((*to, &bytes[..], *closed, &*verdict.result.detail), (id, &b"bye"[..], id, "bad"));
+}
+
+#[test]
+fn a_refused_literal_address_is_told_at_once_and_is_not_what_the_probe_waits_for_later() {
+    let mut bench = begun(|told| match told {
+        None => vec![connect("127.0.0.1")],
+        Some(probe::Input::Failed(_)) => vec![work()],
+        Some(probe::Input::TimedOut) => vec![probe::Output::Done(bad())],
+        Some(_) => Vec::new(),
+    });
+    let id = bench.opened();
+    bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
+    assert_eq!(jobs(&mut bench).len(), 1);
+    bench.pass(secs(2));
+    assert_eq!(told(&mut bench), "bad");
+}
+
+#[test]
+fn a_name_that_is_not_wanted_any_more_is_not_asked_for() {
+    let mut bench = begun(|told| match told {
+        None => vec![connect("db.example"), work()],
+        Some(probe::Input::Worked(_)) => vec![connect("127.0.0.1")],
+        Some(_) => Vec::new(),
+    });
+    let job = jobs(&mut bench)[0];
+    bench.engine.handle_worked(job, fine(), bench.now);
+    bench.opened();
+    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    assert!(bench.outputs().is_empty());
+}
+
+#[test]
+fn a_probe_that_panics_fails_its_check_wherever_it_does() {
+    let wants: [Wants; 2] = [
+        |_| panic!("at the start"),
+        |told| match told {
+            None => vec![connect("127.0.0.1")],
+            Some(_) => panic!("later"),
+        },
+    ];
+    assert_eq!(told(&mut begun(wants[0])), "the probe panicked: at the start");
+    let mut bench = begun(wants[1]);
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    assert_eq!(told(&mut bench), "the probe panicked: later");
+}

@@ -214,7 +214,7 @@ impl Engine {
 
     /// A piece of work has come to its end. If its check is over, nobody cares any more.
     pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
-        self.observe(now);
+        let now = self.observe(now);
         let Some(target) = self.jobs.remove(&job) else { return };
         let Some(this) = self.tries[target].as_deref_mut() else { return };
         this.jobs.retain(|known| *known != job);
@@ -225,7 +225,7 @@ impl Engine {
 
     /// Starts a check outside the beat, unless one is under way already.
     pub(crate) fn check_now(&mut self, target: usize, now: Now) {
-        self.observe(now);
+        let now = self.observe(now);
         if self.tries[target].is_none() {
             self.begin(target, now);
             self.settle(now);

@@ -123,6 +123,26 @@ fn work_that_ends_a_check_ends_its_search_for_a_name() {
 }
 
 #[test]
+fn work_told_by_an_older_clock_does_not_repeat_its_beat() {
+    let mut bench = begun(|told| match told {
+        None => vec![work()],
+        Some(probe::Input::Worked(result)) => vec![probe::Output::Done(result.clone())],
+        Some(_) => Vec::new(),
+    });
+    let job = jobs(&mut bench)[0];
+    bench.engine.handle_worked(job, bad(), bench.now);
+    assert_eq!(told(&mut bench), "bad");
+    bench.pass(secs(5) - Duration::from_micros(1));
+    let before_beat = bench.now;
+    bench.pass(Duration::from_micros(2));
+    let job = jobs(&mut bench)[0];
+    bench.engine.handle_worked(job, bad(), before_beat);
+    assert_eq!(told(&mut bench), "bad");
+    bench.pass(secs(4));
+    assert!(bench.outputs().is_empty(), "the beat is over");
+}
+
+#[test]
 fn a_check_outside_the_beat_begins_at_once_unless_one_is_under_way() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);

@@ -177,14 +177,10 @@ impl Engine {
             return;
         }
         match caller.client.next() {
-            Next::Request(request) => {
-                caller.head_by = None;
-                self.reply(id, request, now);
-            }
+            Next::Request(request) => self.reply(id, request, now),
             Next::Refuse(status) => self.refuse(id, status, now),
             Next::Wait if caller.ended => self.close(id),
             Next::Wait if caller.client.is_idle() => {
-                caller.head_by = None;
                 let idle_by = caller.since + CLIENT_IDLE;
                 self.timers.set(Owner::Client(id), Some(idle_by));
             }

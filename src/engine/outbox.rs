@@ -55,7 +55,9 @@ mod tests {
         assert!(!outbox.push(b"def".to_vec()));
         outbox.advance(4);
         assert_eq!(outbox.unsent(), b"ef");
-        outbox.advance(2);
+        assert!(!outbox.push(b"g".to_vec()));
+        assert_eq!((outbox.unsent(), outbox.len()), (&b"efg"[..], 3));
+        outbox.advance(3);
         assert!(outbox.is_empty());
         assert_eq!(outbox.bytes.capacity(), 0);
         assert!(outbox.push(b"g".to_vec()));

@@ -8,8 +8,10 @@ fn a_client_that_is_owed_an_answer_is_not_read() {
     let id = bench.engine.accept(bench.now);
     assert!(bench.engine.room(id) > 0);
     bench.tell(id, Input::Received(&[GET, GET, GET].concat()));
+    let reads = |o: &Output| matches!(o, Output::Read(_));
     for _ in 0..3 {
         assert_eq!(bench.engine.room(id), 0);
+        assert!(!bench.outputs().iter().any(reads));
         assert!(bench.deliver(id).ends_with("unknown\n"), "one answer at a time");
     }
     assert!(bench.engine.room(id) > 0);
@@ -27,9 +29,11 @@ fn silence_is_closed_and_half_a_request_gets_408() {
     bench.tell(slow, Input::Received(b"state"));
     bench.pass(secs(1));
     assert!(bench.engine.unsent(slow).starts_with(b"HTTP/1.1 408 "));
-    bench.deliver(slow);
+    assert!(bench.deliver(slow).contains("\r\nConnection: close\r\n"));
     assert!(bench.outputs().iter().any(|o| matches!(o, Output::Shutdown(s) if *s == slow)));
-    bench.pass(CLIENT_LINGER);
+    bench.pass(CLIENT_LINGER - Duration::from_millis(1));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == slow));
     bench.pass(secs(2));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == silent));
@@ -47,7 +51,9 @@ fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered
     assert!(bench.deliver(brief).ends_with("unknown\n"));
     let closed = |o: &Output| matches!(o, Output::Close(c) if *c == brief);
     assert!(bench.outputs().iter().any(closed));
-    bench.pass(CLIENT_STALL);
+    bench.pass(CLIENT_STALL - Duration::from_millis(1));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == deaf));
     assert_eq!(bench.engine.owed, 0);
 }
@@ -86,7 +92,9 @@ fn a_new_client_is_heard_before_it_gives_way() {
 fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
     let mut bench = Bench::new(&[]);
     assert!(!bench.engine.handle_accept_failed(true, bench.now));
-    bench.pass(ACCEPT_PAUSE);
+    bench.pass(ACCEPT_PAUSE - Duration::from_millis(1));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Accept]));
     bench.engine.accept(bench.now);
     assert!(!bench.engine.handle_accept_failed(true, bench.now), "the one that just came was not heard yet");
@@ -113,6 +121,101 @@ fn a_client_that_gives_way_releases_the_answers_that_waited_for_its_own() {
 }
 
 #[test]
+fn accepting_goes_on_once_as_soon_as_a_connection_closes() {
+    let mut bench = Bench::new(&[]);
+    let [first, second] = [(); 2].map(|()| bench.engine.accept(bench.now));
+    assert!(!bench.engine.handle_accept_failed(true, bench.now));
+    bench.tell(first, Input::Failed(Failure::new(Reason::Reset, "reset")));
+    assert!(matches!(bench.outputs()[..], [Output::Accept]));
+    bench.tell(second, Input::Failed(Failure::new(Reason::Reset, "reset")));
+    bench.pass(ACCEPT_PAUSE);
+    assert!(bench.outputs().is_empty(), "it goes on already");
+    assert_eq!(bench.engine.poll_timeout(), None, "nothing is left of them");
+}
+
+#[test]
+fn among_new_clients_the_first_to_come_gives_way_whether_answered_or_not() {
+    let mut bench = Bench::new(&[]);
+    let first = bench.engine.accept(bench.now);
+    bench.now = bench.now.after(Duration::from_millis(1));
+    let second = bench.engine.accept(bench.now);
+    bench.now = bench.now.after(Duration::from_millis(1));
+    bench.tell(first, Input::Received(GET));
+    bench.deliver(first);
+    bench.outputs();
+    for id in [first, second] {
+        assert!(bench.engine.evict());
+        assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == id));
+    }
+    assert!(!bench.engine.evict());
+}
+
+#[test]
+fn a_client_that_takes_an_answer_too_slowly_over_all_is_closed() {
+    let mut bench = Bench::new(&["127.0.0.1"; 400]);
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    let len = bench.engine.unsent(id).len();
+    assert!(len > 3 * CLIENT_RATE);
+    let closed = |o: &Output| matches!(o, Output::Close(c) if *c == id);
+    // It never stalls, but it does not keep up either.
+    for _ in 0..len / CLIENT_RATE {
+        bench.pass(secs(1));
+        bench.tell(id, Input::Sent(1));
+    }
+    bench.pass(CLIENT_STALL - Duration::from_millis(1));
+    assert!(!bench.outputs().iter().any(closed));
+    bench.tell(id, Input::Sent(1));
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.outputs().iter().any(closed));
+}
+
+#[test]
+fn a_client_that_has_begun_an_answer_stalls_like_any_other() {
+    let mut bench = Bench::new(&["127.0.0.1"; 400]);
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    bench.pass(secs(1));
+    bench.tell(id, Input::Sent(1));
+    let closed = |o: &Output| matches!(o, Output::Close(c) if *c == id);
+    bench.pass(CLIENT_STALL - Duration::from_millis(1));
+    assert!(!bench.outputs().iter().any(closed));
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.outputs().iter().any(closed));
+}
+
+#[test]
+fn a_client_with_room_for_one_more_byte_is_read() {
+    let mut bench = Bench::new(&[]);
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(GET));
+    let mut head = b"GET / HTTP/1.1\r\nA: ".to_vec();
+    head.resize(8 * 1024 - 1, b'x');
+    bench.tell(id, Input::Received(&head));
+    bench.outputs();
+    bench.deliver(id);
+    assert_eq!(bench.engine.room(id), 1);
+    assert!(matches!(bench.outputs()[..], [Output::Read(r)] if r == id));
+}
+
+#[test]
+fn an_answer_that_waits_too_long_becomes_a_503_and_is_not_given_later() {
+    let mut bench = Bench::new(&[]);
+    let id = bench.engine.accept(bench.now);
+    bench.engine.owed += OWED_MAX;
+    bench.pass(secs(1));
+    bench.tell(id, Input::Received(GET));
+    bench.pass(CLIENT_IDLE - Duration::from_millis(1));
+    assert!(bench.engine.unsent(id).is_empty());
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.engine.unsent(id).starts_with(b"HTTP/1.1 503 "));
+    let len = bench.engine.unsent(id).len();
+    bench.engine.owed -= OWED_MAX;
+    bench.engine.settle(bench.now);
+    assert_eq!(bench.engine.unsent(id).len(), len);
+}
+
+#[test]
 fn answers_wait_while_too_much_is_owed_to_others() {
     let mut bench = Bench::new(&[]);
     let first = bench.engine.accept(bench.now);
@@ -121,8 +224,40 @@ fn answers_wait_while_too_much_is_owed_to_others() {
     bench.engine.owed += OWED_MAX;
     bench.tell(second, Input::Received(GET));
     assert_eq!((bench.engine.unsent(second).len(), bench.engine.room(second)), (0, 0));
-    bench.engine.owed -= OWED_MAX;
-    bench.deliver(first);
-    assert!(bench.deliver(second).ends_with("unknown\n"));
+    let owed = bench.engine.unsent(first).len();
+    bench.engine.owed -= owed;
+    bench.engine.settle(bench.now);
+    assert_eq!((bench.engine.owed, bench.engine.unsent(second).len()), (OWED_MAX, 0), "the cap is reached");
+    bench.engine.owed -= 1;
+    bench.engine.settle(bench.now);
+    assert!(bench.deliver(second).ends_with("unknown\n"), "it is not");
     assert!(bench.engine.held.is_empty());
+}
+
+#[test]
+fn no_answer_is_made_once_the_cap_is_reached_nor_waits_for_a_client_that_is_gone() {
+    for (owed, held) in [(OWED_MAX - 1, 0), (OWED_MAX, 1)] {
+        let mut bench = Bench::new(&[]);
+        let id = bench.engine.accept(bench.now);
+        bench.engine.owed = owed;
+        bench.tell(id, Input::Received(GET));
+        assert_eq!((bench.engine.held.len(), bench.engine.unsent(id).is_empty()), (held, held > 0));
+        bench.tell(id, Input::Failed(Failure::new(Reason::Reset, "reset")));
+        assert_eq!((bench.engine.held.len(), bench.engine.owed), (0, owed));
+    }
+}
+
+#[test]
+fn a_client_that_makes_room_for_a_new_one_releases_the_answers_that_waited_for_its_own() {
+    let mut bench = Bench::new(&[]);
+    let ids: Vec<_> = (0..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
+    bench.tell(ids[0], Input::Received(GET));
+    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(&ids[0]) {
+        caller.outbox.push(vec![b'x'; OWED_MAX]);
+    }
+    bench.engine.owed += OWED_MAX;
+    bench.tell(ids[1], Input::Received(GET));
+    bench.now = bench.now.after(CLIENT_GRACE);
+    bench.engine.accept(bench.now);
+    assert!(bench.deliver(ids[1]).ends_with("unknown\n"));
 }

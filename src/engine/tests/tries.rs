@@ -189,3 +189,15 @@ fn a_loop_that_is_always_late_still_ends_its_checks() {
     }
     assert!(ended, "a silent target is silent, however busy this machine is");
 }
+
+#[test]
+fn the_loop_counts_as_late_from_a_tenth_of_a_second_on() {
+    for (late, lost) in [(STALL, true), (STALL - Duration::from_millis(1), false)] {
+        let mut bench = Bench::new(&["127.0.0.1"]);
+        bench.pass(Duration::ZERO);
+        bench.opened();
+        bench.now = bench.now.after(secs(2) + late);
+        bench.engine.handle_timeout(bench.now);
+        assert_eq!(bench.outputs().is_empty(), lost, "{late:?}");
+    }
+}

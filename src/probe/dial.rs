@@ -86,7 +86,6 @@ impl Dial {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.next_at.is_some_and(|at| at <= now) {
-            self.next_at = None;
             self.open_next(now);
         }
     }
@@ -143,7 +142,6 @@ impl Dial {
 
     /// The trouble of this machine's own that made an attempt fail is over: no need to wait.
     pub(crate) fn retry(&mut self, now: Instant) {
-        self.next_at = None;
         self.open_next(now);
     }
 

@@ -92,7 +92,6 @@ impl Url {
     /// A URL from its parts. The host may be an IPv6 address with or without brackets; a missing
     /// leading `/` of the path is added.
     pub(crate) fn new(scheme: Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
-        check_length(host)?;
         check_length(path)?;
         if port == 0 {
             return Err("port 0 is not between 1 and 65535".to_owned());

@@ -64,8 +64,7 @@ pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> Pro
         if port == 0 {
             return Err(Error::Port("must be between 1 and 65535".to_owned()));
         }
-        let path = if scheme == Scheme::Tcp { "" } else { "/" };
-        Url::new(scheme, address, port, path).map_err(Error::Address)
+        Url::new(scheme, address, port, "").map_err(Error::Address)
     }))
 }
 

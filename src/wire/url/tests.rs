@@ -119,13 +119,19 @@ fn passwords_are_refused_and_never_repeated() {
 fn lengths_are_capped() {
     assert!(refusal(&format!("http://h/{}", "a".repeat(URL_MAX))).contains("too long"));
     assert!(Url::parse(&format!("http://h/{}", "a".repeat(URL_MAX - 9))).is_ok());
+    assert!(refusal(&format!("http://h/{}", "a".repeat(URL_MAX - 8))).contains("too long"));
     assert!(refusal(&format!("http://{}/", "a".repeat(64))).contains("longer than a name can be"));
     assert!(refusal(&format!("http://{}/", "abc.".repeat(64))).contains("longer than a name can be"));
     assert!(Url::parse(&format!("http://{}.{}/", "a".repeat(63), "b".repeat(63))).is_ok());
+    let longest = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
+    assert!(Url::parse(&format!("http://{longest}/")).is_ok());
+    assert!(refusal(&format!("http://{longest}d/")).contains("longer than a name can be"));
+    assert!(refusal(&format!("http://a.{}.c/", "b".repeat(64))).contains("longer than a name can be"));
     assert!(refusal(&"x".repeat(5000)).chars().count() < 200);
     let base = url("http://h/");
     assert!(base.join(&"a/".repeat(URL_MAX)).unwrap_err().contains("too long"));
     assert!(base.join(&"ä".repeat(URL_MAX / 3)).unwrap_err().contains("too long"), "after encoding");
+    assert!(base.join(&"a/../".repeat(URL_MAX / 4)).unwrap_err().contains("too long"), "before cleaning");
 }
 
 #[test]

@@ -224,5 +224,9 @@ mod tests {
         for text in [long.clone(), format!("{long}:"), format!("{}:\0", "X".repeat(10_000))] {
             assert!(parse_header(&text).is_err_and(|error| error.len() < 300), "{}", text.len());
         }
+        for len in [40, 41] {
+            let error = parse_header(&"x".repeat(len)).unwrap_err();
+            assert!(error.contains(&format!(" \"{}\":", "x".repeat(40))), "{error}");
+        }
     }
 }

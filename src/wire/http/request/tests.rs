@@ -89,6 +89,9 @@ fn targets_in_every_form() {
         ("http://b?x", "b", "/"),
         ("http://[::1]:80/c/d?e=://", "[::1]:80", "/c/d"),
         ("https://b//c", "b", "//c"),
+        ("a1+b-c.d://b/c", "b", "/c"),
+        ("a/b://c/d", "field", "a/b://c/d"),
+        ("1a://b/c", "field", "1a://b/c"),
         ("/gr\u{fc}n", "field", "/gr\u{fc}n"),
     ] {
         let request = request(&format!("OPTIONS {target} HTTP/1.1\r\nHost: field\r\n\r\n"));

@@ -113,6 +113,9 @@ fn interim_answers_may_be_as_many_as_the_cap() {
     let mut reader = ResponseReader::new(false, 0);
     assert_eq!(reader.receive(answer.as_bytes()), Ok(()));
     assert!(reader.is_done());
+    let one_more = format!("HTTP/1.1 100 Go\r\n\r\n{answer}");
+    let error = ResponseReader::new(false, 0).receive(one_more.as_bytes()).unwrap_err();
+    assert_eq!(error.0, "more than 16 interim answers");
 }
 
 #[test]
@@ -121,4 +124,59 @@ fn the_memory_of_the_head_is_given_back() {
     let answer = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nbody", "x".repeat(60_000));
     assert_eq!(reader.receive(answer.as_bytes()), Ok(()));
     assert!(reader.held() <= 8, "{} bytes held", reader.held());
+}
+
+/// What is said to a chunked body.
+fn error_of_chunks(chunks: &str) -> Option<String> {
+    let mut reader = ResponseReader::new(false, 1 << 20);
+    let outcome = reader.receive(format!("{CHUNKED}{chunks}").as_bytes());
+    assert_eq!(reader.is_done(), outcome.is_ok(), "{chunks:?}");
+    outcome.err().map(|error| error.0)
+}
+
+#[test]
+fn chunks_may_use_up_each_cap_but_no_more() {
+    let line = |len: usize| format!("1;{}\r\nx\r\n", "e".repeat(len - "1;\r\n".len()));
+    let digits = |len: usize| format!("{}1\r\nx\r\n", "0".repeat(len - 1));
+    let end = "0\r\n\r\n";
+    for before in ["", "1\r\nx\r\n"] {
+        assert_eq!(error_of_chunks(&format!("{before}{}{end}", line(256))), None);
+        let error = error_of_chunks(&format!("{before}{}{end}", line(257))).unwrap();
+        assert_eq!(error, "malformed chunk: the line of its size is over 256 bytes");
+        assert_eq!(error_of_chunks(&format!("{before}{}{end}", digits(16))), None);
+        let error = error_of_chunks(&format!("{before}{}{end}", digits(17))).unwrap();
+        assert_eq!(error, "malformed chunk: its size has more than 16 digits");
+    }
+    let extended = |len: usize| line(256).repeat(len / 252) + &line(4 + len % 252);
+    assert_eq!(error_of_chunks(&(extended(16 * 1024) + end)), None);
+    let error = error_of_chunks(&(extended(16 * 1024 + 1) + end)).unwrap();
+    assert_eq!(error, "chunk extensions are over 16 KiB");
+    let trailers = |len: usize| format!("0\r\n{}\r\n\r\n", "t".repeat(len - 4));
+    assert_eq!(error_of_chunks(&trailers(8 * 1024)), None);
+    assert_eq!(error_of_chunks(&trailers(8 * 1024 + 1)).unwrap(), "trailers are over 8 KiB");
+}
+
+#[test]
+fn complaints_show_no_more_than_a_piece() {
+    let error_of = |answer: String| ResponseReader::new(false, 0).receive(answer.as_bytes()).unwrap_err().0;
+    for len in [40, 41] {
+        let line = format!("HTTP/1.1 {}", "2".repeat(len - 9));
+        assert_eq!(error_of(format!("{line}\r\n")), format!("malformed status line: {}", &line[..40]));
+    }
+    for len in [20, 21] {
+        let length = "x".repeat(len);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(error_of(answer), format!("malformed Content-Length: {:?}", &length[..20]));
+    }
+}
+
+#[test]
+fn the_memory_of_the_body_doubles_but_not_past_the_limit() {
+    let mut kept = Kept::new(10_000);
+    let mut sizes = std::collections::BTreeSet::new();
+    for _ in 0..10_000 {
+        kept.push(b"x");
+        sizes.insert(kept.held());
+    }
+    assert!(sizes.len() < 20 && sizes.last() == Some(&10_000), "{sizes:?}");
 }

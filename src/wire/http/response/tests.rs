@@ -162,7 +162,7 @@ fn some_answers_have_no_body() {
 fn interim_answers_are_skipped() {
     let early = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nContent-Length: 9\r\n\r\n";
     let (head, body) = whole(&format!(
-        "HTTP/1.1 100 Continue\r\n\r\n{early}{early}\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+        "HTTP/1.1 100 Continue\r\n\r\n{early}{early}\r\nHTTP/1.1 199 Wait\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
     ));
     assert_eq!((head.status, body.as_str(), head.headers.get("link")), (404, "no", None));
     assert_eq!(
@@ -259,6 +259,13 @@ fn malformed_heads_each_have_their_error() {
     ] {
         assert_eq!(error_of(bytes), error, "{}", bytes.escape_ascii());
     }
+}
+
+#[test]
+fn a_status_line_after_an_interim_answer_is_judged_as_early_as_the_first() {
+    let mut reader = ResponseReader::new(false, 0);
+    let outcome = reader.receive(b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 2000 OK\r\n");
+    assert_eq!(outcome.unwrap_err().0, "malformed status line: HTTP/1.1 2000 OK");
 }
 
 #[test]

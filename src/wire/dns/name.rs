@@ -189,4 +189,29 @@ mod tests {
         let longer: Vec<u8> = b"\x01a".repeat(128).into_iter().chain([0]).collect();
         assert_eq!(read(&longer, 0), None);
     }
+
+    #[test]
+    fn labels_and_names_on_the_wire_have_a_longest_too() {
+        let label = |len: u8| [vec![len], vec![b'x'; len.into()]].concat();
+        assert!(read(&[label(63), vec![0]].concat(), 0).is_some());
+        assert!(read(&[label(64), vec![0]].concat(), 0).is_none());
+        let name = |last: u8| [label(63), label(63), label(63), label(last), vec![0]].concat();
+        assert_eq!(read(&name(61), 0).unwrap().1, NAME_MAX);
+        assert!(read(&name(62), 0).is_none());
+    }
+
+    #[test]
+    fn pointers_have_fourteen_bits_behind_the_two_that_tell_them() {
+        for target in [0x0000, 0x0001, 0x00ff, 0x0100, 0x1234, 0x3ffc] {
+            let mut message = vec![0xff; 0x4000];
+            message[target..target + 3].copy_from_slice(b"\x01a\0");
+            let [high, low] = u16::try_from(target).unwrap().to_be_bytes();
+            message.extend([0xc0 | high, low]);
+            assert_eq!(read(&message, 0x4000), Some(("a".into(), 0x4002)), "{target:x}");
+            for other in [0x40, 0x80] {
+                message[0x4000] = other | high;
+                assert_eq!(read(&message, 0x4000), None, "{other:x} {target:x}");
+            }
+        }
+    }
 }

@@ -123,7 +123,11 @@ fn what_servers_say_instead_of_an_answer() {
     assert_eq!(question().read(b"\x12\x34\x81\x05\0\0\0\0\0\0\0\0"), Reply::Refused(5));
     assert_eq!(question().read(b"\x12\x34\x81\x03\0\0\0\0\0\0\0\0"), Reply::Foreign);
     assert_eq!(question().read(b"\x12\x34\x81\x00\0\0\0\0\0\0\0\0"), Reply::Foreign);
-    assert_eq!(rcode_name(2), "SERVFAIL");
+    for len in 0..HEADER {
+        assert_eq!(question().read(&b"\x12\x34\x81\x05\0\0\0\0\0\0\0\0"[..len]), Reply::Foreign);
+    }
+    let names = [1, 2, 3, 4, 5, 9, 15].map(rcode_name);
+    assert_eq!(names, ["FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "NOTAUTH", "an error"]);
 }
 
 #[test]
@@ -209,8 +213,9 @@ fn ten_thousand_records_cost_no_more_than_a_few() {
     let Reply::Addresses { addresses, .. } = reading(&records) else { panic!("no addresses") };
     assert_eq!(addresses.len(), read::ADDRESSES_MAX);
     let mut few = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 257];
+    few[255] = raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 2]);
     few[256] = vec![0xff];
-    assert_eq!(reading(&few), found(&["10.0.0.1"], 60));
+    assert_eq!(reading(&few), found(&["10.0.0.1", "10.0.0.2"], 60));
     let twice = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 50];
     assert_eq!(reading(&twice), found(&["10.0.0.1"], 60));
 }

@@ -162,10 +162,34 @@ mod tests {
         let told = names(&presented);
         assert!(told.ends_with(" and 7 more"), "{told}");
         assert!(told.chars().count() <= NAMES_MAX * (NAME_MAX + 2) + 20, "{told}");
+        let told = |len| names(&[format!("DnsName(\"{}\")", "x".repeat(len))]);
+        assert_eq!((told(NAME_MAX), told(NAME_MAX + 1)), ("x".repeat(40), printable(&"x".repeat(41), 40)));
         let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
         assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
         assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
         assert_eq!(names(&[]), "no host (none in its subjectAltName)");
+    }
+
+    #[test]
+    fn the_host_that_was_asked_for_is_capped() {
+        use rustls::pki_types::ServerName;
+        for len in [80, 81] {
+            let host = format!("{}.{}", "a".repeat(40), "b".repeat(len - 41));
+            let error = CertificateError::NotValidForNameContext {
+                expected: ServerName::try_from(host.clone()).unwrap(),
+                presented: vec!["DnsName(\"c\")".to_owned()],
+            };
+            let shown = printable(&host, 80);
+            let detail = certificate("certificate", &error).detail;
+            assert_eq!(detail, format!("TLS: certificate is for c; not for {shown}"));
+        }
+    }
+
+    #[test]
+    fn a_peer_that_has_greeted_does_speak_tls() {
+        let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        assert_eq!(explain(&error, false).detail, "TLS: peer does not speak TLS");
+        assert_ne!(explain(&error, true).detail, "TLS: peer does not speak TLS");
     }
 
     #[test]
@@ -180,7 +204,28 @@ mod tests {
     }
 
     #[test]
-    fn unnamed_alerts_are_told_by_number() {
+    fn alerts_are_told_by_their_names_in_the_rfcs_or_by_number() {
+        for (code, name) in [
+            (0, "close_notify"),
+            (10, "unexpected_message"),
+            (20, "bad_record_mac"),
+            (22, "record_overflow"),
+            (40, "handshake_failure"),
+            (47, "illegal_parameter"),
+            (49, "access_denied"),
+            (50, "decode_error"),
+            (51, "decrypt_error"),
+            (71, "insufficient_security"),
+            (80, "internal_error"),
+            (90, "user_canceled"),
+            (109, "missing_extension"),
+            (110, "unsupported_extension"),
+            (112, "unrecognized_name"),
+            (116, "certificate_required (it wants a client's certificate)"),
+            (120, "no_application_protocol"),
+        ] {
+            assert_eq!(alert_name(AlertDescription::from(code)), name);
+        }
         assert_eq!(alert_name(AlertDescription::from(200)), "alert 200");
         let failure = explain(&Error::AlertReceived(AlertDescription::UnrecognisedName), false);
         assert_eq!(failure.detail, "TLS: the peer refused: unrecognized_name");

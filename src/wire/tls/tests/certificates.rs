@@ -103,6 +103,19 @@ fn a_chain_is_followed() {
 }
 
 #[test]
+fn only_the_first_certificates_of_a_chain_are_looked_at() {
+    let ca = Party::ca();
+    let issuer = Party::signed_by(ca_params("issuer"), &ca);
+    let leaf = Party::signed_by(params(&[HOST]), &issuer);
+    let strays: Vec<_> = (0..6).map(|n| Party::self_signed(ca_params(&format!("stray {n}")))).collect();
+    let config = trusting(&ca);
+    for (count, trusted) in [(5, true), (6, false)] {
+        let chain: Vec<_> = [&leaf].into_iter().chain(&strays[..count]).chain([&issuer]).collect();
+        assert_eq!(ask(&config, HOST, CLOCK, &chain).is_ok(), trusted, "behind {count}");
+    }
+}
+
+#[test]
 fn self_signed_servers_are_refused_unless_given() {
     let nobody = TlsConfig::new(true, b"").unwrap();
     let told = "TLS: certificate issuer is not trusted: it is self-signed".to_owned();
@@ -130,6 +143,18 @@ fn a_servers_certificate_can_be_given_whoever_signed_it() {
     let config = trusting(&leaf);
     assert_eq!(ask(&config, HOST, CLOCK, &[&leaf]), Ok(()));
     assert_eq!(refusal(&config, HOST, CLOCK, &[&sibling]).0, Reason::TlsUntrusted);
+}
+
+#[test]
+fn a_given_certificate_without_a_beginning_still_vouches_for_nobody_else() {
+    // Devices without a clock make certificates that are valid from 1970 on.
+    let mut ageless = params(&["gadget.example"]);
+    ageless.not_before = date_time_ymd(1970, 1, 1);
+    let gadget = Party::self_signed(ageless);
+    let forged = Party::signed_by(params(&[HOST]), &gadget);
+    let config = trusting(&gadget);
+    assert_eq!(ask(&config, "gadget.example", CLOCK, &[&gadget]), Ok(()));
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&forged, &gadget]).0, Reason::TlsUntrusted);
 }
 
 #[test]

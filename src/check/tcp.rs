@@ -236,4 +236,21 @@ mod tests {
         assert_eq!(show(&[b'x'; 64]), format!("banner: '{}'", "x".repeat(64)));
         assert_eq!(show(&[b'x'; 65]), format!("banner: '{}…'", "x".repeat(64)));
     }
+
+    #[test]
+    fn an_undecided_closure_is_asked_until_the_cap_is_reached() {
+        let check = TcpCheck::Custom(Arc::new(|_: &[u8]| Banner::More.into()));
+        let judge = |len| check.judge(&vec![0; len], &mut Search::default(), Duration::ZERO);
+        assert_eq!((check.heard_max(), judge(HEARD_MAX - 1)), (HEARD_MAX, None));
+        assert_eq!(judge(HEARD_MAX).expect("full").detail, "undecided after 4096 bytes");
+    }
+
+    #[test]
+    fn checks_show_what_they_are() {
+        assert_eq!(format!("{:?}", TcpCheck::Connect), "Connect");
+        let contains = TcpCheck::parse("banner_contains:x").expect("a check");
+        assert!(format!("{contains:?}").starts_with("Contains(Needle"));
+        let custom = TcpCheck::Custom(Arc::new(|_: &[u8]| Banner::Yes.into()));
+        assert_eq!(format!("{custom:?}"), "Custom");
+    }
 }

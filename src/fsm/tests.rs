@@ -110,3 +110,24 @@ fn history_is_bounded_and_shares_equal_details() {
     none.fire(&ok(), test_now());
     assert_eq!(none.recent().len(), 0);
 }
+
+#[test]
+fn a_detail_that_a_program_wrote_by_hand_is_cut_to_the_cap() {
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, test_now());
+    let mut result = ok();
+    result.detail = "x".repeat(DETAIL_MAX);
+    fsm.fire(&result, test_now());
+    assert_eq!(*fsm.last().expect("checked").detail, *result.detail);
+    result.detail.push('x');
+    fsm.fire(&result, test_now());
+    assert_eq!(fsm.last().expect("checked").detail.chars().count(), DETAIL_MAX);
+}
+
+#[test]
+fn policies_and_events_show_what_they_are() {
+    assert_eq!(Event::Fail.to_string(), "fail");
+    assert_eq!(format!("{:?}", Policy::default()), "Thresholds { fall: 2, rise: 1 }");
+    let table = Policy::Table(vec![(State::Up, Event::Fail, State::Down)]);
+    assert_eq!(format!("{table:?}"), "Table([(Up, Fail, Down)])");
+    assert_eq!(format!("{:?}", Policy::function(|state, _, _| state)), "Function");
+}

@@ -107,3 +107,20 @@ fn judgements_are_made_from_what_closures_say() {
     assert_eq!(Judgement::from((false, "why")), Judgement { ok: false, detail: Some("why".to_owned()) });
     assert_eq!(Judgement::from((true, String::from("x"))).detail.as_deref(), Some("x"));
 }
+
+#[test]
+fn specs_may_be_as_long_as_the_cap_but_no_longer() {
+    let text = "x".repeat(super::super::SPEC_MAX - "body_contains:".len());
+    assert!(HttpCheck::parse(&format!("body_contains:{text}")).is_ok());
+    assert!(HttpCheck::parse(&format!("body_contains:{text}x")).is_err());
+}
+
+#[test]
+fn checks_show_what_they_are() {
+    assert_eq!(format!("{:?}", HttpCheck::Success), "Success");
+    assert_eq!(format!("{:?}", HttpCheck::Status(vec![(200, 299)])), "Status([(200, 299)])");
+    let contains = HttpCheck::parse("body_contains:x").expect("a check");
+    assert!(format!("{contains:?}").starts_with("Contains(Needle"));
+    let custom = HttpCheck::Custom(Arc::new(|_: &HttpResponse| true.into()));
+    assert_eq!(format!("{custom:?}"), "Custom");
+}

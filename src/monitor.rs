@@ -324,6 +324,21 @@ mod tests {
     }
 
     #[test]
+    fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
+        let now = test_now();
+        let quick = Monitor::new(Mute("quick")).interval(Duration::ZERO);
+        for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, INTERVAL_MIN)] {
+            let mut fleet = Fleet::new(vec![monitor], now);
+            fleet.watch_mut(0).advance(now.instant);
+            assert_eq!(fleet.watch(0).beat() - now.instant, interval);
+            for _ in 0..30 {
+                fleet.fire(0, &ProbeResult::up(S, "fine"), now);
+            }
+            assert_eq!(fleet.watch(0).fsm().recent().len(), 20);
+        }
+    }
+
+    #[test]
     fn spans_without_end_are_cut() {
         let now = test_now();
         let monitor = || Monitor::new(Mute("m")).interval(Duration::MAX);

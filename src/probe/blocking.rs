@@ -198,4 +198,28 @@ mod tests {
         drop(probe.begin(test_now()).poll_output()); // No thread could be had.
         assert!(work(&mut probe.begin(test_now())).ok);
     }
+
+    #[test]
+    fn the_closure_says_why_or_leaves_it_to_a_word() {
+        let told = |probe: &BlockingProbe| {
+            let result = work(&mut probe.begin(test_now()));
+            (result.ok, result.detail)
+        };
+        assert_eq!(told(&blocking("db", || true)), (true, "check ok".to_owned()));
+        assert_eq!(told(&blocking("db", || false)), (false, "check failed".to_owned()));
+        assert_eq!(told(&blocking("db", || (false, "full"))), (false, "full".to_owned()));
+    }
+
+    #[test]
+    fn a_check_may_take_its_time_and_says_so_when_that_is_up() {
+        let probe = blocking("db", || true);
+        assert_eq!((probe.name(), probe.timeout()), ("db", BLOCKING_TIMEOUT));
+        let probe = probe.within(Duration::from_secs(3));
+        assert_eq!(probe.timeout(), Duration::from_secs(3));
+        let mut attempt = probe.begin(test_now());
+        attempt.poll_output();
+        attempt.handle_input(Input::TimedOut, test_now());
+        let Some(Output::Done(result)) = attempt.poll_output() else { panic!("not done") };
+        assert_eq!(result.detail, "timed out after 3 s waiting for the check to come back");
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::probe::Input;
 use crate::probe::build::{BuiltProbe, ProbeBuilder};
 use crate::probe::script::{Script, cuts};
-use crate::verdict::{Failure, ProbeResult, Reason};
+use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -108,6 +108,20 @@ fn ten_are_followed_and_no_more() {
 }
 
 #[test]
+fn details_show_the_start_of_long_urls_and_stay_within_the_cap() {
+    let long = format!("/{}", "a".repeat(200));
+    let (_, script) = play(&checking(""), &[&to(302, &long), &to(302, &long)]);
+    let place = &format!("http://example.com:80{long}")[..99];
+    let detail = format!("after redirect to {place}…: redirect loop: HTTP 302 back to {place}…");
+    assert_eq!(script.verdict().detail, detail);
+    let nowhere = format!("ftp://{}", "b".repeat(200));
+    let (_, script) = play(&checking(""), &[&to(302, &long), &to(302, &format!("{}:x", "b".repeat(99)))]);
+    assert_eq!(script.verdict().detail.chars().count(), DETAIL_MAX, "{}", script.verdict().detail);
+    let (_, script) = play(&checking(""), &[&to(302, &nowhere)]);
+    assert!(script.verdict().detail.contains(&format!("'{}…'", &nowhere[..99])));
+}
+
+#[test]
 fn loops_are_noticed() {
     for (answers, detail) in [
         (vec![to(301, "/healthz")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),

@@ -91,6 +91,9 @@ fn an_https_answer_is_judged_however_its_records_are_cut() {
             script.receive_all(ciphertext(&mut server).chunks(size));
             let result = script.verdict();
             assert_eq!((result.ok, result.reason), (ok, (!ok).then_some(Reason::Body)), "{result:?}");
+            server.read_tls(&mut script.sent().as_slice()).expect("in memory");
+            let heard = server.process_new_packets().expect("TLS");
+            assert!(heard.peer_has_closed(), "TLS wants a goodbye");
         }
     }
 }
@@ -221,4 +224,12 @@ fn a_redirect_from_http_to_https_is_trusted_alike() {
     assert!(text(script.sent()).starts_with("GET /y HTTP/1.1\r\n"));
     script.receive(b"HTTP/1.1 200 OK\r\n\r\n");
     assert_eq!(script.verdict(), up("HTTP 200"));
+}
+
+#[test]
+fn a_host_that_no_certificate_can_be_for_is_told_at_once() {
+    let mut script = asked(&build("https://-a.example/", |p| p));
+    assert!(script.sent().is_empty());
+    let told = "TLS: no certificate can be for \"-a.example\", which is not a host name";
+    assert_eq!(script.verdict(), down(Reason::TlsName, told));
 }

@@ -20,8 +20,9 @@ impl Engine {
         }
         for target in std::mem::take(&mut self.unresolved) {
             let Some(this) = self.tries[target].as_deref_mut() else { continue };
-            let Some(name) = this.wanted.take() else { continue };
-            let lookup = self.resolver.lookup(&name, now.instant);
+            let Some(dial) = this.dial.as_ref().filter(|_| this.wanted) else { continue };
+            this.wanted = false;
+            let lookup = self.resolver.lookup(dial.host(), now.instant);
             this.lookup = Some(lookup);
             self.lookups.insert(lookup, target);
         }

@@ -21,8 +21,8 @@ pub(super) struct Try {
     stalls: u8,
     /// The connection being made.
     pub(super) dial: Option<Dial>,
-    /// The name that waits for fresh files.
-    pub(super) wanted: Option<String>,
+    /// The dial's name waits for fresh files.
+    pub(super) wanted: bool,
     pub(super) lookup: Option<LookupId>,
     /// The connections being tried for the dial.
     slots: Vec<(Slot, ConnId)>,
@@ -235,18 +235,16 @@ impl Engine {
     fn handle_dial(&mut self, target: usize, output: dial::Output, now: Now) {
         let Some(this) = self.tries[target].as_deref_mut() else { return };
         match output {
-            dial::Output::Resolve(host) => match host.parse() {
-                Ok(address) => {
-                    if let Some(dial) = &mut this.dial {
-                        dial.handle_addresses(&[address], true, now.instant);
-                    }
+            dial::Output::Resolve => {
+                let Some(dial) = &mut this.dial else { return };
+                if let Ok(address) = dial.host().parse() {
+                    dial.handle_addresses(&[address], true, now.instant);
+                    return;
                 }
-                Err(_) => {
-                    this.wanted = Some(host);
-                    self.unresolved.push(target);
-                    self.outputs.push_back(Output::RefreshFiles);
-                }
-            },
+                this.wanted = true;
+                self.unresolved.push(target);
+                self.outputs.push_back(Output::RefreshFiles);
+            }
             dial::Output::Open(slot, to) => {
                 let id = self.add(Conn::Dialed { target, slot });
                 if let Some(this) = self.tries[target].as_deref_mut() {
@@ -294,7 +292,7 @@ impl Engine {
     fn hang_up(&mut self, target: usize) {
         let Some(this) = self.tries[target].as_deref_mut() else { return };
         this.dial = None;
-        this.wanted = None;
+        this.wanted = false;
         let lookup = this.lookup.take();
         for job in std::mem::take(&mut this.jobs) {
             self.jobs.remove(&job);
@@ -339,7 +337,7 @@ impl Try {
             deadline,
             stalls: 0,
             dial: None,
-            wanted: None,
+            wanted: false,
             lookup: None,
             slots: Vec::new(),
             conn: None,

@@ -21,8 +21,8 @@ pub(crate) type Slot = u32;
 /// What a [`Dial`] wants done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Find the addresses of this name.
-    Resolve(String),
+    /// Find the addresses of [`Dial::host`].
+    Resolve,
     /// Connect to this address.
     Open(Slot, SocketAddr),
     /// Forget this connection attempt.
@@ -37,16 +37,12 @@ pub(crate) enum Output {
 pub(crate) struct Dial {
     host: String,
     port: u16,
-    /// Addresses not tried yet, IPv6 and IPv4 apart, so that the families can take turns.
-    waiting_v6: VecDeque<IpAddr>,
-    waiting_v4: VecDeque<IpAddr>,
+    /// Every address there is, each once, in the order they came.
+    candidates: Vec<Candidate>,
+    /// The families take turns: this one has the next.
     prefer_v6: bool,
-    /// Every address there is, to know each once.
-    known: Vec<IpAddr>,
     /// More addresses may follow.
     resolving: bool,
-    /// The attempts under way, oldest first.
-    open: Vec<(Slot, SocketAddr)>,
     started: Slot,
     /// When the next address may be tried although others are under way.
     next_at: Option<Instant>,
@@ -56,24 +52,38 @@ pub(crate) struct Dial {
     over: bool,
 }
 
+/// One address, and how far it has come.
+struct Candidate {
+    ip: IpAddr,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Open(Slot),
+    Failed,
+}
+
 impl Dial {
     pub(crate) fn new(host: String, port: u16) -> Self {
-        let outputs = VecDeque::from([Output::Resolve(host.clone())]);
         Dial {
             host,
             port,
-            waiting_v6: VecDeque::new(),
-            waiting_v4: VecDeque::new(),
+            candidates: Vec::new(),
             prefer_v6: true,
-            known: Vec::new(),
             resolving: true,
-            open: Vec::new(),
             started: 0,
             next_at: None,
             failure: None,
-            outputs,
+            outputs: VecDeque::from([Output::Resolve]),
             over: false,
         }
+    }
+
+    /// Whom to connect to.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
@@ -94,16 +104,17 @@ impl Dial {
     pub(crate) fn handle_addresses(&mut self, addresses: &[IpAddr], last: bool, now: Instant) {
         self.resolving = !last;
         for &address in addresses {
-            let address = address.to_canonical();
-            if self.known.len() == ADDRESSES_MAX || self.known.contains(&address) {
-                continue;
+            let ip = address.to_canonical();
+            if self.candidates.len() < ADDRESSES_MAX && self.candidates.iter().all(|known| known.ip != ip) {
+                self.candidates.push(Candidate { ip, stage: Stage::Waiting });
             }
-            self.known.push(address);
-            self.queue(address).push_back(address);
         }
-        if self.open.is_empty() && self.next_at.is_none() {
+        if self.next_at.is_some() {
+            return;
+        }
+        if self.oldest_open().is_none() {
             self.open_next(now);
-        } else if !self.open.is_empty() && self.next_at.is_none() && self.has_waiting() {
+        } else if self.has_waiting() {
             self.next_at = Some(now + NEXT_ADDRESS);
         }
     }
@@ -116,10 +127,14 @@ impl Dial {
 
     /// A connection attempt succeeded.
     pub(crate) fn handle_connected(&mut self, slot: Slot) {
-        let Some(place) = self.open.iter().position(|(open, _)| *open == slot) else { return };
-        let (_, address) = self.open.remove(place);
-        let others = self.open.drain(..).map(|(slot, _)| Output::Close(slot));
-        self.outputs.extend(others);
+        let Some(place) = self.place(slot) else { return };
+        let address = SocketAddr::new(self.candidates[place].ip, self.port);
+        for candidate in &self.candidates {
+            match candidate.stage {
+                Stage::Open(open) if open != slot => self.outputs.push_back(Output::Close(open)),
+                _ => {}
+            }
+        }
         self.outputs.push_back(Output::Connected(slot, address));
         self.end();
     }
@@ -127,16 +142,15 @@ impl Dial {
     /// A connection attempt failed. [`Reason::Local`] is this machine's own trouble: the same address
     /// is tried again shortly.
     pub(crate) fn handle_failed(&mut self, slot: Slot, failure: Failure, now: Instant) {
-        let Some(place) = self.open.iter().position(|(open, _)| *open == slot) else { return };
-        let (_, address) = self.open.remove(place);
+        let Some(place) = self.place(slot) else { return };
         let local = failure.reason == Reason::Local;
         self.note(failure);
         if local {
-            let ip = address.ip();
-            self.queue(ip).push_front(ip);
+            self.candidates[place].stage = Stage::Waiting;
             self.next_at = Some(now + LOCAL_RETRY);
             return;
         }
+        self.candidates[place].stage = Stage::Failed;
         self.open_next(now);
     }
 
@@ -148,12 +162,13 @@ impl Dial {
     /// What a dial that ran out of time was waiting for. `resolving` says more of a name that is
     /// still being looked up.
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {
-        if let Some((_, address)) = self.open.first() {
+        if let Some(ip) = self.oldest_open() {
+            let address = SocketAddr::new(ip, self.port);
             let detail = format!("no answer to connecting to {address}{}", self.tried());
             return Failure::new(Reason::ConnectTimeout, detail);
         }
         match &self.failure {
-            Some(failure) if !self.known.is_empty() => failure.clone(),
+            Some(failure) if !self.candidates.is_empty() => failure.clone(),
             _ => {
                 let what = resolving.unwrap_or_else(|| format!("resolving {}", self.host));
                 Failure::new(Reason::DnsTimeout, what)
@@ -165,9 +180,10 @@ impl Dial {
         if self.over {
             return;
         }
-        let Some(address) = self.take_waiting() else {
+        let slot = self.started;
+        let Some(candidate) = self.next_waiting() else {
             self.next_at = None;
-            if self.open.is_empty() && !self.resolving {
+            if self.oldest_open().is_none() && !self.resolving {
                 let tried = self.tried();
                 let mut failure = self.failure.take().unwrap_or_else(|| {
                     Failure::new(Reason::DnsNotFound, format!("{} has no address", self.host))
@@ -178,30 +194,39 @@ impl Dial {
             }
             return;
         };
-        let slot = self.started;
+        let ip = candidate.ip;
+        candidate.stage = Stage::Open(slot);
         self.started += 1;
-        let address = SocketAddr::new(address, self.port);
-        self.open.push((slot, address));
-        self.outputs.push_back(Output::Open(slot, address));
+        self.prefer_v6 = ip.is_ipv4();
+        self.outputs.push_back(Output::Open(slot, SocketAddr::new(ip, self.port)));
         self.next_at = self.has_waiting().then(|| now + NEXT_ADDRESS);
     }
 
-    fn take_waiting(&mut self) -> Option<IpAddr> {
-        let (first, second) = match self.prefer_v6 {
-            true => (&mut self.waiting_v6, &mut self.waiting_v4),
-            false => (&mut self.waiting_v4, &mut self.waiting_v6),
-        };
-        let address = first.pop_front().or_else(|| second.pop_front())?;
-        self.prefer_v6 = address.is_ipv4();
-        Some(address)
+    /// The address whose turn it is, of the preferred family if one is left.
+    fn next_waiting(&mut self) -> Option<&mut Candidate> {
+        let is_waiting = |candidate: &Candidate| candidate.stage == Stage::Waiting;
+        let preferred =
+            |candidate: &Candidate| candidate.ip.is_ipv6() == self.prefer_v6 && is_waiting(candidate);
+        let place = self.candidates.iter().position(preferred);
+        let place = place.or_else(|| self.candidates.iter().position(is_waiting))?;
+        self.candidates.get_mut(place)
     }
 
     fn has_waiting(&self) -> bool {
-        !self.waiting_v6.is_empty() || !self.waiting_v4.is_empty()
+        self.candidates.iter().any(|candidate| candidate.stage == Stage::Waiting)
     }
 
-    fn queue(&mut self, address: IpAddr) -> &mut VecDeque<IpAddr> {
-        if address.is_ipv6() { &mut self.waiting_v6 } else { &mut self.waiting_v4 }
+    /// The address that has been silent longest.
+    fn oldest_open(&self) -> Option<IpAddr> {
+        let open = self.candidates.iter().filter_map(|candidate| match candidate.stage {
+            Stage::Open(slot) => Some((slot, candidate.ip)),
+            Stage::Waiting | Stage::Failed => None,
+        });
+        open.min().map(|(_, ip)| ip)
+    }
+
+    fn place(&self, slot: Slot) -> Option<usize> {
+        self.candidates.iter().position(|candidate| candidate.stage == Stage::Open(slot))
     }
 
     /// Keeps the failure that says most about the target: that it refused says more than that one of
@@ -219,7 +244,7 @@ impl Dial {
     }
 
     fn tried(&self) -> String {
-        match self.known.len() {
+        match self.candidates.len() {
             0 | 1 => String::new(),
             n => format!(" ({n} addresses tried)"),
         }
@@ -228,8 +253,6 @@ impl Dial {
     fn end(&mut self) {
         self.over = true;
         self.next_at = None;
-        self.waiting_v4.clear();
-        self.waiting_v6.clear();
     }
 }
 

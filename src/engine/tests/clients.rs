@@ -252,7 +252,7 @@ fn a_client_that_makes_room_for_a_new_one_releases_the_answers_that_waited_for_i
     let mut bench = Bench::new(&[]);
     let ids: Vec<_> = (0..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
     bench.tell(ids[0], Input::Received(GET));
-    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(&ids[0]) {
+    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(ids[0]) {
         caller.outbox.push(vec![b'x'; OWED_MAX]);
     }
     bench.engine.owed += OWED_MAX;

@@ -112,7 +112,7 @@ fn work_that_ends_a_check_ends_its_search_for_a_name() {
     });
     let job = jobs(&mut bench)[0];
     bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
-    let queries: Vec<_> = bench.engine.conns.keys().copied().collect();
+    let queries: Vec<_> = bench.engine.connections();
     assert_eq!(queries.len(), 2, "one per family");
     bench.outputs();
     bench.engine.handle_worked(job, fine(), bench.now);

@@ -169,9 +169,6 @@ impl Inquiry {
     }
 
     fn find(&mut self, at: usize, mut addresses: Vec<IpAddr>, ttl_s: u32, shared: &mut Shared, now: Instant) {
-        if addresses.is_empty() && self.is_multicast() {
-            return; // Some other host, saying that it is not this one.
-        }
         addresses.retain(|address| !is_link_local(*address));
         if addresses.is_empty() {
             return self.deny(at, Denial::NoData, shared, now);
@@ -192,7 +189,7 @@ impl Inquiry {
     /// A server says no: believed once those listed before it have had their chance.
     fn deny(&mut self, at: usize, denial: fn(SocketAddr) -> Denial, shared: &mut Shared, now: Instant) {
         if self.is_multicast() {
-            return; // All it has are addresses that cannot be used; others may have better ones.
+            return; // It is another host, or has no address that can be used; others may have better ones.
         }
         let query = self.close_at(at, shared);
         let outcome = Outcome::Denied(denial(query.server));

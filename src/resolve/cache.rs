@@ -87,6 +87,19 @@ mod tests {
     }
 
     #[test]
+    fn what_has_expired_makes_room_and_nothing_else_does() {
+        let now = test_now().instant;
+        let at = |s| now + Duration::from_secs(s);
+        let mut cache = Cache::default();
+        for (name, expires) in [("a", 3), ("b", 1), ("c", 4)] {
+            cache.insert(name, addresses(1), at(expires), now);
+        }
+        assert_eq!(cache.entries.len(), 3);
+        cache.insert("d", addresses(1), at(4), at(1));
+        assert_eq!(cache.entries.keys().map(|name| &**name).collect::<Vec<_>>(), ["a", "c", "d"]);
+    }
+
+    #[test]
     fn the_cache_does_not_grow_without_bound() {
         let now = test_now().instant;
         let mut cache = Cache::default();
@@ -95,6 +108,7 @@ mod tests {
             cache.insert(&format!("name{i}"), addresses(1), expires, now);
             assert!(cache.entries.len() <= CACHE_MAX && cache.by_expiry.len() == cache.entries.len());
         }
+        assert_eq!(cache.entries.len(), CACHE_MAX);
         assert_eq!(cache.addresses("name0", now), None);
         assert!(cache.addresses("name32767", now).is_some());
         // What has expired makes room by itself.

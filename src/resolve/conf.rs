@@ -127,6 +127,7 @@ mod tests {
             nameserver 3.3.3.3\nnameserver 4.4.4.4\n";
         assert_eq!(servers(text), ["1.1.1.1:53", "2.2.2.2:53", "3.3.3.3:53"]);
         assert_eq!(servers("nameserver fe80::1%eth0\nnameserver fe80::1%3\n"), ["[fe80::1%3]:53"]);
+        assert_eq!(Conf::parse(b"nameserver fe80::1%3").servers, ["[fe80::1%3]:53".parse().unwrap()]);
         assert_eq!(servers("nameservers 1.1.1.1\n#nameserver 1.1.1.1\n"), ["127.0.0.1:53"]);
     }
 
@@ -165,5 +166,8 @@ mod tests {
         let mut text = vec![b'\n'; CONF_MAX];
         text.extend(b"nameserver 9.9.9.9\n");
         assert_eq!(Conf::parse(&text), Conf::default());
+        let line = "nameserver 9.9.9.99";
+        let text = "\n".repeat(CONF_MAX + 1 - line.len()) + line;
+        assert_eq!(servers(&text), ["9.9.9.9:53"]);
     }
 }

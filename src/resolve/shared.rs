@@ -73,3 +73,24 @@ impl Shared {
         self.slow.retain(|(slow, _)| *slow != server);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::test_now;
+
+    #[test]
+    fn only_servers_that_are_asked_by_rule_count_as_slow() {
+        let [listed, other] = [1, 2].map(|last| SocketAddr::from(([10, 0, 0, last], 53)));
+        let conf = Conf { servers: vec![listed], ..Conf::default() };
+        let mut shared = Shared::new(conf, other, Box::new(|| 7));
+        let now = test_now().instant;
+        for server in [listed, other, listed] {
+            shared.mark_slow(server, now);
+        }
+        assert_eq!(shared.slow, [(listed, now + SLOW_FOR)]);
+        assert!(shared.is_slow(listed, now) && !shared.is_slow(listed, now + SLOW_FOR));
+        shared.set_conf(shared.conf.clone());
+        assert!(!shared.is_slow(listed, now), "another file, another chance");
+    }
+}

@@ -70,6 +70,17 @@ fn the_denial_of_a_later_server_waits_for_the_earlier_one() {
 }
 
 #[test]
+fn while_a_denial_waits_nobody_else_is_asked() {
+    let mut world = World::new(THREE, |ask| match ask.host() {
+        1 => silence(),
+        _ => send(ask.code(NXDOMAIN)),
+    });
+    let said = world.resolve("a.example");
+    assert_eq!(said, ["1000 dns_not_found: name does not exist: a.example (asked 10.0.0.2)"]);
+    assert_eq!(world.asked.len(), 4, "two servers for two families: {:?}", world.asked);
+}
+
+#[test]
 fn the_denial_of_a_later_server_counts_when_the_earlier_one_fails() {
     let mut world = World::new(TWO, |ask| match ask.host() {
         1 => vec![(450, Event::Bytes(ask.code(SERVFAIL)))],
@@ -210,4 +221,73 @@ fn servers_of_ones_own_replace_those_of_the_file() {
     world.resolver.set_resolv_conf(b"nameserver 10.0.0.1\nsearch lan\n");
     assert_eq!(world.resolve("nas"), ["2 found 2001:db8::1 192.0.2.1"]);
     assert_eq!(world.asked, ["0 Udp 10.7.7.7 A nas.lan", "0 Udp 10.7.7.7 AAAA nas.lan"]);
+}
+
+#[test]
+fn a_dead_server_gets_another_chance_however_many_names_are_asked_for_meanwhile() {
+    let mut world = World::new(TWO, dead(&[1]));
+    assert_eq!(world.resolve("a.example"), ["402 found 2001:db8::1 192.0.2.1"]);
+    for name in ["b.example", "c.example", "d.example"] {
+        world.run(9000);
+        assert_eq!(world.resolve(name), ["2 found 2001:db8::1 192.0.2.1"]);
+    }
+    world.run(4000);
+    assert_eq!(world.resolve("e.example"), ["402 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
+fn a_server_counts_as_slow_from_when_it_was_last_given_up() {
+    let mut world = World::new(TWO, dead(&[1, 2]));
+    assert_eq!(ms(&world.resolve("a.example")[0]), 6400, "both are asked twice");
+    world.run(27_000);
+    world.resolve("b.example");
+    assert_eq!(world.asked[..4].iter().map(|line| ms(line)).collect::<Vec<_>>(), [0; 4]);
+}
+
+/// Lets the loop lose ten seconds.
+fn lose_time(world: &mut World) {
+    let gap = Duration::from_secs(10);
+    world.resolver.extend(gap);
+    world.now += gap;
+    world.resolver.handle_timeout(world.now);
+    world.run(0);
+}
+
+#[test]
+fn time_that_the_loop_lost_makes_no_server_late() {
+    let mut world = World::new(TWO, dead(&[1]));
+    world.lookup("a.example");
+    world.run(300);
+    lose_time(&mut world);
+    assert_eq!(world.asked.len(), 2, "{:?}", world.asked);
+    world.run(100);
+    assert_eq!((world.asked.len(), ms(&world.asked[2])), (4, 10_400));
+}
+
+#[test]
+fn time_that_the_loop_lost_is_given_back_to_a_denial_that_waits() {
+    for denied_after in [2, 10_200] {
+        let mut world = World::new(TWO, move |ask| match ask.host() {
+            1 => vec![(10_800, Event::Bytes(ask.with(&["192.0.2.1"])))],
+            _ => vec![(denied_after, Event::Bytes(ask.code(NXDOMAIN)))],
+        });
+        world.lookup("a.example");
+        world.run(500);
+        lose_time(&mut world);
+        world.run(1000);
+        assert_eq!(world.said, ["0 10800 found 192.0.2.1"], "denied after {denied_after} ms");
+    }
+}
+
+#[test]
+fn time_that_the_loop_lost_is_given_back_to_the_late_family() {
+    let mut world = World::new(ONE, |ask| match ask.kind {
+        A => send(ask.with(&["192.0.2.1"])),
+        _ => vec![(10_100, Event::Bytes(ask.with(&["2001:db8::1"])))],
+    });
+    world.lookup("a.example");
+    world.run(60);
+    lose_time(&mut world);
+    world.run(1000);
+    assert_eq!(world.said.last().unwrap(), "0 10100 found 2001:db8::1", "{:?}", world.said);
 }

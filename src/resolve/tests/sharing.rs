@@ -293,3 +293,22 @@ fn there_is_a_limit_to_lookups() {
     assert_eq!(world.said.len(), 2 + LOOKUPS_MAX);
     assert_eq!(world.resolve("b.example"), ["10 found 2001:db8::1 192.0.2.1"]);
 }
+
+#[test]
+fn the_room_of_a_cancelled_lookup_is_used_at_once() {
+    let mut world = World::new("nameserver 10.0.0.1\n", |_| silence());
+    let lookups: Vec<_> = (0..=QUERIES_MAX / 2).map(|i| world.lookup(&format!("n{i}.example"))).collect();
+    assert_eq!(world.asked.len(), QUERIES_MAX);
+    world.cancel(lookups[0]);
+    world.run(0);
+    assert_eq!(world.asked.len(), QUERIES_MAX + 2);
+}
+
+#[test]
+fn servers_of_its_own_need_no_resolv_conf() {
+    let own: SocketAddr = "10.0.0.9:5300".parse().unwrap();
+    let mut resolver = Resolver::new(vec![own], MDNS.parse().unwrap(), Box::new(|| 7));
+    resolver.lookup("a.example", test_now().instant);
+    let asked = std::iter::from_fn(|| resolver.poll_output());
+    assert!(asked.into_iter().all(|output| matches!(output, Output::Open { server, .. } if server == own)));
+}

@@ -148,3 +148,12 @@ fn a_long_answer_is_read() {
     );
     assert!(world.resolve("a.example")[0].starts_with("4 found 10.0.0.0 10.0.0.1 "));
 }
+
+#[test]
+fn an_answer_too_short_to_be_one_is_broken() {
+    for length in 0..12 {
+        let mut world = World::new(ONE, truncated(move |ask| send(Ask::framed(&ask.with(&BOTH)[..length]))));
+        let told = "8 dns_failed: name server 10.0.0.1 sent a broken answer for a.example";
+        assert_eq!(world.resolve("a.example"), [told], "{length} bytes");
+    }
+}

@@ -309,6 +309,23 @@ fn servers_of_its_own_need_no_resolv_conf() {
     let own: SocketAddr = "10.0.0.9:5300".parse().unwrap();
     let mut resolver = Resolver::new(vec![own], MDNS.parse().unwrap(), Box::new(|| 7));
     resolver.lookup("a.example", test_now().instant);
-    let asked = std::iter::from_fn(|| resolver.poll_output());
-    assert!(asked.into_iter().all(|output| matches!(output, Output::Open { server, .. } if server == own)));
+    let asked: Vec<_> = std::iter::from_fn(|| resolver.poll_output()).collect();
+    assert_eq!(asked.len(), 2);
+    assert!(asked.iter().all(|output| matches!(output, Output::Open { server, .. } if *server == own)));
+}
+
+#[test]
+fn answers_serve_for_five_minutes_at_most_and_half_of_one_for_half_a_minute() {
+    for (silent, minutes_ms) in [(false, 300_000), (true, 30_000)] {
+        let mut world = World::new("nameserver 10.0.0.1\n", move |ask| {
+            if silent && ask.kind == AAAA { silence() } else { send(ask.with_ttl(9999, &BOTH)) }
+        });
+        world.resolve("a.example");
+        world.run(minutes_ms - 1);
+        world.resolve("a.example");
+        assert!(world.asked.is_empty(), "{:?}", world.asked);
+        world.run(1);
+        world.resolve("a.example");
+        assert!(!world.asked.is_empty());
+    }
 }

@@ -40,11 +40,9 @@ impl HostGuard {
     }
 }
 
-/// A name as the user gives it: with or without port, brackets or final dot.
+/// A name as the user gives it: with or without port, brackets or final dot. A bare IPv6 address
+/// stays as it is: what follows its first colon is no port.
 fn plain(given: &str) -> &str {
-    if given.parse::<Ipv6Addr>().is_ok() {
-        return given;
-    }
     without_port(given).unwrap_or(given)
 }
 

@@ -40,6 +40,10 @@ pub(crate) const PROBE_OUTPUTS_MAX: usize = 1024;
 /// starved, swapped out) and not by the targets.
 pub(crate) const STALL: Duration = Duration::from_millis(100);
 
+/// How long the loop sleeps at most while checks are under way: time that is lost while nothing was due
+/// would not be noticed.
+pub(crate) const PULSE: Duration = Duration::from_millis(100);
+
 /// How often the time lost is given back to one check. A machine that loses time in every turn has too
 /// much to do, and a silent target is silent all the same.
 pub(crate) const STALLS_MAX: u8 = 8;

@@ -97,6 +97,7 @@ enum Owner {
     Client(ConnId),
     Resolver,
     Accept,
+    Pulse,
 }
 
 impl timers::Owner for Owner {
@@ -104,8 +105,9 @@ impl timers::Owner for Owner {
         match self {
             Owner::Resolver => 0,
             Owner::Accept => 1,
-            Owner::Target(target) => 2 + 2 * target,
-            Owner::Client(id) => 3 + 2 * id.place(),
+            Owner::Pulse => 2,
+            Owner::Target(target) => 3 + 2 * target,
+            Owner::Client(id) => 4 + 2 * id.place(),
         }
     }
 }
@@ -140,6 +142,8 @@ pub(crate) struct Engine {
     /// Targets that have not had a verdict yet.
     unchecked: usize,
     tries: Vec<Option<Box<Try>>>,
+    /// How many of them there are.
+    under_way: usize,
     conns: ById<Conn>,
     ids: Ids,
     timers: Timers<Owner>,
@@ -177,6 +181,7 @@ impl Engine {
         let mut engine = Engine {
             unchecked: monitors.len(),
             tries: monitors.iter().map(|_| None).collect(),
+            under_way: 0,
             fleet: Fleet::new(monitors, now),
             schedule,
             backlog: Vec::new(),
@@ -238,6 +243,7 @@ impl Engine {
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.resume_accept(),
+                Owner::Pulse => self.set_pulse(now),
             }
             self.settle(now);
         }

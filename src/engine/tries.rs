@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX, STALLS_MAX};
+use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, JobId, Output, Owner, Schedule, Transport, Verdict};
 use crate::clock::Now;
@@ -139,12 +139,20 @@ impl Engine {
         }
     }
 
+    /// Has the loop turn from time to time as long as a check is under way.
+    pub(super) fn set_pulse(&mut self, now: Now) {
+        let at = (self.under_way > 0).then(|| now.instant + PULSE);
+        self.timers.set(Owner::Pulse, at);
+    }
+
     fn begin(&mut self, target: usize, now: Now) {
         let watch = self.fleet.watch(target);
         match guarded(|| watch.begin(now)) {
             Ok(attempt) => {
                 let deadline = now.instant + watch.timeout();
                 self.tries[target] = Some(Box::new(Try::new(attempt, deadline)));
+                self.under_way += 1;
+                self.set_pulse(now);
                 self.drive(target, now);
             }
             Err(failure) => self.finish(target, failure.into(), now),
@@ -304,7 +312,10 @@ impl Engine {
 
     fn finish(&mut self, target: usize, result: ProbeResult, now: Now) {
         self.hang_up(target);
-        self.tries[target] = None;
+        if self.tries[target].take().is_some() {
+            self.under_way -= 1;
+            self.set_pulse(now);
+        }
         if self.fleet.watch(target).fsm().last().is_none() {
             self.unchecked -= 1;
         }

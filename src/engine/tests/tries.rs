@@ -72,6 +72,27 @@ fn time_that_the_loop_lost_is_not_held_against_the_target() {
     assert_eq!(opens, 1);
 }
 
+/// Nothing is due while an answer is waited for: the loss shows all the same, also where it ends shortly
+/// after the deadline.
+#[test]
+fn time_lost_while_nothing_was_due_is_given_back() {
+    for lost_ms in [400, 900, 1400, 1460, 1499, 1500, 1550, 1599, 1700, 5000] {
+        let mut bench = Bench::new(&["127.0.0.1"]);
+        bench.pass(Duration::ZERO);
+        let id = bench.opened();
+        bench.tell(id, Input::Connected);
+        bench.pass(Duration::from_millis(500));
+        bench.now = bench.now.after(Duration::from_millis(lost_ms));
+        bench.engine.handle_timeout(bench.now);
+        bench.pass(Duration::from_millis(1300));
+        bench.tell(id, Input::Received(b"x"));
+        assert_eq!(bench.state(), State::Up, "{lost_ms} ms lost");
+        bench.engine.handle_timeout(bench.now);
+        let beat = bench.engine.poll_timeout().map(|at| at - bench.now.instant);
+        assert!(beat.is_some_and(|beat| beat > Duration::from_millis(400)), "no pulse without a check");
+    }
+}
+
 #[test]
 fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
     let mut bench = Bench::new(&["db.example"]);

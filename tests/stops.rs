@@ -1,0 +1,76 @@
+//! A process that is stopped and continued, at any point of a check and for any time: healthy targets
+//! stay up, and API clients that waited are answered.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+
+/// How long the process stands still, in milliseconds: shorter than the timeout of a second, just over
+/// it, and much longer.
+const SPANS_MS: &[u64] = &[300, 700, 850, 950, 990, 1010, 1050, 1080, 1200, 2500];
+
+/// How long the targets take for their answer.
+const ANSWER_MS: u64 = 300;
+
+fn nap(millis: u64) {
+    #[allow(clippy::disallowed_methods)] // There is no deadline to wait for in another process.
+    thread::sleep(Duration::from_millis(millis));
+}
+
+#[test]
+fn no_stop_in_the_middle_of_a_check_turns_a_target_down() {
+    thread::scope(|scope| {
+        for span_ms in SPANS_MS {
+            for is_http in [true, false] {
+                scope.spawn(move || stop_for(*span_ms, is_http));
+            }
+        }
+    });
+}
+
+/// Stops and continues a daemon as soon as its target has been connected to, and again later in a check.
+fn stop_for(span_ms: u64, is_http: bool) {
+    let (begun, begins) = channel();
+    let server = Server::start(move |mut stream| {
+        let _ = begun.send(());
+        if is_http {
+            read_head(&stream);
+        }
+        nap(ANSWER_MS);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    let url = server.url(if is_http { "http" } else { "tcp" });
+    let mut args = vec!["--interval", "0.6", "--timeout", "1", url.trim_end_matches('/')];
+    if !is_http {
+        args.extend(["--check", "banner_contains:OK"]);
+    }
+    let daemon = Daemon::start(&args);
+    daemon.wait_for_state("up");
+    daemon.next_line();
+    for phase_ms in [0, 100, 200] {
+        // A check that begins now, and not one of those that have been.
+        while begins.try_recv().is_ok() {}
+        begins.recv_timeout(PATIENCE).expect("a check");
+        nap(phase_ms);
+        daemon.signal("-STOP");
+        let mut client = TcpStream::connect(daemon.api).expect("the system takes it in");
+        client.write_all(b"GET /state HTTP/1.0\r\n\r\n").expect("and what it says");
+        nap(span_ms);
+        daemon.signal("-CONT");
+        let mut answer = String::new();
+        client.set_read_timeout(Some(PATIENCE)).expect("set");
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.ends_with("\r\n\r\nup\n"), "{answer}");
+        nap(700);
+    }
+    let (_, body) = daemon.get("/status");
+    assert!(daemon.no_line() && body.contains("\"transitions\": 1,"), "{span_ms} ms, {url}: {body}");
+}

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -273,5 +274,38 @@ fn a_client_that_never_reads_is_let_go() {
     let stuck = now() - written;
     println!("let go after {stuck:.1?}");
     assert!(stuck < Duration::from_secs(7), "{stuck:?}");
+    assert_eq!(daemon.state(), "up");
+}
+
+/// What is left of the answers to clients that never read: the system does not keep it for long after
+/// the daemon has let them go, though they stay.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_system_keeps_no_answers_for_clients_that_were_let_go() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "0.02", &server.url("http")]);
+    let full = || daemon.get("/status").1.matches("\"event\"").count() == 20;
+    eventually("a full history", || full().then_some(()));
+    let requests = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(8);
+    let deaf: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(daemon.api).expect("connects");
+            socket2::SockRef::from(&stream).set_recv_buffer_size(2048).expect("set");
+            stream.write_all(&requests).expect("sent");
+            stream
+        })
+        .collect();
+    let start = now();
+    let most = Cell::new(0);
+    // Connections on the daemon's side that stand or have not been taken leave of.
+    eventually("all of them gone from the system too", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("linux");
+        let port = format!(":{:04X}", daemon.api.port());
+        let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let left = rows.filter(|row| row[1].ends_with(&port) && !["0A", "06"].contains(&row[3])).count();
+        most.set(left.max(most.get()));
+        (most.get() >= deaf.len() && left == 0).then_some(())
+    });
+    println!("{} connections, gone after {:.1?}", most.get(), now() - start);
     assert_eq!(daemon.state(), "up");
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
@@ -14,6 +16,11 @@ pub(super) const ACCEPTS_PER_TURN: usize = 64;
 /// burst, and the next client, whoever it is, waits a second for its second chance.
 const BACKLOG: i32 = 4096;
 
+/// How long a client may take nothing of what the system holds for it, also after the daemon has closed:
+/// left to itself the system keeps the rest of an answer for minutes.
+#[cfg(target_os = "linux")]
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+
 /// A listening socket.
 pub(super) struct Listener {
     listener: TcpListener,
@@ -25,6 +32,9 @@ impl Listener {
     pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Listener> {
         let mut listener = TcpListener::bind(address)?;
         SockRef::from(&listener).listen(BACKLOG)?;
+        // The clients' sockets inherit it.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&listener).set_tcp_user_timeout(Some(TAKEN_WITHIN));
         registry.register(&mut listener, token, Interest::READABLE)?;
         Ok(Listener { listener, waiting: false })
     }

@@ -68,8 +68,8 @@ fn addresses_that_cannot_be_reached_say_why() {
     network();
     let mut wanted = vec![
         ("tcp://10.98.0.1:80", "cannot connect to 10.98.0.1:80: no route to host"),
-        ("tcp://10.98.0.2:80", "cannot connect to 10.98.0.2:80: permission denied"),
-        ("tcp://10.98.0.3:80", "cannot connect to 10.98.0.3:80: invalid argument"),
+        ("tcp://10.98.0.2:80", "cannot connect to 10.98.0.2:80: administratively prohibited"),
+        ("tcp://10.98.0.3:80", "cannot connect to 10.98.0.3:80: no route to host (blackhole)"),
         ("tcp://10.98.0.4:80", "cannot connect to 10.98.0.4:80: network is unreachable"),
         ("tcp://10.97.0.1:80", "cannot connect to 10.97.0.1:80: network is unreachable"),
         ("tcp://10.99.0.1:1", "connection refused by 10.99.0.1:1"),
@@ -78,7 +78,14 @@ fn addresses_that_cannot_be_reached_say_why() {
         ("http://10.99.0.9/", "timed out after 1.5 s: no answer to connecting to 10.99.0.9:80"),
     ];
     if has_v6() {
+        must("ip -6 route add blackhole fd98:1::/64");
+        must("ip -6 route add prohibit fd98:2::/64");
         wanted.push(("tcp://[fd98::1]:80", "cannot connect to [fd98::1]:80: no route to host"));
+        wanted
+            .push(("tcp://[fd98:1::1]:80", "cannot connect to [fd98:1::1]:80: no route to host (blackhole)"));
+        wanted
+            .push(("tcp://[fd98:2::1]:80", "cannot connect to [fd98:2::1]:80: administratively prohibited"));
+        wanted.push(("tcp://[fe80::1]:80", "cannot connect to [fe80::1]:80: the address needs an interface"));
         wanted.push(("tcp://[fd97::1]:80", "cannot connect to [fd97::1]:80: network is unreachable"));
         wanted.push(("tcp://[fd99::9]:80", "timed out after 1.5 s: no answer to connecting to [fd99::9]:80"));
     }
@@ -114,10 +121,10 @@ fn firewalls_that_drop_and_reject_say_why() {
     let says = [
         (8001, "timed out after 1.5 s: no answer to connecting"),
         (8002, "connection refused by"),
-        (8003, ""),
-        (8004, ""),
-        (8005, ""),
-        (8006, ""),
+        (8003, "connection refused by"),
+        (8004, "cannot connect to 10.99.0.1:8004: no route to host"),
+        (8005, "cannot connect to 10.99.0.1:8005: no route to host"),
+        (8006, "timed out after 1.5 s: no answer to connecting"),
         (8007, "connection refused by"),
     ];
     let urls: Vec<_> = says.iter().map(|(port, _)| format!("tcp://10.99.0.1:{port}")).collect();

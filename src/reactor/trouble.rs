@@ -44,8 +44,22 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
             Failure::new(Reason::Reset, format!("connection to {to} reset"))
         }
-        _ => Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {text}")),
+        kind => {
+            let why = match kind {
+                // A route or a firewall of this machine: "permission denied" sounds like the target's.
+                ErrorKind::PermissionDenied => "administratively prohibited",
+                ErrorKind::InvalidInput if is_link_local(to) => "the address needs an interface",
+                // What Linux says of a blackhole in its routes.
+                ErrorKind::InvalidInput => "no route to host (blackhole)",
+                _ => &text,
+            };
+            Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {why}"))
+        }
     }
+}
+
+fn is_link_local(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
 /// Why a connection that stood with `to` is gone.
@@ -88,7 +102,14 @@ mod tests {
             (Reason::Unreachable, "cannot connect to 192.0.2.1:80: network is unreachable".into())
         );
         assert_eq!(connect(113).reason, Reason::Unreachable);
-        assert_eq!(connect(13).reason, Reason::Unreachable, "a firewall's administrative no");
+        for no in [1, 13] {
+            let said = "cannot connect to 192.0.2.1:80: administratively prohibited".to_owned();
+            assert_eq!(told(connect(no)), (Reason::Unreachable, said), "a firewall's administrative no");
+        }
+        assert_eq!(connect(22).detail, "cannot connect to 192.0.2.1:80: no route to host (blackhole)");
+        let local =
+            of_connect(&io::Error::from_raw_os_error(22), "[fe80::1]:80".parse().expect("an address"));
+        assert_eq!(local.detail, "cannot connect to [fe80::1]:80: the address needs an interface");
         assert_eq!(connect(99).reason, Reason::Unreachable, "no address of this family here");
         for local in [EMFILE, ENFILE, ENOBUFS, 28, 12, 11, 4] {
             assert_eq!(connect(local).reason, Reason::Local, "{local}");

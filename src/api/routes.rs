@@ -23,6 +23,30 @@ enum Page {
     Health,
 }
 
+/// How much there is to an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bulk {
+    /// A line.
+    Word,
+    /// What is known of one target.
+    Snapshot,
+    /// What is known of all, megabytes perhaps.
+    Listing,
+}
+
+impl Bulk {
+    pub(crate) const ALL: [Bulk; 3] = [Bulk::Word, Bulk::Snapshot, Bulk::Listing];
+
+    /// That of the answer to a request, at the most.
+    pub(crate) fn of(request: &Request, fleet: &Fleet) -> Bulk {
+        match find(&request.path, fleet) {
+            Some((None, Page::Status)) if fleet.watches().len() != 1 => Bulk::Listing,
+            Some((_, Page::Status)) => Bulk::Snapshot,
+            Some((_, Page::State | Page::Health)) | None => Bulk::Word,
+        }
+    }
+}
+
 /// The answer to a request. For HEAD it is that to GET: leaving the body out is up to
 /// [`Response::write`].
 pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Response {

@@ -1,13 +1,13 @@
 //! The engine's books, for the simulation to hold against its own.
 
 use super::{Conn, ConnId, Engine};
+use crate::api::routes::Bulk;
 
 /// What the engine holds, counted anew.
 pub(crate) struct Audit {
     pub(crate) clients: usize,
-    /// As it is bookkept, and as it adds up.
-    pub(crate) owed: (usize, usize),
-    pub(crate) held: usize,
+    /// Bytes of answers in memory by their bulk, as bookkept and as they add up, and how many wait.
+    pub(crate) owed: [(usize, usize, usize); 3],
     /// Bytes that wait for targets, at most for one of them.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
@@ -26,13 +26,13 @@ impl Engine {
     }
 
     pub(crate) fn audit(&self) -> Audit {
-        let mut audit =
-            Audit { clients: 0, owed: (self.owed, 0), held: self.held.len(), probe_outbox: 0, queries: 0 };
+        let owed = Bulk::ALL.map(|bulk| (self.owed.bytes(bulk), 0, self.owed.waiting(bulk)));
+        let mut audit = Audit { clients: 0, owed, probe_outbox: 0, queries: 0 };
         for (_, conn) in self.conns.iter() {
             match conn {
                 Conn::Client(caller) => {
                     audit.clients += 1;
-                    audit.owed.1 += caller.unsent().len();
+                    audit.owed[caller.bulk as usize].1 += caller.outbox.held();
                 }
                 Conn::Probed { outbox, .. } => audit.probe_outbox = audit.probe_outbox.max(outbox.len()),
                 Conn::Query { .. } => audit.queries += 1,

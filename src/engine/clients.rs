@@ -7,7 +7,7 @@ use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::client::{Client, Next};
 use crate::api::response::Response;
-use crate::api::routes::answer;
+use crate::api::routes::{Bulk, answer};
 use crate::clock::Now;
 use crate::wire::http::request::{Method, Request};
 
@@ -18,6 +18,8 @@ pub(super) struct Caller {
     stage: Stage,
     /// The peer has ended its side; it may still read.
     ended: bool,
+    /// What is in the outbox.
+    pub(super) bulk: Bulk,
     /// A request whose answer waits for [`OWED_MAX`].
     held: Option<Request>,
     came: Instant,
@@ -70,6 +72,7 @@ impl Engine {
             outbox: Outbox::default(),
             stage: Stage::Open,
             ended: false,
+            bulk: Bulk::Word,
             held: None,
             came: now.instant,
             since: now.instant,
@@ -192,10 +195,11 @@ impl Engine {
     }
 
     fn reply(&mut self, id: ConnId, request: Request, now: Now) {
-        if self.owed >= OWED_MAX {
+        let bulk = Bulk::of(&request, &self.fleet);
+        if self.owed.is_full(bulk) {
             if let Some(caller) = self.caller(id) {
                 caller.held = Some(request);
-                self.held.push_back(id);
+                self.owed.wait(bulk, id);
                 self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
             }
             return;
@@ -203,15 +207,16 @@ impl Engine {
         let response = answer(&request, &self.fleet, &self.guard, now);
         let head_only = request.method == Method::Head;
         let bytes = response.write(head_only, request.keep_alive, request.http11, now);
-        self.owe(id, bytes, request.keep_alive, now);
+        self.owe(id, bulk, bytes, request.keep_alive, now);
     }
 
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
         let bytes = Response::error(status).write(false, false, true, now);
-        self.owe(id, bytes, false, now);
+        self.owed.leave(id);
+        self.owe(id, Bulk::Word, bytes, false, now);
     }
 
-    fn owe(&mut self, id: ConnId, bytes: Vec<u8>, keep: bool, now: Now) {
+    fn owe(&mut self, id: ConnId, bulk: Bulk, bytes: Vec<u8>, keep: bool, now: Now) {
         let len = bytes.len();
         let Some(caller) = self.caller(id) else { return };
         caller.held = None;
@@ -221,26 +226,25 @@ impl Engine {
         }
         let slack = Duration::from_secs((len / CLIENT_RATE) as u64);
         caller.taken_by = now.instant + CLIENT_STALL + slack;
+        caller.bulk = bulk;
         caller.outbox.push(bytes);
-        self.owed += len;
+        self.owed.add(bulk, len);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
         self.outputs.push_back(Output::Write(id));
     }
 
     fn handle_sent(&mut self, id: ConnId, count: usize, now: Now) {
         let Some(caller) = self.caller(id) else { return };
-        let before = caller.outbox.len();
+        let held = caller.outbox.held();
         caller.outbox.advance(count);
-        let sent = before - caller.outbox.len();
         if !caller.outbox.is_empty() {
             let stall_by = (now.instant + CLIENT_STALL).min(caller.taken_by);
-            self.owed -= sent;
             self.timers.set(Owner::Client(id), Some(stall_by));
             return;
         }
         caller.since = now.instant;
-        let (stage, ended) = (caller.stage, caller.ended);
-        self.owed -= sent;
+        let (stage, ended, bulk) = (caller.stage, caller.ended, caller.bulk);
+        self.owed.sub(bulk, held);
         match stage {
             Stage::Open => {
                 self.pump(id, now);
@@ -263,8 +267,7 @@ impl Engine {
 
     /// Answers the clients that waited for others' answers to be sent.
     pub(super) fn release_held(&mut self, now: Now) {
-        while self.owed < OWED_MAX {
-            let Some(id) = self.held.pop_front() else { return };
+        while let Some(id) = self.owed.next() {
             if let Some(request) = self.caller(id).and_then(|caller| caller.held.take()) {
                 self.reply(id, request, now);
             }

@@ -23,8 +23,9 @@ pub(crate) const CLIENT_RATE: usize = 16 * 1024;
 /// How long a client may take to end its side after the daemon has ended its own.
 pub(crate) const CLIENT_LINGER: Duration = Duration::from_secs(1);
 
-/// Bytes of answers not sent yet, of all clients together, above which no further answer is made
-/// until some of them are gone. One answer may exceed it, so that a large fleet can be told.
+/// Bytes of answers in memory, of all clients together, above which no further one is made until some of
+/// them are sent: of snapshots of one target, and apart from that of listings of all. One answer may
+/// exceed it, so that a large fleet can be told; there is no second one beside it.
 pub(crate) const OWED_MAX: usize = 1024 * 1024;
 
 /// How long accepting pauses when the system has no descriptor for a new client.

@@ -11,6 +11,7 @@ pub(crate) mod ids;
 pub(crate) mod limits;
 mod names;
 mod outbox;
+mod owed;
 mod timers;
 mod tries;
 
@@ -31,6 +32,7 @@ use clients::Caller;
 pub(crate) use ids::ConnId;
 use ids::{ById, Ids};
 use outbox::Outbox;
+use owed::Owed;
 use timers::Timers;
 use tries::Try;
 
@@ -159,10 +161,7 @@ pub(crate) struct Engine {
     unresolved: Vec<usize>,
     guard: HostGuard,
     clients: usize,
-    /// Bytes of answers not sent yet, of all clients.
-    owed: usize,
-    /// Clients whose answer waits for [`limits::OWED_MAX`], first come first.
-    held: VecDeque<ConnId>,
+    owed: Owed,
     accept_paused: bool,
     outputs: VecDeque<Output>,
     /// The latest moment it was told of.
@@ -196,8 +195,7 @@ impl Engine {
             unresolved: Vec::new(),
             guard,
             clients: 0,
-            owed: 0,
-            held: VecDeque::new(),
+            owed: Owed::default(),
             accept_paused: false,
             outputs: VecDeque::new(),
             seen: now.instant,
@@ -337,8 +335,8 @@ impl Engine {
         match conn {
             Conn::Client(caller) => {
                 self.clients -= 1;
-                self.owed -= caller.unsent().len();
-                self.held.retain(|held| *held != id);
+                self.owed.sub(caller.bulk, caller.outbox.held());
+                self.owed.leave(id);
                 self.timers.set(Owner::Client(id), None);
             }
             Conn::Query { query, .. } => {

@@ -38,6 +38,11 @@ impl Outbox {
         self.bytes.len() - self.sent
     }
 
+    /// The memory held, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -54,12 +59,12 @@ mod tests {
         assert!(outbox.push(b"abc".to_vec()));
         assert!(!outbox.push(b"def".to_vec()));
         outbox.advance(4);
-        assert_eq!(outbox.unsent(), b"ef");
+        assert_eq!((outbox.unsent(), outbox.held()), (&b"ef"[..], 6));
         assert!(!outbox.push(b"g".to_vec()));
         assert_eq!((outbox.unsent(), outbox.len()), (&b"efg"[..], 3));
         outbox.advance(3);
         assert!(outbox.is_empty());
-        assert_eq!(outbox.bytes.capacity(), 0);
+        assert_eq!((outbox.bytes.capacity(), outbox.held()), (0, 0));
         assert!(outbox.push(b"g".to_vec()));
         outbox.advance(99);
         assert_eq!(outbox.len(), 0);

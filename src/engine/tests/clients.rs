@@ -1,6 +1,7 @@
 //! API clients, told and asked by hand.
 
 use super::*;
+use crate::api::routes::Bulk;
 
 #[test]
 fn a_client_that_is_owed_an_answer_is_not_read() {
@@ -16,7 +17,7 @@ fn a_client_that_is_owed_an_answer_is_not_read() {
     }
     assert!(bench.engine.room(id) > 0);
     assert!(bench.outputs().iter().any(|o| matches!(o, Output::Read(r) if *r == id)));
-    assert_eq!(bench.engine.owed, 0);
+    assert_eq!(bench.engine.owed.bytes(Bulk::Word), 0);
 }
 
 #[test]
@@ -55,7 +56,7 @@ fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == deaf));
-    assert_eq!(bench.engine.owed, 0);
+    assert_eq!(bench.engine.owed.bytes(Bulk::Word), 0);
 }
 
 #[test]
@@ -102,22 +103,57 @@ fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
     assert!(bench.engine.handle_accept_failed(true, bench.now), "there is one to give way");
 }
 
+/// Two targets, one of which has been told of in full: so much that nothing fits beside it.
+fn large() -> (Bench, ConnId) {
+    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
+    let deaf = bench.engine.accept(bench.now);
+    bench.tell(deaf, Input::Received(LIST));
+    // As if there had been many targets.
+    bench.tell(deaf, Input::Sent(1));
+    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(deaf) {
+        let before = caller.outbox.held();
+        caller.outbox.push(vec![b'x'; OWED_MAX]);
+        bench.engine.owed.add(Bulk::Listing, caller.outbox.held() - before);
+    }
+    (bench, deaf)
+}
+
+const LIST: &[u8] = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 #[test]
 fn a_client_that_gives_way_releases_the_answers_that_waited_for_its_own() {
-    let mut bench = Bench::new(&[]);
-    let deaf = bench.engine.accept(bench.now);
+    let (mut bench, _) = large();
     let patient = bench.engine.accept(bench.now);
-    bench.tell(deaf, Input::Received(GET));
-    // As if the answer had been a large one.
-    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(deaf) {
-        caller.outbox.push(vec![b'x'; OWED_MAX]);
-    }
-    bench.engine.owed += OWED_MAX;
-    bench.tell(patient, Input::Received(GET));
+    bench.tell(patient, Input::Received(LIST));
     assert!(bench.engine.unsent(patient).is_empty());
     bench.now = bench.now.after(CLIENT_GRACE);
     assert!(bench.engine.handle_accept_failed(true, bench.now));
-    assert!(bench.deliver(patient).ends_with("unknown\n"));
+    assert!(bench.deliver(patient).contains("\"targets\": ["));
+}
+
+/// Its last byte keeps all of an answer in memory.
+#[test]
+fn no_large_answer_is_made_beside_another_until_that_is_sent_to_the_last_byte() {
+    let (mut bench, first) = large();
+    let second = bench.engine.accept(bench.now);
+    bench.tell(second, Input::Received(LIST));
+    assert_eq!((bench.engine.unsent(second).len(), bench.engine.room(second)), (0, 0));
+    let len = bench.engine.unsent(first).len();
+    bench.tell(first, Input::Sent(len - 1));
+    assert!(bench.engine.unsent(second).is_empty());
+    bench.deliver(first);
+    assert!(bench.deliver(second).contains("\"targets\": ["));
+    assert_eq!(bench.engine.owed.waiting(Bulk::Listing), 0);
+}
+
+#[test]
+fn small_answers_do_not_wait_for_a_large_one_to_be_taken() {
+    let (mut bench, _deaf) = large();
+    for path in ["/state", "/healthz", "/nothing", "/targets/127.0.0.1", "/targets/127.0.0.2/state"] {
+        let id = bench.engine.accept(bench.now);
+        bench.tell(id, Input::Received(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()));
+        assert!(bench.deliver(id).starts_with("HTTP/1.1 "), "{path}");
+    }
 }
 
 #[test]
@@ -199,65 +235,32 @@ fn a_client_with_room_for_one_more_byte_is_read() {
 }
 
 #[test]
-fn an_answer_that_waits_too_long_becomes_a_503_and_is_not_given_later() {
-    let mut bench = Bench::new(&[]);
+fn no_listing_is_made_once_the_cap_is_reached_nor_waits_for_a_client_that_is_gone() {
+    for (owed, waiting) in [(OWED_MAX - 1, 0), (OWED_MAX, 1)] {
+        let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
+        let id = bench.engine.accept(bench.now);
+        bench.engine.owed.add(Bulk::Listing, owed);
+        bench.tell(id, Input::Received(LIST));
+        let is_waiting = bench.engine.unsent(id).is_empty();
+        assert_eq!((bench.engine.owed.waiting(Bulk::Listing), is_waiting), (waiting, waiting > 0));
+        bench.tell(id, Input::Failed(Failure::new(Reason::Reset, "reset")));
+        let left = (bench.engine.owed.waiting(Bulk::Listing), bench.engine.owed.bytes(Bulk::Listing));
+        assert_eq!(left, (0, owed));
+    }
+}
+
+#[test]
+fn a_listing_that_waits_too_long_becomes_a_503_and_is_not_given_later() {
+    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
     let id = bench.engine.accept(bench.now);
-    bench.engine.owed += OWED_MAX;
-    bench.pass(secs(1));
-    bench.tell(id, Input::Received(GET));
+    bench.engine.owed.add(Bulk::Listing, OWED_MAX);
+    bench.tell(id, Input::Received(LIST));
     bench.pass(CLIENT_IDLE - Duration::from_millis(1));
     assert!(bench.engine.unsent(id).is_empty());
     bench.pass(Duration::from_millis(1));
     assert!(bench.engine.unsent(id).starts_with(b"HTTP/1.1 503 "));
     let len = bench.engine.unsent(id).len();
-    bench.engine.owed -= OWED_MAX;
+    bench.engine.owed.sub(Bulk::Listing, OWED_MAX);
     bench.engine.settle(bench.now);
     assert_eq!(bench.engine.unsent(id).len(), len);
-}
-
-#[test]
-fn answers_wait_while_too_much_is_owed_to_others() {
-    let mut bench = Bench::new(&[]);
-    let first = bench.engine.accept(bench.now);
-    let second = bench.engine.accept(bench.now);
-    bench.tell(first, Input::Received(GET));
-    bench.engine.owed += OWED_MAX;
-    bench.tell(second, Input::Received(GET));
-    assert_eq!((bench.engine.unsent(second).len(), bench.engine.room(second)), (0, 0));
-    let owed = bench.engine.unsent(first).len();
-    bench.engine.owed -= owed;
-    bench.engine.settle(bench.now);
-    assert_eq!((bench.engine.owed, bench.engine.unsent(second).len()), (OWED_MAX, 0), "the cap is reached");
-    bench.engine.owed -= 1;
-    bench.engine.settle(bench.now);
-    assert!(bench.deliver(second).ends_with("unknown\n"), "it is not");
-    assert!(bench.engine.held.is_empty());
-}
-
-#[test]
-fn no_answer_is_made_once_the_cap_is_reached_nor_waits_for_a_client_that_is_gone() {
-    for (owed, held) in [(OWED_MAX - 1, 0), (OWED_MAX, 1)] {
-        let mut bench = Bench::new(&[]);
-        let id = bench.engine.accept(bench.now);
-        bench.engine.owed = owed;
-        bench.tell(id, Input::Received(GET));
-        assert_eq!((bench.engine.held.len(), bench.engine.unsent(id).is_empty()), (held, held > 0));
-        bench.tell(id, Input::Failed(Failure::new(Reason::Reset, "reset")));
-        assert_eq!((bench.engine.held.len(), bench.engine.owed), (0, owed));
-    }
-}
-
-#[test]
-fn a_client_that_makes_room_for_a_new_one_releases_the_answers_that_waited_for_its_own() {
-    let mut bench = Bench::new(&[]);
-    let ids: Vec<_> = (0..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
-    bench.tell(ids[0], Input::Received(GET));
-    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(ids[0]) {
-        caller.outbox.push(vec![b'x'; OWED_MAX]);
-    }
-    bench.engine.owed += OWED_MAX;
-    bench.tell(ids[1], Input::Received(GET));
-    bench.now = bench.now.after(CLIENT_GRACE);
-    bench.engine.accept(bench.now);
-    assert!(bench.deliver(ids[1]).ends_with("unknown\n"));
 }

@@ -16,7 +16,7 @@ use crate::verdict::{Failure, Reason};
 
 /// The limits that must hold.
 const CLIENTS_MAX: usize = 256;
-const OWED_MAX: usize = 2 * 1024 * 1024;
+const OWED_MAX: usize = 4 * 1024 * 1024;
 const STALL: Duration = Duration::from_millis(100);
 /// How long a name server is waited for at most: two servers, each asked twice, one second each time,
 /// with and without the search list, and then some.

@@ -1,0 +1,62 @@
+//! The memory of answers on their way, and the clients whose answers wait for it.
+//!
+//! An answer is kept whole until its last byte is sent, so that is what it counts for. Each bulk has an
+//! account of its own: whoever takes his time over the listing of a large fleet keeps nobody from a word
+//! or a snapshot.
+
+use std::collections::VecDeque;
+
+use super::ConnId;
+use super::limits::OWED_MAX;
+use crate::api::routes::Bulk;
+
+#[derive(Default)]
+pub(super) struct Owed([Account; 3]);
+
+/// What is kept of answers of one bulk.
+#[derive(Default)]
+struct Account {
+    bytes: usize,
+    /// First come, first served.
+    waiting: VecDeque<ConnId>,
+}
+
+impl Owed {
+    /// Whether a further answer has to wait. Words never do: they weigh less than who asks for them.
+    pub(super) fn is_full(&self, bulk: Bulk) -> bool {
+        bulk != Bulk::Word && self.bytes(bulk) >= OWED_MAX
+    }
+
+    pub(super) fn bytes(&self, bulk: Bulk) -> usize {
+        self.0[bulk as usize].bytes
+    }
+
+    pub(super) fn add(&mut self, bulk: Bulk, bytes: usize) {
+        self.0[bulk as usize].bytes += bytes;
+    }
+
+    pub(super) fn sub(&mut self, bulk: Bulk, bytes: usize) {
+        self.0[bulk as usize].bytes -= bytes;
+    }
+
+    pub(super) fn wait(&mut self, bulk: Bulk, id: ConnId) {
+        self.0[bulk as usize].waiting.push_back(id);
+    }
+
+    /// The client waits no more.
+    pub(super) fn leave(&mut self, id: ConnId) {
+        self.0.iter_mut().for_each(|account| account.waiting.retain(|waiting| *waiting != id));
+    }
+
+    /// Takes the next client for whose answer there is room.
+    pub(super) fn next(&mut self) -> Option<ConnId> {
+        let open = Bulk::ALL.into_iter().filter(|bulk| !self.is_full(*bulk));
+        let place = open.map(|bulk| bulk as usize).find(|place| !self.0[*place].waiting.is_empty())?;
+        self.0[place].waiting.pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self, bulk: Bulk) -> usize {
+        self.0[bulk as usize].waiting.len()
+    }
+}

@@ -18,7 +18,7 @@ pub(super) struct Caller {
     stage: Stage,
     /// The peer has ended its side; it may still read.
     ended: bool,
-    /// What is in the outbox.
+    /// That of what is in the outbox, or waits for room.
     pub(super) bulk: Bulk,
     /// A request whose answer waits for [`OWED_MAX`].
     held: Option<Request>,
@@ -27,8 +27,8 @@ pub(super) struct Caller {
     since: Instant,
     /// When the head it is sending must be complete.
     head_by: Option<Instant>,
-    /// When the answer it is owed must be taken.
-    taken_by: Instant,
+    /// When the answer it is owed was made.
+    pub(super) owed_at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,19 @@ enum Stage {
 impl Caller {
     pub(super) fn unsent(&self) -> &[u8] {
         self.outbox.unsent()
+    }
+
+    /// When the answer it is owed must be taken.
+    fn taken_by(&self) -> Instant {
+        let slack_s = self.outbox.held() / CLIENT_RATE;
+        self.owed_at + CLIENT_STALL + Duration::from_secs(slack_s as u64)
+    }
+
+    /// Whether it takes its answer more slowly than it may when others wait for it.
+    fn is_slow(&self, now: Now) -> bool {
+        let taken = self.outbox.held() - self.outbox.len();
+        let span_s = now.instant.saturating_duration_since(self.owed_at).as_secs();
+        !self.outbox.is_empty() && (taken as u64) < span_s.saturating_mul(CLIENT_RATE_WAITED_FOR as u64)
     }
 
     /// A client that is owed an answer is not read.
@@ -77,7 +90,7 @@ impl Engine {
             came: now.instant,
             since: now.instant,
             head_by: None,
-            taken_by: now.instant,
+            owed_at: now.instant,
         })));
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
         id
@@ -152,6 +165,9 @@ impl Engine {
     }
 
     pub(super) fn handle_client_timeout(&mut self, id: ConnId, now: Now) {
+        if self.make_way(id, now) {
+            return;
+        }
         let Some(caller) = self.caller(id) else { return };
         if caller.stage == Stage::Open && caller.outbox.is_empty() {
             let status = match (&caller.held, caller.head_by) {
@@ -164,6 +180,21 @@ impl Engine {
             }
         }
         self.close(id);
+    }
+
+    /// If this client has waited for others' answers to be taken, whoever is too slow about it gives way.
+    /// Says whether that got the client its own.
+    fn make_way(&mut self, id: ConnId, now: Now) -> bool {
+        let waiting = self.caller(id).filter(|caller| caller.held.is_some());
+        let Some(bulk) = waiting.map(|caller| caller.bulk) else { return false };
+        let slow = self.conns.iter().filter_map(|(id, conn)| match conn {
+            Conn::Client(caller) if caller.bulk == bulk && caller.is_slow(now) => Some((caller.owed_at, id)),
+            _ => None,
+        });
+        let Some((_, slowest)) = slow.min() else { return false };
+        self.close(slowest);
+        self.release_held(now);
+        self.caller(id).is_some_and(|caller| caller.held.is_none())
     }
 
     fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
@@ -199,6 +230,7 @@ impl Engine {
         if self.owed.is_full(bulk) {
             if let Some(caller) = self.caller(id) {
                 caller.held = Some(request);
+                caller.bulk = bulk;
                 self.owed.wait(bulk, id);
                 self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
             }
@@ -224,8 +256,7 @@ impl Engine {
         if !keep {
             caller.stage = Stage::Closing;
         }
-        let slack = Duration::from_secs((len / CLIENT_RATE) as u64);
-        caller.taken_by = now.instant + CLIENT_STALL + slack;
+        caller.owed_at = now.instant;
         caller.bulk = bulk;
         caller.outbox.push(bytes);
         self.owed.add(bulk, len);
@@ -238,7 +269,7 @@ impl Engine {
         let held = caller.outbox.held();
         caller.outbox.advance(count);
         if !caller.outbox.is_empty() {
-            let stall_by = (now.instant + CLIENT_STALL).min(caller.taken_by);
+            let stall_by = (now.instant + CLIENT_STALL).min(caller.taken_by());
             self.timers.set(Owner::Client(id), Some(stall_by));
             return;
         }

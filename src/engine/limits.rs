@@ -20,6 +20,10 @@ pub(crate) const CLIENT_STALL: Duration = Duration::from_secs(5);
 /// How slowly an answer may be taken over all, in bytes per second.
 pub(crate) const CLIENT_RATE: usize = 16 * 1024;
 
+/// The same once another client has waited for room for its own answer as long as it may: who takes his
+/// more slowly than this gives way.
+pub(crate) const CLIENT_RATE_WAITED_FOR: usize = 1024 * 1024;
+
 /// How long a client may take to end its side after the daemon has ended its own.
 pub(crate) const CLIENT_LINGER: Duration = Duration::from_secs(1);
 

@@ -264,3 +264,45 @@ fn a_listing_that_waits_too_long_becomes_a_503_and_is_not_given_later() {
     bench.engine.settle(bench.now);
     assert_eq!(bench.engine.unsent(id).len(), len);
 }
+
+/// It takes some of it all the time, but not as much as others may expect.
+#[test]
+fn who_dawdles_over_a_large_answer_gives_way_to_who_has_waited_for_it() {
+    let (mut bench, dawdler) = large();
+    let patient = bench.engine.accept(bench.now);
+    bench.tell(patient, Input::Received(LIST));
+    for _ in 0..7 {
+        bench.pass(secs(1));
+        bench.tell(dawdler, Input::Sent(100));
+    }
+    let late = bench.engine.accept(bench.now);
+    bench.tell(late, Input::Received(LIST));
+    assert!(bench.engine.unsent(patient).is_empty());
+    bench.outputs();
+    bench.pass(secs(1));
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Close(slow) if *slow == dawdler)));
+    assert!(bench.deliver(patient).contains("\"targets\": ["));
+    assert!(bench.deliver(late).contains("\"targets\": ["));
+}
+
+/// Whoever gets on with it finishes, and the other one is told to come back.
+#[test]
+fn who_takes_a_large_answer_in_good_time_does_not_give_way() {
+    let (mut bench, busy) = large();
+    let impatient = bench.engine.accept(bench.now);
+    bench.tell(impatient, Input::Received(LIST));
+    for _ in 0..7 {
+        bench.pass(secs(1));
+        bench.tell(busy, Input::Sent(1));
+    }
+    // As if it had been its turn a moment ago.
+    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(busy) {
+        caller.owed_at = bench.now.instant;
+    }
+    bench.tell(busy, Input::Sent(OWED_MAX));
+    bench.pass(secs(1));
+    assert!(bench.engine.unsent(impatient).starts_with(b"HTTP/1.1 503 "));
+    let len = bench.engine.unsent(busy).len();
+    bench.tell(busy, Input::Sent(len));
+    assert!(bench.engine.knows(busy) && bench.engine.unsent(busy).is_empty());
+}

@@ -48,7 +48,7 @@ const BELONGS: &[(&str, &[u32])] = &[
     ("to_socket_addrs", NOWHERE),
     ("lookup_host", NOWHERE),
     ("mio", REACTOR),
-    ("socket2", REACTOR),
+    ("socket2", SYSTEM), // the log may be written to a socket
     ("signal_hook", REACTOR),
     ("getrandom", REACTOR),
     ("TcpStream", REACTOR),

@@ -52,9 +52,20 @@ fn clients_that_take_all_descriptors_turn_no_target_down() {
     drop(idle);
 }
 
+/// A pipe holds 64 KiB, this socket a few lines; a line has a hundred bytes.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_log_that_nobody_reads_does_not_stop_the_daemon() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    flap_unread(reader, writer.into());
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    socket2::SockRef::from(&writer).set_send_buffer_size(4096).expect("set");
+    flap_unread(reader, std::os::fd::OwnedFd::from(writer).into());
+}
+
+/// Reads the first line of a daemon whose target goes up and down all the time, and no more.
+#[cfg(target_os = "linux")]
+fn flap_unread(mut reader: impl Read, stderr: Stdio) {
     let checks = AtomicUsize::new(0);
     let flapping = Server::start(move |mut stream| {
         read_head(&stream);
@@ -63,22 +74,21 @@ fn a_log_that_nobody_reads_does_not_stop_the_daemon() {
     });
     let mut command = pingstate();
     command.args(["--api-port", "0", "--interval", "0.001", &flapping.url("http")]);
-    let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
-    let mut stderr = child.stderr.take().expect("piped");
+    let mut child = command.stderr(stderr).spawn().expect("the binary starts");
     let mut line = Vec::new();
     while !line.ends_with(b"\n") {
         let mut byte = [0];
-        stderr.read_exact(&mut byte).expect("a first line");
+        reader.read_exact(&mut byte).expect("a first line");
         line.extend(byte);
     }
     let line = String::from_utf8(line).expect("text");
     let (_, api) = line.trim_end().rsplit_once("http://").expect("the URL of the API");
     let api = api.parse().expect("an address");
-    // A pipe holds 64 KiB, a line has a hundred bytes.
-    eventually("a thousand lines", || {
+    let transitions = || {
         let snapshot: serde_json::Value = serde_json::from_str(&get(api, "/status").2).expect("JSON");
-        (snapshot["transitions"].as_u64() > Some(1000)).then_some(())
-    });
+        snapshot["transitions"].as_u64().expect("a count")
+    };
+    eventually("a thousand lines", || (transitions() > 1000).then_some(()));
     child.kill().expect("killed");
     child.wait().expect("gone");
 }

@@ -1,14 +1,21 @@
 //! Lines for people, on standard error; nothing here fails when nobody reads them.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+use socket2::SockRef;
 
 /// Where the system shows this process what its standard error is.
 const STDERR: &str = "/proc/self/fd/2";
 
-/// Linux's `O_NONBLOCK`, for which the standard library has no name.
-const NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 0o200 } else { 0o4000 };
+/// Linux's `O_NONBLOCK` and `O_NOCTTY`, for which the standard library has no names.
+const NONBLOCK: i32 = if IS_MIPS { 0o200 } else { 0o4000 };
+const NOCTTY: i32 = if IS_MIPS { 0o4000 } else { 0o400 };
+const IS_MIPS: bool = cfg!(any(target_arch = "mips", target_arch = "mips64"));
+
+/// Linux's `MSG_DONTWAIT`.
+const DONTWAIT: i32 = 0x40;
 
 /// How important a line is, in the words of syslog(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +57,7 @@ impl Log {
         let line = dressed(self.journal, priority, text);
         // In one piece, so that lines of several processes do not mix. A reader that is gone is no
         // reason to stop watching, and neither is one that sleeps.
-        let _ = match pipe() {
-            Some(mut pipe) => pipe.write(line.as_bytes()).map(drop),
-            None => std::io::stderr().write_all(line.as_bytes()),
-        };
+        let _ = write_at_once(line.as_bytes());
     }
 
     /// Writes one line about what went wrong.
@@ -62,23 +66,37 @@ impl Log {
     }
 }
 
-/// Standard error, if it is a pipe, in a way that does not wait when the pipe is full. It is opened
-/// anew for that: the flag of the one that was handed down is shared with other processes.
-fn pipe() -> Option<File> {
-    if !cfg!(target_os = "linux") || !std::fs::metadata(STDERR).ok()?.file_type().is_fifo() {
-        return None;
+/// Writes to standard error in a way that does not wait for its reader, where there is one to wait for:
+/// on a pipe, a terminal or a socket (the journal's) that takes nothing more, the line is lost.
+fn write_at_once(line: &[u8]) -> io::Result<()> {
+    let kind = std::fs::metadata(STDERR).map(|file| file.file_type());
+    match kind {
+        Ok(kind) if cfg!(target_os = "linux") && kind.is_socket() => {
+            SockRef::from(&io::stderr()).send_with_flags(line, DONTWAIT).map(drop)
+        }
+        Ok(kind) if cfg!(target_os = "linux") && (kind.is_fifo() || kind.is_char_device()) => {
+            match reopened() {
+                Ok(mut stderr) => stderr.write(line).map(drop),
+                Err(_) => io::stderr().write_all(line),
+            }
+        }
+        _ => io::stderr().write_all(line),
     }
-    OpenOptions::new().write(true).custom_flags(NONBLOCK).open(STDERR).ok()
+}
+
+/// Standard error, opened anew: the flags of the one that was handed down are shared with other processes.
+fn reopened() -> io::Result<File> {
+    OpenOptions::new().write(true).custom_flags(NONBLOCK | NOCTTY).open(STDERR)
 }
 
 /// Prints what was asked for; says whether it could be written.
 pub(crate) fn print(text: &str) -> bool {
-    let mut out = std::io::stdout();
+    let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 /// The system's words without the error number.
-pub(crate) fn plain(error: &std::io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.find(" (os error") {
         text.truncate(end);

@@ -76,6 +76,12 @@ impl Client {
         !self.cut && self.inbox.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
+    /// The bytes held.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.inbox.len()
+    }
+
     fn refuse(&mut self, status: u16) -> Next {
         self.end();
         Next::Refuse(status)

@@ -11,6 +11,10 @@ pub(crate) struct Audit {
     /// Bytes that wait for targets, at most for one of them.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
+    /// Bytes of requests that have come and not been answered, at most for one client.
+    pub(crate) client_inbox: usize,
+    /// Bytes of an answer of a name server that has not come whole, the most there are.
+    pub(crate) query_inbox: usize,
 }
 
 impl Engine {
@@ -27,11 +31,13 @@ impl Engine {
 
     pub(crate) fn audit(&self) -> Audit {
         let owed = Bulk::ALL.map(|bulk| (self.owed.bytes(bulk), 0, self.owed.waiting(bulk)));
-        let mut audit = Audit { clients: 0, owed, probe_outbox: 0, queries: 0 };
+        let query_inbox = self.resolver.longest_stream();
+        let mut audit = Audit { clients: 0, owed, probe_outbox: 0, queries: 0, client_inbox: 0, query_inbox };
         for (_, conn) in self.conns.iter() {
             match conn {
                 Conn::Client(caller) => {
                     audit.clients += 1;
+                    audit.client_inbox = audit.client_inbox.max(caller.inbox());
                     audit.owed[caller.bulk as usize].1 += caller.outbox.held();
                 }
                 Conn::Probed { outbox, .. } => audit.probe_outbox = audit.probe_outbox.max(outbox.len()),

@@ -47,6 +47,12 @@ impl Caller {
         self.outbox.unsent()
     }
 
+    /// The memory of what it has sent and has not been answered, in bytes.
+    #[cfg(test)]
+    pub(super) fn inbox(&self) -> usize {
+        self.client.held()
+    }
+
     /// When the answer it is owed must be taken.
     fn taken_by(&self) -> Instant {
         let slack_s = self.outbox.held() / CLIENT_RATE;

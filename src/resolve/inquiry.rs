@@ -111,6 +111,11 @@ impl Inquiry {
         self.open.len().max(1)
     }
 
+    #[cfg(test)]
+    pub(super) fn longest_stream(&self) -> usize {
+        self.open.iter().map(|query| query.stream.len()).max().unwrap_or_default()
+    }
+
     pub(super) fn holds(&self, query: QueryId) -> bool {
         self.open.iter().any(|open| open.id == query)
     }

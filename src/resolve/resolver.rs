@@ -171,6 +171,12 @@ impl Resolver {
         self.shared.outbox.pop_front()
     }
 
+    /// The most that is held of an answer over TCP that has not come whole, in bytes.
+    #[cfg(test)]
+    pub(crate) fn longest_stream(&self) -> usize {
+        self.searches.values().map(Search::longest_stream).max().unwrap_or_default()
+    }
+
     /// What is known about a name without asking anybody.
     fn known(&self, name: &str, now: Instant) -> Option<Result<Vec<IpAddr>, Failure>> {
         if let Some(address) = names::literal(name) {

@@ -98,6 +98,11 @@ impl Search {
         self.pair.as_ref().map_or(SLOTS, |pair| pair.a.slots() + pair.aaaa.slots())
     }
 
+    #[cfg(test)]
+    pub(super) fn longest_stream(&self) -> usize {
+        self.pair.as_ref().map_or(0, |pair| pair.a.longest_stream().max(pair.aaaa.longest_stream()))
+    }
+
     pub(super) fn holds(&self, query: QueryId) -> bool {
         self.pair.as_ref().is_some_and(|pair| pair.a.holds(query) || pair.aaaa.holds(query))
     }

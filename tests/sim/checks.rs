@@ -12,9 +12,13 @@ use crate::engine::Verdict;
 use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX};
 use crate::probe::dial::ADDRESSES_MAX;
 use crate::verdict::Reason;
+use crate::wire::http::request::HEAD_MAX;
 
 /// Queries that may be in flight.
 const QUERIES_MAX: usize = 128;
+
+/// The longest answer of a name server over TCP.
+const TCP_ANSWER_MAX: usize = 16 * 1024;
 
 /// What a check may need beside the time that the world takes.
 const MARGIN: u64 = 2 * MS;
@@ -191,6 +195,19 @@ impl World {
             assert!(waiting == 0 || bytes >= OWED_MAX, "an answer is held for nothing");
         }
         assert!(audit.probe_outbox <= PROBE_OUTBOX_MAX);
+        assert!(
+            audit.client_inbox <= HEAD_MAX && audit.query_inbox <= TCP_ANSWER_MAX + 2,
+            "an inbox overflows"
+        );
+        if audit.queries == QUERIES_MAX {
+            self.tally.add("caps: steps with all queries in flight");
+        }
+        if audit.client_inbox > HEAD_MAX / 2 {
+            self.tally.add("caps: steps with a client's inbox half full");
+        }
+        if audit.query_inbox > 0 {
+            self.tally.add("caps: steps with a part of an answer over TCP");
+        }
         if audit.owed.iter().any(|(_, _, waiting)| *waiting > 0) {
             self.tally.add("clients: steps with an answer held");
             self.excuse_clients();

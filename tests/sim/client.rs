@@ -59,11 +59,12 @@ pub(super) struct Client {
 impl World {
     /// Somebody comes, if the door is open.
     pub(super) fn knock(&mut self) {
-        if let Some(flood) = self.plan.flood.filter(|_| self.turns > self.plan.turns * 3 / 4) {
+        let flood = self.plan.flood.filter(|flood| *flood != Flood::Names);
+        if let Some(flood) = flood.filter(|_| self.turns > self.plan.turns * 3 / 4) {
             self.plan.flood = None;
             let (kind, count) = match flood {
                 Flood::Silent => (Kind::Silent, 300),
-                Flood::Deaf => (Kind::Deaf, 100),
+                Flood::Deaf | Flood::Names => (Kind::Deaf, 100),
             };
             for _ in 0..count {
                 self.enter(kind, if kind == Kind::Silent { 0 } else { FLOOD });

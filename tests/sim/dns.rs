@@ -174,6 +174,11 @@ impl World {
         self.tally.add("dns: mischief");
         self.concern(id, 0, |asked| asked.dirty = true);
         match self.rng.below(10) {
+            0 if transport == Transport::Tcp => {
+                self.tally.add("dns: more over TCP than anybody wants");
+                self.schedule(after, Event::News(id, News::Bytes(vec![0xff; 12_000])));
+                self.schedule(after + MS, Event::News(id, News::Bytes(vec![0; 12_000])));
+            }
             0 => {}
             1 => self.reply(id, from, after, answer(&message, ANSWER, 2, &[])),
             2 => self.reply(id, from, after, answer(&message, ANSWER, 3, &[])),

@@ -38,6 +38,9 @@ const SEEDS: u64 = 2000;
 const FLOORS: &[(&str, u64)] = &[
     ("accept: failed", 400),
     ("accept: paused and resumed", 300),
+    ("caps: steps with a client's inbox half full", 12),
+    ("caps: steps with a part of an answer over TCP", 900),
+    ("caps: steps with all queries in flight", 450),
     ("clients: 408", 70),
     ("clients: answers", 4000),
     ("clients: evicted", 600),
@@ -47,6 +50,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("dns: a dead server is asked", 2000),
     ("dns: asked over TCP", 500),
     ("dns: mischief", 1000),
+    ("dns: more over TCP than anybody wants", 5),
     ("dns: strays before the answer", 700),
     ("dns: the files change", 300),
     ("http: redirected", 2500),

@@ -66,6 +66,12 @@ const DOMAINS: [&str; 2] = [".lan", ".corp.example"];
 /// Where multicast questions go.
 pub(super) const MDNS: &str = "224.0.0.251:5353";
 
+/// How many names any target or redirect may have. Those behind them are the crowd's.
+pub(super) const CAST: usize = 18;
+
+/// How many targets with names of their own a crowd has: more than there may be queries for.
+pub(super) const CROWD: usize = 60;
+
 /// All names there are.
 pub(super) fn hosts() -> &'static [Host] {
     static HOSTS: OnceLock<Vec<Host>> = OnceLock::new();
@@ -93,7 +99,15 @@ pub(super) fn hosts() -> &'static [Host] {
             ("empty.example", How::NoData, "", ""),
             ("x.invalid", How::Invalid, "", ""),
         ];
-        rows.map(|(text, how, v4, v6)| Host { text, how, v4: list(v4), v6: list(v6) }).into()
+        let cast: [Host; CAST] =
+            rows.map(|(text, how, v4, v6)| Host { text, how, v4: list(v4), v6: list(v6) });
+        let crowd = (0..CROWD).map(|n| Host {
+            text: format!("crowd{n}.example").leak(),
+            how: How::Plain,
+            v4: list("10.0.9.1"),
+            v6: Vec::new(),
+        });
+        cast.into_iter().chain(crowd).collect()
     })
 }
 

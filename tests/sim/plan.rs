@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::names::{Files, How, Role, hosts};
+use super::names::{CAST, CROWD, Files, How, Role, hosts};
 use super::rng::Rng;
 use super::spy::{Ledger, SpyProbe};
 use crate::fsm::{Event, HISTORY, Policy, State};
@@ -76,12 +76,14 @@ pub(super) enum Flood {
     Silent,
     /// Many who ask for a lot and never read.
     Deaf,
+    /// Targets with names that no server answers for.
+    Names,
 }
 
 impl Plan {
     pub(super) fn roll(rng: &mut Rng) -> Plan {
         let count = rng.range(1, 6);
-        let first = rng.index(hosts().len());
+        let first = rng.index(CAST);
         let mut targets: Vec<Target> = (0..count).map(|_| target(rng, first)).collect();
         let mut roles = [Role::Healthy; 3];
         if rng.permille(500) {
@@ -89,7 +91,7 @@ impl Plan {
                 *role = rng.pick(&[Role::Healthy, Role::Healthy, Role::Dead, Role::Closed, Role::Servfail]);
             }
         }
-        let files = (0..2).map(|_| Files::roll(rng, &roles)).collect();
+        let mut files: Vec<Files> = (0..2).map(|_| Files::roll(rng, &roles)).collect();
         let weather = Weather {
             trouble: rng.pick(&[0, 100, 400, 900]),
             dns_mischief: rng.pick(&[0, 0, 50, 300]),
@@ -102,6 +104,7 @@ impl Plan {
         let flood = match rng.below(300) {
             0..=3 => Some(Flood::Silent),
             4..=6 => Some(Flood::Deaf),
+            7..=8 => Some(Flood::Names),
             _ => None,
         };
         let mut turns = rng.range(40, 260);
@@ -112,15 +115,24 @@ impl Plan {
                 (target.interval, target.history) = (50 * MS, 150);
             }
         }
+        if flood == Some(Flood::Names) {
+            turns = 120;
+            roles = [Role::Dead; 3];
+            files.iter_mut().for_each(|files: &mut Files| files.sound = false);
+            targets = (CAST..CAST + CROWD).map(|host| Target { host, ..target(rng, 0) }).collect();
+            for target in &mut targets {
+                (target.wants, target.timeout, target.interval) = (Wants::Connection, 5 * S, 5 * S);
+            }
+        }
         Plan { targets, weather, roles, files, lazy: rng.permille(500), turns, flood }
     }
 }
 
 fn target(rng: &mut Rng, first: usize) -> Target {
     // Neighbours in the list of names share addresses and search lists: let targets meet there.
-    let mut host = if rng.permille(400) { first } else { rng.index(hosts().len()) };
+    let mut host = if rng.permille(400) { first } else { rng.index(CAST) };
     if !hosts()[host].exists() && rng.permille(700) {
-        host = rng.index(hosts().len());
+        host = rng.index(CAST);
     }
     let wants = rng.pick(&[
         Wants::Connection,

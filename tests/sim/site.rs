@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::names::{has_both, hosts, is_spare};
-use super::plan::{MS, NEEDLE, PORT, S, Wants};
+use super::names::{CAST, has_both, hosts, is_spare};
+use super::plan::{Flood, MS, NEEDLE, PORT, S, Wants};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input};
 use crate::verdict::Reason;
@@ -145,7 +145,9 @@ impl World {
             return;
         }
         let asked = &self.asked[name];
-        this.misled |= asked.dirty || asked.poisoned_until > self.at;
+        // Where there are too many names, some are never asked for.
+        let is_crowded = self.plan.flood == Some(Flood::Names);
+        this.misled |= asked.dirty || asked.poisoned_until > self.at || is_crowded;
         this.cost += asked.busy_until.saturating_sub(self.at);
     }
 
@@ -357,7 +359,7 @@ impl World {
         let Some(this) = &mut self.tries[target] else { return };
         let path = format!("/hop{}", this.hop);
         this.path.clone_from(&path);
-        let name = self.rng.index(hosts().len());
+        let name = self.rng.index(CAST);
         let host = &hosts()[name];
         let to = if host.exists() && self.rng.permille(400) {
             self.want_name(target, name);

@@ -99,7 +99,6 @@ enum Owner {
     Client(ConnId),
     Resolver,
     Accept,
-    Pulse,
 }
 
 impl timers::Owner for Owner {
@@ -107,9 +106,8 @@ impl timers::Owner for Owner {
         match self {
             Owner::Resolver => 0,
             Owner::Accept => 1,
-            Owner::Pulse => 2,
-            Owner::Target(target) => 3 + 2 * target,
-            Owner::Client(id) => 4 + 2 * id.place(),
+            Owner::Target(target) => 2 + 2 * target,
+            Owner::Client(id) => 3 + 2 * id.place(),
         }
     }
 }
@@ -146,6 +144,9 @@ pub(crate) struct Engine {
     tries: Vec<Option<Box<Try>>>,
     /// How many of them there are.
     under_way: usize,
+    /// When the loop is to turn although nothing may be due, as long as there are any; from its seeing to
+    /// the deadlines until the next news. It tells of time lost in sleep: in between, time goes into work.
+    pulse: Option<Instant>,
     conns: ById<Conn>,
     ids: Ids,
     timers: Timers<Owner>,
@@ -181,6 +182,7 @@ impl Engine {
             unchecked: monitors.len(),
             tries: monitors.iter().map(|_| None).collect(),
             under_way: 0,
+            pulse: None,
             fleet: Fleet::new(monitors, now),
             schedule,
             backlog: Vec::new(),
@@ -241,10 +243,10 @@ impl Engine {
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.resume_accept(),
-                Owner::Pulse => self.set_pulse(now),
             }
             self.settle(now);
         }
+        self.set_pulse(now);
     }
 
     /// What is to be done next.
@@ -254,7 +256,7 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called; always later than its last call.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.pulse).min()
     }
 
     /// The bytes that wait to be sent over a connection.
@@ -291,12 +293,12 @@ impl Engine {
         if gap.is_zero() {
             return Now { instant: self.seen, ..now };
         }
-        let late = self.timers.next().map(|due| now.instant.saturating_duration_since(due));
+        let late = self.poll_timeout().map(|due| now.instant.saturating_duration_since(due));
         if late.is_some_and(|late| late >= limits::STALL) {
             self.extend_tries(gap);
             self.resolver.extend(gap);
         }
-        self.seen = now.instant;
+        (self.seen, self.pulse) = (now.instant, None);
         now
     }
 

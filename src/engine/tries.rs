@@ -141,8 +141,7 @@ impl Engine {
 
     /// Has the loop turn from time to time as long as a check is under way.
     pub(super) fn set_pulse(&mut self, now: Now) {
-        let at = (self.under_way > 0).then(|| now.instant + PULSE);
-        self.timers.set(Owner::Pulse, at);
+        self.pulse = (self.under_way > 0).then(|| now.instant + PULSE);
     }
 
     fn begin(&mut self, target: usize, now: Now) {
@@ -152,7 +151,6 @@ impl Engine {
                 let deadline = now.instant + watch.timeout();
                 self.tries[target] = Some(Box::new(Try::new(attempt, deadline)));
                 self.under_way += 1;
-                self.set_pulse(now);
                 self.drive(target, now);
             }
             Err(failure) => self.finish(target, failure.into(), now),
@@ -237,6 +235,7 @@ impl Engine {
         if self.tries[target].is_none() {
             self.begin(target, now);
             self.settle(now);
+            self.set_pulse(now);
         }
     }
 
@@ -314,7 +313,6 @@ impl Engine {
         self.hang_up(target);
         if self.tries[target].take().is_some() {
             self.under_way -= 1;
-            self.set_pulse(now);
         }
         if self.fleet.watch(target).fsm().last().is_none() {
             self.unchecked -= 1;

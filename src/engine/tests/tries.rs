@@ -82,6 +82,8 @@ fn time_lost_while_nothing_was_due_is_given_back() {
         let id = bench.opened();
         bench.tell(id, Input::Connected);
         bench.pass(Duration::from_millis(500));
+        // What is told of last is older than the deadlines: the loop carries things out by its first moment.
+        bench.tell(id, Input::Sent(5));
         bench.now = bench.now.after(Duration::from_millis(lost_ms));
         bench.engine.handle_timeout(bench.now);
         bench.pass(Duration::from_millis(1300));
@@ -91,6 +93,26 @@ fn time_lost_while_nothing_was_due_is_given_back() {
         let beat = bench.engine.poll_timeout().map(|at| at - bench.now.instant);
         assert!(beat.is_some_and(|beat| beat > Duration::from_millis(400)), "no pulse without a check");
     }
+}
+
+/// A turn of the loop that takes its time, for a target that floods it, is no loss: deadlines stand.
+#[test]
+fn time_that_goes_into_work_is_not_given_back() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    let moment = Duration::from_nanos(1);
+    for _ in 0..4 {
+        bench.now = bench.now.after(moment);
+        bench.tell(id, Input::Connected);
+        bench.now = bench.now.after(Duration::from_millis(400) - moment);
+        bench.engine.handle_timeout(bench.now);
+    }
+    bench.outputs();
+    bench.pass(Duration::from_millis(399));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Verdict(v) if !v.result.ok)));
 }
 
 #[test]

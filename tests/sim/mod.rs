@@ -38,7 +38,7 @@ const SEEDS: u64 = 2000;
 const FLOORS: &[(&str, u64)] = &[
     ("accept: failed", 400),
     ("accept: paused and resumed", 300),
-    ("caps: steps with a client's inbox half full", 12),
+    ("caps: steps with a client's inbox half full", 1400),
     ("caps: steps with a part of an answer over TCP", 900),
     ("caps: steps with all queries in flight", 450),
     ("clients: 408", 70),

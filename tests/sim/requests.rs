@@ -71,7 +71,10 @@ impl World {
             6 => (extra, ask.last) = ("Connection: close\r\n", true),
             _ => {}
         }
-        ask.bytes = format!("{method} {path} HTTP/{version}\r\nHost: {host}\r\n{extra}\r\n").into_bytes();
+        // What a flood asks at once does not fit into an inbox.
+        let padding = if flood { format!("X: {}\r\n", "x".repeat(900)) } else { String::new() };
+        let fields = format!("Host: {host}\r\n{extra}{padding}");
+        ask.bytes = format!("{method} {path} HTTP/{version}\r\n{fields}\r\n").into_bytes();
         ask
     }
 

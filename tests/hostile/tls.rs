@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, LazyLock};
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{Certificate, CertificateParams, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 
@@ -47,10 +47,20 @@ pub const PEERS: [Peer; 22] = [
     peer("TLS: flood of key updates", "", update_keys, ""),
 ];
 
-static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
+/// The server's own certificate.
+static CERTIFICATE: LazyLock<(Certificate, KeyPair)> = LazyLock::new(|| {
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     let key = KeyPair::generate().expect("a key");
-    let certificate = params.self_signed(&key).expect("a certificate");
+    (params.self_signed(&key).expect("a certificate"), key)
+});
+
+/// For those who are to trust it.
+pub fn pem() -> String {
+    CERTIFICATE.0.pem()
+}
+
+static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
+    let (certificate, key) = &*CERTIFICATE;
     let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)

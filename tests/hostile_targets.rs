@@ -59,3 +59,32 @@ fn a_port_that_resets_at_once_is_open_every_time() {
         assert_eq!((result.ok, &*result.detail), (true, "connect ok"), "{result:?}");
     }
 }
+
+/// Wherever a handshake breaks off, the check is over then, and says that it was the handshake.
+#[cfg(feature = "tls")]
+#[test]
+fn a_handshake_cut_at_any_byte_fails_at_once() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static LEN: AtomicUsize = AtomicUsize::new(0);
+    let probe = |act: fn(std::net::TcpStream)| {
+        let server = Server::start(act);
+        let url = format!("https://localhost:{}/", server.address.port());
+        let probe = ProbeBuilder::from_url(&url).timeout(PATIENCE).verify_tls(false).build();
+        (server, probe.expect("a target"))
+    };
+    let (_closing, closed) = probe(|s| hostile::tls::cut(s, LEN.load(Ordering::SeqCst), acts::half_close));
+    let (_resetting, reset) = probe(|s| hostile::tls::cut(s, LEN.load(Ordering::SeqCst), acts::reset));
+    let mut slowest = Duration::ZERO;
+    // The server's flight is some 800 bytes long.
+    for len in 0..700 {
+        LEN.store(len, Ordering::SeqCst);
+        for (target, says) in [(&closed, "closed"), (&reset, "reset")] {
+            let start = now();
+            let result = target.check();
+            slowest = slowest.max(now() - start);
+            assert!(!result.ok && result.detail.contains(says), "{len}: {result:?}");
+        }
+    }
+    println!("slowest of 1,400: {slowest:.1?}");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}

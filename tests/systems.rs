@@ -91,6 +91,15 @@ const FAULTS: &[&str] = &[
     "write:error=EINTR:when=1+3",
     "statx:error=ENOENT:when=1+3",
     "openat:error=EMFILE:when=1+3",
+    "bind:error=ENOBUFS:when=1+5",
+    "setsockopt:error=ENOMEM:when=1+2",
+    "setsockopt:error=ENOBUFS:when=1+3",
+    "shutdown:error=ENOTCONN:when=1+2",
+    "close:error=EINTR:when=1+3",
+    "close:error=EIO:when=2+3",
+    "getrandom:error=EAGAIN:when=1+3",
+    "getrandom:error=ENOSYS:when=1+2",
+    "epoll_wait:error=EINTR:when=2+2",
 ];
 
 #[test]

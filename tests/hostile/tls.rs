@@ -83,7 +83,7 @@ pub fn well(stream: TcpStream) {
 }
 
 /// Sends so many bytes of its side of the handshake, and then does the last thing.
-fn cut(mut stream: TcpStream, len: usize, then: Act) {
+pub fn cut(mut stream: TcpStream, len: usize, then: Act) {
     let mut tls = connection();
     while !tls.wants_write() {
         if !matches!(tls.read_tls(&mut stream), Ok(1..)) || tls.process_new_packets().is_err() {

@@ -4,7 +4,6 @@
 #![cfg(all(target_os = "linux", feature = "tls"))]
 
 mod common;
-#[allow(dead_code)] // Only its good server.
 mod hostile;
 
 use std::path::PathBuf;

@@ -170,7 +170,8 @@ fn a_probe_may_want_so_much_at_a_time_and_no_more() {
     bench.engine.handle_worked(job, fine(), bench.now);
     assert_eq!(told(&mut bench), "fine");
 
-    let mut bench = begun(|_| chatter(PROBE_OUTPUTS_MAX).into_iter().chain([work()]).collect());
+    let mut bench =
+        begun(|_| chatter(PROBE_OUTPUTS_MAX).into_iter().chain([probe::Output::Done(fine())]).collect());
     assert_eq!(told(&mut bench), "the probe never stops asking for things");
 }
 

@@ -245,3 +245,51 @@ fn the_loop_counts_as_late_from_a_tenth_of_a_second_on() {
         assert_eq!(bench.outputs().is_empty(), lost, "{late:?}");
     }
 }
+
+#[test]
+fn a_name_of_the_hosts_file_is_dialled_at_once() {
+    let mut bench = Bench::new(&["box"]);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(Some(b"10.0.0.7 box\n"), None, bench.now);
+    let outputs = bench.outputs();
+    assert!(
+        matches!(outputs[..], [Output::RefreshFiles, Output::Open { to, .. }] if to.to_string() == "10.0.0.7:80"),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
+    use crate::wire::dns::tests::{A, AAAA, ANSWER, answer, record};
+    let mut bench = Bench::new(&["db.example"]);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    let queries: Vec<_> = bench.engine.conns.keys().copied().collect();
+    let [first, second] = queries[..] else { panic!("{queries:?}") };
+    let asked = [first, second].map(|id| bench.engine.unsent(id).to_vec());
+    bench.outputs();
+    let server = SocketAddr::from(([10, 0, 0, 1], 53));
+    let found = |query: &[u8]| match query[query.len() - 3] {
+        1 => answer(query, ANSWER, 0, &[record("db.example", A, 60, &[192, 0, 2, 1])]),
+        _ => answer(query, ANSWER, 0, &[record("db.example", AAAA, 60, &[1; 16])]),
+    };
+    bench.tell(first, Input::Datagram(server, &found(&asked[0])));
+    bench.pass(Duration::from_millis(100));
+    let id = bench.opened();
+    bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
+    bench.tell(second, Input::Datagram(server, &found(&asked[1])));
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.tell(id, Input::Received(b"x"));
+    assert_eq!((bench.state(), bench.engine.lookups.len()), (State::Up, 0));
+}
+
+#[test]
+fn a_check_that_ends_before_its_name_is_found_leaves_nothing() {
+    let mut bench = Bench::new(&["db.example"]);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    assert_eq!(bench.engine.lookups.len(), 1);
+    bench.pass(secs(2));
+    assert_eq!((bench.state(), bench.engine.lookups.len(), bench.engine.conns.len()), (State::Down, 0, 0));
+}

@@ -62,6 +62,15 @@ mod tests {
     }
 
     #[test]
+    fn certificates_of_the_first_version_do_not_tell_their_version() {
+        // Serial number, algorithm, issuer, dates and subject.
+        let mut der = vec![0x30, 17, 0x30, 15, 2, 1, 5, 0x30, 0, 0x30, 1, 7, 0x30, 2, 8, 8, 0x30, 1, 7];
+        assert!(is_self_issued(&der));
+        *der.last_mut().unwrap() = 6;
+        assert!(!is_self_issued(&der));
+    }
+
+    #[test]
     fn tells_self_issued_from_issued_and_survives_every_prefix() {
         let key = rcgen::KeyPair::generate().unwrap();
         let ca = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();

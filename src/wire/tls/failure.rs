@@ -193,6 +193,16 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_of_an_odd_kind_is_told_as_such() {
+        let error = CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: Vec::new(),
+            supported_algorithms: Vec::new(),
+        };
+        let told = "TLS: certificate has a kind of signature that is not supported";
+        assert_eq!(certificate("certificate", &error).detail, told);
+    }
+
+    #[test]
     fn dates_at_both_ends_of_time_can_be_told() {
         assert_eq!(date(at(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(date(at(LAST_SECOND)), "Fri, 31 Dec 9999 23:59:59 GMT");

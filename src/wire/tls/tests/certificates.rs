@@ -224,3 +224,16 @@ fn without_verification_anybody_is_let_in() {
         }
     }
 }
+
+#[test]
+fn a_host_that_is_no_name_is_told_as_far_as_it_matters() {
+    for len in [80, 81] {
+        let host = format!("-{}", "a".repeat(len - 1));
+        let Err(failure) = TlsClient::new(&TlsConfig::new(true, b"").unwrap(), &host, CLOCK) else {
+            panic!("{host} is a name")
+        };
+        let shown = crate::verdict::printable(&host, 80);
+        let told = format!("TLS: no certificate can be for {shown:?}, which is not a host name");
+        assert_eq!((failure.reason, failure.detail), (Reason::TlsName, told));
+    }
+}

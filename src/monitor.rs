@@ -346,6 +346,8 @@ mod tests {
         fleet.watch_mut(0).advance(now.instant);
         assert_eq!(fleet.watch(0).beat() - now.instant, INTERVAL_MAX);
         assert_eq!(fleet.watch(1).beat() - now.instant, INTERVAL_MAX / 2);
+        let endless = crate::probe::blocking::blocking("endless", || true).within(Duration::MAX);
+        assert_eq!(Fleet::new(vec![Monitor::new(endless)], now).watch(0).timeout(), TIMEOUT_MAX);
     }
 
     #[test]

@@ -116,6 +116,7 @@ mod tests {
         let server: SocketAddr = "192.0.2.53:53".parse().unwrap();
         let other: SocketAddr = "[2001:db8::53]:5353".parse().unwrap();
         let text = |failure: Failure| failure.detail;
+        assert_eq!(list(&[server; 4]), "192.0.2.53, 192.0.2.53, 192.0.2.53");
         assert_eq!(
             text(Denial::NoName(server).failure("db.example")),
             "name does not exist: db.example (asked 192.0.2.53)"

@@ -127,6 +127,7 @@ fn slips_are_refused_by_field() {
         (http().name(" "), "name"),
         (http().name("a\nb"), "name"),
         (http().name(&long), "name"),
+        (http().name(&"x".repeat(NAME_MAX + 1)), "name"),
     ] {
         assert_eq!(refused_field(builder), field);
     }

@@ -222,3 +222,11 @@ fn a_mutilated_answer_has_one_verdict_however_it_is_cut() {
         }
     }
 }
+
+#[test]
+fn as_much_of_a_body_is_read_as_is_usual() {
+    let mut script = asked(&checking("body_contains:needle"));
+    script.receive(format!("HTTP/1.1 200 OK\r\n\r\n{}needle", "x".repeat(64 * 1024)).as_bytes());
+    let told = "HTTP 200: text not in the body (65536 bytes read)";
+    assert_eq!(script.verdict(), bad(Reason::Body, told));
+}

@@ -1,0 +1,69 @@
+//! Other programs that do the same, where they are installed.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::listener::address;
+
+/// A directory for the files of this run, removed when dropped.
+pub(crate) struct Workplace(PathBuf);
+
+impl Workplace {
+    pub(crate) fn new() -> Workplace {
+        let dir = std::env::temp_dir().join(format!("pingstate-footprint-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("made");
+        Workplace(dir)
+    }
+
+    /// Writes a file of this name; where it is.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("written");
+        path
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Whether a program can be started.
+pub(crate) fn is_installed(program: &str, version: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(version).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// HAProxy that checks these servers, the lines of a backend, once a second; one thread, no log.
+pub(crate) fn haproxy(workplace: &Workplace, servers: &str) -> Command {
+    let socket = workplace.0.join("haproxy.sock");
+    let text = format!(
+        "global\n nbthread 1\n\
+         defaults\n mode http\n timeout connect 1s\n timeout check 1s\n timeout server 1s\n timeout client 1s\n\
+         frontend nobody\n bind unix@{}\n\
+         backend targets\n{servers}",
+        socket.display()
+    );
+    let mut command = Command::new("haproxy");
+    command.args(["-q", "-db", "-f"]).arg(workplace.file("haproxy.cfg", &text));
+    command
+}
+
+/// The backend's lines for TCP targets.
+pub(crate) fn haproxy_tcp(port: u16, targets: usize) -> String {
+    (0..targets)
+        .map(|target| format!(" server s{target} {} check inter 1s\n", address(target, port)))
+        .collect()
+}
+
+/// The Python original, on this target and at this interval in seconds. Its command has the same name as
+/// pingstate's own, so it has to be named: `PINGSTATE_PYTHON`.
+pub(crate) fn python(target: &str, interval: &str) -> Option<Command> {
+    let (host, port) = target.rsplit_once(':').expect("a port");
+    let mut command = Command::new(std::env::var_os("PINGSTATE_PYTHON")?);
+    command.args(["--address", host, "--port", port, "--interval", interval, "--api-port", "0"]);
+    Some(command)
+}

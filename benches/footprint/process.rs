@@ -1,0 +1,106 @@
+//! Child processes and what Linux says of them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// A process that ends when it is dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts it; what it prints goes nowhere.
+    pub(crate) fn spawn(command: &mut Command) -> Process {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+
+    /// Seconds of processor time so far, of all its threads.
+    pub(crate) fn cpu(&self) -> f64 {
+        cpu(self.id())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The pingstate under test.
+pub(crate) fn binary() -> OsString {
+    std::env::var_os("PINGSTATE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pingstate").into())
+}
+
+/// pingstate with its API on a free port.
+pub(crate) fn pingstate(args: &[String]) -> Command {
+    let mut command = Command::new(binary());
+    command.env_remove("JOURNAL_STREAM").env_remove("SSL_CERT_FILE").args(["--api-port", "0"]).args(args);
+    command
+}
+
+/// A pingstate whose lines on stderr are read, and the address of its API.
+pub(crate) fn pingstate_with_api(args: &[String]) -> (Process, SocketAddr) {
+    let mut child = pingstate(args).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    let first = lines.next().expect("a first line");
+    thread::spawn(move || lines.for_each(drop));
+    let (_, address) = first.rsplit_once("http://").expect("the URL of the API");
+    (Process(child), address.trim_end_matches('/').parse().expect("an address"))
+}
+
+/// Seconds of processor time: user and system, of all threads. In nanoseconds where the kernel counts
+/// them, in its ticks of 10 ms otherwise.
+fn cpu(pid: u32) -> f64 {
+    let ran = |task: fs::DirEntry| -> Option<f64> {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
+    let nanos: Option<f64> = tasks.flatten().map(ran).sum();
+    nanos.map_or_else(|| ticks(pid) / 100.0, |nanos| nanos / 1e9)
+}
+
+fn ticks(pid: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    // The name in brackets may hold anything; after it come state, then fields 4, 5 and so on.
+    let (_, fields) = text.rsplit_once(") ").expect("a name");
+    fields.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().expect("a number")).sum()
+}
+
+/// Connections that this machine has begun so far.
+pub(crate) fn active_opens() -> usize {
+    let text = fs::read_to_string("/proc/net/snmp").expect("linux");
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+    let place = names.split(' ').position(|name| name == "ActiveOpens").expect("the figure");
+    values.split(' ').nth(place).and_then(|value| value.parse().ok()).expect("a number")
+}
+
+/// Machine, kernel and the binary under test, in a line.
+pub(crate) fn description() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("");
+    let cpus = thread::available_parallelism().map_or(0, usize::from);
+    let binary = binary();
+    let size = fs::metadata(&binary).map_or(0, |meta| meta.len());
+    format!(
+        "{} × {}, Linux {}, {} ({size} bytes)",
+        cpus,
+        model.trim_start_matches(['\t', ' ', ':']),
+        read("/proc/sys/kernel/osrelease").trim(),
+        binary.to_string_lossy()
+    )
+}

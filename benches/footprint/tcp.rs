@@ -1,0 +1,103 @@
+//! Processor time of a TCP probe, at several numbers of targets.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::floor;
+use super::listener::{Listeners, address};
+use super::peers::{self, Workplace};
+use super::process::{self, Process, pingstate};
+use super::table::{Goal, Table, median};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// From the first beat of every target to the window: the lines about it are written.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// How long the first beat of every target may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+const WINDOW: Duration = Duration::from_secs(4);
+
+const ROUNDS: usize = 3;
+
+/// The most that a probe may cost more among ten thousand targets than among a hundred.
+const GROWTH_MOST: f64 = 1.2;
+
+pub(crate) fn measure(table: &mut Table) {
+    let listeners = Listeners::open(10_000);
+    let count = || listeners.count();
+    let workplace = Workplace::new();
+    let has_haproxy = peers::is_installed("haproxy", "-v");
+    if !has_haproxy {
+        table.note("HAProxy is left out: it is not installed");
+    }
+    let mut costs = Vec::new();
+    for targets in [100, 2_000, 10_000] {
+        let (mut bare, mut peer) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let ours = cost(count, targets, &mut pingstate(&arguments(&listeners, targets)));
+            bare.push((ours, cost(count, targets, &mut floor::tcp(listeners.port(), targets, SECOND))));
+            if has_haproxy && targets > 100 {
+                // HAProxy resets a connection before the listener sees it; the kernel counts it all the
+                // same, and those of everybody else on this machine with it, to HAProxy's advantage.
+                let servers = peers::haproxy_tcp(listeners.port(), targets);
+                peer.push((
+                    ours,
+                    cost(process::active_opens, targets, &mut peers::haproxy(&workplace, &servers)),
+                ));
+            }
+        }
+        costs.push(median(bare.iter().map(|pair| pair.0)));
+        let goal = if targets > 100 { Goal::RatioMost(1.25) } else { Goal::None };
+        table.beside(format!("CPU per TCP probe, {targets} targets / bare epoll"), &bare, "µs", goal);
+        if !peer.is_empty() {
+            let figure = format!("CPU per TCP probe, {targets} targets / HAProxy");
+            table.beside(figure, &peer, "µs", Goal::RatioMost(1.0));
+        }
+    }
+    let growth = [(costs[2], costs[0])];
+    table.beside(
+        "CPU per TCP probe, 10000 targets / 100 targets",
+        &growth,
+        "µs",
+        Goal::RatioMost(GROWTH_MOST),
+    );
+    beside_the_original(table, &listeners);
+}
+
+fn arguments(listeners: &Listeners, targets: usize) -> Vec<String> {
+    let mut args = vec!["--interval".to_owned(), "1".to_owned()];
+    args.extend(listeners.urls(targets));
+    args
+}
+
+/// Microseconds of processor time that a prober of so many targets takes for a probe. `count` says how
+/// many have been made so far.
+fn cost(count: impl Fn() -> usize, targets: usize, command: &mut Command) -> f64 {
+    let (start, before) = (Instant::now(), count());
+    let mut process = Process::spawn(command);
+    while count() < before + targets && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(50));
+    }
+    thread::sleep(SETTLE);
+    let (probes, cpu) = (count(), process.cpu());
+    thread::sleep(WINDOW);
+    let (probes, cpu) = (count() - probes, process.cpu() - cpu);
+    assert!(process.is_running() && probes > 0, "{} does not probe", command.get_program().to_string_lossy());
+    cpu * 1e6 / probes as f64
+}
+
+/// It watches one target per process: one of each, twenty probes a second.
+fn beside_the_original(table: &mut Table, listeners: &Listeners) {
+    let target = address(0, listeners.port()).to_string();
+    let Some(mut original) = peers::python(&target, "0.05") else {
+        return table.note("the Python original is left out: PINGSTATE_PYTHON does not name it");
+    };
+    let count = || listeners.count();
+    let args = ["--interval".to_owned(), "0.05".to_owned(), format!("tcp://{target}")];
+    let pairs: Vec<_> =
+        (0..ROUNDS).map(|_| (cost(count, 1, &mut pingstate(&args)), cost(count, 1, &mut original))).collect();
+    table.beside("CPU per TCP probe, 1 target / the Python original", &pairs, "µs", Goal::RatioMost(1.0));
+}

@@ -1,0 +1,63 @@
+//! What a check may cost: system calls of a TCP probe, counted by strace where it works.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::*;
+
+/// Socket, connect, epoll_ctl, getsockopt, getpeername, close, and an epoll_wait each for the beat and
+/// for the connection. Probes that are due at the same time share the last two.
+const CALLS_MAX: usize = 8;
+
+/// Probes that are counted.
+const PROBES: usize = 100;
+
+#[test]
+fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let server = Server::start(move |mut stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let _ = stream.read(&mut [0]);
+    });
+    let daemon = Daemon::start(&["--interval", "0.01", &server.url("tcp")]);
+    daemon.wait_for_state("up");
+    let report = std::env::temp_dir().join(format!("pingstate-{}-calls", std::process::id()));
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-U", "calls,name", "-p", &daemon.pid().to_string(), "-o"]).arg(&report);
+    let Ok(mut strace) = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    else {
+        return println!("skipped: there is no strace");
+    };
+    // One that may not trace ends at once.
+    let traced = || match strace.try_wait().expect("waits") {
+        Some(_) => Some(false),
+        None => (daemon.figure("TracerPid") > 0).then_some(true),
+    };
+    if !eventually("strace", traced) {
+        return println!("skipped: strace does not work here");
+    }
+    let before = count.load(Ordering::SeqCst);
+    eventually("probes", || (count.load(Ordering::SeqCst) >= before + PROBES).then_some(()));
+    let told = Command::new("kill").args(["-INT", &strace.id().to_string()]).status();
+    assert!(told.expect("kill runs").success());
+    strace.wait().expect("ends");
+    let text = std::fs::read_to_string(&report).expect("a report");
+    let _ = std::fs::remove_file(&report);
+    let calls = |name: &str| -> usize {
+        let line = text.lines().find(|line| line.ends_with(&format!(" {name}")));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    };
+    // In a debug build the standard library asks about each descriptor that it closes.
+    let (probes, calls) = (calls("connect"), calls("total") - calls("fcntl"));
+    println!("{calls} calls for {probes} probes");
+    assert!(probes >= PROBES, "{text}");
+    // The first and the last probe may be counted in part.
+    assert!(calls <= CALLS_MAX * (probes + 1), "{calls} calls for {probes} probes:\n{text}");
+}

@@ -21,7 +21,7 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
 /// How long a connection is held before it is reset.
-const HOLD: Duration = Duration::from_millis(200);
+pub(crate) const HOLD: Duration = Duration::from_millis(200);
 
 /// How long accepting rests between two rounds.
 const REST: Duration = Duration::from_millis(20);

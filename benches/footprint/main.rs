@@ -12,12 +12,15 @@
 #![allow(missing_docs)]
 #![allow(dead_code)]
 
+mod cost;
 mod floor;
 mod listener;
 mod peers;
 mod process;
+mod site;
 mod table;
 mod tcp;
+mod web;
 
 use std::process::{Command, exit};
 use std::time::Instant;
@@ -28,7 +31,8 @@ use table::Table;
 type Part = fn(&mut Table);
 
 /// The parts by name, in the order in which they run.
-const PARTS: &[(&str, Part)] = &[("tcp", tcp::measure)];
+const PARTS: &[(&str, Part)] =
+    &[("tcp", tcp::measure), ("http", web::measure_http), ("https", web::measure_https)];
 
 /// Descriptors for ten thousand listeners and what is connected to them.
 const DESCRIPTORS: usize = 16_384;

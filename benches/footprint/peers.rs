@@ -1,7 +1,7 @@
 //! Other programs that do the same, where they are installed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::listener::address;
@@ -57,6 +57,17 @@ pub(crate) fn haproxy_tcp(port: u16, targets: usize) -> String {
     (0..targets)
         .map(|target| format!(" server s{target} {} check inter 1s\n", address(target, port)))
         .collect()
+}
+
+/// The backend's lines for HTTP targets, or with an authority's certificate for HTTPS ones.
+pub(crate) fn haproxy_web(port: u16, targets: usize, ca: Option<&Path>) -> String {
+    let to = address(0, port);
+    let check = format!(" option httpchk\n http-check send meth GET uri / ver HTTP/1.1 hdr Host {to}\n");
+    let tls = ca.map_or_else(String::new, |ca| {
+        format!("check-ssl verify required ca-file {} no-ssl-reuse", ca.display())
+    });
+    let server = |target| format!(" server s{target} {to} check {tls} inter 1s\n");
+    check + &(0..targets).map(server).collect::<String>()
 }
 
 /// The Python original, on this target and at this interval in seconds. Its command has the same name as

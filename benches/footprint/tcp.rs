@@ -1,26 +1,15 @@
 //! Processor time of a TCP probe, at several numbers of targets.
 
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::cost::{ROUNDS, cost};
 use super::floor;
 use super::listener::{Listeners, address};
 use super::peers::{self, Workplace};
-use super::process::{self, Process, pingstate};
+use super::process::{self, pingstate};
 use super::table::{Goal, Table, median};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// From the first beat of every target to the window: the lines about it are written.
-const SETTLE: Duration = Duration::from_millis(500);
-
-/// How long the first beat of every target may take.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-const WINDOW: Duration = Duration::from_secs(4);
-
-const ROUNDS: usize = 3;
 
 /// The most that a probe may cost more among ten thousand targets than among a hundred.
 const GROWTH_MOST: f64 = 1.2;
@@ -71,22 +60,6 @@ fn arguments(listeners: &Listeners, targets: usize) -> Vec<String> {
     let mut args = vec!["--interval".to_owned(), "1".to_owned()];
     args.extend(listeners.urls(targets));
     args
-}
-
-/// Microseconds of processor time that a prober of so many targets takes for a probe. `count` says how
-/// many have been made so far.
-fn cost(count: impl Fn() -> usize, targets: usize, command: &mut Command) -> f64 {
-    let (start, before) = (Instant::now(), count());
-    let mut process = Process::spawn(command);
-    while count() < before + targets && start.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(50));
-    }
-    thread::sleep(SETTLE);
-    let (probes, cpu) = (count(), process.cpu());
-    thread::sleep(WINDOW);
-    let (probes, cpu) = (count() - probes, process.cpu() - cpu);
-    assert!(process.is_running() && probes > 0, "{} does not probe", command.get_program().to_string_lossy());
-    cpu * 1e6 / probes as f64
 }
 
 /// It watches one target per process: one of each, twenty probes a second.

@@ -1,0 +1,142 @@
+//! What bare probers say once they are connected: one request, and the head of its answer.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use mio::Interest;
+use mio::net::TcpStream;
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+use super::address;
+
+/// A conversation over a connection. It says whether it has come to its end, and to a good one.
+pub(super) trait Talk {
+    const INTEREST: Interest;
+
+    /// The connection stands.
+    fn start(&mut self, stream: &mut TcpStream) -> Option<bool>;
+
+    /// Something has arrived.
+    fn advance(&mut self, stream: &mut TcpStream) -> Option<bool>;
+}
+
+/// The bytes that pingstate sends.
+fn request(port: u16, target: usize) -> Vec<u8> {
+    let (host, version) = (address(0, port), env!("CARGO_PKG_VERSION"));
+    let head = format!(
+        "GET /{target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: pingstate/{version}\r\n\
+         Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
+    );
+    head.into_bytes()
+}
+
+/// Whether the head of an answer is there, and good.
+fn judge(answer: &[u8]) -> Option<bool> {
+    answer.windows(4).any(|end| end == b"\r\n\r\n").then(|| answer.starts_with(b"HTTP/1.1 200 "))
+}
+
+/// What a read has brought; `None` for nothing yet.
+fn receive(stream: &mut TcpStream, buffer: &mut [u8]) -> Option<usize> {
+    match stream.read(buffer) {
+        Ok(len) => Some(len),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        Err(_) => Some(0),
+    }
+}
+
+pub(super) struct Http(Vec<u8>);
+
+impl Http {
+    pub(super) fn new(port: u16, target: usize) -> Http {
+        Http(request(port, target))
+    }
+}
+
+impl Talk for Http {
+    const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+    fn start(&mut self, stream: &mut TcpStream) -> Option<bool> {
+        let good = stream.write_all(&self.0).is_ok();
+        (!good).then_some(false)
+    }
+
+    fn advance(&mut self, stream: &mut TcpStream) -> Option<bool> {
+        // The answer comes in one piece.
+        let mut buffer = [0; 4096];
+        let len = receive(stream, &mut buffer)?;
+        Some(judge(&buffer[..len]) == Some(true))
+    }
+}
+
+/// pingstate's way with TLS: the usual roots and a private one, no resumption.
+pub(super) fn config(ca: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let pem = fs::read(ca).expect("readable");
+    roots.add(CertificateDer::from_pem_slice(&pem).expect("a certificate")).expect("trusted");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
+}
+
+pub(super) struct Https {
+    tls: ClientConnection,
+    request: Vec<u8>,
+    asked: bool,
+    answer: Vec<u8>,
+}
+
+impl Https {
+    pub(super) fn new(config: &Arc<ClientConfig>, port: u16, target: usize) -> Https {
+        let name = ServerName::IpAddress(address(0, port).ip().into());
+        let tls = ClientConnection::new(config.clone(), name).expect("a connection");
+        Https { tls, request: request(port, target), asked: false, answer: Vec::new() }
+    }
+
+    fn flush(&mut self, stream: &mut TcpStream) -> Option<bool> {
+        let mut bytes = Vec::new();
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut bytes).expect("memory");
+        }
+        let good = bytes.is_empty() || stream.write_all(&bytes).is_ok();
+        (!good).then_some(false)
+    }
+}
+
+impl Talk for Https {
+    const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+    fn start(&mut self, stream: &mut TcpStream) -> Option<bool> {
+        self.flush(stream)
+    }
+
+    fn advance(&mut self, stream: &mut TcpStream) -> Option<bool> {
+        let mut buffer = [0; 16 * 1024];
+        let len = receive(stream, &mut buffer)?;
+        if len == 0 {
+            return Some(false);
+        }
+        let mut rest = &buffer[..len];
+        while !rest.is_empty() {
+            if self.tls.read_tls(&mut rest).is_err() || self.tls.process_new_packets().is_err() {
+                return Some(false);
+            }
+        }
+        if !self.asked && !self.tls.is_handshaking() {
+            self.asked = true;
+            self.tls.writer().write_all(&self.request).expect("memory");
+        }
+        // There is no more for now, it says at its end.
+        let _ = self.tls.reader().read_to_end(&mut self.answer);
+        judge(&self.answer).or_else(|| self.flush(stream))
+    }
+}

@@ -1,0 +1,125 @@
+//! The other end of HTTP and HTTPS probes: a small server on loopback, the same for every prober.
+//!
+//! It answers one request for each connection and leaves the close to the prober; a while later it
+//! resets what is left, so that nothing rests in TIME_WAIT (see `listener`).
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection};
+use socket2::SockRef;
+
+use super::listener::{HOLD, address};
+use super::peers::Workplace;
+
+/// Threads that answer: a prober that is slow holds up only one of them.
+const THREADS: usize = 4;
+
+/// How long a request may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+
+/// A server that answers as long as the program runs.
+pub(crate) struct Site {
+    scheme: &'static str,
+    address: SocketAddr,
+    count: Arc<AtomicUsize>,
+    /// The authority that signed its certificate.
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl Site {
+    pub(crate) fn http() -> Site {
+        Site::open("http", None, None)
+    }
+
+    /// Its certificate is for its address.
+    pub(crate) fn https(workplace: &Workplace) -> Site {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Footprint CA");
+        let ca_key = KeyPair::generate().expect("a key");
+        let ca = params.self_signed(&ca_key).expect("a certificate");
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([address(0, 0).ip().to_string()]).expect("an address");
+        let certificate = params.signed_by(&key, &ca, &ca_key).expect("a certificate");
+        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .expect("a certificate");
+        Site::open("https", Some(Arc::new(config)), Some(workplace.file("ca.pem", &ca.pem())))
+    }
+
+    fn open(scheme: &'static str, tls: Option<Arc<ServerConfig>>, ca: Option<PathBuf>) -> Site {
+        let listener = TcpListener::bind(address(0, 0)).expect("bound");
+        // What is accepted inherits it.
+        SockRef::from(&listener).set_linger(Some(Duration::ZERO)).expect("set");
+        let site = Site { scheme, address: listener.local_addr().expect("bound"), count: Arc::default(), ca };
+        for _ in 0..THREADS {
+            let (listener, tls) = (listener.try_clone().expect("a descriptor"), tls.clone());
+            let count = site.count.clone();
+            thread::spawn(move || serve(&listener, tls.as_ref(), &count));
+        }
+        site
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// As many targets as that, each a path.
+    pub(crate) fn urls(&self, targets: usize) -> Vec<String> {
+        (0..targets).map(|target| format!("{}://{}/{target}", self.scheme, self.address)).collect()
+    }
+
+    /// Answers so far.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+fn serve(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, count: &AtomicUsize) {
+    let mut held: VecDeque<(Instant, TcpStream)> = VecDeque::new();
+    for mut stream in listener.incoming().flatten() {
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        let answered = match tls {
+            None => answer(&mut stream),
+            Some(config) => {
+                let mut tls = ServerConnection::new(config.clone()).expect("a connection");
+                answer(&mut rustls::Stream::new(&mut tls, &mut stream))
+            }
+        };
+        count.fetch_add(usize::from(answered), Ordering::Relaxed);
+        let now = Instant::now();
+        held.push_back((now, stream));
+        while held.front().is_some_and(|(since, _)| now - *since >= HOLD) {
+            held.pop_front();
+        }
+    }
+}
+
+/// Reads one request and answers it.
+fn answer(stream: &mut (impl Read + Write)) -> bool {
+    let mut head = Vec::new();
+    let mut buffer = [0; 2048];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(len) if len > 0 => head.extend_from_slice(&buffer[..len]),
+            _ => return false,
+        }
+    }
+    stream.write_all(ANSWER).and_then(|()| stream.flush()).is_ok()
+}

@@ -11,9 +11,9 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
@@ -26,21 +26,55 @@ pub(crate) const HOLD: Duration = Duration::from_millis(200);
 /// How long accepting rests between two rounds.
 const REST: Duration = Duration::from_millis(20);
 
-/// Listeners and the thread that serves them for as long as the program runs.
+/// How long a thread that is told to stop may sleep on.
+const NAP: Duration = Duration::from_millis(100);
+
+/// Listeners and the thread that serves them, until they are dropped.
 pub(crate) struct Listeners {
     port: u16,
     count: Arc<AtomicUsize>,
+    arrivals: Arrivals,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
+
+/// When a connection was taken in, and for which target.
+type Arrivals = Arc<Mutex<Vec<(Instant, usize)>>>;
 
 impl Listeners {
     /// As many as that, on one port and addresses of their own.
     pub(crate) fn open(targets: usize) -> Listeners {
-        let (port, listeners) =
-            (0..20).find_map(|_| bind(targets)).expect("a port that all of them can have");
-        let count = Arc::new(AtomicUsize::new(0));
-        let counted = count.clone();
-        thread::spawn(move || serve(listeners, &counted));
-        Listeners { port, count }
+        Listeners::start(targets, Some(REST))
+    }
+
+    /// The same, and each connection is taken in at once and noted.
+    pub(crate) fn watch(targets: usize) -> Listeners {
+        Listeners::start(targets, None)
+    }
+
+    fn start(targets: usize, rest: Option<Duration>) -> Listeners {
+        let bound = (0..20).find_map(|_| bind(targets));
+        let (port, listeners) = bound.expect("a port that all of them can have");
+        let mut this = Listeners {
+            port,
+            count: Arc::default(),
+            arrivals: Arc::default(),
+            stop: Arc::default(),
+            thread: None,
+        };
+        let (count, arrivals, stop) = (this.count.clone(), this.arrivals.clone(), this.stop.clone());
+        this.thread = Some(thread::spawn(move || {
+            let mut server = Server::new(listeners, rest);
+            while !stop.load(Ordering::Relaxed) {
+                server.turn(&count, &arrivals);
+            }
+        }));
+        this
+    }
+
+    /// The connections of [`Listeners::watch`] so far.
+    pub(crate) fn arrivals(&self) -> Vec<(Instant, usize)> {
+        self.arrivals.lock().expect("sound").clone()
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -55,6 +89,15 @@ impl Listeners {
     /// Connections so far.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -78,27 +121,47 @@ fn bind(targets: usize) -> Option<(u16, Vec<TcpListener>)> {
     Some((port, listeners))
 }
 
-fn serve(mut listeners: Vec<TcpListener>, count: &AtomicUsize) {
-    let mut poll = Poll::new().expect("epoll");
-    for (number, listener) in listeners.iter_mut().enumerate() {
-        // What is accepted inherits it.
-        SockRef::from(&*listener).set_linger(Some(Duration::ZERO)).expect("set");
-        poll.registry().register(listener, Token(number), Interest::READABLE).expect("registered");
+struct Server {
+    poll: Poll,
+    events: Events,
+    listeners: Vec<TcpListener>,
+    rest: Option<Duration>,
+    held: VecDeque<(Instant, TcpStream)>,
+}
+
+impl Server {
+    fn new(mut listeners: Vec<TcpListener>, rest: Option<Duration>) -> Server {
+        let poll = Poll::new().expect("epoll");
+        for (number, listener) in listeners.iter_mut().enumerate() {
+            // What is accepted inherits it.
+            SockRef::from(&*listener).set_linger(Some(Duration::ZERO)).expect("set");
+            poll.registry().register(listener, Token(number), Interest::READABLE).expect("registered");
+        }
+        Server { poll, events: Events::with_capacity(4096), listeners, rest, held: VecDeque::new() }
     }
-    let mut events = Events::with_capacity(4096);
-    let mut held: VecDeque<(Instant, TcpStream)> = VecDeque::new();
-    loop {
-        thread::sleep(REST);
-        poll.poll(&mut events, Some(Duration::ZERO)).expect("polled");
+
+    fn turn(&mut self, count: &AtomicUsize, arrivals: &Arrivals) {
+        let patience = match self.rest {
+            Some(rest) => {
+                thread::sleep(rest);
+                Duration::ZERO
+            }
+            None => NAP,
+        };
+        self.poll.poll(&mut self.events, Some(patience)).expect("polled");
         let now = Instant::now();
-        for event in &events {
-            while let Ok((stream, _)) = listeners[event.token().0].accept() {
+        for event in &self.events {
+            let target = event.token().0;
+            while let Ok((stream, _)) = self.listeners[target].accept() {
                 count.fetch_add(1, Ordering::Relaxed);
-                held.push_back((now, stream));
+                if self.rest.is_none() {
+                    arrivals.lock().expect("sound").push((now, target));
+                }
+                self.held.push_back((now, stream));
             }
         }
-        while held.front().is_some_and(|(since, _)| now - *since >= HOLD) {
-            held.pop_front();
+        while self.held.front().is_some_and(|(since, _)| now - *since >= HOLD) {
+            self.held.pop_front();
         }
     }
 }

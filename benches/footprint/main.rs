@@ -10,14 +10,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What cannot be measured says why.
 #![allow(clippy::disallowed_methods)] // Benchmarks live in real time.
 #![allow(missing_docs)]
-#![allow(dead_code)]
 
+mod api;
+mod calls;
 mod cost;
 mod floor;
 mod listener;
+mod memory;
 mod peers;
 mod process;
+mod schedule;
 mod site;
+mod start;
 mod table;
 mod tcp;
 mod web;
@@ -31,8 +35,16 @@ use table::Table;
 type Part = fn(&mut Table);
 
 /// The parts by name, in the order in which they run.
-const PARTS: &[(&str, Part)] =
-    &[("tcp", tcp::measure), ("http", web::measure_http), ("https", web::measure_https)];
+const PARTS: &[(&str, Part)] = &[
+    ("tcp", tcp::measure),
+    ("http", web::measure_http),
+    ("https", web::measure_https),
+    ("api", api::measure),
+    ("memory", memory::measure),
+    ("start", start::measure),
+    ("calls", calls::measure),
+    ("schedule", schedule::measure),
+];
 
 /// Descriptors for ten thousand listeners and what is connected to them.
 const DESCRIPTORS: usize = 16_384;

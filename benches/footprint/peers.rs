@@ -1,6 +1,7 @@
 //! Other programs that do the same, where they are installed.
 
 use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -68,6 +69,29 @@ pub(crate) fn haproxy_web(port: u16, targets: usize, ca: Option<&Path>) -> Strin
     });
     let server = |target| format!(" server s{target} {to} check {tls} inter 1s\n");
     check + &(0..targets).map(server).collect::<String>()
+}
+
+/// nginx with one process that answers any request with a constant, and where; `None` if it is not
+/// installed.
+pub(crate) fn nginx(workplace: &Workplace) -> Option<(Command, SocketAddr)> {
+    if !is_installed("nginx", "-v") {
+        return None;
+    }
+    let free =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let dir = workplace.0.display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!(" {name}_temp_path {dir}/{name};\n"))
+        .concat();
+    let text = format!(
+        "daemon off; master_process off; worker_processes 1; pid {dir}/nginx.pid; error_log /dev/null;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{\n{temporary} access_log off; keepalive_requests 1000000000; default_type text/plain;\n\
+         server {{ listen {free}; location / {{ return 200 \"up\\n\"; }} }} }}\n"
+    );
+    let mut command = Command::new("nginx");
+    command.arg("-c").arg(workplace.file("nginx.conf", &text));
+    Some((command, free))
 }
 
 /// The Python original, on this target and at this interval in seconds. Its command has the same name as

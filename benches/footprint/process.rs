@@ -29,6 +29,34 @@ impl Process {
     pub(crate) fn cpu(&self) -> f64 {
         cpu(self.id())
     }
+
+    pub(crate) fn memory(&self) -> Memory {
+        let figure = |file: &str, name: &str| figure(self.id(), file, name);
+        Memory {
+            resident: figure("status", "VmRSS:"),
+            private: figure("smaps_rollup", "Private_Dirty:"),
+            peak: figure("status", "VmHWM:"),
+        }
+    }
+
+    /// How often it has gone to sleep of its own will.
+    pub(crate) fn wakeups(&self) -> f64 {
+        figure(self.id(), "status", "voluntary_ctxt_switches:")
+    }
+}
+
+/// In KiB.
+pub(crate) struct Memory {
+    pub(crate) resident: f64,
+    /// Written to, and its own.
+    pub(crate) private: f64,
+    pub(crate) peak: f64,
+}
+
+fn figure(pid: u32, file: &str, name: &str) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a process");
+    let line = text.lines().find(|line| line.starts_with(name)).expect("the figure");
+    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }
 
 impl Drop for Process {
@@ -86,6 +114,12 @@ pub(crate) fn active_opens() -> usize {
     let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
     let place = names.split(' ').position(|name| name == "ActiveOpens").expect("the figure");
     values.split(' ').nth(place).and_then(|value| value.parse().ok()).expect("a number")
+}
+
+/// Whether the binary under test has glibc in it or asks for it; the other one is musl.
+pub(crate) fn is_glibc() -> bool {
+    let bytes = fs::read(binary()).expect("readable");
+    memchr::memmem::find(&bytes, b"glibc").is_some() || memchr::memmem::find(&bytes, b"GLIBC").is_some()
 }
 
 /// Machine, kernel and the binary under test, in a line.

@@ -47,7 +47,7 @@ impl Table {
         let other = median(pairs.iter().map(|pair| pair.1));
         let ratio = median(pairs.iter().map(|pair| pair.0 / pair.1));
         let (goal, verdict) = judge(goal, ours, ratio, unit);
-        let (ours, other, ratio) = (number(ours, unit), number(other, unit), format!("{ratio:.2}"));
+        let (ours, other, ratio) = (number(ours, unit), number(other, unit), number(ratio, ""));
         self.push(Row { figure: figure.into(), ours, other, ratio, goal, verdict });
     }
 
@@ -71,7 +71,14 @@ fn judge(goal: Goal, ours: f64, ratio: f64, unit: &str) -> (String, &'static str
         Goal::Most(most) => (format!("≤ {}", number(most, unit)), ours <= most),
         Goal::None => return ("-".into(), "-"),
     };
-    (text, if kept { "kept" } else { "MISSED" })
+    // The peer was left out.
+    let is_open = ratio.is_nan() && !matches!(goal, Goal::Most(_));
+    let verdict = match kept {
+        _ if is_open => "-",
+        true => "kept",
+        false => "MISSED",
+    };
+    (text, verdict)
 }
 
 fn number(value: f64, unit: &str) -> String {

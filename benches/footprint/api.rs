@@ -1,0 +1,155 @@
+//! The API against nginx that returns a constant: requests a second and latency, at rest and while two
+//! thousand probes a second run.
+//!
+//! Both are asked by the same client on the same machine, which it shares with them: it takes its share
+//! of the processors from both alike.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::cost::ROUNDS;
+use super::listener::Listeners;
+use super::peers::{self, Workplace};
+use super::process::{Process, pingstate_with_api};
+use super::table::{Goal, Table, quantile};
+
+const PROBES_PER_SECOND: usize = 2_000;
+
+/// Connections that ask as fast as they can: all are sent a request, then all answers are read.
+const CONNECTIONS: usize = 16;
+
+/// From the start to the questions: every target has been checked and is up.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+const WINDOW: Duration = Duration::from_secs(2);
+
+/// Turns that both take in a round.
+const TURNS: u32 = 4;
+
+/// From one request to the next where latency is measured, on one connection.
+const PACE: Duration = Duration::from_millis(1);
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn measure(table: &mut Table) {
+    let listeners = Listeners::open(PROBES_PER_SECOND);
+    let workplace = Workplace::new();
+    let nginx =
+        peers::nginx(&workplace).map(|(mut command, address)| (Process::spawn(&mut command), address));
+    if nginx.is_none() {
+        table.note("nginx is left out: it is not installed");
+    }
+    let nginx = nginx.as_ref().map(|(process, address)| (process, *address));
+    let args = |interval: &str, targets| {
+        let mut args = vec!["--interval".to_owned(), interval.to_owned()];
+        args.extend(listeners.urls(targets));
+        args
+    };
+    let (mut idle, mut busy) = (Figures::default(), Figures::default());
+    for _ in 0..ROUNDS {
+        let (process, address) = pingstate_with_api(&args("600", 1));
+        thread::sleep(SETTLE);
+        idle.ask((&process, address), nginx);
+    }
+    for _ in 0..ROUNDS {
+        let (process, address) = pingstate_with_api(&args("1", PROBES_PER_SECOND));
+        thread::sleep(SETTLE);
+        busy.ask((&process, address), nginx);
+    }
+    let probing = format!("{PROBES_PER_SECOND} probes/s");
+    table.beside("API requests at rest / nginx", &idle.rates, "/s", Goal::RatioLeast(1.0));
+    table.beside("API CPU per request at rest / nginx", &idle.costs, "µs", Goal::None);
+    table.beside("API p99 at rest / nginx", &idle.p99s, "ms", Goal::None);
+    table.beside(format!("API requests beside {probing} / nginx"), &busy.rates, "/s", Goal::None);
+    table.beside(format!("API p99 beside {probing} / nginx"), &busy.p99s, "ms", Goal::Most(2.0));
+}
+
+/// Of each round, ours and nginx's.
+#[derive(Default)]
+struct Figures {
+    /// Requests a second.
+    rates: Vec<(f64, f64)>,
+    /// Microseconds of the server's processor time for a request.
+    costs: Vec<(f64, f64)>,
+    /// Milliseconds.
+    p99s: Vec<(f64, f64)>,
+}
+
+impl Figures {
+    fn ask(&mut self, ours: (&Process, SocketAddr), nginx: Option<(&Process, SocketAddr)>) {
+        let missing = (f64::NAN, f64::NAN);
+        for _ in 0..TURNS {
+            let (ours, nginx) = (rate(ours), nginx.map_or(missing, rate));
+            self.rates.push((ours.0, nginx.0));
+            self.costs.push((ours.1, nginx.1));
+        }
+        self.p99s.push((p99(ours.1), nginx.map_or(f64::NAN, |nginx| p99(nginx.1))));
+    }
+}
+
+/// Requests a second, and microseconds of processor time for each.
+fn rate((process, address): (&Process, SocketAddr)) -> (f64, f64) {
+    let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(address)).collect();
+    let (start, cpu, mut count) = (Instant::now(), process.cpu(), 0);
+    while start.elapsed() < WINDOW / TURNS {
+        clients.iter_mut().for_each(Client::ask);
+        clients.iter_mut().for_each(Client::read);
+        count += CONNECTIONS;
+    }
+    let (took, cpu) = (start.elapsed().as_secs_f64(), process.cpu() - cpu);
+    (count as f64 / took, cpu * 1e6 / count as f64)
+}
+
+/// Milliseconds within which 99 of 100 requests are answered.
+fn p99(address: SocketAddr) -> f64 {
+    let mut client = Client::connect(address);
+    let mut latencies = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < WINDOW {
+        thread::sleep(PACE);
+        let asked = Instant::now();
+        client.ask();
+        client.read();
+        latencies.push(asked.elapsed().as_secs_f64() * 1e3);
+    }
+    quantile(latencies, 0.99)
+}
+
+/// A connection that is kept.
+struct Client {
+    stream: TcpStream,
+    /// How long an answer is: all are alike.
+    len: usize,
+}
+
+impl Client {
+    /// Connects to a server that may just have started, and asks it once.
+    fn connect(address: SocketAddr) -> Client {
+        let start = Instant::now();
+        let stream = loop {
+            match TcpStream::connect(address) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(start.elapsed() < PATIENCE, "{address}: {error}"),
+            }
+        };
+        stream.set_nodelay(true).expect("set");
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        let mut client = Client { stream, len: 0 };
+        client.ask();
+        let mut answer = [0; 4096];
+        client.len = client.stream.read(&mut answer).expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 200 ") && answer[..client.len].ends_with(b"up\n"));
+        client
+    }
+
+    fn ask(&mut self) {
+        self.stream.write_all(b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+    }
+
+    fn read(&mut self) {
+        let mut answer = [0; 4096];
+        self.stream.read_exact(&mut answer[..self.len]).expect("an answer");
+    }
+}

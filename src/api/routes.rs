@@ -69,7 +69,7 @@ pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: N
 }
 
 fn word(status: u16, word: &str) -> Response {
-    Response::new(status, TEXT, format!("{word}\n"))
+    Response::new(status, TEXT, [word, "\n"].concat())
 }
 
 /// The snapshot of the target, of the only one there is, or of all.

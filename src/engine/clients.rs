@@ -244,12 +244,13 @@ impl Engine {
         }
         let response = answer(&request, &self.fleet, &self.guard, now);
         let head_only = request.method == Method::Head;
-        let bytes = response.write(head_only, request.keep_alive, request.http11, now);
+        let date = self.date.at(now.unix);
+        let bytes = response.write(head_only, request.keep_alive, request.http11, date);
         self.owe(id, bulk, bytes, request.keep_alive, now);
     }
 
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
-        let bytes = Response::error(status).write(false, false, true, now);
+        let bytes = Response::error(status).write(false, false, true, self.date.at(now.unix));
         self.owed.leave(id);
         self.owe(id, Bulk::Word, bytes, false, now);
     }

@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::api::host::HostGuard;
+use crate::api::response::Date;
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::{Fleet, Monitor};
@@ -161,6 +162,7 @@ pub(crate) struct Engine {
     /// Targets that want a name resolved once the files are known to be fresh.
     unresolved: Vec<usize>,
     guard: HostGuard,
+    date: Date,
     clients: usize,
     owed: Owed,
     accept_paused: bool,
@@ -196,6 +198,7 @@ impl Engine {
             last_job: JobId(0),
             unresolved: Vec::new(),
             guard,
+            date: Date::default(),
             clients: 0,
             owed: Owed::default(),
             accept_paused: false,

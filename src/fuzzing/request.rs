@@ -7,6 +7,7 @@ use super::Source;
 use super::source::slicings;
 use crate::api::client::{Client, Next};
 use crate::api::host::HostGuard;
+use crate::api::response::Date;
 use crate::api::routes::answer;
 use crate::clock::{Now, test_now};
 use crate::monitor::{Fleet, Monitor};
@@ -116,7 +117,7 @@ fn reply(request: &Request, fleet: &Fleet, now: Now) {
         assert_eq!(status, 421);
     }
     let head_only = request.method == Method::Head;
-    let bytes = response.write(head_only, request.keep_alive, request.http11, now);
+    let bytes = response.write(head_only, request.keep_alive, request.http11, Date::default().at(now.unix));
     let mut reader = ResponseReader::new(head_only, usize::MAX);
     reader.receive(&bytes[..bytes.len() - 1]).expect("an answer");
     assert!(!reader.is_done());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::client::{Client, Next};
+use crate::api::response::Date;
 use crate::clock::test_now;
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
@@ -292,7 +293,7 @@ fn no_answer_ever_allows_other_origins() {
     for path in ["/", "/state", "/healthz", "/nowhere"] {
         for method in [Method::Get, Method::Other] {
             let response = answer(&request(method, path), &fleet, &guard(), test_now());
-            let bytes = response.write(false, true, true, test_now());
+            let bytes = response.write(false, true, true, Date::default().at(test_now().unix));
             assert!(!String::from_utf8_lossy(&bytes).to_ascii_lowercase().contains("access-control"));
         }
     }
@@ -303,8 +304,13 @@ fn head_tells_the_length_that_get_would_have() {
     let t0 = test_now();
     let fleet = fleet(&[("web", "+-"), ("nas", "")], t0);
     for path in ["/", "/status", "/state", "/healthz", "/nowhere", "/targets/web"] {
-        let get = get(&fleet, path, t0).write(false, true, true, t0);
-        let head = answer(&request(Method::Head, path), &fleet, &guard(), t0).write(true, true, true, t0);
+        let get = get(&fleet, path, t0).write(false, true, true, Date::default().at(t0.unix));
+        let head = answer(&request(Method::Head, path), &fleet, &guard(), t0).write(
+            true,
+            true,
+            true,
+            Date::default().at(t0.unix),
+        );
         assert!(get.starts_with(&head) && get.len() > head.len(), "{path}");
         assert!(head.ends_with(b"\r\n\r\n"));
         let length = format!("Content-Length: {}\r\n", get.len() - head.len());
@@ -325,7 +331,12 @@ fn a_conversation_byte_for_byte() {
     while let Next::Request(request) = client.next() {
         let head_only = request.method == Method::Head;
         let response = answer(&request, &fleet, &guard(), t0);
-        sent.extend(response.write(head_only, request.keep_alive, request.http11, t0));
+        sent.extend(response.write(
+            head_only,
+            request.keep_alive,
+            request.http11,
+            Date::default().at(t0.unix),
+        ));
     }
     let fixed = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
     let head = |status: &str, length: usize, rest: &str| {

@@ -158,7 +158,7 @@ fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     if whole.is_partial() {
         return Ok(None);
     }
-    Ok(Some(Head { status, headers: Headers::from_parsed(answer.headers) }))
+    Ok(Some(Head { status, headers: Headers::from_parsed(answer.headers.iter()) }))
 }
 
 fn complaint(error: httparse::Error, buffer: &[u8]) -> HttpError {

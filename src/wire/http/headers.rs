@@ -33,8 +33,8 @@ const SHOWN_MAX: usize = 20;
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    pub(super) fn from_parsed(fields: &[Header<'_>]) -> Self {
-        Headers(fields.iter().map(|field| (field.name.to_owned(), text(field.value))).collect())
+    pub(super) fn from_parsed<'a>(fields: impl Iterator<Item = &'a Header<'a>>) -> Self {
+        Headers(fields.map(|field| (field.name.to_owned(), text(field.value))).collect())
     }
 
     /// The value of the first field of this name.
@@ -110,7 +110,7 @@ mod tests {
 
     fn headers(fields: &[(&'static str, &'static [u8])]) -> Headers {
         let parsed: Vec<_> = fields.iter().map(|&(name, value)| Header { name, value }).collect();
-        Headers::from_parsed(&parsed)
+        Headers::from_parsed(parsed.iter())
     }
 
     #[test]

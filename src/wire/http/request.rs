@@ -8,6 +8,8 @@ use super::headers::Headers;
 pub(crate) const HEAD_MAX: usize = 8 * 1024;
 /// The most header fields that a request may have.
 const FIELDS_MAX: usize = 64;
+/// The header fields that are looked at.
+const FIELDS_READ: [&str; 4] = ["Host", "Connection", "Content-Length", "Transfer-Encoding"];
 /// The most empty lines that are skipped before a request (RFC 9112 section 2.2 wants one).
 const EMPTY_LINES_MAX: usize = 8;
 
@@ -56,15 +58,18 @@ pub(crate) fn read(inbox: &[u8]) -> Read {
     let Some(head) = skip_empty_lines(window) else {
         return Read::Refused(400);
     };
+    let end = end_of_head(head);
+    let read = end.map(|end| (end, parse(head.get(..end).unwrap_or(head))));
+    if let Some((end, Ok(request))) = read {
+        return Read::Request(request, window.len() - head.len() + end);
+    }
     if let Err(status) = check_first_line(head) {
         return Read::Refused(status);
     }
-    let Some(end) = end_of_head(head) else {
-        return if window.len() == HEAD_MAX { Read::Refused(431) } else { Read::Partial };
-    };
-    match parse(head.get(..end).unwrap_or(head)) {
-        Ok(request) => Read::Request(request, window.len() - head.len() + end),
-        Err(status) => Read::Refused(status),
+    match read {
+        Some((_, Err(status))) => Read::Refused(status),
+        _ if window.len() == HEAD_MAX => Read::Refused(431),
+        _ => Read::Partial,
     }
 }
 
@@ -116,7 +121,8 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         return Err(400);
     };
     let http11 = minor == 1;
-    let headers = Headers::from_parsed(request.headers);
+    let is_read = |name: &str| FIELDS_READ.iter().any(|read| read.eq_ignore_ascii_case(name));
+    let headers = Headers::from_parsed(request.headers.iter().filter(|field| is_read(field.name)));
     refuse_body(&headers)?;
     let host_field = host_field(&headers, http11)?;
     let (authority, path) = split_target(target);

@@ -168,9 +168,11 @@ impl Reactor {
         self.accept(now);
         self.engine.handle_timeout(clock::now());
         self.carry_out(now);
-        for id in std::mem::take(&mut self.writes) {
-            self.write(id, now);
-        }
+        let mut writes = std::mem::take(&mut self.writes);
+        writes.drain(..).for_each(|id| self.write(id, now));
+        // Their memory serves again.
+        writes.append(&mut self.writes);
+        self.writes = writes;
         self.carry_out(now);
         Ok(())
     }

@@ -7,6 +7,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use memchr::memchr;
+
 use crate::wire::http::request::Request;
 
 /// Decides which requests are meant for this API.
@@ -51,7 +53,7 @@ fn plain(given: &str) -> &str {
 fn without_port(host: &str) -> Option<&str> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(inner) => inner.split_once(']').filter(|(inner, _)| inner.parse::<Ipv6Addr>().is_ok())?,
-        None => host.split_at(host.find(':').unwrap_or(host.len())),
+        None => host.split_at(memchr(b':', host.as_bytes()).unwrap_or(host.len())),
     };
     let port = match rest.strip_prefix(':') {
         Some(port) => port,

@@ -169,19 +169,25 @@ fn host_field(headers: &Headers, http11: bool) -> Result<Option<&str>, u16> {
 fn is_authority(text: &str) -> bool {
     let (host_is_valid, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(None) => return false,
-        Some(Some((address, after))) => {
-            let is_address = |byte: u8| byte.is_ascii_alphanumeric() || b":.%-_~".contains(&byte);
-            (!address.is_empty() && address.bytes().all(is_address), after)
-        }
+        Some(Some((address, after))) => (!address.is_empty() && address.bytes().all(is_in_address), after),
         None => {
-            let (name, after) = text.split_at(text.find(':').unwrap_or(text.len()));
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
-            (name.bytes().all(is_name), after)
+            let (name, after) = text.split_at(memchr(b':', text.as_bytes()).unwrap_or(text.len()));
+            (name.bytes().all(is_in_name), after)
         }
     };
     let port_is_valid = port.is_empty()
         || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
     host_is_valid && port_is_valid
+}
+
+fn is_in_address(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'-' | b'_' | b'~')
+}
+
+/// RFC 3986 section 3.2.2: unreserved characters, sub-delimiters and percent-encodings.
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b';' | b'=')
 }
 
 /// Authority and path of a request target in any form (RFC 9112 section 3.2).

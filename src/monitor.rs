@@ -195,6 +195,8 @@ pub(crate) struct Fleet {
     watches: Vec<Watch>,
     /// How many targets are in each state, by [`State::index`].
     counts: [usize; 4],
+    /// How often a target has changed its state.
+    changes: u64,
 }
 
 impl Fleet {
@@ -210,7 +212,7 @@ impl Fleet {
                 Watch::new(monitor, first, now)
             })
             .collect();
-        Fleet { watches, counts }
+        Fleet { watches, counts, changes: 0 }
     }
 
     pub(crate) fn watches(&self) -> &[Watch] {
@@ -230,7 +232,13 @@ impl Fleet {
         let change = self.watches[index].fsm.fire(result, now)?;
         self.counts[change.from.index()] -= 1;
         self.counts[change.to.index()] += 1;
+        self.changes += 1;
         Some(change)
+    }
+
+    /// How often a target has changed its state: as long as this is the same, all states are.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// How many targets are in each state, by [`State::index`].

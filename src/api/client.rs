@@ -3,6 +3,7 @@
 //! Requests that arrive together (pipelining) wait in the inbox until the one before is answered. How
 //! long a client may take, what it is owed and when it is closed is the engine's business.
 
+use crate::api::echo::Echo;
 use crate::wire::http::request::{HEAD_MAX, Read, Request, read};
 
 /// What a client wants next.
@@ -12,6 +13,8 @@ pub(crate) enum Next {
     Wait,
     /// This request answered. If it does not keep the connection, it is the last one.
     Request(Request),
+    /// The same request as that of the [`Echo`] answered.
+    Again,
     /// Nothing that could be answered: it is refused with this status, and the connection closed.
     Refuse(u16),
 }
@@ -49,24 +52,34 @@ impl Client {
     }
 
     /// Takes the next request off the inbox. To be asked again once its answer has been sent.
-    pub(crate) fn next(&mut self) -> Next {
+    pub(crate) fn next(&mut self, echo: &mut Echo) -> Next {
         if self.inbox.is_empty() && !self.cut {
             return Next::Wait;
+        }
+        if let Some((request, taken)) = echo.recognise(&self.inbox) {
+            self.take(taken, request.keep_alive);
+            return Next::Again;
         }
         match read(&self.inbox) {
             Read::Partial if self.cut => self.refuse(431),
             Read::Partial => Next::Wait,
             Read::Refused(status) => self.refuse(status),
             Read::Request(request, taken) => {
-                self.inbox.drain(..taken.min(self.inbox.len()));
-                if !request.keep_alive {
-                    self.end();
-                } else if self.inbox.is_empty() {
-                    // Kept connections are idle most of the time: they should not hold memory then.
-                    self.inbox = Vec::new();
-                }
+                echo.note(self.inbox.get(..taken).unwrap_or(&self.inbox), &request);
+                self.take(taken, request.keep_alive);
                 Next::Request(request)
             }
+        }
+    }
+
+    fn take(&mut self, taken: usize, keep_alive: bool) {
+        if !keep_alive {
+            self.end();
+        } else if taken >= self.inbox.len() {
+            // Kept connections are idle most of the time: they should not hold memory then.
+            self.inbox = Vec::new();
+        } else {
+            self.inbox.drain(..taken);
         }
     }
 

@@ -1,10 +1,12 @@
 //! The HTTP API: which request is answered how.
 //!
 //! The way of a request: [`client`] takes it off the bytes received, [`routes`] finds the answer,
-//! which [`host`] may forbid, and [`response`] writes it. Nothing here waits, owns a socket or keeps
-//! an answer: sending it, and how long that may take, is the engine's business.
+//! which [`host`] may forbid, and [`response`] writes it; [`echo`] spares that when the same is asked
+//! again. Nothing here waits or owns a socket: sending an answer, and how long that may take, is the
+//! engine's business.
 
 pub(crate) mod client;
+pub(crate) mod echo;
 pub(crate) mod host;
 mod listing;
 pub(crate) mod response;

@@ -6,6 +6,7 @@ use super::limits::*;
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::client::{Client, Next};
+use crate::api::echo::Moment;
 use crate::api::response::Response;
 use crate::api::routes::{Bulk, answer};
 use crate::clock::Now;
@@ -212,12 +213,13 @@ impl Engine {
 
     /// Answers the next request, if it is here and nothing else is owed.
     fn pump(&mut self, id: ConnId, now: Now) {
-        let Some(caller) = self.caller(id) else { return };
+        let Some(Conn::Client(caller)) = self.conns.get_mut(id) else { return };
         if caller.stage != Stage::Open || !caller.outbox.is_empty() || caller.held.is_some() {
             return;
         }
-        match caller.client.next() {
+        match caller.client.next(&mut self.echo) {
             Next::Request(request) => self.reply(id, request, now),
+            Next::Again => self.repeat(id, now),
             Next::Refuse(status) => self.refuse(id, status, now),
             Next::Wait if caller.ended => self.close(id),
             Next::Wait if caller.client.is_idle() => {
@@ -246,7 +248,24 @@ impl Engine {
         let head_only = request.method == Method::Head;
         let date = self.date.at(now.unix);
         let bytes = response.write(head_only, request.keep_alive, request.http11, date);
+        if bulk == Bulk::Word {
+            self.echo.note_answer(&request, &bytes, self.moment(now));
+        }
         self.owe(id, bulk, bytes, request.keep_alive, now);
+    }
+
+    /// Answers the request that was answered last.
+    fn repeat(&mut self, id: ConnId, now: Now) {
+        let Some(request) = self.echo.request() else { return };
+        match self.echo.answer(self.moment(now)) {
+            Some(answer) => self.owe(id, Bulk::Word, answer.to_vec(), request.keep_alive, now),
+            None => self.reply(id, request.clone(), now),
+        }
+    }
+
+    /// What words depend on.
+    fn moment(&self, now: Now) -> Moment {
+        Moment { second: now.unix.as_secs(), changes: self.fleet.changes() }
     }
 
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::api::echo::Echo;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::clock::Now;
@@ -163,6 +164,7 @@ pub(crate) struct Engine {
     unresolved: Vec<usize>,
     guard: HostGuard,
     date: Date,
+    echo: Echo,
     clients: usize,
     owed: Owed,
     accept_paused: bool,
@@ -199,6 +201,7 @@ impl Engine {
             unresolved: Vec::new(),
             guard,
             date: Date::default(),
+            echo: Echo::default(),
             clients: 0,
             owed: Owed::default(),
             accept_paused: false,

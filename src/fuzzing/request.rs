@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Source;
 use super::source::slicings;
 use crate::api::client::{Client, Next};
+use crate::api::echo::Echo;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::api::routes::answer;
@@ -25,9 +26,9 @@ pub fn request(data: &[u8]) {
     let stream = source.rest();
     every_prefix(stream);
     let [whole, others @ ..] = slicings(stream, cut);
-    let whole = converse(&whole);
+    let whole = converse(&whole, false);
     for pieces in others {
-        assert_eq!(converse(&pieces), whole, "cut differently");
+        assert_eq!(converse(&pieces, true), whole, "cut differently");
     }
     let now = test_now();
     let fleet = Fleet::new(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))).into(), now);
@@ -84,9 +85,10 @@ fn sensible(request: &Request, head: &[u8]) {
 }
 
 /// Hands the pieces over as the engine does: never more than there is room for, and each request
-/// answered before the next is asked for.
-fn converse(pieces: &[&[u8]]) -> (Vec<Next>, bool) {
+/// answered before the next is asked for. Whether the one before `is_remembered` changes nothing.
+fn converse(pieces: &[&[u8]], is_remembered: bool) -> (Vec<Next>, bool) {
     let mut client = Client::new();
+    let mut echo = Echo::default();
     let mut said = Vec::new();
     for piece in pieces {
         let mut rest = *piece;
@@ -97,8 +99,12 @@ fn converse(pieces: &[&[u8]]) -> (Vec<Next>, bool) {
             rest = after;
             client.receive(here);
             loop {
-                match client.next() {
+                if !is_remembered {
+                    echo = Echo::default();
+                }
+                match client.next(&mut echo) {
                     Next::Wait => break,
+                    Next::Again => said.push(Next::Request(echo.request().unwrap().clone())),
                     next => said.push(next),
                 }
             }

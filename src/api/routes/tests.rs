@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::client::{Client, Next};
+use crate::api::echo::Echo;
 use crate::api::response::Date;
 use crate::clock::test_now;
 use crate::monitor::Monitor;
@@ -328,7 +329,7 @@ fn a_conversation_byte_for_byte() {
         DELETE /status HTTP/1.1\r\nHost: [::1]:8787\r\n\r\nGET /x HTTP/1.0\r\n\r\n",
     );
     let mut sent = Vec::new();
-    while let Next::Request(request) = client.next() {
+    while let Next::Request(request) = client.next(&mut Echo::default()) {
         let head_only = request.method == Method::Head;
         let response = answer(&request, &fleet, &guard(), t0);
         sent.extend(response.write(

@@ -306,3 +306,22 @@ fn who_takes_a_large_answer_in_good_time_does_not_give_way() {
     bench.tell(busy, Input::Sent(len));
     assert!(bench.engine.knows(busy) && bench.engine.unsent(busy).is_empty());
 }
+
+#[test]
+fn what_is_asked_again_is_answered_by_the_state_and_the_clock_as_they_are_now() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    let id = bench.engine.accept(bench.now);
+    let ask = |bench: &mut Bench| {
+        bench.tell(id, Input::Received(GET));
+        bench.deliver(id)
+    };
+    let first = ask(&mut bench);
+    assert_eq!(ask(&mut bench), first);
+    bench.now.unix += secs(1);
+    let later = ask(&mut bench);
+    assert!(later != first && later.ends_with("unknown\n"));
+    let result = ProbeResult::up(secs(0), "fine");
+    bench.engine.fleet.fire(0, &result, bench.now);
+    assert!(ask(&mut bench).ends_with("up\n"));
+    assert_eq!(ask(&mut bench).len(), later.len() - "unknown".len() + "up".len());
+}

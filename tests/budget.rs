@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
 
-/// Socket, connect, epoll_ctl, getsockopt, getpeername, close, and an epoll_wait each for the beat and
-/// for the connection. Probes that are due at the same time share the last two.
-const CALLS_MAX: usize = 8;
+/// Socket, connect, epoll_ctl, close, and an epoll_wait each for the beat and for the connection. Probes
+/// that are due at the same time share the last two.
+const CALLS_MAX: usize = 6;
 
 /// Probes that are counted.
 const PROBES: usize = 100;

@@ -58,6 +58,9 @@ fn sensible(options: &Options) {
 
 /// A password in a target is not repeated where it is refused.
 fn password(text: &str) {
+    if text.contains("Pa55") {
+        return;
+    }
     for target in [format!("http://me:Pa55word@{text}"), format!("me:Pa55word@{text}")] {
         if let Ok(Command::Run(options)) = read(&[target.into()]) {
             let error = targets::monitors(&options, Log::new()).expect_err("it holds a password");

@@ -7,8 +7,10 @@
 #[cfg(test)]
 mod audit;
 mod clients;
+mod dials;
 pub(crate) mod ids;
 pub(crate) mod limits;
+mod messages;
 mod names;
 mod outbox;
 mod owed;
@@ -23,76 +25,18 @@ use crate::api::echo::Echo;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::clock::Now;
-use crate::fsm::Change;
 use crate::monitor::{Fleet, Monitor};
-use crate::probe::Work;
 use crate::probe::dial::Slot;
 pub(crate) use crate::resolve::Transport;
 use crate::resolve::{LookupId, QueryId, Resolver};
-use crate::verdict::{Failure, ProbeResult};
 use clients::Caller;
 pub(crate) use ids::ConnId;
 use ids::{ById, Ids};
+pub(crate) use messages::{Input, JobId, Output, Verdict};
 use outbox::Outbox;
 use owed::Owed;
 use timers::Timers;
 use tries::Try;
-
-/// What happened to a connection.
-#[derive(Debug)]
-pub(crate) enum Input<'a> {
-    /// It stands.
-    Connected,
-    /// Bytes of a stream, cut anywhere.
-    Received(&'a [u8]),
-    /// One datagram and who sent it.
-    Datagram(SocketAddr, &'a [u8]),
-    /// So many bytes of the outbox have been taken by the system.
-    Sent(usize),
-    /// The peer has ended its side in order.
-    Closed,
-    /// It could not be opened, or it broke. It is gone: the engine will not close it.
-    Failed(Failure),
-}
-
-/// Names one piece of work on a thread of its own. Not reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct JobId(u64);
-
-/// What the engine wants done.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Open a connection.
-    Open { id: ConnId, transport: Transport, to: SocketAddr },
-    /// [`Engine::unsent`] has bytes for this connection.
-    Write(ConnId),
-    /// [`Engine::room`] was zero for this connection and no longer is.
-    Read(ConnId),
-    /// End the sending side.
-    Shutdown(ConnId),
-    /// Close it; it is not spoken of again.
-    Close(ConnId),
-    /// Send these bytes if the system takes them at once (a TLS alert, say); its [`Output::Close`] follows.
-    Farewell(ConnId, Vec<u8>),
-    /// Accepting was paused and may go on.
-    Accept,
-    /// See whether the hosts file or resolv.conf changed, and answer with [`Engine::handle_files`].
-    RefreshFiles,
-    /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`].
-    Work(JobId, Work),
-    /// A check has ended.
-    Verdict(Verdict),
-}
-
-/// The end of one check.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    /// The target's place in the list of monitors.
-    pub(crate) target: usize,
-    pub(crate) result: ProbeResult,
-    /// The change of state that it made.
-    pub(crate) change: Option<Change>,
-}
 
 /// What a deadline belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

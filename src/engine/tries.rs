@@ -1,12 +1,11 @@
-//! Checks under way: each an attempt, the connection it speaks over and the deadline it has.
+//! Checks under way: each an attempt and the deadline it has, from its beat to its verdict.
 
 use std::time::{Duration, Instant};
 
-use super::limits::{ONCE_PARALLEL, PROBE_OUTBOX_MAX, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
-use super::outbox::Outbox;
-use super::{Conn, ConnId, Engine, Input, JobId, Output, Owner, Schedule, Transport, Verdict};
+use super::limits::{ONCE_PARALLEL, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
+use super::{ConnId, Engine, JobId, Output, Owner, Schedule, Verdict};
 use crate::clock::Now;
-use crate::probe::dial::{self, Dial, Slot};
+use crate::probe::dial::{Dial, Slot};
 use crate::probe::guard::guarded;
 use crate::probe::words::seconds;
 use crate::probe::{self, Attempt};
@@ -25,11 +24,11 @@ pub(super) struct Try {
     pub(super) wanted: bool,
     pub(super) lookup: Option<LookupId>,
     /// The connections being tried for the dial.
-    slots: Vec<(Slot, ConnId)>,
+    pub(super) slots: Vec<(Slot, ConnId)>,
     /// The connection that stands.
-    conn: Option<ConnId>,
+    pub(super) conn: Option<ConnId>,
     /// The work that waits on threads of its own.
-    jobs: Vec<JobId>,
+    pub(super) jobs: Vec<JobId>,
     outputs: usize,
     /// The attempt has panicked: it is not spoken to any more.
     panic: Option<Failure>,
@@ -67,65 +66,6 @@ impl Engine {
             }
             None => self.begin(target, now),
         }
-    }
-
-    /// What happened to a connection that is being made.
-    pub(super) fn handle_dialed(
-        &mut self,
-        id: ConnId,
-        target: usize,
-        slot: Slot,
-        input: Input<'_>,
-        now: Now,
-    ) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        let Some(dial) = &mut this.dial else { return };
-        match input {
-            Input::Connected => dial.handle_connected(slot),
-            Input::Failed(failure) => {
-                let local = failure.reason == Reason::Local;
-                dial.handle_failed(slot, failure, now.instant);
-                this.take_slot(slot);
-                self.forget(id);
-                if local && self.evict() {
-                    self.retry(target, now);
-                }
-            }
-            _ => return,
-        }
-        self.drive(target, now);
-    }
-
-    /// A client has given way: its descriptor is for this check, before the next client takes it.
-    fn retry(&mut self, target: usize, now: Now) {
-        if let Some(dial) = self.dial(target) {
-            dial.retry(now.instant);
-        }
-    }
-
-    /// The connection that a check is making.
-    pub(super) fn dial(&mut self, target: usize) -> Option<&mut Dial> {
-        self.tries[target].as_deref_mut()?.dial.as_mut()
-    }
-
-    /// What happened to a connection that stands.
-    pub(super) fn handle_probed(&mut self, id: ConnId, target: usize, input: Input<'_>, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        let input = match input {
-            Input::Received(bytes) => probe::Input::Received(bytes),
-            Input::Closed => probe::Input::Closed,
-            Input::Failed(failure) => {
-                this.conn = None;
-                probe::Input::Failed(failure)
-            }
-            Input::Connected | Input::Datagram(..) | Input::Sent(_) => return,
-        };
-        let gone = matches!(input, probe::Input::Failed(_));
-        this.tell(input, now);
-        if gone {
-            self.forget(id);
-        }
-        self.drive(target, now);
     }
 
     /// The time the loop lost is given back to every check under way.
@@ -239,76 +179,6 @@ impl Engine {
         }
     }
 
-    fn handle_dial(&mut self, target: usize, output: dial::Output, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        match output {
-            dial::Output::Resolve => {
-                let Some(dial) = &mut this.dial else { return };
-                if let Ok(address) = dial.host().parse() {
-                    dial.handle_addresses(&[address], true, now.instant);
-                    return;
-                }
-                this.wanted = true;
-                self.unresolved.push(target);
-                self.outputs.push_back(Output::RefreshFiles);
-            }
-            dial::Output::Open(slot, to) => {
-                let id = self.add(Conn::Dialed { target, slot });
-                if let Some(this) = self.tries[target].as_deref_mut() {
-                    this.slots.push((slot, id));
-                }
-                self.outputs.push_back(Output::Open { id, transport: Transport::Tcp, to });
-            }
-            dial::Output::Close(slot) => {
-                if let Some(id) = this.take_slot(slot) {
-                    self.close(id);
-                }
-            }
-            dial::Output::Connected(slot, address) => {
-                let id = this.take_slot(slot);
-                this.conn = id;
-                this.dial = None;
-                this.tell(probe::Input::Connected(address), now);
-                let lookup = this.lookup.take();
-                if let Some(id) = id {
-                    self.conns.insert(id, Conn::Probed { target, outbox: Outbox::default() });
-                }
-                self.drop_lookup(lookup);
-            }
-            dial::Output::Failed(failure) => {
-                this.dial = None;
-                this.tell(probe::Input::Failed(failure), now);
-            }
-        }
-    }
-
-    /// Queues bytes for a check's connection, if it has one; says whether they found room.
-    fn send(&mut self, conn: Option<ConnId>, bytes: Vec<u8>) -> bool {
-        let Some(id) = conn else { return true };
-        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(id) else { return true };
-        if outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
-            return false;
-        }
-        if outbox.push(bytes) {
-            self.outputs.push_back(Output::Write(id));
-        }
-        true
-    }
-
-    /// Closes whatever connection a check has or is making.
-    fn hang_up(&mut self, target: usize) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        this.dial = None;
-        this.wanted = false;
-        let lookup = this.lookup.take();
-        for job in std::mem::take(&mut this.jobs) {
-            self.jobs.remove(&job);
-        }
-        let (slots, conn) = (std::mem::take(&mut this.slots), this.conn.take());
-        self.drop_lookup(lookup);
-        slots.into_iter().map(|(_, id)| id).chain(conn).for_each(|id| self.close(id));
-    }
-
     fn finish(&mut self, target: usize, result: ProbeResult, now: Now) {
         self.hang_up(target);
         if self.tries[target].take().is_some() {
@@ -356,7 +226,7 @@ impl Try {
         }
     }
 
-    fn tell(&mut self, input: probe::Input<'_>, now: Now) {
+    pub(super) fn tell(&mut self, input: probe::Input<'_>, now: Now) {
         self.outputs = 0;
         if self.panic.is_none() {
             self.panic = guarded(|| self.attempt.handle_input(input, now)).err();
@@ -380,7 +250,7 @@ impl Try {
         Some(probe::Output::Done(failure.into()))
     }
 
-    fn take_slot(&mut self, slot: Slot) -> Option<ConnId> {
+    pub(super) fn take_slot(&mut self, slot: Slot) -> Option<ConnId> {
         let place = self.slots.iter().position(|(open, _)| *open == slot)?;
         Some(self.slots.remove(place).1)
     }

@@ -12,7 +12,7 @@ use super::*;
 use crate::clock::test_now;
 use crate::fsm::State;
 use crate::probe::{self, Attempt, Probe};
-use crate::verdict::Reason;
+use crate::verdict::{Failure, ProbeResult, Reason};
 
 /// Connects, says hello and is content with any answer.
 struct Hello(&'static str);

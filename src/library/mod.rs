@@ -1,13 +1,17 @@
 //! The doors for programs: checks, monitors on threads of their own, the server, the bare state machine.
 
+mod builder;
+mod checked;
 mod handle;
 mod names;
 mod once;
 mod ping_fsm;
 mod server;
 
+pub use builder::ServerBuilder;
+pub use checked::Checked;
 pub use handle::MonitorHandle;
 pub use names::Names;
 pub use once::{check, check_all, check_with};
 pub use ping_fsm::PingFsm;
-pub use server::{Checked, Server, ServerBuilder, Stopper, serve};
+pub use server::{Server, Stopper, serve};

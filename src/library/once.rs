@@ -5,8 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::checked::{Checked, tell};
 use super::names::Names;
-use super::server::{Checked, tell};
 use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::engine::Schedule;

@@ -1,22 +1,18 @@
 //! The daemon as a value: targets watched and their states served, in one thread.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::names::Names;
-use crate::api::host::HostGuard;
-use crate::engine::{Schedule, Verdict};
-use crate::fsm::State;
+use super::builder::ServerBuilder;
+use super::checked::{OnCheck, tell};
 use crate::monitor::Monitor;
 use crate::reactor::{self, Bell, Reactor};
 use crate::snapshot::Snapshot;
-use crate::verdict::ProbeResult;
 
 /// Watches these monitors and serves their states at `address`; port 0 is any free port. Takes one
 /// [`Monitor`] or any number of them.
@@ -54,129 +50,6 @@ pub fn serve(
     Server::builder(monitors).bind(address)
 }
 
-/// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`].
-///
-/// ```
-/// use pingstate::{Checked, Monitor, Names, State, blocking, check_all};
-///
-/// fn log(checked: &Checked<'_>) {
-///     if let Some((before, _)) = checked.changed {
-///         eprintln!("{}: {before} -> {}: {}", checked.name, checked.state, checked.result.detail);
-///     }
-///     # assert_eq!((checked.index, checked.state), (0, State::Up));
-///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
-/// }
-///
-/// check_all(Monitor::new(blocking("disk", || true)), Names::default(), log)?;
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Checked<'a> {
-    /// The target's place in the list of monitors.
-    pub index: usize,
-    /// The target's name.
-    pub name: &'a str,
-    /// What is probed.
-    pub target: &'a str,
-    /// What the check found.
-    pub result: &'a ProbeResult,
-    /// The state that follows.
-    pub state: State,
-    /// The state before and how long it had lasted, if it was another one.
-    pub changed: Option<(State, Duration)>,
-}
-
-type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
-
-/// A [`Server`] to be.
-///
-/// ```
-/// # use std::net::TcpListener;
-/// # let listener = TcpListener::bind("127.0.0.1:0")?;
-/// # let port = listener.local_addr()?.port();
-/// use pingstate::{Monitor, Server, State, probe};
-///
-/// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?);
-/// let mut server = Server::builder(monitor)
-///     .allow_host("status.example.com")
-///     .on_check(|checked| println!("{} is {}", checked.name, checked.state))
-///     .bind(([127, 0, 0, 1], 0))?;
-/// while server.snapshot(0).is_some_and(|db| db.state == State::Unknown) {
-///     server.turn(None)?;
-/// }
-/// assert_eq!(server.snapshot(0).map(|db| db.state), Some(State::Up));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct ServerBuilder {
-    monitors: Vec<Monitor>,
-    names: Names,
-    allowed: Vec<String>,
-    signals: bool,
-    on_check: Option<OnCheck>,
-}
-
-impl ServerBuilder {
-    /// How names are resolved.
-    #[must_use]
-    pub fn names(mut self, names: Names) -> Self {
-        self.names = names;
-        self
-    }
-
-    /// Answers requests for this `Host` too when bound to loopback: for reverse proxies that pass
-    /// another name on. Requests for names that are not allowed get 421, so that no web page can read
-    /// the states by DNS rebinding.
-    #[must_use]
-    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
-        self.allowed.push(name.into());
-        self
-    }
-
-    /// Ends [`Server::run`] on SIGINT and SIGTERM, which then no longer end the program by themselves,
-    /// even when the server is gone.
-    #[must_use]
-    pub fn stop_on_signals(mut self) -> Self {
-        self.signals = true;
-        self
-    }
-
-    /// Calls this after every check, on the thread that runs the server: it holds the server up as long
-    /// as it takes. A panic in it is one of [`Server::run`].
-    #[must_use]
-    pub fn on_check(mut self, call: impl FnMut(&Checked<'_>) + Send + 'static) -> Self {
-        self.on_check = Some(Box::new(call));
-        self
-    }
-
-    /// Binds the API to `address`; port 0 is any free port. The first checks start with the first turn.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] if two monitors have the same name; otherwise what the system says
-    /// of the address: taken, not this machine's, not allowed.
-    pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
-        let address = address.into();
-        let mut names = BTreeSet::new();
-        if let Some(twice) = self.monitors.iter().find(|monitor| !names.insert(monitor.name())) {
-            let message = format!("two monitors are called {}", twice.name());
-            return Err(io::Error::new(ErrorKind::InvalidInput, message));
-        }
-        let guard = HostGuard::new(address.ip(), self.allowed);
-        let mut reactor = self.names.reactor(self.monitors, Schedule::Beat, guard)?;
-        let address = reactor.listen(address)?;
-        if self.signals {
-            reactor.listen_to_signals()?;
-        }
-        Ok(Server { reactor, address, on_check: self.on_check, stopped: Arc::new(AtomicBool::new(false)) })
-    }
-}
-
-impl fmt::Debug for ServerBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder").field("monitors", &self.monitors).finish_non_exhaustive()
-    }
-}
-
 /// The daemon: watches its targets and answers the API, in the thread that runs it. Nothing happens
 /// while neither [`Server::run`] nor [`Server::turn`] is called.
 ///
@@ -206,15 +79,13 @@ pub struct Server {
 }
 
 impl Server {
+    pub(super) fn new(reactor: Reactor, address: SocketAddr, on_check: Option<OnCheck>) -> Self {
+        Server { reactor, address, on_check, stopped: Arc::default() }
+    }
+
     /// A server for these monitors, to be bound.
     pub fn builder(monitors: impl IntoIterator<Item = Monitor>) -> ServerBuilder {
-        ServerBuilder {
-            monitors: monitors.into_iter().collect(),
-            names: Names::default(),
-            allowed: Vec::new(),
-            signals: false,
-            on_check: None,
-        }
+        ServerBuilder::new(monitors.into_iter().collect())
     }
 
     /// The address that the API is bound to.
@@ -331,20 +202,5 @@ impl Stopper {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.bell.ring();
-    }
-}
-
-/// Tells of the checks that have ended since the last time.
-pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&Checked<'_>)) {
-    for Verdict { target, result, change } in reactor.take_verdicts() {
-        let watch = reactor.engine().fleet().watch(target);
-        on_check(&Checked {
-            index: target,
-            name: watch.name(),
-            target: watch.target(),
-            result: &result,
-            state: change.as_ref().map_or(watch.fsm().state(), |change| change.to),
-            changed: change.map(|change| (change.from, change.lasted)),
-        });
     }
 }

@@ -1,0 +1,111 @@
+//! What is said of a server before it is one.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use super::checked::{Checked, OnCheck};
+use super::names::Names;
+use super::server::Server;
+use crate::api::host::HostGuard;
+use crate::engine::Schedule;
+use crate::monitor::Monitor;
+
+/// A [`Server`] to be.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// use pingstate::{Monitor, Server, State, probe};
+///
+/// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?);
+/// let mut server = Server::builder(monitor)
+///     .allow_host("status.example.com")
+///     .on_check(|checked| println!("{} is {}", checked.name, checked.state))
+///     .bind(([127, 0, 0, 1], 0))?;
+/// while server.snapshot(0).is_some_and(|db| db.state == State::Unknown) {
+///     server.turn(None)?;
+/// }
+/// assert_eq!(server.snapshot(0).map(|db| db.state), Some(State::Up));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ServerBuilder {
+    monitors: Vec<Monitor>,
+    names: Names,
+    allowed: Vec<String>,
+    signals: bool,
+    on_check: Option<OnCheck>,
+}
+
+impl ServerBuilder {
+    pub(super) fn new(monitors: Vec<Monitor>) -> Self {
+        ServerBuilder {
+            monitors,
+            names: Names::default(),
+            allowed: Vec::new(),
+            signals: false,
+            on_check: None,
+        }
+    }
+
+    /// How names are resolved.
+    #[must_use]
+    pub fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Answers requests for this `Host` too when bound to loopback: for reverse proxies that pass
+    /// another name on. Requests for names that are not allowed get 421, so that no web page can read
+    /// the states by DNS rebinding.
+    #[must_use]
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.allowed.push(name.into());
+        self
+    }
+
+    /// Ends [`Server::run`] on SIGINT and SIGTERM, which then no longer end the program by themselves,
+    /// even when the server is gone.
+    #[must_use]
+    pub fn stop_on_signals(mut self) -> Self {
+        self.signals = true;
+        self
+    }
+
+    /// Calls this after every check, on the thread that runs the server: it holds the server up as long
+    /// as it takes. A panic in it is one of [`Server::run`].
+    #[must_use]
+    pub fn on_check(mut self, call: impl FnMut(&Checked<'_>) + Send + 'static) -> Self {
+        self.on_check = Some(Box::new(call));
+        self
+    }
+
+    /// Binds the API to `address`; port 0 is any free port. The first checks start with the first turn.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if two monitors have the same name; otherwise what the system says
+    /// of the address: taken, not this machine's, not allowed.
+    pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
+        let address = address.into();
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.monitors.iter().find(|monitor| !names.insert(monitor.name())) {
+            let message = format!("two monitors are called {}", twice.name());
+            return Err(io::Error::new(ErrorKind::InvalidInput, message));
+        }
+        let guard = HostGuard::new(address.ip(), self.allowed);
+        let mut reactor = self.names.reactor(self.monitors, Schedule::Beat, guard)?;
+        let address = reactor.listen(address)?;
+        if self.signals {
+            reactor.listen_to_signals()?;
+        }
+        Ok(Server::new(reactor, address, self.on_check))
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("monitors", &self.monitors).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+//! Checks that have ended, told to those who asked for it.
+
+use std::time::Duration;
+
+use crate::engine::Verdict;
+use crate::fsm::State;
+use crate::reactor::Reactor;
+use crate::verdict::ProbeResult;
+
+/// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`](crate::ServerBuilder::on_check).
+///
+/// ```
+/// use pingstate::{Checked, Monitor, Names, State, blocking, check_all};
+///
+/// fn log(checked: &Checked<'_>) {
+///     if let Some((before, _)) = checked.changed {
+///         eprintln!("{}: {before} -> {}: {}", checked.name, checked.state, checked.result.detail);
+///     }
+///     # assert_eq!((checked.index, checked.state), (0, State::Up));
+///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
+/// }
+///
+/// check_all(Monitor::new(blocking("disk", || true)), Names::default(), log)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Checked<'a> {
+    /// The target's place in the list of monitors.
+    pub index: usize,
+    /// The target's name.
+    pub name: &'a str,
+    /// What is probed.
+    pub target: &'a str,
+    /// What the check found.
+    pub result: &'a ProbeResult,
+    /// The state that follows.
+    pub state: State,
+    /// The state before and how long it had lasted, if it was another one.
+    pub changed: Option<(State, Duration)>,
+}
+
+pub(super) type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
+
+/// Tells of the checks that have ended since the last time.
+pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&Checked<'_>)) {
+    for Verdict { target, result, change } in reactor.take_verdicts() {
+        let watch = reactor.engine().fleet().watch(target);
+        on_check(&Checked {
+            index: target,
+            name: watch.name(),
+            target: watch.target(),
+            result: &result,
+            state: change.as_ref().map_or(watch.fsm().state(), |change| change.to),
+            changed: change.map(|change| (change.from, change.lasted)),
+        });
+    }
+}

@@ -1,5 +1,6 @@
 //! The engine's books, for the simulation to hold against its own.
 
+use super::limits::ANSWERS_PER_TURN;
 use super::{Conn, ConnId, Engine};
 use crate::api::routes::Bulk;
 
@@ -8,6 +9,8 @@ pub(crate) struct Audit {
     pub(crate) clients: usize,
     /// Bytes of answers in memory by their bulk, as bookkept and as they add up, and how many wait.
     pub(crate) owed: [(usize, usize, usize); 3],
+    /// This turn of the loop has made as many answers as it may.
+    pub(crate) out_of_breath: bool,
     /// Bytes that wait for targets, at most for one of them.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
@@ -32,7 +35,15 @@ impl Engine {
     pub(crate) fn audit(&self) -> Audit {
         let owed = Bulk::ALL.map(|bulk| (self.owed.bytes(bulk), 0, self.owed.waiting(bulk)));
         let query_inbox = self.resolver.longest_stream();
-        let mut audit = Audit { clients: 0, owed, probe_outbox: 0, queries: 0, client_inbox: 0, query_inbox };
+        let mut audit = Audit {
+            clients: 0,
+            owed,
+            out_of_breath: self.owed.made() >= ANSWERS_PER_TURN,
+            probe_outbox: 0,
+            queries: 0,
+            client_inbox: 0,
+            query_inbox,
+        };
         for (_, conn) in self.conns.iter() {
             match conn {
                 Conn::Client(caller) => {

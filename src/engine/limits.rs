@@ -32,6 +32,13 @@ pub(crate) const CLIENT_LINGER: Duration = Duration::from_secs(1);
 /// exceed it, so that a large fleet can be told; there is no second one beside it.
 pub(crate) const OWED_MAX: usize = 1024 * 1024;
 
+/// Answers other than words that are made in one turn of the loop: whoever asks for a word does not wait
+/// for all the snapshots that a crowd has asked for at the same time.
+pub(crate) const ANSWERS_PER_TURN: usize = 16;
+
+/// How long the loop may sleep when answers wait for its next turn only.
+pub(crate) const BREATH: Duration = Duration::from_micros(50);
+
 /// How long accepting pauses when the system has no descriptor for a new client.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

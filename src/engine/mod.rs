@@ -187,6 +187,8 @@ impl Engine {
     /// already here is not late.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.observe(now);
+        self.owed.begin_turn();
+        self.release_held(now);
         while let Some(owner) = self.timers.take_due(now.instant) {
             match owner {
                 Owner::Target(target) => self.handle_target_timeout(target, now),

@@ -7,11 +7,15 @@
 use std::collections::VecDeque;
 
 use super::ConnId;
-use super::limits::OWED_MAX;
+use super::limits::{ANSWERS_PER_TURN, OWED_MAX};
 use crate::api::routes::Bulk;
 
 #[derive(Default)]
-pub(super) struct Owed([Account; 3]);
+pub(super) struct Owed {
+    accounts: [Account; 3],
+    /// Answers other than words that this turn of the loop has made.
+    made: usize,
+}
 
 /// What is kept of answers of one bulk.
 #[derive(Default)]
@@ -22,41 +26,59 @@ struct Account {
 }
 
 impl Owed {
-    /// Whether a further answer has to wait. Words never do: they weigh less than who asks for them.
+    /// Whether a further answer has to wait: for room, or for the next turn of the loop. Words never do:
+    /// they weigh less than who asks for them.
     pub(super) fn is_full(&self, bulk: Bulk) -> bool {
-        bulk != Bulk::Word && self.bytes(bulk) >= OWED_MAX
+        bulk != Bulk::Word && (self.bytes(bulk) >= OWED_MAX || self.made >= ANSWERS_PER_TURN)
+    }
+
+    /// A turn of the loop begins.
+    pub(super) fn begin_turn(&mut self) {
+        self.made = 0;
+    }
+
+    /// Whether somebody waits for nothing but the next turn.
+    pub(super) fn is_out_of_breath(&self) -> bool {
+        let waits = |account: &Account| account.bytes < OWED_MAX && !account.waiting.is_empty();
+        self.made >= ANSWERS_PER_TURN && self.accounts.iter().any(waits)
     }
 
     pub(super) fn bytes(&self, bulk: Bulk) -> usize {
-        self.0[bulk as usize].bytes
+        self.accounts[bulk as usize].bytes
     }
 
     pub(super) fn add(&mut self, bulk: Bulk, bytes: usize) {
-        self.0[bulk as usize].bytes += bytes;
+        self.accounts[bulk as usize].bytes += bytes;
+        self.made += usize::from(bulk != Bulk::Word);
     }
 
     pub(super) fn sub(&mut self, bulk: Bulk, bytes: usize) {
-        self.0[bulk as usize].bytes -= bytes;
+        self.accounts[bulk as usize].bytes -= bytes;
     }
 
     pub(super) fn wait(&mut self, bulk: Bulk, id: ConnId) {
-        self.0[bulk as usize].waiting.push_back(id);
+        self.accounts[bulk as usize].waiting.push_back(id);
     }
 
     /// The client waits no more.
     pub(super) fn leave(&mut self, id: ConnId) {
-        self.0.iter_mut().for_each(|account| account.waiting.retain(|waiting| *waiting != id));
+        self.accounts.iter_mut().for_each(|account| account.waiting.retain(|waiting| *waiting != id));
     }
 
     /// Takes the next client for whose answer there is room.
     pub(super) fn next(&mut self) -> Option<ConnId> {
         let open = Bulk::ALL.into_iter().filter(|bulk| !self.is_full(*bulk));
-        let place = open.map(|bulk| bulk as usize).find(|place| !self.0[*place].waiting.is_empty())?;
-        self.0[place].waiting.pop_front()
+        let place = open.map(|bulk| bulk as usize).find(|place| !self.accounts[*place].waiting.is_empty())?;
+        self.accounts[place].waiting.pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn made(&self) -> usize {
+        self.made
     }
 
     #[cfg(test)]
     pub(super) fn waiting(&self, bulk: Bulk) -> usize {
-        self.0[bulk as usize].waiting.len()
+        self.accounts[bulk as usize].waiting.len()
     }
 }

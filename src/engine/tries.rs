@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::limits::{ONCE_PARALLEL, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
+use super::limits::{BREATH, ONCE_PARALLEL, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
 use super::{ConnId, Engine, JobId, Output, Owner, Schedule, Verdict};
 use crate::clock::Now;
 use crate::probe::dial::{Dial, Slot};
@@ -79,9 +79,12 @@ impl Engine {
         }
     }
 
-    /// Has the loop turn from time to time as long as a check is under way.
+    /// Has the loop turn from time to time as long as a check is under way, and soon if answers wait for it.
     pub(super) fn set_pulse(&mut self, now: Now) {
-        self.pulse = (self.under_way > 0).then(|| now.instant + PULSE);
+        self.pulse = match self.owed.is_out_of_breath() {
+            true => Some(now.instant + BREATH),
+            false => (self.under_way > 0).then(|| now.instant + PULSE),
+        };
     }
 
     fn begin(&mut self, target: usize, now: Now) {

@@ -41,6 +41,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("caps: steps with a client's inbox half full", 1400),
     ("caps: steps with a part of an answer over TCP", 900),
     ("caps: steps with all queries in flight", 450),
+    ("caps: steps with no further answer in this turn", 60),
     ("clients: 408", 70),
     ("clients: answers", 4000),
     ("clients: evicted", 600),

@@ -307,6 +307,27 @@ fn who_takes_a_large_answer_in_good_time_does_not_give_way() {
     assert!(bench.engine.knows(busy) && bench.engine.unsent(busy).is_empty());
 }
 
+/// A crowd that asks for snapshots all at once is served a few in a turn; a word is served before them.
+#[test]
+fn a_crowd_that_asks_for_much_keeps_nobody_from_a_word() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    let crowd: Vec<_> = (0..3 * ANSWERS_PER_TURN).map(|_| bench.engine.accept(bench.now)).collect();
+    for id in &crowd {
+        bench.tell(*id, Input::Received(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    }
+    let served = |bench: &Bench| crowd.iter().filter(|id| !bench.engine.unsent(**id).is_empty()).count();
+    assert_eq!(served(&bench), ANSWERS_PER_TURN);
+    let quick = bench.engine.accept(bench.now);
+    bench.tell(quick, Input::Received(GET));
+    assert!(bench.deliver(quick).ends_with("unknown\n"));
+    bench.engine.handle_timeout(bench.now);
+    assert_eq!(served(&bench), 2 * ANSWERS_PER_TURN);
+    assert_eq!(bench.engine.poll_timeout(), Some(bench.now.instant + BREATH), "it does not sleep over it");
+    bench.pass(BREATH);
+    assert_eq!(served(&bench), 3 * ANSWERS_PER_TURN);
+    assert!(bench.engine.poll_timeout() > Some(bench.now.instant + BREATH));
+}
+
 #[test]
 fn what_is_asked_again_is_answered_by_the_state_and_the_clock_as_they_are_now() {
     let mut bench = Bench::new(&["127.0.0.1"]);

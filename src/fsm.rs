@@ -1,15 +1,20 @@
 //! The state machine: what a series of results adds up to.
 
 mod history;
+mod span;
+mod tally;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
+use crate::verdict::{DETAIL_MAX, Phases, ProbeResult, Reason, printable};
 pub(crate) use history::History;
+use span::Spans;
+pub(crate) use tally::Tally;
 
 /// How many results the history holds unless told otherwise.
 pub const HISTORY: usize = 20;
@@ -242,6 +247,18 @@ pub(crate) struct Last {
     pub(crate) detail: Arc<str>,
     pub(crate) latency: Option<Duration>,
     pub(crate) at: Now,
+    /// Why it failed; `None` if it did not.
+    pub(crate) reason: Option<Reason>,
+    phases: Spans,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) tls_not_after: Option<Duration>,
+}
+
+impl Last {
+    pub(crate) fn phases(&self) -> Phases {
+        self.phases.into()
+    }
 }
 
 /// A change of state.
@@ -259,10 +276,10 @@ pub(crate) struct Fsm {
     policy: Policy,
     state: State,
     since: Now,
-    transitions: u64,
     streak: u32,
     last: Option<Last>,
     recent: History,
+    tally: Tally,
 }
 
 impl Fsm {
@@ -271,10 +288,10 @@ impl Fsm {
             policy,
             state: initial,
             since: now,
-            transitions: 0,
             streak: 0,
             last: None,
             recent: History::new(history),
+            tally: Tally::default(),
         }
     }
 
@@ -291,13 +308,26 @@ impl Fsm {
         let to = self.policy.next(self.state, event, self.streak);
         let change =
             (to != self.state).then(|| Change { from: self.state, to, lasted: now.since(self.since) });
-        if change.is_some() {
+        if let Some(change) = &change {
+            self.tally.note_change(change);
             self.state = to;
             self.since = now;
-            self.transitions += 1;
         }
+        // A failure that a program has made up need not have a reason.
+        let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));
+        self.tally.note_check(event, reason);
         self.recent.push(Check { unix: now.unix, event, state: to, detail: detail.clone() });
-        self.last = Some(Last { event, detail, latency: result.latency, at: now });
+        self.last = Some(Last {
+            event,
+            detail,
+            latency: result.latency,
+            at: now,
+            reason,
+            phases: result.phases.into(),
+            address: result.address,
+            http_status: result.http_status,
+            tls_not_after: result.tls_not_after,
+        });
         change
     }
 
@@ -311,7 +341,20 @@ impl Fsm {
     }
 
     pub(crate) fn transitions(&self) -> u64 {
-        self.transitions
+        self.tally.to.iter().sum()
+    }
+
+    /// What has been counted since the start.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How long it has been in this state by now, all stays together.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
+        let stay = if state == self.state { now.since(self.since) } else { Duration::ZERO };
+        self.tally.lasted(state).saturating_add(stay)
     }
 
     pub(crate) fn last(&self) -> Option<&Last> {

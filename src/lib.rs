@@ -121,5 +121,5 @@ pub use probe::build::{
 };
 pub use probe::{Attempt, Input, Output, Probe, Work};
 pub use snapshot::Snapshot;
-pub use verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
+pub use verdict::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason};
 pub use wire::http::response::Headers;

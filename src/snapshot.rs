@@ -1,12 +1,14 @@
 //! A monitor, told to the outside: the state of one target as values and as JSON.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::clock::Now;
-use crate::fsm::{Check, Event, Fsm, History, State};
+use crate::fsm::{Check, Event, Fsm, History, Last, State};
+use crate::verdict::{Phases, Reason};
 
 /// The last second of the year 9999. No time and no span is told as longer than this: it keeps
 /// every number finite and clear of the exponent form, and dates within four digits of a year.
@@ -14,8 +16,8 @@ pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 
 /// The state of one target at one moment.
 ///
-/// As JSON the keys stand in the order of the original's, spans are seconds with one decimal,
-/// latencies milliseconds with two. Ages come from the monotonic clock: setting the wall clock does
+/// As JSON the keys stand in the order of the original's, with those that it does not have at the end;
+/// spans are seconds with one decimal, latencies and phases milliseconds with two. Ages come from the monotonic clock: setting the wall clock does
 /// not change them.
 ///
 /// ```
@@ -52,12 +54,24 @@ pub struct Snapshot {
     pub recent: Vec<Check>,
     /// What is probed.
     pub probe: String,
+    /// The target's name.
+    pub name: String,
+    /// Why the last check failed; `None` if it did not.
+    pub error: Option<Reason>,
+    /// How long the parts of the last check took; `None` before the first.
+    pub phases: Option<Phases>,
+    /// Whom the last check was connected to, or tried last.
+    pub address: Option<SocketAddr>,
+    /// The status of the last answer that came during the last check.
+    pub http_status: Option<u16>,
+    /// When the certificate that the last check was shown expires, as the time since 1970.
+    pub tls_not_after: Option<Duration>,
 }
 
 impl Snapshot {
-    /// What `fsm` says of `target` at the moment `now`.
-    pub(crate) fn of(target: &str, fsm: &Fsm, now: Now) -> Self {
-        let view = View::of(target, fsm, now);
+    /// What `fsm` says of `target`, which has this name, at the moment `now`.
+    pub(crate) fn of(name: &str, target: &str, fsm: &Fsm, now: Now) -> Self {
+        let view = View::of(name, target, fsm, now);
         Snapshot {
             state: view.state,
             last_event: view.last_event,
@@ -69,6 +83,12 @@ impl Snapshot {
             transitions: view.transitions,
             recent: fsm.recent().iter().collect(),
             probe: view.probe.to_owned(),
+            name: view.name.to_owned(),
+            error: view.error,
+            phases: view.phases,
+            address: view.address,
+            http_status: view.http_status,
+            tls_not_after: view.tls_not_after,
         }
     }
 
@@ -90,7 +110,12 @@ impl Snapshot {
             transitions: self.transitions,
             recent: Recent::List(&self.recent),
             probe: &self.probe,
-            name: None,
+            name: &self.name,
+            error: self.error,
+            phases: self.phases,
+            address: self.address,
+            http_status: self.http_status,
+            tls_not_after: self.tls_not_after,
         }
     }
 }
@@ -108,11 +133,16 @@ pub(crate) struct View<'a> {
     transitions: u64,
     recent: Recent<'a>,
     probe: &'a str,
-    name: Option<&'a str>,
+    name: &'a str,
+    error: Option<Reason>,
+    phases: Option<Phases>,
+    address: Option<SocketAddr>,
+    http_status: Option<u16>,
+    tls_not_after: Option<Duration>,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn of(target: &'a str, fsm: &'a Fsm, now: Now) -> Self {
+    pub(crate) fn of(name: &'a str, target: &'a str, fsm: &'a Fsm, now: Now) -> Self {
         let last = fsm.last();
         View {
             state: fsm.state(),
@@ -125,21 +155,19 @@ impl<'a> View<'a> {
             transitions: fsm.transitions(),
             recent: Recent::History(fsm.recent()),
             probe: target,
-            name: None,
+            name,
+            error: last.and_then(|last| last.reason),
+            phases: last.map(Last::phases),
+            address: last.and_then(|last| last.address),
+            http_status: last.and_then(|last| last.http_status),
+            tls_not_after: last.and_then(|last| last.tls_not_after),
         }
-    }
-
-    /// The same with the target's name as the last key.
-    pub(crate) fn named(mut self, name: &'a str) -> Self {
-        self.name = Some(name);
-        self
     }
 }
 
 impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let keys = 10 + usize::from(self.name.is_some());
-        let mut out = serializer.serialize_struct("Snapshot", keys)?;
+        let mut out = serializer.serialize_struct("Snapshot", 16)?;
         out.serialize_field("state", self.state.as_str())?;
         out.serialize_field("last_event", &self.last_event.map(Event::as_str))?;
         out.serialize_field("last_detail", &self.last_detail.map(|detail| &**detail))?;
@@ -150,10 +178,21 @@ impl Serialize for View<'_> {
         out.serialize_field("transitions", &self.transitions)?;
         out.serialize_field("recent", &self.recent)?;
         out.serialize_field("probe", self.probe)?;
-        if let Some(name) = self.name {
-            out.serialize_field("name", name)?;
-        }
+        out.serialize_field("name", self.name)?;
+        out.serialize_field("error", &self.error.map(Reason::as_str))?;
+        out.serialize_field("phases_ms", &self.phases.map(PhasesMs))?;
+        out.serialize_field("address", &self.address.map(|address| address.to_string()))?;
+        out.serialize_field("http_status", &self.http_status)?;
+        out.serialize_field("tls_not_after_ts", &self.tls_not_after.map(|unix| unix.as_secs()))?;
         out.end()
+    }
+}
+
+struct PhasesMs(Phases);
+
+impl Serialize for PhasesMs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.each().map(|(word, span)| (word, span.map(latency_ms))))
     }
 }
 

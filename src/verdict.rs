@@ -1,7 +1,12 @@
 //! What one check found: the result, the reason of a failure, and text made fit to show.
 
+mod phases;
+
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+pub use phases::Phases;
 
 /// The longest detail that is kept, in characters.
 pub const DETAIL_MAX: usize = 256;
@@ -33,19 +38,41 @@ pub struct ProbeResult {
     pub detail: String,
     /// Why the check failed; `None` if it did not.
     pub reason: Option<Reason>,
+    /// How long the parts of the check took.
+    pub phases: Phases,
+    /// Whom it was connected to; of addresses that could not be connected to, the last one tried.
+    pub address: Option<SocketAddr>,
+    /// The status of the last answer that came: where a redirect led nowhere, that of the redirect.
+    pub http_status: Option<u16>,
+    /// When the certificate that the target showed expires, as the time since 1970; also where it was
+    /// refused, or not verified.
+    pub tls_not_after: Option<Duration>,
 }
 
 impl ProbeResult {
     /// The target is healthy. `detail` is made printable and cut to [`DETAIL_MAX`] characters.
     #[must_use]
     pub fn up(latency: Duration, detail: &str) -> Self {
-        ProbeResult { ok: true, latency: Some(latency), detail: printable(detail, DETAIL_MAX), reason: None }
+        ProbeResult::new(true, Some(latency), detail, None)
     }
 
     /// The target is not healthy. `detail` is made printable and cut to [`DETAIL_MAX`] characters.
     #[must_use]
     pub fn down(reason: Reason, detail: &str) -> Self {
-        ProbeResult { ok: false, latency: None, detail: printable(detail, DETAIL_MAX), reason: Some(reason) }
+        ProbeResult::new(false, None, detail, Some(reason))
+    }
+
+    fn new(ok: bool, latency: Option<Duration>, detail: &str, reason: Option<Reason>) -> Self {
+        ProbeResult {
+            ok,
+            latency,
+            detail: printable(detail, DETAIL_MAX),
+            reason,
+            phases: Phases::default(),
+            address: None,
+            http_status: None,
+            tls_not_after: None,
+        }
     }
 
     /// The same result with a latency: for a target that answered, but not as it should.
@@ -109,6 +136,7 @@ macro_rules! reasons {
         /// let result = probe("tcp", "127.0.0.1", free).build()?.check();
         /// assert_eq!(result.reason, Some(Reason::Refused));
         /// assert_eq!(Reason::Refused.as_str(), "refused");
+        /// assert!(Reason::ALL.contains(&Reason::TlsExpired));
         /// # Ok::<(), pingstate::Error>(())
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,6 +144,9 @@ macro_rules! reasons {
         pub enum Reason { $($(#[$doc])* $name,)+ }
 
         impl Reason {
+            /// All reasons.
+            pub const ALL: &[Reason] = &[$(Reason::$name,)+];
+
             /// The reason as one lower-case word.
             #[must_use]
             pub fn as_str(self) -> &'static str {

@@ -82,6 +82,12 @@ fn the_snapshot_has_the_documented_shape() {
         "transitions",
         "recent",
         "probe",
+        "name",
+        "error",
+        "phases_ms",
+        "address",
+        "http_status",
+        "tls_not_after_ts",
     ];
     assert_eq!(keys, documented);
     let snapshot: serde_json::Value = serde_json::from_str(&body).expect("JSON");

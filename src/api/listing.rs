@@ -10,7 +10,7 @@ use crate::fsm::State;
 use crate::monitor::{Fleet, Watch};
 use crate::snapshot::View;
 
-/// The worst state, how many targets are in which state, and a snapshot of each with its name.
+/// The worst state, how many targets are in which state, and a snapshot of each.
 pub(crate) struct Listing<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) now: Now,
@@ -38,11 +38,11 @@ struct Targets<'a>(&'a [Watch], Now);
 
 impl Serialize for Targets<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|watch| named(watch, self.1)))
+        serializer.collect_seq(self.0.iter().map(|watch| view(watch, self.1)))
     }
 }
 
-/// One target's snapshot with its name.
-pub(crate) fn named(watch: &Watch, now: Now) -> View<'_> {
-    View::of(watch.target(), watch.fsm(), now).named(watch.name())
+/// One target's snapshot.
+pub(crate) fn view(watch: &Watch, now: Now) -> View<'_> {
+    View::of(watch.name(), watch.target(), watch.fsm(), now)
 }

@@ -4,12 +4,12 @@
 //! count of its states; `/targets/NAME` looks its name up; only `/status` goes through all targets.
 
 use crate::api::host::HostGuard;
-use crate::api::listing::{Listing, named};
+use crate::api::listing::{Listing, view};
 use crate::api::response::{JSON, Response, TEXT};
 use crate::clock::Now;
 use crate::fsm::State;
 use crate::monitor::{Fleet, Watch};
-use crate::snapshot::{View, pretty};
+use crate::snapshot::pretty;
 use crate::wire::http::request::{Method, Request};
 
 /// The methods of every path there is.
@@ -75,8 +75,7 @@ fn word(status: u16, word: &str) -> Response {
 /// The snapshot of the target, of the only one there is, or of all.
 fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
     match (target, fleet.watches()) {
-        (Some(watch), _) => pretty(&named(watch, now)),
-        (None, [only]) => pretty(&View::of(only.target(), only.fsm(), now)),
+        (Some(watch), _) | (None, [watch]) => pretty(&view(watch, now)),
         (None, _) => pretty(&Listing { fleet, now }),
     }
 }

@@ -131,3 +131,47 @@ fn policies_and_events_show_what_they_are() {
     assert_eq!(format!("{table:?}"), "Table([(Up, Fail, Down)])");
     assert_eq!(format!("{:?}", Policy::function(|state, _, _| state)), "Function");
 }
+
+#[test]
+fn checks_failures_and_changes_are_counted() {
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), 0, test_now());
+    let mut unsaid = fail();
+    unsaid.reason = None;
+    let status = ProbeResult::down(Reason::Status, "HTTP 500");
+    for result in [ok(), unsaid, status.clone(), fail(), status, ok()] {
+        fsm.fire(&result, test_now());
+    }
+    let tally = fsm.tally();
+    assert_eq!(tally.checks, [2, 4]);
+    assert_eq!(tally.failures, [(Reason::Refused, 1), (Reason::Status, 2), (Reason::Custom, 1)]);
+    assert!(tally.failures.is_sorted() && tally.failures.capacity() == 3);
+    assert_eq!((tally.to, fsm.transitions()), ([0, 2, 1, 1], 4));
+}
+
+#[test]
+fn the_time_in_each_state_is_added_up_and_goes_on() {
+    let t0 = test_now();
+    let at = |s| t0.after(Duration::from_secs(s));
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, t0);
+    for (s, result) in [(1, ok()), (6, fail()), (8, ok()), (20, fail()), (21, fail())] {
+        fsm.fire(&result, at(s));
+    }
+    let spent = |now| State::ALL.map(|state| fsm.time_in(state, now).as_secs());
+    assert_eq!(spent(at(21)), [1, 17, 3, 0]);
+    assert_eq!(spent(at(30)), [1, 17, 3, 9]);
+}
+
+#[test]
+fn the_last_check_is_kept_with_all_that_was_seen() {
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, test_now());
+    let mut result = fail();
+    result.phases.connect = Some(Duration::from_nanos(1_234_567));
+    result.address = "192.0.2.1:80".parse().ok();
+    (result.http_status, result.tls_not_after) = (Some(404), Some(Duration::from_secs(7)));
+    fsm.fire(&result, test_now());
+    let last = fsm.last().expect("checked");
+    assert_eq!((last.reason, last.phases(), last.address), (result.reason, result.phases, result.address));
+    assert_eq!((last.http_status, last.tls_not_after), (result.http_status, result.tls_not_after));
+    fsm.fire(&ok(), test_now());
+    assert_eq!(fsm.last().and_then(|last| last.reason), None);
+}

@@ -187,5 +187,5 @@ fn answer(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
 
 fn snapshot(reactor: &Reactor) -> Snapshot {
     let watch = reactor.engine().fleet().watch(0);
-    Snapshot::of(watch.target(), watch.fsm(), reactor::now())
+    Snapshot::of(watch.name(), watch.target(), watch.fsm(), reactor::now())
 }

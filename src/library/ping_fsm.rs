@@ -59,7 +59,7 @@ impl PingFsm {
         PingFsm { fsm: Fsm::new(initial, policy, history, reactor::now()), name: String::new() }
     }
 
-    /// What its snapshots show under `probe`.
+    /// What its snapshots show under `probe` and `name`.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -101,6 +101,6 @@ impl PingFsm {
     /// What is known now: the same as a monitor's.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::of(&self.name, &self.fsm, reactor::now())
+        Snapshot::of(&self.name, &self.name, &self.fsm, reactor::now())
     }
 }

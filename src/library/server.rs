@@ -98,7 +98,7 @@ impl Server {
     #[must_use]
     pub fn snapshot(&self, index: usize) -> Option<Snapshot> {
         let watch = self.reactor.engine().fleet().watches().get(index)?;
-        Some(Snapshot::of(watch.target(), watch.fsm(), reactor::now()))
+        Some(Snapshot::of(watch.name(), watch.target(), watch.fsm(), reactor::now()))
     }
 
     /// Runs until it is stopped: by a [`Stopper`], or by a signal (see

@@ -5,6 +5,7 @@ use crate::clock::test_now;
 use crate::fsm::{HISTORY, Policy};
 use crate::verdict::{ProbeResult, Reason};
 
+const NAME: &str = "api";
 const TARGET: &str = "https://api.example.com:443/healthz";
 
 fn fsm(now: Now) -> Fsm {
@@ -23,10 +24,10 @@ fn raw(detail: &str) -> ProbeResult {
 }
 
 fn json(fsm: &Fsm, now: Now) -> String {
-    Snapshot::of(TARGET, fsm, now).to_json()
+    Snapshot::of(NAME, TARGET, fsm, now).to_json()
 }
 
-/// Printed by the original with `json.dumps(monitor.snapshot(), indent=2)`.
+/// Printed by the original with `json.dumps(monitor.snapshot(), indent=2)`, up to `probe`.
 const BEFORE: &str = r#"{
   "state": "unknown",
   "last_event": null,
@@ -37,7 +38,13 @@ const BEFORE: &str = r#"{
   "last_check_age_s": null,
   "transitions": 0,
   "recent": [],
-  "probe": "https://api.example.com:443/healthz"
+  "probe": "https://api.example.com:443/healthz",
+  "name": "api",
+  "error": null,
+  "phases_ms": null,
+  "address": null,
+  "http_status": null,
+  "tls_not_after_ts": null
 }
 "#;
 
@@ -65,7 +72,19 @@ const AFTER: &str = r#"{
       "detail": "say \"no\"\\n\\\\u{1b}"
     }
   ],
-  "probe": "https://api.example.com:443/healthz"
+  "probe": "https://api.example.com:443/healthz",
+  "name": "api",
+  "error": "custom",
+  "phases_ms": {
+    "resolve": null,
+    "connect": null,
+    "tls": null,
+    "first_byte": null,
+    "transfer": null
+  },
+  "address": null,
+  "http_status": null,
+  "tls_not_after_ts": null
 }
 "#;
 
@@ -91,21 +110,51 @@ fn the_view_and_the_snapshot_tell_the_same() {
     let mut fsm = fsm(t0);
     fsm.fire(&ProbeResult::up(Duration::from_micros(42_504), "HTTP 200"), t0.after(ms(1)));
     let now = t0.after(ms(1300));
-    let snapshot = Snapshot::of(TARGET, &fsm, now);
-    assert_eq!(pretty(&View::of(TARGET, &fsm, now)), snapshot.to_json().into_bytes());
+    let snapshot = Snapshot::of(NAME, TARGET, &fsm, now);
+    assert_eq!(pretty(&View::of(NAME, TARGET, &fsm, now)), snapshot.to_json().into_bytes());
     assert!(snapshot.to_json().contains("\"last_latency_ms\": 42.5,"));
     assert!(snapshot.to_json().contains("\"last_check_ts\": 1738200000.001,"));
     assert_eq!(snapshot.clone().recent, snapshot.recent);
     assert!(format!("{snapshot:?}").contains(TARGET));
 }
 
+/// What follows `probe`.
+const SEEN: &str = r#"
+  "name": "n\"",
+  "error": "tls_expired",
+  "phases_ms": {
+    "resolve": 1.23,
+    "connect": 0.0,
+    "tls": 2000.0,
+    "first_byte": null,
+    "transfer": null
+  },
+  "address": "[::1]:443",
+  "http_status": 302,
+  "tls_not_after_ts": 1735689599
+}
+"#;
+
 #[test]
-fn the_name_follows_the_probe() {
+fn what_was_seen_follows_the_probe() {
     let now = test_now();
-    let fsm = fsm(now);
-    let named = pretty(&View::of("t", &fsm, now).named("n\""));
-    let named = String::from_utf8(named).expect("JSON is UTF-8");
-    assert!(named.ends_with("  \"probe\": \"t\",\n  \"name\": \"n\\\"\"\n}\n"), "{named}");
+    let mut fsm = fsm(now);
+    let mut result = ProbeResult::down(Reason::TlsExpired, "expired");
+    result.phases.resolve = Some(Duration::from_nanos(1_234_999));
+    result.phases.connect = Some(Duration::ZERO);
+    result.phases.tls = Some(ms(2000));
+    result.address = "[::1]:443".parse().ok();
+    result.http_status = Some(302);
+    result.tls_not_after = Some(Duration::from_secs(1_735_689_599));
+    fsm.fire(&result, now);
+    let snapshot = Snapshot::of("n\"", "t", &fsm, now);
+    assert_eq!((snapshot.error, snapshot.phases), (result.reason, Some(result.phases)));
+    let json = snapshot.to_json();
+    let (_, after) = json.split_once("\"probe\": \"t\",").expect("a probe");
+    assert_eq!(after, SEEN);
+    fsm.fire(&ProbeResult::up(ms(1), "fine"), now);
+    let fine = Snapshot::of("n", "t", &fsm, now);
+    assert_eq!((fine.error, fine.address, fine.http_status, fine.tls_not_after), (None, None, None, None));
 }
 
 #[test]
@@ -133,7 +182,7 @@ fn the_history_is_bounded_and_told_oldest_first() {
     for i in 0..50 {
         fsm.fire(&ProbeResult::up(ms(1), &format!("check {i}")), t0.after(ms(i * 1000)));
     }
-    let snapshot = Snapshot::of(TARGET, &fsm, t0.after(ms(60_000)));
+    let snapshot = Snapshot::of(NAME, TARGET, &fsm, t0.after(ms(60_000)));
     let details: Vec<_> = snapshot.recent.iter().map(|check| check.detail.to_string()).collect();
     let expected: Vec<_> = (30..50).map(|i| format!("check {i}")).collect();
     assert_eq!(details, expected);
@@ -149,7 +198,7 @@ fn a_hostile_detail_stays_one_string() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
     assert_eq!(value["last_detail"], crate::verdict::printable(hostile, 256));
     assert_eq!(value["state"], "down");
-    assert_eq!(json.lines().count(), 19, "{json}");
+    assert_eq!(json.lines().count(), 31, "{json}");
 }
 
 #[test]

@@ -97,14 +97,25 @@ fn one_target_is_the_snapshot_itself() {
       "detail": "fine"
     }
   ],
-  "probe": "web"
+  "probe": "web",
+  "name": "web",
+  "error": null,
+  "phases_ms": {
+    "resolve": null,
+    "connect": null,
+    "tls": null,
+    "first_byte": null,
+    "transfer": null
+  },
+  "address": null,
+  "http_status": null,
+  "tls_not_after_ts": null
 }
 "#;
     let wanted = Response::new(200, JSON, expected);
     assert_eq!(get(&fleet, "/", now), wanted);
     assert_eq!(get(&fleet, "/status", now), wanted);
-    let named = expected.replace("\"probe\": \"web\"", "\"probe\": \"web\",\n  \"name\": \"web\"");
-    assert_eq!(get(&fleet, "/targets/web", now), Response::new(200, JSON, named));
+    assert_eq!(get(&fleet, "/targets/web", now), wanted);
 }
 
 #[test]
@@ -138,7 +149,18 @@ fn several_targets_are_counted_and_listed() {
         }
       ],
       "probe": "a",
-      "name": "a"
+      "name": "a",
+      "error": null,
+      "phases_ms": {
+        "resolve": null,
+        "connect": null,
+        "tls": null,
+        "first_byte": null,
+        "transfer": null
+      },
+      "address": null,
+      "http_status": null,
+      "tls_not_after_ts": null
     },
     {
       "state": "unknown",
@@ -151,7 +173,12 @@ fn several_targets_are_counted_and_listed() {
       "transitions": 0,
       "recent": [],
       "probe": "b",
-      "name": "b"
+      "name": "b",
+      "error": null,
+      "phases_ms": null,
+      "address": null,
+      "http_status": null,
+      "tls_not_after_ts": null
     }
   ]
 }

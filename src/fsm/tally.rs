@@ -1,0 +1,46 @@
+//! What is counted of one target, from its start on.
+
+use std::time::Duration;
+
+use super::{Change, Event, State};
+use crate::verdict::Reason;
+
+/// Counts of one target's checks and changes. They only ever grow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Checks by what they said: those that succeeded, those that failed.
+    pub(crate) checks: [u64; 2],
+    /// Failed checks by their reason, in the order of the reasons: those that have occurred.
+    pub(crate) failures: Vec<(Reason, u64)>,
+    /// Changes by the state they led to, by [`State::index`].
+    pub(crate) to: [u64; 4],
+    /// How long states lasted that are over, in nanoseconds, by [`State::index`].
+    lasted: [u64; 4],
+}
+
+impl Tally {
+    pub(super) fn note_check(&mut self, event: Event, reason: Option<Reason>) {
+        self.checks[event as usize] += 1;
+        let Some(reason) = reason else { return };
+        match self.failures.binary_search_by_key(&reason, |(known, _)| *known) {
+            Ok(place) => self.failures[place].1 += 1,
+            Err(place) => {
+                // Most targets fail in one way or two: room for more would be a waste.
+                self.failures.reserve_exact(1);
+                self.failures.insert(place, (reason, 1));
+            }
+        }
+    }
+
+    pub(super) fn note_change(&mut self, change: &Change) {
+        self.to[change.to.index()] += 1;
+        let lasted = &mut self.lasted[change.from.index()];
+        *lasted = lasted.saturating_add(u64::try_from(change.lasted.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// How long all stays in a state lasted together, but for one that is not over yet.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(super) fn lasted(&self, state: State) -> Duration {
+        Duration::from_nanos(self.lasted[state.index()])
+    }
+}

@@ -1,0 +1,49 @@
+//! How long the parts of a check took.
+
+use std::time::Duration;
+
+/// How long each part of a check took; `None` for one that did not take place: the address of a
+/// literal is not resolved, a tcp check has neither TLS nor an answer.
+///
+/// Where redirects are followed, those of all requests are added up. A check that failed tells of the
+/// parts that it came to: the last of them lasted until the failure.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// use pingstate::{Phases, probe};
+///
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// let result = probe("tcp", "127.0.0.1", port).build()?.check();
+/// let Phases { resolve, connect, tls, .. } = result.phases;
+/// assert!(connect.is_some_and(|connect| Some(connect) <= result.latency));
+/// assert_eq!((resolve, tls), (None, None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Phases {
+    /// Finding the first addresses of the name.
+    pub resolve: Option<Duration>,
+    /// From there until a connection stood, whichever of the addresses it is to.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the request to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// From there until the answer could be judged.
+    pub transfer: Option<Duration>,
+}
+
+impl Phases {
+    /// Each phase and its word, in the order they take place.
+    pub(crate) fn each(&self) -> [(&'static str, Option<Duration>); 5] {
+        [
+            ("resolve", self.resolve),
+            ("connect", self.connect),
+            ("tls", self.tls),
+            ("first_byte", self.first_byte),
+            ("transfer", self.transfer),
+        ]
+    }
+}

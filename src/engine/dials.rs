@@ -74,7 +74,7 @@ impl Engine {
             dial::Output::Resolve => {
                 let Some(dial) = &mut this.dial else { return };
                 if let Ok(address) = dial.host().parse() {
-                    dial.handle_addresses(&[address], true, now.instant);
+                    dial.handle_literal(address, now.instant);
                     return;
                 }
                 this.wanted = true;
@@ -96,7 +96,8 @@ impl Engine {
             dial::Output::Connected(slot, address) => {
                 let id = this.take_slot(slot);
                 this.conn = id;
-                this.dial = None;
+                this.leave_dial(now);
+                this.address = Some(address);
                 this.tell(probe::Input::Connected(address), now);
                 let lookup = this.lookup.take();
                 if let Some(id) = id {
@@ -105,7 +106,7 @@ impl Engine {
                 self.drop_lookup(lookup);
             }
             dial::Output::Failed(failure) => {
-                this.dial = None;
+                this.leave_dial(now);
                 this.tell(probe::Input::Failed(failure), now);
             }
         }
@@ -125,9 +126,9 @@ impl Engine {
     }
 
     /// Closes whatever connection a check has or is making.
-    pub(super) fn hang_up(&mut self, target: usize) {
+    pub(super) fn hang_up(&mut self, target: usize, now: Now) {
         let Some(this) = self.tries[target].as_deref_mut() else { return };
-        this.dial = None;
+        this.leave_dial(now);
         this.wanted = false;
         let lookup = this.lookup.take();
         for job in std::mem::take(&mut this.jobs) {

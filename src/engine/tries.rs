@@ -1,5 +1,6 @@
 //! Checks under way: each an attempt and the deadline it has, from its beat to its verdict.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::limits::{BREATH, ONCE_PARALLEL, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
@@ -10,7 +11,7 @@ use crate::probe::guard::guarded;
 use crate::probe::words::seconds;
 use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
-use crate::verdict::{Failure, ProbeResult, Reason};
+use crate::verdict::{Failure, Phases, ProbeResult, Reason};
 
 /// One check under way.
 pub(super) struct Try {
@@ -27,6 +28,9 @@ pub(super) struct Try {
     pub(super) slots: Vec<(Slot, ConnId)>,
     /// The connection that stands.
     pub(super) conn: Option<ConnId>,
+    /// How long resolving and connecting took, and whom the connections were to.
+    phases: Phases,
+    pub(super) address: Option<SocketAddr>,
     /// The work that waits on threads of its own.
     pub(super) jobs: Vec<JobId>,
     outputs: usize,
@@ -137,9 +141,9 @@ impl Engine {
                 None => break,
                 Some(probe::Output::Done(result)) => return self.finish(target, result, now),
                 Some(probe::Output::Connect { host, port }) => {
-                    self.hang_up(target);
+                    self.hang_up(target, now);
                     if let Some(this) = self.tries[target].as_deref_mut() {
-                        this.dial = Some(Dial::new(host, port));
+                        this.dial = Some(Dial::new(host, port, now.instant));
                     }
                 }
                 Some(probe::Output::Send(bytes)) => {
@@ -182,9 +186,10 @@ impl Engine {
         }
     }
 
-    fn finish(&mut self, target: usize, result: ProbeResult, now: Now) {
-        self.hang_up(target);
-        if self.tries[target].take().is_some() {
+    fn finish(&mut self, target: usize, mut result: ProbeResult, now: Now) {
+        self.hang_up(target, now);
+        if let Some(this) = self.tries[target].take() {
+            this.complete(&mut result);
             self.under_way -= 1;
         }
         if self.fleet.watch(target).fsm().last().is_none() {
@@ -223,10 +228,31 @@ impl Try {
             lookup: None,
             slots: Vec::new(),
             conn: None,
+            phases: Phases::default(),
+            address: None,
             jobs: Vec::new(),
             outputs: 0,
             panic: None,
         }
+    }
+
+    /// The connection is not being made any more, or stands: how long that took is noted.
+    pub(super) fn leave_dial(&mut self, now: Now) {
+        let Some(dial) = self.dial.take() else { return };
+        let (resolve, connect) = dial.spent(now.instant);
+        for (phase, span) in [(&mut self.phases.resolve, resolve), (&mut self.phases.connect, connect)] {
+            if let Some(span) = span {
+                Phases::extend(phase, span);
+            }
+        }
+        self.address = dial.tried().or(self.address);
+    }
+
+    /// Adds what the attempt does not know of its own connections.
+    fn complete(&self, result: &mut ProbeResult) {
+        result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
+        result.phases.connect = self.phases.connect.or(result.phases.connect);
+        result.address = self.address.or(result.address);
     }
 
     pub(super) fn tell(&mut self, input: probe::Input<'_>, now: Now) {

@@ -48,6 +48,13 @@ pub(crate) struct Dial {
     next_at: Option<Instant>,
     /// The most telling failure so far.
     failure: Option<Failure>,
+    begun: Instant,
+    /// The host is an address itself.
+    literal: bool,
+    /// When the first addresses came.
+    resolved: Option<Instant>,
+    /// The address that was tried last.
+    tried: Option<SocketAddr>,
     outputs: VecDeque<Output>,
     over: bool,
 }
@@ -66,7 +73,7 @@ enum Stage {
 }
 
 impl Dial {
-    pub(crate) fn new(host: String, port: u16) -> Self {
+    pub(crate) fn new(host: String, port: u16, now: Instant) -> Self {
         Dial {
             host,
             port,
@@ -76,6 +83,10 @@ impl Dial {
             started: 0,
             next_at: None,
             failure: None,
+            begun: now,
+            literal: false,
+            resolved: None,
+            tried: None,
             outputs: VecDeque::from([Output::Resolve]),
             over: false,
         }
@@ -100,9 +111,18 @@ impl Dial {
         }
     }
 
+    /// The host needs no resolving: it is this address.
+    pub(crate) fn handle_literal(&mut self, address: IpAddr, now: Instant) {
+        self.literal = true;
+        self.handle_addresses(&[address], true, now);
+    }
+
     /// Takes addresses of the name in; `last` if no more will follow.
     pub(crate) fn handle_addresses(&mut self, addresses: &[IpAddr], last: bool, now: Instant) {
         self.resolving = !last;
+        if !addresses.is_empty() {
+            self.resolved.get_or_insert(now);
+        }
         for &address in addresses {
             let ip = address.to_canonical();
             if self.candidates.len() < ADDRESSES_MAX && self.candidates.iter().all(|known| known.ip != ip) {
@@ -164,7 +184,7 @@ impl Dial {
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {
         if let Some(ip) = self.oldest_open() {
             let address = SocketAddr::new(ip, self.port);
-            let detail = format!("no answer to connecting to {address}{}", self.tried());
+            let detail = format!("no answer to connecting to {address}{}", self.how_many());
             return Failure::new(Reason::ConnectTimeout, detail);
         }
         match &self.failure {
@@ -176,6 +196,19 @@ impl Dial {
         }
     }
 
+    /// How long resolving and connecting have taken by now, as far as they have come.
+    pub(crate) fn spent(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
+        let resolved = self.resolved.unwrap_or(now);
+        let resolve = (!self.literal).then(|| resolved.saturating_duration_since(self.begun));
+        let connect = self.tried.map(|_| now.saturating_duration_since(resolved));
+        (resolve, connect)
+    }
+
+    /// The address that was tried last.
+    pub(crate) fn tried(&self) -> Option<SocketAddr> {
+        self.tried
+    }
+
     fn open_next(&mut self, now: Instant) {
         if self.over {
             return;
@@ -184,11 +217,11 @@ impl Dial {
         let Some(candidate) = self.next_waiting() else {
             self.next_at = None;
             if self.oldest_open().is_none() && !self.resolving {
-                let tried = self.tried();
+                let how_many = self.how_many();
                 let mut failure = self.failure.take().unwrap_or_else(|| {
                     Failure::new(Reason::DnsNotFound, format!("{} has no address", self.host))
                 });
-                failure.detail.push_str(&tried);
+                failure.detail.push_str(&how_many);
                 self.outputs.push_back(Output::Failed(failure));
                 self.end();
             }
@@ -198,7 +231,9 @@ impl Dial {
         candidate.stage = Stage::Open(slot);
         self.started += 1;
         self.prefer_v6 = ip.is_ipv4();
-        self.outputs.push_back(Output::Open(slot, SocketAddr::new(ip, self.port)));
+        let address = SocketAddr::new(ip, self.port);
+        self.tried = Some(address);
+        self.outputs.push_back(Output::Open(slot, address));
         self.next_at = self.has_waiting().then(|| now + NEXT_ADDRESS);
     }
 
@@ -243,7 +278,7 @@ impl Dial {
         }
     }
 
-    fn tried(&self) -> String {
+    fn how_many(&self) -> String {
         match self.candidates.len() {
             0 | 1 => String::new(),
             n => format!(" ({n} addresses tried)"),

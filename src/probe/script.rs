@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Attempt, Input, Output, Probe};
 use crate::clock::{Now, test_now};
-use crate::verdict::{Failure, ProbeResult};
+use crate::verdict::{Failure, Phases, ProbeResult};
 
 /// A try in progress. Panics at whatever an attempt must not do.
 pub(crate) struct Script {
@@ -80,7 +80,16 @@ impl Script {
         self.done.is_some()
     }
 
+    /// The verdict, without what was measured and seen on the way to it.
     pub(crate) fn verdict(&self) -> ProbeResult {
+        let mut result = self.measured();
+        result.phases = Phases::default();
+        (result.http_status, result.tls_not_after) = (None, None);
+        result
+    }
+
+    /// The verdict with all there is to it.
+    pub(crate) fn measured(&self) -> ProbeResult {
         self.done.clone().expect("no verdict yet")
     }
 

@@ -46,4 +46,25 @@ impl Phases {
             ("transfer", self.transfer),
         ]
     }
+
+    /// Adds `span` to a phase.
+    pub(crate) fn extend(phase: &mut Option<Duration>, span: Duration) {
+        *phase = Some(phase.unwrap_or_default().saturating_add(span));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_that_takes_place_again_is_added_up() {
+        let mut phases = Phases::default();
+        assert!(phases.each().iter().all(|(_, span)| span.is_none()));
+        Phases::extend(&mut phases.tls, Duration::ZERO);
+        assert_eq!(phases.each()[2], ("tls", Some(Duration::ZERO)));
+        Phases::extend(&mut phases.tls, Duration::from_secs(2));
+        Phases::extend(&mut phases.tls, Duration::from_secs(3));
+        assert_eq!(phases, Phases { tls: Some(Duration::from_secs(5)), ..Phases::default() });
+    }
 }

@@ -1,6 +1,7 @@
 //! The engine, told and asked by hand.
 
 mod clients;
+mod phases;
 mod probes;
 mod tries;
 

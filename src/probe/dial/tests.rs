@@ -9,7 +9,7 @@ fn addresses(list: &[&str]) -> Vec<IpAddr> {
 
 /// A dial of these addresses, the request to resolve already taken.
 fn dial(list: &[&str], last: bool, now: Instant) -> Dial {
-    let mut dial = Dial::new("host".into(), 80);
+    let mut dial = Dial::new("host".into(), 80, now);
     assert_eq!(dial.poll_output(), Some(Output::Resolve));
     dial.handle_addresses(&addresses(list), last, now);
     dial
@@ -115,7 +115,7 @@ fn a_dial_that_is_over_stays_over() {
 fn the_most_telling_failure_is_told_and_the_first_of_its_kind() {
     use Reason::{ConnectTimeout, DnsFailed, Local, Refused, Reset, Unreachable};
     let told = |first, second| {
-        let mut dial = Dial::new("host".into(), 80);
+        let mut dial = Dial::new("host".into(), 80, test_now().instant);
         dial.note(Failure::new(first, "first"));
         dial.note(Failure::new(second, "second"));
         dial.failure.map(|failure| failure.reason)
@@ -153,7 +153,7 @@ fn trouble_of_this_machine_is_tried_again_and_is_no_verdict() {
 #[test]
 fn an_unresolved_name_fails_with_its_reason() {
     let now = test_now().instant;
-    let mut dial = Dial::new("nowhere".into(), 80);
+    let mut dial = Dial::new("nowhere".into(), 80, now);
     dial.poll_output();
     assert_eq!(dial.timed_out(None).reason, Reason::DnsTimeout);
     dial.handle_unresolved(Failure::new(Reason::DnsFailed, "SERVFAIL"), now);
@@ -164,7 +164,7 @@ fn an_unresolved_name_fails_with_its_reason() {
 fn the_number_of_addresses_is_capped() {
     let now = test_now().instant;
     let many: Vec<IpAddr> = (0..=255).map(|i| IpAddr::from([10, 0, 0, i])).collect();
-    let mut dial = Dial::new("host".into(), 80);
+    let mut dial = Dial::new("host".into(), 80, now);
     dial.poll_output();
     dial.handle_addresses(&many, true, now);
     for slot in 0..1000 {
@@ -172,4 +172,27 @@ fn the_number_of_addresses_is_capped() {
     }
     let opens = opened(&mut dial).iter().filter(|o| o.ends_with(":80")).count();
     assert_eq!(opens, ADDRESSES_MAX);
+}
+
+#[test]
+fn resolving_lasts_until_the_first_address_and_connecting_from_there() {
+    let t0 = test_now().instant;
+    let ms = Duration::from_millis;
+    let mut dial = Dial::new("host".into(), 80, t0);
+    assert_eq!((dial.spent(t0 + ms(3)), dial.tried()), ((Some(ms(3)), None), None));
+    dial.handle_addresses(&addresses(&["::1"]), false, t0 + ms(5));
+    dial.handle_addresses(&addresses(&["10.0.0.1"]), true, t0 + ms(9));
+    assert_eq!(dial.spent(t0 + ms(11)), (Some(ms(5)), Some(ms(6))));
+    assert_eq!(dial.tried(), "[::1]:80".parse().ok());
+    dial.handle_failed(0, refused(), t0 + ms(12));
+    assert_eq!(dial.spent(t0 + ms(20)), (Some(ms(5)), Some(ms(15))));
+    assert_eq!(dial.tried(), "10.0.0.1:80".parse().ok());
+}
+
+#[test]
+fn a_literal_address_is_not_resolved() {
+    let t0 = test_now().instant;
+    let mut dial = Dial::new("::1".into(), 80, t0);
+    dial.handle_literal(addresses(&["::1"])[0], t0);
+    assert_eq!(dial.spent(t0 + NEXT_ADDRESS), (None, Some(NEXT_ADDRESS)));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::HttpPlan;
 use super::exchange::Exchange;
@@ -9,7 +10,7 @@ use super::redirect::{self, Hop};
 use crate::clock::Now;
 use crate::probe::words::timed_out;
 use crate::probe::{Attempt, Input, Output};
-use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason, printable};
+use crate::verdict::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason, printable};
 
 /// One try of a target that is healthy if it answers a request as it should.
 pub(crate) struct HttpAttempt {
@@ -19,6 +20,10 @@ pub(crate) struct HttpAttempt {
     before: Vec<Hop>,
     here: Hop,
     stage: Stage,
+    phases: Phases,
+    /// Those of the last answer and certificate that came.
+    http_status: Option<u16>,
+    tls_not_after: Option<Duration>,
     /// At most a few: an input leads to something to send, and to a connection or a verdict.
     outputs: VecDeque<Output>,
 }
@@ -38,14 +43,17 @@ impl HttpAttempt {
             before: Vec::new(),
             here,
             stage: Stage::Connecting,
+            phases: Phases::default(),
+            http_status: None,
+            tls_not_after: None,
             outputs: VecDeque::new(),
         };
-        attempt.connect();
+        attempt.connect(now);
         attempt
     }
 
-    fn connect(&mut self) {
-        self.hang_up();
+    fn connect(&mut self, now: Now) {
+        self.hang_up(now);
         let host = self.here.url.host.clone();
         self.outputs.push_back(Output::Connect { host, port: self.here.url.port });
         self.stage = Stage::Connecting;
@@ -57,13 +65,15 @@ impl HttpAttempt {
                 self.stage = Stage::Talking(Box::new(exchange));
                 self.flush();
             }
-            Err(failure) => self.finish(failure.into()),
+            Err(failure) => self.finish(failure.into(), now),
         }
     }
 
-    /// Says goodbye to the peer, where its protocol wants one.
-    fn hang_up(&mut self) {
+    /// Notes what the exchange took and showed, and says goodbye to the peer, where its protocol wants one.
+    fn hang_up(&mut self, now: Now) {
         if let Stage::Talking(exchange) = &mut self.stage {
+            exchange.end_phase(&mut self.phases, now);
+            self.tls_not_after = exchange.not_after().or(self.tls_not_after);
             exchange.hang_up();
         }
         self.flush();
@@ -83,31 +93,34 @@ impl HttpAttempt {
         self.flush();
         let Stage::Talking(exchange) = &mut self.stage else { return };
         let elapsed = now.since(self.begun);
+        exchange.note_phases(&mut self.phases, now);
         if let Some(head) = exchange.head() {
+            self.http_status = Some(head.status);
             let named = self.plan.check.names(head.status);
             if self.plan.follow && redirect::is_redirect(head.status) && !named {
                 let tls = self.plan.tls.is_some();
                 return match redirect::follow(&self.before, &self.here, head, tls) {
                     Ok(next) => {
                         self.before.push(std::mem::replace(&mut self.here, next));
-                        self.connect();
+                        self.connect(now);
                     }
                     Err(why) => {
-                        self.finish(ProbeResult::down(Reason::Redirect, &why).with_latency(elapsed));
+                        let result = ProbeResult::down(Reason::Redirect, &why).with_latency(elapsed);
+                        self.finish(result, now);
                     }
                 };
             }
             if let Some(result) = exchange.judge(&self.plan, elapsed) {
-                return self.finish(result);
+                return self.finish(result, now);
             }
         }
         if let Err(failure) = outcome {
-            self.finish(failure.into());
+            self.finish(failure.into(), now);
         }
     }
 
     /// A failure that did not come from the exchange itself: it is told what was waited for.
-    fn broke(&mut self, failure: Failure) {
+    fn broke(&mut self, failure: Failure, now: Now) {
         let result = match &self.stage {
             Stage::Talking(exchange) => {
                 let (_, what) = exchange.waiting_for();
@@ -115,24 +128,26 @@ impl HttpAttempt {
             }
             _ => failure.into(),
         };
-        self.finish(result);
+        self.finish(result, now);
     }
 
-    fn time_out(&mut self) {
+    fn time_out(&mut self, now: Now) {
         let (reason, what) = match &self.stage {
             Stage::Talking(exchange) => exchange.waiting_for(),
             _ => (Reason::ConnectTimeout, "the connection"),
         };
-        self.finish(ProbeResult::down(reason, &timed_out(self.plan.timeout, what)));
+        self.finish(ProbeResult::down(reason, &timed_out(self.plan.timeout, what)), now);
     }
 
     /// A failure after a redirect says where it happened.
-    fn finish(&mut self, mut result: ProbeResult) {
+    fn finish(&mut self, mut result: ProbeResult, now: Now) {
         if !result.ok && !self.before.is_empty() {
             let place = redirect::shown(&self.here.url);
             result.detail = printable(&format!("after redirect to {place}: {}", result.detail), DETAIL_MAX);
         }
-        self.hang_up();
+        self.hang_up(now);
+        (result.phases, result.http_status) = (self.phases, self.http_status);
+        result.tls_not_after = self.tls_not_after;
         self.stage = Stage::Over;
         self.outputs.push_back(Output::Done(result));
     }
@@ -151,8 +166,8 @@ impl Attempt for HttpAttempt {
                 let outcome = exchange.close();
                 self.go_on(outcome, now);
             }
-            (Input::Failed(failure), _) => self.broke(failure),
-            (Input::TimedOut, _) => self.time_out(),
+            (Input::Failed(failure), _) => self.broke(failure, now),
+            (Input::TimedOut, _) => self.time_out(now),
             (Input::Connected(_), Stage::Talking(_))
             | (Input::Received(_) | Input::Closed, Stage::Connecting)
             | (Input::Worked(_), _) => {}

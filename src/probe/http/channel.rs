@@ -77,6 +77,14 @@ impl Channel {
         matches!(self, Channel::Tls { client, .. } if client.is_handshaking())
     }
 
+    /// When the certificate that the peer has shown expires, as the time since 1970.
+    pub(super) fn not_after(&self) -> Option<Duration> {
+        match self {
+            Channel::Tls { client, .. } => client.not_after(),
+            Channel::Plain { .. } => None,
+        }
+    }
+
     /// The failure to tell of if the connection ends now, as far as it is TLS's business.
     pub(super) fn cut_short(&self) -> Result<(), Failure> {
         match self {

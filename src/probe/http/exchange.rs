@@ -7,7 +7,7 @@ use super::channel::Channel;
 use super::redirect::{Hop, same_origin};
 use crate::check::{Answer, Search};
 use crate::clock::Now;
-use crate::verdict::{Failure, ProbeResult, Reason};
+use crate::verdict::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
 use crate::wire::url::Scheme;
@@ -20,6 +20,19 @@ pub(super) struct Exchange {
     channel: Channel,
     reader: ResponseReader,
     search: Search,
+    /// Whether any byte of the answer has come.
+    heard: bool,
+    phase: Phase,
+    /// When that began.
+    since: Now,
+}
+
+/// What an exchange spends its time on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Handshake,
+    FirstByte,
+    Transfer,
 }
 
 impl Exchange {
@@ -32,7 +45,8 @@ impl Exchange {
         channel.send(&request(plan, hop));
         let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
         let reader = ResponseReader::new(hop.method == "HEAD", max_body);
-        Ok(Exchange { channel, reader, search: Search::default() })
+        let phase = if channel.is_handshaking() { Phase::Handshake } else { Phase::FirstByte };
+        Ok(Exchange { channel, reader, search: Search::default(), heard: false, phase, since: now })
     }
 
     /// What is to be put on the connection now; empty if there is nothing.
@@ -44,7 +58,11 @@ impl Exchange {
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut read = Ok(());
         let reader = &mut self.reader;
-        let received = self.channel.receive(bytes, |plaintext| read = reader.receive(plaintext));
+        let heard = &mut self.heard;
+        let received = self.channel.receive(bytes, |plaintext| {
+            *heard = true;
+            read = reader.receive(plaintext);
+        });
         // Of two failures, that of the answer is about bytes which came before the other.
         read.map_err(unreadable)?;
         received?;
@@ -60,6 +78,34 @@ impl Exchange {
     /// Nothing more will be said or heard.
     pub(super) fn hang_up(&mut self) {
         self.channel.hang_up();
+    }
+
+    /// Adds the phases that have come to their end by now.
+    pub(super) fn note_phases(&mut self, phases: &mut Phases, now: Now) {
+        if self.phase == Phase::Handshake && !self.channel.is_handshaking() {
+            self.end_phase(phases, now);
+            self.phase = Phase::FirstByte;
+        }
+        if self.phase == Phase::FirstByte && self.heard {
+            self.end_phase(phases, now);
+            self.phase = Phase::Transfer;
+        }
+    }
+
+    /// Adds the phase that this moment is in the middle of.
+    pub(super) fn end_phase(&mut self, phases: &mut Phases, now: Now) {
+        let phase = match self.phase {
+            Phase::Handshake => &mut phases.tls,
+            Phase::FirstByte => &mut phases.first_byte,
+            Phase::Transfer => &mut phases.transfer,
+        };
+        Phases::extend(phase, now.since(self.since));
+        self.since = now;
+    }
+
+    /// When the certificate that the peer has shown expires, as the time since 1970.
+    pub(super) fn not_after(&self) -> Option<Duration> {
+        self.channel.not_after()
     }
 
     pub(super) fn head(&self) -> Option<&Head> {

@@ -58,6 +58,11 @@ impl TlsClient {
     }
 
     /// Never called.
+    pub(crate) fn not_after(&self) -> Option<Duration> {
+        match *self {}
+    }
+
+    /// Never called.
     pub(crate) fn cut_short(&self) -> Failure {
         match *self {}
     }

@@ -1,6 +1,7 @@
 //! The client's side of one TLS connection.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConnection;
@@ -8,6 +9,7 @@ use rustls::pki_types::ServerName;
 
 use super::config::TlsConfig;
 use super::failure::{explain, failure};
+use super::witness::Witness;
 use crate::verdict::{Failure, Reason, printable};
 
 /// The longest part of a host that is no name which is told, in characters.
@@ -20,6 +22,7 @@ const HOST_MAX: usize = 80;
 /// renegotiate and empty records are counted, and a few too many end the connection.
 pub(crate) struct TlsClient {
     connection: ClientConnection,
+    witness: Arc<Witness>,
     /// Whether any byte has come from the peer.
     heard: bool,
     closed: bool,
@@ -35,11 +38,12 @@ impl TlsClient {
             let host = printable(host, HOST_MAX);
             failure(Reason::TlsName, &format!("no certificate can be for {host:?}, which is not a host name"))
         })?;
-        let mut connection = ClientConnection::new(config.at(unix), name.to_owned())
+        let (config, witness) = config.at(unix);
+        let mut connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| failure(Reason::Local, &error.to_string()))?;
         // What waits to be sent is the caller's own, who is never asked to send it in parts.
         connection.set_buffer_limit(None);
-        Ok(TlsClient { connection, heard: false, closed: false, failure: None })
+        Ok(TlsClient { connection, witness, heard: false, closed: false, failure: None })
     }
 
     /// Takes ciphertext from the peer and appends what it decrypts to, to `plaintext`. After a
@@ -109,6 +113,12 @@ impl TlsClient {
     /// Whether the peer has said close_notify.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// When the certificate that the peer has shown expires, as the time since 1970; also if it was
+    /// refused.
+    pub(crate) fn not_after(&self) -> Option<Duration> {
+        self.witness.not_after()
     }
 
     /// The failure to tell of when the peer ends the connection while [`TlsClient::is_handshaking`].

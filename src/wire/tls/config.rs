@@ -12,6 +12,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, Error};
 
 use super::verify::{Anybody, Trust};
+use super::witness::Witness;
 
 /// What some editors put before the first line of a text file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -21,6 +22,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) struct TlsConfig {
     /// Everything but the time. Its clock says 1970 and is never asked.
     timeless: Arc<ClientConfig>,
+    verifier: Arc<dyn ServerCertVerifier>,
 }
 
 impl TlsConfig {
@@ -40,18 +42,20 @@ impl TlsConfig {
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(verifier.clone())
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(TlsConfig { timeless: Arc::new(config) })
+        Ok(TlsConfig { timeless: Arc::new(config), verifier })
     }
 
-    /// The configuration for one connection, whose clock stands at `unix`. Some hundred bytes: all
-    /// that is large is shared.
-    pub(super) fn at(&self, unix: Duration) -> Arc<ClientConfig> {
+    /// The configuration for one connection, whose clock stands at `unix`, and what remembers the
+    /// certificate that comes over it. Some hundred bytes: all that is large is shared.
+    pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<Witness>) {
+        let witness = Arc::new(Witness::new(self.verifier.clone()));
         let mut config = ClientConfig::clone(&self.timeless);
         config.time_provider = Arc::new(Stopped(unix));
-        Arc::new(config)
+        config.dangerous().set_certificate_verifier(witness.clone());
+        (Arc::new(config), witness)
     }
 }
 
@@ -153,7 +157,7 @@ mod tests {
     fn never_asks_a_clock_of_its_own() {
         let config = TlsConfig::new(true, b"").unwrap();
         let unix = Duration::from_secs(1_738_200_000);
-        let at = config.at(unix);
+        let (at, _) = config.at(unix);
         assert_eq!(at.time_provider.current_time().unwrap().as_secs(), unix.as_secs());
         assert!(Arc::ptr_eq(at.crypto_provider(), config.timeless.crypto_provider()));
         assert_eq!(config.timeless.time_provider.current_time().unwrap().as_secs(), 0);

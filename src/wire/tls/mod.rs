@@ -23,6 +23,8 @@ mod failure;
 mod tests;
 #[cfg(feature = "tls")]
 mod verify;
+#[cfg(feature = "tls")]
+mod witness;
 
 #[cfg(not(feature = "tls"))]
 pub(crate) use absent::{TlsClient, TlsConfig};

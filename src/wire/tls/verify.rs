@@ -1,6 +1,7 @@
 //! Who is trusted: the two ways a server's certificate is judged.
 
 use std::fmt;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -104,10 +105,22 @@ fn judge_alone(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(),
     }
 }
 
+/// When a certificate expires, as the time since 1970: told to a verifier that lives after the end of
+/// all calendars. `None` for one that cannot be read, or that expires before it begins.
+pub(super) fn not_after(certificate: &CertificateDer<'_>) -> Option<Duration> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    match judge_alone(&parsed, UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX))) {
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            Some(Duration::from_secs(not_after.as_secs()))
+        }
+        _ => None,
+    }
+}
+
 /// Whether this is a server's certificate rather than a CA's, as seen on the first day of its life.
 fn is_end_entity(certificate: &CertificateDer<'_>) -> bool {
     let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
-    let epoch = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
+    let epoch = UnixTime::since_unix_epoch(Duration::ZERO);
     match judge_alone(&parsed, epoch) {
         Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
             judge_alone(&parsed, not_before).is_ok()
@@ -211,7 +224,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Trusts anybody: a certificate is not even looked at.
+/// Trusts anybody, whatever the certificate.
 #[derive(Debug)]
 pub(super) struct Anybody;
 

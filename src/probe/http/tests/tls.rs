@@ -15,6 +15,9 @@ struct Site {
     pem: String,
 }
 
+/// When the certificates of [`rcgen::generate_simple_self_signed`] expire: with the year 4095.
+const END: Duration = Duration::from_secs(67_090_118_400);
+
 fn site() -> Site {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(certified.key_pair.serialize_der()).expect("a key");
@@ -232,4 +235,41 @@ fn a_host_that_no_certificate_can_be_for_is_told_at_once() {
     assert!(script.sent().is_empty());
     let told = "TLS: no certificate can be for \"-a.example\", which is not a host name";
     assert_eq!(script.verdict(), down(Reason::TlsName, told));
+}
+
+#[test]
+fn a_refused_certificate_has_an_end_and_its_handshake_took_time() {
+    let site = site();
+    for (url, pem) in [("https://localhost/", ""), ("https://other/", &*site.pem)] {
+        let mut script = asked(&build(url, |p| p.ca_pem(pem.as_bytes())));
+        let mut server = site.server();
+        deliver(&mut script, &mut server);
+        script.receive(&ciphertext(&mut server));
+        let result = script.measured();
+        assert_eq!((result.ok, result.tls_not_after, result.http_status), (false, Some(END), None));
+        assert_eq!((result.phases.tls, result.phases.first_byte), (Some(MS * 4), None));
+    }
+}
+
+#[test]
+fn the_handshake_comes_before_the_first_byte() {
+    let site = site();
+    for verify in [true, false] {
+        let probe = build("https://localhost/", |p| p.ca_pem(site.pem.as_bytes()).verify_tls(verify));
+        let mut script = Script::begin(&probe);
+        let mut server = site.server();
+        shake_hands(&mut script, &mut server, 1000);
+        script.wait(MS * 7);
+        server.writer().write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("room");
+        script.receive(&ciphertext(&mut server));
+        let result = script.measured();
+        assert_eq!((result.ok, result.tls_not_after, result.http_status), (true, Some(END), Some(200)));
+        let ms = |ms| Some(MS * ms);
+        assert_eq!(result.phases.each().map(|(_, span)| span), [None, None, ms(0), ms(7), ms(0)]);
+    }
+    let mut script = asked(&site.probe(""));
+    script.input(Input::TimedOut);
+    let result = script.measured();
+    assert_eq!((result.phases.tls, result.phases.first_byte), (Some(MS * 4), None));
+    assert_eq!(result.tls_not_after, None);
 }

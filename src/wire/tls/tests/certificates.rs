@@ -237,3 +237,41 @@ fn a_host_that_is_no_name_is_told_as_far_as_it_matters() {
         assert_eq!((failure.reason, failure.detail), (Reason::TlsName, told));
     }
 }
+
+#[test]
+fn the_end_of_a_certificate_is_known_whatever_becomes_of_it() {
+    let ca = Party::ca();
+    let mut endless = params(&[HOST]);
+    endless.not_after = date_time_ymd(9999, 12, 31);
+    let leaves = [Party::signed_by(params(&[HOST]), &ca), Party::signed_by(endless, &ca)];
+    let strict = TlsConfig::new(true, b"").unwrap();
+    let lax = TlsConfig::new(false, b"").unwrap();
+    for (leaf, end) in leaves.iter().zip([END, Duration::from_secs(253_402_214_400)]) {
+        for (config, host, unix, ok) in [
+            (&trusting(&ca), HOST, CLOCK, true),
+            (&trusting(&ca), HOST, Duration::MAX, false),
+            (&trusting(&ca), HOST, Duration::ZERO, false),
+            (&trusting(&ca), "b.example", CLOCK, false),
+            (&strict, HOST, CLOCK, false),
+            (&lax, "b.example", Duration::MAX, true),
+        ] {
+            for version in VERSIONS {
+                let mut server = server(leaf, version);
+                let mut client = TlsClient::new(config, host, unix).unwrap();
+                assert_eq!(client.not_after(), None, "nothing has come yet");
+                let result = converse(&mut client, &mut server, usize::MAX, usize::MAX);
+                assert_eq!((result.is_ok(), client.not_after()), (ok, Some(end)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_has_no_end() {
+    let party = Party::ca();
+    let odd = vec![CertificateDer::from(vec![0x30, 3, 2, 1, 1])];
+    let mut server = server_with(odd, party.signing_key(), VERSIONS[0]);
+    let mut client = client(&trusting(&party), HOST);
+    assert!(converse(&mut client, &mut server, usize::MAX, usize::MAX).is_err());
+    assert_eq!(client.not_after(), None);
+}

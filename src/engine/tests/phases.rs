@@ -1,0 +1,122 @@
+//! What the engine itself sees of a check: names resolved, connections made, to whom.
+
+use super::*;
+use crate::verdict::Phases;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// The result of the check that has just ended.
+fn result(bench: &mut Bench) -> ProbeResult {
+    let verdict = bench.outputs().into_iter().find_map(|output| match output {
+        Output::Verdict(verdict) => Some(verdict),
+        _ => None,
+    });
+    verdict.expect("a verdict").result
+}
+
+fn phases(resolve: Option<u32>, connect: Option<u32>) -> Phases {
+    let [resolve, connect] = [resolve, connect].map(|ms| ms.map(|ms| MS * ms));
+    Phases { resolve, connect, ..Phases::default() }
+}
+
+#[test]
+fn a_connection_has_taken_time_and_an_address() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.pass(MS * 7);
+    bench.tell(id, Input::Connected);
+    bench.pass(MS * 5);
+    bench.tell(id, Input::Received(b"x"));
+    let result = result(&mut bench);
+    assert_eq!((result.phases, result.address), (phases(None, Some(7)), "127.0.0.1:80".parse().ok()));
+}
+
+#[test]
+fn a_failed_check_has_come_as_far_as_it_came() {
+    let mut bench = Bench::new(&["db.example"]);
+    bench.pass(Duration::ZERO);
+    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.pass(secs(2));
+    let unresolved = result(&mut bench);
+    assert_eq!((unresolved.phases, unresolved.address), (phases(Some(2000), None), None));
+
+    let mut bench = Bench::new(&["box"]);
+    bench.pass(MS * 4);
+    bench.engine.handle_files(Some(b"10.0.0.7 box\n10.0.0.8 box\n"), None, bench.now);
+    let first = bench.opened();
+    bench.pass(MS);
+    bench.tell(first, Input::Failed(Failure::new(Reason::Refused, "refused")));
+    bench.opened();
+    bench.pass(secs(5));
+    let silent = result(&mut bench);
+    assert_eq!(silent.phases, phases(Some(4), Some(1996)));
+    assert_eq!(silent.address, "10.0.0.8:80".parse().ok(), "the last one tried");
+}
+
+#[test]
+fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
+    let url = "http://10.0.0.1/";
+    let built = probe::build::ProbeBuilder::from_url(url).build().expect("a probe");
+    let mut bench = Bench::watching(vec![Monitor::new(built)], Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.pass(MS * 2);
+    bench.tell(id, Input::Connected);
+    bench.pass(MS * 10);
+    bench.tell(id, Input::Received(b"HTTP/1.1 302 Found\r\nLocation: http://box:81/\r\n\r\n"));
+    bench.pass(MS * 3);
+    bench.engine.handle_files(Some(b"10.0.0.7 box\n"), None, bench.now);
+    let id = bench.opened();
+    bench.pass(MS * 30);
+    bench.tell(id, Input::Connected);
+    bench.tell(id, Input::Received(b"HTTP/1.1 200 OK\r\n\r\n"));
+    let result = result(&mut bench);
+    let spans = result.phases.each().map(|(_, span)| span);
+    assert_eq!(spans, [Some(MS * 3), Some(MS * 32), None, Some(MS * 10), Some(Duration::ZERO)]);
+    assert_eq!((result.address, result.http_status), ("10.0.0.7:81".parse().ok(), Some(200)));
+    let last = bench.engine.fleet().watch(0).fsm().last().expect("checked").clone();
+    assert_eq!((last.phases(), last.address), (result.phases, result.address));
+}
+
+/// A probe that connects on its own, on another thread, tells what it knows.
+#[test]
+fn what_a_probe_has_measured_itself_is_kept() {
+    let worked = probe::Work::new(|| {
+        let mut result = ProbeResult::up(MS, "fine");
+        result.phases.connect = Some(MS * 9);
+        result.address = "10.0.0.9:5432".parse().ok();
+        result
+    });
+    struct Driver;
+    impl Probe for Driver {
+        fn name(&self) -> &str {
+            "driver"
+        }
+        fn timeout(&self) -> Duration {
+            secs(2)
+        }
+        fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+            let work = probe::Output::Work(probe::Work::new(|| unreachable!("run by hand")));
+            Box::new(DriverAttempt(Some(work)))
+        }
+    }
+    struct DriverAttempt(Option<probe::Output>);
+    impl Attempt for DriverAttempt {
+        fn handle_input(&mut self, input: probe::Input<'_>, _now: Now) {
+            if let probe::Input::Worked(result) = input {
+                self.0 = Some(probe::Output::Done(result));
+            }
+        }
+        fn poll_output(&mut self) -> Option<probe::Output> {
+            self.0.take()
+        }
+    }
+    let mut bench = Bench::watching(vec![Monitor::new(Driver)], Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    let outputs = bench.outputs();
+    let [Output::Work(job, _)] = &outputs[..] else { panic!("{outputs:?}") };
+    bench.engine.handle_worked(*job, worked.run(), bench.now);
+    let result = result(&mut bench);
+    assert_eq!((result.phases, result.address), (phases(None, Some(9)), "10.0.0.9:5432".parse().ok()));
+}

@@ -1,0 +1,65 @@
+//! Who remembers the certificate that came over one connection, whatever became of it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+use super::verify;
+
+/// Has the certificate judged by another, after noting when it expires: the library itself forgets
+/// one that is refused.
+#[derive(Debug)]
+pub(super) struct Witness {
+    judge: Arc<dyn ServerCertVerifier>,
+    not_after: OnceLock<Option<Duration>>,
+}
+
+impl Witness {
+    pub(super) fn new(judge: Arc<dyn ServerCertVerifier>) -> Self {
+        Witness { judge, not_after: OnceLock::new() }
+    }
+
+    /// When the certificate that came expires, as the time since 1970.
+    pub(super) fn not_after(&self) -> Option<Duration> {
+        self.not_after.get().copied().flatten()
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.not_after.get_or_init(|| verify::not_after(end_entity));
+        self.judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.judge.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.judge.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.judge.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,77 @@
+//! All targets together.
+
+use super::{Monitor, Watch};
+use crate::clock::Now;
+use crate::fsm::{Change, State};
+use crate::verdict::ProbeResult;
+
+/// All monitors of one daemon.
+pub(crate) struct Fleet {
+    watches: Vec<Watch>,
+    /// How many targets are in each state, by [`State::index`].
+    counts: [usize; 4],
+    /// How often a target has changed its state.
+    changes: u64,
+}
+
+impl Fleet {
+    /// Starts all monitors: the first one's beat is now, the others' are spread over their interval.
+    pub(crate) fn new(monitors: Vec<Monitor>, now: Now) -> Self {
+        let total = u32::try_from(monitors.len()).unwrap_or(u32::MAX).max(1);
+        let mut counts = [0; 4];
+        let watches = (0u32..)
+            .zip(monitors)
+            .map(|(i, monitor)| {
+                counts[monitor.initial.index()] += 1;
+                let first = monitor.interval / total * i;
+                Watch::new(monitor, first, now)
+            })
+            .collect();
+        Fleet { watches, counts, changes: 0 }
+    }
+
+    pub(crate) fn watches(&self) -> &[Watch] {
+        &self.watches
+    }
+
+    pub(crate) fn watch(&self, index: usize) -> &Watch {
+        &self.watches[index]
+    }
+
+    pub(crate) fn watch_mut(&mut self, index: usize) -> &mut Watch {
+        &mut self.watches[index]
+    }
+
+    /// Takes the result of a try in; says so if it changes the target's state.
+    pub(crate) fn fire(&mut self, index: usize, result: &ProbeResult, now: Now) -> Option<Change> {
+        let change = self.watches[index].fire(result, now)?;
+        self.counts[change.from.index()] -= 1;
+        self.counts[change.to.index()] += 1;
+        self.changes += 1;
+        Some(change)
+    }
+
+    /// How often a target has changed its state: as long as this is the same, all states are.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// How many targets are in each state, by [`State::index`].
+    pub(crate) fn counts(&self) -> [usize; 4] {
+        self.counts
+    }
+
+    /// The worst state of all targets.
+    pub(crate) fn worst(&self) -> State {
+        State::ALL
+            .into_iter()
+            .filter(|state| self.counts[state.index()] > 0)
+            .max_by_key(|state| state.severity())
+            .unwrap_or(State::Unknown)
+    }
+
+    /// The target of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Watch> {
+        self.watches.iter().find(|watch| watch.name() == name)
+    }
+}

@@ -274,6 +274,10 @@ pub(crate) struct Change {
 #[derive(Clone, Debug)]
 pub(crate) struct Fsm {
     policy: Policy,
+    /// What the policy says: the state, but for slowness.
+    judged: State,
+    /// Successes make it degraded where the policy says up.
+    slow: bool,
     state: State,
     since: Now,
     streak: u32,
@@ -286,6 +290,8 @@ impl Fsm {
     pub(crate) fn new(initial: State, policy: Policy, history: usize, now: Now) -> Self {
         Fsm {
             policy,
+            judged: initial,
+            slow: false,
             state: initial,
             since: now,
             streak: 0,
@@ -305,7 +311,8 @@ impl Fsm {
             Some(last) if *last.detail == *result.detail => last.detail.clone(),
             _ => Arc::from(printable(&result.detail, DETAIL_MAX)),
         };
-        let to = self.policy.next(self.state, event, self.streak);
+        self.judged = self.policy.next(self.judged, event, self.streak);
+        let to = if self.slow && self.judged == State::Up { State::Degraded } else { self.judged };
         let change =
             (to != self.state).then(|| Change { from: self.state, to, lasted: now.since(self.since) });
         if let Some(change) = &change {
@@ -333,6 +340,20 @@ impl Fsm {
 
     pub(crate) fn state(&self) -> State {
         self.state
+    }
+
+    /// The state that the policy has led to: healthy targets that are slow are up there.
+    pub(crate) fn judged(&self) -> State {
+        self.judged
+    }
+
+    pub(crate) fn is_slow(&self) -> bool {
+        self.slow
+    }
+
+    /// Says, before a result is taken in, whether the target is slow; it stays so until told otherwise.
+    pub(crate) fn set_slow(&mut self, slow: bool) {
+        self.slow = slow;
     }
 
     /// When the state was entered.

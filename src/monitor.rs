@@ -1,6 +1,7 @@
 //! One target's life: when to try it and what the tries add up to; and all targets together.
 
 mod fleet;
+mod rules;
 mod watch;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use crate::fsm::{HISTORY, Policy, State};
 use crate::probe::Probe;
 pub(crate) use fleet::Fleet;
+use rules::Rules;
 pub(crate) use watch::Watch;
 
 /// The time between two checks unless told otherwise.
@@ -19,6 +21,9 @@ pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
 /// The longest interval: ten years, to stay clear of the end of the clock.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The time from a failed try to the next one of the same check, unless told otherwise.
+pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A probe, how often to try it, and the rules its results are judged by.
 ///
@@ -47,6 +52,7 @@ pub struct Monitor {
     policy: Policy,
     initial: State,
     history: usize,
+    rules: Rules,
 }
 
 impl Monitor {
@@ -59,6 +65,7 @@ impl Monitor {
             policy: Policy::default(),
             initial: State::Unknown,
             history: HISTORY,
+            rules: Rules::default(),
         }
     }
 
@@ -100,6 +107,119 @@ impl Monitor {
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {
         self.history = checks;
+        self
+    }
+
+    /// How often a failed try is repeated before it counts: never, unless told otherwise. The check is
+    /// as good as its first success or its last failure; what was tried before is not told of. Each try
+    /// has the whole timeout of the probe. Beats that come meanwhile are skipped.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, State, blocking};
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::time::Duration;
+    ///
+    /// let tries = AtomicU32::new(0);
+    /// let shaky = blocking("shaky", move || tries.fetch_add(1, Ordering::Relaxed) == 2);
+    /// let monitor = Monitor::new(shaky).retries(2).retry_interval(Duration::from_millis(10)).start()?;
+    /// assert!(monitor.check_now().ok);
+    /// let snapshot = monitor.stop();
+    /// assert_eq!((snapshot.state, snapshot.recent.len()), (State::Up, 1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.rules.retries = retries;
+        self
+    }
+
+    /// The time from the end of a failed try to the next one of the same check: [`RETRY_INTERVAL`]
+    /// unless told otherwise; cut to the range from [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+    ///
+    /// ```
+    /// # use pingstate::{Monitor, blocking};
+    /// use pingstate::RETRY_INTERVAL;
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || true)).retries(1).retry_interval(RETRY_INTERVAL / 2);
+    /// ```
+    #[must_use]
+    pub fn retry_interval(mut self, interval: Duration) -> Self {
+        self.rules.retry_interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
+        self
+    }
+
+    /// Answers that take longer than this make the state degraded where it would be up. They count as
+    /// successes all the same: slow is never down. None is too slow unless told otherwise.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use pingstate::{Monitor, State, probe};
+    /// use std::time::Duration;
+    ///
+    /// // Nothing is that fast.
+    /// let database = probe("tcp", "127.0.0.1", port).build()?;
+    /// let monitor = Monitor::new(database).slow(Duration::ZERO).start()?;
+    /// let result = monitor.check_now();
+    /// assert_eq!((result.ok, &*result.detail), (true, "connect ok, slow (over 0 ms)"));
+    /// assert_eq!(monitor.state(), State::Degraded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn slow(mut self, latency: Duration) -> Self {
+        self.rules.slow = Some(latency);
+        self
+    }
+
+    /// Once slow, a target stays so until an answer takes no longer than this: that of [`Monitor::slow`]
+    /// unless told otherwise, and never more. Failures in between change nothing about that.
+    ///
+    /// ```
+    /// # use pingstate::{Monitor, blocking};
+    /// # use std::time::Duration;
+    /// // One that takes 450 ms now and 550 ms then does not change its state each time.
+    /// let monitor = Monitor::new(blocking("disk", || true))
+    ///     .slow(Duration::from_millis(500))
+    ///     .slow_clear(Duration::from_millis(300));
+    /// ```
+    #[must_use]
+    pub fn slow_clear(mut self, latency: Duration) -> Self {
+        self.rules.slow_clear = Some(latency);
+        self
+    }
+
+    /// The time from beat to beat while the target is down and keeps failing: that of
+    /// [`Monitor::interval`] unless told otherwise. HAProxy calls it `downinter`.
+    ///
+    /// ```
+    /// # use pingstate::{Monitor, blocking};
+    /// # use std::time::Duration;
+    /// // The rest of the world need not hear every five seconds from what is down for the night.
+    /// let monitor = Monitor::new(blocking("printer", || true)).interval_down(Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn interval_down(mut self, interval: Duration) -> Self {
+        self.rules.interval_down = Some(interval.clamp(INTERVAL_MIN, INTERVAL_MAX));
+        self
+    }
+
+    /// The time from beat to beat while the last check speaks against the state: a failure and not down
+    /// yet, or a success and still down. That of [`Monitor::interval`] unless told otherwise. HAProxy
+    /// calls it `fastinter`.
+    ///
+    /// ```
+    /// # use pingstate::{Monitor, Policy, blocking};
+    /// # use std::time::Duration;
+    /// // Every 30 seconds; but down is known 2 seconds after the first failure, and up again likewise.
+    /// let monitor = Monitor::new(blocking("disk", || true))
+    ///     .interval(Duration::from_secs(30))
+    ///     .interval_fast(Duration::from_secs(1))
+    ///     .policy(Policy::Thresholds { fall: 3, rise: 3 });
+    /// ```
+    #[must_use]
+    pub fn interval_fast(mut self, interval: Duration) -> Self {
+        self.rules.interval_fast = Some(interval.clamp(INTERVAL_MIN, INTERVAL_MAX));
         self
     }
 

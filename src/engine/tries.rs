@@ -92,10 +92,9 @@ impl Engine {
     }
 
     fn begin(&mut self, target: usize, now: Now) {
-        let watch = self.fleet.watch(target);
-        match guarded(|| watch.begin(now)) {
+        match guarded(|| self.fleet.begin(target, now)) {
             Ok(attempt) => {
-                let deadline = now.instant + watch.timeout();
+                let deadline = now.instant + self.fleet.watch(target).timeout();
                 self.tries[target] = Some(Box::new(Try::new(attempt, deadline)));
                 self.under_way += 1;
                 self.drive(target, now);
@@ -192,6 +191,11 @@ impl Engine {
             this.complete(&mut result);
             self.under_way -= 1;
         }
+        let watch = self.fleet.watch_mut(target);
+        if watch.retry(&result, now.instant) {
+            return self.set_target_timer(target);
+        }
+        watch.weigh(&mut result);
         if self.fleet.watch(target).fsm().last().is_none() {
             self.unchecked -= 1;
         }
@@ -210,8 +214,11 @@ impl Engine {
                 let dial = this.dial.as_ref().and_then(Dial::poll_timeout);
                 Some(dial.map_or(this.deadline, |at| at.min(this.deadline)))
             }
-            None if self.schedule == Schedule::Beat => Some(self.fleet.watch(target).beat()),
-            None => None,
+            None => {
+                let watch = self.fleet.watch(target);
+                let beat = (self.schedule == Schedule::Beat).then(|| watch.beat());
+                watch.retry_at().or(beat)
+            }
         };
         self.timers.set(Owner::Target(target), at);
     }

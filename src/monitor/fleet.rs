@@ -1,8 +1,11 @@
 //! All targets together.
 
+use std::time::Duration;
+
 use super::{Monitor, Watch};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
+use crate::probe::Attempt;
 use crate::verdict::ProbeResult;
 
 /// All monitors of one daemon.
@@ -12,6 +15,15 @@ pub(crate) struct Fleet {
     counts: [usize; 4],
     /// How often a target has changed its state.
     changes: u64,
+    lag: Lag,
+}
+
+/// How late checks began after their beats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lag {
+    pub(crate) sum: Duration,
+    /// Of how many checks.
+    pub(crate) count: u64,
 }
 
 impl Fleet {
@@ -27,7 +39,7 @@ impl Fleet {
                 Watch::new(monitor, first, now)
             })
             .collect();
-        Fleet { watches, counts, changes: 0 }
+        Fleet { watches, counts, changes: 0, lag: Lag::default() }
     }
 
     pub(crate) fn watches(&self) -> &[Watch] {
@@ -42,7 +54,23 @@ impl Fleet {
         &mut self.watches[index]
     }
 
-    /// Takes the result of a try in; says so if it changes the target's state.
+    /// Starts one try of a target.
+    pub(crate) fn begin(&mut self, index: usize, now: Now) -> Box<dyn Attempt> {
+        let watch = &mut self.watches[index];
+        if watch.retry_at().is_none() && watch.beat() <= now.instant {
+            self.lag.sum = self.lag.sum.saturating_add(now.instant - watch.beat());
+            self.lag.count += 1;
+        }
+        watch.begin(now)
+    }
+
+    /// How late checks began after their beats.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn lag(&self) -> Lag {
+        self.lag
+    }
+
+    /// Takes the result of a check in; says so if it changes the target's state.
     pub(crate) fn fire(&mut self, index: usize, result: &ProbeResult, now: Now) -> Option<Change> {
         let change = self.watches[index].fire(result, now)?;
         self.counts[change.from.index()] -= 1;

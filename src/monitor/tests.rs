@@ -1,10 +1,12 @@
-//! Beats, and what the states of all targets add up to.
+//! Beats, the rules beside the policy, and what the states of all targets add up to.
 
+use super::fleet::Lag;
 use super::mute::Mute;
 use super::*;
 use crate::clock::{Now, test_now};
+use crate::fsm::Event;
 use crate::probe::build::TIMEOUT_MAX;
-use crate::verdict::{ProbeResult, Reason};
+use crate::verdict::{DETAIL_MAX, ProbeResult, Reason};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -77,4 +79,241 @@ fn counts_follow_the_states_and_the_worst_one_wins() {
     assert_eq!((fleet.counts(), fleet.worst()), ([0, 2, 1, 0], State::Degraded));
     fleet.fire(2, &down, now);
     assert_eq!((fleet.counts(), fleet.worst()), ([0, 2, 0, 1], State::Down));
+}
+
+/// Results of a script of `+` and `-` and of latencies in milliseconds, a check each.
+fn fired(fleet: &mut Fleet, script: &str, now: Now) -> Vec<(State, String)> {
+    let fire = |word: &str| {
+        let mut result = match word {
+            "-" => ProbeResult::down(Reason::Refused, "no"),
+            ms => ProbeResult::up(Duration::from_millis(ms.parse().unwrap_or(0)), "fine"),
+        };
+        fleet.watch_mut(0).weigh(&mut result);
+        fleet.fire(0, &result, now);
+        (fleet.watch(0).fsm().state(), result.detail)
+    };
+    script.split_whitespace().map(fire).collect()
+}
+
+fn slow(over: u64, clear: Option<u64>) -> Monitor {
+    let monitor = Monitor::new(Mute("m")).slow(Duration::from_millis(over));
+    match clear {
+        Some(clear) => monitor.slow_clear(Duration::from_millis(clear)),
+        None => monitor,
+    }
+}
+
+fn slow_states(monitor: Monitor, script: &str) -> String {
+    let now = test_now();
+    let words = fired(&mut Fleet::new(vec![monitor], now), script, now);
+    words.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_slow_answer_degrades_what_would_be_up() {
+    assert_eq!(slow_states(slow(500, None), "500 501 500"), "up degraded up");
+    assert_eq!(slow_states(slow(500, None), "501 - - 501 1"), "degraded degraded down degraded up");
+    let now = test_now();
+    let mut fleet = Fleet::new(vec![slow(500, None)], now);
+    let details: Vec<_> =
+        fired(&mut fleet, "1 501 9999", now).into_iter().map(|(_, detail)| detail).collect();
+    assert_eq!(details, ["fine", "fine, slow (over 500 ms)", "fine, slow (over 500 ms)"]);
+    assert_eq!(fleet.watch(0).fsm().tally().checks, [3, 0], "slow is no failure");
+    assert_eq!(fleet.counts(), [0, 0, 1, 0]);
+}
+
+#[test]
+fn once_slow_an_answer_must_be_faster_to_be_so_no_more() {
+    assert_eq!(
+        slow_states(slow(500, Some(300)), "400 501 400 301 300 400"),
+        "up degraded degraded degraded up up"
+    );
+    assert_eq!(
+        slow_states(slow(500, Some(300)), "501 - 400 - - 400 300"),
+        "degraded degraded degraded degraded down degraded up",
+        "failures change nothing"
+    );
+    assert_eq!(
+        slow_states(slow(500, Some(900)), "600 550 500"),
+        "degraded degraded up",
+        "never above the other"
+    );
+    let now = test_now();
+    let words = fired(&mut Fleet::new(vec![slow(500, Some(300))], now), "501 400", now);
+    assert_eq!(words[1].1, "fine, slow (over 300 ms)");
+}
+
+#[test]
+fn slowness_counts_as_success_for_every_policy() {
+    let rise = |fall, rise| slow(500, None).policy(Policy::Thresholds { fall, rise });
+    assert_eq!(slow_states(rise(2, 3), "- 900 900 900 900"), "down down down degraded degraded");
+    assert_eq!(slow_states(rise(2, 1), "900 - 900 - 900"), "degraded degraded degraded degraded degraded");
+    assert_eq!(slow_states(rise(3, 1), "1 - - 900 - -"), "up degraded degraded degraded degraded degraded");
+    // One that knows no degraded tier finds its way back.
+    let plain = slow(500, None).policy(Policy::Table(vec![
+        (State::Unknown, Event::Ok, State::Up),
+        (State::Up, Event::Fail, State::Down),
+        (State::Down, Event::Ok, State::Up),
+    ]));
+    assert_eq!(slow_states(plain, "900 1 900 - 900 1"), "degraded up degraded down degraded up");
+}
+
+#[test]
+fn an_answer_without_latency_is_not_slow_and_a_long_detail_makes_room() {
+    let now = test_now();
+    let mut fleet = Fleet::new(vec![slow(0, None)], now);
+    let mut result = ProbeResult::up(S, &"x".repeat(DETAIL_MAX));
+    fleet.watch_mut(0).weigh(&mut result);
+    assert!(result.detail.ends_with("x…, slow (over 0 ms)"), "{}", result.detail);
+    assert_eq!(result.detail.chars().count(), DETAIL_MAX);
+    result.latency = None;
+    let before = result.clone();
+    fleet.watch_mut(0).weigh(&mut result);
+    assert_eq!(result, before);
+}
+
+#[test]
+fn the_interval_follows_the_state() {
+    let t0 = test_now();
+    let monitor = Monitor::new(Mute("m"))
+        .interval(S * 10)
+        .interval_down(S * 60)
+        .interval_fast(S * 2)
+        .slow(S / 2)
+        .policy(Policy::Thresholds { fall: 3, rise: 2 });
+    let mut fleet = Fleet::new(vec![monitor], t0);
+    let mut beats = Vec::new();
+    // Each check ends 100 ms after its beat.
+    for word in ["1", "900", "-", "-", "-", "-", "1", "-", "1", "1", "-", "1"] {
+        let now = Now { instant: fleet.watch(0).beat() + S / 10, ..t0 };
+        let (state, _) = fired(&mut fleet, word, now).remove(0);
+        fleet.watch_mut(0).advance(now.instant);
+        beats.push(format!("{word} {state} {}", (fleet.watch(0).beat() - t0.instant).as_secs_f64()));
+    }
+    assert_eq!(
+        beats,
+        [
+            "1 up 10",
+            "900 degraded 20",
+            "- degraded 22",
+            "- degraded 24",
+            "- down 84",
+            "- down 144",
+            "1 down 146",
+            "- down 206",
+            "1 down 208",
+            "1 up 218",
+            "- degraded 220",
+            "1 up 230",
+        ]
+    );
+    assert_eq!(fleet.watch(0).skipped(), 0);
+}
+
+#[test]
+fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
+    let t0 = test_now();
+    let at = |ms| t0.after(Duration::from_millis(ms));
+    let monitor = || Monitor::new(Mute("m")).interval(S * 10).interval_down(S * 60).interval_fast(S);
+    let mut fleet = Fleet::new(vec![monitor(), monitor()], t0);
+    // Before its first beat, at 5 s, nothing moves.
+    fleet.watch_mut(1).advance(at(1000).instant);
+    assert_eq!(fleet.watch(1).beat() - t0.instant, S * 5);
+    for (ms, word, beat) in [
+        (100, "1", 10),
+        (3000, "1", 10),
+        (4500, "-", 5),
+        (5100, "-", 65),
+        (31_000, "1", 35),
+        (36_000, "1", 45),
+        (61_000, "1", 65),
+    ] {
+        fired(&mut fleet, word, at(ms));
+        fleet.watch_mut(0).advance(at(ms).instant);
+        assert_eq!(fleet.watch(0).beat() - t0.instant, S * beat, "at {ms}");
+    }
+    assert_eq!(fleet.watch(0).skipped(), 1, "that at 55 s");
+}
+
+#[test]
+fn a_state_that_a_policy_keeps_in_spite_of_the_last_check_is_looked_at_fast() {
+    let now = test_now();
+    let monitor = |rows: &[(State, Event, State)]| {
+        Monitor::new(Mute("m")).interval_fast(S).interval_down(S * 60).policy(Policy::Table(rows.to_vec()))
+    };
+    for (rows, script, interval) in [
+        (&[][..], "-", 5),
+        (&[(State::Unknown, Event::Ok, State::Up)], "1 -", 1),
+        (&[(State::Unknown, Event::Ok, State::Degraded)], "1 1", 5),
+        (&[(State::Unknown, Event::Fail, State::Down)], "- -", 60),
+        (&[(State::Unknown, Event::Fail, State::Down)], "- 1", 1),
+    ] {
+        let mut fleet = Fleet::new(vec![monitor(rows)], now);
+        fired(&mut fleet, script, now);
+        fleet.watch_mut(0).advance(now.instant);
+        assert_eq!(fleet.watch(0).beat() - now.instant, S * interval, "{rows:?} {script}");
+    }
+}
+
+#[test]
+fn a_failed_try_is_repeated_so_often_and_the_next_check_has_as_many() {
+    let now = test_now();
+    let at = |s| now.instant + S * s;
+    let mut fleet = Fleet::new(vec![Monitor::new(Mute("m")).retries(2).retry_interval(S * 3)], now);
+    let (up, down) = (ProbeResult::up(S, "fine"), ProbeResult::down(Reason::Refused, "no"));
+    let watch = fleet.watch_mut(0);
+    for _ in 0..2 {
+        assert!(watch.retry(&down, at(0)));
+        assert_eq!(watch.retry_at(), Some(at(3)));
+        watch.begin(now);
+        assert_eq!(watch.retry_at(), None);
+        assert!(watch.retry(&down, at(10)));
+        watch.begin(now);
+        assert!(!watch.retry(&down, at(20)), "used up");
+    }
+    assert!(watch.retry(&down, at(0)));
+    assert!(!watch.retry(&up, at(3)), "a success is the end of it");
+    assert!(watch.retry(&down, at(0)) && watch.retry(&down, at(0)) && !watch.retry(&down, at(0)));
+    let mut usual = Fleet::new(vec![Monitor::new(Mute("m"))], now);
+    assert!(!usual.watch_mut(0).retry(&down, at(0)));
+}
+
+#[test]
+fn spans_of_the_rules_are_cut_too() {
+    let (now, down) = (test_now(), ProbeResult::down(Reason::Refused, "no"));
+    for (span, cut) in [(Duration::ZERO, INTERVAL_MIN), (Duration::MAX, INTERVAL_MAX)] {
+        let monitor = Monitor::new(Mute("m"))
+            .retries(u32::MAX)
+            .retry_interval(span)
+            .interval_fast(span)
+            .interval_down(span)
+            .slow(span)
+            .slow_clear(span);
+        let mut fleet = Fleet::new(vec![monitor], now);
+        assert!(fleet.watch_mut(0).retry(&down, now.instant));
+        assert_eq!(fleet.watch(0).retry_at(), Some(now.instant + cut));
+        for script in ["-", "0"] {
+            fired(&mut fleet, script, now);
+            fleet.watch_mut(0).advance(now.instant);
+        }
+        fired(&mut fleet, "- -", now);
+        fleet.watch_mut(0).advance(now.instant);
+        assert_eq!(fleet.watch(0).beat() - now.instant, cut);
+    }
+}
+
+#[test]
+fn what_the_loop_was_late_by_is_added_up_and_missed_beats_are_counted() {
+    let t0 = test_now();
+    let at = |ms| t0.after(Duration::from_millis(ms));
+    let mut fleet = fleet(&[5, 5], t0);
+    fleet.begin(0, at(20));
+    fleet.begin(1, at(100)); // Before its beat: somebody has asked for it.
+    assert_eq!(fleet.lag(), Lag { sum: Duration::from_millis(20), count: 1 });
+    fleet.watch_mut(0).advance(at(4000).instant);
+    assert_eq!(fleet.watch(0).skipped(), 0);
+    fleet.begin(0, at(5001));
+    fleet.watch_mut(0).advance(at(15_000).instant);
+    assert_eq!(fleet.watch(0).skipped(), 2, "those at 10 and 15 s");
+    assert_eq!(fleet.lag(), Lag { sum: Duration::from_millis(21), count: 2 });
 }

@@ -2,19 +2,30 @@
 
 use std::time::{Duration, Instant};
 
-use super::Monitor;
+use super::{Monitor, Rules};
 use crate::clock::Now;
-use crate::fsm::{Change, Fsm};
+use crate::fsm::{Change, Event, Fsm, State};
 use crate::probe::build::TIMEOUT_MAX;
+use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
-use crate::verdict::ProbeResult;
+use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
 
 /// A monitor at work: its state machine and its beat.
 pub(crate) struct Watch {
     probe: Box<dyn Probe>,
     fsm: Fsm,
     interval: Duration,
+    /// `None` for the usual ones: a machine may watch ten thousand targets.
+    rules: Option<Box<Rules>>,
+    /// The next beat.
     beat: Instant,
+    /// The beat that the grid goes on from: the latest that has come, or the first.
+    anchor: Instant,
+    /// When the check under way is to be tried again.
+    retry_at: Option<Instant>,
+    /// How often it has been.
+    retried: u32,
+    skipped: u64,
 }
 
 impl Watch {
@@ -23,7 +34,12 @@ impl Watch {
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,
             interval: monitor.interval,
+            rules: (monitor.rules != Rules::default()).then(|| Box::new(monitor.rules)),
             beat: now.instant + first,
+            anchor: now.instant + first,
+            retry_at: None,
+            retried: 0,
+            skipped: 0,
         }
     }
 
@@ -45,28 +61,90 @@ impl Watch {
         self.probe.timeout().min(TIMEOUT_MAX)
     }
 
-    /// When the next try is due.
+    /// The next beat: when the next check is due.
     pub(crate) fn beat(&self) -> Instant {
         self.beat
     }
 
-    /// Takes the result of a try in; says so if it changes the target's state.
+    /// When the check under way is to be tried again, if it waits for that.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// How many beats went by without a check of their own.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Starts one try.
+    pub(super) fn begin(&mut self, now: Now) -> Box<dyn Attempt> {
+        self.retry_at = None;
+        self.probe.begin(now)
+    }
+
+    /// Whether a try with this result is to be repeated before the check has come to its end.
+    pub(crate) fn retry(&mut self, result: &ProbeResult, now: Instant) -> bool {
+        match &self.rules {
+            Some(rules) if !result.ok && self.retried < rules.retries => {
+                self.retried += 1;
+                self.retry_at = Some(now + rules.retry_interval);
+                true
+            }
+            _ => {
+                self.retried = 0;
+                false
+            }
+        }
+    }
+
+    /// Notes whether an answer is slow, and says so in its detail.
+    pub(crate) fn weigh(&mut self, result: &mut ProbeResult) {
+        let Some(rules) = &self.rules else { return };
+        let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };
+        let limit = match rules.slow_clear {
+            Some(clear) if self.fsm.is_slow() => clear.min(slow),
+            _ => slow,
+        };
+        self.fsm.set_slow(latency > limit);
+        if latency > limit {
+            // The limit, not the latency: equal details are kept once.
+            let suffix = format!(", slow (over {})", millis(limit));
+            let room = DETAIL_MAX.saturating_sub(suffix.chars().count());
+            result.detail = printable(&result.detail, room) + &suffix;
+        }
+    }
+
+    /// Takes the result of a check in; says so if it changes the target's state.
     pub(super) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
         self.fsm.fire(result, now)
     }
 
-    /// Moves on to the first beat after `now`: beats that were missed are not made up.
+    /// Moves on to the first beat after `now`: beats that were missed are not made up. The grid goes on
+    /// from the latest beat that has come, with the interval that the state asks for.
     pub(crate) fn advance(&mut self, now: Instant) {
-        let late = now.saturating_duration_since(self.beat);
-        if now < self.beat {
+        if now < self.anchor {
             return;
         }
-        let into = (late.as_nanos() % self.interval.as_nanos()) as u64;
-        self.beat = now + (self.interval - Duration::from_nanos(into));
+        let interval = self.interval_now();
+        if now >= self.beat {
+            self.anchor = self.beat;
+            let missed = (now - self.beat).as_nanos() / interval.as_nanos();
+            self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
+        }
+        // Less than an interval.
+        let into = ((now - self.anchor).as_nanos() % interval.as_nanos()) as u64;
+        self.beat = now + (interval - Duration::from_nanos(into));
     }
 
-    /// Starts one try.
-    pub(crate) fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        self.probe.begin(now)
+    /// The interval in force.
+    fn interval_now(&self) -> Duration {
+        let (Some(rules), Some(last)) = (&self.rules, self.fsm.last()) else { return self.interval };
+        let special = match (self.fsm.judged(), last.event) {
+            (State::Down, Event::Fail) => rules.interval_down,
+            (State::Down, Event::Ok) | (State::Up | State::Degraded, Event::Fail) => rules.interval_fast,
+            _ => None,
+        };
+        special.unwrap_or(self.interval)
     }
 }

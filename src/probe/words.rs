@@ -9,10 +9,19 @@ pub(crate) fn timed_out(timeout: Duration, what: &str) -> String {
 
 /// A span as people write it: `2 s`, `0.25 s`.
 pub(crate) fn seconds(span: Duration) -> String {
-    let millis = format!("{:03}", span.subsec_millis());
-    match millis.trim_end_matches('0') {
-        "" => format!("{} s", span.as_secs()),
-        fraction => format!("{}.{fraction} s", span.as_secs()),
+    decimal(u128::from(span.as_secs()), span.subsec_millis()) + " s"
+}
+
+/// The same in milliseconds: `500 ms`, `0.25 ms`.
+pub(crate) fn millis(span: Duration) -> String {
+    decimal(span.as_millis(), span.subsec_micros() % 1000) + " ms"
+}
+
+fn decimal(whole: u128, thousandths: u32) -> String {
+    let fraction = format!("{thousandths:03}");
+    match fraction.trim_end_matches('0') {
+        "" => whole.to_string(),
+        fraction => format!("{whole}.{fraction}"),
     }
 }
 
@@ -26,6 +35,9 @@ mod tests {
             [(2000, "2 s"), (250, "0.25 s"), (1500, "1.5 s"), (10_001, "10.001 s"), (0, "0 s")]
         {
             assert_eq!(seconds(Duration::from_millis(millis)), text);
+        }
+        for (micros, text) in [(500_000, "500 ms"), (250, "0.25 ms"), (1_234_567, "1234.567 ms")] {
+            assert_eq!(millis(Duration::from_micros(micros)), text);
         }
     }
 }

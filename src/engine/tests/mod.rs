@@ -3,6 +3,7 @@
 mod clients;
 mod phases;
 mod probes;
+mod retries;
 mod tries;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,0 +1,168 @@
+//! Checks that are tried again before they count, and intervals that follow the state.
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Watches a literal address with so many retries, two seconds apart.
+fn retrying(retries: u32, schedule: Schedule) -> Bench {
+    let monitor = Monitor::new(Hello("127.0.0.1")).retries(retries).retry_interval(secs(2));
+    Bench::watching(vec![monitor], schedule)
+}
+
+fn refuse(bench: &mut Bench) {
+    let id = bench.opened();
+    bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
+}
+
+fn answer(bench: &mut Bench) {
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.outputs();
+    bench.tell(id, Input::Received(b"x"));
+}
+
+fn verdicts(bench: &mut Bench) -> Vec<(bool, Option<State>)> {
+    let outputs = bench.outputs().into_iter();
+    let verdict = |output| match output {
+        Output::Verdict(verdict) => Some((verdict.result.ok, verdict.change.map(|change| change.to))),
+        _ => None,
+    };
+    outputs.filter_map(verdict).collect()
+}
+
+/// How long it is until the next try or beat.
+fn next(bench: &mut Bench) -> Duration {
+    bench.engine.handle_timeout(bench.now); // No check is under way: the loop need not turn for it.
+    bench.engine.poll_timeout().expect("a beat") - bench.now.instant
+}
+
+#[test]
+fn a_success_at_the_second_try_is_the_result_of_the_check() {
+    let mut bench = retrying(1, Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    refuse(&mut bench);
+    assert!(verdicts(&mut bench).is_empty() && bench.engine.fleet().watch(0).fsm().last().is_none());
+    assert_eq!(next(&mut bench), secs(2));
+    bench.pass(secs(2));
+    answer(&mut bench);
+    assert_eq!(verdicts(&mut bench), [(true, Some(State::Up))]);
+    assert_eq!(bench.engine.fleet().watch(0).fsm().recent().len(), 1);
+    assert_eq!(next(&mut bench), secs(3), "the beat goes on");
+}
+
+#[test]
+fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
+    let mut bench = retrying(2, Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    refuse(&mut bench);
+    for _ in 0..2 {
+        bench.pass(secs(2) - MS);
+        assert!(bench.outputs().is_empty());
+        bench.pass(MS);
+        bench.opened();
+        bench.pass(secs(2) - MS);
+        assert!(bench.outputs().is_empty());
+        bench.pass(MS);
+        let ended = verdicts(&mut bench);
+        assert!(ended.is_empty() || ended == [(false, Some(State::Down))]);
+    }
+    let watch = bench.engine.fleet().watch(0);
+    assert_eq!((watch.fsm().tally().checks, watch.skipped()), ([0, 1], 1), "8 s, the beat at 5 s is gone");
+    assert_eq!((next(&mut bench), bench.engine.fleet().lag().count), (secs(2), 1));
+    bench.pass(secs(2));
+    refuse(&mut bench);
+    assert!(verdicts(&mut bench).is_empty(), "the next check is tried again as often");
+}
+
+#[test]
+fn a_wait_for_the_next_try_outlives_a_stall_and_ends_in_one_try() {
+    let mut bench = retrying(1, Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    refuse(&mut bench);
+    bench.now = bench.now.after(secs(60));
+    bench.engine.handle_timeout(bench.now);
+    let opens = bench.outputs();
+    let [Output::Open { id, .. }] = opens[..] else { panic!("{opens:?}") };
+    bench.pass(secs(2) - MS);
+    assert!(bench.outputs().is_empty(), "the try has its whole time");
+    bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
+    assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
+}
+
+#[test]
+fn who_asks_for_a_check_while_one_waits_has_it_tried_again_at_once() {
+    let mut bench = retrying(1, Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    refuse(&mut bench);
+    bench.pass(MS * 500);
+    bench.engine.check_now(0, bench.now);
+    refuse(&mut bench);
+    assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
+    bench.pass(secs(4));
+    assert!(bench.outputs().is_empty(), "nothing is left of the wait");
+}
+
+#[test]
+fn a_single_round_ends_with_the_last_try() {
+    let mut bench = retrying(1, Schedule::Once);
+    bench.pass(Duration::ZERO);
+    refuse(&mut bench);
+    assert!(!bench.engine.is_finished());
+    bench.pass(secs(2));
+    refuse(&mut bench);
+    bench.engine.handle_timeout(bench.now);
+    assert!(bench.engine.is_finished() && bench.engine.poll_timeout().is_none());
+}
+
+#[test]
+fn a_probe_that_panics_is_tried_again_too() {
+    struct Bomb;
+    impl Probe for Bomb {
+        fn name(&self) -> &str {
+            "bomb"
+        }
+        fn timeout(&self) -> Duration {
+            secs(2)
+        }
+        fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+            panic!("bang")
+        }
+    }
+    let monitor = Monitor::new(Bomb).retries(3).retry_interval(Duration::ZERO);
+    let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
+    bench.pass(MS * 2);
+    assert!(bench.outputs().is_empty());
+    bench.pass(MS);
+    assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
+}
+
+#[test]
+fn down_is_looked_at_seldom_and_doubt_is_cleared_fast() {
+    let monitor = Monitor::new(Hello("127.0.0.1")).interval_fast(secs(1)).interval_down(secs(60));
+    let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    answer(&mut bench);
+    assert_eq!(next(&mut bench), secs(5));
+    for interval in [1, 60, 60] {
+        let beat = next(&mut bench);
+        bench.pass(beat);
+        refuse(&mut bench);
+        assert_eq!(next(&mut bench), secs(interval));
+    }
+    bench.pass(secs(60));
+    answer(&mut bench);
+    assert_eq!((next(&mut bench), bench.state()), (secs(5), State::Up));
+}
+
+#[test]
+fn a_slow_answer_is_told_of_as_slow() {
+    let monitor = Monitor::new(Hello("127.0.0.1")).slow(Duration::ZERO).retries(3);
+    let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
+    bench.pass(Duration::ZERO);
+    answer(&mut bench);
+    let outputs = bench.outputs();
+    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!((verdict.result.ok, &*verdict.result.detail), (true, "answered, slow (over 0 ms)"));
+    assert_eq!(bench.state(), State::Degraded);
+}

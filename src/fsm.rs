@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::verdict::{DETAIL_MAX, Phases, ProbeResult, Reason, printable};
@@ -279,7 +279,7 @@ pub(crate) struct Fsm {
     /// Successes make it degraded where the policy says up.
     slow: bool,
     state: State,
-    since: Now,
+    since: Instant,
     streak: u32,
     last: Option<Last>,
     recent: History,
@@ -293,7 +293,7 @@ impl Fsm {
             judged: initial,
             slow: false,
             state: initial,
-            since: now,
+            since: now.instant,
             streak: 0,
             last: None,
             recent: History::new(history),
@@ -313,12 +313,11 @@ impl Fsm {
         };
         self.judged = self.policy.next(self.judged, event, self.streak);
         let to = if self.slow && self.judged == State::Up { State::Degraded } else { self.judged };
-        let change =
-            (to != self.state).then(|| Change { from: self.state, to, lasted: now.since(self.since) });
+        let change = (to != self.state).then(|| Change { from: self.state, to, lasted: self.stay(now) });
         if let Some(change) = &change {
             self.tally.note_change(change);
             self.state = to;
-            self.since = now;
+            self.since = now.instant;
         }
         // A failure that a program has made up need not have a reason.
         let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));
@@ -356,9 +355,9 @@ impl Fsm {
         self.slow = slow;
     }
 
-    /// When the state was entered.
-    pub(crate) fn since(&self) -> Now {
-        self.since
+    /// How long the state has lasted.
+    pub(crate) fn stay(&self, now: Now) -> Duration {
+        now.instant.saturating_duration_since(self.since)
     }
 
     pub(crate) fn transitions(&self) -> u64 {
@@ -374,7 +373,7 @@ impl Fsm {
     /// How long it has been in this state by now, all stays together.
     #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
-        let stay = if state == self.state { now.since(self.since) } else { Duration::ZERO };
+        let stay = if state == self.state { self.stay(now) } else { Duration::ZERO };
         self.tally.lasted(state).saturating_add(stay)
     }
 

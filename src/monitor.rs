@@ -120,11 +120,11 @@ impl Monitor {
     /// use std::time::Duration;
     ///
     /// let tries = AtomicU32::new(0);
-    /// let shaky = blocking("shaky", move || tries.fetch_add(1, Ordering::Relaxed) == 2);
+    /// let shaky = blocking("shaky", move || tries.fetch_add(1, Ordering::Relaxed) >= 2);
     /// let monitor = Monitor::new(shaky).retries(2).retry_interval(Duration::from_millis(10)).start()?;
     /// assert!(monitor.check_now().ok);
     /// let snapshot = monitor.stop();
-    /// assert_eq!((snapshot.state, snapshot.recent.len()), (State::Up, 1));
+    /// assert_eq!((snapshot.state, snapshot.transitions), (State::Up, 1));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]

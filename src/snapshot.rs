@@ -149,7 +149,7 @@ impl<'a> View<'a> {
             last_event: last.map(|last| last.event),
             last_detail: last.map(|last| &last.detail),
             last_latency: last.and_then(|last| last.latency),
-            uptime_in_state: now.since(fsm.since()),
+            uptime_in_state: fsm.stay(now),
             last_check: last.map(|last| last.at.unix),
             last_check_age: last.map(|last| now.since(last.at)),
             transitions: fsm.transitions(),

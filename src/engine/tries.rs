@@ -216,8 +216,10 @@ impl Engine {
             }
             None => {
                 let watch = self.fleet.watch(target);
-                let beat = (self.schedule == Schedule::Beat).then(|| watch.beat());
-                watch.retry_at().or(beat)
+                match self.schedule {
+                    Schedule::Beat => Some(watch.due()),
+                    Schedule::Once => watch.retry_at(),
+                }
             }
         };
         self.timers.set(Owner::Target(target), at);

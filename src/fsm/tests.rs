@@ -90,9 +90,9 @@ fn transitions_count_changes_and_time_runs_from_the_change() {
     let change = fsm.fire(&ok(), at(1)).expect("unknown to up");
     assert_eq!((change.from, change.to, change.lasted.as_secs()), (State::Unknown, State::Up, 1));
     assert_eq!(fsm.fire(&ok(), at(6)), None);
-    assert_eq!(fsm.since(), at(1));
+    assert_eq!(fsm.stay(at(6)).as_secs(), 5);
     assert!(fsm.fire(&fail(), at(11)).is_some());
-    assert_eq!((fsm.transitions(), fsm.since()), (2, at(11)));
+    assert_eq!((fsm.transitions(), fsm.stay(at(11))), (2, Duration::ZERO));
     let last = fsm.last().expect("checked");
     assert_eq!((last.event, last.latency, last.at), (Event::Fail, None, at(11)));
 }

@@ -15,30 +15,34 @@ pub(crate) struct Watch {
     probe: Box<dyn Probe>,
     fsm: Fsm,
     interval: Duration,
-    /// `None` for the usual ones: a machine may watch ten thousand targets.
-    rules: Option<Box<Rules>>,
+    /// `None` for the usual rules: a machine may watch ten thousand targets.
+    special: Option<Box<Special>>,
     /// The next beat.
     beat: Instant,
+    skipped: u64,
+}
+
+/// Rules that not every target has, and what they need to know.
+struct Special {
+    rules: Rules,
     /// The beat that the grid goes on from: the latest that has come, or the first.
     anchor: Instant,
     /// When the check under way is to be tried again.
     retry_at: Option<Instant>,
     /// How often it has been.
     retried: u32,
-    skipped: u64,
 }
 
 impl Watch {
     pub(super) fn new(monitor: Monitor, first: Duration, now: Now) -> Self {
+        let (rules, beat) = (monitor.rules, now.instant + first);
+        let special = Special { rules, anchor: beat, retry_at: None, retried: 0 };
         Watch {
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,
             interval: monitor.interval,
-            rules: (monitor.rules != Rules::default()).then(|| Box::new(monitor.rules)),
-            beat: now.instant + first,
-            anchor: now.instant + first,
-            retry_at: None,
-            retried: 0,
+            special: (rules != Rules::default()).then(|| Box::new(special)),
+            beat,
             skipped: 0,
         }
     }
@@ -68,7 +72,12 @@ impl Watch {
 
     /// When the check under way is to be tried again, if it waits for that.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.retry_at
+        self.special.as_ref().and_then(|special| special.retry_at)
+    }
+
+    /// When the next try is due while none is under way.
+    pub(crate) fn due(&self) -> Instant {
+        self.retry_at().unwrap_or(self.beat)
     }
 
     /// How many beats went by without a check of their own.
@@ -79,28 +88,27 @@ impl Watch {
 
     /// Starts one try.
     pub(super) fn begin(&mut self, now: Now) -> Box<dyn Attempt> {
-        self.retry_at = None;
+        if let Some(special) = &mut self.special {
+            special.retry_at = None;
+        }
         self.probe.begin(now)
     }
 
     /// Whether a try with this result is to be repeated before the check has come to its end.
     pub(crate) fn retry(&mut self, result: &ProbeResult, now: Instant) -> bool {
-        match &self.rules {
-            Some(rules) if !result.ok && self.retried < rules.retries => {
-                self.retried += 1;
-                self.retry_at = Some(now + rules.retry_interval);
-                true
-            }
-            _ => {
-                self.retried = 0;
-                false
-            }
+        let Some(special) = &mut self.special else { return false };
+        if result.ok || special.retried >= special.rules.retries {
+            special.retried = 0;
+            return false;
         }
+        special.retried += 1;
+        special.retry_at = Some(now + special.rules.retry_interval);
+        true
     }
 
     /// Notes whether an answer is slow, and says so in its detail.
     pub(crate) fn weigh(&mut self, result: &mut ProbeResult) {
-        let Some(rules) = &self.rules else { return };
+        let Some(Special { rules, .. }) = self.special.as_deref() else { return };
         let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };
         let limit = match rules.slow_clear {
             Some(clear) if self.fsm.is_slow() => clear.min(slow),
@@ -123,28 +131,34 @@ impl Watch {
     /// Moves on to the first beat after `now`: beats that were missed are not made up. The grid goes on
     /// from the latest beat that has come, with the interval that the state asks for.
     pub(crate) fn advance(&mut self, now: Instant) {
-        if now < self.anchor {
-            return;
-        }
         let interval = self.interval_now();
+        let mut anchor = self.special.as_ref().map_or(self.beat, |special| special.anchor);
         if now >= self.beat {
-            self.anchor = self.beat;
-            let missed = (now - self.beat).as_nanos() / interval.as_nanos();
+            anchor = self.beat;
+            let missed = (now - anchor).as_nanos() / interval.as_nanos();
             self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
         }
+        if now < anchor {
+            return;
+        }
+        if let Some(special) = &mut self.special {
+            special.anchor = anchor;
+        }
         // Less than an interval.
-        let into = ((now - self.anchor).as_nanos() % interval.as_nanos()) as u64;
+        let into = ((now - anchor).as_nanos() % interval.as_nanos()) as u64;
         self.beat = now + (interval - Duration::from_nanos(into));
     }
 
     /// The interval in force.
     fn interval_now(&self) -> Duration {
-        let (Some(rules), Some(last)) = (&self.rules, self.fsm.last()) else { return self.interval };
-        let special = match (self.fsm.judged(), last.event) {
-            (State::Down, Event::Fail) => rules.interval_down,
-            (State::Down, Event::Ok) | (State::Up | State::Degraded, Event::Fail) => rules.interval_fast,
+        let (Some(special), Some(last)) = (&self.special, self.fsm.last()) else { return self.interval };
+        let interval = match (self.fsm.judged(), last.event) {
+            (State::Down, Event::Fail) => special.rules.interval_down,
+            (State::Down, Event::Ok) | (State::Up | State::Degraded, Event::Fail) => {
+                special.rules.interval_fast
+            }
             _ => None,
         };
-        special.unwrap_or(self.interval)
+        interval.unwrap_or(self.interval)
     }
 }

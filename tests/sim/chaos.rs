@@ -58,7 +58,7 @@ impl World {
 
     /// Something happens to the machine.
     pub(super) fn chaos(&mut self) {
-        match self.rng.below(4) {
+        match self.rng.below(5) {
             0 => {
                 self.next_wall_s += self.rng.range(0, 200_000) as i64 - 100_000;
                 if self.rng.permille(100) {
@@ -67,6 +67,7 @@ impl World {
                 self.tally.add("clock: stepped");
             }
             1 => self.next_files = self.rng.index(self.plan.files.len()),
+            2 => self.ask_for_check(),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
                 let victim = self.victim().filter(|(is_new, _)| !is_new);
@@ -82,5 +83,19 @@ impl World {
         }
         let after = self.rng.below(4 * S);
         self.schedule(after, Event::Chaos);
+    }
+
+    /// Somebody wants a target checked now, whatever its beat.
+    fn ask_for_check(&mut self) {
+        self.drain();
+        let target = self.rng.index(self.plan.targets.len());
+        let busy = self.tries[target].is_some();
+        self.urgent = Some(target);
+        self.call(self.at, |engine, now| engine.check_now(target, now));
+        self.urgent = None;
+        assert!(self.tries[target].is_some(), "target {target} is not checked at once");
+        if !busy {
+            self.tally.add("tries: outside the beat");
+        }
     }
 }

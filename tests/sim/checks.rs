@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::model::worst;
 use super::names::{How, hosts};
-use super::plan::{MS, Wants};
-use super::site::Mood;
+use super::plan::{MS, PORT, Wants};
+use super::site::{Mood, Try};
 use super::world::{Sock, World};
 use crate::engine::Verdict;
 use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX};
 use crate::probe::dial::ADDRESSES_MAX;
-use crate::verdict::Reason;
+use crate::verdict::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
 
 /// Queries that may be in flight.
@@ -36,7 +36,7 @@ enum Due {
 const UNWANTED_MAX: u64 = 1_200 * MS;
 
 impl World {
-    /// Tries that have begun during the last call: on their beat, one at a time.
+    /// Tries that have begun during the last call: when they are due, one at a time.
     pub(super) fn notice_begins(&mut self) {
         for target in 0..self.begins.len() {
             let begins = self.ledger.tracks()[target].begins;
@@ -46,8 +46,33 @@ impl World {
             assert_eq!(begins, self.begins[target] + 1, "target {target} began twice in one call");
             self.begins[target] = begins;
             assert!(self.tries[target].is_none(), "target {target} begins before its verdict");
-            assert!(self.seen >= self.beats[target], "target {target} begins before its beat");
+            let schedule = &mut self.schedules[target];
+            let is_due = self.seen >= schedule.due() || self.urgent == Some(target);
+            assert!(is_due, "target {target} begins before its time");
+            if let Some(late) = schedule.begin(self.seen) {
+                self.lag = (self.lag.0 + late, self.lag.1 + 1);
+            }
             self.begin_try(target);
+        }
+    }
+
+    /// Tries that have ended during the last call. One that is to be repeated has no verdict.
+    pub(super) fn notice_ends(&mut self) {
+        for target in 0..self.tries.len() {
+            let Some(this) = &mut self.tries[target] else { continue };
+            if self.ledger.tracks()[target].busy || this.ended.is_some() {
+                continue;
+            }
+            let result = self.ledger.tracks()[target].done.clone();
+            let result = result.unwrap_or_else(|| panic!("target {target} ended without a word"));
+            if !self.schedules[target].end_try(result.ok, self.seen) {
+                this.ended = Some(result);
+                continue;
+            }
+            self.tally.add("tries: to be repeated");
+            if let Some(this) = self.tries[target].take() {
+                self.hold_against_truth(target, &this, &result);
+            }
         }
     }
 
@@ -56,21 +81,46 @@ impl World {
         let Verdict { target, result, change } = verdict;
         let this = self.tries[target].take();
         let this = this.unwrap_or_else(|| panic!("target {target} has a verdict and no try"));
-        let due = self.due(target, &this);
-        let shown = || {
-            format!(
-                "target {target} ({:?} {:?} at {}), {:?}, held up {} ms of {}, misled {}, begun at {} ms, now {}: {result:?}",
-                self.plan.targets[target].wants,
-                self.plan.targets[target].how(),
-                hosts()[self.plan.targets[target].host].text,
-                this.mood,
-                this.cost / MS,
-                self.plan.targets[target].timeout / MS,
-                this.misled,
-                this.begun / MS,
-                self.seen / MS,
-            )
-        };
+        let raw =
+            this.ended.as_ref().unwrap_or_else(|| panic!("target {target} has a verdict before its end"));
+        self.hold_against_truth(target, &this, raw);
+        self.check_measured(target, &this, &result);
+        self.tally.add(result.reason.map_or("verdict: ok", label));
+        if result.ok {
+            self.tally.add(self.way(target));
+        }
+        let model = &mut self.models[target];
+        let was_slow = model.is_slow;
+        let detail = model.weigh(raw);
+        assert_eq!(
+            (result.ok, result.reason, result.latency, &result.detail),
+            (raw.ok, raw.reason, raw.latency, &detail),
+            "the result of target {target}"
+        );
+        self.tally.add(match (was_slow, model.is_slow) {
+            (false, true) => "slow: begins",
+            (true, false) => "slow: ends",
+            (true, true) => "slow: goes on",
+            (false, false) => "slow: not at all",
+        });
+        self.hasher.write_u8(u8::from(result.ok));
+        let watch = self.engine.fleet().watch(target);
+        let unix = watch.fsm().last().expect("it has just been checked").at.unix;
+        let moments = [self.at, self.seen].map(|at| self.moment(at).unix);
+        assert!(moments.contains(&unix), "the time of {}", self.shown(target, &this, &result));
+        let changed = self.models[target].fire(result.reason, &detail, self.seen, unix);
+        let told = change.map(|change| (change.from, change.to, change.lasted.as_nanos() as u64));
+        assert_eq!(told, changed, "change of target {target}");
+        self.models[target].compare(watch.fsm(), target, self.start, self.moment(self.seen));
+        let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
+        self.tally.add(interval);
+        assert_eq!(watch.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
+    }
+
+    /// What came of a try, whether it counts or is repeated.
+    fn hold_against_truth(&mut self, target: usize, this: &Try, result: &ProbeResult) {
+        let due = self.due(target, this);
+        let shown = || self.shown(target, this, result);
         match &due {
             Due::Up => assert!(result.ok, "a false alarm: {}", shown()),
             Due::Down(reasons) => {
@@ -92,28 +142,45 @@ impl World {
             (Due::Down(_), _) => "truth: broken, and said to be",
             (Due::Anything, _) => "truth: uncertain",
         });
-        self.tally.add(result.reason.map_or("verdict: ok", label));
-        if result.ok {
-            self.tally.add(self.way(target));
-        }
-        self.hasher.write_u8(u8::from(result.ok));
-        let last = self.engine.fleet().watch(target).fsm().last();
-        let unix = last.expect("it has just been checked").at.unix;
-        assert!(
-            [self.at, self.seen].map(|at| self.moment(at).unix).contains(&unix),
-            "the time of {}",
-            shown()
-        );
-        let changed = self.models[target].fire(result.ok, &result.detail, self.seen, unix);
-        let told = change.map(|change| (change.from, change.to, change.lasted.as_nanos() as u64));
-        assert_eq!(told, changed, "change of target {target}");
-        self.models[target].compare(self.engine.fleet().watch(target).fsm(), target);
-        let interval = self.plan.targets[target].interval;
-        let beat = self.beats[target];
-        self.beats[target] = beat + interval * ((self.seen.max(beat) - beat) / interval + 1);
     }
 
-    fn due(&self, target: usize, this: &super::site::Try) -> Due {
+    /// What was measured and seen during the last try of a check.
+    fn check_measured(&self, target: usize, this: &Try, result: &ProbeResult) {
+        let shown = || self.shown(target, this, result);
+        let (phases, is_http) = (&result.phases, self.plan.targets[target].is_http());
+        let sum: Duration = phases.each().iter().filter_map(|(_, span)| *span).sum();
+        assert!(sum <= Duration::from_nanos(self.seen - this.begun), "{}", shown());
+        let is_literal = |name: &usize| hosts()[*name].how == How::Literal;
+        let resolves =
+            (this.names.first().is_some_and(|name| !is_literal(name)), !this.names.iter().all(is_literal));
+        let resolved = phases.resolve.is_some();
+        assert!(resolved >= resolves.0 && resolved <= resolves.1, "resolved? {}", shown());
+        assert_eq!(phases.connect.is_some(), result.address.is_some(), "{}", shown());
+        let port = usize::from(PORT) + target;
+        assert!(result.address.is_none_or(|address| usize::from(address.port()) == port), "{}", shown());
+        assert!(phases.tls.is_none() && result.tls_not_after.is_none());
+        let answered = [phases.first_byte.is_some(), phases.transfer.is_some(), result.http_status.is_some()];
+        let expected = if result.ok && is_http { [true; 3] } else { [is_http; 3] };
+        assert!(answered == expected || !result.ok && answered <= expected, "{}", shown());
+    }
+
+    fn shown(&self, target: usize, this: &Try, result: &ProbeResult) -> String {
+        let plan = &self.plan.targets[target];
+        format!(
+            "target {target} ({:?} {:?} at {}), {:?}, held up {} ms of {}, misled {}, begun at {} ms, now {}: {result:?}",
+            plan.wants,
+            plan.how(),
+            hosts()[plan.host].text,
+            this.mood,
+            this.cost / MS,
+            plan.timeout / MS,
+            this.misled,
+            this.begun / MS,
+            self.seen / MS,
+        )
+    }
+
+    fn due(&self, target: usize, this: &Try) -> Due {
         let plan = &self.plan.targets[target];
         if this.stalls == STALLS_MAX {
             return Due::Anything; // Time that is lost from now on counts against the target.
@@ -217,6 +284,8 @@ impl World {
             self.excuse_clients();
         }
         assert_eq!(self.engine.fleet().worst(), worst(&self.models));
+        let lag = self.engine.fleet().lag();
+        assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.lag, "how late checks began");
         self.check_owners();
     }
 
@@ -259,7 +328,7 @@ impl World {
         for target in 0..self.tries.len() {
             let at = match &self.tries[target] {
                 Some(this) => this.deadline,
-                None => self.beats[target],
+                None => self.schedules[target].due(),
             };
             assert!(at > now, "target {target} is overdue since {at}, it is {now}");
             assert!(due.is_some_and(|due| due <= at), "target {target} would be forgotten");

@@ -20,6 +20,7 @@ mod net;
 mod plan;
 mod requests;
 mod rng;
+mod schedule;
 mod site;
 mod spy;
 mod tally;
@@ -55,10 +56,18 @@ const FLOORS: &[(&str, u64)] = &[
     ("dns: strays before the answer", 700),
     ("dns: the files change", 300),
     ("http: redirected", 2500),
+    ("interval: before the first beat", 60),
+    ("interval: while down", 1500),
+    ("interval: while in doubt", 350),
     ("local: no socket for a query", 300),
     ("local: no socket for a target", 4000),
     ("loop: stalls", 500),
+    ("slow: begins", 500),
+    ("slow: ends", 200),
+    ("slow: goes on", 1000),
     ("stale: late news of a connection that is gone", 3000),
+    ("tries: outside the beat", 500),
+    ("tries: to be repeated", 1300),
     ("truth: broken, and said to be", 4000),
     ("truth: healthy, and said to be", 6000),
     ("up: by DNS", 2000),

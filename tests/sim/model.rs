@@ -1,15 +1,27 @@
 //! What a target's checks must add up to, told anew from the contract: the judge of the real one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::plan::{MS, Target};
+use super::schedule::Mind;
+use crate::clock::Now;
 use crate::fsm::{Event, Fsm, Policy, State};
+use crate::verdict::{ProbeResult, Reason};
 
 /// One target's life on paper.
 pub(super) struct Model {
     pub(super) state: State,
     policy: Policy,
+    /// What the policy says, which knows nothing of slowness.
+    judged: State,
+    /// How fast a healthy answer must be, as it is now and once it has been slow.
+    slow: Option<(u64, u64)>,
+    pub(super) is_slow: bool,
     transitions: u64,
+    oks: u64,
+    fails: BTreeMap<Reason, u64>,
+    entered: [u64; 4],
     oks_in_a_row: u32,
     fails_in_a_row: u32,
     recent: VecDeque<(Duration, bool, State, String)>,
@@ -19,37 +31,69 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(initial: State, policy: Policy, history: usize) -> Self {
+    pub(super) fn new(target: &Target) -> Self {
+        let slow = target.rules.slow.map(|slow| (slow, target.rules.slow_clear.unwrap_or(slow).min(slow)));
         Model {
-            state: initial,
-            policy,
+            state: target.initial,
+            policy: target.policy.clone(),
+            judged: target.initial,
+            slow,
+            is_slow: false,
             transitions: 0,
+            oks: 0,
+            fails: BTreeMap::new(),
+            entered: [0; 4],
             oks_in_a_row: 0,
             fails_in_a_row: 0,
             recent: VecDeque::new(),
-            history,
+            history: target.history,
             since: 0,
         }
+    }
+
+    /// What is told of a result: the same, or that it is slow.
+    pub(super) fn weigh(&mut self, result: &ProbeResult) -> String {
+        let detail = result.detail.clone();
+        let (Some((slow, clear)), Some(latency), true) = (self.slow, result.latency, result.ok) else {
+            return detail;
+        };
+        let limit = if self.is_slow { clear } else { slow };
+        self.is_slow = latency.as_nanos() > u128::from(limit);
+        if !self.is_slow {
+            return detail;
+        }
+        // A millionth of a second at the least.
+        let shown = format!("{}.{:03}", limit / MS, limit % MS / 1000);
+        let shown = shown.trim_end_matches('0').trim_end_matches('.');
+        format!("{detail}, slow (over {shown} ms)")
     }
 
     /// Takes a verdict in; gives the states before and after and how long the one before lasted, if
     /// they differ.
     pub(super) fn fire(
         &mut self,
-        ok: bool,
+        reason: Option<Reason>,
         detail: &str,
         at: u64,
         unix: Duration,
     ) -> Option<(State, State, u64)> {
-        if ok {
-            self.oks_in_a_row += 1;
-            self.fails_in_a_row = 0;
-        } else {
-            self.fails_in_a_row += 1;
-            self.oks_in_a_row = 0;
+        let ok = reason.is_none();
+        match reason {
+            None => {
+                self.oks += 1;
+                self.oks_in_a_row += 1;
+                self.fails_in_a_row = 0;
+            }
+            Some(reason) => {
+                *self.fails.entry(reason).or_default() += 1;
+                self.fails_in_a_row += 1;
+                self.oks_in_a_row = 0;
+            }
         }
         let before = self.state;
-        self.state = self.follows(ok);
+        self.judged = self.follows(ok);
+        let is_dulled = self.is_slow && self.judged == State::Up;
+        self.state = if is_dulled { State::Degraded } else { self.judged };
         let whole_ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this world");
         self.recent.push_back((Duration::from_millis(whole_ms), ok, self.state, detail.to_owned()));
         while self.recent.len() > self.history {
@@ -59,6 +103,7 @@ impl Model {
             return None;
         }
         self.transitions += 1;
+        self.entered[self.state as usize] += 1;
         let lasted = at - self.since;
         self.since = at;
         Some((before, self.state, lasted))
@@ -69,27 +114,43 @@ impl Model {
             Policy::Thresholds { fall, rise } => ((*fall).max(1), (*rise).max(1)),
             Policy::Table(rows) => {
                 for (from, event, to) in rows {
-                    if *from == self.state && (*event == Event::Ok) == ok {
+                    if *from == self.judged && (*event == Event::Ok) == ok {
                         return *to;
                     }
                 }
-                return self.state;
+                return self.judged;
             }
             other => unreachable!("no target here follows {other:?}"),
         };
         if ok {
-            let must_rise_first = self.state == State::Down && self.oks_in_a_row < rise;
+            let must_rise_first = self.judged == State::Down && self.oks_in_a_row < rise;
             return if must_rise_first { State::Down } else { State::Up };
         }
-        match self.state {
+        match self.judged {
             State::Unknown | State::Down => State::Down,
             _ if self.fails_in_a_row >= fall => State::Down,
             _ => State::Degraded,
         }
     }
 
+    /// What the last check, which has just been taken in, says beside the state.
+    pub(super) fn mind(&self) -> Mind {
+        match (self.judged, self.fails_in_a_row > 0) {
+            (State::Down, true) => Mind::Down,
+            (State::Down, false) | (State::Up | State::Degraded, true) => Mind::Doubt,
+            _ => Mind::Settled,
+        }
+    }
+
     /// Holds the real one against it.
-    pub(super) fn compare(&self, real: &Fsm, target: usize) {
+    pub(super) fn compare(&self, real: &Fsm, target: usize, start: Now, now: Now) {
+        let tally = real.tally();
+        let fails: u64 = self.fails.values().sum();
+        assert_eq!(tally.checks, [self.oks, fails], "checks of target {target}");
+        assert!(tally.failures.iter().copied().eq(self.fails.clone()), "failures of target {target}");
+        assert_eq!(tally.to, self.entered, "changes of target {target}");
+        let spent: Duration = State::ALL.iter().map(|state| real.time_in(*state, now)).sum();
+        assert_eq!(spent, now.since(start), "the time of target {target} in all states");
         assert_eq!(real.state(), self.state, "state of target {target}");
         assert_eq!(real.transitions(), self.transitions, "transitions of target {target}");
         assert_eq!(real.recent().len(), self.recent.len(), "history of target {target}");

@@ -41,6 +41,18 @@ pub(super) struct Target {
     pub(super) policy: Policy,
     pub(super) initial: State,
     pub(super) history: usize,
+    pub(super) rules: Rules,
+}
+
+/// What a target may be told beside its interval and its policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rules {
+    pub(super) retries: u32,
+    pub(super) retry_interval: u64,
+    pub(super) slow: Option<u64>,
+    pub(super) slow_clear: Option<u64>,
+    pub(super) interval_down: Option<u64>,
+    pub(super) interval_fast: Option<u64>,
 }
 
 /// How often, in a thousand, the world does what.
@@ -112,7 +124,7 @@ impl Plan {
             // A few answers must be worth a megabyte.
             turns = 600;
             for target in &mut targets {
-                (target.interval, target.history) = (50 * MS, 150);
+                (target.interval, target.history, target.rules) = (50 * MS, 150, Rules::default());
             }
         }
         if flood == Some(Flood::Names) {
@@ -122,6 +134,7 @@ impl Plan {
             targets = (CAST..CAST + CROWD).map(|host| Target { host, ..target(rng, 0) }).collect();
             for target in &mut targets {
                 (target.wants, target.timeout, target.interval) = (Wants::Connection, 5 * S, 5 * S);
+                target.rules = Rules::default();
             }
         }
         Plan { targets, weather, roles, files, lazy: rng.permille(500), turns, flood }
@@ -162,6 +175,23 @@ fn target(rng: &mut Rng, first: usize) -> Target {
         policy,
         initial: if rng.permille(800) { State::Unknown } else { rng.pick(&State::ALL) },
         history: rng.pick(&[HISTORY, HISTORY, 0, 1, 3]),
+        rules: rules(rng),
+    }
+}
+
+/// The usual rules for most targets, and any mixture of others for the rest.
+fn rules(rng: &mut Rng) -> Rules {
+    if rng.permille(500) {
+        return Rules::default();
+    }
+    let slow = rng.pick(&[None, None, Some(0), Some(2 * MS), Some(5 * MS), Some(50 * MS)]);
+    Rules {
+        retries: rng.pick(&[0, 0, 1, 2, 5]),
+        retry_interval: rng.pick(&[MS, 40 * MS, S, 4 * S]),
+        slow,
+        slow_clear: slow.filter(|_| rng.permille(500)).map(|slow| rng.below(slow + MS)),
+        interval_down: rng.pick(&[None, None, Some(MS), Some(1300 * MS), Some(11 * S)]),
+        interval_fast: rng.pick(&[None, None, Some(50 * MS), Some(777 * MS), Some(6 * S)]),
     }
 }
 
@@ -192,10 +222,34 @@ impl Target {
             builder = builder.path(self.path).method(if self.head { "HEAD" } else { "GET" });
         }
         let inner = builder.build().expect("a probe");
-        Monitor::new(SpyProbe { inner, target: index, ledger: ledger.clone() })
+        let monitor = Monitor::new(SpyProbe { inner, target: index, ledger: ledger.clone() })
             .interval(Duration::from_nanos(self.interval))
             .policy(self.policy.clone())
             .initial_state(self.initial)
-            .history(self.history)
+            .history(self.history);
+        self.rules.apply(monitor)
+    }
+}
+
+impl Rules {
+    /// Tells the monitor what is not as usual.
+    fn apply(self, mut monitor: Monitor) -> Monitor {
+        let span = Duration::from_nanos;
+        if self.retries > 0 {
+            monitor = monitor.retries(self.retries).retry_interval(span(self.retry_interval));
+        }
+        if let Some(slow) = self.slow {
+            monitor = monitor.slow(span(slow));
+        }
+        if let Some(clear) = self.slow_clear {
+            monitor = monitor.slow_clear(span(clear));
+        }
+        if let Some(interval) = self.interval_down {
+            monitor = monitor.interval_down(span(interval));
+        }
+        if let Some(interval) = self.interval_fast {
+            monitor = monitor.interval_fast(span(interval));
+        }
+        monitor
     }
 }

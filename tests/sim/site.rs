@@ -6,7 +6,7 @@ use super::names::{CAST, has_both, hosts, is_spare};
 use super::plan::{Flood, MS, NEEDLE, PORT, S, Wants};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input};
-use crate::verdict::Reason;
+use crate::verdict::{ProbeResult, Reason};
 
 /// How a target meets one try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub(super) struct Try {
     pub(super) hops: u8,
     pub(super) hop: u8,
     pub(super) path: String,
+    /// What it came to, until that is told.
+    pub(super) ended: Option<ProbeResult>,
 }
 
 /// A connection to a target.
@@ -133,6 +135,7 @@ impl World {
             hops,
             hop: 0,
             path,
+            ended: None,
         });
         self.want_name(target, host);
     }

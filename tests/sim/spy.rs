@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::probe::build::BuiltProbe;
 use crate::probe::{Attempt, Input, Output, Probe};
+use crate::verdict::ProbeResult;
 
 /// What is known of one target's tries.
 #[derive(Default)]
@@ -17,8 +18,8 @@ pub(super) struct Track {
     pub(super) dialing: Option<String>,
     /// It has a connection.
     pub(super) standing: bool,
-    /// It has said so.
-    pub(super) done: bool,
+    /// The end of the latest try.
+    pub(super) done: Option<ProbeResult>,
 }
 
 /// The tracks of all targets.
@@ -105,9 +106,9 @@ impl Attempt for SpyAttempt {
                 track.dialing = Some(host.clone());
                 track.standing = false;
             }
-            Some(Output::Done(_)) => {
+            Some(Output::Done(result)) => {
                 self.over = true;
-                track.done = true;
+                track.done = Some(result.clone());
             }
             Some(Output::Send(_)) | None => {}
             Some(Output::Work(_)) => unreachable!("no target here works elsewhere"),

@@ -11,13 +11,14 @@ use super::model::Model;
 use super::names::{self, hosts};
 use super::plan::Plan;
 use super::rng::Rng;
+use super::schedule::Schedule;
 use super::site::{Site, Try};
 use super::spy::Ledger;
 use super::tally::Tally;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::limits::{STALL, STALLS_MAX};
-use crate::engine::{ConnId, Engine, Input, Schedule};
+use crate::engine::{self, ConnId, Engine, Input};
 use crate::resolve::Resolver;
 use crate::verdict::Reason;
 
@@ -92,8 +93,11 @@ pub(super) struct World {
     pub(super) begins: Vec<u64>,
     pub(super) tries: Vec<Option<Try>>,
     pub(super) models: Vec<Model>,
-    /// When each target's next try is due.
-    pub(super) beats: Vec<u64>,
+    pub(super) schedules: Vec<Schedule>,
+    /// How late checks have begun, and how many of them.
+    pub(super) lag: (u64, u64),
+    /// The target that somebody asks to be checked at once.
+    pub(super) urgent: Option<usize>,
     pub(super) asked: Vec<Asked>,
     pub(super) files: Option<usize>,
     pub(super) next_files: usize,
@@ -117,14 +121,18 @@ impl World {
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
-        let engine = Engine::new(monitors, Schedule::Beat, resolver, guard, start);
+        let engine = Engine::new(monitors, engine::Schedule::Beat, resolver, guard, start);
         let count = plan.targets.len();
         let total = count as u32;
         let spread =
             |i: usize| (Duration::from_nanos(plan.targets[i].interval) / total * i as u32).as_nanos() as u64;
         World {
-            beats: (0..count).map(spread).collect(),
-            models: plan.targets.iter().map(|t| Model::new(t.initial, t.policy.clone(), t.history)).collect(),
+            schedules: (0..count)
+                .map(|i| Schedule::new(spread(i), plan.targets[i].interval, plan.targets[i].rules))
+                .collect(),
+            lag: (0, 0),
+            urgent: None,
+            models: plan.targets.iter().map(Model::new).collect(),
             tries: (0..count).map(|_| None).collect(),
             begins: vec![0; count],
             asked: vec![Asked::default(); hosts().len()],
@@ -241,6 +249,7 @@ impl World {
         let now = self.moment(at);
         let result = tell(&mut self.engine, now);
         self.notice_begins();
+        self.notice_ends();
         result
     }
 

@@ -286,4 +286,14 @@ mod tests {
         assert_eq!(result.detail, "connection refused\\n");
         assert_eq!(result.reason.map(Reason::as_str), Some("refused"));
     }
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_that_the_readme_explains() {
+        let readme = include_str!("../README.md");
+        for (place, reason) in Reason::ALL.iter().enumerate() {
+            assert!(readme.contains(&format!("`{reason}`")), "{reason} is not explained");
+            assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
+        }
+        assert_eq!(Reason::ALL.len(), 20);
+    }
 }

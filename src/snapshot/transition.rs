@@ -1,0 +1,126 @@
+//! What happened to a target, as JSON on one line: the data of `/events`, and the body of a webhook.
+
+use std::time::Duration;
+
+use serde_core::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::{age_s, latency_ms, timestamp_s};
+use crate::fsm::{Event, State};
+use crate::verdict::Reason;
+
+/// A change of a target's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Transition<'a> {
+    /// When, on the wall clock, as the time since 1970.
+    pub(crate) ts: Duration,
+    /// The target's name.
+    pub(crate) target: &'a str,
+    /// What is probed.
+    pub(crate) probe: &'a str,
+    pub(crate) from: State,
+    pub(crate) to: State,
+    /// What the check saw that made the change.
+    pub(crate) detail: &'a str,
+    /// Why that check failed.
+    pub(crate) error: Option<Reason>,
+    pub(crate) latency: Option<Duration>,
+    /// How long the state before it lasted.
+    pub(crate) lasted: Duration,
+}
+
+impl Serialize for Transition<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Transition", 9)?;
+        out.serialize_field("ts", &timestamp_s(self.ts))?;
+        out.serialize_field("target", self.target)?;
+        out.serialize_field("probe", self.probe)?;
+        out.serialize_field("from", self.from.as_str())?;
+        out.serialize_field("to", self.to.as_str())?;
+        out.serialize_field("detail", self.detail)?;
+        out.serialize_field("error", &self.error.map(Reason::as_str))?;
+        out.serialize_field("latency_ms", &self.latency.map(latency_ms))?;
+        out.serialize_field("since_s", &age_s(self.lasted))?;
+        out.end()
+    }
+}
+
+/// The end of a check, whatever it changed.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckEnd<'a> {
+    pub(crate) ts: Duration,
+    pub(crate) target: &'a str,
+    pub(crate) event: Event,
+    /// The state it led to.
+    pub(crate) state: State,
+    pub(crate) detail: &'a str,
+    pub(crate) error: Option<Reason>,
+    pub(crate) latency: Option<Duration>,
+}
+
+impl Serialize for CheckEnd<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("CheckEnd", 7)?;
+        out.serialize_field("ts", &timestamp_s(self.ts))?;
+        out.serialize_field("target", self.target)?;
+        out.serialize_field("event", self.event.as_str())?;
+        out.serialize_field("state", self.state.as_str())?;
+        out.serialize_field("detail", self.detail)?;
+        out.serialize_field("error", &self.error.map(Reason::as_str))?;
+        out.serialize_field("latency_ms", &self.latency.map(latency_ms))?;
+        out.end()
+    }
+}
+
+/// `value` as JSON on one line, without its end.
+pub(crate) fn line(value: &impl Serialize) -> String {
+    // Writing to memory cannot fail, and neither can values whose keys are all strings.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transition_is_one_line_with_its_keys_in_order() {
+        let down = Transition {
+            ts: Duration::new(1_738_200_005, 500_400_000),
+            target: "db \"1\"",
+            probe: "tcp://192.0.2.1:5432",
+            from: State::Degraded,
+            to: State::Down,
+            detail: "connection refused by 192.0.2.1:5432",
+            error: Some(Reason::Refused),
+            latency: None,
+            lasted: Duration::from_millis(5049),
+        };
+        assert_eq!(
+            line(&down),
+            r#"{"ts":1738200005.5,"target":"db \"1\"","probe":"tcp://192.0.2.1:5432","from":"degraded","to":"down","detail":"connection refused by 192.0.2.1:5432","error":"refused","latency_ms":null,"since_s":5.0}"#
+        );
+        let latency = Some(Duration::from_micros(1234));
+        let up = line(&Transition { detail: "a\nb\u{2028}", error: None, latency, ..down });
+        assert!(
+            up.contains(r#""detail":"a\nb"#) && up.contains(r#""error":null,"latency_ms":1.23,"#),
+            "{up}"
+        );
+        assert!(!up.contains('\n'));
+    }
+
+    #[test]
+    fn the_end_of_a_check_says_what_it_led_to() {
+        let end = CheckEnd {
+            ts: Duration::from_secs(7),
+            target: "db",
+            event: Event::Ok,
+            state: State::Up,
+            detail: "connect ok",
+            error: None,
+            latency: Some(Duration::from_millis(2)),
+        };
+        assert_eq!(
+            line(&end),
+            r#"{"ts":7.0,"target":"db","event":"ok","state":"up","detail":"connect ok","error":null,"latency_ms":2.0}"#
+        );
+    }
+}

@@ -85,7 +85,15 @@ mod tests {
 
     fn request(host: Option<&str>, http11: bool) -> Request {
         let host = host.map(str::to_owned);
-        Request { method: Method::Get, path: "/".into(), http11, host, keep_alive: http11 }
+        Request {
+            method: Method::Get,
+            path: "/".into(),
+            query: String::new(),
+            http11,
+            host,
+            keep_alive: http11,
+            last_event_id: None,
+        }
     }
 
     fn guard(bound: &str, allowed: &[&str]) -> HostGuard {

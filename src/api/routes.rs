@@ -10,6 +10,7 @@ use crate::clock::Now;
 use crate::fsm::State;
 use crate::monitor::{Fleet, Watch};
 use crate::snapshot::pretty;
+use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
 /// The methods of every path there is.
@@ -101,25 +102,6 @@ fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, P
     };
     let watch = fleet.find(&decoded(name)?)?;
     Some((Some(watch), page))
-}
-
-/// A path segment without its percent-encoding (RFC 3986 section 2.1); `None` if that is malformed
-/// or hides something that is not UTF-8, which no name is.
-fn decoded(segment: &str) -> Option<String> {
-    let mut bytes = segment.bytes();
-    let mut out = Vec::with_capacity(segment.len());
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => nibble(bytes.next()?)? << 4 | nibble(bytes.next()?)?,
-            plain => plain,
-        });
-    }
-    String::from_utf8(out).ok()
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    // A hexadecimal digit is below 16.
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 #[cfg(test)]

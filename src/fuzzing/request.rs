@@ -13,6 +13,7 @@ use crate::api::routes::answer;
 use crate::clock::{Now, test_now};
 use crate::monitor::{Fleet, Monitor};
 use crate::probe::{Attempt, Probe};
+use crate::wire::http::query::parameter;
 use crate::wire::http::request::{HEAD_MAX, Method, Read, Request, read};
 use crate::wire::http::response::ResponseReader;
 
@@ -78,10 +79,22 @@ fn sensible(request: &Request, head: &[u8]) {
     assert_eq!(request.method, method);
     assert!(words.iter().any(|word| word.contains(&request.path)) || request.path == "/");
     assert!(!request.path.contains(['?', '#', ' ', '\r', '\n']));
+    assert!(words.iter().any(|word| word.contains(&request.query)));
+    assert!(!request.query.contains(['#', ' ', '\r', '\n']));
+    parameters(&request.query);
     if let Some(host) = &request.host {
         assert!(!host.contains(['@', '/', ' ', '\\', '\r', '\n']), "{host:?}");
     }
     assert!(request.host.is_some() || !request.http11);
+}
+
+/// What is found in a query does not decode to more than stands there.
+fn parameters(query: &str) {
+    for name in ["target", "state", ""] {
+        if let Some(Ok(value)) = parameter(query, name) {
+            assert!(value.len() <= query.len(), "{value:?}");
+        }
+    }
 }
 
 /// Hands the pieces over as the engine does: never more than there is room for, and each request

@@ -51,9 +51,11 @@ fn a_request_is_taken_whole() {
     let wanted = Request {
         method: Method::Head,
         path: "/".into(),
+        query: "x=1".into(),
         http11: true,
         host: Some("[::1]".into()),
         keep_alive: true,
+        last_event_id: None,
     };
     assert_eq!(client.next(&mut Echo::default()), Next::Request(wanted));
     assert_eq!(client.next(&mut Echo::default()), Next::Wait);

@@ -34,7 +34,9 @@ fn fleet(targets: &[(&'static str, &str)], t0: Now) -> Fleet {
 
 fn request(method: Method, path: &str) -> Request {
     let host = Some("localhost:8787".to_owned());
-    Request { method, path: path.into(), http11: true, host, keep_alive: true }
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let (path, query) = (path.into(), query.into());
+    Request { method, path, query, http11: true, host, keep_alive: true, last_event_id: None }
 }
 
 fn guard() -> HostGuard {

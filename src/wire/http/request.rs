@@ -9,7 +9,9 @@ pub(crate) const HEAD_MAX: usize = 8 * 1024;
 /// The most header fields that a request may have.
 const FIELDS_MAX: usize = 64;
 /// The header fields that are looked at.
-const FIELDS_READ: [&str; 4] = ["Host", "Connection", "Content-Length", "Transfer-Encoding"];
+const FIELDS_READ: [&str; 5] = ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID"];
+/// The longest `Last-Event-ID` that is looked at, in bytes: longer ones are not of this API.
+const EVENT_ID_MAX: usize = 64;
 /// The most empty lines that are skipped before a request (RFC 9112 section 2.2 wants one).
 const EMPTY_LINES_MAX: usize = 8;
 
@@ -27,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// The path as sent, without query or fragment; of an absolute-form target, its path.
     pub(crate) path: String,
+    /// What follows the path's `?` as sent, without fragment; empty if there is none.
+    pub(crate) query: String,
     /// HTTP/1.1 rather than 1.0.
     pub(crate) http11: bool,
     /// The host asked for (RFC 9112 section 3.2: an absolute-form target's authority wins over the
@@ -34,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) host: Option<String>,
     /// Whether the client wants the connection kept after the answer.
     pub(crate) keep_alive: bool,
+    /// The last event that the client has seen of a stream that it was cut off from.
+    pub(crate) last_event_id: Option<String>,
 }
 
 /// What the bytes received so far amount to.
@@ -125,6 +131,7 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
     let headers = Headers::from_parsed(request.headers.iter().filter(|field| is_read(field.name)));
     refuse_body(&headers)?;
     let host_field = host_field(&headers, http11)?;
+    let (target, query) = split_query(target);
     let (authority, path) = split_target(target);
     if authority.is_some_and(|authority| !is_authority(authority)) {
         return Err(400);
@@ -136,9 +143,14 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
             _ => Method::Other,
         },
         path: path.to_owned(),
+        query: query.to_owned(),
         http11,
         host: authority.or(host_field).map(str::to_owned),
         keep_alive: wants_keep_alive(&headers, http11),
+        last_event_id: headers
+            .get("last-event-id")
+            .filter(|id| !id.is_empty() && id.len() <= EVENT_ID_MAX)
+            .map(str::to_owned),
     })
 }
 
@@ -190,9 +202,14 @@ fn is_in_name(byte: u8) -> bool {
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b';' | b'=')
 }
 
-/// Authority and path of a request target in any form (RFC 9112 section 3.2).
+/// What stands before the query, and the query (RFC 3986 section 3.4).
+fn split_query(target: &str) -> (&str, &str) {
+    let target = target.split('#').next().unwrap_or(target);
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// Authority and path of a request target in any form, without its query (RFC 9112 section 3.2).
 fn split_target(target: &str) -> (Option<&str>, &str) {
-    let target = target.split(['?', '#']).next().unwrap_or(target);
     match target.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => {
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

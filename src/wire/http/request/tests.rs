@@ -45,15 +45,17 @@ fn an_ordinary_request() {
     let expected = Request {
         method: Method::Get,
         path: "/state".to_owned(),
+        query: String::new(),
         http11: true,
         host: Some("localhost:8787".to_owned()),
         keep_alive: true,
+        last_event_id: None,
     };
     for text in [
         "GET /state HTTP/1.1\r\nHost: localhost:8787\r\nAccept: */*\r\n\r\n",
-        "GET /state?a=b://c#d HTTP/1.1\nhost:localhost:8787\n\n",
+        "GET /state#c?d HTTP/1.1\nhost:localhost:8787\n\n",
         "\r\n\n\r\nGET /state#x HTTP/1.1\r\nHOST: \tlocalhost:8787 \r\nExpect: 100-continue\r\n\r\n",
-        "GET http://localhost:8787/state?x HTTP/1.1\r\nHost: other\r\nContent-Length: 0\r\n\r\n",
+        "GET http://localhost:8787/state? HTTP/1.1\r\nHost: other\r\nContent-Length: 0\r\n\r\n",
         "GET HTTP://localhost:8787/state HTTP/1.1\r\nHost:\r\nContent-Length: 0, 0\r\n\r\n",
     ] {
         assert_eq!(request(text), expected, "{text:?}");
@@ -96,6 +98,37 @@ fn targets_in_every_form() {
     ] {
         let request = request(&format!("OPTIONS {target} HTTP/1.1\r\nHost: field\r\n\r\n"));
         assert_eq!((request.host.as_deref(), request.path.as_str()), (Some(host), path), "{target}");
+    }
+}
+
+#[test]
+fn queries_end_with_the_target_or_a_fragment() {
+    for (target, path, query) in [
+        ("/a", "/a", ""),
+        ("/a?", "/a", ""),
+        ("/a?b=c&d", "/a", "b=c&d"),
+        ("/a?b?c://d/e", "/a", "b?c://d/e"),
+        ("/a?b#c?d", "/a", "b"),
+        ("/a#b?c", "/a", ""),
+        ("http://h?x/y", "/", "x/y"),
+    ] {
+        let request = request(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!((&*request.path, &*request.query), (path, query), "{target}");
+    }
+}
+
+#[test]
+fn the_last_event_seen_is_read_unless_it_is_of_another_kind() {
+    for (field, id) in [
+        ("X: y", None),
+        ("Last-Event-ID: 1738200000-17", Some("1738200000-17")),
+        ("last-event-id: \tx ", Some("x")),
+        ("Last-Event-ID:", None),
+        (&format!("Last-Event-ID: {}", "x".repeat(64)), Some(&"x".repeat(64))),
+        (&format!("Last-Event-ID: {}", "x".repeat(65)), None),
+    ] {
+        let request = request(&format!("GET /events HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n"));
+        assert_eq!(request.last_event_id.as_deref(), id, "{field}");
     }
 }
 

@@ -1,0 +1,72 @@
+//! The query of a request target, and what percent-encoding hides.
+
+/// The value of the first parameter called `name`, decoded as a form's (a `+` is a space); a parameter
+/// without `=` is empty. `None` if there is none, and an error if its encoding is malformed or hides
+/// something that is not UTF-8.
+///
+/// It is no longer than the head that it came in.
+pub(crate) fn parameter(query: &str, name: &str) -> Option<Result<String, Malformed>> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let (_, value) = pairs.into_iter().find(|(key, _)| is_spelled(key, name))?;
+    Some(decoded(&value.replace('+', " ")).ok_or(Malformed))
+}
+
+/// The encoding of a parameter cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+fn is_spelled(key: &str, name: &str) -> bool {
+    key == name || key.contains('%') && decoded(key).is_some_and(|key| key == name)
+}
+
+/// Text without its percent-encoding (RFC 3986 section 2.1); `None` if that is malformed or hides
+/// something that is not UTF-8.
+pub(crate) fn decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => nibble(bytes.next()?)? << 4 | nibble(bytes.next()?)?,
+            plain => plain,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    // A hexadecimal digit is below 16.
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_and_decoded() {
+        for (query, value) in [
+            ("", None),
+            ("target", Some("")),
+            ("target=", Some("")),
+            ("target=a", Some("a")),
+            ("targets=a&target=b", Some("b")),
+            ("x&&=&target=a=b&target=c", Some("a=b")),
+            ("target=a+b%20c%2Bd%26e", Some("a b c+d&e")),
+            ("target=gr%C3%BCn", Some("gr\u{fc}n")),
+            ("t%61rget=a", Some("a")),
+            ("t%6target=a", None),
+            ("Target=a", None),
+            ("%=a&target=b", Some("b")),
+            ("target=https://[::1]:443/?x", Some("https://[::1]:443/?x")),
+        ] {
+            assert_eq!(parameter(query, "target"), value.map(|value| Ok(value.to_owned())), "{query}");
+        }
+    }
+
+    #[test]
+    fn malformed_encodings_are_errors() {
+        for query in ["t=%", "t=%4", "t=%4g", "t=a%FF", "t=%C3", "t=%+4", "t=%%41", "t=%\u{fc}1"] {
+            assert_eq!(parameter(query, "t"), Some(Err(Malformed)), "{query}");
+        }
+    }
+}

@@ -1,6 +1,5 @@
 //! A monitor, told to the outside: the state of one target as values and as JSON.
 
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod transition;
 
 use std::net::SocketAddr;

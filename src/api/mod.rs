@@ -7,7 +7,10 @@
 
 pub(crate) mod client;
 pub(crate) mod echo;
+pub(crate) mod events;
 pub(crate) mod host;
 mod listing;
+mod params;
 pub(crate) mod response;
 pub(crate) mod routes;
+pub(crate) mod wait;

@@ -3,9 +3,11 @@
 //! `/state` and `/healthz` cost the same for one target and for ten thousand, since the fleet keeps
 //! count of its states; `/targets/NAME` looks its name up; only `/status` goes through all targets.
 
+use crate::api::events::Subscription;
 use crate::api::host::HostGuard;
 use crate::api::listing::{Listing, view};
 use crate::api::response::{JSON, Response, TEXT};
+use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::State;
 use crate::monitor::{Fleet, Watch};
@@ -22,6 +24,8 @@ enum Page {
     Status,
     State,
     Health,
+    Events,
+    Wait,
 }
 
 /// How much there is to an answer.
@@ -43,30 +47,50 @@ impl Bulk {
         match find(&request.path, fleet) {
             Some((None, Page::Status)) if fleet.watches().len() != 1 => Bulk::Listing,
             Some((_, Page::Status)) => Bulk::Snapshot,
-            Some((_, Page::State | Page::Health)) | None => Bulk::Word,
+            Some((_, Page::State | Page::Health | Page::Events | Page::Wait)) | None => Bulk::Word,
         }
     }
 }
 
+/// How a request is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// At once, with this.
+    Now(Response),
+    /// With a word when its state is reached, or the time is up.
+    Wait(Wait),
+    /// With events as they come.
+    Events(Subscription),
+}
+
 /// The answer to a request. For HEAD it is that to GET: leaving the body out is up to
 /// [`Response::write`].
-pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Response {
+pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Answer {
+    match admitted(request, fleet, guard, now) {
+        Ok(answer) => answer,
+        Err(refusal) => Answer::Now(refusal),
+    }
+}
+
+fn admitted(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Result<Answer, Response> {
     if !guard.admits(request) {
-        return Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n");
+        return Err(Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n"));
     }
     let Some((target, page)) = find(&request.path, fleet) else {
-        return Response::error(404);
+        return Err(Response::error(404));
     };
     if request.method == Method::Other {
-        return Response { allow: Some(ALLOW), ..Response::error(405) };
+        return Err(Response { allow: Some(ALLOW), ..Response::error(405) });
     }
     let state = target.map_or_else(|| fleet.worst(), |watch| watch.fsm().state());
-    match page {
+    Ok(Answer::Now(match page {
         Page::Status => Response::new(200, JSON, status(target, fleet, now)),
         Page::State => word(200, state.as_str()),
         Page::Health if state == State::Up => word(200, "ok"),
         Page::Health => word(503, state.as_str()),
-    }
+        Page::Events => return Subscription::asked(request, fleet).map(Answer::Events),
+        Page::Wait => return Wait::asked(&request.query, fleet).map(Answer::Wait),
+    }))
 }
 
 fn word(status: u16, word: &str) -> Response {
@@ -87,6 +111,8 @@ fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
         "/" | "/status" => Page::Status,
         "/state" => Page::State,
         "/healthz" => Page::Health,
+        "/events" => Page::Events,
+        "/wait" => Page::Wait,
         _ => return find_target(path.strip_prefix("/targets/")?, fleet),
     };
     Some((None, page))

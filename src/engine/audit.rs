@@ -14,6 +14,9 @@ pub(crate) struct Audit {
     /// Bytes that wait for targets, at most for one of them.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
+    pub(crate) streams: usize,
+    /// Bytes that wait for streams, at most for one of them.
+    pub(crate) stream_outbox: usize,
     /// Bytes of requests that have come and not been answered, at most for one client.
     pub(crate) client_inbox: usize,
     /// Bytes of an answer of a name server that has not come whole, the most there are.
@@ -41,6 +44,8 @@ impl Engine {
             out_of_breath: self.owed.made() >= ANSWERS_PER_TURN,
             probe_outbox: 0,
             queries: 0,
+            streams: 0,
+            stream_outbox: 0,
             client_inbox: 0,
             query_inbox,
         };
@@ -53,11 +58,16 @@ impl Engine {
                 }
                 Conn::Probed { outbox, .. } => audit.probe_outbox = audit.probe_outbox.max(outbox.len()),
                 Conn::Query { .. } => audit.queries += 1,
+                Conn::Stream(stream) => {
+                    audit.streams += 1;
+                    audit.stream_outbox = audit.stream_outbox.max(stream.outbox.held());
+                }
                 Conn::Dialed { .. } => {}
             }
         }
         assert_eq!(audit.clients, self.clients, "clients, as counted and as bookkept");
         assert_eq!(audit.queries, self.queries.len(), "queries, as counted and as bookkept");
+        assert_eq!(audit.streams, self.streams.len(), "streams, as counted and as bookkept");
         audit
     }
 }

@@ -8,7 +8,7 @@ use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::client::{Client, Next};
 use crate::api::echo::Moment;
 use crate::api::response::Response;
-use crate::api::routes::{Bulk, answer};
+use crate::api::routes::{Answer, Bulk, answer};
 use crate::clock::Now;
 use crate::wire::http::request::{Method, Request};
 
@@ -108,8 +108,8 @@ impl Engine {
     pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
         let now = self.observe(now);
         // It fails even if nobody waits: a client that has just got the last descriptor stays.
-        if can_evict && self.idlest().is_some_and(|(is_new, _, _)| !is_new) {
-            self.evict();
+        if let Some(id) = self.idlest(false).filter(|_| can_evict) {
+            self.close(id);
             self.release_held(now);
             return true;
         }
@@ -129,21 +129,39 @@ impl Engine {
     /// go last, the first of them first: so that neither a crowd nor clients that ask without pause
     /// push somebody out before he was heard.
     pub(super) fn evict(&mut self) -> bool {
-        let Some((_, _, id)) = self.idlest() else { return false };
+        let Some(id) = self.idlest(true) else { return false };
         self.close(id);
         true
     }
 
-    /// The client that gives way first: whether it is new, since when it is useless, and its id.
-    fn idlest(&self) -> Option<(bool, Instant, ConnId)> {
-        let clients = self.conns.iter().filter_map(|(id, conn)| match conn {
-            Conn::Client(caller) => {
-                let is_new = self.seen.saturating_duration_since(caller.came) < CLIENT_GRACE;
-                Some((is_new, if is_new { caller.came } else { caller.since }, id))
-            }
-            _ => None,
+    /// The client that gives way first. Streams go after all others.
+    fn idlest(&self, even_if_new: bool) -> Option<ConnId> {
+        let clients = self.conns.iter().filter_map(|(id, conn)| {
+            let (is_stream, came, since) = match conn {
+                Conn::Client(caller) => (false, caller.came, caller.since),
+                Conn::Stream(stream) => (true, stream.came, stream.since),
+                _ => return None,
+            };
+            let is_new = self.seen.saturating_duration_since(came) < CLIENT_GRACE;
+            Some((is_stream, is_new, if is_new { came } else { since }, id))
         });
-        clients.min()
+        let (.., id) = clients.filter(|(_, is_new, ..)| even_if_new || !is_new).min()?;
+        Some(id)
+    }
+
+    /// The client goes on as something else; says whether it is there to.
+    pub(super) fn leave_clients(&mut self, id: ConnId) -> bool {
+        match self.caller(id).map(|caller| caller.ended) {
+            None => false,
+            Some(true) => {
+                self.close(id);
+                false
+            }
+            Some(false) => {
+                self.clients -= 1;
+                true
+            }
+        }
     }
 
     pub(super) fn handle_client(&mut self, id: ConnId, input: Input<'_>, now: Now) {
@@ -244,7 +262,11 @@ impl Engine {
             }
             return;
         }
-        let response = answer(&request, &self.fleet, &self.guard, now);
+        let response = match answer(&request, &self.fleet, &self.guard, now) {
+            Answer::Now(response) => response,
+            Answer::Wait(wait) => return self.open_wait(id, &request, wait, now),
+            Answer::Events(wanted) => return self.open_stream(id, &request, &wanted, now),
+        };
         let head_only = request.method == Method::Head;
         let date = self.date.at(now.unix);
         let bytes = response.write(head_only, request.keep_alive, request.http11, date);
@@ -274,7 +296,7 @@ impl Engine {
         self.owe(id, Bulk::Word, bytes, false, now);
     }
 
-    fn owe(&mut self, id: ConnId, bulk: Bulk, bytes: Vec<u8>, keep: bool, now: Now) {
+    pub(super) fn owe(&mut self, id: ConnId, bulk: Bulk, bytes: Vec<u8>, keep: bool, now: Now) {
         let len = bytes.len();
         let Some(caller) = self.caller(id) else { return };
         caller.held = None;

@@ -39,6 +39,21 @@ pub(crate) const ANSWERS_PER_TURN: usize = 16;
 /// How long the loop may sleep when answers wait for its next turn only.
 pub(crate) const BREATH: Duration = Duration::from_micros(50);
 
+/// Streams of events and clients that wait for a state, at the same time, besides the other clients.
+pub(crate) const STREAMS_MAX: usize = 1024;
+
+/// How long a stream has nothing to say before it says that it is still there.
+pub(crate) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Bytes of events that are written for a stream at once; a single event may exceed it.
+pub(crate) const STREAM_BATCH_MAX: usize = 4 * 1024;
+
+/// Bytes that a client may send after it has asked for a stream. They are not looked at.
+pub(crate) const STREAM_INPUT_MAX: usize = 64 * 1024;
+
+/// Transitions that are remembered for streams, and checks as well; with many targets two of each.
+pub(crate) const JOURNAL_MIN: usize = 256;
+
 /// How long accepting pauses when the system has no descriptor for a new client.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

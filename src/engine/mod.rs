@@ -9,15 +9,17 @@ mod audit;
 mod clients;
 mod dials;
 pub(crate) mod ids;
+mod journal;
 pub(crate) mod limits;
 mod messages;
 mod names;
 mod outbox;
 mod owed;
+mod streams;
 mod timers;
 mod tries;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -32,9 +34,11 @@ use crate::resolve::{LookupId, QueryId, Resolver};
 use clients::Caller;
 pub(crate) use ids::ConnId;
 use ids::{ById, Ids};
+use journal::Journal;
 pub(crate) use messages::{Input, JobId, Output, Verdict};
 use outbox::Outbox;
 use owed::Owed;
+use streams::Stream;
 use timers::Timers;
 use tries::Try;
 
@@ -66,6 +70,8 @@ enum Conn {
     Probed { target: usize, outbox: Outbox },
     /// An API client.
     Client(Box<Caller>),
+    /// An API client that is told of what comes.
+    Stream(Box<Stream>),
     /// A name server.
     Query { query: QueryId, server: SocketAddr, transport: Transport, outbox: Outbox },
 }
@@ -111,6 +117,10 @@ pub(crate) struct Engine {
     echo: Echo,
     clients: usize,
     owed: Owed,
+    streams: BTreeSet<ConnId>,
+    journal: Journal,
+    /// Since when there is something that the streams have not been told.
+    news: Option<Now>,
     accept_paused: bool,
     outputs: VecDeque<Output>,
     /// The latest moment it was told of.
@@ -131,6 +141,7 @@ impl Engine {
             tries: monitors.iter().map(|_| None).collect(),
             under_way: 0,
             pulse: None,
+            journal: Journal::new(monitors.len(), now),
             fleet: Fleet::new(monitors, now),
             schedule,
             backlog: Vec::new(),
@@ -148,6 +159,8 @@ impl Engine {
             echo: Echo::default(),
             clients: 0,
             owed: Owed::default(),
+            streams: BTreeSet::new(),
+            news: None,
             accept_paused: false,
             outputs: VecDeque::new(),
             seen: now.instant,
@@ -178,6 +191,7 @@ impl Engine {
                 self.handle_probed(id, target, input, now);
             }
             Some(Conn::Client(_)) => self.handle_client(id, input, now),
+            Some(Conn::Stream(_)) => self.handle_stream(id, input, now),
             Some(Conn::Query { .. }) => self.handle_query(id, input, now),
         }
         self.settle(now);
@@ -192,6 +206,7 @@ impl Engine {
         while let Some(owner) = self.timers.take_due(now.instant) {
             match owner {
                 Owner::Target(target) => self.handle_target_timeout(target, now),
+                Owner::Client(id) if self.streams.contains(&id) => self.handle_stream_timeout(id, now),
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.resume_accept(),
@@ -203,6 +218,10 @@ impl Engine {
 
     /// What is to be done next.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        // Streams hear of all that has happened in one turn at once.
+        if let Some(now) = self.news.take_if(|_| self.outputs.is_empty()) {
+            self.publish(now);
+        }
         self.outputs.pop_front()
     }
 
@@ -216,6 +235,7 @@ impl Engine {
         match self.conns.get(id) {
             Some(Conn::Probed { outbox, .. } | Conn::Query { outbox, .. }) => outbox.unsent(),
             Some(Conn::Client(caller)) => caller.unsent(),
+            Some(Conn::Stream(stream)) => stream.outbox.unsent(),
             Some(Conn::Dialed { .. }) | None => &[],
         }
     }
@@ -224,7 +244,7 @@ impl Engine {
     /// sent stays with the system until [`Output::Read`].
     pub(crate) fn room(&self, id: ConnId) -> usize {
         match self.conns.get(id) {
-            Some(Conn::Probed { .. } | Conn::Query { .. }) => usize::MAX,
+            Some(Conn::Probed { .. } | Conn::Query { .. } | Conn::Stream(_)) => usize::MAX,
             Some(Conn::Client(caller)) => caller.room(),
             Some(Conn::Dialed { .. }) | None => 0,
         }
@@ -291,6 +311,10 @@ impl Engine {
                 self.clients -= 1;
                 self.owed.sub(caller.bulk, caller.outbox.held());
                 self.owed.leave(id);
+                self.timers.set(Owner::Client(id), None);
+            }
+            Conn::Stream(_) => {
+                self.streams.remove(&id);
                 self.timers.set(Owner::Client(id), None);
             }
             Conn::Query { query, .. } => {

@@ -200,6 +200,9 @@ impl Engine {
             self.unchecked -= 1;
         }
         let change = self.fleet.fire(target, &result, now);
+        if self.schedule == Schedule::Beat {
+            self.note_check(target, change.as_ref(), now);
+        }
         self.outputs.push_back(Output::Verdict(Verdict { target, result, change }));
         self.fleet.watch_mut(target).advance(now.instant);
         self.set_target_timer(target);

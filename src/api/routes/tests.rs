@@ -43,6 +43,14 @@ fn guard() -> HostGuard {
     HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new())
 }
 
+/// An answer that is given at once.
+fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Response {
+    match super::answer(request, fleet, guard, now) {
+        Answer::Now(response) => response,
+        other => panic!("{other:?} to {request:?}"),
+    }
+}
+
 fn get(fleet: &Fleet, path: &str, now: Now) -> Response {
     answer(&request(Method::Get, path), fleet, &guard(), now)
 }

@@ -1,9 +1,11 @@
 //! The engine, told and asked by hand.
 
 mod clients;
+mod journal;
 mod phases;
 mod probes;
 mod retries;
+mod streams;
 mod tries;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -9,7 +9,6 @@ mod head;
 mod headers;
 #[cfg(test)]
 mod mutation;
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod response;

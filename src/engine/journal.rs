@@ -1,0 +1,208 @@
+//! What has happened to the targets: the latest events, for the clients that want to be told.
+//!
+//! Events are kept as what they say and written out for each client when it can take them: a machine may
+//! watch ten thousand targets, and most of the time nobody listens. Their details are those of the
+//! histories, which keep them anyway.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::limits::{JOURNAL_MIN, STREAM_BATCH_MAX};
+use crate::api::events::{self, EventId, Subscription};
+use crate::clock::Now;
+use crate::fsm::{Change, Event, Last, State};
+use crate::monitor::Fleet;
+use crate::snapshot::transition::{CheckEnd, Transition, line};
+use crate::verdict::Reason;
+
+/// The latest transitions and, once somebody has asked for them, checks. All are numbered in one row.
+pub(super) struct Journal {
+    boot: u64,
+    last: u64,
+    transitions: Ring,
+    checks: Ring,
+    keeps_checks: bool,
+}
+
+/// The latest events of one kind.
+struct Ring {
+    most: usize,
+    entries: VecDeque<Entry>,
+    /// How many there were before those.
+    dropped: u64,
+    /// The number of the last of them.
+    dropped_seq: u64,
+}
+
+struct Entry {
+    seq: u64,
+    /// The target's place in the list of monitors.
+    target: usize,
+    /// When, on the wall clock, as the time since 1970.
+    ts: Duration,
+    event: Event,
+    /// The state that it led to, and from which after how long if it was another one.
+    state: State,
+    change: Option<(State, Duration)>,
+    detail: Arc<str>,
+    error: Option<Reason>,
+    latency: Option<Duration>,
+}
+
+/// How far a client has got: the places of its next events, each counted from the first of its kind.
+#[derive(Clone, Debug)]
+pub(super) struct Cursor {
+    target: Option<usize>,
+    transition: u64,
+    /// `None` if checks do not matter.
+    check: Option<u64>,
+    /// Events may be gone of which it is not known how many.
+    is_late: bool,
+}
+
+impl Journal {
+    pub(super) fn new(targets: usize, now: Now) -> Self {
+        let most = JOURNAL_MIN.max(targets.saturating_mul(2));
+        Journal {
+            boot: now.unix.as_secs(),
+            last: 0,
+            transitions: Ring::new(most),
+            checks: Ring::new(most),
+            keeps_checks: false,
+        }
+    }
+
+    /// Notes the end of a check and what it changed; says whether anybody could want to know.
+    pub(super) fn note(&mut self, target: usize, last: &Last, change: Option<&Change>, state: State) -> bool {
+        let mut entry = |change: Option<&Change>| {
+            self.last += 1;
+            Entry {
+                seq: self.last,
+                target,
+                ts: last.at.unix,
+                event: last.event,
+                state,
+                change: change.map(|change| (change.from, change.lasted)),
+                detail: last.detail.clone(),
+                error: last.reason,
+                latency: last.latency,
+            }
+        };
+        if self.keeps_checks {
+            self.checks.push(entry(None));
+        }
+        if change.is_some() {
+            self.transitions.push(entry(change));
+        }
+        self.keeps_checks || change.is_some()
+    }
+
+    /// Where a client starts that wants this.
+    pub(super) fn cursor(&mut self, wanted: &Subscription) -> Cursor {
+        self.keeps_checks |= wanted.checks;
+        // The numbers of another start say nothing about this one: all that there is may be news.
+        let seen = wanted.last.map(|id| if id.boot == self.boot { id.seq } else { 0 });
+        let place = |ring: &Ring| seen.map_or(ring.end(), |seq| ring.after(seq));
+        let misses = |ring: &Ring| seen.is_some_and(|seq| seq < ring.dropped_seq);
+        Cursor {
+            target: wanted.target,
+            transition: place(&self.transitions),
+            check: wanted.checks.then(|| place(&self.checks)),
+            is_late: misses(&self.transitions) || wanted.checks && misses(&self.checks),
+        }
+    }
+
+    /// The client's next events in writing, as many as fit; empty if there are none.
+    pub(super) fn batch(&self, cursor: &mut Cursor, fleet: &Fleet) -> String {
+        let mut text = String::new();
+        if std::mem::take(&mut cursor.is_late) {
+            text.push_str(&events::lost(None));
+        }
+        let lost = self.transitions.catch_up(&mut cursor.transition)
+            + cursor.check.as_mut().map_or(0, |place| self.checks.catch_up(place));
+        if lost > 0 {
+            text.push_str(&events::lost(Some(lost)));
+        }
+        while let Some((entry, is_check)) = self.next(cursor) {
+            if cursor.target.is_none_or(|target| target == entry.target) {
+                let told = self.tell(entry, fleet);
+                if !text.is_empty() && text.len() + told.len() > STREAM_BATCH_MAX {
+                    break;
+                }
+                text.push_str(&told);
+            }
+            match &mut cursor.check {
+                Some(place) if is_check => *place += 1,
+                _ => cursor.transition += 1,
+            }
+        }
+        text
+    }
+
+    /// The client's next event, and whether it is a check.
+    fn next(&self, cursor: &Cursor) -> Option<(&Entry, bool)> {
+        let transition = self.transitions.at(cursor.transition).map(|entry| (entry, false));
+        let check = cursor.check.and_then(|place| self.checks.at(place)).map(|entry| (entry, true));
+        transition.into_iter().chain(check).min_by_key(|(entry, _)| entry.seq)
+    }
+
+    fn tell(&self, entry: &Entry, fleet: &Fleet) -> String {
+        let id = EventId { boot: self.boot, seq: entry.seq };
+        let watch = fleet.watch(entry.target);
+        let Entry { ts, event, state, error, latency, .. } = *entry;
+        let (target, probe, detail) = (watch.name(), watch.target(), &*entry.detail);
+        match entry.change {
+            Some((from, lasted)) => {
+                let to = state;
+                let told = Transition { ts, target, probe, from, to, detail, error, latency, lasted };
+                events::event(id, "transition", &line(&told))
+            }
+            None => {
+                let told = CheckEnd { ts, target, event, state, detail, error, latency };
+                events::event(id, "check", &line(&told))
+            }
+        }
+    }
+}
+
+impl Ring {
+    fn new(most: usize) -> Ring {
+        Ring { most, entries: VecDeque::new(), dropped: 0, dropped_seq: 0 }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() == self.most {
+            if let Some(oldest) = self.entries.pop_front() {
+                self.dropped += 1;
+                self.dropped_seq = oldest.seq;
+            }
+        }
+        if self.entries.len() == self.entries.capacity() {
+            // To double a memory of many events would leave half of it empty for long.
+            self.entries.reserve_exact(16 + self.entries.len() / 8);
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// The place behind the last event.
+    fn end(&self) -> u64 {
+        self.dropped + self.entries.len() as u64
+    }
+
+    /// The place of the first event that is left and numbered above `seq`.
+    fn after(&self, seq: u64) -> u64 {
+        self.dropped + self.entries.partition_point(|entry| entry.seq <= seq) as u64
+    }
+
+    fn at(&self, place: u64) -> Option<&Entry> {
+        self.entries.get(usize::try_from(place.checked_sub(self.dropped)?).ok()?)
+    }
+
+    /// Moves a place to what is left; says how many events it missed.
+    fn catch_up(&self, place: &mut u64) -> u64 {
+        let missed = self.dropped.saturating_sub(*place);
+        *place += missed;
+        missed
+    }
+}

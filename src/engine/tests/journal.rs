@@ -1,0 +1,190 @@
+//! The journal of events, and clients at any place in it.
+
+use super::*;
+use crate::api::events::{EventId, Subscription};
+use crate::engine::journal::{Cursor, Journal};
+use crate::fsm::Change;
+
+/// A journal and the targets that it is about.
+struct Desk {
+    journal: Journal,
+    fleet: Fleet,
+    now: Now,
+}
+
+impl Desk {
+    fn new(hosts: &[&'static str]) -> Desk {
+        let now = test_now();
+        let fleet = Fleet::new(hosts.iter().map(|host| Monitor::new(Hello(host))).collect(), now);
+        Desk { journal: Journal::new(hosts.len(), now), fleet, now }
+    }
+
+    /// Checks of a target: `+` and `-`, one a second; how many were noted.
+    fn check(&mut self, target: usize, signs: &str) -> usize {
+        let mut noted = 0;
+        for sign in signs.chars() {
+            self.now = self.now.after(secs(1));
+            let result = match sign {
+                '+' => ProbeResult::up(Duration::from_millis(12), "fine"),
+                _ => ProbeResult::down(Reason::Refused, "refused"),
+            };
+            let change = self.fleet.fire(target, &result, self.now);
+            let fsm = self.fleet.watch(target).fsm();
+            let last = fsm.last().expect("checked");
+            noted += usize::from(self.journal.note(target, last, change.as_ref(), fsm.state()));
+        }
+        noted
+    }
+
+    fn cursor(&mut self, target: Option<usize>, checks: bool, last: Option<EventId>) -> Cursor {
+        self.journal.cursor(&Subscription { target, checks, last })
+    }
+
+    fn all(&self, cursor: &mut Cursor) -> String {
+        std::iter::from_fn(|| Some(self.journal.batch(cursor, &self.fleet)).filter(|text| !text.is_empty()))
+            .collect()
+    }
+
+    /// The numbers of the events that follow, with what else there is.
+    fn follow(&self, cursor: &mut Cursor) -> Vec<String> {
+        let text = self.all(cursor);
+        let telling = text.lines().filter(|line| line.starts_with("id: ") || line.starts_with(": "));
+        telling.map(|line| line.replace("id: 1738200000-", "")).collect()
+    }
+}
+
+fn id(seq: u64) -> Option<EventId> {
+    Some(EventId { boot: 1_738_200_000, seq })
+}
+
+#[test]
+fn a_transition_is_told_as_it_was() {
+    let mut desk = Desk::new(&["db"]);
+    let mut cursor = desk.cursor(None, false, None);
+    assert_eq!(desk.check(0, "+++-"), 2);
+    assert_eq!(
+        desk.all(&mut cursor),
+        "id: 1738200000-1\nevent: transition\n\
+         data: {\"ts\":1738200001.0,\"target\":\"db\",\"probe\":\"db\",\"from\":\"unknown\",\"to\":\"up\",\
+         \"detail\":\"fine\",\"error\":null,\"latency_ms\":12.0,\"since_s\":1.0}\n\n\
+         id: 1738200000-2\nevent: transition\n\
+         data: {\"ts\":1738200004.0,\"target\":\"db\",\"probe\":\"db\",\"from\":\"up\",\"to\":\"degraded\",\
+         \"detail\":\"refused\",\"error\":\"refused\",\"latency_ms\":null,\"since_s\":3.0}\n\n"
+    );
+    assert_eq!(desk.all(&mut cursor), "");
+}
+
+#[test]
+fn checks_are_kept_once_somebody_wants_them_and_stand_before_what_they_change() {
+    let mut desk = Desk::new(&["db"]);
+    assert_eq!(desk.check(0, "++"), 1);
+    let mut cursor = desk.cursor(None, true, None);
+    let mut plain = desk.cursor(None, false, None);
+    assert_eq!(desk.check(0, "+-+"), 3);
+    let text = desk.all(&mut cursor);
+    let kinds: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!(kinds, ["check", "check", "transition", "check", "transition"]);
+    assert!(text.contains(
+        "id: 1738200000-3\nevent: check\ndata: {\"ts\":1738200004.0,\"target\":\"db\",\"event\":\"fail\",\
+         \"state\":\"degraded\",\"detail\":\"refused\",\"error\":\"refused\",\"latency_ms\":null}\n\n"
+    ));
+    assert_eq!(desk.follow(&mut plain), ["4", "6"]);
+    let mut back = desk.cursor(None, true, id(3));
+    assert_eq!(desk.follow(&mut back), ["4", "5", "6"]);
+}
+
+#[test]
+fn who_comes_back_gets_what_he_has_missed() {
+    let mut desk = Desk::new(&["db"]);
+    desk.check(0, "+-+-+");
+    for (last, told) in [
+        (None, &[][..]),
+        (id(0), &["1", "2", "3", "4", "5"]),
+        (id(3), &["4", "5"]),
+        (id(5), &[]),
+        (id(99), &[]),
+    ] {
+        let mut cursor = desk.cursor(None, false, last);
+        assert_eq!(desk.follow(&mut cursor), told, "{last:?}");
+    }
+    // Of another start of the daemon: all of this one is news.
+    let mut cursor = desk.cursor(None, false, Some(EventId { boot: 7, seq: 3 }));
+    assert_eq!(desk.follow(&mut cursor), ["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn one_target_alone_can_be_followed() {
+    let mut desk = Desk::new(&["a", "b"]);
+    let mut cursor = desk.cursor(Some(1), true, None);
+    desk.check(0, "+-");
+    desk.check(1, "+");
+    desk.check(0, "+");
+    let text = desk.all(&mut cursor);
+    assert_eq!((text.matches("\"target\":\"b\"").count(), text.matches("data:").count()), (2, 2), "{text}");
+    assert_eq!(desk.all(&mut cursor), "");
+}
+
+#[test]
+fn who_is_overrun_is_told_how_much_he_missed() {
+    let mut desk = Desk::new(&["db"]);
+    let mut early = desk.cursor(None, false, None);
+    desk.check(0, &"+-".repeat(JOURNAL_MIN / 2));
+    let mut middle = desk.cursor(None, false, id(10));
+    assert_eq!(desk.follow(&mut early.clone()).len(), JOURNAL_MIN);
+    desk.check(0, &"+-".repeat(10));
+    let told = desk.follow(&mut early);
+    assert_eq!((&*told[0], &*told[1], told.len()), (": 20 events lost", "21", JOURNAL_MIN + 1));
+    assert_eq!(desk.follow(&mut middle)[..2], [": 10 events lost", "21"]);
+    // Who comes back too late does not know how many there were.
+    let mut late = desk.cursor(None, false, id(19));
+    assert_eq!(desk.follow(&mut late)[..2], [": older events are lost", "21"]);
+    let mut just = desk.cursor(None, false, id(20));
+    assert_eq!(desk.follow(&mut just)[0], "21");
+    assert_eq!(desk.follow(&mut late), [""; 0], "told once");
+}
+
+#[test]
+fn batches_are_small_and_miss_nothing() {
+    let mut desk = Desk::new(&["db"]);
+    let mut cursor = desk.cursor(None, true, None);
+    desk.check(0, &"+-".repeat(80));
+    let whole = desk.all(&mut cursor.clone());
+    let mut pieces = Vec::new();
+    loop {
+        let batch = desk.journal.batch(&mut cursor, &desk.fleet);
+        if batch.is_empty() {
+            break;
+        }
+        assert!(batch.len() <= STREAM_BATCH_MAX && batch.ends_with("\n\n"));
+        pieces.push(batch);
+    }
+    assert!(pieces.len() > 10 && pieces[..pieces.len() - 1].iter().all(|batch| batch.len() > 3500));
+    assert_eq!(pieces.concat(), whole);
+}
+
+#[test]
+fn an_event_larger_than_a_batch_is_told_by_itself() {
+    let name: &'static str = Box::leak("\"".repeat(STREAM_BATCH_MAX).into_boxed_str());
+    let mut desk = Desk::new(&[name]);
+    let mut cursor = desk.cursor(None, false, None);
+    desk.check(0, "+-");
+    for number in 1..3 {
+        let batch = desk.journal.batch(&mut cursor, &desk.fleet);
+        assert!(batch.starts_with(&format!("id: 1738200000-{number}\n")) && batch.len() > STREAM_BATCH_MAX);
+    }
+    assert_eq!(desk.journal.batch(&mut cursor, &desk.fleet), "");
+}
+
+#[test]
+fn more_targets_have_a_longer_journal() {
+    let mut desk = Desk::new(&["db"; 200]);
+    let mut cursor = desk.cursor(None, false, None);
+    let change = Change { from: State::Up, to: State::Down, lasted: Duration::ZERO };
+    desk.check(0, "+");
+    let last = desk.fleet.watch(0).fsm().last().expect("checked");
+    for _ in 0..500 {
+        desk.journal.note(0, last, Some(&change), State::Down);
+    }
+    let told = desk.follow(&mut cursor);
+    assert_eq!((&*told[0], told.len()), (": 101 events lost", 401));
+}

@@ -365,13 +365,11 @@ impl Fsm {
     }
 
     /// What has been counted since the start.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
 
     /// How long it has been in this state by now, all stays together.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
         let stay = if state == self.state { self.stay(now) } else { Duration::ZERO };
         self.tally.lasted(state).saturating_add(stay)

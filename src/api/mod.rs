@@ -5,11 +5,15 @@
 //! again. Nothing here waits or owns a socket: sending an answer, and how long that may take, is the
 //! engine's business.
 
+mod blackbox;
 pub(crate) mod client;
+pub(crate) mod counters;
 pub(crate) mod echo;
 pub(crate) mod events;
+mod exposition;
 pub(crate) mod host;
 mod listing;
+pub(crate) mod metrics;
 mod params;
 pub(crate) mod response;
 pub(crate) mod routes;

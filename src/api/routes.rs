@@ -3,6 +3,7 @@
 //! `/state` and `/healthz` cost the same for one target and for ten thousand, since the fleet keeps
 //! count of its states; `/targets/NAME` looks its name up; only `/status` goes through all targets.
 
+use crate::api::blackbox;
 use crate::api::events::Subscription;
 use crate::api::host::HostGuard;
 use crate::api::listing::{Listing, view};
@@ -24,6 +25,8 @@ enum Page {
     Status,
     State,
     Health,
+    Metrics,
+    Probe,
     Events,
     Wait,
 }
@@ -45,8 +48,8 @@ impl Bulk {
     /// That of the answer to a request, at the most.
     pub(crate) fn of(request: &Request, fleet: &Fleet) -> Bulk {
         match find(&request.path, fleet) {
-            Some((None, Page::Status)) if fleet.watches().len() != 1 => Bulk::Listing,
-            Some((_, Page::Status)) => Bulk::Snapshot,
+            Some((None, Page::Status | Page::Metrics)) if fleet.watches().len() != 1 => Bulk::Listing,
+            Some((_, Page::Status | Page::Metrics | Page::Probe)) => Bulk::Snapshot,
             Some((_, Page::State | Page::Health | Page::Events | Page::Wait)) | None => Bulk::Word,
         }
     }
@@ -57,6 +60,8 @@ impl Bulk {
 pub(crate) enum Answer {
     /// At once, with this.
     Now(Response),
+    /// With the figures of the daemon, once they are there.
+    Metrics,
     /// With a word when its state is reached, or the time is up.
     Wait(Wait),
     /// With events as they come.
@@ -88,6 +93,8 @@ fn admitted(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Re
         Page::State => word(200, state.as_str()),
         Page::Health if state == State::Up => word(200, "ok"),
         Page::Health => word(503, state.as_str()),
+        Page::Metrics => return Ok(Answer::Metrics),
+        Page::Probe => blackbox::probe(&request.query, fleet)?,
         Page::Events => return Subscription::asked(request, fleet).map(Answer::Events),
         Page::Wait => return Wait::asked(&request.query, fleet).map(Answer::Wait),
     }))
@@ -111,6 +118,8 @@ fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
         "/" | "/status" => Page::Status,
         "/state" => Page::State,
         "/healthz" => Page::Health,
+        "/metrics" => Page::Metrics,
+        "/probe" => Page::Probe,
         "/events" => Page::Events,
         "/wait" => Page::Wait,
         _ => return find_target(path.strip_prefix("/targets/")?, fleet),

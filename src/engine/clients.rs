@@ -44,6 +44,15 @@ enum Stage {
 }
 
 impl Caller {
+    /// Keeps a request that is answered later.
+    pub(super) fn hold(&mut self, request: Request, bulk: Bulk) {
+        (self.held, self.bulk) = (Some(request), bulk);
+    }
+
+    pub(super) fn take_held(&mut self) -> Option<(Request, Bulk)> {
+        Some((self.held.take()?, self.bulk))
+    }
+
     pub(super) fn unsent(&self) -> &[u8] {
         self.outbox.unsent()
     }
@@ -222,7 +231,7 @@ impl Engine {
         self.caller(id).is_some_and(|caller| caller.held.is_none())
     }
 
-    fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
+    pub(super) fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
         match self.conns.get_mut(id) {
             Some(Conn::Client(caller)) => Some(caller),
             _ => None,
@@ -254,24 +263,38 @@ impl Engine {
     fn reply(&mut self, id: ConnId, request: Request, now: Now) {
         let bulk = Bulk::of(&request, &self.fleet);
         if self.owed.is_full(bulk) {
-            if let Some(caller) = self.caller(id) {
-                caller.held = Some(request);
-                caller.bulk = bulk;
-                self.owed.wait(bulk, id);
-                self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
-            }
-            return;
+            return self.wait_for_room(id, request, bulk, now);
         }
         let response = match answer(&request, &self.fleet, &self.guard, now) {
             Answer::Now(response) => response,
+            Answer::Metrics => return self.await_vitals(id, request, bulk, now),
             Answer::Wait(wait) => return self.open_wait(id, &request, wait, now),
             Answer::Events(wanted) => return self.open_stream(id, &request, &wanted, now),
         };
+        self.respond(id, &request, bulk, response, now);
+    }
+
+    /// The client's request is answered once others have taken their answers.
+    pub(super) fn wait_for_room(&mut self, id: ConnId, request: Request, bulk: Bulk, now: Now) {
+        let Some(caller) = self.caller(id) else { return };
+        caller.hold(request, bulk);
+        self.owed.wait(bulk, id);
+        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+    }
+
+    pub(super) fn respond(
+        &mut self,
+        id: ConnId,
+        request: &Request,
+        bulk: Bulk,
+        response: Response,
+        now: Now,
+    ) {
         let head_only = request.method == Method::Head;
         let date = self.date.at(now.unix);
         let bytes = response.write(head_only, request.keep_alive, request.http11, date);
         if bulk == Bulk::Word {
-            self.echo.note_answer(&request, &bytes, self.moment(now));
+            self.echo.note_answer(request, &bytes, self.moment(now));
         }
         self.owe(id, bulk, bytes, request.keep_alive, now);
     }
@@ -347,7 +370,7 @@ impl Engine {
     /// Answers the clients that waited for others' answers to be sent.
     pub(super) fn release_held(&mut self, now: Now) {
         while let Some(id) = self.owed.next() {
-            if let Some(request) = self.caller(id).and_then(|caller| caller.held.take()) {
+            if let Some((request, _)) = self.caller(id).and_then(Caller::take_held) {
                 self.reply(id, request, now);
             }
         }

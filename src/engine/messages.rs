@@ -47,6 +47,8 @@ pub(crate) enum Output {
     Accept,
     /// See whether the hosts file or resolv.conf changed, and answer with [`Engine::handle_files`](super::Engine::handle_files).
     RefreshFiles,
+    /// Measure the process and tell it to [`Engine::handle_vitals`](super::Engine::handle_vitals).
+    Measure,
     /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`](super::Engine::handle_worked).
     Work(JobId, Work),
     /// A check has ended.

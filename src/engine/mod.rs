@@ -18,11 +18,13 @@ mod owed;
 mod streams;
 mod timers;
 mod tries;
+mod vitals;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::api::counters::Counters;
 use crate::api::echo::Echo;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
@@ -121,6 +123,11 @@ pub(crate) struct Engine {
     journal: Journal,
     /// Since when there is something that the streams have not been told.
     news: Option<Now>,
+    counters: Counters,
+    /// Clients that want to know them once the process has been measured.
+    unmeasured: Vec<ConnId>,
+    /// When the daemon started, on the wall clock.
+    started: Duration,
     accept_paused: bool,
     outputs: VecDeque<Output>,
     /// The latest moment it was told of.
@@ -161,6 +168,9 @@ impl Engine {
             owed: Owed::default(),
             streams: BTreeSet::new(),
             news: None,
+            counters: Counters::default(),
+            unmeasured: Vec::new(),
+            started: now.unix,
             accept_paused: false,
             outputs: VecDeque::new(),
             seen: now.instant,

@@ -39,7 +39,6 @@ impl Tally {
     }
 
     /// How long all stays in a state lasted together, but for one that is not over yet.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(super) fn lasted(&self, state: State) -> Duration {
         Duration::from_nanos(self.lasted[state.index()])
     }

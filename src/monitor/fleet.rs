@@ -65,7 +65,6 @@ impl Fleet {
     }
 
     /// How late checks began after their beats.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn lag(&self) -> Lag {
         self.lag
     }

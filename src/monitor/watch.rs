@@ -81,7 +81,6 @@ impl Watch {
     }
 
     /// How many beats went by without a check of their own.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }

@@ -13,6 +13,7 @@ mod signals;
 mod socket;
 mod traffic;
 mod trouble;
+mod vitals;
 mod workers;
 
 use std::collections::BTreeSet;
@@ -249,6 +250,7 @@ impl Reactor {
                     let (hosts, resolv_conf) = self.files.refresh(now.instant);
                     self.engine.handle_files(hosts.as_deref(), resolv_conf.as_deref(), now);
                 }
+                Output::Measure => self.engine.handle_vitals(vitals::measure(), now),
                 Output::Work(job, work) => {
                     let started = self.bell().and_then(|bell| self.workers.start(job, work, bell));
                     if let Err(error) = started {

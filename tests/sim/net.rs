@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::plan::S;
 use super::world::{Event, News, Sock, World};
+use crate::api::counters::Vitals;
 use crate::engine::{ConnId, Input, Output, Transport};
 use crate::verdict::{Failure, Reason};
 
@@ -110,6 +111,9 @@ impl World {
                     self.tally.add("accept: paused and resumed");
                 }
                 Output::RefreshFiles => self.refresh(),
+                Output::Measure => {
+                    self.call(self.at, |engine, now| engine.handle_vitals(Vitals::default(), now));
+                }
                 Output::Verdict(verdict) => self.judge(verdict),
             }
         }
@@ -208,6 +212,7 @@ impl World {
             Output::Farewell(id, _) => (6, id.0),
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),
+            Output::Measure => (11, 0),
             Output::Verdict(verdict) => {
                 self.hasher.write(verdict.result.detail.as_bytes());
                 (9, verdict.target)

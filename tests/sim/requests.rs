@@ -55,6 +55,8 @@ impl World {
                 ("/status", &[200], Page::Status),
                 ("/", &[200], Page::Status),
                 ("/targets/t0/state", &[200], Page::Other),
+                ("/metrics", &[200], Page::Other),
+                ("/probe?target=t0", &[200, 503], Page::Other),
                 ("/nothing", &[404], Page::Other),
             ])
         };

@@ -286,7 +286,7 @@ fn what_is_not_there_is_not_found() {
         "/targets/web%00",
         "/targets/%41",
         "/targets/tcp://[::1]:443",
-        "/metrics",
+        "/metric",
         "/../status",
         "state",
     ] {

@@ -7,6 +7,7 @@ mod probes;
 mod retries;
 mod streams;
 mod tries;
+mod vitals;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

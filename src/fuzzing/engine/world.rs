@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::targets::{Begun, targets};
 use super::{Source, message};
+use crate::api::counters::Vitals;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::{ConnId, Engine, Input, JobId, Output, Schedule, Transport};
@@ -347,6 +348,10 @@ impl World {
             Output::RefreshFiles => {
                 let now = self.now;
                 self.engine.handle_files(None, None, now);
+            }
+            Output::Measure => {
+                let now = self.now;
+                self.engine.handle_vitals(Vitals::default(), now);
             }
             Output::Work(job, work) => self.jobs.push((job, work)),
             Output::Verdict(verdict) => {

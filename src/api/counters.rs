@@ -1,0 +1,56 @@
+//! What the daemon knows of itself, for `/metrics`: the engine counts it.
+
+use std::time::Duration;
+
+/// Counts that only ever grow, from the start of the daemon on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hooks: Hooks,
+    pub(crate) webhooks: Webhooks,
+}
+
+/// Commands run at changes of state, by how they ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hooks {
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+    pub(crate) timeout: u64,
+    pub(crate) not_started: u64,
+}
+
+/// Changes of state posted to a URL, by what came of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Webhooks {
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+    pub(crate) dropped: u64,
+}
+
+/// Open connections by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Connections {
+    pub(crate) probe: u64,
+    pub(crate) client: u64,
+    pub(crate) stream: u64,
+    pub(crate) dns: u64,
+}
+
+/// The process as the system sees it; `None` where the system does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vitals {
+    pub(crate) cpu: Option<Duration>,
+    pub(crate) resident_bytes: Option<u64>,
+    pub(crate) virtual_bytes: Option<u64>,
+    pub(crate) open_fds: Option<u64>,
+    pub(crate) max_fds: Option<u64>,
+}
+
+/// All of it at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures<'a> {
+    pub(crate) counters: &'a Counters,
+    pub(crate) connections: Connections,
+    pub(crate) vitals: Vitals,
+    /// When the daemon started, as the time since 1970.
+    pub(crate) started: Duration,
+}

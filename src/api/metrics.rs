@@ -1,0 +1,172 @@
+//! `/metrics`: every target and the daemon itself, for Prometheus to scrape.
+
+use crate::api::counters::Figures;
+use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
+use crate::api::response::Response;
+use crate::clock::Now;
+use crate::fsm::{Event, Last, State};
+use crate::monitor::{Fleet, Watch};
+
+/// Bytes of what is told of the daemon, and of a target with a short name.
+const DAEMON_USUAL: usize = 4096;
+const TARGET_USUAL: usize = 1536;
+
+pub(crate) fn metrics(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> Response {
+    let mut out = Exposition::with_capacity(DAEMON_USUAL + TARGET_USUAL * fleet.watches().len());
+    tell_states(&mut out, fleet.watches(), now);
+    tell_last_checks(&mut out, fleet.watches());
+    tell_beats(&mut out, fleet);
+    tell_daemon(&mut out, figures);
+    tell_process(&mut out, figures);
+    Response::new(200, CONTENT_TYPE, out.into_bytes())
+}
+
+fn tell_states(out: &mut Exposition, watches: &[Watch], now: Now) {
+    out.family("pingstate_up", "gauge", "Whether the target is up.");
+    for watch in watches {
+        out.sample(&[("target", watch.name())], (watch.fsm().state() == State::Up).into());
+    }
+    out.family("pingstate_state", "gauge", "Which state the target is in.");
+    for (watch, state) in by_state(watches) {
+        let labels = [("target", watch.name()), ("state", state.as_str())];
+        out.sample(&labels, (watch.fsm().state() == state).into());
+    }
+    out.family("pingstate_state_seconds_total", "counter", "How long the target has been in each state.");
+    for (watch, state) in by_state(watches) {
+        let labels = [("target", watch.name()), ("state", state.as_str())];
+        out.sample(&labels, Value::Seconds(watch.fsm().time_in(state, now)));
+    }
+    out.family("pingstate_transitions_total", "counter", "Changes of state by the state they led to.");
+    for (watch, state) in by_state(watches) {
+        let labels = [("target", watch.name()), ("to", state.as_str())];
+        out.sample(&labels, Value::Count(watch.fsm().tally().to[state.index()]));
+    }
+    out.family("pingstate_checks_total", "counter", "Checks by their result.");
+    for watch in watches {
+        for event in [Event::Ok, Event::Fail] {
+            let labels = [("target", watch.name()), ("result", event.as_str())];
+            out.sample(&labels, Value::Count(watch.fsm().tally().checks[event as usize]));
+        }
+    }
+    out.family("pingstate_failures_total", "counter", "Failed checks by their reason.");
+    for watch in watches {
+        for (reason, count) in &watch.fsm().tally().failures {
+            let labels = [("target", watch.name()), ("reason", reason.as_str())];
+            out.sample(&labels, Value::Count(*count));
+        }
+    }
+}
+
+fn by_state(watches: &[Watch]) -> impl Iterator<Item = (&Watch, State)> {
+    watches.iter().flat_map(|watch| State::ALL.map(|state| (watch, state)))
+}
+
+/// What there is to say of each target's last check. What it did not come to has no sample.
+fn tell_last_checks(out: &mut Exposition, watches: &[Watch]) {
+    let mut tell = |name, help, value: fn(&Last) -> Option<Value>| {
+        out.family(name, "gauge", help);
+        for watch in watches {
+            if let Some(value) = watch.fsm().last().and_then(value) {
+                out.sample(&[("target", watch.name())], value);
+            }
+        }
+    };
+    tell("pingstate_last_check_timestamp_seconds", "When the last check ended.", |last| {
+        Some(Value::Seconds(last.at.unix))
+    });
+    tell("pingstate_probe_duration_seconds", "How long the last check took to be answered.", |last| {
+        last.latency.map(Value::Seconds)
+    });
+    tell("pingstate_http_status_code", "The status of the last answer over HTTP.", |last| {
+        last.http_status.map(|status| Value::Count(status.into()))
+    });
+    tell("pingstate_tls_not_after_timestamp_seconds", "When the certificate seen last expires.", |last| {
+        last.tls_not_after.map(Value::Seconds)
+    });
+    out.family("pingstate_probe_phase_seconds", "gauge", "How long each part of the last check took.");
+    for watch in watches {
+        for (phase, span) in watch.fsm().last().iter().flat_map(|last| last.phases().each()) {
+            if let Some(span) = span {
+                out.sample(&[("target", watch.name()), ("phase", phase)], Value::Seconds(span));
+            }
+        }
+    }
+}
+
+/// Whether the loop keeps up.
+fn tell_beats(out: &mut Exposition, fleet: &Fleet) {
+    let lag = fleet.lag();
+    out.family("pingstate_check_lag_seconds", "summary", "How late checks began after their beats.");
+    out.part("_sum", &[], Value::Seconds(lag.sum));
+    out.part("_count", &[], Value::Count(lag.count));
+    let skipped = fleet.watches().iter().fold(0, |sum: u64, watch| sum.saturating_add(watch.skipped()));
+    out.family("pingstate_beats_skipped_total", "counter", "Beats that went by without a check.");
+    out.sample(&[], Value::Count(skipped));
+}
+
+fn tell_daemon(out: &mut Exposition, figures: &Figures<'_>) {
+    let Figures { counters, connections, .. } = figures;
+    let mut tell = |name, kind, help, label, values: &[(&str, u64)]| {
+        out.family(name, kind, help);
+        for (word, value) in values {
+            out.sample(&[(label, word)], Value::Count(*value));
+        }
+    };
+    tell(
+        "pingstate_connections",
+        "gauge",
+        "Open connections by what they are for.",
+        "kind",
+        &[
+            ("probe", connections.probe),
+            ("client", connections.client),
+            ("stream", connections.stream),
+            ("dns", connections.dns),
+        ],
+    );
+    let hooks = &counters.hooks;
+    tell(
+        "pingstate_hook_runs_total",
+        "counter",
+        "Commands run at changes of state.",
+        "result",
+        &[
+            ("ok", hooks.ok),
+            ("failed", hooks.failed),
+            ("timeout", hooks.timeout),
+            ("not_started", hooks.not_started),
+        ],
+    );
+    let webhooks = &counters.webhooks;
+    tell(
+        "pingstate_webhook_deliveries_total",
+        "counter",
+        "Changes of state posted to a URL.",
+        "result",
+        &[("ok", webhooks.ok), ("failed", webhooks.failed), ("dropped", webhooks.dropped)],
+    );
+    out.family("pingstate_build_info", "gauge", "Which pingstate this is.");
+    out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1));
+}
+
+/// What every client library of Prometheus tells, under its names.
+fn tell_process(out: &mut Exposition, figures: &Figures<'_>) {
+    let mut tell = |name, kind, help, value: Option<Value>| {
+        out.family(name, kind, help);
+        if let Some(value) = value {
+            out.sample(&[], value);
+        }
+    };
+    let vitals = &figures.vitals;
+    let count = |value: Option<u64>| value.map(Value::Count);
+    let started = Some(Value::Seconds(figures.started));
+    tell("process_cpu_seconds_total", "counter", "CPU time spent.", vitals.cpu.map(Value::Seconds));
+    tell("process_resident_memory_bytes", "gauge", "Memory in use.", count(vitals.resident_bytes));
+    tell("process_virtual_memory_bytes", "gauge", "Memory asked for.", count(vitals.virtual_bytes));
+    tell("process_open_fds", "gauge", "Open file descriptors.", count(vitals.open_fds));
+    tell("process_max_fds", "gauge", "File descriptors that may be open.", count(vitals.max_fds));
+    tell("process_start_time_seconds", "gauge", "When the daemon started.", started);
+}
+
+#[cfg(test)]
+mod tests;

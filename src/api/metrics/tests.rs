@@ -1,0 +1,148 @@
+//! The figures of a small fleet, line by line.
+
+use std::time::Duration;
+
+use super::*;
+use crate::api::counters::{Connections, Counters, Hooks, Vitals, Webhooks};
+use crate::clock::test_now;
+use crate::monitor::Monitor;
+use crate::monitor::mute::Mute;
+use crate::verdict::{ProbeResult, Reason};
+
+fn told(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> String {
+    let response = metrics(fleet, figures, now);
+    assert_eq!((response.status, response.content_type), (200, CONTENT_TYPE));
+    String::from_utf8(response.body).expect("text")
+}
+
+fn figures(counters: &Counters) -> Figures<'_> {
+    let started = Duration::from_secs(1_738_200_000);
+    Figures { counters, connections: Connections::default(), vitals: Vitals::default(), started }
+}
+
+/// The samples of a family, without its name.
+fn family<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    text.lines().filter_map(|line| line.strip_prefix(name)).collect()
+}
+
+#[test]
+fn every_target_is_told_of_in_full() {
+    let t0 = test_now();
+    let at = |s| t0.after(Duration::from_secs(s));
+    let mut fleet = Fleet::new(["a\"b", "new"].map(|name| Monitor::new(Mute(name))).into(), t0);
+    let mut up = ProbeResult::up(Duration::from_micros(1500), "HTTP 200");
+    up.phases.connect = Some(Duration::from_micros(500));
+    up.phases.first_byte = Some(Duration::from_millis(1));
+    (up.http_status, up.tls_not_after) = (Some(200), Some(Duration::from_secs(1_800_000_000)));
+    fleet.fire(0, &ProbeResult::down(Reason::Refused, "refused"), at(1));
+    fleet.fire(0, &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
+    fleet.fire(0, &ProbeResult::down(Reason::Refused, "refused"), at(3));
+    fleet.fire(0, &up, at(5));
+    fleet.begin(1, t0.after(Duration::from_millis(3250)));
+    fleet.watch_mut(1).advance(at(8).instant);
+    let text = told(&fleet, &figures(&Counters::default()), at(9));
+    let family = |name| family(&text, name);
+    assert_eq!(family("pingstate_check_lag_seconds"), ["_sum 0.75", "_count 1"]);
+    assert_eq!(family("pingstate_beats_skipped_total"), [" 1"]);
+    assert_eq!(family("pingstate_up"), ["{target=\"a\\\"b\"} 1", "{target=\"new\"} 0"]);
+    assert_eq!(
+        family("pingstate_state"),
+        [
+            "{target=\"a\\\"b\",state=\"unknown\"} 0",
+            "{target=\"a\\\"b\",state=\"up\"} 1",
+            "{target=\"a\\\"b\",state=\"degraded\"} 0",
+            "{target=\"a\\\"b\",state=\"down\"} 0",
+            "{target=\"new\",state=\"unknown\"} 1",
+            "{target=\"new\",state=\"up\"} 0",
+            "{target=\"new\",state=\"degraded\"} 0",
+            "{target=\"new\",state=\"down\"} 0",
+            "_seconds_total{target=\"a\\\"b\",state=\"unknown\"} 1",
+            "_seconds_total{target=\"a\\\"b\",state=\"up\"} 4",
+            "_seconds_total{target=\"a\\\"b\",state=\"degraded\"} 0",
+            "_seconds_total{target=\"a\\\"b\",state=\"down\"} 4",
+            "_seconds_total{target=\"new\",state=\"unknown\"} 9",
+            "_seconds_total{target=\"new\",state=\"up\"} 0",
+            "_seconds_total{target=\"new\",state=\"degraded\"} 0",
+            "_seconds_total{target=\"new\",state=\"down\"} 0",
+        ]
+    );
+    assert_eq!(
+        family("pingstate_transitions_total{target=\"a\\\"b\","),
+        ["to=\"unknown\"} 0", "to=\"up\"} 1", "to=\"degraded\"} 0", "to=\"down\"} 1"]
+    );
+    assert_eq!(
+        family("pingstate_checks_total"),
+        [
+            "{target=\"a\\\"b\",result=\"ok\"} 1",
+            "{target=\"a\\\"b\",result=\"fail\"} 3",
+            "{target=\"new\",result=\"ok\"} 0",
+            "{target=\"new\",result=\"fail\"} 0",
+        ]
+    );
+    assert_eq!(
+        family("pingstate_failures_total"),
+        ["{target=\"a\\\"b\",reason=\"refused\"} 2", "{target=\"a\\\"b\",reason=\"status\"} 1"]
+    );
+    for (name, value) in [
+        ("pingstate_last_check_timestamp_seconds", "1738200005"),
+        ("pingstate_probe_duration_seconds", "0.0015"),
+        ("pingstate_http_status_code", "200"),
+        ("pingstate_tls_not_after_timestamp_seconds", "1800000000"),
+    ] {
+        assert_eq!(family(name), [format!("{{target=\"a\\\"b\"}} {value}")]);
+    }
+    assert_eq!(
+        family("pingstate_probe_phase_seconds"),
+        ["{target=\"a\\\"b\",phase=\"connect\"} 0.0005", "{target=\"a\\\"b\",phase=\"first_byte\"} 0.001"]
+    );
+}
+
+#[test]
+fn the_daemon_tells_of_itself() {
+    let counters = Counters {
+        hooks: Hooks { ok: 1, failed: 2, timeout: 3, not_started: 4 },
+        webhooks: Webhooks { ok: 5, failed: 6, dropped: 7 },
+    };
+    let mut figures = figures(&counters);
+    let text = told(&Fleet::new(Vec::new(), test_now()), &figures, test_now());
+    for line in [
+        "pingstate_connections{kind=\"dns\"} 0",
+        "pingstate_hook_runs_total{result=\"ok\"} 1",
+        "pingstate_hook_runs_total{result=\"failed\"} 2",
+        "pingstate_hook_runs_total{result=\"timeout\"} 3",
+        "pingstate_hook_runs_total{result=\"not_started\"} 4",
+        "pingstate_webhook_deliveries_total{result=\"ok\"} 5",
+        "pingstate_webhook_deliveries_total{result=\"failed\"} 6",
+        "pingstate_webhook_deliveries_total{result=\"dropped\"} 7",
+        concat!("pingstate_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        "process_start_time_seconds 1738200000",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line} in {text}");
+    }
+    assert!(!text.contains("target=") && !text.contains("pingstate_up"));
+    assert!(!text.contains("process_cpu"), "what the system does not tell");
+    figures.connections = Connections { probe: 1, client: 2, stream: 3, dns: 4 };
+    figures.vitals = Vitals {
+        cpu: Some(Duration::from_millis(10)),
+        resident_bytes: Some(1_048_576),
+        virtual_bytes: Some(2_097_152),
+        open_fds: Some(9),
+        max_fds: Some(1024),
+    };
+    let text = told(&Fleet::new(Vec::new(), test_now()), &figures, test_now());
+    assert_eq!(
+        family(&text, "pingstate_connections"),
+        ["{kind=\"probe\"} 1", "{kind=\"client\"} 2", "{kind=\"stream\"} 3", "{kind=\"dns\"} 4"]
+    );
+    assert_eq!(
+        family(&text, "process_"),
+        [
+            "cpu_seconds_total 0.01",
+            "resident_memory_bytes 1048576",
+            "virtual_memory_bytes 2097152",
+            "open_fds 9",
+            "max_fds 1024",
+            "start_time_seconds 1738200000",
+        ]
+    );
+}

@@ -1,0 +1,87 @@
+//! What the system knows of this process: `/proc/self`, where there is one.
+
+use std::fs::{File, read_dir};
+use std::io::Read;
+use std::time::Duration;
+
+use crate::api::counters::Vitals;
+
+/// How much is read of a file.
+const FILE_MAX: u64 = 16 * 1024;
+
+/// The unit of times in `/proc/self/stat`: a hundredth of a second for every program on Linux, whatever
+/// the kernel counts in.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The process at this moment.
+pub(super) fn measure() -> Vitals {
+    let status = text("/proc/self/status");
+    Vitals {
+        cpu: cpu(&text("/proc/self/stat")),
+        resident_bytes: kilobytes(&status, "VmRSS:"),
+        virtual_bytes: kilobytes(&status, "VmSize:"),
+        // The one that they are counted with does not count.
+        open_fds: read_dir("/proc/self/fd").ok().map(|fds| (fds.count() as u64).saturating_sub(1)),
+        max_fds: max_fds(&text("/proc/self/limits")),
+    }
+}
+
+fn text(path: &str) -> String {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_MAX).read_to_end(&mut text));
+    // A process may have any name.
+    read.map_or(String::new(), |_| String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Time spent in the program and on its behalf. The name in front of the figures may hold anything.
+fn cpu(stat: &str) -> Option<Duration> {
+    let (_, figures) = stat.rsplit_once(')')?;
+    let mut figures = figures.split_whitespace().skip(11);
+    let mut ticks = || figures.next()?.parse::<u32>().ok();
+    TICK.checked_mul(ticks()?.checked_add(ticks()?)?)
+}
+
+fn kilobytes(status: &str, figure: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(figure))?;
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn max_fds(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_among_the_others() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 1234 66 0 0 20 0 1 0 5 9 8";
+        assert_eq!(cpu(stat), Some(Duration::from_secs(13)));
+        let status = "Name:\tx\nVmSize:\t    2048 kB\nVmRSS:\t       8 kB\n";
+        assert_eq!(
+            (kilobytes(status, "VmRSS:"), kilobytes(status, "VmSize:")),
+            (Some(8192), Some(2_097_152))
+        );
+        let limits =
+            "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   524288   files\n";
+        assert_eq!((max_fds(limits), max_fds("Max open files unlimited")), (Some(1024), None));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_told() {
+        for text in ["", "x", ")", "1 (x) S 1 2", "VmRSS:", "VmRSS: x", "Max open files"] {
+            assert_eq!((cpu(text), kilobytes(text, "VmRSS:"), max_fds(text)), (None, None, None), "{text}");
+        }
+        assert_eq!(text("/proc/self/nothing"), "");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_has_all_of_them() {
+        let vitals = measure();
+        assert!(vitals.cpu.is_some() && vitals.max_fds >= vitals.open_fds && vitals.open_fds > Some(2));
+        assert!(vitals.virtual_bytes >= vitals.resident_bytes && vitals.resident_bytes > Some(100_000));
+    }
+}

@@ -59,7 +59,10 @@ API:
 
 The API answers GET /status or / (JSON), /state (one word) and /healthz (200 if
 up, else 503) for all targets, /targets/NAME, /targets/NAME/state and
-/targets/NAME/healthz for one.
+/targets/NAME/healthz for one. Furthermore /metrics (for Prometheus),
+/probe?target=NAME (like the blackbox exporter's), /events (server-sent events;
+with ?checks=1 of checks too) and /wait?state=up&timeout=60 (200 once it is
+reached, 503 if not in time); target=NAME makes the last two be about one.
 
 Exit codes:
   0  stopped by SIGINT or SIGTERM; with --once: every target is up

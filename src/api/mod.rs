@@ -14,7 +14,7 @@ mod exposition;
 pub(crate) mod host;
 mod listing;
 pub(crate) mod metrics;
-mod params;
+pub(crate) mod params;
 pub(crate) mod response;
 pub(crate) mod routes;
 pub(crate) mod wait;

@@ -17,7 +17,7 @@ pub(super) fn target(query: &str, fleet: &Fleet) -> Result<Option<usize>, Respon
 }
 
 /// The answer to a name that no target has.
-pub(super) fn no_target() -> Response {
+pub(crate) fn no_target() -> Response {
     Response::new(404, TEXT, "no target of this name\n")
 }
 

@@ -12,7 +12,7 @@ use super::limits::{JOURNAL_MIN, STREAM_BATCH_MAX};
 use crate::api::events::{self, EventId, Subscription};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Last, State};
-use crate::monitor::Fleet;
+use crate::monitor::{Fleet, Watch};
 use crate::snapshot::transition::{CheckEnd, Transition, line};
 use crate::verdict::Reason;
 
@@ -23,6 +23,8 @@ pub(super) struct Journal {
     transitions: Ring,
     checks: Ring,
     keeps_checks: bool,
+    /// What was written last, from where to where: most clients are at the same place.
+    written: Option<(Cursor, String, Cursor)>,
 }
 
 /// The latest events of one kind.
@@ -51,9 +53,10 @@ struct Entry {
 }
 
 /// How far a client has got: the places of its next events, each counted from the first of its kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
-    target: Option<usize>,
+    /// The place of the only target that matters.
+    pub(super) target: Option<usize>,
     transition: u64,
     /// `None` if checks do not matter.
     check: Option<u64>,
@@ -63,18 +66,20 @@ pub(super) struct Cursor {
 
 impl Journal {
     pub(super) fn new(targets: usize, now: Now) -> Self {
-        let most = JOURNAL_MIN.max(targets.saturating_mul(2));
+        let most = most(targets);
         Journal {
             boot: now.unix.as_secs(),
             last: 0,
             transitions: Ring::new(most),
             checks: Ring::new(most),
             keeps_checks: false,
+            written: None,
         }
     }
 
     /// Notes the end of a check and what it changed; says whether anybody could want to know.
     pub(super) fn note(&mut self, target: usize, last: &Last, change: Option<&Change>, state: State) -> bool {
+        self.written = None;
         let mut entry = |change: Option<&Change>| {
             self.last += 1;
             Entry {
@@ -98,6 +103,17 @@ impl Journal {
         self.keeps_checks || change.is_some()
     }
 
+    /// The targets are others now: where each of them is, if it is still there.
+    pub(super) fn move_targets(&mut self, places: &[Option<usize>], targets: usize) {
+        self.written = None;
+        for ring in [&mut self.transitions, &mut self.checks] {
+            ring.most = most(targets);
+            ring.entries.iter_mut().for_each(|entry| {
+                entry.target = places.get(entry.target).copied().flatten().unwrap_or(usize::MAX);
+            });
+        }
+    }
+
     /// Where a client starts that wants this.
     pub(super) fn cursor(&mut self, wanted: &Subscription) -> Cursor {
         self.keeps_checks |= wanted.checks;
@@ -114,7 +130,18 @@ impl Journal {
     }
 
     /// The client's next events in writing, as many as fit; empty if there are none.
-    pub(super) fn batch(&self, cursor: &mut Cursor, fleet: &Fleet) -> String {
+    pub(super) fn batch(&mut self, cursor: &mut Cursor, fleet: &Fleet) -> String {
+        if let Some((_, text, to)) = self.written.as_ref().filter(|(from, ..)| from == cursor) {
+            cursor.clone_from(to);
+            return text.clone();
+        }
+        let from = cursor.clone();
+        let text = self.write(cursor, fleet);
+        self.written = Some((from, text.clone(), cursor.clone()));
+        text
+    }
+
+    fn write(&self, cursor: &mut Cursor, fleet: &Fleet) -> String {
         let mut text = String::new();
         if std::mem::take(&mut cursor.is_late) {
             text.push_str(&events::lost(None));
@@ -126,7 +153,9 @@ impl Journal {
         }
         while let Some((entry, is_check)) = self.next(cursor) {
             if cursor.target.is_none_or(|target| target == entry.target) {
-                let told = self.tell(entry, fleet);
+                // What became of a target that is not watched any more is nobody's business.
+                let told =
+                    fleet.watches().get(entry.target).map_or(String::new(), |watch| self.tell(entry, watch));
                 if !text.is_empty() && text.len() + told.len() > STREAM_BATCH_MAX {
                     break;
                 }
@@ -147,9 +176,8 @@ impl Journal {
         transition.into_iter().chain(check).min_by_key(|(entry, _)| entry.seq)
     }
 
-    fn tell(&self, entry: &Entry, fleet: &Fleet) -> String {
+    fn tell(&self, entry: &Entry, watch: &Watch) -> String {
         let id = EventId { boot: self.boot, seq: entry.seq };
-        let watch = fleet.watch(entry.target);
         let Entry { ts, event, state, error, latency, .. } = *entry;
         let (target, probe, detail) = (watch.name(), watch.target(), &*entry.detail);
         match entry.change {
@@ -166,17 +194,21 @@ impl Journal {
     }
 }
 
+/// How many events of a kind are kept for so many targets.
+fn most(targets: usize) -> usize {
+    JOURNAL_MIN.max(targets.saturating_mul(2))
+}
+
 impl Ring {
     fn new(most: usize) -> Ring {
         Ring { most, entries: VecDeque::new(), dropped: 0, dropped_seq: 0 }
     }
 
     fn push(&mut self, entry: Entry) {
-        if self.entries.len() == self.most {
-            if let Some(oldest) = self.entries.pop_front() {
-                self.dropped += 1;
-                self.dropped_seq = oldest.seq;
-            }
+        while self.entries.len() >= self.most {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.dropped += 1;
+            self.dropped_seq = oldest.seq;
         }
         if self.entries.len() == self.entries.capacity() {
             // To double a memory of many events would leave half of it empty for long.

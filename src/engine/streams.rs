@@ -10,6 +10,7 @@ use super::limits::*;
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::events::{self, KEEP_ALIVE, Subscription};
+use crate::api::params::no_target;
 use crate::api::response::{Response, TEXT};
 use crate::api::routes::Bulk;
 use crate::api::wait::Wait;
@@ -212,6 +213,29 @@ impl Engine {
         stream.outbox.push(bytes);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
         self.outputs.push_back(Output::Write(id));
+    }
+
+    /// The targets are others now: where each of them is, if it is still there. Who only wanted to know
+    /// of one that is not is let go.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(super) fn move_streams(&mut self, places: &[Option<usize>], now: Now) {
+        self.journal.move_targets(places, self.fleet.watches().len());
+        for id in self.streams.iter().copied().collect::<Vec<_>>() {
+            let Some(stream) = self.stream(id) else { continue };
+            let target = match &mut stream.wish {
+                Wish::Events(cursor) => &mut cursor.target,
+                Wish::Answer { wait, .. } => &mut wait.target,
+            };
+            let Some(place) = *target else { continue };
+            *target = places.get(place).copied().flatten();
+            if target.is_none() && stream.stage == Stage::Open {
+                match stream.wish {
+                    Wish::Events(_) => self.close(id),
+                    Wish::Answer { .. } => self.answer(id, no_target(), now),
+                }
+            }
+        }
+        self.news = Some(now);
     }
 
     fn stream(&mut self, id: ConnId) -> Option<&mut Stream> {

@@ -40,13 +40,13 @@ impl Desk {
         self.journal.cursor(&Subscription { target, checks, last })
     }
 
-    fn all(&self, cursor: &mut Cursor) -> String {
+    fn all(&mut self, cursor: &mut Cursor) -> String {
         std::iter::from_fn(|| Some(self.journal.batch(cursor, &self.fleet)).filter(|text| !text.is_empty()))
             .collect()
     }
 
     /// The numbers of the events that follow, with what else there is.
-    fn follow(&self, cursor: &mut Cursor) -> Vec<String> {
+    fn follow(&mut self, cursor: &mut Cursor) -> Vec<String> {
         let text = self.all(cursor);
         let telling = text.lines().filter(|line| line.starts_with("id: ") || line.starts_with(": "));
         telling.map(|line| line.replace("id: 1738200000-", "")).collect()
@@ -173,6 +173,33 @@ fn an_event_larger_than_a_batch_is_told_by_itself() {
         assert!(batch.starts_with(&format!("id: 1738200000-{number}\n")) && batch.len() > STREAM_BATCH_MAX);
     }
     assert_eq!(desk.journal.batch(&mut cursor, &desk.fleet), "");
+}
+
+#[test]
+fn what_others_have_been_told_is_told_alike_and_only_as_long_as_it_is_true() {
+    let mut desk = Desk::new(&["a", "b"]);
+    let mut cursors = [None, None, Some(0), Some(1)].map(|target| desk.cursor(target, true, None));
+    for signs in ["+", "-", "+-+"] {
+        desk.check(0, signs);
+        let told = cursors.each_mut().map(|cursor| desk.all(cursor));
+        assert_eq!((&told[0], &told[0], ""), (&told[1], &told[2], &*told[3]));
+        assert_eq!(told[0].matches("event: check").count(), signs.len());
+    }
+}
+
+#[test]
+fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
+    let mut desk = Desk::new(&["gone", "kept"]);
+    let mut cursor = desk.cursor(None, false, None);
+    desk.check(0, "+");
+    desk.check(1, "+");
+    desk.check(0, "-");
+    desk.fleet = Fleet::new(["new", "other", "kept"].map(|host| Monitor::new(Hello(host))).into(), desk.now);
+    desk.journal.move_targets(&[None, Some(2)], 3);
+    desk.check(0, "-");
+    let text = desk.all(&mut cursor);
+    let told: Vec<_> = ["gone", "kept", "new"].map(|name| text.matches(name).count()).into();
+    assert_eq!(told, [0, 2, 2], "{text}");
 }
 
 #[test]

@@ -328,6 +328,35 @@ fn a_stream_of_one_target_is_replayed_and_goes_on() {
 }
 
 #[test]
+fn who_wants_to_know_of_a_target_that_is_gone_is_let_go() {
+    let mut bench = bench(&[("gone", "+"), ("kept", "+-")]);
+    bench.pass(secs(6));
+    let [all, kept, gone] =
+        ["", "?target=kept", "?target=gone"].map(|query| subscribe(&mut bench, &format!("/events{query}")));
+    let [wait, lost] =
+        ["kept", "gone"].map(|name| ask(&mut bench, &format!("/wait?state=degraded&target={name}")));
+    let monitor = Monitor::new(Script("kept", "-", AtomicUsize::new(0)));
+    bench.engine.fleet = Fleet::new(vec![monitor], bench.now);
+    bench.engine.fleet.fire(0, &ProbeResult::up(secs(0), "fine"), bench.now);
+    bench.engine.move_streams(&[None, Some(0)], bench.now);
+    assert!(closes(&mut bench, gone));
+    let said = bench.deliver(lost);
+    assert!(
+        said.starts_with("HTTP/1.1 404 ") && said.ends_with("\r\n\r\nno target of this name\n"),
+        "{said}"
+    );
+    bench.outputs();
+    let result = ProbeResult::down(Reason::Refused, "refused");
+    let change = bench.engine.fleet.fire(0, &result, bench.now);
+    bench.engine.note_check(0, change.as_ref(), bench.now);
+    bench.outputs();
+    for id in [all, kept] {
+        assert!(bench.deliver(id).contains("\"target\":\"kept\""));
+    }
+    assert!(bench.deliver(wait).ends_with("degraded\n"));
+}
+
+#[test]
 fn nothing_is_noted_of_a_single_round() {
     let monitor = Monitor::new(Script("db", "+", AtomicUsize::new(0)));
     let mut bench = Bench::watching(vec![monitor], Schedule::Once);

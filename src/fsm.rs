@@ -270,6 +270,13 @@ pub(crate) struct Change {
     pub(crate) lasted: Duration,
 }
 
+impl Change {
+    /// Whether it is the one that the first check makes of a target of which nothing was known.
+    pub(crate) fn is_first(&self) -> bool {
+        self.from == State::Unknown
+    }
+}
+
 /// The state of one target and how it came to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Fsm {

@@ -55,7 +55,7 @@
 //!
 //! ```text
 //! 8  main, cli, library    the doors for people and for programs
-//! 7  reactor               every socket, signal and both clocks: the only impure floor
+//! 7  reactor               every socket, signal, process and both clocks: the only impure floor
 //! 6  engine                the whole daemon minus the I/O: connections, deadlines, what each peer is owed
 //! 5  api                   one API client's conversation; routes; the answers' form
 //! 4  snapshot              a monitor, told to the outside
@@ -110,10 +110,10 @@ pub use check::{Banner, BannerJudgement, HttpResponse, Judgement};
 pub use clock::Now;
 pub use fsm::{Check, Event, HISTORY, Policy, State};
 pub use library::{
-    Checked, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, check, check_all, check_with,
-    serve,
+    Checked, MonitorHandle, Names, Notice, PingFsm, Server, ServerBuilder, Stopper, check, check_all,
+    check_with, serve,
 };
-pub use monitor::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL};
+pub use monitor::{HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL};
 pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
     BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, NAME_MAX, ProbeBuilder, TCP_TIMEOUT,

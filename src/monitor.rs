@@ -1,15 +1,18 @@
 //! One target's life: when to try it and what the tries add up to; and all targets together.
 
 mod fleet;
+mod hook;
 mod rules;
 mod watch;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fsm::{HISTORY, Policy, State};
 use crate::probe::Probe;
 pub(crate) use fleet::Fleet;
+pub use hook::{HOOK_TIMEOUT, Hook};
 use rules::Rules;
 pub(crate) use watch::Watch;
 
@@ -53,6 +56,7 @@ pub struct Monitor {
     initial: State,
     history: usize,
     rules: Rules,
+    hook: Option<Arc<Hook>>,
 }
 
 impl Monitor {
@@ -66,6 +70,7 @@ impl Monitor {
             initial: State::Unknown,
             history: HISTORY,
             rules: Rules::default(),
+            hook: None,
         }
     }
 

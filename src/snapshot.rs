@@ -234,11 +234,11 @@ pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
     json
 }
 
-fn age_s(span: Duration) -> f64 {
+pub(crate) fn age_s(span: Duration) -> f64 {
     rounded(span, 10, 10.0)
 }
 
-fn latency_ms(span: Duration) -> f64 {
+pub(crate) fn latency_ms(span: Duration) -> f64 {
     rounded(span, 100_000, 100.0)
 }
 

@@ -50,6 +50,7 @@ const BELONGS: &[(&str, &[u32])] = &[
     ("mio", REACTOR),
     ("socket2", SYSTEM), // the log may be written to a socket
     ("signal_hook", REACTOR),
+    ("nix", REACTOR),
     ("getrandom", REACTOR),
     ("TcpStream", REACTOR),
     ("TcpListener", REACTOR),

@@ -75,5 +75,8 @@ pub(crate) const PULSE: Duration = Duration::from_millis(100);
 /// much to do, and a silent target is silent all the same.
 pub(crate) const STALLS_MAX: u8 = 8;
 
+/// Hooks at work at the same time, of all targets together.
+pub(crate) const HOOKS_MAX: usize = 16;
+
 /// Checks under way at the same time when every target is to be checked once, at once.
 pub(crate) const ONCE_PARALLEL: usize = 256;

@@ -1,9 +1,12 @@
 //! What the engine is told, and what it asks for.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use super::hooks::HookId;
 use super::{ConnId, Transport};
 use crate::fsm::Change;
+use crate::monitor::Hook;
 use crate::probe::Work;
 use crate::verdict::{Failure, ProbeResult};
 
@@ -51,6 +54,13 @@ pub(crate) enum Output {
     Measure,
     /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`](super::Engine::handle_worked).
     Work(JobId, Work),
+    /// Run this hook with these additions to its environment and tell what came of it to
+    /// [`Engine::handle_hook_ended`](super::Engine::handle_hook_ended).
+    Spawn { id: HookId, hook: Arc<Hook>, env: Vec<(&'static str, String)> },
+    /// Kill this hook with all that it has started. Its end is still waited for.
+    Kill(HookId),
+    /// Tell this line to people.
+    Say(String),
     /// A check has ended.
     Verdict(Verdict),
 }

@@ -8,11 +8,13 @@
 mod audit;
 mod clients;
 mod dials;
+mod hooks;
 pub(crate) mod ids;
 mod journal;
 pub(crate) mod limits;
 mod messages;
 mod names;
+mod notices;
 mod outbox;
 mod owed;
 mod streams;
@@ -34,6 +36,8 @@ use crate::probe::dial::Slot;
 pub(crate) use crate::resolve::Transport;
 use crate::resolve::{LookupId, QueryId, Resolver};
 use clients::Caller;
+use hooks::Hooks;
+pub(crate) use hooks::{HookEnd, HookId};
 pub(crate) use ids::ConnId;
 use ids::{ById, Ids};
 use journal::Journal;
@@ -51,15 +55,20 @@ enum Owner {
     Client(ConnId),
     Resolver,
     Accept,
+    Hooks,
 }
+
+/// Owners of deadlines of which there is only one each.
+const FIXED: usize = 3;
 
 impl timers::Owner for Owner {
     fn place(self) -> usize {
         match self {
             Owner::Resolver => 0,
             Owner::Accept => 1,
-            Owner::Target(target) => 2 + 2 * target,
-            Owner::Client(id) => 3 + 2 * id.place(),
+            Owner::Hooks => 2,
+            Owner::Target(target) => FIXED + 2 * target,
+            Owner::Client(id) => FIXED + 1 + 2 * id.place(),
         }
     }
 }
@@ -129,6 +138,7 @@ pub(crate) struct Engine {
     /// When the daemon started, on the wall clock.
     started: Duration,
     accept_paused: bool,
+    hooks: Hooks,
     outputs: VecDeque<Output>,
     /// The latest moment it was told of.
     seen: Instant,
@@ -172,6 +182,7 @@ impl Engine {
             unmeasured: Vec::new(),
             started: now.unix,
             accept_paused: false,
+            hooks: Hooks::default(),
             outputs: VecDeque::new(),
             seen: now.instant,
         };
@@ -220,6 +231,7 @@ impl Engine {
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.resume_accept(),
+                Owner::Hooks => self.handle_hooks_timeout(now),
             }
             self.settle(now);
         }

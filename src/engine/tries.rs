@@ -203,7 +203,11 @@ impl Engine {
         if self.schedule == Schedule::Beat {
             self.note_check(target, change.as_ref(), now);
         }
+        let told = change.clone().filter(|_| self.schedule == Schedule::Beat);
         self.outputs.push_back(Output::Verdict(Verdict { target, result, change }));
+        if let Some(change) = told {
+            self.spread(target, &change, now);
+        }
         self.fleet.watch_mut(target).advance(now.instant);
         self.set_target_timer(target);
         if self.schedule == Schedule::Once {

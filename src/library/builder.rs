@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use super::checked::{Checked, OnCheck};
+use super::checked::{Checked, Notice, OnCheck, OnNotice};
 use super::names::Names;
 use super::server::Server;
 use crate::api::host::HostGuard;
@@ -37,6 +37,7 @@ pub struct ServerBuilder {
     allowed: Vec<String>,
     signals: bool,
     on_check: Option<OnCheck>,
+    on_notice: Option<OnNotice>,
 }
 
 impl ServerBuilder {
@@ -47,6 +48,7 @@ impl ServerBuilder {
             allowed: Vec::new(),
             signals: false,
             on_check: None,
+            on_notice: None,
         }
     }
 
@@ -82,6 +84,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Calls this with every line that people should know of: about hooks that failed. As
+    /// [`ServerBuilder::on_check`] does, it holds the server up.
+    #[must_use]
+    pub fn on_notice(mut self, call: impl FnMut(&Notice) + Send + 'static) -> Self {
+        self.on_notice = Some(Box::new(call));
+        self
+    }
+
     /// Binds the API to `address`; port 0 is any free port. The first checks start with the first turn.
     ///
     /// # Errors
@@ -100,7 +110,7 @@ impl ServerBuilder {
         if self.signals {
             reactor.listen_to_signals()?;
         }
-        Ok(Server::new(reactor, address, self.on_check))
+        Ok(Server::new(reactor, address, self.on_check, self.on_notice))
     }
 }
 

@@ -40,6 +40,27 @@ pub struct Checked<'a> {
     pub changed: Option<(State, Duration)>,
 }
 
+/// Something that people should know and that is no check's result: a hook that failed. See [`ServerBuilder::on_notice`](crate::ServerBuilder::on_notice).
+///
+/// ```
+/// use pingstate::{Monitor, Notice, Server, blocking};
+///
+/// fn log(notice: &Notice) {
+///     eprintln!("warning: {}", notice.text); // db: the hook mail exited with status 1: no route
+/// }
+///
+/// let server = Server::builder(Monitor::new(blocking("db", || true))).on_notice(log).bind(([127, 0, 0, 1], 0))?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notice {
+    /// One line.
+    pub text: String,
+}
+
+pub(super) type OnNotice = Box<dyn FnMut(&Notice) + Send>;
+
 pub(super) type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
 
 /// Tells of the checks that have ended since the last time.

@@ -159,6 +159,7 @@ impl fmt::Debug for MonitorHandle {
 fn watch(mut reactor: Reactor, orders: &Receiver<Order>) {
     let mut waiting: Vec<Sender<ProbeResult>> = Vec::new();
     while reactor.turn(None).is_ok() {
+        drop(reactor.take_notices());
         // Who asks now is not told what ended before.
         answer(&mut reactor, &mut waiting);
         for order in orders.try_iter() {

@@ -9,7 +9,7 @@ mod ping_fsm;
 mod server;
 
 pub use builder::ServerBuilder;
-pub use checked::Checked;
+pub use checked::{Checked, Notice};
 pub use handle::MonitorHandle;
 pub use names::Names;
 pub use once::{check, check_all, check_with};

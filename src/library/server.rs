@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::builder::ServerBuilder;
-use super::checked::{OnCheck, tell};
+use super::checked::{Notice, OnCheck, OnNotice, tell};
 use crate::monitor::Monitor;
 use crate::reactor::{self, Bell, Reactor};
 use crate::snapshot::Snapshot;
@@ -75,12 +75,20 @@ pub struct Server {
     reactor: Reactor,
     address: SocketAddr,
     on_check: Option<OnCheck>,
+    on_notice: Option<OnNotice>,
     stopped: Arc<AtomicBool>,
+    /// What there is to do at the end is done.
+    ended: bool,
 }
 
 impl Server {
-    pub(super) fn new(reactor: Reactor, address: SocketAddr, on_check: Option<OnCheck>) -> Self {
-        Server { reactor, address, on_check, stopped: Arc::default() }
+    pub(super) fn new(
+        reactor: Reactor,
+        address: SocketAddr,
+        on_check: Option<OnCheck>,
+        on_notice: Option<OnNotice>,
+    ) -> Self {
+        Server { reactor, address, on_check, on_notice, stopped: Arc::default(), ended: false }
     }
 
     /// A server for these monitors, to be bound.
@@ -133,7 +141,7 @@ impl Server {
     /// # Errors
     /// As [`Server::run`].
     pub fn turn(&mut self, at_most: impl Into<Option<Duration>>) -> io::Result<bool> {
-        if self.is_stopped() {
+        if !self.goes_on() {
             return Ok(false);
         }
         self.reactor.turn(at_most.into())?;
@@ -141,7 +149,12 @@ impl Server {
             Some(on_check) => tell(&mut self.reactor, on_check),
             None => drop(self.reactor.take_verdicts()),
         }
-        Ok(!self.is_stopped())
+        for text in self.reactor.take_notices() {
+            if let Some(on_notice) = &mut self.on_notice {
+                on_notice(&Notice { text });
+            }
+        }
+        Ok(self.goes_on())
     }
 
     /// When [`Server::turn`] has something to do even if nothing happens on its descriptor (see
@@ -159,8 +172,13 @@ impl Server {
         Ok(Stopper { stopped: self.stopped.clone(), bell: self.reactor.bell()? })
     }
 
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire) || self.reactor.is_told_to_stop()
+    /// Whether there is a next turn. If not, what would outlive the server is ended.
+    fn goes_on(&mut self) -> bool {
+        let is_stopped = self.stopped.load(Ordering::Acquire) || self.reactor.is_told_to_stop();
+        if is_stopped && !std::mem::replace(&mut self.ended, true) {
+            self.reactor.stop();
+        }
+        !is_stopped
     }
 }
 

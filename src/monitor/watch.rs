@@ -1,8 +1,9 @@
 //! A monitor at work: its state machine and its beat.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Monitor, Rules};
+use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
 use crate::probe::build::TIMEOUT_MAX;
@@ -20,6 +21,7 @@ pub(crate) struct Watch {
     /// The next beat.
     beat: Instant,
     skipped: u64,
+    hook: Option<Arc<Hook>>,
 }
 
 /// Rules that not every target has, and what they need to know.
@@ -44,6 +46,7 @@ impl Watch {
             special: (rules != Rules::default()).then(|| Box::new(special)),
             beat,
             skipped: 0,
+            hook: monitor.hook,
         }
     }
 
@@ -58,6 +61,10 @@ impl Watch {
 
     pub(crate) fn fsm(&self) -> &Fsm {
         &self.fsm
+    }
+
+    pub(crate) fn hook(&self) -> Option<&Arc<Hook>> {
+        self.hook.as_ref()
     }
 
     /// The time one try may take, clear of the end of the clock whatever the probe says.

@@ -1,10 +1,11 @@
-//! The event loop: every socket, signal and clock of the daemon, and no protocol.
+//! The event loop: every socket, signal, process and clock of the daemon, and no protocol.
 //!
 //! The only floor that touches the operating system. It polls, hands what happened to the engine and
 //! does what the engine asks for. Events are edges: a flag per socket remembers that the system may
 //! hold more than was read.
 
 mod bell;
+mod children;
 mod clock;
 mod files;
 mod listener;
@@ -28,8 +29,9 @@ use mio::{Events, Poll, Token};
 
 use crate::clock::Now;
 use crate::engine::ids::ById;
-use crate::engine::{ConnId, Engine, Output, Verdict};
+use crate::engine::{ConnId, Engine, HookEnd, Output, Verdict};
 pub(crate) use bell::Bell;
+use children::Children;
 pub(crate) use clock::{now, random};
 use files::Files;
 use listener::Listener;
@@ -50,6 +52,7 @@ const EVENTS: usize = 256;
 const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const BELL: Token = Token(2);
+const CHILDREN: Token = Token(3);
 
 /// The loop and everything it owns.
 pub(crate) struct Reactor {
@@ -66,10 +69,13 @@ pub(crate) struct Reactor {
     /// Connections to write to.
     writes: Vec<ConnId>,
     verdicts: Vec<Verdict>,
+    /// Lines for people.
+    notices: Vec<String>,
     /// The system had more events than were taken in the last turn, perhaps.
     crowded: bool,
     bell: Option<Bell>,
     workers: Workers,
+    children: Children,
     buffer: Vec<u8>,
 }
 
@@ -87,9 +93,11 @@ impl Reactor {
             rest: Rest::default(),
             writes: Vec::new(),
             verdicts: Vec::new(),
+            notices: Vec::new(),
             crowded: false,
             bell: None,
             workers: Workers::default(),
+            children: Children::default(),
             buffer: vec![0; BUFFER],
         })
     }
@@ -106,6 +114,11 @@ impl Reactor {
     pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
         self.signals = Some(Signals::new(self.poll.registry(), SIGNALS)?);
         Ok(())
+    }
+
+    /// Ends what would outlive the loop: there will be no further turn.
+    pub(crate) fn stop(&mut self) {
+        self.children.end_all();
     }
 
     /// Something that ends a turn of the loop from another thread.
@@ -139,6 +152,11 @@ impl Reactor {
         std::mem::take(&mut self.verdicts)
     }
 
+    /// The lines for people that have come since the last call.
+    pub(crate) fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
     /// Waits until something happens or is due, for `at_most` so long, and does what is to be done.
     pub(crate) fn turn(&mut self, at_most: Option<Duration>) -> io::Result<()> {
         let timeout = self.patience(at_most);
@@ -165,6 +183,9 @@ impl Reactor {
         for (job, result) in self.workers.take_done() {
             self.engine.handle_worked(job, result, now);
         }
+        for (id, end, said) in self.children.look(&mut self.buffer, now.instant) {
+            self.engine.handle_hook_ended(id, &end, &said, now);
+        }
         self.carry_out(now);
         self.accept(now);
         self.engine.handle_timeout(clock::now());
@@ -184,7 +205,8 @@ impl Reactor {
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }
-        [self.engine.poll_timeout(), self.rest.until()].into_iter().flatten().min()
+        let due = [self.engine.poll_timeout(), self.rest.until(), self.children.next_look()];
+        due.into_iter().flatten().min()
     }
 
     /// How long the loop may sleep.
@@ -204,6 +226,7 @@ impl Reactor {
                 }
             }
             BELL => {}
+            CHILDREN => self.children.stirred = true,
             SIGNALS => {
                 if let Some(signals) = &mut self.signals {
                     signals.handle_event();
@@ -257,6 +280,15 @@ impl Reactor {
                         self.engine.handle_worked(job, trouble::of_thread(&error), now);
                     }
                 }
+                Output::Spawn { id, hook, env } => {
+                    let registry = self.poll.registry();
+                    if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
+                        let end = HookEnd::NotStarted(trouble::text(&error));
+                        self.engine.handle_hook_ended(id, &end, "", now);
+                    }
+                }
+                Output::Kill(id) => self.children.kill(id),
+                Output::Say(line) => self.notices.push(line),
                 Output::Verdict(verdict) => self.verdicts.push(verdict),
             }
         }

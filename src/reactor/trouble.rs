@@ -78,7 +78,7 @@ pub(super) fn of_thread(error: &io::Error) -> ProbeResult {
 }
 
 /// The system's words without the error number.
-fn text(error: &io::Error) -> String {
+pub(super) fn text(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.find(" (os error") {
         text.truncate(end);

@@ -114,6 +114,9 @@ impl World {
                 Output::Measure => {
                     self.call(self.at, |engine, now| engine.handle_vitals(Vitals::default(), now));
                 }
+                Output::Spawn { .. } | Output::Kill(_) | Output::Say(_) => {
+                    unreachable!("nobody here wants to be told")
+                }
                 Output::Verdict(verdict) => self.judge(verdict),
             }
         }
@@ -213,6 +216,7 @@ impl World {
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),
             Output::Measure => (11, 0),
+            Output::Spawn { .. } | Output::Kill(_) | Output::Say(_) => return,
             Output::Verdict(verdict) => {
                 self.hasher.write(verdict.result.detail.as_bytes());
                 (9, verdict.target)

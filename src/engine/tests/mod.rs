@@ -1,6 +1,7 @@
 //! The engine, told and asked by hand.
 
 mod clients;
+mod hooks;
 mod journal;
 mod phases;
 mod probes;
@@ -10,6 +11,8 @@ mod tries;
 mod vitals;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::limits::*;
@@ -55,6 +58,36 @@ impl Attempt for HelloAttempt {
     fn poll_output(&mut self) -> Option<probe::Output> {
         self.outputs.pop_front()
     }
+}
+
+/// Is checked at once, and as well as it is told to be.
+struct Switch {
+    name: String,
+    is_up: Arc<AtomicBool>,
+}
+
+impl Probe for Switch {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+    fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+        let result = match self.is_up.load(Ordering::Relaxed) {
+            true => ProbeResult::up(Duration::from_micros(1234), "fine"),
+            false => ProbeResult::down(Reason::Refused, "refused"),
+        };
+        Box::new(HelloAttempt { outputs: VecDeque::from([probe::Output::Done(result)]) })
+    }
+}
+
+/// Monitors of that many targets with one switch for all of them, which is on.
+fn switched(count: usize) -> (Arc<AtomicBool>, Vec<Monitor>) {
+    let is_up = Arc::new(AtomicBool::new(true));
+    let probe = |i: usize| Switch { name: format!("t{i}"), is_up: is_up.clone() };
+    let monitors = (0..count).map(|i| Monitor::new(probe(i)).interval(secs(1))).collect();
+    (is_up, monitors)
 }
 
 /// An engine and the moment it is at.

@@ -362,6 +362,9 @@ impl World {
                 assert_eq!(verdict.result.ok, verdict.result.reason.is_none());
             }
             Output::Accept => {}
+            Output::Spawn { .. } | Output::Kill(_) | Output::Say(_) => {
+                unreachable!("nobody here wants to be told")
+            }
         }
     }
 }

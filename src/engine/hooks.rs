@@ -1,0 +1,177 @@
+//! Hooks: commands that are run when targets change, one at a time for each target.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::limits::HOOKS_MAX;
+use super::{Engine, Output, Owner};
+use crate::clock::Now;
+use crate::fsm::Change;
+use crate::monitor::Hook;
+use crate::probe::words::seconds;
+use crate::snapshot::{age_s, latency_ms};
+use crate::verdict::{Reason, printable};
+
+/// How much of a program's name a line shows, in characters.
+const PROGRAM_SHOWN_MAX: usize = 100;
+
+/// Names one run of a hook. Not reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HookId(u64);
+
+/// How a run of a hook ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HookEnd {
+    Exited(i32),
+    Signalled(i32),
+    NotStarted(String),
+}
+
+/// The hooks at work, and those that wait.
+#[derive(Default)]
+pub(super) struct Hooks {
+    last: u64,
+    running: BTreeMap<HookId, Run>,
+    /// What each target's next run is to tell: the latest change.
+    news: BTreeMap<usize, News>,
+    /// The targets of `news` that have no run at work, in the order of their changes.
+    queue: VecDeque<usize>,
+}
+
+struct Run {
+    /// `None` if it is not watched any more.
+    target: Option<usize>,
+    name: String,
+    hook: Arc<Hook>,
+    /// When it is killed; `None` once it was.
+    by: Option<Instant>,
+}
+
+/// A change as a hook is told of it.
+struct News {
+    change: Change,
+    detail: Arc<str>,
+    error: Option<Reason>,
+    latency: Option<Duration>,
+}
+
+impl Hooks {
+    fn is_running(&self, target: usize) -> bool {
+        self.running.values().any(|run| run.target == Some(target))
+    }
+
+    /// The targets have other places now, or none. What is at work goes on to its end.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>) {
+        self.running.values_mut().for_each(|run| run.target = run.target.and_then(&place));
+        let news = std::mem::take(&mut self.news).into_iter();
+        self.news = news.filter_map(|(target, news)| Some((place(target)?, news))).collect();
+        self.queue = self.queue.iter().filter_map(|target| place(*target)).collect();
+    }
+}
+
+impl Engine {
+    /// Has the target's hook told of a change, now or after the run that is at work.
+    pub(super) fn call_hook(&mut self, target: usize, change: &Change, now: Now) {
+        let watch = self.fleet.watch(target);
+        let Some(last) = watch.fsm().last() else { return };
+        if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
+            return;
+        }
+        let (detail, latency) = (last.detail.clone(), last.latency);
+        let news = News { change: change.clone(), detail, error: last.reason, latency };
+        let waited = self.hooks.news.insert(target, news).is_some();
+        if !waited && !self.hooks.is_running(target) {
+            self.hooks.queue.push_back(target);
+        }
+        self.start_hooks(now);
+    }
+
+    /// A hook has ended, or could not be started. `said` is the first line of what it printed.
+    pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
+        let now = self.observe(now);
+        let Some(run) = self.hooks.running.remove(&id) else { return };
+        let what = match end {
+            HookEnd::Exited(0) => {
+                self.counters.hooks.ok += 1;
+                None
+            }
+            HookEnd::NotStarted(why) => {
+                self.counters.hooks.not_started += 1;
+                Some(format!("could not be started: {why}"))
+            }
+            HookEnd::Signalled(_) if run.by.is_none() => {
+                self.counters.hooks.timeout += 1;
+                Some(format!("was killed after {}", seconds(run.hook.limit())))
+            }
+            HookEnd::Exited(status) => {
+                self.counters.hooks.failed += 1;
+                Some(format!("exited with status {status}"))
+            }
+            HookEnd::Signalled(signal) => {
+                self.counters.hooks.failed += 1;
+                Some(format!("was ended by signal {signal}"))
+            }
+        };
+        if let Some(what) = what {
+            let name = run.name;
+            let program = printable(run.hook.words().first().map_or("", String::as_str), PROGRAM_SHOWN_MAX);
+            let colon = if said.is_empty() { "" } else { ": " };
+            self.say(format!("{name}: the hook {program} {what}{colon}{said}"));
+        }
+        if let Some(target) = run.target.filter(|target| self.hooks.news.contains_key(target)) {
+            self.hooks.queue.push_back(target);
+        }
+        self.start_hooks(now);
+    }
+
+    /// Kills the hooks whose time is up.
+    pub(super) fn handle_hooks_timeout(&mut self, now: Now) {
+        for (id, run) in &mut self.hooks.running {
+            if run.by.take_if(|by| *by <= now.instant).is_some() {
+                self.outputs.push_back(Output::Kill(*id));
+            }
+        }
+        self.set_hooks_timer();
+    }
+
+    fn start_hooks(&mut self, now: Now) {
+        while self.hooks.running.len() < HOOKS_MAX {
+            let Some(target) = self.hooks.queue.pop_front() else { break };
+            let Some(news) = self.hooks.news.remove(&target) else { continue };
+            let watch = self.fleet.watch(target);
+            let Some(hook) = watch.hook().cloned() else { continue };
+            let env = news.env(watch.name(), watch.target());
+            self.hooks.last += 1;
+            let id = HookId(self.hooks.last);
+            let by = Some(now.instant + hook.limit());
+            self.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
+            let name = watch.name().to_owned();
+            self.hooks.running.insert(id, Run { target: Some(target), name, hook, by });
+        }
+        self.set_hooks_timer();
+    }
+
+    fn set_hooks_timer(&mut self) {
+        let next = self.hooks.running.values().filter_map(|run| run.by).min();
+        self.timers.set(Owner::Hooks, next);
+    }
+}
+
+impl News {
+    /// The hook's own part of its environment, which cannot hold NUL.
+    fn env(&self, name: &str, probe: &str) -> Vec<(&'static str, String)> {
+        let latency = self.latency.map(|latency| latency_ms(latency).to_string());
+        vec![
+            ("PINGSTATE_TARGET", name.replace('\0', "")),
+            ("PINGSTATE_FROM", self.change.from.to_string()),
+            ("PINGSTATE_TO", self.change.to.to_string()),
+            ("PINGSTATE_DETAIL", self.detail.to_string()),
+            ("PINGSTATE_ERROR", self.error.map_or("", Reason::as_str).to_owned()),
+            ("PINGSTATE_LATENCY_MS", latency.unwrap_or_default()),
+            ("PINGSTATE_PROBE", probe.replace('\0', "")),
+            ("PINGSTATE_SINCE_S", age_s(self.change.lasted).to_string()),
+        ]
+    }
+}

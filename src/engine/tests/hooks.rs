@@ -1,0 +1,197 @@
+//! Hooks, told and asked by hand.
+
+use super::*;
+use crate::monitor::Hook;
+
+/// Targets with one switch and one hook for all of them, checked every second and up.
+fn hooked(count: usize, hook: Hook) -> (Arc<AtomicBool>, Bench) {
+    let (is_up, monitors) = switched(count);
+    let hook = Arc::new(hook);
+    let monitors = monitors.into_iter().map(|monitor| monitor.on_change(hook.clone())).collect();
+    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    bench.pass(Duration::from_millis(999));
+    (is_up, bench)
+}
+
+fn hook() -> Hook {
+    Hook::new(["notify", "-v"])
+}
+
+/// What the hooks that are to be started are told: target, from and to.
+fn spawned(outputs: &[Output]) -> Vec<(HookId, String)> {
+    let told = outputs.iter().filter_map(|output| match output {
+        Output::Spawn { id, env, .. } => {
+            Some((*id, env[..3].iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(" ")))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+fn said(outputs: &[Output]) -> Vec<&str> {
+    let lines = outputs.iter().filter_map(|output| match output {
+        Output::Say(line) => Some(line.as_str()),
+        _ => None,
+    });
+    lines.collect()
+}
+
+impl Bench {
+    fn end(&mut self, id: HookId, end: HookEnd, said: &str) {
+        self.engine.handle_hook_ended(id, &end, said, self.now);
+    }
+}
+
+#[test]
+fn a_hook_is_told_what_happened() {
+    let (is_up, mut bench) = hooked(1, hook());
+    assert_eq!(spawned(&bench.outputs()), [], "of the first state it is not");
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let outputs = bench.outputs();
+    let Some(Output::Spawn { hook, env, .. }) = outputs.iter().find(|o| matches!(o, Output::Spawn { .. }))
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(hook.words(), ["notify", "-v"]);
+    let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        env,
+        [
+            "PINGSTATE_TARGET=t0",
+            "PINGSTATE_FROM=up",
+            "PINGSTATE_TO=degraded",
+            "PINGSTATE_DETAIL=refused",
+            "PINGSTATE_ERROR=refused",
+            "PINGSTATE_LATENCY_MS=",
+            "PINGSTATE_PROBE=t0",
+            "PINGSTATE_SINCE_S=1",
+        ]
+    );
+}
+
+#[test]
+fn the_first_state_is_told_to_those_who_ask_for_it() {
+    let (_is_up, mut bench) = hooked(1, hook().first(true));
+    assert_eq!(spawned(&bench.outputs())[0].1, "t0 unknown up");
+}
+
+#[test]
+fn while_a_hook_runs_the_latest_change_wins() {
+    let (is_up, mut bench) = hooked(1, hook());
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2)); // Degraded, then down.
+    is_up.store(true, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let outputs = bench.outputs();
+    let runs = spawned(&outputs);
+    assert_eq!(runs.iter().map(|(_, told)| told.as_str()).collect::<Vec<_>>(), ["t0 up degraded"]);
+    bench.end(runs[0].0, HookEnd::Exited(0), "");
+    let runs = spawned(&bench.outputs());
+    assert_eq!(runs.iter().map(|(_, told)| told.as_str()).collect::<Vec<_>>(), ["t0 down up"]);
+    bench.end(runs[0].0, HookEnd::Exited(0), "");
+    bench.end(runs[0].0, HookEnd::Exited(1), "late news");
+    assert!(bench.outputs().is_empty());
+    assert_eq!(bench.engine.counters.hooks.ok, 2);
+}
+
+#[test]
+fn a_hook_whose_time_is_up_is_killed_once_and_waited_for() {
+    let (is_up, mut bench) = hooked(1, hook().timeout(secs(3)));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let id = spawned(&bench.outputs())[0].0;
+    bench.pass(secs(2));
+    let is_killed =
+        |outputs: &[Output]| outputs.iter().any(|o| matches!(o, Output::Kill(killed) if *killed == id));
+    assert!(!is_killed(&bench.outputs()));
+    bench.pass(Duration::from_millis(1));
+    assert!(is_killed(&bench.outputs()));
+    bench.pass(secs(60));
+    let outputs = bench.outputs();
+    assert!(!is_killed(&outputs) && spawned(&outputs).is_empty());
+    bench.end(id, HookEnd::Signalled(9), "half a line");
+    let outputs = bench.outputs();
+    assert_eq!(said(&outputs), ["t0: the hook notify was killed after 3 s: half a line"]);
+    assert_eq!(spawned(&outputs)[0].1, "t0 degraded down");
+    assert_eq!(bench.engine.counters.hooks.timeout, 1);
+}
+
+#[test]
+fn what_goes_wrong_is_said_and_counted() {
+    let (is_up, mut bench) = hooked(1, hook());
+    for (end, text, line) in [
+        (HookEnd::Exited(3), "no mail", Some("t0: the hook notify exited with status 3: no mail")),
+        (HookEnd::Signalled(11), "", Some("t0: the hook notify was ended by signal 11")),
+        (
+            HookEnd::NotStarted("no such file or directory".into()),
+            "",
+            Some("t0: the hook notify could not be started: no such file or directory"),
+        ),
+        (HookEnd::Exited(0), "chatter", None),
+    ] {
+        is_up.fetch_xor(true, Ordering::Relaxed);
+        bench.pass(secs(1));
+        let outputs = bench.outputs();
+        bench.end(spawned(&outputs)[0].0, end, text);
+        assert_eq!(said(&bench.outputs()), Vec::from_iter(line));
+    }
+    let counted = &bench.engine.counters.hooks;
+    assert_eq!((counted.ok, counted.failed, counted.not_started, counted.timeout), (1, 2, 1, 0));
+}
+
+#[test]
+fn only_so_many_hooks_run_at_once_and_the_others_wait_their_turn() {
+    let count = HOOKS_MAX + 3;
+    let (is_up, mut bench) = hooked(count, hook());
+    bench.outputs();
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let first = spawned(&bench.outputs());
+    assert_eq!(first.len(), HOOKS_MAX);
+    is_up.store(true, Ordering::Relaxed);
+    bench.pass(secs(1));
+    assert_eq!(spawned(&bench.outputs()), []);
+    let mut told = Vec::new();
+    for (id, _) in &first {
+        bench.end(*id, HookEnd::Exited(0), "");
+        told.extend(spawned(&bench.outputs()).into_iter().map(|(_, told)| told));
+    }
+    let name = |i: usize| format!("t{i} degraded up");
+    let expected: Vec<_> = (HOOKS_MAX..count).chain(0..HOOKS_MAX - 3).map(name).collect();
+    assert_eq!(told, expected, "those that have waited longest first, each with the latest");
+}
+
+#[test]
+fn a_single_round_of_checks_runs_no_hooks() {
+    let (_is_up, monitors) = switched(1);
+    let monitors = monitors.into_iter().map(|monitor| monitor.on_change(hook().first(true))).collect();
+    let mut bench = Bench::watching(monitors, Schedule::Once);
+    bench.pass(secs(1));
+    assert!(matches!(bench.outputs()[..], [Output::Verdict(_)]));
+}
+
+#[test]
+fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
+    let count = HOOKS_MAX + 2;
+    let (is_up, mut bench) = hooked(count, hook());
+    bench.outputs();
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let first = spawned(&bench.outputs());
+    is_up.store(true, Ordering::Relaxed);
+    bench.pass(secs(1));
+    bench.outputs();
+    // The first target is gone, all others have moved up.
+    bench.engine.hooks.remap(|target| target.checked_sub(1));
+    let mut told = Vec::new();
+    for (i, (id, _)) in first.iter().enumerate() {
+        bench.end(*id, HookEnd::Exited(1), "");
+        let outputs = bench.outputs();
+        assert_eq!(said(&outputs), [format!("t{i}: the hook notify exited with status 1")]);
+        told.extend(spawned(&outputs).into_iter().map(|(_, told)| told));
+    }
+    // Nobody is told of the first target any more: its place in the row is the next one's.
+    let places = (HOOKS_MAX - 1..=HOOKS_MAX).chain(0..HOOKS_MAX - 2);
+    assert_eq!(told, places.map(|place| format!("t{place} degraded up")).collect::<Vec<_>>());
+}

@@ -117,7 +117,7 @@ pub use monitor::{HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Moni
 pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
     BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, NAME_MAX, ProbeBuilder, TCP_TIMEOUT,
-    TIMEOUT_MAX, Trust, probe,
+    TIMEOUT_MAX, Trust, Webhook, probe,
 };
 pub use probe::{Attempt, Input, Output, Probe, Work};
 pub use snapshot::Snapshot;

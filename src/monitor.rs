@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::fsm::{HISTORY, Policy, State};
 use crate::probe::Probe;
+use crate::probe::build::Webhook;
 pub(crate) use fleet::Fleet;
 pub use hook::{HOOK_TIMEOUT, Hook};
 use rules::Rules;
@@ -57,6 +58,7 @@ pub struct Monitor {
     history: usize,
     rules: Rules,
     hook: Option<Arc<Hook>>,
+    webhook: Option<Arc<Webhook>>,
 }
 
 impl Monitor {
@@ -71,6 +73,7 @@ impl Monitor {
             history: HISTORY,
             rules: Rules::default(),
             hook: None,
+            webhook: None,
         }
     }
 

@@ -76,6 +76,7 @@ fn what_a_program_holds_can_go_to_another_thread() {
     shared::<Names>();
     shared::<Trust>();
     shared::<Hook>();
+    shared::<Webhook>();
     shared::<Notice>();
     shared::<Error>();
     shared::<HttpResponse>();
@@ -89,7 +90,7 @@ fn what_a_program_holds_can_be_shown() {
     shown::<(Banner, BannerJudgement, HttpResponse, Judgement, Headers)>();
     shown::<(Now, Check, Event, Policy, State)>();
     shown::<(Checked<'_>, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper)>();
-    shown::<(Hook, Notice)>();
+    shown::<(Hook, Webhook, Notice)>();
     shown::<(Monitor, BlockingProbe, BuiltProbe, Error, ProbeBuilder, Trust)>();
     shown::<(Input<'_>, Output, Work, Snapshot, Failure, ProbeResult, Reason)>();
     let secret = probe("http", "localhost", 80).header("Authorization", "Bearer 1234");

@@ -78,5 +78,23 @@ pub(crate) const STALLS_MAX: u8 = 8;
 /// Hooks at work at the same time, of all targets together.
 pub(crate) const HOOKS_MAX: usize = 16;
 
+/// Tries to deliver to webhooks at the same time, each to another URL.
+pub(crate) const WEBHOOKS_PARALLEL: usize = 4;
+
+/// Changes that wait to be delivered to one URL.
+pub(crate) const WEBHOOK_LETTERS_MAX: usize = 256;
+
+/// Changes that wait to be delivered to all URLs together, if more than one waits for the URL.
+pub(crate) const LETTERS_MAX: usize = 1024;
+
+/// How often one change is tried to be delivered.
+pub(crate) const DELIVERY_TRIES_MAX: u32 = 10;
+
+/// How long to wait after the first try to deliver a change that failed; twice as long after each further one …
+pub(crate) const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
+
+/// … up to this.
+pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// Checks under way at the same time when every target is to be checked once, at once.
 pub(crate) const ONCE_PARALLEL: usize = 256;

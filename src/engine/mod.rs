@@ -21,6 +21,7 @@ mod streams;
 mod timers;
 mod tries;
 mod vitals;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ use owed::Owed;
 use streams::Stream;
 use timers::Timers;
 use tries::Try;
+use webhooks::Webhooks;
 
 /// What a deadline belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,10 +58,11 @@ enum Owner {
     Resolver,
     Accept,
     Hooks,
+    Webhooks,
 }
 
 /// Owners of deadlines of which there is only one each.
-const FIXED: usize = 3;
+const FIXED: usize = 4;
 
 impl timers::Owner for Owner {
     fn place(self) -> usize {
@@ -67,6 +70,7 @@ impl timers::Owner for Owner {
             Owner::Resolver => 0,
             Owner::Accept => 1,
             Owner::Hooks => 2,
+            Owner::Webhooks => 3,
             Owner::Target(target) => FIXED + 2 * target,
             Owner::Client(id) => FIXED + 1 + 2 * id.place(),
         }
@@ -104,6 +108,7 @@ pub(crate) struct Engine {
     backlog: Vec<usize>,
     /// Targets that have not had a verdict yet.
     unchecked: usize,
+    /// The targets' checks in the order of the targets, and behind them the deliveries to webhooks.
     tries: Vec<Option<Box<Try>>>,
     /// How many of them there are.
     under_way: usize,
@@ -139,6 +144,7 @@ pub(crate) struct Engine {
     started: Duration,
     accept_paused: bool,
     hooks: Hooks,
+    webhooks: Webhooks,
     outputs: VecDeque<Output>,
     /// The latest moment it was told of.
     seen: Instant,
@@ -155,7 +161,7 @@ impl Engine {
     ) -> Self {
         let mut engine = Engine {
             unchecked: monitors.len(),
-            tries: monitors.iter().map(|_| None).collect(),
+            tries: (0..monitors.len() + limits::WEBHOOKS_PARALLEL).map(|_| None).collect(),
             under_way: 0,
             pulse: None,
             journal: Journal::new(monitors.len(), now),
@@ -183,6 +189,7 @@ impl Engine {
             started: now.unix,
             accept_paused: false,
             hooks: Hooks::default(),
+            webhooks: Webhooks::default(),
             outputs: VecDeque::new(),
             seen: now.instant,
         };
@@ -232,6 +239,7 @@ impl Engine {
                 Owner::Resolver => self.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
+                Owner::Webhooks => self.start_deliveries(now),
             }
             self.settle(now);
         }

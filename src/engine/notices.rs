@@ -1,4 +1,4 @@
-//! Who is told what besides the API's clients: people by lines, and the targets' hooks.
+//! Who is told what besides the API's clients: people by lines, and the targets' hooks and webhooks.
 
 use super::{Engine, Output};
 use crate::clock::Now;
@@ -13,5 +13,6 @@ impl Engine {
     /// Tells everybody who is concerned that a target has changed its state.
     pub(super) fn spread(&mut self, target: usize, change: &Change, now: Now) {
         self.call_hook(target, change, now);
+        self.post(target, change, now);
     }
 }

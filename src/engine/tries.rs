@@ -16,6 +16,7 @@ use crate::verdict::{Failure, Phases, ProbeResult, Reason};
 /// One check under way.
 pub(super) struct Try {
     attempt: Box<dyn Attempt>,
+    timeout: Duration,
     deadline: Instant,
     /// How often the deadline has been put off.
     stalls: u8,
@@ -41,7 +42,7 @@ pub(super) struct Try {
 impl Engine {
     /// Sets every target's first beat, or starts the only round.
     pub(super) fn start_schedule(&mut self, now: Now) {
-        let targets = 0..self.tries.len();
+        let targets = 0..self.fleet.watches().len();
         if self.schedule == Schedule::Beat {
             targets.for_each(|target| self.set_target_timer(target));
             return;
@@ -94,19 +95,24 @@ impl Engine {
     fn begin(&mut self, target: usize, now: Now) {
         match guarded(|| self.fleet.begin(target, now)) {
             Ok(attempt) => {
-                let deadline = now.instant + self.fleet.watch(target).timeout();
-                self.tries[target] = Some(Box::new(Try::new(attempt, deadline)));
-                self.under_way += 1;
-                self.drive(target, now);
+                let timeout = self.fleet.watch(target).timeout();
+                self.begin_try(target, attempt, timeout, now);
             }
             Err(failure) => self.finish(target, failure.into(), now),
         }
     }
 
+    /// Starts a conversation in a place where there is none.
+    pub(super) fn begin_try(&mut self, place: usize, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) {
+        self.tries[place] = Some(Box::new(Try::new(attempt, timeout, now)));
+        self.under_way += 1;
+        self.drive(place, now);
+    }
+
     /// The time is up: the attempt gets one chance to say what it was waiting for.
     fn expire(&mut self, target: usize, now: Now) {
-        let timeout = format!("timed out after {}", seconds(self.fleet.watch(target).timeout()));
         let Some(this) = self.tries[target].as_deref_mut() else { return };
+        let timeout = format!("timed out after {}", seconds(this.timeout));
         match &this.dial {
             Some(dial) => {
                 let lookup = this.lookup.and_then(|lookup| self.resolver.describe(lookup));
@@ -191,6 +197,10 @@ impl Engine {
             this.complete(&mut result);
             self.under_way -= 1;
         }
+        if let Some(slot) = self.slot(target) {
+            self.set_target_timer(target);
+            return self.handle_delivered(slot, &result, now);
+        }
         let watch = self.fleet.watch_mut(target);
         if watch.retry(&result, now.instant) {
             return self.set_target_timer(target);
@@ -221,6 +231,7 @@ impl Engine {
                 let dial = this.dial.as_ref().and_then(Dial::poll_timeout);
                 Some(dial.map_or(this.deadline, |at| at.min(this.deadline)))
             }
+            None if self.slot(target).is_some() => None,
             None => {
                 let watch = self.fleet.watch(target);
                 match self.schedule {
@@ -234,10 +245,11 @@ impl Engine {
 }
 
 impl Try {
-    fn new(attempt: Box<dyn Attempt>, deadline: Instant) -> Self {
+    fn new(attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
         Try {
             attempt,
-            deadline,
+            timeout,
+            deadline: now.instant + timeout,
             stalls: 0,
             dial: None,
             wanted: false,

@@ -84,7 +84,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Calls this with every line that people should know of: about hooks that failed. As
+    /// Calls this with every line that people should know of: about hooks and webhooks that failed. As
     /// [`ServerBuilder::on_check`] does, it holds the server up.
     #[must_use]
     pub fn on_notice(mut self, call: impl FnMut(&Notice) + Send + 'static) -> Self {

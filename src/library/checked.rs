@@ -40,7 +40,8 @@ pub struct Checked<'a> {
     pub changed: Option<(State, Duration)>,
 }
 
-/// Something that people should know and that is no check's result: a hook that failed. See [`ServerBuilder::on_notice`](crate::ServerBuilder::on_notice).
+/// Something that people should know and that is no check's result: a hook that failed, a webhook that
+/// was given up. See [`ServerBuilder::on_notice`](crate::ServerBuilder::on_notice).
 ///
 /// ```
 /// use pingstate::{Monitor, Notice, Server, blocking};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Monitor;
-use crate::probe::build::TIMEOUT_MAX;
+use crate::probe::build::{TIMEOUT_MAX, Webhook};
 
 /// How long a hook may take unless told otherwise.
 pub const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -97,6 +97,22 @@ impl Monitor {
     #[must_use]
     pub fn on_change(mut self, hook: impl Into<Arc<Hook>>) -> Self {
         self.hook = Some(hook.into());
+        self
+    }
+
+    /// Posts every change of state as JSON, but the first unless asked ([`Webhook::first`]): in order, as
+    /// often as it takes with growing pauses, at most ten times.
+    ///
+    /// ```
+    /// use pingstate::{Error, Monitor, Webhook, blocking};
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || true)).webhook(Webhook::to("http://127.0.0.1:9000/", None)?);
+    /// # assert_eq!(monitor.name(), "disk");
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn webhook(mut self, webhook: impl Into<Arc<Webhook>>) -> Self {
+        self.webhook = Some(webhook.into());
         self
     }
 }

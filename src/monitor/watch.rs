@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
-use crate::probe::build::TIMEOUT_MAX;
+use crate::probe::build::{TIMEOUT_MAX, Webhook};
 use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
 use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
@@ -22,6 +22,7 @@ pub(crate) struct Watch {
     beat: Instant,
     skipped: u64,
     hook: Option<Arc<Hook>>,
+    webhook: Option<Arc<Webhook>>,
 }
 
 /// Rules that not every target has, and what they need to know.
@@ -47,6 +48,7 @@ impl Watch {
             beat,
             skipped: 0,
             hook: monitor.hook,
+            webhook: monitor.webhook,
         }
     }
 
@@ -65,6 +67,10 @@ impl Watch {
 
     pub(crate) fn hook(&self) -> Option<&Arc<Hook>> {
         self.hook.as_ref()
+    }
+
+    pub(crate) fn webhook(&self) -> Option<&Arc<Webhook>> {
+        self.webhook.as_ref()
     }
 
     /// The time one try may take, clear of the end of the clock whatever the probe says.

@@ -6,11 +6,14 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod webhook;
 
 pub use built::BuiltProbe;
 pub use error::Error;
 pub use rules::NAME_MAX;
 pub use trust::Trust;
+pub(crate) use webhook::DELIVERY_TIMEOUT;
+pub use webhook::Webhook;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -331,7 +334,8 @@ impl ProbeBuilder {
             None => trust::of(url.scheme, self.verify, &self.ca_pem)?,
         };
         let (method, max_body, follow) = (self.method, self.max_body, self.follow);
-        let plan = HttpPlan { name, url, method, headers, check, max_body, follow, tls, timeout };
+        let content = Vec::new();
+        let plan = HttpPlan { name, url, method, headers, content, check, max_body, follow, tls, timeout };
         Ok(BuiltProbe::new(Plan::Http(Arc::new(plan))))
     }
 }

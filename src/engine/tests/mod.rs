@@ -9,6 +9,7 @@ mod retries;
 mod streams;
 mod tries;
 mod vitals;
+mod webhooks;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

@@ -43,6 +43,9 @@ impl Exchange {
             Scheme::Http | Scheme::Tcp => Channel::plain(),
         };
         channel.send(&request(plan, hop));
+        if !plan.content.is_empty() {
+            channel.send(&plan.content);
+        }
         let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
         let reader = ResponseReader::new(hop.method == "HEAD", max_body);
         let phase = if channel.is_handshaking() { Phase::Handshake } else { Phase::FirstByte };

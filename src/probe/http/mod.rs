@@ -25,6 +25,8 @@ pub(crate) struct HttpPlan {
     pub(crate) method: Cow<'static, str>,
     /// What the user adds to the request.
     pub(crate) headers: Vec<(String, String)>,
+    /// What follows the request's head. Its length is among the headers, if there is any.
+    pub(crate) content: Vec<u8>,
     pub(crate) check: HttpCheck,
     /// How many bytes of a body are kept for the check.
     pub(crate) max_body: usize,

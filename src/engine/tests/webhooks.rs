@@ -1,0 +1,208 @@
+//! Webhooks, told and asked by hand.
+
+use super::*;
+use crate::probe::build::Webhook;
+
+const OK: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+
+fn webhook(port: u16) -> Webhook {
+    Webhook::to(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL")
+}
+
+/// Targets with one switch, each with its webhook, checked every second and up.
+fn posting(webhooks: Vec<Webhook>) -> (Arc<AtomicBool>, Bench) {
+    let (is_up, monitors) = switched(webhooks.len());
+    let pairs = monitors.into_iter().zip(webhooks);
+    let monitors = pairs.map(|(monitor, webhook)| monitor.webhook(webhook)).collect();
+    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    bench.pass(Duration::from_millis(999));
+    assert!(opens(&bench.outputs()).is_empty(), "of the first state nobody is told");
+    (is_up, bench)
+}
+
+/// The connections to be opened, and the ports.
+fn opens(outputs: &[Output]) -> Vec<(ConnId, u16)> {
+    let opens = outputs.iter().filter_map(|output| match output {
+        Output::Open { id, to, .. } => Some((*id, to.port())),
+        _ => None,
+    });
+    opens.collect()
+}
+
+fn said(outputs: &[Output]) -> Vec<&str> {
+    let lines = outputs.iter().filter_map(|output| match output {
+        Output::Say(line) => Some(line.as_str()),
+        _ => None,
+    });
+    lines.collect()
+}
+
+impl Bench {
+    /// Takes the request and answers it; returns it.
+    fn serve(&mut self, id: ConnId, answer: &[u8]) -> String {
+        self.tell(id, Input::Connected);
+        let request = self.deliver(id);
+        self.tell(id, Input::Received(answer));
+        request
+    }
+
+    /// Lets targets change until something is posted, then no more.
+    fn change(&mut self, is_up: &AtomicBool) -> Vec<(ConnId, u16)> {
+        is_up.fetch_xor(true, Ordering::Relaxed);
+        self.pass(secs(1));
+        opens(&self.outputs())
+    }
+}
+
+#[test]
+fn a_change_is_posted_as_json() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let [(id, 9)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+    let request = bench.serve(id, OK);
+    let (head, json) = request.split_once("\r\n\r\n").expect("a body");
+    assert!(head.starts_with("POST /s3cret HTTP/1.1\r\nHost: 127.0.0.1:9\r\n"), "{head}");
+    assert!(head.contains("\r\nContent-Type: application/json") && head.contains("\r\nConnection: close"));
+    assert!(head.contains(&format!("\r\nContent-Length: {}", json.len())), "{head}");
+    let ts = bench.now.unix.as_secs();
+    assert_eq!(
+        json.replace(&format!("{ts}.0"), "TS"),
+        r#"{"ts":TS,"target":"t0","probe":"t0","from":"up","to":"degraded","detail":"refused","error":"refused","latency_ms":null,"since_s":1.0}"#
+    );
+    let outputs = bench.outputs();
+    assert!(matches!(outputs[..], [Output::Write(_), Output::Close(_)]), "no verdict: {outputs:?}");
+    assert_eq!(bench.engine.counters.webhooks.ok, 1);
+    assert!(bench.engine.conns.iter().next().is_none());
+}
+
+#[test]
+fn it_is_tried_again_with_growing_pauses_and_then_given_up() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let mut open = bench.change(&is_up);
+    let mut pauses = Vec::new();
+    let answers: [Option<&[u8]>; 4] = [
+        None,
+        Some(b"HTTP/1.1 500 Oops\r\n\r\n"),
+        Some(b"HTTP/1.1 429 Slow Down\r\n\r\n"),
+        Some(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:10/\r\n\r\n"),
+    ];
+    for i in 0.. {
+        let [(id, 9)] = open[..] else { panic!("{open:?}") };
+        match answers[i % 4] {
+            Some(answer) => drop(bench.serve(id, answer)),
+            None => bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused by it"))),
+        }
+        let failed = bench.now.instant;
+        let outputs = bench.outputs();
+        if let [line] = said(&outputs)[..] {
+            assert_eq!(
+                line,
+                "webhook http://127.0.0.1:9: given up after 10 tries: HTTP 500 (t0: up → degraded)"
+            );
+            break;
+        }
+        for _ in 0..100 {
+            open = opens(&bench.outputs());
+            if !open.is_empty() {
+                break;
+            }
+            bench.pass(secs(1));
+        }
+        pauses.push((bench.now.instant - failed).as_secs());
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    // The next change, to down, has waited all the time.
+    assert_eq!(bench.engine.counters.webhooks.failed, 1);
+    bench.pass(Duration::ZERO);
+    assert_eq!(bench.engine.webhooks.subjects(), ["t0: degraded → down"]);
+}
+
+#[test]
+fn a_refused_request_is_given_up_at_once() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+    bench.serve(id, b"HTTP/1.1 404 Not Found\r\n\r\n");
+    let outputs = bench.outputs();
+    let line = "webhook http://127.0.0.1:9: given up after 1 try: HTTP 404 (t0: up → degraded)";
+    assert_eq!(said(&outputs), [line]);
+    assert!(bench.engine.webhooks.subjects().is_empty());
+}
+
+#[test]
+fn a_silent_webhook_is_tried_for_ten_seconds() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+    bench.tell(id, Input::Connected);
+    bench.deliver(id);
+    bench.pass(secs(9));
+    let is_closed = |outputs: &[Output]| outputs.iter().any(|o| matches!(o, Output::Close(c) if *c == id));
+    assert!(!is_closed(&bench.outputs()));
+    bench.pass(Duration::from_millis(20));
+    assert!(is_closed(&bench.outputs()));
+}
+
+#[test]
+fn one_url_gets_one_delivery_at_a_time_in_order() {
+    let (is_up, mut bench) = posting(vec![webhook(9), webhook(9), webhook(9)]);
+    let mut open = bench.change(&is_up);
+    let mut targets: Vec<&str> = Vec::new();
+    while let [(id, 9)] = open[..] {
+        let request = bench.serve(id, OK);
+        targets.extend(["t0", "t1", "t2"].iter().filter(|name| request.contains(&format!("\"{name}\""))));
+        open = opens(&bench.outputs());
+    }
+    assert_eq!(open, []);
+    // They are checked one after the other.
+    assert_eq!(targets.len(), 3, "{targets:?}");
+    assert_eq!(bench.engine.counters.webhooks.ok, 3);
+}
+
+#[test]
+fn some_urls_are_served_side_by_side_and_the_others_wait_their_turn() {
+    let ports: Vec<u16> = (1..=WEBHOOKS_PARALLEL as u16 + 2).collect();
+    let (is_up, mut bench) = posting(ports.iter().map(|port| webhook(*port)).collect());
+    let open = bench.change(&is_up);
+    assert_eq!(open.len(), WEBHOOKS_PARALLEL);
+    let (id, port) = open[0];
+    bench.serve(id, OK);
+    let next = opens(&bench.outputs());
+    assert_eq!(next.len(), 1);
+    assert!(next[0].1 != port);
+    // One that fails leaves its slot to others while it waits.
+    bench.tell(open[1].0, Input::Failed(Failure::new(Reason::Refused, "no")));
+    let last = opens(&bench.outputs());
+    assert!(last.len() == 1 && last[0].1 != open[1].1);
+}
+
+#[test]
+fn what_waits_is_bounded_and_the_oldest_is_dropped() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    for _ in 0..WEBHOOK_LETTERS_MAX + 10 {
+        bench.change(&is_up);
+    }
+    assert_eq!(bench.engine.counters.webhooks.dropped, 10);
+    let changes = bench.engine.webhooks.subjects();
+    assert_eq!(changes.len(), WEBHOOK_LETTERS_MAX);
+    assert_eq!(changes[0], "t0: up → degraded", "the first one is being tried");
+
+    let many = LETTERS_MAX / WEBHOOK_LETTERS_MAX + 1;
+    let (is_up, mut bench) = posting((1..=many as u16).map(webhook).collect());
+    let mut lines = 0;
+    for _ in 0..WEBHOOK_LETTERS_MAX + 2 {
+        is_up.fetch_xor(true, Ordering::Relaxed);
+        bench.pass(secs(1));
+        lines += said(&bench.outputs()).len();
+    }
+    assert_eq!(bench.engine.webhooks.subjects().len(), LETTERS_MAX);
+    assert!(lines <= many, "said once for each");
+}
+
+#[test]
+fn checks_go_on_whatever_becomes_of_deliveries() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    for _ in 0..200 {
+        is_up.fetch_xor(true, Ordering::Relaxed);
+        bench.pass(secs(1));
+        let outputs = bench.outputs();
+        assert_eq!(outputs.iter().filter(|output| matches!(output, Output::Verdict(_))).count(), 1);
+    }
+}

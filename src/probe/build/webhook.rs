@@ -1,0 +1,129 @@
+//! Where to tell of changes over HTTP: one POST for each.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Error, Trust, trust};
+use crate::check::HttpCheck;
+use crate::clock::Now;
+use crate::probe::Attempt;
+use crate::probe::http::{HttpAttempt, HttpPlan};
+use crate::wire::tls::TlsConfig;
+use crate::wire::url::{Scheme, Url};
+
+/// How long one try of a delivery may take in all.
+pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where to tell of changes over HTTP: see [`Monitor::webhook`](crate::Monitor::webhook).
+///
+/// ```
+/// use pingstate::{Error, Webhook};
+///
+/// let webhook = Webhook::to("http://127.0.0.1:9000/hooks/s3cret", None)?.first(true);
+/// assert_eq!(format!("{webhook:?}"), "Webhook(http://127.0.0.1:9000)");
+/// assert!(matches!(Webhook::to("tcp://127.0.0.1:9000", None), Err(Error::Url(_))));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Webhook {
+    url: Url,
+    text: String,
+    tls: Option<TlsConfig>,
+    first: bool,
+}
+
+impl Webhook {
+    /// Sends to this http or https URL. Without a `trust` the certificate of an https one must lead to a
+    /// built-in root.
+    ///
+    /// # Errors
+    /// What is wrong with the URL. What is in its path may be secret and is not repeated.
+    pub fn to(url: &str, trust: Option<&Trust>) -> Result<Self, Error> {
+        let url = Url::parse(url).map_err(|message| Error::Url(unquoted(&message)))?;
+        if url.scheme == Scheme::Tcp {
+            return Err(Error::Url("a webhook's begins with http:// or https://".to_owned()));
+        }
+        let tls = match trust {
+            Some(trust) => Some(trust.0.clone()),
+            None => trust::of(url.scheme, true, &[])?,
+        };
+        Ok(Webhook { text: url.to_string(), url, tls, first: false })
+    }
+
+    /// Whether it is also told when the first check ends what was [`State::Unknown`](crate::State::Unknown):
+    /// it is not, unless told otherwise.
+    #[must_use]
+    pub fn first(mut self, first: bool) -> Self {
+        self.first = first;
+        self
+    }
+
+    pub(crate) fn wants_first(&self) -> bool {
+        self.first
+    }
+
+    /// What tells it from others. Secret.
+    pub(crate) fn key(&self) -> &str {
+        &self.text
+    }
+
+    /// Starts one try to deliver this JSON.
+    pub(crate) fn deliver(&self, json: &str, now: Now) -> Box<dyn Attempt> {
+        let headers = [("Content-Type", "application/json"), ("Content-Length", &json.len().to_string())];
+        let plan = HttpPlan {
+            name: String::new(),
+            url: self.url.clone(),
+            method: Cow::Borrowed("POST"),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            content: json.as_bytes().to_vec(),
+            check: HttpCheck::Success,
+            max_body: 0,
+            follow: false,
+            tls: self.tls.clone(),
+            timeout: DELIVERY_TIMEOUT,
+        };
+        Box::new(HttpAttempt::new(Arc::new(plan), now))
+    }
+}
+
+/// The URL as far as it is no secret.
+impl fmt::Display for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.url.scheme.as_str(), self.url.authority())
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Webhook({self})")
+    }
+}
+
+/// The message without what it repeats of the URL.
+fn unquoted(message: &str) -> String {
+    let (before, rest) = message.split_once('`').unwrap_or((message, ""));
+    let after = rest.rsplit_once('`').map_or("", |(_, after)| after);
+    let quoted = if rest.is_empty() { "" } else { "it" };
+    format!("{before}{quoted}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_told_without_it() {
+        for (url, said) in [
+            ("hooks.example.com/s3cret", "it is not a URL: it must begin with tcp://, http:// or https://"),
+            ("http://h/s3cret`x y", "a path can not hold a space (write %20): it"),
+            ("s3cret://h/", "it is not tcp, http or https"),
+            ("http://me:s3cret@h/", ""),
+            ("http://h/s3cret\n", ""),
+        ] {
+            let error = Webhook::to(url, None).expect_err(url);
+            assert!(!error.message().contains("s3cret") && error.message().contains(said), "{error}");
+        }
+    }
+}

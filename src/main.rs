@@ -53,6 +53,7 @@ fn serve(monitors: Vec<Monitor>, options: &Options, log: Log) -> Result<(), Stri
     let mut builder = Server::builder(monitors)
         .names(cli::targets::names(options))
         .stop_on_signals()
+        .notify_systemd()
         .on_check(move |checked| tell_change(checked, log))
         .on_notice(move |notice| log.line(Priority::Warning, &notice.text));
     for host in &options.api_allow_hosts {

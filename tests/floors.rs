@@ -55,6 +55,7 @@ const BELONGS: &[(&str, &[u32])] = &[
     ("TcpStream", REACTOR),
     ("TcpListener", REACTOR),
     ("UdpSocket", REACTOR),
+    ("UnixDatagram", REACTOR),
     ("Instant::now", REACTOR),
     ("SystemTime::now", REACTOR),
     ("HashMap", REACTOR), // iterates in another order each time

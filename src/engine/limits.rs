@@ -96,5 +96,11 @@ pub(crate) const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
 /// … up to this.
 pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// How often the service manager is told of the state at most.
+pub(crate) const STATUS_PAUSE: Duration = Duration::from_secs(1);
+
+/// How late a check may be without the watchdog being told that all is well no more.
+pub(crate) const WATCHDOG_SLACK: Duration = Duration::from_millis(200);
+
 /// Checks under way at the same time when every target is to be checked once, at once.
 pub(crate) const ONCE_PARALLEL: usize = 256;

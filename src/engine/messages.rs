@@ -59,6 +59,8 @@ pub(crate) enum Output {
     Spawn { id: HookId, hook: Arc<Hook>, env: Vec<(&'static str, String)> },
     /// Kill this hook with all that it has started. Its end is still waited for.
     Kill(HookId),
+    /// Tell this to the service manager.
+    Notify(String),
     /// Tell this line to people.
     Say(String),
     /// A check has ended.

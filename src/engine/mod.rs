@@ -43,6 +43,7 @@ pub(crate) use ids::ConnId;
 use ids::{ById, Ids};
 use journal::Journal;
 pub(crate) use messages::{Input, JobId, Output, Verdict};
+use notices::Manager;
 use outbox::Outbox;
 use owed::Owed;
 use streams::Stream;
@@ -59,10 +60,12 @@ enum Owner {
     Accept,
     Hooks,
     Webhooks,
+    Status,
+    Watchdog,
 }
 
 /// Owners of deadlines of which there is only one each.
-const FIXED: usize = 4;
+const FIXED: usize = 6;
 
 impl timers::Owner for Owner {
     fn place(self) -> usize {
@@ -71,6 +74,8 @@ impl timers::Owner for Owner {
             Owner::Accept => 1,
             Owner::Hooks => 2,
             Owner::Webhooks => 3,
+            Owner::Status => 4,
+            Owner::Watchdog => 5,
             Owner::Target(target) => FIXED + 2 * target,
             Owner::Client(id) => FIXED + 1 + 2 * id.place(),
         }
@@ -145,6 +150,10 @@ pub(crate) struct Engine {
     accept_paused: bool,
     hooks: Hooks,
     webhooks: Webhooks,
+    /// Who started the daemon and wants to be told about it.
+    manager: Option<Manager>,
+    /// The manager's sign of life is due.
+    watched: bool,
     outputs: VecDeque<Output>,
     /// The latest moment it was told of.
     seen: Instant,
@@ -190,6 +199,8 @@ impl Engine {
             accept_paused: false,
             hooks: Hooks::default(),
             webhooks: Webhooks::default(),
+            manager: None,
+            watched: false,
             outputs: VecDeque::new(),
             seen: now.instant,
         };
@@ -240,8 +251,13 @@ impl Engine {
                 Owner::Accept => self.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
                 Owner::Webhooks => self.start_deliveries(now),
+                Owner::Status => self.handle_status_timeout(now),
+                Owner::Watchdog => self.watched = true,
             }
             self.settle(now);
+        }
+        if std::mem::take(&mut self.watched) {
+            self.handle_watchdog(now);
         }
         self.set_pulse(now);
     }

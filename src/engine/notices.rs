@@ -1,10 +1,39 @@
-//! Who is told what besides the API's clients: people by lines, and the targets' hooks and webhooks.
+//! Who is told what besides the API's clients: people by lines, the service manager by its protocol
+//! (sd_notify(3)), and the targets' hooks and webhooks.
 
-use super::{Engine, Output};
+use std::time::{Duration, Instant};
+
+use super::limits::{STATUS_PAUSE, WATCHDOG_SLACK};
+use super::{Engine, Output, Owner};
 use crate::clock::Now;
-use crate::fsm::Change;
+use crate::fsm::{Change, State};
+
+/// What the service manager was told, and what it wants.
+pub(super) struct Manager {
+    status: String,
+    told: Instant,
+    /// How often it wants a sign of life.
+    watchdog: Option<Duration>,
+}
 
 impl Engine {
+    /// There is a service manager, which may want a sign of life at these times: it is told that the
+    /// daemon serves, and from now on what there is to tell.
+    pub(crate) fn supervise(&mut self, watchdog: Option<Duration>, now: Now) {
+        let now = self.observe(now);
+        let status = self.status();
+        self.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
+        self.manager = Some(Manager { status, told: now.instant, watchdog });
+        self.set_watchdog(now);
+    }
+
+    /// Tells the service manager, if there is one.
+    pub(crate) fn notify(&mut self, text: &str) {
+        if self.manager.is_some() {
+            self.outputs.push_back(Output::Notify(text.to_owned()));
+        }
+    }
+
     /// Tells people.
     pub(super) fn say(&mut self, line: String) {
         self.outputs.push_back(Output::Say(line));
@@ -14,5 +43,53 @@ impl Engine {
     pub(super) fn spread(&mut self, target: usize, change: &Change, now: Now) {
         self.call_hook(target, change, now);
         self.post(target, change, now);
+        if let Some(manager) = &self.manager {
+            let at = (manager.told + STATUS_PAUSE).max(now.instant);
+            self.timers.set(Owner::Status, Some(at));
+        }
+    }
+
+    pub(super) fn handle_status_timeout(&mut self, now: Now) {
+        let status = self.status();
+        let Some(manager) = self.manager.as_mut().filter(|manager| manager.status != status) else { return };
+        self.outputs.push_back(Output::Notify(format!("STATUS={status}")));
+        (manager.status, manager.told) = (status, now.instant);
+    }
+
+    /// The sign of life is due. Whatever else was due has been done before, or there is none.
+    pub(super) fn handle_watchdog(&mut self, now: Now) {
+        if self.is_on_time(now) {
+            self.notify("WATCHDOG=1");
+        }
+        self.set_watchdog(now);
+    }
+
+    fn set_watchdog(&mut self, now: Now) {
+        let every = self.manager.as_ref().and_then(|manager| manager.watchdog);
+        self.timers.set(Owner::Watchdog, every.map(|every| now.instant + every));
+    }
+
+    /// Whether every check that was due has begun, and every one whose time is up has ended. It asks the
+    /// checks, not the deadlines that they are started and ended by.
+    fn is_on_time(&self, now: Now) -> bool {
+        let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
+        self.tries.iter().enumerate().all(|(place, this)| match this {
+            Some(this) => !is_late(this.deadline()),
+            None => self.slot(place).is_some() || !is_late(self.fleet.watch(place).due()),
+        })
+    }
+
+    /// How many targets are in which state, in words.
+    fn status(&self) -> String {
+        let counts = self.fleet.counts();
+        let mut status = String::new();
+        for state in [State::Up, State::Degraded, State::Down, State::Unknown] {
+            let count = counts[state.index()];
+            if count > 0 {
+                let comma = if status.is_empty() { "" } else { ", " };
+                status.push_str(&format!("{comma}{count} {state}"));
+            }
+        }
+        status
     }
 }

@@ -283,6 +283,11 @@ impl Try {
         result.address = self.address.or(result.address);
     }
 
+    /// When it has to be over.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     pub(super) fn tell(&mut self, input: probe::Input<'_>, now: Now) {
         self.outputs = 0;
         if self.panic.is_none() {

@@ -36,6 +36,7 @@ pub struct ServerBuilder {
     names: Names,
     allowed: Vec<String>,
     signals: bool,
+    notify: bool,
     on_check: Option<OnCheck>,
     on_notice: Option<OnNotice>,
 }
@@ -47,6 +48,7 @@ impl ServerBuilder {
             names: Names::default(),
             allowed: Vec::new(),
             signals: false,
+            notify: false,
             on_check: None,
             on_notice: None,
         }
@@ -92,6 +94,24 @@ impl ServerBuilder {
         self
     }
 
+    /// Tells systemd how it goes, or another service manager that `NOTIFY_SOCKET` in the environment
+    /// names, as sd_notify(3) describes: that the API listens, how many targets are in which state, that
+    /// the server stops; and, where `WATCHDOG_USEC` asks for it, that every check is begun and ended in
+    /// time. Without `NOTIFY_SOCKET` it does nothing.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, Server, blocking};
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || true));
+    /// let server = Server::builder(monitor).notify_systemd().bind(([127, 0, 0, 1], 0))?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn notify_systemd(mut self) -> Self {
+        self.notify = true;
+        self
+    }
+
     /// Binds the API to `address`; port 0 is any free port. The first checks start with the first turn.
     ///
     /// # Errors
@@ -109,6 +129,9 @@ impl ServerBuilder {
         let address = reactor.listen(address)?;
         if self.signals {
             reactor.listen_to_signals()?;
+        }
+        if self.notify {
+            reactor.notify_manager();
         }
         Ok(Server::new(reactor, address, self.on_check, self.on_notice))
     }

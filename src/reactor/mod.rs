@@ -9,6 +9,7 @@ mod children;
 mod clock;
 mod files;
 mod listener;
+mod notify;
 mod rest;
 mod signals;
 mod socket;
@@ -35,6 +36,7 @@ use children::Children;
 pub(crate) use clock::{now, random};
 use files::Files;
 use listener::Listener;
+use notify::Notify;
 use rest::Rest;
 use signals::Signals;
 use socket::Socket;
@@ -53,6 +55,9 @@ const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const BELL: Token = Token(2);
 const CHILDREN: Token = Token(3);
+
+/// How long until a service manager that takes nothing is told again.
+const NOTIFY_AGAIN: Duration = Duration::from_millis(100);
 
 /// The loop and everything it owns.
 pub(crate) struct Reactor {
@@ -76,6 +81,7 @@ pub(crate) struct Reactor {
     bell: Option<Bell>,
     workers: Workers,
     children: Children,
+    notify: Option<Notify>,
     buffer: Vec<u8>,
 }
 
@@ -98,6 +104,7 @@ impl Reactor {
             bell: None,
             workers: Workers::default(),
             children: Children::default(),
+            notify: None,
             buffer: vec![0; BUFFER],
         })
     }
@@ -116,8 +123,20 @@ impl Reactor {
         Ok(())
     }
 
+    /// Tells the service manager that the daemon serves, and from now on how it does, if the environment
+    /// names one.
+    pub(crate) fn notify_manager(&mut self) {
+        let Some((notify, watchdog)) = Notify::from_env() else { return };
+        self.notify = Some(notify);
+        let now = clock::now();
+        self.engine.supervise(watchdog, now);
+        self.carry_out(now);
+    }
+
     /// Ends what would outlive the loop: there will be no further turn.
     pub(crate) fn stop(&mut self) {
+        self.engine.notify("STOPPING=1");
+        self.carry_out(clock::now());
         self.children.end_all();
     }
 
@@ -186,6 +205,9 @@ impl Reactor {
         for (id, end, said) in self.children.look(&mut self.buffer, now.instant) {
             self.engine.handle_hook_ended(id, &end, &said, now);
         }
+        if let Some(notify) = &mut self.notify {
+            notify.flush();
+        }
         self.carry_out(now);
         self.accept(now);
         self.engine.handle_timeout(clock::now());
@@ -205,7 +227,9 @@ impl Reactor {
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }
-        let due = [self.engine.poll_timeout(), self.rest.until(), self.children.next_look()];
+        let notify = self.notify.as_ref().filter(|notify| notify.is_behind());
+        let notify = notify.map(|_| clock::now().instant + NOTIFY_AGAIN);
+        let due = [self.engine.poll_timeout(), self.rest.until(), self.children.next_look(), notify];
         due.into_iter().flatten().min()
     }
 
@@ -288,6 +312,11 @@ impl Reactor {
                     }
                 }
                 Output::Kill(id) => self.children.kill(id),
+                Output::Notify(text) => {
+                    if let Some(notify) = &mut self.notify {
+                        notify.send(text);
+                    }
+                }
                 Output::Say(line) => self.notices.push(line),
                 Output::Verdict(verdict) => self.verdicts.push(verdict),
             }

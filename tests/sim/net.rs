@@ -114,7 +114,7 @@ impl World {
                 Output::Measure => {
                     self.call(self.at, |engine, now| engine.handle_vitals(Vitals::default(), now));
                 }
-                Output::Spawn { .. } | Output::Kill(_) | Output::Say(_) => {
+                Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Say(_) => {
                     unreachable!("nobody here wants to be told")
                 }
                 Output::Verdict(verdict) => self.judge(verdict),
@@ -216,7 +216,7 @@ impl World {
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),
             Output::Measure => (11, 0),
-            Output::Spawn { .. } | Output::Kill(_) | Output::Say(_) => return,
+            Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Say(_) => return,
             Output::Verdict(verdict) => {
                 self.hasher.write(verdict.result.detail.as_bytes());
                 (9, verdict.target)

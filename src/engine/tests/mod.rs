@@ -3,6 +3,7 @@
 mod clients;
 mod hooks;
 mod journal;
+mod notices;
 mod phases;
 mod probes;
 mod retries;

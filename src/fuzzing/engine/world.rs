@@ -362,7 +362,7 @@ impl World {
                 assert_eq!(verdict.result.ok, verdict.result.reason.is_none());
             }
             Output::Accept => {}
-            Output::Spawn { .. } | Output::Kill(_) | Output::Say(_) => {
+            Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Say(_) => {
                 unreachable!("nobody here wants to be told")
             }
         }

@@ -1,0 +1,174 @@
+//! What a service manager is told, over real sockets.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{Daemon, PATIENCE, eventually, now, pingstate};
+use pingstate::{Monitor, Probe, Server};
+
+/// The manager's end, and what `NOTIFY_SOCKET` says of it.
+fn manager(name: &str) -> (UnixDatagram, String) {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("notify-{name}"));
+    let _ = std::fs::remove_file(&path);
+    (UnixDatagram::bind(&path).expect("bound"), path.display().to_string())
+}
+
+fn hear(manager: &UnixDatagram, patience: Duration) -> Option<String> {
+    let mut buffer = [0; 4096];
+    manager.set_read_timeout(Some(patience)).expect("set");
+    match manager.recv(&mut buffer) {
+        Ok(len) => Some(String::from_utf8(buffer[..len].to_vec()).expect("text")),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn wait_for(manager: &UnixDatagram, text: &str) {
+    let start = now();
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last| last != text) {
+        assert!(now() - start < PATIENCE, "waited too long for {text}: {heard:?}");
+        heard.extend(hear(manager, PATIENCE));
+    }
+}
+
+fn daemon(socket: &str, watchdog_us: Option<&str>, targets: &[&str]) -> Daemon {
+    let mut command = pingstate();
+    command.args(["--api-port", "0", "--interval", "0.05", "--fall", "1"]).args(targets);
+    command.env("NOTIFY_SOCKET", socket).env_remove("WATCHDOG_PID").env_remove("WATCHDOG_USEC");
+    if let Some(us) = watchdog_us {
+        command.env("WATCHDOG_USEC", us);
+    }
+    Daemon::spawn(command)
+}
+
+#[test]
+fn a_manager_hears_of_the_start_the_state_and_the_end() {
+    let (manager, socket) = manager("state");
+    let (stays, goes) = (common::Server::start(drop), common::Server::start(drop));
+    let targets = [stays.url("tcp"), goes.url("tcp")];
+    let daemon = daemon(&socket, None, &targets.each_ref().map(|url| url.trim_end_matches('/')));
+    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=2 unknown"));
+    wait_for(&manager, "STATUS=2 up");
+    drop(goes);
+    wait_for(&manager, "STATUS=1 up, 1 down");
+    let (status, _) = daemon.end("-TERM");
+    assert!(status.success());
+    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("STOPPING=1"));
+}
+
+#[test]
+fn a_manager_in_the_abstract_space_hears_too() {
+    let name = format!("pingstate-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("an address");
+    let manager = UnixDatagram::bind_addr(&address).expect("bound");
+    let target = common::Server::start(drop);
+    let _daemon = daemon(&format!("@{name}"), None, &[target.url("tcp").trim_end_matches('/')]);
+    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=1 unknown"));
+    wait_for(&manager, "STATUS=1 up");
+}
+
+#[test]
+fn the_watchdog_hears_as_long_as_the_loop_turns() {
+    let (manager, socket) = manager("watchdog");
+    let target = common::Server::start(drop);
+    let daemon = daemon(&socket, Some("200000"), &[target.url("tcp").trim_end_matches('/')]);
+    for _ in 0..3 {
+        wait_for(&manager, "WATCHDOG=1");
+    }
+    daemon.signal("-STOP");
+    // What was sent before, and then nothing.
+    while hear(&manager, Duration::from_millis(500)).is_some() {}
+    assert_eq!(hear(&manager, Duration::from_millis(500)), None);
+    daemon.signal("-CONT");
+    wait_for(&manager, "WATCHDOG=1");
+}
+
+#[test]
+fn a_watchdog_that_is_for_another_process_is_left_to_it() {
+    let (manager, socket) = manager("other");
+    let target = common::Server::start(drop);
+    let url = target.url("tcp");
+    let mut command = pingstate();
+    command.args(["--api-port", "0", "--interval", "0.05", url.trim_end_matches('/')]);
+    command.envs([("NOTIFY_SOCKET", socket.as_str()), ("WATCHDOG_USEC", "20000"), ("WATCHDOG_PID", "1")]);
+    let _daemon = Daemon::spawn(command);
+    wait_for(&manager, "STATUS=1 up");
+    assert_eq!(hear(&manager, Duration::from_millis(300)), None);
+}
+
+#[test]
+fn a_manager_that_takes_nothing_or_is_not_there_holds_nobody_up() {
+    let (manager, socket) = manager("full");
+    let target = common::Server::start(drop);
+    let url = target.url("tcp");
+    let full = daemon(&socket, Some("2000"), &[url.trim_end_matches('/')]);
+    let start = now();
+    eventually("a full socket", || {
+        let filler = UnixDatagram::unbound().expect("a socket");
+        filler.set_nonblocking(true).expect("set");
+        let refused = (0..2000).any(|_| filler.send_to(b"X=1", &socket).is_err());
+        refused.then_some(())
+    });
+    full.wait_for_state("up");
+    assert_eq!(full.get("/state").0, 200);
+    assert!(now() - start < PATIENCE);
+    // Once it is read again, it is told again.
+    wait_for(&manager, "WATCHDOG=1");
+    let (status, _) = full.end("-TERM");
+    assert!(status.success());
+    wait_for(&manager, "STOPPING=1");
+    for socket in ["/nowhere/notify", "@nobody-is-there", "vsock:1:2", "", "relative"] {
+        let alone = daemon(socket, Some("2000"), &[url.trim_end_matches('/')]);
+        alone.wait_for_state("up");
+    }
+}
+
+/// Not a test: the daemon of the next one, whose only check never returns.
+#[test]
+#[ignore = "started by another test"]
+fn a_daemon_that_is_stuck() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = listener.local_addr().expect("an address").port();
+    let stuck = pingstate::probe("tcp", "127.0.0.1", port).check_banner(|_| -> (pingstate::Banner, String) {
+        loop {
+            std::thread::park();
+        }
+    });
+    let stuck = stuck.build().expect("a probe");
+    assert!(!stuck.name().is_empty());
+    std::thread::spawn(move || {
+        for mut peer in listener.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut peer, b"hello");
+            std::mem::forget(peer);
+        }
+    });
+    let mut server =
+        Server::builder(Monitor::new(stuck)).notify_systemd().bind(([127, 0, 0, 1], 0)).expect("serves");
+    server.run().expect("runs");
+}
+
+#[test]
+fn the_watchdog_of_a_loop_that_is_stuck_hears_nothing() {
+    let (manager, socket) = manager("stuck");
+    let mut daemon = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--ignored", "--exact", "a_daemon_that_is_stuck"])
+        .envs([("NOTIFY_SOCKET", socket.as_str()), ("WATCHDOG_USEC", "1000000")])
+        .env_remove("WATCHDOG_PID")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("runs");
+    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=1 unknown"));
+    assert_eq!(hear(&manager, Duration::from_secs(2)), None);
+    daemon.kill().expect("killed");
+    daemon.wait().expect("reaped");
+}

@@ -113,7 +113,9 @@ pub use library::{
     Checked, MonitorHandle, Names, Notice, PingFsm, Server, ServerBuilder, Stopper, check, check_all,
     check_with, serve,
 };
-pub use monitor::{HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL};
+pub use monitor::{
+    HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL, Successor,
+};
 pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
     BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, NAME_MAX, ProbeBuilder, TCP_TIMEOUT,

@@ -13,6 +13,7 @@ use crate::fsm::{HISTORY, Policy, State};
 use crate::probe::Probe;
 use crate::probe::build::Webhook;
 pub(crate) use fleet::Fleet;
+pub use fleet::Successor;
 pub use hook::{HOOK_TIMEOUT, Hook};
 use rules::Rules;
 pub(crate) use watch::Watch;

@@ -60,6 +60,7 @@ fn what_a_program_holds_can_go_to_another_thread() {
     sent::<Monitor>();
     sent::<ServerBuilder>();
     sent::<Server>();
+    sent::<Successor>();
     sent::<Box<dyn Probe>>();
     sent::<Box<dyn Attempt>>();
     sent::<Work>();
@@ -89,7 +90,7 @@ fn what_a_program_holds_can_be_shown() {
     fn shown<T: Debug>() {}
     shown::<(Banner, BannerJudgement, HttpResponse, Judgement, Headers)>();
     shown::<(Now, Check, Event, Policy, State)>();
-    shown::<(Checked<'_>, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper)>();
+    shown::<(Checked<'_>, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, Successor)>();
     shown::<(Hook, Webhook, Notice)>();
     shown::<(Monitor, BlockingProbe, BuiltProbe, Error, ProbeBuilder, Trust)>();
     shown::<(Input<'_>, Output, Work, Snapshot, Failure, ProbeResult, Reason)>();

@@ -17,6 +17,7 @@ mod names;
 mod notices;
 mod outbox;
 mod owed;
+mod reload;
 mod streams;
 mod timers;
 mod tries;

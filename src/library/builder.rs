@@ -36,6 +36,7 @@ pub struct ServerBuilder {
     names: Names,
     allowed: Vec<String>,
     signals: bool,
+    hangup: bool,
     notify: bool,
     on_check: Option<OnCheck>,
     on_notice: Option<OnNotice>,
@@ -48,6 +49,7 @@ impl ServerBuilder {
             names: Names::default(),
             allowed: Vec::new(),
             signals: false,
+            hangup: false,
             notify: false,
             on_check: None,
             on_notice: None,
@@ -75,6 +77,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn stop_on_signals(mut self) -> Self {
         self.signals = true;
+        self
+    }
+
+    /// Takes SIGHUP, which then no longer ends the program by itself, and ends a turn of the loop: see
+    /// [`Server::is_hung_up`].
+    #[must_use]
+    pub fn tell_of_hangup(mut self) -> Self {
+        self.hangup = true;
         self
     }
 
@@ -129,6 +139,9 @@ impl ServerBuilder {
         let address = reactor.listen(address)?;
         if self.signals {
             reactor.listen_to_signals()?;
+        }
+        if self.hangup {
+            reactor.listen_to_hangup()?;
         }
         if self.notify {
             reactor.notify_manager();

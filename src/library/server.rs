@@ -1,7 +1,7 @@
 //! The daemon as a value: targets watched and their states served, in one thread.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::ServerBuilder;
 use super::checked::{Notice, OnCheck, OnNotice, tell};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Successor};
 use crate::reactor::{self, Bell, Reactor};
 use crate::snapshot::Snapshot;
 
@@ -145,16 +145,50 @@ impl Server {
             return Ok(false);
         }
         self.reactor.turn(at_most.into())?;
-        match &mut self.on_check {
-            Some(on_check) => tell(&mut self.reactor, on_check),
-            None => drop(self.reactor.take_verdicts()),
-        }
-        for text in self.reactor.take_notices() {
-            if let Some(on_notice) = &mut self.on_notice {
-                on_notice(&Notice { text });
-            }
-        }
+        self.tell();
         Ok(self.goes_on())
+    }
+
+    /// Watches these targets from now on. Those that are kept lose nothing: their state and history go
+    /// on, and so does a check that is under way. The check of one that is dropped ends without a result.
+    /// The first of those that are new is checked at once, the others spread over their interval.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use pingstate::{Monitor, Server, State, Successor, blocking, probe};
+    ///
+    /// let mut server = Server::builder([
+    ///     Monitor::new(blocking("disk", || true)),
+    ///     Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?),
+    /// ])
+    /// .bind(([127, 0, 0, 1], 0))?;
+    /// while server.snapshot(1).is_some_and(|db| db.state == State::Unknown) {
+    ///     server.turn(None)?;
+    /// }
+    ///
+    /// // The database moves to the first place, the disk goes and a cache comes.
+    /// let cache = Monitor::new(probe("tcp", "127.0.0.1", port).name("cache").build()?);
+    /// server.replace(vec![Successor::Keep(1), Successor::Start(cache)])?;
+    /// let states = [0, 1].map(|place| server.snapshot(place).map(|target| target.state));
+    /// assert_eq!(states, [Some(State::Up), Some(State::Unknown)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if one is kept that is not there or is kept twice, or if two have the
+    /// same name. Then all stays as it is.
+    pub fn replace(&mut self, successors: Vec<Successor>) -> io::Result<()> {
+        // What has ended is told by the place that it had.
+        self.tell();
+        self.reactor.replace(successors).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
+    }
+
+    /// Whether SIGHUP has come since the last time this was asked: the custom is to read one's
+    /// configuration again. See [`ServerBuilder::tell_of_hangup`].
+    pub fn is_hung_up(&mut self) -> bool {
+        self.reactor.is_hung_up()
     }
 
     /// When [`Server::turn`] has something to do even if nothing happens on its descriptor (see
@@ -170,6 +204,19 @@ impl Server {
     /// The system's, of making a descriptor to wake the loop with.
     pub fn stopper(&mut self) -> io::Result<Stopper> {
         Ok(Stopper { stopped: self.stopped.clone(), bell: self.reactor.bell()? })
+    }
+
+    /// Tells of what has come since the last time.
+    fn tell(&mut self) {
+        match &mut self.on_check {
+            Some(on_check) => tell(&mut self.reactor, on_check),
+            None => drop(self.reactor.take_verdicts()),
+        }
+        for text in self.reactor.take_notices() {
+            if let Some(on_notice) = &mut self.on_notice {
+                on_notice(&Notice { text });
+            }
+        }
     }
 
     /// Whether there is a next turn. If not, what would outlive the server is ended.

@@ -1,5 +1,7 @@
 //! All targets together.
 
+mod successor;
+
 use std::time::Duration;
 
 use super::{Monitor, Watch};
@@ -7,6 +9,7 @@ use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
 use crate::verdict::ProbeResult;
+pub use successor::Successor;
 
 /// All monitors of one daemon.
 pub(crate) struct Fleet {

@@ -31,6 +31,7 @@ use mio::{Events, Poll, Token};
 use crate::clock::Now;
 use crate::engine::ids::ById;
 use crate::engine::{ConnId, Engine, HookEnd, Output, Verdict};
+use crate::monitor::Successor;
 pub(crate) use bell::Bell;
 use children::Children;
 pub(crate) use clock::{now, random};
@@ -38,7 +39,7 @@ use files::Files;
 use listener::Listener;
 use notify::Notify;
 use rest::Rest;
-use signals::Signals;
+use signals::{SIGHUP, SIGINT, SIGTERM, Signals};
 use socket::Socket;
 use workers::Workers;
 
@@ -55,6 +56,7 @@ const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const BELL: Token = Token(2);
 const CHILDREN: Token = Token(3);
+const HANGUP: Token = Token(4);
 
 /// How long until a service manager that takes nothing is told again.
 const NOTIFY_AGAIN: Duration = Duration::from_millis(100);
@@ -67,6 +69,7 @@ pub(crate) struct Reactor {
     sockets: ById<Socket>,
     listener: Option<Listener>,
     signals: Option<Signals>,
+    hangup: Option<Signals>,
     files: Files,
     /// Connections to read from without being told by the system.
     hot: BTreeSet<ConnId>,
@@ -94,6 +97,7 @@ impl Reactor {
             sockets: ById::new(),
             listener: None,
             signals: None,
+            hangup: None,
             files: Files::new(hosts, resolv_conf),
             hot: BTreeSet::new(),
             rest: Rest::default(),
@@ -119,7 +123,13 @@ impl Reactor {
 
     /// Takes SIGINT and SIGTERM from now on.
     pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
-        self.signals = Some(Signals::new(self.poll.registry(), SIGNALS)?);
+        self.signals = Some(Signals::new(&[SIGINT, SIGTERM], self.poll.registry(), SIGNALS)?);
+        Ok(())
+    }
+
+    /// Takes SIGHUP from now on.
+    pub(crate) fn listen_to_hangup(&mut self) -> io::Result<()> {
+        self.hangup = Some(Signals::new(&[SIGHUP], self.poll.registry(), HANGUP)?);
         Ok(())
     }
 
@@ -164,6 +174,19 @@ impl Reactor {
     /// Whether SIGINT or SIGTERM has come.
     pub(crate) fn is_told_to_stop(&self) -> bool {
         self.signals.as_ref().is_some_and(Signals::received)
+    }
+
+    /// Whether SIGHUP has come since the last call.
+    pub(crate) fn is_hung_up(&mut self) -> bool {
+        self.hangup.as_mut().is_some_and(Signals::take)
+    }
+
+    /// Watches these targets from now on; if that can not be, says why, and all stays as it is.
+    pub(crate) fn replace(&mut self, successors: Vec<Successor>) -> Result<(), String> {
+        let now = clock::now();
+        self.engine.replace(successors, now)?;
+        self.carry_out(now);
+        Ok(())
     }
 
     /// The checks that have ended since the last call.
@@ -254,6 +277,11 @@ impl Reactor {
             SIGNALS => {
                 if let Some(signals) = &mut self.signals {
                     signals.handle_event();
+                }
+            }
+            HANGUP => {
+                if let Some(hangup) = &mut self.hangup {
+                    hangup.handle_event();
                 }
             }
             Token(id) => self.handle_readiness(ConnId(id), event, now),

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM as readiness of a pipe.
+//! Signals as readiness of a pipe.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -6,23 +6,25 @@ use std::os::fd::AsFd;
 use mio::unix::pipe::{self, Receiver};
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+pub(super) use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::{pipe::register, unregister};
 
-/// The reading end of the pipe that the signal handlers write to.
+/// The reading end of the pipe that the handlers of some signals write to.
 pub(super) struct Signals {
     pipe: Receiver,
-    handlers: [SigId; 2],
+    handlers: Vec<SigId>,
     received: bool,
 }
 
 impl Signals {
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Signals> {
-        let (sender, mut receiver) = pipe::new()?;
-        registry.register(&mut receiver, token, Interest::READABLE)?;
-        let second = sender.as_fd().try_clone_to_owned()?;
-        let handlers = [register(SIGINT, second)?, register(SIGTERM, sender)?];
-        Ok(Signals { pipe: receiver, handlers, received: false })
+    pub(super) fn new(signals: &[i32], registry: &Registry, token: Token) -> io::Result<Signals> {
+        let (sender, mut pipe) = pipe::new()?;
+        registry.register(&mut pipe, token, Interest::READABLE)?;
+        let mut taken = Signals { pipe, handlers: Vec::new(), received: false };
+        for signal in signals {
+            taken.handlers.push(register(*signal, sender.as_fd().try_clone_to_owned()?)?);
+        }
+        Ok(taken)
     }
 
     pub(super) fn handle_event(&mut self) {
@@ -35,12 +37,17 @@ impl Signals {
     pub(super) fn received(&self) -> bool {
         self.received
     }
+
+    /// Whether one came since the last time.
+    pub(super) fn take(&mut self) -> bool {
+        std::mem::take(&mut self.received)
+    }
 }
 
 /// The handlers hold the pipe's other end.
 impl Drop for Signals {
     fn drop(&mut self) {
-        for handler in self.handlers {
+        for handler in self.handlers.drain(..) {
             unregister(handler);
         }
     }

@@ -75,6 +75,57 @@ fn the_callback_is_told_of_every_check_and_of_changes() {
 }
 
 #[test]
+fn other_monitors_take_the_place_of_some_while_the_rest_go_on() {
+    let (target, tcp) = target();
+    let (port, tcp) = (target.address.port(), tcp.name("db"));
+    // It is silent, so that its check is under way all the time.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let mute = probe("tcp", "127.0.0.1", silent.local_addr().expect("an address").port());
+    let mute = built(mute.check("banner_contains:x").timeout(HOUR).name("mute"));
+    let (sender, told) = std::sync::mpsc::channel();
+    let mut server = Server::builder(
+        [Monitor::new(built(tcp)), Monitor::new(mute)].map(|monitor| monitor.interval(5 * MS)),
+    )
+    .on_check(move |checked| {
+        let _ = sender.send((checked.index, checked.name.to_owned()));
+    })
+    .bind(ANY)
+    .expect("serves");
+    turn_until(&mut server, "checks", |server| snapshot(server, 0).recent.len() >= 3);
+    let (peer, _) = silent.accept().expect("the silent target is asked");
+    let before = snapshot(&server, 0);
+    let cache = Monitor::new(built(probe("tcp", "127.0.0.1", port).name("cache"))).interval(HOUR);
+    for wrong in [vec![Successor::Keep(2)], vec![Successor::Keep(0), Successor::Keep(0)]] {
+        assert_eq!(server.replace(wrong).expect_err("refused").kind(), ErrorKind::InvalidInput);
+    }
+    server.replace(vec![Successor::Start(cache), Successor::Keep(1), Successor::Keep(0)]).expect("replaced");
+    let after = snapshot(&server, 2);
+    assert_eq!((after.state, after.transitions), (State::Up, before.transitions));
+    assert_eq!(after.recent, before.recent);
+    assert_eq!(snapshot(&server, 0).state, State::Unknown);
+    (&peer).write_all(b"x").expect("its check goes on");
+    turn_until(&mut server, "new and old", |server| {
+        let checked = snapshot(server, 2).recent.len() > before.recent.len();
+        checked && [0, 1].iter().all(|place| snapshot(server, *place).state == State::Up)
+    });
+    let told: Vec<_> = told.try_iter().collect();
+    for (place, name) in [(0, "cache"), (1, "mute"), (2, "db")] {
+        assert!(told.contains(&(place, name.to_owned())), "{told:?}");
+    }
+
+    // What goes leaves nothing behind, not even its connection.
+    silent.set_nonblocking(true).expect("set");
+    let next = std::cell::Cell::new(None);
+    turn_until(&mut server, "the next check", |_| silent.accept().map(|peer| next.set(Some(peer))).is_ok());
+    let (mut peer, _) = next.take().expect("it is asked again");
+    peer.set_nonblocking(false).expect("set");
+    server.replace(vec![Successor::Keep(2)]).expect("replaced");
+    assert_eq!(peer.read(&mut [0]).expect("closed"), 0);
+    assert!(server.snapshot(1).is_none());
+    assert!(!server.is_hung_up());
+}
+
+#[test]
 fn a_turn_without_patience_returns() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("an address").port();

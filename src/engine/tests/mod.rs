@@ -6,6 +6,7 @@ mod journal;
 mod notices;
 mod phases;
 mod probes;
+mod reload;
 mod retries;
 mod streams;
 mod tries;

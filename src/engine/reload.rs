@@ -1,0 +1,78 @@
+//! Other targets in the place of those that are watched, without losing anything of those that stay.
+
+use super::{Conn, Engine, Output, Owner};
+use crate::clock::Now;
+use crate::monitor::Successor;
+
+impl Engine {
+    /// Watches these targets from now on. What stays keeps its state, its beat and the check under way;
+    /// a check of what goes is given up without a verdict. If it can not be, says why and changes nothing.
+    pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Result<(), String> {
+        if let Some(refusal) = self.fleet.refusal(&successors) {
+            return Err(refusal);
+        }
+        let now = self.observe(now);
+        let mut stays = vec![false; self.tries.len()];
+        for successor in &successors {
+            if let Successor::Keep(place) = successor {
+                stays[*place] = true;
+            }
+        }
+        for (target, stays) in stays.into_iter().enumerate() {
+            self.timers.set(Owner::Target(target), None);
+            if !stays {
+                self.give_up(target, now);
+            }
+        }
+        let places = self.fleet.replace(successors, now);
+        self.move_tries(&places);
+        self.move_what_belongs_to_tries(&places);
+        self.unchecked = self.fleet.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
+        (0..self.tries.len()).for_each(|target| self.set_target_timer(target));
+        self.settle(now);
+        self.set_pulse(now);
+        Ok(())
+    }
+
+    /// Ends a check that nobody wants the result of any more.
+    fn give_up(&mut self, target: usize, now: Now) {
+        self.hang_up(target, now);
+        if self.tries[target].take().is_some() {
+            self.under_way -= 1;
+        }
+    }
+
+    fn move_tries(&mut self, places: &[Option<usize>]) {
+        let before = std::mem::take(&mut self.tries);
+        self.tries.resize_with(self.fleet.watches().len(), || None);
+        for (this, place) in before.into_iter().zip(places) {
+            if let Some(place) = place {
+                self.tries[*place] = this;
+            }
+        }
+    }
+
+    /// Names targets by their new places wherever one is named. What belonged to checks that were given
+    /// up is gone already, except for what merely waits to be told or looked at.
+    fn move_what_belongs_to_tries(&mut self, places: &[Option<usize>]) {
+        let moved = |target: &mut usize| match places[*target] {
+            Some(place) => {
+                *target = place;
+                true
+            }
+            None => false,
+        };
+        for conn in self.conns.values_mut() {
+            if let Conn::Dialed { target, .. } | Conn::Probed { target, .. } = conn {
+                moved(target);
+            }
+        }
+        self.lookups.retain(|_, target| moved(target));
+        self.jobs.retain(|_, target| moved(target));
+        self.unresolved.retain_mut(moved);
+        self.outputs.retain_mut(|output| match output {
+            Output::Verdict(verdict) => moved(&mut verdict.target),
+            _ => true,
+        });
+    }
+}

@@ -1,0 +1,281 @@
+//! Other targets in the place of those that are watched, in the middle of everything.
+
+use super::*;
+use crate::monitor::Successor::{self, Keep, Start};
+use crate::probe::Work;
+
+const HOSTS: [&str; 8] =
+    ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8"];
+
+fn monitor(host: &'static str) -> Monitor {
+    Monitor::new(Hello(host)).interval(secs(5)).history(1000)
+}
+
+fn watching(hosts: &[&'static str]) -> Bench {
+    Bench::watching(hosts.iter().copied().map(monitor).collect(), Schedule::Beat)
+}
+
+impl Bench {
+    fn replace(&mut self, successors: Vec<Successor>) {
+        self.engine.replace(successors, self.now).expect("it fits");
+        self.check_books();
+    }
+
+    /// The connection that the check of this target holds or makes.
+    fn connection(&self, target: usize) -> ConnId {
+        let this = self.engine.tries[target].as_deref().expect("a check");
+        this.conn.or(this.slots.first().map(|(_, id)| *id)).expect("a connection")
+    }
+
+    /// Takes the outputs; the verdicts among them, by name.
+    fn verdicts(&mut self) -> Vec<&'static str> {
+        let verdicts = self.outputs().into_iter().filter_map(|output| match output {
+            Output::Verdict(verdict) => Some(verdict.target),
+            _ => None,
+        });
+        let names: Vec<_> = verdicts.collect();
+        names.into_iter().map(|target| self.name(target)).collect()
+    }
+
+    fn name(&self, target: usize) -> &'static str {
+        let name = self.engine.fleet().watch(target).name();
+        HOSTS.into_iter().find(|host| *host == name).expect("one of them")
+    }
+
+    fn check_books(&self) {
+        let engine = &self.engine;
+        let mut counts = [0; 4];
+        engine.fleet().watches().iter().for_each(|watch| counts[watch.fsm().state().index()] += 1);
+        assert_eq!(engine.fleet().counts(), counts);
+        assert_eq!(engine.tries.len(), engine.fleet().watches().len());
+        assert_eq!(engine.tries.iter().flatten().count(), engine.under_way);
+        for (id, conn) in engine.conns.iter() {
+            if let Conn::Dialed { target, .. } | Conn::Probed { target, .. } = conn {
+                let this = engine.tries[*target].as_deref().expect("a check");
+                assert!(this.conn == Some(id) || this.slots.iter().any(|(_, slot)| *slot == id));
+            }
+        }
+        let owned =
+            engine.tries.iter().flatten().map(|this| this.slots.len() + usize::from(this.conn.is_some()));
+        assert_eq!(owned.sum::<usize>(), engine.conns.iter().count(), "there are no clients here");
+    }
+}
+
+#[test]
+fn checks_under_way_go_on_under_their_new_places_and_others_end_without_a_verdict() {
+    let mut bench = watching(&HOSTS[..3]);
+    bench.pass(secs(4));
+    bench.outputs();
+    bench.pass(secs(1));
+    let [first, second, third] = [0, 1, 2].map(|target| {
+        if bench.engine.tries[target].is_none() {
+            bench.engine.check_now(target, bench.now);
+        }
+        bench.connection(target)
+    });
+    bench.tell(third, Input::Connected);
+    bench.outputs();
+    bench.replace(vec![Keep(2), Start(monitor(HOSTS[3])), Keep(0)]);
+    assert!(matches!(bench.outputs()[..], [Output::Close(id)] if id == second), "no verdict");
+    bench.tell(first, Input::Connected);
+    bench.tell(first, Input::Received(b"x"));
+    bench.tell(third, Input::Received(b"x"));
+    assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
+    bench.tell(second, Input::Received(b"late news"));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::ZERO);
+    let begun = bench.connection(1);
+    assert!(matches!(bench.outputs()[..], [Output::Open { id, .. }] if id == begun), "at once");
+}
+
+#[test]
+fn what_is_known_of_those_that_stay_stays() {
+    let mut bench = watching(&HOSTS[..2]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.tell(id, Input::Received(b"x"));
+    bench.pass(secs(1));
+    bench.outputs();
+    let (beat, changes) = (bench.engine.fleet().watch(0).beat(), bench.engine.fleet().changes());
+    bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[3])), Keep(0)]);
+    let fleet = bench.engine.fleet();
+    assert_eq!((fleet.watch(2).beat(), fleet.watch(2).fsm().recent().len()), (beat, 1));
+    assert_eq!(fleet.watch(2).fsm().state(), State::Up);
+    assert_eq!((fleet.counts(), fleet.worst()), ([2, 1, 0, 0], State::Unknown));
+    assert_ne!(fleet.changes(), changes, "what was answered is not repeated");
+    let first = [0, 1].map(|target| fleet.watch(target).beat() - bench.now.instant);
+    assert_eq!(first, [Duration::ZERO, secs(5) / 2], "new ones are spread");
+    bench.replace(vec![]);
+    assert_eq!((bench.engine.fleet().counts(), bench.engine.poll_timeout()), ([0; 4], None));
+    bench.replace(vec![Start(monitor(HOSTS[0]))]);
+    bench.pass(Duration::ZERO);
+    bench.opened();
+}
+
+#[test]
+fn words_are_those_of_the_targets_there_are() {
+    let mut bench = watching(&HOSTS[..1]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.tell(id, Input::Received(b"x"));
+    let client = bench.engine.accept(bench.now);
+    for word in ["\r\n\r\nup\n", "\r\n\r\nup\n", "\r\n\r\nunknown\n", "\r\n\r\nunknown\n"] {
+        if word.ends_with("unknown\n") {
+            bench.engine.replace(vec![Start(monitor(HOSTS[1]))], bench.now).expect("it fits");
+        }
+        bench.tell(client, Input::Received(GET));
+        let answer = bench.deliver(client);
+        assert!(answer.ends_with(word), "{answer}");
+    }
+}
+
+#[test]
+fn names_asked_for_and_work_under_way_find_their_checks() {
+    /// Wants a name resolved and a piece of work done, and is content with either.
+    struct Both(&'static str);
+    impl Probe for Both {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn timeout(&self) -> Duration {
+            secs(2)
+        }
+        fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+            let connect = probe::Output::Connect { host: "localhost".into(), port: 80 };
+            let work = probe::Output::Work(Work::new(|| ProbeResult::up(secs(0), "worked")));
+            Box::new(BothAttempt(VecDeque::from([connect, work])))
+        }
+    }
+    struct BothAttempt(VecDeque<probe::Output>);
+    impl Attempt for BothAttempt {
+        fn handle_input(&mut self, input: probe::Input<'_>, _now: Now) {
+            if let probe::Input::Worked(result) = input {
+                self.0.push_back(probe::Output::Done(result));
+            }
+        }
+        fn poll_output(&mut self) -> Option<probe::Output> {
+            self.0.pop_front()
+        }
+    }
+    let both = |name| Monitor::new(Both(name)).interval(secs(5));
+    let mut bench = Bench::watching(HOSTS[..3].iter().copied().map(both).collect(), Schedule::Beat);
+    (0..3).for_each(|target| bench.engine.check_now(target, bench.now));
+    let jobs: Vec<_> = bench.engine.jobs.keys().copied().collect();
+    assert_eq!((jobs.len(), bench.engine.unresolved.len()), (3, 3));
+    bench.replace(vec![Keep(2), Keep(0)]);
+    assert_eq!((bench.engine.jobs.len(), &bench.engine.unresolved[..]), (2, &[1, 0][..]));
+    bench.outputs();
+    bench.engine.handle_files(Some(b""), Some(b""), bench.now);
+    assert!(bench.engine.tries.iter().flatten().all(|this| !this.slots.is_empty()), "localhost is known");
+    jobs.iter().for_each(|job| bench.engine.handle_worked(*job, ProbeResult::up(secs(0), "x"), bench.now));
+    assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
+    bench.replace(vec![Keep(1), Keep(0)]);
+}
+
+#[test]
+fn lookups_find_their_checks_and_are_given_up_with_them() {
+    let mut bench = watching(&HOSTS[..1]);
+    bench.outputs();
+    let named = |name| Start(Monitor::new(Hello(name)));
+    bench.engine.replace(vec![named("a.example"), named("b.example"), Keep(0)], bench.now).expect("it fits");
+    bench.engine.check_now(0, bench.now);
+    bench.engine.check_now(1, bench.now);
+    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    assert_eq!(bench.engine.lookups.len(), 2);
+    bench.outputs();
+    bench.engine.replace(vec![Keep(2), Keep(1)], bench.now).expect("it fits");
+    assert_eq!(bench.engine.lookups.values().copied().collect::<Vec<_>>(), [1]);
+    assert!(bench.outputs().iter().any(|output| matches!(output, Output::Close(_))), "of its queries");
+    bench.pass(secs(2));
+    let outputs = bench.outputs();
+    let timed_out = outputs.iter().any(|output| match output {
+        Output::Verdict(verdict) => verdict.target == 1 && verdict.result.reason == Some(Reason::DnsTimeout),
+        _ => false,
+    });
+    assert!(timed_out, "{outputs:?}");
+}
+
+#[test]
+fn verdicts_that_wait_to_be_told_follow_their_targets() {
+    let mut bench = watching(&HOSTS[..2]);
+    (0..2).for_each(|target| bench.engine.check_now(target, bench.now));
+    for target in [0, 1] {
+        let id = bench.connection(target);
+        bench.tell(id, Input::Connected);
+        bench.tell(id, Input::Received(b"x"));
+    }
+    bench.replace(vec![Start(monitor(HOSTS[2])), Keep(1)]);
+    assert_eq!(bench.verdicts(), [HOSTS[1]]);
+}
+
+#[test]
+fn what_does_not_fit_changes_nothing() {
+    let mut bench = watching(&HOSTS[..2]);
+    bench.pass(Duration::ZERO);
+    let id = bench.opened();
+    for (successors, said) in [
+        (vec![Keep(0), Keep(2)], "there is no target at place 2 to keep"),
+        (vec![Keep(1), Keep(1)], "the target at place 1 is kept twice"),
+        (vec![Keep(1), Start(monitor(HOSTS[1]))], "two monitors are called 127.0.0.2"),
+        (vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[2]))], "two monitors are called 127.0.0.3"),
+    ] {
+        assert_eq!(bench.engine.replace(successors, bench.now), Err(said.to_owned()));
+    }
+    bench.check_books();
+    assert_eq!(bench.connection(0), id);
+    bench.replace(vec![Keep(1), Start(monitor(HOSTS[0]))]);
+}
+
+#[test]
+fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
+    let mut dice = 7_u32;
+    let mut roll = |sides: usize| {
+        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (dice >> 8) as usize % sides
+    };
+    let mut bench = watching(&HOSTS[..4]);
+    let mut told = vec![0; 4];
+    for _ in 0..3000 {
+        bench.pass(Duration::from_millis(roll(1500) as u64));
+        let ids: Vec<_> = bench.engine.conns.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            match roll(8) {
+                0 => bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused"))),
+                1 | 2 => bench.tell(id, Input::Connected),
+                3 | 4 => bench.tell(id, Input::Received(b"x")),
+                _ => {}
+            }
+        }
+        for output in bench.outputs() {
+            if let Output::Verdict(verdict) = output {
+                told[verdict.target] += 1;
+            }
+        }
+        bench.check_books();
+        if roll(4) == 0 {
+            let mut places: Vec<_> = (0..told.len()).collect();
+            let mut unused: Vec<_> = HOSTS.to_vec();
+            let (mut successors, mut now_told) = (Vec::new(), Vec::new());
+            while !places.is_empty() {
+                let place = places.swap_remove(roll(places.len()));
+                unused.retain(|host| *host != bench.name(place));
+                if roll(4) > 0 {
+                    successors.push(Keep(place));
+                    now_told.push(told[place]);
+                }
+            }
+            while successors.len() < 5 && roll(3) > 0 && !unused.is_empty() {
+                let place = roll(successors.len() + 1);
+                successors.insert(place, Start(monitor(unused.swap_remove(roll(unused.len())))));
+                now_told.insert(place, 0);
+            }
+            bench.replace(successors);
+            told = now_told;
+        }
+        for (watch, told) in bench.engine.fleet().watches().iter().zip(&told) {
+            assert_eq!(watch.fsm().recent().len(), *told.min(&1000), "{}", watch.name());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Other targets in the place of those that are watched.
+
+use std::collections::BTreeSet;
+
+use super::{Fleet, Monitor, Watch};
+use crate::clock::Now;
+
+/// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
+///
+/// ```
+/// use pingstate::{Monitor, Successor, blocking, serve};
+///
+/// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
+/// let tape = Monitor::new(blocking("tape", || true));
+/// server.replace(vec![Successor::Start(tape), Successor::Keep(0)])?;
+/// assert!(server.replace(vec![Successor::Keep(2)]).is_err(), "there are two");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub enum Successor {
+    /// The target at this place of the present list, with all that is known of it.
+    Keep(usize),
+    /// A new target.
+    Start(Monitor),
+}
+
+impl Fleet {
+    /// Why these can not take the place of the present targets.
+    pub(crate) fn refusal(&self, successors: &[Successor]) -> Option<String> {
+        let (mut places, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for successor in successors {
+            let name = match successor {
+                Successor::Keep(place) => match self.watches().get(*place) {
+                    None => return Some(format!("there is no target at place {place} to keep")),
+                    Some(_) if !places.insert(*place) => {
+                        return Some(format!("the target at place {place} is kept twice"));
+                    }
+                    Some(watch) => watch.name(),
+                },
+                Successor::Start(monitor) => monitor.name(),
+            };
+            if !names.insert(name) {
+                return Some(format!("two monitors are called {name}"));
+            }
+        }
+        None
+    }
+
+    /// Puts these in the place of the present targets; says for each of those where it is now. The first
+    /// new one's beat is now, the others' are spread over their interval.
+    pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Vec<Option<usize>> {
+        let started = successors.iter().filter(|next| matches!(next, Successor::Start(_))).count();
+        let started = u32::try_from(started).unwrap_or(u32::MAX).max(1);
+        let mut present: Vec<Option<Watch>> =
+            std::mem::take(&mut self.watches).into_iter().map(Some).collect();
+        let mut places = vec![None; present.len()];
+        let mut turn = 0;
+        for (place, successor) in successors.into_iter().enumerate() {
+            match successor {
+                Successor::Keep(before) => {
+                    self.watches.extend(present[before].take());
+                    places[before] = Some(place);
+                }
+                Successor::Start(monitor) => {
+                    let first = monitor.interval / started * turn;
+                    turn += 1;
+                    self.watches.push(Watch::new(monitor, first, now));
+                }
+            }
+        }
+        self.counts = [0; 4];
+        for watch in &self.watches {
+            self.counts[watch.fsm().state().index()] += 1;
+        }
+        // Answers of before are none any more, whatever the states are.
+        self.changes += 1;
+        places
+    }
+}

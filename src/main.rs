@@ -2,19 +2,21 @@
 
 mod cli;
 
+use std::io;
 use std::process::ExitCode;
 
 use cli::log::{Log, Priority};
+use cli::start::{Source, Start};
 use cli::{Command, Options};
-use pingstate::{Checked, Monitor, Server, State, check_all};
+use pingstate::{Checked, Server, State, check_all};
 
 fn main() -> ExitCode {
     let log = Log::new();
     match cli::parse(std::env::args_os()) {
         Ok(Command::Help) => printed(cli::HELP),
         Ok(Command::Version) => printed(cli::VERSION),
-        Ok(Command::Run(options)) => run(&options, log),
-        Err(line) => usage_error(&line, log),
+        Ok(Command::Run(options)) => run(*options, log),
+        Err(line) => usage_errors(&[line], log),
     }
 }
 
@@ -22,20 +24,24 @@ fn printed(text: &str) -> ExitCode {
     ExitCode::from(if cli::log::print(text) { cli::EXIT_OK } else { cli::EXIT_FAILED })
 }
 
-fn usage_error(line: &str, log: Log) -> ExitCode {
-    log.error(line);
+fn usage_errors(lines: &[String], log: Log) -> ExitCode {
+    log.errors(lines);
     ExitCode::from(cli::EXIT_USAGE)
 }
 
-fn run(options: &Options, log: Log) -> ExitCode {
-    let monitors = match cli::targets::monitors(options, log) {
-        Ok(monitors) => monitors,
-        Err(line) => return usage_error(&line, log),
+fn run(options: Options, log: Log) -> ExitCode {
+    let (once, check_config) = (options.once, options.check_config);
+    let start = match Start::new(options, log) {
+        Ok(start) => start,
+        Err(lines) => return usage_errors(&lines, log),
     };
-    if options.once {
-        return once(monitors, options, log);
+    if let (true, Some(source)) = (check_config, &start.source) {
+        return printed(&source.approval());
     }
-    match serve(monitors, options, log) {
+    if once {
+        return check_once(start, log);
+    }
+    match serve(start, log) {
         Ok(()) => ExitCode::from(cli::EXIT_OK),
         Err(line) => {
             log.error(&line);
@@ -45,39 +51,52 @@ fn run(options: &Options, log: Log) -> ExitCode {
 }
 
 /// Watches and serves until a signal says stop.
-fn serve(monitors: Vec<Monitor>, options: &Options, log: Log) -> Result<(), String> {
+fn serve(start: Start, log: Log) -> Result<(), String> {
+    let Start { monitors, daemon, every, source } = start;
     let what = match &monitors[..] {
         [monitor] => monitor.target().to_owned(),
         several => format!("{} targets", several.len()),
     };
     let mut builder = Server::builder(monitors)
-        .names(cli::targets::names(options))
+        .names(cli::targets::names(&daemon))
         .stop_on_signals()
         .notify_systemd()
         .on_check(move |checked| tell_change(checked, log))
         .on_notice(move |notice| log.line(Priority::Warning, &notice.text));
-    for host in &options.api_allow_hosts {
+    for host in daemon.api_allow_hosts {
         builder = builder.allow_host(host);
     }
+    if source.is_some() {
+        builder = builder.tell_of_hangup();
+    }
     let mut server = builder
-        .bind(options.api)
-        .map_err(|error| format!("cannot serve on {}: {}", options.api, cli::log::plain(&error)))?;
-    let every = options.interval.as_secs_f64();
+        .bind(daemon.api)
+        .map_err(|error| format!("cannot serve on {}: {}", daemon.api, cli::log::plain(&error)))?;
     log.line(
         Priority::Info,
-        &format!("probing {what} every {every} s, serving on http://{}", server.address()),
+        &format!("probing {what} every {every}, serving on http://{}", server.address()),
     );
-    server.run().map_err(|error| format!("cannot go on: {}", cli::log::plain(&error)))?;
+    watch(&mut server, source, log).map_err(|error| format!("cannot go on: {}", cli::log::plain(&error)))?;
     log.line(Priority::Info, "stopped");
     Ok(())
 }
 
+/// Turns the loop until a signal says stop, and reads the file again whenever one says so.
+fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Result<()> {
+    while server.turn(None)? {
+        if let (true, Some(source)) = (server.is_hung_up(), &mut source) {
+            source.reload(server, log);
+        }
+    }
+    Ok(())
+}
+
 /// Checks every target once and prints a line each.
-fn once(monitors: Vec<Monitor>, options: &Options, log: Log) -> ExitCode {
+fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = cli::EXIT_OK;
-    let checked = check_all(monitors, cli::targets::names(options), |checked| {
-        cli::log::print(&cli::targets::result_line(checked));
-        worst = worst.max(cli::targets::exit_code(checked.result));
+    let checked = check_all(start.monitors, cli::targets::names(&start.daemon), |checked| {
+        cli::log::print(&cli::lines::result_line(checked));
+        worst = worst.max(cli::lines::exit_code(checked.result));
     });
     if let Err(error) = checked {
         log.error(&format!("cannot go on: {}", cli::log::plain(&error)));
@@ -94,5 +113,5 @@ fn tell_change(checked: &Checked<'_>, log: Log) {
         State::Degraded => Priority::Warning,
         State::Up | State::Unknown => Priority::Notice,
     };
-    log.line(priority, &cli::targets::change_line(checked, from, lasted));
+    log.line(priority, &cli::lines::change_line(checked, from, lasted));
 }

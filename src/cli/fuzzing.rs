@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use super::log::Log;
-use super::{Command, Options, TARGETS_MAX, Target, parse, targets};
+use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
 
 /// Arguments that end with a line feed each.
 pub(crate) fn args(data: &[u8]) {
@@ -37,22 +37,31 @@ fn one_line(error: &str) {
 }
 
 fn sensible(options: &Options) {
-    assert!((1..=TARGETS_MAX).contains(&options.targets.len()));
-    assert!(options.fall > 0 && options.rise > 0 && options.max_body != Some(0));
-    assert!(!options.interval.is_zero() && options.timeout.is_none_or(|timeout| !timeout.is_zero()));
-    assert!(options.dns.iter().all(|server| server.port() > 0));
-    for target in &options.targets {
-        match target {
-            Target::Url(url) => assert!(!url.is_empty()),
-            Target::Parts { port, .. } => assert!(*port > 0),
-        }
-    }
+    assert!((1..=TARGETS_MAX).contains(&options.targets.len()) || options.config.is_some());
+    assert!(options.config.is_some() || !options.check_config);
+    assert!(options.daemon.dns.iter().all(|server| server.port() > 0));
+    options.targets.iter().for_each(sensible_target);
     // The file would be read.
-    if options.ca_file.is_none() && options.targets.len() < 10 {
-        match targets::monitors(options, Log::new()) {
+    let reads = |options: &TargetOptions| options.settings.http.ca_file.is_some();
+    if options.targets.len() < 10 && !options.targets.iter().any(reads) {
+        match targets::monitors(&options.targets, Log::new()) {
             Ok(monitors) => assert_eq!(monitors.len(), options.targets.len()),
             Err(error) => one_line(&error),
         }
+    }
+}
+
+fn sensible_target(options: &TargetOptions) {
+    let settings = &options.settings;
+    assert!(settings.fall > 0 && settings.rise > 0 && settings.http.max_body != Some(0));
+    assert!(settings.slow.is_none_or(|(slow, clear)| clear <= slow && !clear.is_zero()));
+    assert!(settings.on_change.as_ref().is_none_or(|words| !words[0].is_empty()));
+    let spans = [settings.timeout, settings.interval_down, settings.interval_fast];
+    let spans = spans.into_iter().flatten().chain([settings.interval, settings.retry_interval]);
+    assert!(spans.chain([settings.hook_timeout]).all(|span| !span.is_zero()));
+    match &options.target {
+        Target::Url(url) => assert!(!url.is_empty()),
+        Target::Parts { port, .. } => assert!(*port > 0),
     }
 }
 
@@ -63,7 +72,7 @@ fn password(text: &str) {
     }
     for target in [format!("http://me:Pa55word@{text}"), format!("me:Pa55word@{text}")] {
         if let Ok(Command::Run(options)) = read(&[target.into()]) {
-            let error = targets::monitors(&options, Log::new()).expect_err("it holds a password");
+            let error = targets::monitors(&options.targets, Log::new()).expect_err("it holds a password");
             assert!(!error.contains("Pa55"), "{error}");
         }
     }

@@ -64,6 +64,12 @@ impl Log {
     pub(crate) fn error(self, text: &str) {
         self.line(Priority::Error, text);
     }
+
+    /// Writes any number of lines about what is wrong, and waits for their reader: nothing runs yet.
+    pub(crate) fn errors(self, texts: &[String]) {
+        let lines: String = texts.iter().map(|text| dressed(self.journal, Priority::Error, text)).collect();
+        let _ = io::stderr().write_all(lines.as_bytes());
+    }
 }
 
 /// Writes to standard error in a way that does not wait for its reader, where there is one to wait for:

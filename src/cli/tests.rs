@@ -1,5 +1,9 @@
 //! Command lines, right and wrong.
 
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
 use super::*;
 
 fn command(args: &[&str]) -> Result<Command, String> {
@@ -31,28 +35,56 @@ fn parts(protocol: &'static str, address: &str, port: u16, path: &str) -> Vec<Ta
     vec![Target::Parts { protocol, address: address.into(), port, path: path.into() }]
 }
 
-#[test]
-fn nothing_means_the_defaults_of_the_original() {
-    let expected = Options {
-        targets: parts("tcp", "1.1.1.1", 443, "/"),
+fn targets(args: &[&str]) -> Vec<Target> {
+    options(args).targets.into_iter().map(|options| options.target).collect()
+}
+
+/// What is asked of a single target.
+fn settings(args: &[&str]) -> Settings {
+    (*options(args).targets[0].settings).clone()
+}
+
+fn name(args: &[&str]) -> Option<String> {
+    options(args).targets[0].name.clone()
+}
+
+fn usual() -> Settings {
+    Settings {
         check: None,
         timeout: None,
-        verify_tls: true,
+        retries: 0,
+        retry_interval: Duration::from_secs(1),
+        http: Http {
+            method: None,
+            headers: vec![],
+            max_body: None,
+            follow_redirects: true,
+            verify_tls: true,
+            ca_file: None,
+        },
         interval: Duration::from_secs(5),
-        api: SocketAddr::from(([127, 0, 0, 1], 8787)),
-        api_allow_hosts: vec![],
-        once: false,
-        method: None,
-        headers: vec![],
-        max_body: None,
-        name: None,
-        follow_redirects: true,
-        dns: vec![],
-        ca_file: None,
+        interval_down: None,
+        interval_fast: None,
         fall: 2,
         rise: 1,
-    };
-    assert_eq!(options(&[]), expected);
+        slow: None,
+        on_change: None,
+        webhook: None,
+        hook_timeout: Duration::from_secs(30),
+        hook_first: false,
+    }
+}
+
+#[test]
+fn nothing_means_the_defaults_of_the_original() {
+    let options = options(&[]);
+    let api = SocketAddr::from(([127, 0, 0, 1], 8787));
+    assert_eq!(options.daemon, Daemon { api, api_allow_hosts: vec![], dns: vec![] });
+    assert_eq!((options.config, options.check_config, options.once), (None, false, false));
+    let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
+    assert_eq!(*target.settings, usual());
+    assert_eq!((&target.name, target.line), (&None, 0));
+    assert_eq!(parts("tcp", "1.1.1.1", 443, "/")[0], target.target);
 }
 
 #[test]
@@ -60,28 +92,54 @@ fn every_flag_is_read() {
     let line = "--protocol https --address nas.lan --port 8443 --path /x?y=1 --check status:200-299,401 \
         --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --once --method HEAD \
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
-        --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4";
+        --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
+        --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --hook-first \
+        --webhook HTTPS://h/x --hook-timeout 2.5";
     let mut args: Vec<&str> = line.split_whitespace().collect();
-    args.extend(["--header", "X-One:  a b ", "--header", "x-one:"]);
-    let expected = Options {
-        targets: parts("https", "nas.lan", 8443, "/x?y=1"),
+    args.extend([
+        "--header",
+        "X-One:  a b ",
+        "--header",
+        "x-one:",
+        "--on-change",
+        "/bin/tell 'the admin' \"\" #x",
+    ]);
+    let settings = Settings {
         check: Some("status:200-299,401".into()),
         timeout: Some(Duration::from_millis(250)),
-        verify_tls: false,
+        retries: 2,
+        retry_interval: Duration::from_millis(500),
+        http: Http {
+            method: Some("HEAD".into()),
+            headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
+            max_body: Some(1024),
+            follow_redirects: false,
+            verify_tls: false,
+            ca_file: Some("/etc/ca.pem".into()),
+        },
         interval: Duration::from_millis(1500),
-        api: "[::]:0".parse().unwrap(),
-        api_allow_hosts: vec!["nas.lan".into(), "::2".into()],
-        once: true,
-        method: Some("HEAD".into()),
-        headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
-        max_body: Some(1024),
-        name: Some("nas".into()),
-        follow_redirects: false,
-        dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
-        ca_file: Some("/etc/ca.pem".into()),
+        interval_down: Some(Duration::from_secs(60)),
+        interval_fast: Some(Duration::from_millis(200)),
         fall: 3,
         rise: 4,
+        slow: Some((Duration::from_millis(500), Duration::from_micros(1500))),
+        on_change: Some(vec!["/bin/tell".into(), "the admin".into(), String::new()]),
+        webhook: Some("HTTPS://h/x".into()),
+        hook_timeout: Duration::from_millis(2500),
+        hook_first: true,
     };
+    let target = TargetOptions {
+        target: parts("https", "nas.lan", 8443, "/x?y=1").remove(0),
+        name: Some("nas".into()),
+        settings: Rc::new(settings),
+        line: 0,
+    };
+    let daemon = Daemon {
+        api: "[::]:0".parse().unwrap(),
+        api_allow_hosts: vec!["nas.lan".into(), "::2".into()],
+        dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
+    };
+    let expected = Options { targets: vec![target], daemon, config: None, check_config: false, once: true };
     assert_eq!(options(&args), expected);
     let joined: Vec<String> =
         args.join("\n").replace("\n--", "\r--").split('\r').map(|arg| arg.replacen('\n', "=", 1)).collect();
@@ -90,19 +148,18 @@ fn every_flag_is_read() {
 
 #[test]
 fn ports_follow_the_protocol() {
-    assert_eq!(options(&["--protocol", "tcp"]).targets, parts("tcp", "1.1.1.1", 443, "/"));
-    assert_eq!(options(&["--protocol", "http"]).targets, parts("http", "1.1.1.1", 80, "/"));
-    assert_eq!(options(&["--protocol=HTTPS"]).targets, parts("https", "1.1.1.1", 443, "/"));
-    assert_eq!(options(&["--address", "[::1]", "--port=22"]).targets, parts("tcp", "[::1]", 22, "/"));
+    assert_eq!(targets(&["--protocol", "tcp"]), parts("tcp", "1.1.1.1", 443, "/"));
+    assert_eq!(targets(&["--protocol", "http"]), parts("http", "1.1.1.1", 80, "/"));
+    assert_eq!(targets(&["--protocol=HTTPS"]), parts("https", "1.1.1.1", 443, "/"));
+    assert_eq!(targets(&["--address", "[::1]", "--port=22"]), parts("tcp", "[::1]", 22, "/"));
 }
 
 #[test]
 fn targets_stand_between_flags_and_after_two_hyphens() {
-    let targets = |args| options(args).targets;
     let url = |text: &str| Target::Url(text.into());
     assert_eq!(targets(&["tcp://a:1", "--once", "http://b"]), [url("tcp://a:1"), url("http://b")]);
     assert_eq!(targets(&["--", "-x", "--port"]), [url("-x"), url("--port")]);
-    assert_eq!(options(&["--name", "n", "tcp://a:1"]).name.as_deref(), Some("n"));
+    assert_eq!(name(&["--name", "n", "tcp://a:1"]).as_deref(), Some("n"));
     let many: Vec<String> = (0..=TARGETS_MAX).map(|i| format!("tcp://h{i}:1")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(targets(&many[1..]).len(), TARGETS_MAX);
@@ -111,9 +168,9 @@ fn targets_stand_between_flags_and_after_two_hyphens() {
 
 #[test]
 fn the_last_one_wins() {
-    let options = options(&["--port", "1", "--interval=1", "--port", "2", "--interval", "3"]);
-    assert_eq!(options.targets, parts("tcp", "1.1.1.1", 2, "/"));
-    assert_eq!(options.interval, Duration::from_secs(3));
+    let args = ["--port", "1", "--interval=1", "--port", "2", "--interval", "3"];
+    assert_eq!(targets(&args), parts("tcp", "1.1.1.1", 2, "/"));
+    assert_eq!(settings(&args).interval, Duration::from_secs(3));
 }
 
 #[test]
@@ -131,13 +188,13 @@ fn the_help_fits_a_terminal_and_knows_every_flag() {
     for line in HELP.lines() {
         assert!(line.is_ascii() && line.len() <= 80 && line.trim_end() == line, "{line:?}");
     }
-    for flag in args::FLAGS {
+    for (flag, _) in args::FLAGS {
         assert!(HELP.contains(&format!("{flag} ")), "{flag}");
     }
     for line in HELP.lines().filter_map(|line| line.trim_start().split_once("--")) {
         if line.0.is_empty() || line.0 == "-h, " || line.0 == "-V, " {
             let flag = format!("--{}", line.1.split([' ', '\n']).next().unwrap());
-            assert!(args::FLAGS.contains(&flag.as_str()), "{flag}");
+            assert!(args::FLAGS.iter().any(|(known, _)| *known == flag), "{flag}");
         }
     }
 }
@@ -223,19 +280,19 @@ fn wrong_values_are_refused_by_the_name_of_their_flag() {
 
 #[test]
 fn values_at_their_limits_are_fine() {
-    assert_eq!(options(&["--interval", "0.001"]).interval, Duration::from_millis(1));
-    assert_eq!(options(&["--interval", "315360000"]).interval, Duration::from_secs(315_360_000));
-    assert_eq!(options(&["--interval", "+5.0"]).interval, Duration::from_secs(5));
-    assert_eq!(options(&["--interval", ".5"]).interval, Duration::from_millis(500));
-    assert_eq!(options(&["--interval", "5."]).interval, Duration::from_secs(5));
-    assert_eq!(options(&["--interval", "1.0000000019"]).interval, Duration::from_nanos(1_000_000_001));
-    assert_eq!(options(&["--timeout", "3600"]).timeout, Some(Duration::from_secs(3600)));
-    assert_eq!(options(&["--protocol=http", "--max-body=16777216"]).max_body, Some(16 << 20));
-    assert_eq!(options(&["--api-host", "LOCALHOST"]).api.to_string(), "127.0.0.1:8787");
-    assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).api.to_string(), "[::1]:1");
-    assert_eq!(options(&["--check", ""]).check.as_deref(), Some(""));
-    assert_eq!(options(&["--name", "-"]).name.as_deref(), Some("-"));
-    assert_eq!(options(&["--name=--once"]).name.as_deref(), Some("--once"));
+    assert_eq!(settings(&["--interval", "0.001"]).interval, Duration::from_millis(1));
+    assert_eq!(settings(&["--interval", "315360000"]).interval, Duration::from_secs(315_360_000));
+    assert_eq!(settings(&["--interval", "+5.0"]).interval, Duration::from_secs(5));
+    assert_eq!(settings(&["--interval", ".5"]).interval, Duration::from_millis(500));
+    assert_eq!(settings(&["--interval", "5."]).interval, Duration::from_secs(5));
+    assert_eq!(settings(&["--interval", "1.0000000019"]).interval, Duration::from_nanos(1_000_000_001));
+    assert_eq!(settings(&["--timeout", "3600"]).timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(settings(&["--protocol=http", "--max-body=16777216"]).http.max_body, Some(16 << 20));
+    assert_eq!(options(&["--api-host", "LOCALHOST"]).daemon.api.to_string(), "127.0.0.1:8787");
+    assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).daemon.api.to_string(), "[::1]:1");
+    assert_eq!(settings(&["--check", ""]).check.as_deref(), Some(""));
+    assert_eq!(name(&["--name", "-"]).as_deref(), Some("-"));
+    assert_eq!(name(&["--name=--once"]).as_deref(), Some("--once"));
 }
 
 #[test]

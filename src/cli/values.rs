@@ -5,8 +5,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// The shortest time that can be asked for, in nanoseconds: a millisecond.
-const SECONDS_MIN_NS: u64 = 1_000_000;
+/// What decimal numbers are counted in: billionths of one. The least that can be asked for is a
+/// thousandth.
+const BILLION: u64 = 1_000_000_000;
+const THOUSANDTH: u64 = 1_000_000;
 /// The longest time one probe may take: an hour.
 const TIMEOUT_MAX_S: u64 = 3600;
 /// The longest interval: ten years.
@@ -15,6 +17,8 @@ const INTERVAL_MAX_S: u64 = 10 * 365 * 24 * 3600;
 const BODY_MAX: u64 = 16 * 1024 * 1024;
 /// The most results in a row that a threshold can ask for.
 const COUNT_MAX: u64 = 1_000_000;
+/// The most further tries in one check.
+const RETRIES_MAX: u64 = 100;
 /// The longest method; those in use have at most 17 letters.
 const METHOD_MAX: usize = 32;
 /// The port of name servers.
@@ -45,12 +49,59 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
     Ok(whole(text, 1, COUNT_MAX)? as u32)
 }
 
+pub(super) fn retries(text: &str) -> Result<u32, String> {
+    Ok(whole(text, 0, RETRIES_MAX)? as u32)
+}
+
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     seconds(text, TIMEOUT_MAX_S)
 }
 
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     seconds(text, INTERVAL_MAX_S)
+}
+
+pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
+    let count = decimal(text);
+    match count.ok_or_else(|| format!("{} is not a number of milliseconds, like 500", quote(text)))? {
+        count if (THOUSANDTH..=TIMEOUT_MAX_S * 1000 * BILLION).contains(&count) => {
+            Ok(Duration::from_nanos(count / 1000))
+        }
+        _ => Err(format!("{} is not between 0.001 and {TIMEOUT_MAX_S}000 milliseconds", shown(text))),
+    }
+}
+
+/// A command and its arguments, in quotes as in a shell where need be. No shell reads them.
+pub(super) fn command(text: &str) -> Result<Vec<String>, String> {
+    refuse_control_characters(text)?;
+    let words = split(text)?;
+    match words.first() {
+        Some(program) if !program.is_empty() => Ok(words),
+        _ => Err("the command is empty".to_owned()),
+    }
+}
+
+/// The words of a line, up to a comment.
+pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
+    let mut reader = shlex::Shlex::new(text);
+    let words = reader.by_ref().collect();
+    match reader.had_error {
+        false => Ok(words),
+        true if text.ends_with('\\') => {
+            Err("a backslash is at the end: a line can not be continued".to_owned())
+        }
+        true => Err("a quote is not closed".to_owned()),
+    }
+}
+
+/// A URL to post to. It may hold a secret, and is not repeated.
+pub(super) fn webhook(text: &str) -> Result<String, String> {
+    refuse_control_characters(text).map_err(|_| "the URL holds a control character".to_owned())?;
+    let is = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    match is("http://") || is("https://") {
+        true => Ok(text.to_owned()),
+        false => Err("the URL does not begin with http:// or https://".to_owned()),
+    }
 }
 
 /// Text that can stand on one line and is there at all.
@@ -146,30 +197,35 @@ fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
     }
 }
 
-/// Seconds as a decimal number. Read by hand: exact to the nanosecond, and without the tables that
-/// reading floating-point numbers takes. There is no text for infinity and the like.
 fn seconds(text: &str, max_s: u64) -> Result<Duration, String> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.len() + fraction.len() == 0 || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
-    {
-        return Err(format!("{} is not a number of seconds, like 5 or 0.5", quote(text)));
-    }
-    let nanos = if text.starts_with('-') { None } else { nanoseconds(whole, fraction) };
-    match nanos {
-        Some(nanos) if (SECONDS_MIN_NS..=max_s * 1_000_000_000).contains(&nanos) => {
-            Ok(Duration::from_nanos(nanos))
-        }
+    let nanos = decimal(text);
+    match nanos.ok_or_else(|| format!("{} is not a number of seconds, like 5 or 0.5", quote(text)))? {
+        nanos if (THOUSANDTH..=max_s * BILLION).contains(&nanos) => Ok(Duration::from_nanos(nanos)),
         _ => Err(format!("{} is not between 0.001 and {max_s} seconds", shown(text))),
     }
 }
 
+/// A decimal number in billionths: zero if it is negative, the largest if it is far too large. Read by
+/// hand: exact, and without the tables that reading floating-point numbers takes. There is no text for
+/// infinity and the like.
+fn decimal(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number =
+        whole.len() + fraction.len() > 0 && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
+    match text.starts_with('-') {
+        _ if !is_number => None,
+        true => Some(0),
+        false => Some(billionths(whole, fraction).unwrap_or(u64::MAX)),
+    }
+}
+
 /// Of the fraction's digits the first nine count. `None` if the number is far too large.
-fn nanoseconds(whole: &str, fraction: &str) -> Option<u64> {
+fn billionths(whole: &str, fraction: &str) -> Option<u64> {
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
     let nanos = nanos.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    whole.checked_mul(1_000_000_000)?.checked_add(nanos)
+    whole.checked_mul(BILLION)?.checked_add(nanos)
 }
 
 /// RFC 9110 section 5.6.2.

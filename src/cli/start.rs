@@ -1,0 +1,133 @@
+//! What the daemon starts with, and what a file that has changed makes of it.
+
+use pingstate::{Monitor, Server, Successor};
+
+use super::config::{Config, Loaded};
+use super::log::{Log, Priority, plain};
+use super::targets::{monitors, successors};
+use super::{Daemon, Options, TargetOptions};
+
+/// All that a daemon needs.
+pub(crate) struct Start {
+    pub(crate) monitors: Vec<Monitor>,
+    pub(crate) daemon: Daemon,
+    /// How often targets are checked, for people.
+    pub(crate) every: String,
+    /// The file that it comes from.
+    pub(crate) source: Option<Source>,
+}
+
+/// The file that says what is watched, as it was last read.
+pub(crate) struct Source {
+    config: Box<Config>,
+    /// What the daemon was started with.
+    daemon: Daemon,
+    /// What tells apart its targets, in the order of the server's list.
+    prints: Vec<u64>,
+}
+
+impl Start {
+    /// What the options ask for. The errors are a line each, that name the flag.
+    pub(crate) fn new(options: Options, log: Log) -> Result<Start, Vec<String>> {
+        let Some(config) = options.config else {
+            let monitors = monitors(&options.targets, log).map_err(|error| vec![error])?;
+            let every = every(&options.targets);
+            return Ok(Start { monitors, daemon: options.daemon, every, source: None });
+        };
+        let plan = Plan::new(&config, &[], log)?;
+        let started = plan.successors.into_iter().filter_map(|successor| match successor {
+            Successor::Start(monitor) => Some(monitor),
+            _ => None,
+        });
+        let (monitors, daemon) = (started.collect(), plan.daemon);
+        let source = Some(Source { config, daemon: daemon.clone(), prints: plan.prints });
+        Ok(Start { monitors, daemon, every: plan.every, source })
+    }
+}
+
+impl Source {
+    /// What `--check-config` says of a file in which nothing is wrong.
+    pub(crate) fn approval(&self) -> String {
+        format!("{}: {}, ok\n", self.config.name(), targets(self.prints.len()))
+    }
+
+    /// Reads the file again and has the server watch what it says now. If anything is wrong with it,
+    /// all stays as it is.
+    pub(crate) fn reload(&mut self, server: &mut Server, log: Log) {
+        let plan = match self.plan(log) {
+            Ok(plan) => plan,
+            Err(errors) => {
+                let more = match errors.len() {
+                    0 | 1 => String::new(),
+                    count => format!(" (and {} more)", count - 1),
+                };
+                let first = errors.first().map_or("", String::as_str);
+                return log.error(&format!("not reloaded, all stays as it was: {first}{more}"));
+            }
+        };
+        let (before, after) = (self.prints.len(), plan.prints.len());
+        let kept = plan.successors.iter().filter(|next| matches!(next, Successor::Keep(_))).count();
+        if let Err(error) = server.replace(plan.successors) {
+            return log.error(&format!("not reloaded, all stays as it was: {}", plain(&error)));
+        }
+        self.prints = plan.prints;
+        for flag in differences(&self.daemon, &plan.daemon) {
+            log.line(Priority::Warning, &format!("{flag}: takes effect at the next start"));
+        }
+        let (started, dropped) = (after - kept, before - kept);
+        let line = format!("reloaded: {} kept, {started} started, {dropped} dropped", targets(kept));
+        log.line(Priority::Notice, &line);
+    }
+
+    fn plan(&self, log: Log) -> Result<Plan, Vec<String>> {
+        self.config.refuse_to_wait().map_err(|error| vec![error])?;
+        Plan::new(&self.config, &self.prints, log)
+    }
+}
+
+/// What a file asks for.
+struct Plan {
+    successors: Vec<Successor>,
+    prints: Vec<u64>,
+    daemon: Daemon,
+    every: String,
+}
+
+impl Plan {
+    /// What the file asks for now, while the targets are watched that `present` tells apart.
+    fn new(config: &Config, present: &[u64], log: Log) -> Result<Plan, Vec<String>> {
+        let name = config.name();
+        let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
+        let Loaded { targets, daemon, mut errors } = loaded;
+        let (successors, prints) = successors(&targets, present, log, &mut errors);
+        if errors.is_empty() {
+            return Ok(Plan { successors, prints, daemon, every: every(&targets) });
+        }
+        errors.sort_by_key(|(line, _)| *line);
+        Err(errors.into_iter().map(|(line, error)| format!("{name}:{line}: {error}")).collect())
+    }
+}
+
+/// The flags of the daemon by which two differ.
+fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static str> {
+    let flags = [
+        (one.api.ip() != other.api.ip(), "--api-host"),
+        (one.api.port() != other.api.port(), "--api-port"),
+        (one.api_allow_hosts != other.api_allow_hosts, "--api-allow-host"),
+        (one.dns != other.dns, "--dns"),
+    ];
+    flags.into_iter().filter(|(differs, _)| *differs).map(|(_, flag)| flag)
+}
+
+fn every(targets: &[TargetOptions]) -> String {
+    let seconds = || targets.iter().map(|target| target.settings.interval);
+    let (least, most) = (seconds().min().unwrap_or_default(), seconds().max().unwrap_or_default());
+    match least == most {
+        true => format!("{} s", least.as_secs_f64()),
+        false => format!("{} to {} s", least.as_secs_f64(), most.as_secs_f64()),
+    }
+}
+
+fn targets(count: usize) -> String {
+    if count == 1 { "1 target".to_owned() } else { format!("{count} targets") }
+}

@@ -1,0 +1,121 @@
+//! Whom https targets trust: what the flags and the environment say, read once and shared.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use pingstate::Trust;
+
+use super::Http;
+use super::log::{Log, Priority};
+
+/// The most that is read of a file of certificates: ten times what the largest bundles have.
+const PEM_MAX: u64 = 4 * 1024 * 1024;
+
+/// Certificates to trust, and that trust.
+type Source = (Vec<u8>, Trust);
+
+/// Whom the targets trust of which the same is asked.
+#[derive(Clone)]
+pub(super) struct Trusted {
+    /// `None` for the usual roots.
+    pub(super) trust: Option<Trust>,
+    /// Another number for other certificates.
+    pub(super) mark: u64,
+}
+
+/// Every trust that has been asked for.
+pub(super) struct Trusts {
+    log: Log,
+    /// By whether certificates are checked, and the file that is trusted; `None` if that is of no use.
+    made: BTreeMap<(bool, Option<PathBuf>), Option<Trusted>>,
+    /// Once it has been looked at.
+    environment: Option<Option<Source>>,
+}
+
+impl Trusts {
+    pub(super) fn new(log: Log) -> Trusts {
+        Trusts { log, made: BTreeMap::new(), environment: None }
+    }
+
+    /// Whom a target trusts. The error is one line that names the flag, and is told once: it is the
+    /// same for all targets that share it.
+    pub(super) fn of(&mut self, http: &Http) -> Result<Trusted, Option<String>> {
+        let key = (http.verify_tls, http.ca_file.clone());
+        if let Some(made) = self.made.get(&key) {
+            return made.clone().ok_or(None);
+        }
+        let trusted = self.make(http);
+        self.made.insert(key, trusted.as_ref().ok().cloned());
+        trusted.map_err(Some)
+    }
+
+    fn make(&mut self, http: &Http) -> Result<Trusted, String> {
+        let verify = http.verify_tls;
+        let flag = http.ca_file.as_deref().map(|path| from_flag(verify, path)).transpose()?;
+        let environment = self.environment(verify);
+        let (pem, trust) = match (flag, environment) {
+            (None, None) => (Vec::new(), None),
+            (Some((pem, trust)), None) => (pem, Some(trust)),
+            (None, Some((pem, trust))) => (pem.clone(), Some(trust.clone())),
+            (Some((flag, _)), Some((environment, _))) => {
+                let both = [&flag, &b"\n"[..], environment].concat();
+                let trust = Trust::new(verify, &both);
+                (both, Some(trust.map_err(|error| format!("--ca-file: {}", error.message()))?))
+            }
+        };
+        let mut mark = DefaultHasher::new();
+        pem.hash(&mut mark);
+        Ok(Trusted { trust, mark: mark.finish() })
+    }
+
+    fn environment(&mut self, verify: bool) -> Option<&Source> {
+        let log = self.log;
+        if !verify {
+            return None;
+        }
+        self.environment.get_or_insert_with(|| from_environment(log)).as_ref()
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(PEM_MAX).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn from_flag(verify: bool, path: &Path) -> Result<Source, String> {
+    let pem = read(path)
+        .map_err(|error| format!("--ca-file: {}: {}", path.display(), super::log::plain(&error)))?;
+    if pem.is_empty() {
+        return Err(format!("--ca-file: {}: is empty", path.display()));
+    }
+    match Trust::new(verify, &pem) {
+        Ok(trust) => Ok((pem, trust)),
+        Err(error) => Err(format!("--ca-file: {}", error.message())),
+    }
+}
+
+/// What `SSL_CERT_FILE` names, if it is of use; a file that is not is no reason not to start.
+fn from_environment(log: Log) -> Option<Source> {
+    let path = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty())?;
+    let read = read(path.as_ref()).map_err(|error| super::log::plain(&error));
+    // Nothing in it is nothing to trust beside the usual roots.
+    if read.as_ref().is_ok_and(Vec::is_empty) {
+        return None;
+    }
+    let source = read.and_then(|pem| match Trust::new(true, &pem) {
+        Ok(trust) => Ok((pem, trust)),
+        Err(error) => Err(error.message().to_owned()),
+    });
+    match source {
+        Ok(source) => Some(source),
+        Err(error) => {
+            let path = path.to_string_lossy();
+            log.line(Priority::Warning, &format!("SSL_CERT_FILE {path} is not used: {error}"));
+            None
+        }
+    }
+}

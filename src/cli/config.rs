@@ -11,6 +11,9 @@
 //! flag holds only flags: those of targets count for the lines that follow, those of the daemon for the
 //! whole. The command line's own flags come before the file, except for those of the daemon, which win.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -44,7 +47,7 @@ pub(crate) struct Config {
 pub(crate) struct Loaded {
     pub(crate) targets: Vec<TargetOptions>,
     pub(crate) daemon: Daemon,
-    /// What is wrong with it, each with its line, counted from one.
+    /// What is wrong with it, each with its line, counted from one; zero for the file as a whole.
     pub(crate) errors: Vec<(usize, String)>,
 }
 
@@ -92,7 +95,7 @@ impl Config {
             }
         }
         if reading.targets.is_empty() && reading.errors.is_empty() {
-            reading.fail("there is no target in the file: NAME URL [--FLAG VALUE...]".to_owned());
+            reading.errors.push((0, "there is no target in it: NAME URL [--FLAG VALUE...]".to_owned()));
         }
         let daemon = daemon(self.args.daemon.clone().over(reading.daemon));
         Loaded { targets: reading.targets, daemon, errors: reading.errors }
@@ -161,10 +164,8 @@ impl Reading {
             return self.flags(std::iter::once(name).chain(words));
         }
         let Some(url) = words.next().filter(|word| !is_flag(word)) else {
-            return Err(match name.contains("://") {
-                true => format!("NAME URL is expected, and there is no name before {}", shown_url(&name)),
-                false => format!("NAME URL is expected, and there is no URL behind {}", quote(&name)),
-            });
+            let missing = if name.contains("://") { "name before" } else { "URL behind" };
+            return Err(format!("NAME URL is expected, and there is no {missing} `{}`", shown_url(&name)));
         };
         self.target(name, url, words)
     }
@@ -177,7 +178,7 @@ impl Reading {
         self.usual = [None, None];
         (self.given, self.daemon) = (std::mem::take(&mut args.given), std::mem::take(&mut args.daemon));
         if let (true, Some(word)) = (sound, args.targets.first()) {
-            return Err(format!("{} is no flag, and the line begins with one", quote(word)));
+            return Err(format!("`{}` is no flag, and the line begins with one", shown_url(word)));
         }
         if let Err(error) = settings(&self.given, true) {
             self.given.slow_clear = None;
@@ -188,7 +189,9 @@ impl Reading {
 
     /// A target and the flags behind it.
     fn target(&mut self, name: String, url: String, words: std::vec::IntoIter<String>) -> Result<(), String> {
-        self.note_name(&name)?;
+        if let Err(error) = self.note_name(&name) {
+            self.fail(error);
+        }
         let target = Target::Url(url);
         let settings = match words.as_slice().is_empty() {
             true => self.usual(target.is_tcp())?,
@@ -233,7 +236,7 @@ impl Reading {
             return Ok(None);
         }
         if let Some(word) = args.targets.first() {
-            return Err(format!("{} is too much: a line holds one target", shown_url(word)));
+            return Err(format!("`{}` is too much: a line holds one target", shown_url(word)));
         }
         if let Some(flag) = first(&args, |_, about| about == About::Daemon) {
             return Err(format!("{flag}: is not about a target, and belongs on a line of flags"));

@@ -1,5 +1,5 @@
-//! What must hold for any command line whatever; the fuzz target `args` calls it, and a test replays
-//! that target's corpus.
+//! What must hold for any command line and any file whatever; the fuzz targets `args` and `config` call
+//! it, and a test replays their corpora.
 
 // A property that does not hold is a panic, here as in a test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -7,7 +7,11 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use pingstate::Successor;
+
+use super::config::Loaded;
 use super::log::Log;
+use super::values::split;
 use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
 
 /// Arguments that end with a line feed each.
@@ -89,6 +93,67 @@ fn joined(args: &[OsString], parsed: &Result<Command, String>) {
     }
 }
 
+/// The bytes of a file.
+pub(crate) fn config(data: &[u8]) {
+    let loaded = understood(data);
+    let lines = data.split(|byte| *byte == b'\n').count();
+    for (line, error) in &loaded.errors {
+        assert!(*line <= lines);
+        one_line(error);
+    }
+    assert!(loaded.targets.len() <= TARGETS_MAX && !(loaded.targets.is_empty() && loaded.errors.is_empty()));
+    loaded.targets.iter().for_each(sensible_target);
+    if !data.contains(&b'\r') {
+        let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+        let foreign: Vec<_> = text.split(|byte| *byte == b'\n').collect();
+        assert_eq!(understood(&[b"\xef\xbb\xbf", &foreign.join(&b"\r\n"[..])[..]].concat()), loaded);
+    }
+    if lines == 1 {
+        as_on_the_command_line(data, &loaded);
+    }
+    let reads = |options: &TargetOptions| options.settings.http.ca_file.is_some();
+    if loaded.targets.len() < 10 && !loaded.targets.iter().any(reads) {
+        again(&loaded);
+    }
+}
+
+fn understood(data: &[u8]) -> Loaded {
+    match read(&["--config=f".into()]) {
+        Ok(Command::Run(options)) => options.config.expect("a file").understand(data),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A target means the same in a file as it does on the command line.
+fn as_on_the_command_line(line: &[u8], loaded: &Loaded) {
+    let ([target], []) = (&loaded.targets[..], &loaded.errors[..]) else { return };
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).expect("it was read");
+    let mut words = split(text).expect("it was cut").into_iter();
+    let name = words.next().map(|name| format!("--name={name}")).expect("a name");
+    let args: Vec<OsString> = std::iter::once(name).chain(words).map(OsString::from).collect();
+    if let Ok(Command::Run(options)) = read(&args) {
+        let [same] = &options.targets[..] else { panic!("{args:?}") };
+        assert_eq!((&same.name, &same.target), (&target.name, &target.target));
+        assert_eq!(same.settings, target.settings);
+    }
+}
+
+/// What is read again and is the same is kept.
+fn again(loaded: &Loaded) {
+    let mut errors = Vec::new();
+    let (started, prints) = targets::successors(&loaded.targets, &[], Log::new(), &mut errors);
+    errors.iter().for_each(|(_, error)| one_line(error));
+    assert!(started.iter().all(|next| matches!(next, Successor::Start(_))));
+    if errors.is_empty() && loaded.errors.is_empty() {
+        let (kept, same) = targets::successors(&loaded.targets, &prints, Log::new(), &mut errors);
+        assert!(
+            kept.iter().zip(0..).all(|(next, at)| matches!(next, Successor::Keep(place) if *place == at))
+        );
+        assert_eq!((kept.len(), &same, errors.len()), (loaded.targets.len(), &prints, 0));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -100,12 +165,14 @@ mod tests {
     fn what_fuzzers_have_found_stays_right() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
         // A packaged crate has none.
-        for inner in ["corpus/args", "findings/args"] {
-            for entry in fs::read_dir(directory.join(inner)).into_iter().flatten() {
-                args(&fs::read(entry.expect("an entry").path()).expect("readable"));
+        for (name, property) in [("args", args as fn(&[u8])), ("config", config)] {
+            for inner in ["corpus", "findings"] {
+                for entry in fs::read_dir(directory.join(inner).join(name)).into_iter().flatten() {
+                    property(&fs::read(entry.expect("an entry").path()).expect("readable"));
+                }
             }
+            property(b"");
         }
-        args(b"");
     }
 
     #[test]

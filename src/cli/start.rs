@@ -104,7 +104,11 @@ impl Plan {
             return Ok(Plan { successors, prints, daemon, every: every(&targets) });
         }
         errors.sort_by_key(|(line, _)| *line);
-        Err(errors.into_iter().map(|(line, error)| format!("{name}:{line}: {error}")).collect())
+        let located = |(line, error)| match line {
+            0 => format!("{name}: {error}"),
+            _ => format!("{name}:{line}: {error}"),
+        };
+        Err(errors.into_iter().map(located).collect())
     }
 }
 

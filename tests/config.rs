@@ -1,0 +1,285 @@
+//! Targets from a file, and a file that changes while they are watched.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::mpsc::{Receiver, channel};
+
+use common::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A file that is gone with the test.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> File {
+        let path = std::env::temp_dir().join(format!("pingstate-{name}-{}.conf", std::process::id()));
+        let file = File(path);
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).expect("written");
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("text")
+    }
+
+    fn watch(&self) -> Daemon {
+        Daemon::start(&["--config", self.path()])
+    }
+
+    /// Has the daemon read it; what it says of that.
+    fn reload(&self, daemon: &Daemon, text: &str) -> String {
+        self.write(text);
+        daemon.signal("-HUP");
+        eventually("a word on the reload", || {
+            Some(daemon.next_line()).filter(|line| line.contains("reloaded"))
+        })
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn run(args: &[&str]) -> Output {
+    pingstate().args(args).output().expect("runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn snapshot(daemon: &Daemon, name: &str) -> serde_json::Value {
+    let (status, body) = daemon.get(&format!("/targets/{name}"));
+    assert_eq!(status, 200, "{name}: {body}");
+    serde_json::from_str(&body).expect("JSON")
+}
+
+fn wait_for(daemon: &Daemon, name: &str, state: &str) {
+    eventually(state, || (snapshot(daemon, name)["state"] == state).then_some(()));
+}
+
+fn checks(snapshot: &serde_json::Value) -> Vec<serde_json::Value> {
+    snapshot["recent"].as_array().expect("a list").clone()
+}
+
+/// A server that answers nothing by itself: each connection is handed over once its request is there.
+fn patient() -> (Server, Receiver<TcpStream>) {
+    let (sender, asked) = channel();
+    let server = Server::start(move |stream| {
+        read_head(&stream);
+        let _ = sender.send(stream);
+    });
+    (server, asked)
+}
+
+#[test]
+fn a_fourth_target_comes_and_the_three_go_on() {
+    let (quick, slow, (held, asked)) = (Server::answering(OK), Server::answering(OK), patient());
+    let three = format!(
+        "--timeout 60\nquick {} --interval 0.05\nslow {} --interval 3600\nheld {} --interval 1\n",
+        quick.url("http"),
+        slow.url("http"),
+        held.url("http")
+    );
+    let file = File::new("fourth", &three);
+    let daemon = file.watch();
+    let start = "pingstate: probing 3 targets every 0.05 to 3600 s, serving on http://";
+    assert!(daemon.first_line.starts_with(start), "{}", daemon.first_line);
+    wait_for(&daemon, "quick", "up");
+    // The second one's turn would come in twenty minutes.
+    assert_eq!(snapshot(&daemon, "slow")["state"], "unknown");
+    let mut in_flight = asked.recv_timeout(PATIENCE).expect("a check under way");
+    let before = snapshot(&daemon, "quick");
+
+    let four = format!("{three}# one more\nfourth {}\n", quick.url("http"));
+    let said = file.reload(&daemon, &four);
+    assert_eq!(said, "pingstate: reloaded: 3 targets kept, 1 started, 0 dropped");
+    wait_for(&daemon, "fourth", "up");
+    let after = snapshot(&daemon, "quick");
+    assert_eq!((&after["state"], &after["transitions"]), (&"up".into(), &before["transitions"]));
+    assert!(after["uptime_in_state_s"].as_f64() >= before["uptime_in_state_s"].as_f64());
+    let last = checks(&before).pop().expect("a check");
+    eventually("checks to go on", || {
+        let checks = checks(&snapshot(&daemon, "quick"));
+        checks.iter().position(|check| *check == last).filter(|place| place + 1 < checks.len())
+    });
+    assert_eq!(checks(&snapshot(&daemon, "slow")).len(), 0, "its turn comes when it would have come");
+    in_flight.write_all(OK.as_bytes()).expect("the check under way goes on");
+    wait_for(&daemon, "held", "up");
+    assert_eq!(checks(&snapshot(&daemon, "held")).len(), 1);
+
+    let said = file.reload(&daemon, &four);
+    assert_eq!(said, "pingstate: reloaded: 4 targets kept, 0 started, 0 dropped");
+    let (status, _) = daemon.end("-TERM");
+    assert!(status.success());
+}
+
+#[test]
+fn what_is_gone_is_forgotten_and_what_has_changed_begins_anew() {
+    let (server, (held, asked)) = (Server::answering(OK), patient());
+    let url = server.url("http");
+    let text = |changed: &str, held: &str| format!("same {url}\nchanged {url} {changed}\n{held}\n");
+    let file = File::new("changed", &text("", &format!("held {} --timeout 60", held.url("http"))));
+    let daemon = file.watch();
+    wait_for(&daemon, "same", "up");
+    let mut in_flight = asked.recv_timeout(PATIENCE).expect("a check under way");
+    let said = file.reload(&daemon, &text("--check status:404", ""));
+    assert_eq!(said, "pingstate: reloaded: 1 target kept, 1 started, 2 dropped");
+    assert_eq!(in_flight.read(&mut [0]).expect("closed"), 0);
+    assert_eq!(daemon.get("/targets/held").0, 404);
+    wait_for(&daemon, "changed", "down");
+    assert_eq!(snapshot(&daemon, "changed")["transitions"], 1);
+    let all: serde_json::Value = serde_json::from_str(&daemon.get("/").1).expect("JSON");
+    assert_eq!((&all["counts"]["up"], &all["counts"]["down"]), (&1.into(), &1.into()));
+    let names: Vec<_> = all["targets"].as_array().expect("a list").iter().map(|t| &t["name"]).collect();
+    assert_eq!(names, ["same", "changed"]);
+
+    // Their order may change as well, and one may be alone.
+    let said = file.reload(&daemon, &format!("changed {url} --check status:404\nsame {url}\n"));
+    assert_eq!(said, "pingstate: reloaded: 2 targets kept, 0 started, 0 dropped");
+    let said = file.reload(&daemon, &format!("--fall 2\nsame {url}\n"));
+    assert_eq!(said, "pingstate: reloaded: 1 target kept, 0 started, 1 dropped");
+    assert_eq!(daemon.state(), "up");
+}
+
+#[test]
+fn a_bad_file_is_refused_in_one_line_and_all_stays_as_it_was() {
+    let server = Server::answering(OK);
+    let good = format!("a {}\n", server.url("http"));
+    let file = File::new("bad", &good);
+    let daemon = file.watch();
+    wait_for(&daemon, "a", "up");
+    let name = file.path();
+    for (text, said) in [
+        (format!("{good}b tcp://h:1 --port 2\n"), ":2: --port: is said by NAME URL"),
+        (format!("{good}a tcp://h:1\n"), ":2: NAME `a`: is that of line 1 already"),
+        (
+            format!("{good}b ftp://h\nc ftp://h\nd\n"),
+            ":2: URL ftp://h: `ftp` is not tcp, http or https (and 2 more)",
+        ),
+        (String::new(), ": there is no target in it: NAME URL [--FLAG VALUE...]"),
+    ] {
+        let line = file.reload(&daemon, &text);
+        assert_eq!(line, format!("pingstate: not reloaded, all stays as it was: {name}{said}"));
+    }
+    std::fs::remove_file(name).expect("removed");
+    daemon.signal("-HUP");
+    assert!(daemon.next_line().ends_with(&format!("{name}: No such file or directory")));
+    std::fs::create_dir(name).expect("made");
+    daemon.signal("-HUP");
+    assert!(daemon.next_line().ends_with(&format!("{name}: is not a file any more")));
+    std::fs::remove_dir(name).expect("removed");
+    assert_eq!(daemon.state(), "up");
+    assert!(file.reload(&daemon, &good).ends_with("1 target kept, 0 started, 0 dropped"));
+    assert!(daemon.no_line());
+}
+
+#[test]
+fn what_the_daemon_can_not_change_is_told() {
+    let server = Server::answering(OK);
+    let target = format!("a {}\n", server.url("http"));
+    let file = File::new("daemon", &target);
+    let daemon = file.watch();
+    wait_for(&daemon, "a", "up");
+    daemon.next_line();
+    file.write(&format!("--dns ::1 --api-port 1\n--api-allow-host x\n{target}"));
+    daemon.signal("-HUP");
+    assert_eq!(daemon.next_line(), "pingstate: --api-allow-host: takes effect at the next start");
+    assert_eq!(daemon.next_line(), "pingstate: --dns: takes effect at the next start");
+    assert!(
+        daemon.next_line().ends_with("1 target kept, 0 started, 0 dropped"),
+        "the API's port was given twice"
+    );
+    assert_eq!(daemon.state(), "up");
+}
+
+#[test]
+fn all_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
+    let wrong = "# one\n--interval 0\na tcp://h:1\na tcp://h:2 --api-port 1\nb http://h/ --check nonsense\n\
+        c https://me:secret@h/ --fall x\nd https://h/ --ca-file /nonexistent.pem\n";
+    let file = File::new("wrong", wrong);
+    let name = file.path();
+    let lines = [
+        "2: --interval: 0 is not between 0.001 and 315360000 seconds",
+        "4: NAME `a`: is that of line 3 already",
+        "4: --api-port: is not about a target, and belongs on a line of flags",
+        "5: --check: unknown check `nonsense`",
+        "6: --fall: `x` is not a whole number",
+        "7: --ca-file: /nonexistent.pem: No such file or directory",
+    ];
+    for args in
+        [&["--config", name][..], &["--config", name, "--check-config"], &["--once", "--config", name]]
+    {
+        let output = run(args);
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), lines.len()), "{said}");
+        for (said, line) in said.lines().zip(lines) {
+            assert!(said.starts_with(&format!("pingstate: {name}:{line}")), "{said}");
+        }
+        assert!(output.stdout.is_empty());
+    }
+    let gone = run(&["--config", "/nonexistent.conf"]);
+    assert_eq!(gone.status.code(), Some(2));
+    assert_eq!(text(&gone.stderr), "pingstate: /nonexistent.conf: No such file or directory\n");
+}
+
+#[test]
+fn the_file_that_comes_with_it_is_right() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/pingstate.conf");
+    let output = run(&["--check-config", "--config", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), format!("{path}: 5 targets, ok\n"));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn once_checks_what_is_in_the_file() {
+    let server = Server::answering(OK);
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let file = File::new("once", &format!("'my web' {}\ngone tcp://{gone}\n", server.url("http")));
+    let output = run(&["--once", "--config", file.path()]);
+    let said = text(&output.stdout);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 2), "{said}");
+    assert!(said.contains("my web (http://") && said.contains("gone (tcp://"), "{said}");
+}
+
+#[test]
+fn without_a_file_a_hangup_is_the_end_as_ever() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&[&server.url("http")]);
+    daemon.wait_for_state("up");
+    let (status, _) = daemon.end("-HUP");
+    assert_eq!(status.signal(), Some(1));
+}
+
+#[test]
+fn thousands_of_targets_are_read_and_one_of_them_changes() {
+    let text = |last: &str| {
+        let lines =
+            (0..9_999).map(|i| format!("target-{i} tcp://127.4.{}.{}:9 --fall 3\n", i / 250, i % 250 + 1));
+        format!("--interval 36000\n{}last tcp://127.0.0.1:{last}\n", lines.collect::<String>())
+    };
+    let file = File::new("thousands", &text("9"));
+    let daemon = file.watch();
+    assert!(daemon.first_line.contains("probing 10000 targets every 36000 s"), "{}", daemon.first_line);
+    wait_for(&daemon, "target-0", "down");
+    let said = file.reload(&daemon, &text("7"));
+    assert_eq!(said, "pingstate: reloaded: 9999 targets kept, 1 started, 1 dropped");
+    wait_for(&daemon, "last", "down");
+    assert_eq!(snapshot(&daemon, "target-0")["transitions"], 1);
+    let (status, _) = daemon.end("-TERM");
+    assert!(status.success());
+}

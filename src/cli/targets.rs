@@ -83,7 +83,21 @@ fn trust(options: &TargetOptions, trusts: &mut Trusts) -> Result<Trusted, Option
 
 fn monitor(probe: BuiltProbe, settings: &Settings) -> Monitor {
     let policy = Policy::Thresholds { fall: settings.fall, rise: settings.rise };
-    Monitor::new(probe).interval(settings.interval).policy(policy)
+    let mut monitor = Monitor::new(probe)
+        .interval(settings.interval)
+        .policy(policy)
+        .retries(settings.retries)
+        .retry_interval(settings.retry_interval);
+    if let Some((slow, clear)) = settings.slow {
+        monitor = monitor.slow(slow).slow_clear(clear);
+    }
+    if let Some(interval) = settings.interval_down {
+        monitor = monitor.interval_down(interval);
+    }
+    if let Some(interval) = settings.interval_fast {
+        monitor = monitor.interval_fast(interval);
+    }
+    monitor
 }
 
 fn build(options: &TargetOptions, trust: Option<&Trust>, name: Option<&str>) -> Result<BuiltProbe, String> {

@@ -62,7 +62,6 @@ impl Hooks {
     }
 
     /// The targets have other places now, or none. What is at work goes on to its end.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>) {
         self.running.values_mut().for_each(|run| run.target = run.target.and_then(&place));
         let news = std::mem::take(&mut self.news).into_iter();

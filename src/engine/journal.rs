@@ -12,7 +12,7 @@ use super::limits::{JOURNAL_MIN, STREAM_BATCH_MAX};
 use crate::api::events::{self, EventId, Subscription};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Last, State};
-use crate::monitor::{Fleet, Watch};
+use crate::monitor::{Fleet, Moved, Watch};
 use crate::snapshot::transition::{CheckEnd, Transition, line};
 use crate::verdict::Reason;
 
@@ -39,8 +39,8 @@ struct Ring {
 
 struct Entry {
     seq: u64,
-    /// The target's place in the list of monitors.
-    target: usize,
+    /// The target's place in the list of monitors; `None` if it is not watched any more.
+    target: Option<usize>,
     /// When, on the wall clock, as the time since 1970.
     ts: Duration,
     event: Event,
@@ -64,6 +64,15 @@ pub(super) struct Cursor {
     is_late: bool,
 }
 
+impl Cursor {
+    /// Other targets are watched now; says whether one of those that matter is there.
+    pub(super) fn remap(&mut self, moved: &Moved) -> bool {
+        let before = self.target;
+        self.target = before.and_then(|target| moved.named[target]);
+        self.target.is_some() == before.is_some()
+    }
+}
+
 impl Journal {
     pub(super) fn new(targets: usize, now: Now) -> Self {
         let most = most(targets);
@@ -77,6 +86,20 @@ impl Journal {
         }
     }
 
+    /// Other targets are watched now. What one of the same name did is told of that; of others, no more.
+    pub(super) fn remap(&mut self, moved: &Moved, targets: usize) {
+        self.written = None;
+        for ring in [&mut self.transitions, &mut self.checks] {
+            ring.most = most(targets);
+            for entry in &mut ring.entries {
+                entry.target = entry.target.and_then(|target| moved.named[target]);
+            }
+            while ring.entries.len() > ring.most {
+                ring.drop_oldest();
+            }
+        }
+    }
+
     /// Notes the end of a check and what it changed; says whether anybody could want to know.
     pub(super) fn note(&mut self, target: usize, last: &Last, change: Option<&Change>, state: State) -> bool {
         self.written = None;
@@ -84,7 +107,7 @@ impl Journal {
             self.last += 1;
             Entry {
                 seq: self.last,
-                target,
+                target: Some(target),
                 ts: last.at.unix,
                 event: last.event,
                 state,
@@ -101,17 +124,6 @@ impl Journal {
             self.transitions.push(entry(change));
         }
         self.keeps_checks || change.is_some()
-    }
-
-    /// The targets are others now: where each of them is, if it is still there.
-    pub(super) fn move_targets(&mut self, places: &[Option<usize>], targets: usize) {
-        self.written = None;
-        for ring in [&mut self.transitions, &mut self.checks] {
-            ring.most = most(targets);
-            ring.entries.iter_mut().for_each(|entry| {
-                entry.target = places.get(entry.target).copied().flatten().unwrap_or(usize::MAX);
-            });
-        }
     }
 
     /// Where a client starts that wants this.
@@ -152,10 +164,9 @@ impl Journal {
             text.push_str(&events::lost(Some(lost)));
         }
         while let Some((entry, is_check)) = self.next(cursor) {
-            if cursor.target.is_none_or(|target| target == entry.target) {
-                // What became of a target that is not watched any more is nobody's business.
-                let told =
-                    fleet.watches().get(entry.target).map_or(String::new(), |watch| self.tell(entry, watch));
+            let wanted = |target: &usize| cursor.target.is_none_or(|only| only == *target);
+            if let Some(target) = entry.target.filter(wanted) {
+                let told = self.tell(entry, fleet.watch(target));
                 if !text.is_empty() && text.len() + told.len() > STREAM_BATCH_MAX {
                     break;
                 }
@@ -194,7 +205,7 @@ impl Journal {
     }
 }
 
-/// How many events of a kind are kept for so many targets.
+/// How many events of a kind are kept of so many targets.
 fn most(targets: usize) -> usize {
     JOURNAL_MIN.max(targets.saturating_mul(2))
 }
@@ -205,16 +216,21 @@ impl Ring {
     }
 
     fn push(&mut self, entry: Entry) {
-        while self.entries.len() >= self.most {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.dropped += 1;
-            self.dropped_seq = oldest.seq;
+        if self.entries.len() == self.most {
+            self.drop_oldest();
         }
         if self.entries.len() == self.entries.capacity() {
             // To double a memory of many events would leave half of it empty for long.
             self.entries.reserve_exact(16 + self.entries.len() / 8);
         }
         self.entries.push_back(entry);
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.dropped += 1;
+            self.dropped_seq = oldest.seq;
+        }
     }
 
     /// The place behind the last event.

@@ -252,7 +252,7 @@ impl Engine {
                 Owner::Accept => self.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
                 Owner::Webhooks => self.start_deliveries(now),
-                Owner::Status => self.handle_status_timeout(now),
+                Owner::Status => self.tell_status(now),
                 Owner::Watchdog => self.watched = true,
             }
             self.settle(now);

@@ -43,13 +43,20 @@ impl Engine {
     pub(super) fn spread(&mut self, target: usize, change: &Change, now: Now) {
         self.call_hook(target, change, now);
         self.post(target, change, now);
-        if let Some(manager) = &self.manager {
-            let at = (manager.told + STATUS_PAUSE).max(now.instant);
-            self.timers.set(Owner::Status, Some(at));
+        self.tell_status_soon(now);
+    }
+
+    /// There may be another status for the service manager: it is told at once, or when it may be again.
+    pub(super) fn tell_status_soon(&mut self, now: Now) {
+        let at = self.manager.as_ref().map(|manager| manager.told + STATUS_PAUSE);
+        match at {
+            Some(at) if at <= now.instant => self.tell_status(now),
+            at => self.timers.set(Owner::Status, at),
         }
     }
 
-    pub(super) fn handle_status_timeout(&mut self, now: Now) {
+    /// Tells the service manager of the state, unless it knows.
+    pub(super) fn tell_status(&mut self, now: Now) {
         let status = self.status();
         let Some(manager) = self.manager.as_mut().filter(|manager| manager.status != status) else { return };
         self.outputs.push_back(Output::Notify(format!("STATUS={status}")));

@@ -12,23 +12,32 @@ impl Engine {
             return Err(refusal);
         }
         let now = self.observe(now);
-        let mut stays = vec![false; self.tries.len()];
+        // Deliveries to webhooks, whose places are behind those of the targets, are nobody's.
+        let mut stays = vec![true; self.tries.len()];
+        stays[..self.fleet.watches().len()].fill(false);
         for successor in &successors {
             if let Successor::Keep(place) = successor {
                 stays[*place] = true;
             }
         }
-        for (target, stays) in stays.into_iter().enumerate() {
-            self.timers.set(Owner::Target(target), None);
+        for (place, stays) in stays.into_iter().enumerate() {
+            self.timers.set(Owner::Target(place), None);
             if !stays {
-                self.give_up(target, now);
+                self.give_up(place, now);
             }
         }
-        let places = self.fleet.replace(successors, now);
-        self.move_tries(&places);
-        self.move_what_belongs_to_tries(&places);
+        let mut moved = self.fleet.replace(successors, now);
+        let targets = self.fleet.watches().len();
+        let deliveries = self.tries.len() - moved.kept.len();
+        moved.kept.extend((targets..targets + deliveries).map(Some));
+        self.move_tries(&moved.kept, targets + deliveries);
+        self.move_what_belongs_to_tries(&moved.kept);
+        self.hooks.remap(|target| moved.named[target]);
+        self.journal.remap(&moved, targets);
+        self.move_wishes(&moved, now);
         self.unchecked = self.fleet.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
-        (0..self.tries.len()).for_each(|target| self.set_target_timer(target));
+        (0..self.tries.len()).for_each(|place| self.set_target_timer(place));
+        self.tell_status_soon(now);
         self.settle(now);
         self.set_pulse(now);
         Ok(())
@@ -42,9 +51,9 @@ impl Engine {
         }
     }
 
-    fn move_tries(&mut self, places: &[Option<usize>]) {
+    fn move_tries(&mut self, places: &[Option<usize>], total: usize) {
         let before = std::mem::take(&mut self.tries);
-        self.tries.resize_with(self.fleet.watches().len(), || None);
+        self.tries.resize_with(total, || None);
         for (this, place) in before.into_iter().zip(places) {
             if let Some(place) = place {
                 self.tries[*place] = this;

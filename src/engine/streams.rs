@@ -16,6 +16,7 @@ use crate::api::routes::Bulk;
 use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::Change;
+use crate::monitor::Moved;
 use crate::wire::http::request::{Method, Request};
 
 /// The connection of a client that is told of what comes.
@@ -124,6 +125,31 @@ impl Engine {
         true
     }
 
+    /// Other targets are watched now. Who waits for one that is gone waits for that of its name, or for
+    /// nothing any more.
+    pub(super) fn move_wishes(&mut self, moved: &Moved, now: Now) {
+        for id in self.streams.iter().copied().collect::<Vec<_>>() {
+            let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { continue };
+            match &mut stream.wish {
+                _ if stream.stage != Stage::Open => {}
+                Wish::Events(cursor) => {
+                    if !cursor.remap(moved) {
+                        self.close(id);
+                    }
+                }
+                Wish::Answer { wait, .. } => {
+                    if let Some(before) = wait.target {
+                        wait.target = moved.named[before];
+                        if wait.target.is_none() {
+                            self.answer(id, no_target(), now);
+                        }
+                    }
+                }
+            }
+        }
+        self.news = (!self.streams.is_empty()).then_some(now);
+    }
+
     pub(super) fn handle_stream(&mut self, id: ConnId, input: Input<'_>, now: Now) {
         let Some(stream) = self.stream(id) else { return };
         match input {
@@ -213,29 +239,6 @@ impl Engine {
         stream.outbox.push(bytes);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
         self.outputs.push_back(Output::Write(id));
-    }
-
-    /// The targets are others now: where each of them is, if it is still there. Who only wanted to know
-    /// of one that is not is let go.
-    #[cfg_attr(not(test), allow(dead_code))]
-    pub(super) fn move_streams(&mut self, places: &[Option<usize>], now: Now) {
-        self.journal.move_targets(places, self.fleet.watches().len());
-        for id in self.streams.iter().copied().collect::<Vec<_>>() {
-            let Some(stream) = self.stream(id) else { continue };
-            let target = match &mut stream.wish {
-                Wish::Events(cursor) => &mut cursor.target,
-                Wish::Answer { wait, .. } => &mut wait.target,
-            };
-            let Some(place) = *target else { continue };
-            *target = places.get(place).copied().flatten();
-            if target.is_none() && stream.stage == Stage::Open {
-                match stream.wish {
-                    Wish::Events(_) => self.close(id),
-                    Wish::Answer { .. } => self.answer(id, no_target(), now),
-                }
-            }
-        }
-        self.news = Some(now);
     }
 
     fn stream(&mut self, id: ConnId) -> Option<&mut Stream> {

@@ -9,6 +9,7 @@ use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
 use crate::verdict::ProbeResult;
+pub(crate) use successor::Moved;
 pub use successor::Successor;
 
 /// All monitors of one daemon.
@@ -19,6 +20,8 @@ pub(crate) struct Fleet {
     /// How often a target has changed its state.
     changes: u64,
     lag: Lag,
+    /// Beats that went by without a check of targets that are watched no more.
+    skipped: u64,
 }
 
 /// How late checks began after their beats.
@@ -42,7 +45,7 @@ impl Fleet {
                 Watch::new(monitor, first, now)
             })
             .collect();
-        Fleet { watches, counts, changes: 0, lag: Lag::default() }
+        Fleet { watches, counts, changes: 0, lag: Lag::default(), skipped: 0 }
     }
 
     pub(crate) fn watches(&self) -> &[Watch] {
@@ -70,6 +73,11 @@ impl Fleet {
     /// How late checks began after their beats.
     pub(crate) fn lag(&self) -> Lag {
         self.lag
+    }
+
+    /// How many beats went by without a check of their own.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.watches.iter().fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()))
     }
 
     /// Takes the result of a check in; says so if it changes the target's state.

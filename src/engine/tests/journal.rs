@@ -4,6 +4,7 @@ use super::*;
 use crate::api::events::{EventId, Subscription};
 use crate::engine::journal::{Cursor, Journal};
 use crate::fsm::Change;
+use crate::monitor::Moved;
 
 /// A journal and the targets that it is about.
 struct Desk {
@@ -195,7 +196,8 @@ fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
     desk.check(1, "+");
     desk.check(0, "-");
     desk.fleet = Fleet::new(["new", "other", "kept"].map(|host| Monitor::new(Hello(host))).into(), desk.now);
-    desk.journal.move_targets(&[None, Some(2)], 3);
+    let places = vec![None, Some(2)];
+    desk.journal.remap(&Moved { kept: places.clone(), named: places }, 3);
     desk.check(0, "-");
     let text = desk.all(&mut cursor);
     let told: Vec<_> = ["gone", "kept", "new"].map(|name| text.matches(name).count()).into();

@@ -7,6 +7,7 @@ mod notices;
 mod phases;
 mod probes;
 mod reload;
+mod reload_told;
 mod retries;
 mod streams;
 mod tries;

@@ -47,7 +47,7 @@ impl Bench {
         let mut counts = [0; 4];
         engine.fleet().watches().iter().for_each(|watch| counts[watch.fsm().state().index()] += 1);
         assert_eq!(engine.fleet().counts(), counts);
-        assert_eq!(engine.tries.len(), engine.fleet().watches().len());
+        assert_eq!(engine.tries.len(), engine.fleet().watches().len() + WEBHOOKS_PARALLEL);
         assert_eq!(engine.tries.iter().flatten().count(), engine.under_way);
         for (id, conn) in engine.conns.iter() {
             if let Conn::Dialed { target, .. } | Conn::Probed { target, .. } = conn {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::monitor::Moved;
 
 /// Says what its script says, one sign for each check, and the last one for ever.
 struct Script(&'static str, &'static str, AtomicUsize);
@@ -338,7 +339,10 @@ fn who_wants_to_know_of_a_target_that_is_gone_is_let_go() {
     let monitor = Monitor::new(Script("kept", "-", AtomicUsize::new(0)));
     bench.engine.fleet = Fleet::new(vec![monitor], bench.now);
     bench.engine.fleet.fire(0, &ProbeResult::up(secs(0), "fine"), bench.now);
-    bench.engine.move_streams(&[None, Some(0)], bench.now);
+    let places = vec![None, Some(0)];
+    let moved = Moved { kept: places.clone(), named: places };
+    bench.engine.journal.remap(&moved, 1);
+    bench.engine.move_wishes(&moved, bench.now);
     assert!(closes(&mut bench, gone));
     let said = bench.deliver(lost);
     assert!(

@@ -1,6 +1,6 @@
 //! Other targets in the place of those that are watched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fleet, Monitor, Watch};
 use crate::clock::Now;
@@ -22,6 +22,14 @@ pub enum Successor {
     Keep(usize),
     /// A new target.
     Start(Monitor),
+}
+
+/// Where the targets of before are now, in their order.
+pub(crate) struct Moved {
+    /// The same ones.
+    pub(crate) kept: Vec<Option<usize>>,
+    /// Those of the same names, the same or new.
+    pub(crate) named: Vec<Option<usize>>,
 }
 
 impl Fleet {
@@ -46,20 +54,20 @@ impl Fleet {
         None
     }
 
-    /// Puts these in the place of the present targets; says for each of those where it is now. The first
-    /// new one's beat is now, the others' are spread over their interval.
-    pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Vec<Option<usize>> {
+    /// Puts these in the place of the present targets. The first new one's beat is now, the others' are
+    /// spread over their interval.
+    pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Moved {
         let started = successors.iter().filter(|next| matches!(next, Successor::Start(_))).count();
         let started = u32::try_from(started).unwrap_or(u32::MAX).max(1);
         let mut present: Vec<Option<Watch>> =
             std::mem::take(&mut self.watches).into_iter().map(Some).collect();
-        let mut places = vec![None; present.len()];
+        let mut kept = vec![None; present.len()];
         let mut turn = 0;
         for (place, successor) in successors.into_iter().enumerate() {
             match successor {
                 Successor::Keep(before) => {
                     self.watches.extend(present[before].take());
-                    places[before] = Some(place);
+                    kept[before] = Some(place);
                 }
                 Successor::Start(monitor) => {
                     let first = monitor.interval / started * turn;
@@ -74,6 +82,12 @@ impl Fleet {
         }
         // Answers of before are none any more, whatever the states are.
         self.changes += 1;
-        places
+        let gone = present.iter().flatten();
+        self.skipped = gone.fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
+        let places: BTreeMap<&str, usize> = self.watches.iter().map(Watch::name).zip(0..).collect();
+        let namesake = |watch: &Watch| places.get(watch.name()).copied();
+        let named = present.iter().zip(&kept);
+        let named = named.map(|(gone, kept)| kept.or_else(|| gone.as_ref().and_then(namesake)));
+        Moved { named: named.collect(), kept }
     }
 }

@@ -1,0 +1,162 @@
+//! Other targets in the place of those of which others are told: hooks, webhooks, streams, the manager.
+
+use super::*;
+use crate::monitor::Hook;
+use crate::monitor::Successor::{self, Keep, Start};
+use crate::probe::build::Webhook;
+
+/// Two targets with one switch, checked every second and up by now.
+fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
+    let (is_up, monitors) = switched(2);
+    let mut bench = Bench::watching(monitors.into_iter().map(tell).collect(), Schedule::Beat);
+    bench.pass(Duration::from_millis(999));
+    bench.outputs();
+    (is_up, bench)
+}
+
+/// A new target of this name that is never heard of.
+fn silent(name: &'static str) -> Successor {
+    Start(Monitor::new(Hello(name)))
+}
+
+fn replace(bench: &mut Bench, successors: Vec<Successor>) {
+    bench.engine.replace(successors, bench.now).expect("it fits");
+}
+
+/// The runs of hooks that the outputs so far ask for: whose, and from which state.
+fn spawned(bench: &mut Bench) -> Vec<(HookId, String)> {
+    let told = bench.outputs().into_iter().filter_map(|output| match output {
+        Output::Spawn { id, env, .. } => Some((id, format!("{} {}", env[0].1, env[1].1))),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn ask(bench: &mut Bench, path: &str) -> ConnId {
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()));
+    if path.starts_with("/events") {
+        assert!(bench.deliver(id).ends_with(": pingstate\n\n"));
+    }
+    id
+}
+
+#[test]
+fn hooks_find_their_targets_and_those_of_others_end_by_themselves() {
+    let hook = Arc::new(Hook::new(["tell"]));
+    let (is_up, mut bench) = watched(|monitor| monitor.on_change(hook.clone()));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2));
+    let runs = spawned(&mut bench);
+    assert_eq!(runs.iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 up", "t1 up"]);
+    // Both wait to tell that they are down, too.
+    replace(&mut bench, vec![silent("t2"), Keep(1)]);
+    for (id, _) in &runs {
+        bench.engine.handle_hook_ended(*id, &HookEnd::Exited(1), "", bench.now);
+    }
+    let outputs = bench.outputs();
+    let said = |text: &str| {
+        outputs.iter().any(|output| matches!(output, Output::Say(line) if line.starts_with(text)))
+    };
+    assert!(said("t0: the hook tell exited") && said("t1: the hook tell exited"), "{outputs:?}");
+    let again = outputs.iter().filter_map(|output| match output {
+        Output::Spawn { env, .. } => Some((&*env[0].1, &*env[1].1)),
+        _ => None,
+    });
+    assert_eq!(again.collect::<Vec<_>>(), [("t1", "degraded")]);
+}
+
+#[test]
+fn deliveries_go_on_behind_any_number_of_targets() {
+    let webhook = Arc::new(Webhook::to("http://127.0.0.1:9/", None).expect("a webhook"));
+    let (is_up, mut bench) = watched(|monitor| monitor.webhook(webhook.clone()));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let id = bench.opened();
+    for successors in
+        [vec![Keep(1), silent("a"), Keep(0), silent("b")], vec![Keep(2)], vec![], vec![silent("c")]]
+    {
+        replace(&mut bench, successors);
+        assert!(bench.engine.knows(id), "it is under way");
+    }
+    bench.tell(id, Input::Connected);
+    let letter = String::from_utf8(bench.engine.unsent(id).to_vec()).expect("text");
+    assert!(letter.starts_with("POST / HTTP/1.1\r\n") && letter.contains("\"to\":\"degraded\""), "{letter}");
+    bench.tell(id, Input::Sent(letter.len()));
+    bench.tell(id, Input::Received(b"HTTP/1.1 204 No Content\r\n\r\n"));
+    assert_eq!(bench.engine.counters.webhooks.ok, 1);
+    assert_eq!(bench.engine.webhooks.subjects(), ["t1: up → degraded"]);
+    bench.pass(secs(1));
+    bench.opened();
+}
+
+#[test]
+fn streams_and_waits_follow_the_names_that_they_are_about() {
+    let (is_up, mut bench) = watched(|monitor| monitor);
+    let all = ask(&mut bench, "/events");
+    let [kept, renewed, gone] =
+        ["t1", "t0", "t0"].map(|name| ask(&mut bench, &format!("/events?target={name}")));
+    let kept_wait = ask(&mut bench, "/wait?state=degraded&target=t1");
+    let renewed_wait = ask(&mut bench, "/wait?state=unknown&target=t0");
+    bench.outputs();
+    // One is renewed: it begins anew, under its name.
+    replace(&mut bench, vec![Keep(1), silent("t0"), silent("other")]);
+    bench.outputs();
+    assert!(bench.deliver(renewed_wait).ends_with("\r\n\r\nunknown\n"));
+    let gone_wait = ask(&mut bench, "/wait?state=up&target=t0");
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    bench.outputs();
+    assert!(bench.deliver(kept_wait).ends_with("\r\n\r\ndegraded\n"));
+    for id in [all, kept] {
+        let told = bench.deliver(id);
+        assert!(told.contains("\"target\":\"t1\"") && told.matches("event: ").count() == 1, "{told}");
+    }
+    assert!(bench.engine.knows(renewed) && bench.engine.unsent(renewed).is_empty());
+    // Then it goes.
+    replace(&mut bench, vec![Keep(2)]);
+    assert!(!bench.engine.knows(renewed) && !bench.engine.knows(gone) && !bench.engine.knows(kept));
+    assert!(bench.engine.knows(all));
+    assert!(bench.deliver(gone_wait).starts_with("HTTP/1.1 404 "));
+    // What it did is not told of any more.
+    let late = bench.engine.accept(bench.now);
+    let request = b"GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1-1\r\n\r\n";
+    bench.tell(late, Input::Received(request));
+    bench.deliver(late);
+    bench.outputs();
+    assert_eq!(bench.deliver(late), "");
+}
+
+#[test]
+fn who_waits_for_all_is_answered_when_the_worst_target_goes() {
+    let (_is_up, mut bench) = watched(|monitor| monitor);
+    replace(&mut bench, vec![Keep(0), silent("t2")]);
+    let id = ask(&mut bench, "/wait?state=up");
+    bench.outputs();
+    assert!(bench.engine.unsent(id).is_empty());
+    replace(&mut bench, vec![Keep(0)]);
+    bench.outputs();
+    assert!(bench.deliver(id).ends_with("\r\n\r\nup\n"));
+}
+
+#[test]
+fn the_manager_is_told_of_the_states_there_are() {
+    let (_is_up, mut bench) = watched(|monitor| monitor);
+    bench.engine.supervise(None, bench.now);
+    bench.outputs();
+    replace(&mut bench, vec![Keep(0), silent("t2")]);
+    bench.pass(secs(1));
+    let told = |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=1 up, 1 unknown");
+    assert!(bench.outputs().iter().any(told));
+}
+
+#[test]
+fn beats_skipped_by_those_that_are_gone_still_count() {
+    let (_is_up, mut bench) = watched(|monitor| monitor);
+    bench.now = bench.now.after(secs(10));
+    bench.engine.handle_timeout(bench.now);
+    let skipped = bench.engine.fleet().skipped();
+    assert!(skipped >= 16, "{skipped}");
+    replace(&mut bench, vec![Keep(0)]);
+    assert_eq!(bench.engine.fleet().skipped(), skipped);
+}

@@ -84,6 +84,10 @@ pub(super) fn settings(given: &Given, is_tcp: bool) -> Result<Settings, String> 
         }
         (slow, clear) => slow.map(|slow| (slow, clear.unwrap_or(slow))),
     };
+    let webhook = given.webhook.map(|url| {
+        let ca_file = given.ca_file.clone().filter(|_| is_https(&url));
+        (url, ca_file)
+    });
     let http = Http {
         method: given.method,
         headers: given.headers,
@@ -107,8 +111,8 @@ pub(super) fn settings(given: &Given, is_tcp: bool) -> Result<Settings, String> 
         slow,
         on_change: given.on_change,
         hook_timeout: given.hook_timeout.filter(|_| hooked).unwrap_or(HOOK_TIMEOUT),
-        hook_first: given.hook_first && (hooked || given.webhook.is_some()),
-        webhook: given.webhook,
+        hook_first: given.hook_first && (hooked || webhook.is_some()),
+        webhook,
     })
 }
 
@@ -138,7 +142,9 @@ fn refuse_targets_beside_a_file(args: &Args) -> Result<(), String> {
 /// Of the flags seen, those that are of no use to the target they stand with; `given` is all that is
 /// said of it.
 pub(super) fn refuse_flags_without_effect(args: &Args, given: &Given, is_tcp: bool) -> Result<(), String> {
-    if let (true, Some(flag)) = (is_tcp, first(args, |flag, _| HTTP_ONLY.contains(&flag))) {
+    let trusts = given.webhook.as_deref().is_some_and(is_https);
+    let is_lost = |flag: &str| HTTP_ONLY.contains(&flag) && !(trusts && flag == "--ca-file");
+    if let (true, Some(flag)) = (is_tcp, first(args, |flag, _| is_lost(flag))) {
         return Err(format!("{flag}: is for http and https, but the target is tcp"));
     }
     let hooked = given.on_change.is_some();
@@ -154,6 +160,10 @@ pub(super) fn refuse_flags_without_effect(args: &Args, given: &Given, is_tcp: bo
         }
     }
     Ok(())
+}
+
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
 }
 
 /// The first of the flags seen that are so, in the order of [`FLAGS`].

@@ -10,6 +10,7 @@ mod conflicts;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod help;
+mod hooks;
 pub(crate) mod lines;
 pub(crate) mod log;
 mod options;

@@ -95,8 +95,8 @@ pub(crate) struct Settings {
     pub(crate) slow: Option<(Duration, Duration)>,
     /// A command to run on each change of state, and its arguments.
     pub(crate) on_change: Option<Vec<String>>,
-    /// Where to post each change of state.
-    pub(crate) webhook: Option<String>,
+    /// Where to post each change of state, and a PEM file of certificates to trust there.
+    pub(crate) webhook: Option<(String, Option<PathBuf>)>,
     pub(crate) hook_timeout: Duration,
     /// The first state is a change as well.
     pub(crate) hook_first: bool,

@@ -7,24 +7,26 @@ use pingstate::{
     BuiltProbe, Error, Monitor, NAME_MAX, Names, Policy, Probe, ProbeBuilder, Successor, Trust, probe,
 };
 
+use super::hooks::Hooks;
 use super::log::Log;
 use super::trust::{Trusted, Trusts};
 use super::values::shown;
-use super::{Daemon, Settings, Target, TargetOptions};
+use super::{Daemon, Target, TargetOptions};
 
 /// The monitors that a command line asks for. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
-    let mut trusts = Trusts::new(log);
+    let mut means = Means::new(log);
     let mut trusted = Vec::with_capacity(targets.len());
     let mut probes = Vec::with_capacity(targets.len());
     for options in targets {
-        let trust = trust(options, &mut trusts).map_err(Option::unwrap_or_default)?.trust;
-        probes.push(build(options, trust.as_ref(), options.name.as_deref())?);
-        trusted.push(trust);
+        let trusts = means.trusts(options).map_err(Option::unwrap_or_default)?;
+        probes.push(build(options, trusts.target.trust.as_ref(), options.name.as_deref())?);
+        trusted.push(trusts);
     }
     tell_apart(&mut probes, targets, &trusted)?;
-    let watched = probes.into_iter().zip(targets);
-    Ok(watched.map(|(probe, options)| monitor(probe, &options.settings)).collect())
+    let watched = probes.into_iter().zip(targets).zip(&trusted);
+    let monitor = |((probe, options), trusted)| means.monitor(probe, options, trusted);
+    watched.map(monitor).collect::<Result<_, _>>().map_err(Option::unwrap_or_default)
 }
 
 /// What is to become of the targets that a file has asked for so far, which `present` tells apart, and
@@ -35,29 +37,24 @@ pub(crate) fn successors(
     log: Log,
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<Successor>, Vec<u64>) {
-    let mut trusts = Trusts::new(log);
+    let mut means = Means::new(log);
     let places: BTreeMap<u64, usize> = present.iter().copied().zip(0..).collect();
     let mut successors = Vec::with_capacity(targets.len());
     let mut prints = Vec::with_capacity(targets.len());
     for options in targets {
-        let trusted = match trust(options, &mut trusts) {
-            Ok(trusted) => trusted,
-            Err(error) => {
-                errors.extend(error.map(|error| (options.line, error)));
-                continue;
+        let successor = means.trusts(options).and_then(|trusted| {
+            let print = fingerprint(options, &trusted);
+            prints.push(print);
+            if let Some(place) = places.get(&print) {
+                return Ok(Successor::Keep(*place));
             }
-        };
-        let print = fingerprint(options, &trusted);
-        let built = match places.get(&print) {
-            Some(place) => Ok(Successor::Keep(*place)),
-            None => build(options, trusted.trust.as_ref(), options.name.as_deref())
-                .map(|probe| Successor::Start(monitor(probe, &options.settings))),
-        };
-        match built {
+            let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
+            means.monitor(probe, options, &trusted).map(Successor::Start)
+        });
+        match successor {
             Ok(successor) => successors.push(successor),
-            Err(error) => errors.push((options.line, error)),
+            Err(error) => errors.extend(error.map(|error| (options.line, error))),
         }
-        prints.push(print);
     }
     (successors, prints)
 }
@@ -67,37 +64,66 @@ pub(crate) fn names(daemon: &Daemon) -> Names {
     Names::default().servers(daemon.dns.iter().copied())
 }
 
+/// What targets share.
+struct Means {
+    trusts: Trusts,
+    hooks: Hooks,
+}
+
+/// Whom a target trusts, and its webhook.
+struct TrustedBy {
+    target: Trusted,
+    webhook: Trusted,
+}
+
+impl Means {
+    fn new(log: Log) -> Means {
+        Means { trusts: Trusts::new(log), hooks: Hooks::default() }
+    }
+
+    /// The error is one line that names the flag, unless it was told before.
+    fn trusts(&mut self, options: &TargetOptions) -> Result<TrustedBy, Option<String>> {
+        let http = Some(&options.settings.http).filter(|_| !options.target.is_tcp());
+        let target =
+            http.map_or(Ok(Trusted::default()), |http| self.trusts.of(http.verify_tls, &http.ca_file))?;
+        // Secrets are not told to anybody: this is no place for --no-verify-tls.
+        let webhook = options.settings.webhook.as_ref();
+        let webhook = webhook.map_or(Ok(Trusted::default()), |(_, ca_file)| self.trusts.of(true, ca_file))?;
+        Ok(TrustedBy { target, webhook })
+    }
+
+    fn monitor(
+        &mut self,
+        probe: BuiltProbe,
+        options: &TargetOptions,
+        trusted: &TrustedBy,
+    ) -> Result<Monitor, Option<String>> {
+        let settings = &options.settings;
+        let policy = Policy::Thresholds { fall: settings.fall, rise: settings.rise };
+        let mut monitor = Monitor::new(probe)
+            .interval(settings.interval)
+            .policy(policy)
+            .retries(settings.retries)
+            .retry_interval(settings.retry_interval);
+        if let Some((slow, clear)) = settings.slow {
+            monitor = monitor.slow(slow).slow_clear(clear);
+        }
+        if let Some(interval) = settings.interval_down {
+            monitor = monitor.interval_down(interval);
+        }
+        if let Some(interval) = settings.interval_fast {
+            monitor = monitor.interval_fast(interval);
+        }
+        self.hooks.attach(monitor, settings, &trusted.webhook)
+    }
+}
+
 /// A number for all that is asked of a target: as long as it is the same, so is that.
-fn fingerprint(options: &TargetOptions, trusted: &Trusted) -> u64 {
+fn fingerprint(options: &TargetOptions, trusted: &TrustedBy) -> u64 {
     let mut print = DefaultHasher::new();
-    (&options.name, &options.target, &options.settings, trusted.mark).hash(&mut print);
+    let marks = (trusted.target.mark, trusted.webhook.mark);
+    (&options.name, &options.target, &options.settings, marks).hash(&mut print);
     print.finish()
-}
-
-fn trust(options: &TargetOptions, trusts: &mut Trusts) -> Result<Trusted, Option<String>> {
-    match options.target.is_tcp() {
-        true => Ok(Trusted { trust: None, mark: 0 }),
-        false => trusts.of(&options.settings.http),
-    }
-}
-
-fn monitor(probe: BuiltProbe, settings: &Settings) -> Monitor {
-    let policy = Policy::Thresholds { fall: settings.fall, rise: settings.rise };
-    let mut monitor = Monitor::new(probe)
-        .interval(settings.interval)
-        .policy(policy)
-        .retries(settings.retries)
-        .retry_interval(settings.retry_interval);
-    if let Some((slow, clear)) = settings.slow {
-        monitor = monitor.slow(slow).slow_clear(clear);
-    }
-    if let Some(interval) = settings.interval_down {
-        monitor = monitor.interval_down(interval);
-    }
-    if let Some(interval) = settings.interval_fast {
-        monitor = monitor.interval_fast(interval);
-    }
-    monitor
 }
 
 fn build(options: &TargetOptions, trust: Option<&Trust>, name: Option<&str>) -> Result<BuiltProbe, String> {
@@ -158,7 +184,7 @@ pub(super) fn shown_url(url: &str) -> String {
 fn tell_apart(
     probes: &mut [BuiltProbe],
     targets: &[TargetOptions],
-    trusted: &[Option<Trust>],
+    trusted: &[TrustedBy],
 ) -> Result<(), String> {
     let mut urls = BTreeSet::new();
     let mut names = BTreeSet::new();
@@ -171,13 +197,14 @@ fn tell_apart(
             shared.insert(probe.name().to_owned());
         }
     }
-    for (place, (probe, (options, trust))) in (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted))) {
+    for (place, (probe, (options, trusted))) in (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted)))
+    {
         if shared.contains(probe.name()) {
             let name = match probe.target() {
                 url if url.len() <= NAME_MAX => url.to_owned(),
                 _ => format!("{}-{place}", probe.name()),
             };
-            *probe = build(options, trust.as_ref(), Some(&name))?;
+            *probe = build(options, trusted.target.trust.as_ref(), Some(&name))?;
         }
     }
     Ok(())

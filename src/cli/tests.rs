@@ -124,7 +124,7 @@ fn every_flag_is_read() {
         rise: 4,
         slow: Some((Duration::from_millis(500), Duration::from_micros(1500))),
         on_change: Some(vec!["/bin/tell".into(), "the admin".into(), String::new()]),
-        webhook: Some("HTTPS://h/x".into()),
+        webhook: Some(("HTTPS://h/x".into(), Some("/etc/ca.pem".into()))),
         hook_timeout: Duration::from_millis(2500),
         hook_first: true,
     };
@@ -356,6 +356,9 @@ fn contradictions_are_refused() {
             options(&args);
         }
     }
+    let trusted = settings(&["--ca-file=x", "--webhook=https://h"]).webhook;
+    assert_eq!(trusted, Some(("https://h".into(), Some("x".into()))), "a tcp target's webhook is not tcp");
+    assert!(refusal(&["--ca-file=x", "--webhook=http://h"]).starts_with("--ca-file: is for http and https"));
     options(&["--path=/x", "--no-verify-tls"]); // Without effect, as in the original.
 }
 

@@ -1,4 +1,4 @@
-//! Whom https targets trust: what the flags and the environment say, read once and shared.
+//! Whom https targets and webhooks trust: what the flags and the environment say, read once and shared.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use pingstate::Trust;
 
-use super::Http;
 use super::log::{Log, Priority};
 
 /// The most that is read of a file of certificates: ten times what the largest bundles have.
@@ -17,8 +16,8 @@ const PEM_MAX: u64 = 4 * 1024 * 1024;
 /// Certificates to trust, and that trust.
 type Source = (Vec<u8>, Trust);
 
-/// Whom the targets trust of which the same is asked.
-#[derive(Clone)]
+/// Whom those trust of whom the same is asked.
+#[derive(Clone, Default)]
 pub(super) struct Trusted {
     /// `None` for the usual roots.
     pub(super) trust: Option<Trust>,
@@ -40,21 +39,20 @@ impl Trusts {
         Trusts { log, made: BTreeMap::new(), environment: None }
     }
 
-    /// Whom a target trusts. The error is one line that names the flag, and is told once: it is the
-    /// same for all targets that share it.
-    pub(super) fn of(&mut self, http: &Http) -> Result<Trusted, Option<String>> {
-        let key = (http.verify_tls, http.ca_file.clone());
+    /// Whom somebody trusts. The error is one line that names the flag, and is told once: it is the
+    /// same for all who share it.
+    pub(super) fn of(&mut self, verify: bool, ca_file: &Option<PathBuf>) -> Result<Trusted, Option<String>> {
+        let key = (verify, ca_file.clone());
         if let Some(made) = self.made.get(&key) {
             return made.clone().ok_or(None);
         }
-        let trusted = self.make(http);
+        let trusted = self.make(verify, ca_file.as_deref());
         self.made.insert(key, trusted.as_ref().ok().cloned());
         trusted.map_err(Some)
     }
 
-    fn make(&mut self, http: &Http) -> Result<Trusted, String> {
-        let verify = http.verify_tls;
-        let flag = http.ca_file.as_deref().map(|path| from_flag(verify, path)).transpose()?;
+    fn make(&mut self, verify: bool, ca_file: Option<&Path>) -> Result<Trusted, String> {
+        let flag = ca_file.map(|path| from_flag(verify, path)).transpose()?;
         let environment = self.environment(verify);
         let (pem, trust) = match (flag, environment) {
             (None, None) => (Vec::new(), None),

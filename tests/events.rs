@@ -1,0 +1,241 @@
+//! Streams of events and waits for a state, over real sockets.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A client of a stream, past its head.
+struct Listener(BufReader<TcpStream>);
+
+/// An event as it came.
+#[derive(Debug)]
+struct Told {
+    id: String,
+    kind: String,
+    data: serde_json::Value,
+}
+
+fn ask(api: SocketAddr, target: &str, last: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(api).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let last = if last.is_empty() { String::new() } else { format!("Last-Event-ID: {last}\r\n") };
+    let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{last}\r\n");
+    stream.write_all(head.as_bytes()).expect("sent");
+    stream
+}
+
+impl Listener {
+    fn start(api: SocketAddr, target: &str, last: &str) -> Listener {
+        let mut listener = Listener(BufReader::new(ask(api, target, last)));
+        let head = listener.block().join("\n");
+        assert!(head.starts_with("HTTP/1.1 200 OK\n"), "{head}");
+        assert!(head.contains("\nContent-Type: text/event-stream\n"), "{head}");
+        assert!(head.ends_with("\nConnection: close"), "{head}");
+        assert_eq!(listener.block()[0], "retry: 3000");
+        listener
+    }
+
+    /// The lines up to the next empty one.
+    fn block(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("a line in time");
+            assert!(line.ends_with('\n'), "the stream ended: {line:?}");
+            match line.trim_end() {
+                "" => return lines,
+                text => lines.push(text.to_owned()),
+            }
+        }
+    }
+
+    /// The next event; comments in between are fine unless they tell of a loss.
+    fn next(&mut self) -> Told {
+        loop {
+            let lines = self.block();
+            let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name));
+            if let (Some(id), Some(kind), Some(data)) = (field("id: "), field("event: "), field("data: ")) {
+                let data = serde_json::from_str(data).expect("JSON");
+                return Told { id: id.to_owned(), kind: kind.to_owned(), data };
+            }
+            assert!(!lines.concat().contains("lost"), "{lines:?}");
+        }
+    }
+}
+
+#[test]
+fn a_transition_is_seen_as_it_happens_and_again_by_who_comes_back() {
+    let server = Server::answering(OK);
+    let url = server.url("http");
+    let daemon = Daemon::start(&["--interval", "0.05", &url]);
+    daemon.wait_for_state("up");
+    let mut live = Listener::start(daemon.api, "/events", "");
+    drop(server);
+    let [degraded, down] = [(); 2].map(|()| live.next());
+    assert_eq!((&*degraded.kind, &*down.kind), ("transition", "transition"));
+    assert_eq!((&degraded.data["from"], &degraded.data["to"]), (&"up".into(), &"degraded".into()));
+    assert_eq!((&down.data["from"], &down.data["to"]), (&"degraded".into(), &"down".into()));
+    assert_eq!((&down.data["error"], &down.data["latency_ms"]), (&"refused".into(), &().into()));
+    let probe = down.data["probe"].as_str().expect("a probe");
+    assert_eq!(probe.trim_end_matches('/'), url.trim_end_matches('/'));
+    assert!(down.data["detail"].as_str().is_some_and(|detail| detail.starts_with("connection refused")));
+    assert!(down.data["ts"].as_f64() > degraded.data["ts"].as_f64());
+    let keys: Vec<_> = down.data.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut all = ["ts", "target", "probe", "from", "to", "detail", "error", "latency_ms", "since_s"];
+    all.sort_unstable();
+    assert_eq!(keys, all);
+    // Who saw the first of them gets the second again; who was told by another daemon gets all.
+    let mut back = Listener::start(daemon.api, "/events", &degraded.id);
+    assert_eq!(back.next().id, down.id);
+    let mut stranger = Listener::start(daemon.api, "/events", "1-1");
+    assert_eq!(stranger.next().data["to"], "up");
+    assert_eq!([(); 2].map(|()| stranger.next().id), [degraded.id, down.id]);
+    daemon.wait_for_state("down");
+    assert_eq!(daemon.end("-TERM").0.code(), Some(0), "streams do not hold it up");
+}
+
+#[test]
+fn checks_are_told_to_those_who_ask_for_them() {
+    let [one, other] = [(); 2].map(|()| Server::answering(OK));
+    let daemon = Daemon::start(&["--interval", "0.05", &one.url("http"), &other.url("http")]);
+    daemon.wait_for_state("up");
+    let mut all = Listener::start(daemon.api, "/events?checks=1", "");
+    let mut ids = Vec::new();
+    let mut names = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        let told = all.next();
+        assert_eq!(
+            (&*told.kind, &told.data["event"], &told.data["state"]),
+            ("check", &"ok".into(), &"up".into())
+        );
+        names.insert(told.data["target"].as_str().expect("a name").to_owned());
+        ids.push(told.id.split_once('-').and_then(|(_, seq)| seq.parse::<u64>().ok()).expect("a number"));
+    }
+    assert!(ids.is_sorted() && ids[7] - ids[0] == 7, "{ids:?}");
+    assert_eq!(names.len(), 2);
+    let mut single = Listener::start(daemon.api, &format!("/events?checks=1&target={}", other.address), "");
+    for _ in 0..4 {
+        assert_eq!(single.next().data["target"], other.address.to_string());
+    }
+}
+
+#[test]
+fn a_wait_is_answered_when_the_state_is_there() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "0.05", &server.url("http")]);
+    let (status, body) = daemon.get("/wait?state=up&timeout=20");
+    assert_eq!((status, &*body), (200, "up\n"));
+    let (status, body) = daemon.get("/wait?state=down&timeout=0.1");
+    assert_eq!((status, &*body), (503, "up\n"));
+    let api = daemon.api;
+    let waiting: Vec<_> =
+        (0..20).map(|_| thread::spawn(move || get(api, "/wait?state=down&timeout=60"))).collect();
+    let waiting_now = || {
+        let figures = daemon.get("/metrics").1;
+        figures.contains("pingstate_connections{kind=\"stream\"} 20\n").then_some(())
+    };
+    eventually("twenty that wait", waiting_now);
+    drop(server);
+    for one in waiting {
+        let (status, head, body) = one.join().expect("no panic");
+        assert_eq!((status, &*body), (200, "down\n"), "{head}");
+        assert!(head.contains("\r\nConnection: close"), "{head}");
+    }
+    let (status, body) = daemon.get("/wait?state=gone");
+    assert_eq!((status, &*body), (400, "state must be unknown, up, degraded or down\n"));
+}
+
+/// How many listen, and how many of them read.
+const CROWD: usize = 1000;
+const READERS: usize = 100;
+
+/// What the daemon may need for all of them, in kB.
+const GROWTH_KB: u64 = 8 * 1024;
+
+/// Room for so many descriptors, here and in what is started from here; says whether there is.
+fn make_room(descriptors: usize) -> bool {
+    let pid = std::process::id().to_string();
+    let limit = format!("--nofile={descriptors}:");
+    let raised = Command::new("prlimit").args(["--pid", &pid, &limit]).output();
+    raised.is_ok_and(|output| output.status.success())
+}
+
+/// Nine hundred of a thousand never read: they cost little and are let go, and all others miss nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
+    if !make_room(4096) {
+        return println!("skipped: too few descriptors");
+    }
+    let server = Server::answering(OK);
+    // Only the first of them answers, so that there are many kinds of checks.
+    let targets: Vec<_> = (1..6).map(|n| format!("http://127.0.0.{n}:{}/", server.address.port())).collect();
+    let mut args = vec!["--interval", "0.1", "--api-port", "0"];
+    args.extend(targets.iter().map(String::as_str));
+    let daemon = Daemon::start(&args);
+    eventually("a first check of each", || daemon.get("/status").1.contains("\"unknown\": 0").then_some(()));
+    let before = daemon.figure("VmHWM");
+    let over = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..READERS)
+        .map(|_| {
+            let mut listener = Listener::start(daemon.api, "/events?checks=1", "");
+            let over = over.clone();
+            thread::spawn(move || {
+                let seq = |told: &Told| {
+                    told.id.split_once('-').and_then(|(_, seq)| seq.parse().ok()).expect("a number")
+                };
+                let first: u64 = seq(&listener.next());
+                let mut last = first;
+                while !over.load(Ordering::SeqCst) {
+                    let next = seq(&listener.next());
+                    assert_eq!(next, last + 1, "an event is missing");
+                    last = next;
+                }
+                last - first
+            })
+        })
+        .collect();
+    let deaf: Vec<_> = (READERS..CROWD)
+        .map(|_| {
+            let stream = ask(daemon.api, "/events?checks=1", "");
+            let _ = socket2::SockRef::from(&stream).set_recv_buffer_size(4096);
+            stream
+        })
+        .collect();
+    let listening = || {
+        let figures = daemon.get("/metrics").1;
+        let line =
+            figures.lines().find_map(|line| line.strip_prefix("pingstate_connections{kind=\"stream\"} "));
+        line.and_then(|count| count.parse::<usize>().ok()).expect("a number")
+    };
+    eventually("all of them", || (listening() == CROWD).then_some(()));
+    let start = now();
+    let mut worst = Duration::ZERO;
+    while listening() > READERS {
+        let asked = now();
+        daemon.state();
+        worst = worst.max(now() - asked);
+        assert!(now() - start < 4 * PATIENCE, "{} listen after {:?}", listening(), now() - start);
+        #[allow(clippy::disallowed_methods)] // It looks a few times a second.
+        thread::sleep(Duration::from_millis(100));
+    }
+    over.store(true, Ordering::SeqCst);
+    let told: Vec<_> = readers.into_iter().map(|reader| reader.join().expect("misses nothing")).collect();
+    let grown = daemon.figure("VmHWM").saturating_sub(before);
+    let (least, most) = (told.iter().min(), told.iter().max());
+    println!("{} let go after {:.1?}; {before} kB + {grown} kB", deaf.len(), now() - start);
+    println!("the others were told {least:?} to {most:?} events; slowest other answer {worst:.1?}");
+    assert!(grown <= GROWTH_KB, "grew by {grown} kB");
+    assert_eq!(told.len(), READERS);
+}

@@ -246,6 +246,38 @@ fn the_file_that_comes_with_it_is_right() {
 }
 
 #[test]
+fn what_is_asked_behind_a_target_is_done() {
+    let server = Server::answering(OK);
+    let (hooked, posts) = patient();
+    let path = std::env::temp_dir().join(format!("pingstate-told-{}", std::process::id()));
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let text = [
+        "--interval 0.1 --retry-interval 0.001".to_owned(),
+        format!("slow {} --slow 0.001", server.url("http")),
+        format!("gone tcp://{gone} --retries 3"),
+        format!("--webhook {} --hook-first", hooked.url("http")),
+        format!(
+            "hooked {} --on-change \"/bin/sh -c 'echo $PINGSTATE_TARGET $PINGSTATE_FROM $PINGSTATE_TO >>{}'\"",
+            server.url("http"),
+            path.display()
+        ),
+    ]
+    .join("\n");
+    let file = File::new("asked", &text);
+    let daemon = file.watch();
+    wait_for(&daemon, "slow", "degraded");
+    let detail = snapshot(&daemon, "slow")["last_detail"].clone();
+    assert_eq!(detail, "HTTP 200, slow (over 0.001 ms)");
+    wait_for(&daemon, "gone", "down");
+    let mut post = posts.recv_timeout(PATIENCE).expect("a webhook");
+    post.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("answered");
+    let told =
+        eventually("the hook", || std::fs::read_to_string(&path).ok().filter(|told| told.ends_with('\n')));
+    let _ = std::fs::remove_file(&path);
+    assert_eq!(told, "hooked unknown up\n");
+}
+
+#[test]
 fn once_checks_what_is_in_the_file() {
     let server = Server::answering(OK);
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");

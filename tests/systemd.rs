@@ -66,6 +66,24 @@ fn a_manager_hears_of_the_start_the_state_and_the_end() {
 }
 
 #[test]
+fn a_manager_hears_of_a_reload_also_of_one_that_is_refused() {
+    let (manager, socket) = manager("reload");
+    let target = common::Server::start(drop);
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("reload.conf");
+    let line = |name: &str| format!("{name} tcp://{}\n", target.address);
+    std::fs::write(&file, line("a")).expect("written");
+    let daemon = daemon(&socket, None, &["--config", file.to_str().expect("text")]);
+    wait_for(&manager, "STATUS=1 up");
+    for text in [line("a") + &line("b"), "nonsense".to_owned()] {
+        std::fs::write(&file, text).expect("written");
+        daemon.signal("-HUP");
+        wait_for(&manager, "RELOADING=1");
+        wait_for(&manager, "READY=1");
+    }
+    wait_for(&manager, "STATUS=2 up");
+}
+
+#[test]
 fn a_manager_in_the_abstract_space_hears_too() {
     let name = format!("pingstate-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).expect("an address");

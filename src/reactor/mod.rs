@@ -70,6 +70,8 @@ pub(crate) struct Reactor {
     listener: Option<Listener>,
     signals: Option<Signals>,
     hangup: Option<Signals>,
+    /// SIGHUP has been told of since the last turn.
+    reloads: bool,
     files: Files,
     /// Connections to read from without being told by the system.
     hot: BTreeSet<ConnId>,
@@ -98,6 +100,7 @@ impl Reactor {
             listener: None,
             signals: None,
             hangup: None,
+            reloads: false,
             files: Files::new(hosts, resolv_conf),
             hot: BTreeSet::new(),
             rest: Rest::default(),
@@ -176,9 +179,16 @@ impl Reactor {
         self.signals.as_ref().is_some_and(Signals::received)
     }
 
-    /// Whether SIGHUP has come since the last call.
+    /// Whether SIGHUP has come since the last call. What is done about it is done by the next turn, and
+    /// the service manager is told so.
     pub(crate) fn is_hung_up(&mut self) -> bool {
-        self.hangup.as_mut().is_some_and(Signals::take)
+        let is_hung_up = self.hangup.as_mut().is_some_and(Signals::take);
+        if is_hung_up {
+            self.reloads = true;
+            self.engine.notify("RELOADING=1");
+            self.carry_out(clock::now());
+        }
+        is_hung_up
     }
 
     /// Watches these targets from now on; if that can not be, says why, and all stays as it is.
@@ -201,6 +211,10 @@ impl Reactor {
 
     /// Waits until something happens or is due, for `at_most` so long, and does what is to be done.
     pub(crate) fn turn(&mut self, at_most: Option<Duration>) -> io::Result<()> {
+        if std::mem::take(&mut self.reloads) {
+            self.engine.notify("READY=1");
+            self.carry_out(clock::now());
+        }
         let timeout = self.patience(at_most);
         match self.poll.poll(&mut self.events, timeout) {
             Ok(()) => {}

@@ -17,6 +17,7 @@ use crate::verdict::{Failure, Reason};
 
 /// The limits that must hold.
 const CLIENTS_MAX: usize = 256;
+const STREAMS_MAX: usize = 1024;
 const OWED_MAX: usize = 4 * 1024 * 1024;
 const STALL: Duration = Duration::from_millis(100);
 /// How long a name server is waited for at most: two servers, each asked twice, one second each time,
@@ -35,6 +36,9 @@ const SAID: &[&[u8]] = &[
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n",
     b"HTTP/1.1 301 x\r\nLocation: http://10.0.0.1/\r\n\r\n",
     b"\0",
+    b"GET /events?checks=1 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000-1\r\n\r\n",
+    b"GET /wait?state=down&timeout=7 HTTP/1.0\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ];
 
 /// A connection as the world sees it.
@@ -135,6 +139,12 @@ impl World {
     /// When nothing happens any more, every attempt ends in time and no client stays.
     pub(super) fn finish(&mut self) {
         self.pass(CLIENT_LASTS);
+        // Who waits for a state may do so for an hour, but not without being there.
+        let clients = self.conns.iter().filter(|(_, peer)| peer.transport.is_none() && !peer.ended);
+        for id in clients.map(|(id, _)| *id).collect::<Vec<_>>() {
+            assert_eq!(self.engine.room(id), usize::MAX, "a client stays that is not a stream");
+            self.tell(id, Input::Closed);
+        }
         assert!(self.conns.values().all(|peer| peer.transport.is_some()), "a client stays");
         assert!(self.tallies.iter().all(|tally| tally.verdicts > 0), "a target has no verdict");
     }
@@ -313,7 +323,7 @@ impl World {
         let queries = self.conns.values().filter(|peer| peer.is_name_server());
         let idle = clients.len() + queries.count();
         assert!(!is_at_rest || idle == self.conns.len(), "a connection is left behind");
-        assert!(clients.len() <= CLIENTS_MAX && clients.iter().sum::<usize>() <= OWED_MAX);
+        assert!(clients.len() <= CLIENTS_MAX + STREAMS_MAX && clients.iter().sum::<usize>() <= OWED_MAX);
     }
 
     fn carry_out(&mut self, output: Output) {

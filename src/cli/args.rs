@@ -24,7 +24,7 @@ pub(super) struct Args {
     pub(super) config: Option<PathBuf>,
     pub(super) check_config: bool,
     /// The flags that were given, each once.
-    pub(super) seen: Vec<&'static str>,
+    pub(super) seen: Vec<(&'static str, About)>,
 }
 
 /// What was given that can be said of any target.
@@ -160,7 +160,7 @@ pub(super) fn read(mut p: Parser, a: &mut Args, errors: &mut Vec<String>) -> Ask
 fn read_one(p: &mut Parser, a: &mut Args) -> Result<Option<Asked>, Wrong> {
     let Some(arg) = p.next().map_err(|error| Wrong::Rest(describe(error)))? else { return Ok(None) };
     let (g, d) = (&mut a.given, &mut a.daemon);
-    let flag = match arg {
+    let (flag, about) = match arg {
         Arg::Short('h') | Arg::Long("help") => return Ok(Some(Asked::Help)),
         Arg::Short('V') | Arg::Long("version") => return Ok(Some(Asked::Version)),
         Arg::Value(target) => {
@@ -172,13 +172,15 @@ fn read_one(p: &mut Parser, a: &mut Args) -> Result<Option<Asked>, Wrong> {
             return Ok(Some(Asked::Run));
         }
         Arg::Short(letter) => return Err(Wrong::Rest(unknown(&format!("-{letter}")))),
-        Arg::Long(name) => match FLAGS.iter().find(|(flag, _)| flag.strip_prefix("--") == Some(name)) {
-            Some((flag, _)) => *flag,
-            None => return Err(Wrong::Rest(unknown(&format!("--{name}")))),
-        },
+        Arg::Long(name) => {
+            match FLAGS.iter().find(|(flag, _)| flag.len() == name.len() + 2 && flag.ends_with(name)) {
+                Some(known) => *known,
+                None => return Err(Wrong::Rest(unknown(&format!("--{name}")))),
+            }
+        }
     };
-    if !a.seen.contains(&flag) {
-        a.seen.push(flag);
+    if !a.seen.contains(&(flag, about)) {
+        a.seen.push((flag, about));
     }
     match flag {
         "--protocol" => a.protocol = Some(value(p, flag, values::protocol)?),

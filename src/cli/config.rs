@@ -180,7 +180,7 @@ impl Reading {
         if let (true, Some(word)) = (sound, args.targets.first()) {
             return Err(format!("`{}` is no flag, and the line begins with one", shown_url(word)));
         }
-        if let Err(error) = settings(&self.given, true) {
+        if let Err(error) = settings(self.given.clone(), true) {
             self.given.slow_clear = None;
             return Err(error);
         }
@@ -224,7 +224,7 @@ impl Reading {
         if let Some(settings) = usual {
             return Ok(settings.clone());
         }
-        let settings = Rc::new(settings(&self.given, is_tcp)?);
+        let settings = Rc::new(settings(self.given.clone(), is_tcp)?);
         *usual = Some(settings.clone());
         Ok(settings)
     }
@@ -242,7 +242,7 @@ impl Reading {
             return Err(format!("{flag}: is not about a target, and belongs on a line of flags"));
         }
         refuse_flags_without_effect(&args, &args.given, is_tcp)?;
-        settings(&args.given, is_tcp).map(Some)
+        settings(args.given, is_tcp).map(Some)
     }
 
     /// Reads flags into `args`; says whether nothing is wrong with them, and notes what is.

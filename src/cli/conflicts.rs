@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::args::{About, Args, DaemonArgs, FLAGS, Given};
+use super::args::{About, Args, DaemonArgs, Given};
 use super::config::Config;
 use super::{Daemon, Http, Options, Settings, Target, TargetOptions};
 
@@ -44,7 +44,7 @@ pub(super) fn settle(mut args: Args) -> Result<Options, String> {
     let targets = places(&mut args);
     let all_tcp = targets.iter().all(Target::is_tcp);
     refuse_flags_without_effect(&args, &args.given, all_tcp)?;
-    let [tcp, http] = [true, false].map(|is_tcp| settings(&args.given, is_tcp));
+    let [tcp, http] = [true, false].map(|is_tcp| settings(args.given.clone(), is_tcp));
     let (tcp, http, name) = (Rc::new(tcp?), Rc::new(http?), args.name);
     let targets = targets.into_iter().map(|target| {
         let settings = if target.is_tcp() { tcp.clone() } else { http.clone() };
@@ -76,8 +76,7 @@ pub(super) fn daemon(args: DaemonArgs) -> Daemon {
 }
 
 /// What is asked of a target, tcp or not.
-pub(super) fn settings(given: &Given, is_tcp: bool) -> Result<Settings, String> {
-    let given = given.clone();
+pub(super) fn settings(given: Given, is_tcp: bool) -> Result<Settings, String> {
     let slow = match (given.slow, given.slow_clear) {
         (Some(slow), Some(clear)) if clear > slow => {
             return Err("--slow-clear: is more than --slow".to_owned());
@@ -155,7 +154,7 @@ pub(super) fn refuse_flags_without_effect(args: &Args, given: &Given, is_tcp: bo
         ("--hook-timeout", either, "--on-change or --webhook"),
         ("--hook-first", either, "--on-change or --webhook"),
     ] {
-        if !has_effect && args.seen.contains(&flag) {
+        if !has_effect && first(args, |seen, _| seen == flag).is_some() {
             return Err(format!("{flag}: needs {needed}"));
         }
     }
@@ -166,8 +165,7 @@ fn is_https(url: &str) -> bool {
     url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
 }
 
-/// The first of the flags seen that are so, in the order of [`FLAGS`].
+/// The first of the flags seen that are so.
 pub(super) fn first(args: &Args, is_so: impl Fn(&str, About) -> bool) -> Option<&'static str> {
-    let mut seen = FLAGS.iter().filter(|(flag, _)| args.seen.contains(flag));
-    seen.find(|(flag, about)| is_so(flag, *about)).map(|(flag, _)| *flag)
+    args.seen.iter().find(|(flag, about)| is_so(flag, *about)).map(|(flag, _)| *flag)
 }

@@ -62,6 +62,7 @@ impl Fleet {
         let mut present: Vec<Option<Watch>> =
             std::mem::take(&mut self.watches).into_iter().map(Some).collect();
         let mut kept = vec![None; present.len()];
+        self.watches.reserve_exact(successors.len());
         let mut turn = 0;
         for (place, successor) in successors.into_iter().enumerate() {
             match successor {

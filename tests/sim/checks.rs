@@ -115,6 +115,10 @@ impl World {
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
         self.tally.add(interval);
         assert_eq!(watch.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
+        if let Some((from, to, _)) = changed {
+            self.note_change(target, from, to, &detail);
+            self.note_post(target, from, to);
+        }
     }
 
     /// What came of a try, whether it counts or is repeated.
@@ -295,7 +299,7 @@ impl World {
         let mut dials = vec![0; tracks.len()];
         for sock in self.socks.values_mut() {
             match sock {
-                Sock::Client(_) => {}
+                Sock::Client(_) | Sock::Post(_) => {}
                 Sock::Target(site) => {
                     let track = &tracks[site.target];
                     assert!(track.busy, "target {} has no try, but a connection", site.target);
@@ -335,6 +339,8 @@ impl World {
         }
         assert!(self.accept_paused.is_none_or(|until| until > now), "accepting was not resumed");
         self.check_clients_due(now);
+        self.check_told(now);
+        self.check_posts(now);
     }
 }
 

@@ -18,12 +18,14 @@ mod model;
 mod names;
 mod net;
 mod plan;
+mod posts;
 mod requests;
 mod rng;
 mod schedule;
 mod site;
 mod spy;
 mod tally;
+mod told;
 mod world;
 
 use std::hash::Hasher;
@@ -55,6 +57,10 @@ const FLOORS: &[(&str, u64)] = &[
     ("dns: more over TCP than anybody wants", 5),
     ("dns: strays before the answer", 700),
     ("dns: the files change", 300),
+    ("hooks: ended", 480),
+    ("hooks: hang", 140),
+    ("hooks: killed", 200),
+    ("hooks: not started", 60),
     ("http: redirected", 2500),
     ("interval: before the first beat", 60),
     ("interval: while down", 1500),
@@ -62,6 +68,11 @@ const FLOORS: &[(&str, u64)] = &[
     ("local: no socket for a query", 300),
     ("local: no socket for a target", 4000),
     ("loop: stalls", 500),
+    ("manager: status", 780),
+    ("posts: answered with an error", 90),
+    ("posts: delivered", 270),
+    ("posts: not answered", 210),
+    ("posts: refused", 90),
     ("slow: begins", 500),
     ("slow: ends", 200),
     ("slow: goes on", 1000),

@@ -4,6 +4,7 @@ use std::hash::Hasher;
 use std::net::SocketAddr;
 
 use super::plan::S;
+use super::posts::is_post;
 use super::world::{Event, News, Sock, World};
 use crate::api::counters::Vitals;
 use crate::engine::{ConnId, Input, Output, Transport};
@@ -16,6 +17,7 @@ impl World {
             Event::Client(id) => self.go_on(id),
             Event::Knock => self.knock(),
             Event::Chaos => self.chaos(),
+            Event::Hook(id, end) => self.end_hook(id, &end),
         }
     }
 
@@ -34,6 +36,7 @@ impl World {
                 self.greet(id);
             }
             News::Bytes(bytes) if self.engine.room(id) >= bytes.len() => {
+                self.note_answered(id);
                 self.tell(id, Input::Received(&bytes))
             }
             News::Bytes(_) => {}
@@ -114,9 +117,10 @@ impl World {
                 Output::Measure => {
                     self.call(self.at, |engine, now| engine.handle_vitals(Vitals::default(), now));
                 }
-                Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Say(_) => {
-                    unreachable!("nobody here wants to be told")
-                }
+                Output::Spawn { id, env, .. } => self.spawn(id, &env),
+                Output::Kill(id) => self.kill(id),
+                Output::Notify(text) => self.notified(&text),
+                Output::Say(line) => assert!(!line.contains(char::is_control) && !line.contains("s3cret")),
                 Output::Verdict(verdict) => self.judge(verdict),
             }
         }
@@ -144,7 +148,9 @@ impl World {
     }
 
     fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr) {
-        if transport == Transport::Tcp && to.port() != 53 {
+        if is_post(to) {
+            self.open_post(id, to);
+        } else if transport == Transport::Tcp && to.port() != 53 {
             self.open_target(id, to);
         } else {
             self.open_query(id, transport, to);
@@ -163,10 +169,10 @@ impl World {
     }
 
     fn let_go(&mut self, gone: Option<Sock>) {
-        if let Some(Sock::Query(query)) = gone {
-            for name in query.names {
-                self.asked[name].open -= 1;
-            }
+        match gone {
+            Some(Sock::Query(query)) => query.names.iter().for_each(|name| self.asked[*name].open -= 1),
+            Some(Sock::Post(post)) => self.end_post(&post),
+            Some(Sock::Target(_) | Sock::Client(_)) | None => {}
         }
     }
 
@@ -196,6 +202,7 @@ impl World {
             Some(Sock::Target(_)) => self.write_target(id),
             Some(Sock::Query(_)) => self.write_query(id),
             Some(Sock::Client(_)) => self.write_client(id),
+            Some(Sock::Post(_)) => self.write_post(id),
             None => {}
         }
     }
@@ -216,7 +223,10 @@ impl World {
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),
             Output::Measure => (11, 0),
-            Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Say(_) => return,
+            Output::Spawn { .. } => (12, 0),
+            Output::Kill(_) => (13, 0),
+            Output::Notify(_) => (14, 0),
+            Output::Say(_) => (15, 0),
             Output::Verdict(verdict) => {
                 self.hasher.write(verdict.result.detail.as_bytes());
                 (9, verdict.target)

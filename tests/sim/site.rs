@@ -229,7 +229,7 @@ impl World {
         match self.socks.get_mut(&id) {
             Some(Sock::Target(site)) => site.standing = true,
             Some(Sock::Query(query)) => query.standing = true,
-            Some(Sock::Client(_)) | None => {}
+            Some(Sock::Client(_) | Sock::Post(_)) | None => {}
         }
     }
 

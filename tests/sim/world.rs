@@ -10,15 +10,17 @@ use super::dns::Query;
 use super::model::Model;
 use super::names::{self, hosts};
 use super::plan::Plan;
+use super::posts::{Post, Posts};
 use super::rng::Rng;
 use super::schedule::Schedule;
 use super::site::{Site, Try};
 use super::spy::Ledger;
 use super::tally::Tally;
+use super::told::Told;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::limits::{STALL, STALLS_MAX};
-use crate::engine::{self, ConnId, Engine, Input};
+use crate::engine::{self, ConnId, Engine, HookEnd, HookId, Input};
 use crate::resolve::Resolver;
 use crate::verdict::Reason;
 
@@ -42,6 +44,8 @@ pub(super) enum Event {
     Knock,
     /// Something happens to the machine.
     Chaos,
+    /// A hook ends.
+    Hook(HookId, HookEnd),
 }
 
 /// The world's side of a connection.
@@ -49,6 +53,7 @@ pub(super) enum Sock {
     Target(Site),
     Query(Query),
     Client(Box<Client>),
+    Post(Post),
 }
 
 /// What the world knows of a name that is being asked for.
@@ -90,6 +95,8 @@ pub(super) struct World {
     pub(super) writes: Vec<ConnId>,
     pub(super) hot: BTreeSet<ConnId>,
     pub(super) ledger: Ledger,
+    pub(super) told: Told,
+    pub(super) posts: Posts,
     pub(super) begins: Vec<u64>,
     pub(super) tries: Vec<Option<Try>>,
     pub(super) models: Vec<Model>,
@@ -116,7 +123,10 @@ impl World {
         let plan = Plan::roll(&mut rng);
         let start = test_now();
         let ledger = Ledger::new(plan.targets.len());
-        let monitors = plan.targets.iter().enumerate().map(|(i, t)| t.monitor(i, &ledger)).collect();
+        let told = Told::new(Rng::new(seed ^ 0x7e11), plan.targets.len());
+        let posts = Posts::new(Rng::new(seed ^ 0x9057), plan.targets.len());
+        let monitors = plan.targets.iter().enumerate();
+        let monitors = monitors.map(|(i, t)| posts.dress(i, told.dress(i, t.monitor(i, &ledger)))).collect();
         let mut ids = Rng::new(seed ^ 0xffff);
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
@@ -153,6 +163,8 @@ impl World {
             writes: Vec::new(),
             hot: BTreeSet::new(),
             ledger,
+            told,
+            posts,
             files: None,
             next_files: 0,
             accept_paused: None,
@@ -165,6 +177,7 @@ impl World {
     }
 
     pub(super) fn run(&mut self) {
+        self.supervise();
         self.schedule(0, Event::Chaos);
         if self.plan.weather.clients > 0 || self.plan.flood.is_some() {
             self.schedule(0, Event::Knock);

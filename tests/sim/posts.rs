@@ -1,0 +1,179 @@
+//! Webhooks: what is posted, in which order and after which pauses, to servers of all kinds.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::plan::{MS, S};
+use super::rng::Rng;
+use super::world::{Event, News, Sock, World};
+use crate::engine::limits::WEBHOOKS_PARALLEL;
+use crate::engine::{ConnId, Input};
+use crate::fsm::State;
+use crate::monitor::Monitor;
+use crate::probe::build::Webhook;
+use crate::verdict::Reason;
+
+/// The port of the first URL. All are on this machine.
+const POSTS: u16 = 20_000;
+
+/// How often a change is posted at most.
+const TRIES_MAX: u32 = 10;
+
+pub(super) struct Posts {
+    rng: Rng,
+    /// Each target's URL, and whether it is told of the first state.
+    wishes: Vec<Option<(usize, bool)>>,
+    urls: Vec<Url>,
+}
+
+/// What is known of one URL.
+#[derive(Default)]
+struct Url {
+    /// What is to be posted: target, from and to.
+    due: VecDeque<(usize, State, State)>,
+    tries: u32,
+    open: bool,
+    /// When the next try may be.
+    rests_until: u64,
+}
+
+/// A connection to a URL's server.
+pub(super) struct Post {
+    url: usize,
+    mood: Mood,
+    heard: Vec<u8>,
+    answered: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Fine,
+    Oops,
+    Refuse,
+    Mute,
+    Reset,
+    Closed,
+}
+
+impl Posts {
+    pub(super) fn new(mut rng: Rng, targets: usize) -> Posts {
+        let count = rng.range(1, 7) as usize;
+        let wishes =
+            (0..targets).map(|_| rng.permille(400).then(|| (rng.index(count), rng.permille(500)))).collect();
+        Posts { rng, wishes, urls: (0..count).map(|_| Url::default()).collect() }
+    }
+
+    pub(super) fn dress(&self, target: usize, monitor: Monitor) -> Monitor {
+        let Some((url, first)) = self.wishes[target] else { return monitor };
+        let port = POSTS + url as u16;
+        let webhook = Webhook::to(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL");
+        monitor.webhook(webhook.first(first))
+    }
+}
+
+/// Whether a connection is to one of the URLs.
+pub(super) fn is_post(to: SocketAddr) -> bool {
+    (POSTS..POSTS + 100).contains(&to.port())
+}
+
+impl World {
+    pub(super) fn note_post(&mut self, target: usize, from: State, to: State) {
+        let Some((url, first)) = self.posts.wishes[target] else { return };
+        if first || from != State::Unknown {
+            self.posts.urls[url].due.push_back((target, from, to));
+        }
+    }
+
+    pub(super) fn open_post(&mut self, id: ConnId, to: SocketAddr) {
+        let url = usize::from(to.port() - POSTS);
+        let moods = [
+            Mood::Fine,
+            Mood::Fine,
+            Mood::Fine,
+            Mood::Oops,
+            Mood::Refuse,
+            Mood::Mute,
+            Mood::Reset,
+            Mood::Closed,
+        ];
+        let mood = self.posts.rng.pick(&moods);
+        let this = &mut self.posts.urls[url];
+        assert!(!std::mem::replace(&mut this.open, true), "one at a time");
+        assert!(!this.due.is_empty() && self.seen >= this.rests_until, "nothing is due");
+        assert!(self.posts.urls.iter().filter(|url| url.open).count() <= WEBHOOKS_PARALLEL);
+        self.take_in(id, Sock::Post(Post { url, mood, heard: Vec::new(), answered: false }));
+        let after = self.posts.rng.below(50 * MS);
+        let news = if mood == Mood::Closed { News::Failed(Reason::Refused) } else { News::Connected };
+        self.schedule(after, Event::News(id, news));
+    }
+
+    /// The server takes what is sent and answers once it has all of it.
+    pub(super) fn write_post(&mut self, id: ConnId) {
+        let bytes = self.engine.unsent(id).to_vec();
+        if bytes.is_empty() {
+            return;
+        }
+        let Some(Sock::Post(post)) = self.socks.get_mut(&id) else { return };
+        post.heard.extend_from_slice(&bytes);
+        let (url, mood) = (post.url, post.mood);
+        let heard = String::from_utf8_lossy(&post.heard).into_owned();
+        self.tell(id, Input::Sent(bytes.len()));
+        let Some((head, json)) = heard.split_once("\r\n\r\n") else { return };
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("a length");
+        if json.len() < length.parse().expect("a number") {
+            return;
+        }
+        let (target, from, to) = *self.posts.urls[url].due.front().expect("something to post");
+        let expected = format!("\"target\":\"t{target}\",");
+        assert!(json.contains(&expected), "{json} is not about target {target}");
+        assert!(
+            json.contains(&format!(",\"from\":\"{from}\",\"to\":\"{to}\",")),
+            "not {from} to {to}: {json}"
+        );
+        let news = match mood {
+            Mood::Fine => News::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
+            Mood::Oops => News::Bytes(b"HTTP/1.1 503 Oops\r\n\r\n".to_vec()),
+            Mood::Refuse => News::Bytes(b"HTTP/1.1 410 Gone\r\n\r\n".to_vec()),
+            Mood::Reset => News::Failed(Reason::Reset),
+            Mood::Mute | Mood::Closed => return,
+        };
+        let after = self.posts.rng.below(300 * MS);
+        self.schedule(after, Event::News(id, news));
+    }
+
+    /// An answer is about to arrive.
+    pub(super) fn note_answered(&mut self, id: ConnId) {
+        if let Some(Sock::Post(post)) = self.socks.get_mut(&id) {
+            post.answered = true;
+        }
+    }
+
+    /// A try to post is over. An answer that has arrived has been read.
+    pub(super) fn end_post(&mut self, post: &Post) {
+        let this = &mut self.posts.urls[post.url];
+        this.open = false;
+        this.tries += 1;
+        let is_settled = post.answered && post.mood != Mood::Oops;
+        if is_settled || this.tries == TRIES_MAX {
+            this.due.pop_front();
+            (this.tries, this.rests_until) = (0, 0);
+        } else {
+            this.rests_until = self.seen.max(self.at) + S * 2_u64.pow(this.tries - 1).min(60);
+        }
+        self.tally.add(match (post.answered, post.mood) {
+            (true, Mood::Fine) => "posts: delivered",
+            (true, Mood::Refuse) => "posts: refused",
+            (true, _) => "posts: answered with an error",
+            (false, _) => "posts: not answered",
+        });
+    }
+
+    /// After the deadlines of this moment nothing is left that could be posted.
+    pub(super) fn check_posts(&self, now: u64) {
+        let open = self.posts.urls.iter().filter(|url| url.open).count();
+        for (i, url) in self.posts.urls.iter().enumerate() {
+            let is_due = !url.open && !url.due.is_empty() && url.rests_until <= now;
+            assert!(!is_due || open >= WEBHOOKS_PARALLEL, "URL {i} is forgotten");
+        }
+    }
+}

@@ -38,6 +38,8 @@ fn the_unit_says_what_is_promised() {
         "Type=notify",
         "NotifyAccess=main",
         "WatchdogSec=30",
+        "ExecStart=/usr/local/bin/pingstate --config /etc/pingstate.conf",
+        "ExecReload=kill -HUP $MAINPID",
         "Restart=always",
         "RestartSec=5",
         "WantedBy=multi-user.target",

@@ -163,7 +163,7 @@ impl Reading {
         if is_flag(&name) {
             return self.flags(std::iter::once(name).chain(words));
         }
-        let Some(url) = words.next().filter(|word| !is_flag(word)) else {
+        let Some(url) = words.next().filter(|word| !word.is_empty() && !is_flag(word)) else {
             let missing = if name.contains("://") { "name before" } else { "URL behind" };
             return Err(format!("NAME URL is expected, and there is no {missing} `{}`", shown_url(&name)));
         };

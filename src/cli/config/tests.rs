@@ -105,6 +105,7 @@ fn every_line_that_is_wrong_is_told_with_its_number() {
     for (line, said) in [
         ("ssh", "NAME URL is expected, and there is no URL behind `ssh`"),
         ("ssh --fall 3", "NAME URL is expected, and there is no URL behind `ssh`"),
+        ("ssh ''", "NAME URL is expected, and there is no URL behind `ssh`"),
         ("https://me:pw@h/", "NAME URL is expected, and there is no name before `…@h/`"),
         ("a tcp://h:1 b", "`b` is too much: a line holds one target"),
         ("a tcp://h:1 b:pw@h", "`…@h` is too much: a line holds one target"),

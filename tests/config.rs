@@ -214,8 +214,8 @@ fn all_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
     let name = file.path();
     let lines = [
         "2: --interval: 0 is not between 0.001 and 315360000 seconds",
-        "4: NAME `a`: is that of line 3 already",
         "4: --api-port: is not about a target, and belongs on a line of flags",
+        "4: NAME `a`: is that of line 3 already",
         "5: --check: unknown check `nonsense`",
         "6: --fall: `x` is not a whole number",
         "7: --ca-file: /nonexistent.pem: No such file or directory",

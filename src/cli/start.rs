@@ -103,7 +103,7 @@ impl Plan {
         if errors.is_empty() {
             return Ok(Plan { successors, prints, daemon, every: every(&targets) });
         }
-        errors.sort_by_key(|(line, _)| *line);
+        errors.sort_unstable();
         let located = |(line, error)| match line {
             0 => format!("{name}: {error}"),
             _ => format!("{name}:{line}: {error}"),

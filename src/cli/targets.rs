@@ -38,7 +38,8 @@ pub(crate) fn successors(
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<Successor>, Vec<u64>) {
     let mut means = Means::new(log);
-    let places: BTreeMap<u64, usize> = present.iter().copied().zip(0..).collect();
+    let mut places = BTreeMap::new();
+    places.extend(present.iter().copied().zip(0..));
     let mut successors = Vec::with_capacity(targets.len());
     let mut prints = Vec::with_capacity(targets.len());
     for options in targets {

@@ -65,7 +65,7 @@ impl Hooks {
     pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>) {
         self.running.values_mut().for_each(|run| run.target = run.target.and_then(&place));
         let news = std::mem::take(&mut self.news).into_iter();
-        self.news = news.filter_map(|(target, news)| Some((place(target)?, news))).collect();
+        self.news.extend(news.filter_map(|(target, news)| Some((place(target)?, news))));
         self.queue = self.queue.iter().filter_map(|target| place(*target)).collect();
     }
 }

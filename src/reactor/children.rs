@@ -3,7 +3,6 @@
 //! Each is the leader of a process group of its own. Its output and its end are news of one kind: they
 //! make the loop look after all of them, of which there are few.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -242,7 +241,7 @@ fn how(status: ExitStatus) -> HookEnd {
 /// with. All that it opens itself is opened that way.
 fn close_on_exec() {
     let list = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
-    let listed: BTreeSet<RawFd> = fs::read_dir(list)
+    let listed: Vec<RawFd> = fs::read_dir(list)
         .map(|entries| {
             entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
         })

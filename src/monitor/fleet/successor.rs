@@ -1,6 +1,6 @@
 //! Other targets in the place of those that are watched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Fleet, Monitor, Watch};
 use crate::clock::Now;
@@ -35,19 +35,19 @@ pub(crate) struct Moved {
 impl Fleet {
     /// Why these can not take the place of the present targets.
     pub(crate) fn refusal(&self, successors: &[Successor]) -> Option<String> {
-        let (mut places, mut names) = (BTreeSet::new(), BTreeSet::new());
+        let (mut kept, mut names) = (vec![false; self.watches().len()], BTreeMap::new());
         for successor in successors {
             let name = match successor {
                 Successor::Keep(place) => match self.watches().get(*place) {
                     None => return Some(format!("there is no target at place {place} to keep")),
-                    Some(_) if !places.insert(*place) => {
+                    Some(_) if std::mem::replace(&mut kept[*place], true) => {
                         return Some(format!("the target at place {place} is kept twice"));
                     }
                     Some(watch) => watch.name(),
                 },
                 Successor::Start(monitor) => monitor.name(),
             };
-            if !names.insert(name) {
+            if names.insert(name, 0).is_some() {
                 return Some(format!("two monitors are called {name}"));
             }
         }
@@ -85,7 +85,8 @@ impl Fleet {
         self.changes += 1;
         let gone = present.iter().flatten();
         self.skipped = gone.fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
-        let places: BTreeMap<&str, usize> = self.watches.iter().map(Watch::name).zip(0..).collect();
+        let mut places = BTreeMap::new();
+        places.extend(self.watches.iter().map(Watch::name).zip(0..));
         let namesake = |watch: &Watch| places.get(watch.name()).copied();
         let named = present.iter().zip(&kept);
         let named = named.map(|(gone, kept)| kept.or_else(|| gone.as_ref().and_then(namesake)));

@@ -28,14 +28,6 @@ fn spawned(outputs: &[Output]) -> Vec<(HookId, String)> {
     told.collect()
 }
 
-fn said(outputs: &[Output]) -> Vec<&str> {
-    let lines = outputs.iter().filter_map(|output| match output {
-        Output::Say(line) => Some(line.as_str()),
-        _ => None,
-    });
-    lines.collect()
-}
-
 impl Bench {
     fn end(&mut self, id: HookId, end: HookEnd, said: &str) {
         self.engine.handle_hook_ended(id, &end, said, self.now);

@@ -160,6 +160,15 @@ impl Bench {
     }
 }
 
+/// The lines for people among the outputs.
+fn said(outputs: &[Output]) -> Vec<&str> {
+    let lines = outputs.iter().filter_map(|output| match output {
+        Output::Say(line) => Some(line.as_str()),
+        _ => None,
+    });
+    lines.collect()
+}
+
 const GET: &[u8] = b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 fn secs(s: u64) -> Duration {

@@ -29,14 +29,6 @@ fn opens(outputs: &[Output]) -> Vec<(ConnId, u16)> {
     opens.collect()
 }
 
-fn said(outputs: &[Output]) -> Vec<&str> {
-    let lines = outputs.iter().filter_map(|output| match output {
-        Output::Say(line) => Some(line.as_str()),
-        _ => None,
-    });
-    lines.collect()
-}
-
 impl Bench {
     /// Takes the request and answers it; returns it.
     fn serve(&mut self, id: ConnId, answer: &[u8]) -> String {

@@ -88,10 +88,11 @@ impl World {
     /// Somebody wants a target checked now, whatever its beat.
     fn ask_for_check(&mut self) {
         self.drain();
-        let target = self.rng.index(self.plan.targets.len());
+        let place = self.rng.index(self.roster.len().max(1));
+        let Some(target) = self.roster.get(place).copied() else { return };
         let busy = self.tries[target].is_some();
         self.urgent = Some(target);
-        self.call(self.at, |engine, now| engine.check_now(target, now));
+        self.call(self.at, |engine, now| engine.check_now(place, now));
         self.urgent = None;
         assert!(self.tries[target].is_some(), "target {target} is not checked at once");
         if !busy {

@@ -3,7 +3,6 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
-use super::model::worst;
 use super::names::{How, hosts};
 use super::plan::{MS, PORT, Wants};
 use super::site::{Mood, Try};
@@ -38,7 +37,8 @@ const UNWANTED_MAX: u64 = 1_200 * MS;
 impl World {
     /// Tries that have begun during the last call: when they are due, one at a time.
     pub(super) fn notice_begins(&mut self) {
-        for target in 0..self.begins.len() {
+        for place in 0..self.roster.len() {
+            let target = self.roster[place];
             let begins = self.ledger.tracks()[target].begins;
             if begins == self.begins[target] {
                 continue;
@@ -58,7 +58,8 @@ impl World {
 
     /// Tries that have ended during the last call. One that is to be repeated has no verdict.
     pub(super) fn notice_ends(&mut self) {
-        for target in 0..self.tries.len() {
+        for place in 0..self.roster.len() {
+            let target = self.roster[place];
             let Some(this) = &mut self.tries[target] else { continue };
             if self.ledger.tracks()[target].busy || this.ended.is_some() {
                 continue;
@@ -78,7 +79,8 @@ impl World {
 
     /// A check has ended: was that the truth?
     pub(super) fn judge(&mut self, verdict: Verdict) {
-        let Verdict { target, result, change } = verdict;
+        let Verdict { target: place, result, change } = verdict;
+        let target = self.roster[place];
         let this = self.tries[target].take();
         let this = this.unwrap_or_else(|| panic!("target {target} has a verdict and no try"));
         let raw =
@@ -104,14 +106,14 @@ impl World {
             (false, false) => "slow: not at all",
         });
         self.hasher.write_u8(u8::from(result.ok));
-        let watch = self.engine.fleet().watch(target);
+        let watch = self.engine.fleet().watch(place);
         let unix = watch.fsm().last().expect("it has just been checked").at.unix;
         let moments = [self.at, self.seen].map(|at| self.moment(at).unix);
         assert!(moments.contains(&unix), "the time of {}", self.shown(target, &this, &result));
         let changed = self.models[target].fire(result.reason, &detail, self.seen, unix);
         let told = change.map(|change| (change.from, change.to, change.lasted.as_nanos() as u64));
         assert_eq!(told, changed, "change of target {target}");
-        self.models[target].compare(watch.fsm(), target, self.start, self.moment(self.seen));
+        self.models[target].compare(watch.fsm(), target, self.moment(self.seen), self.seen);
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
         self.tally.add(interval);
         assert_eq!(watch.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
@@ -287,9 +289,11 @@ impl World {
             self.tally.add("clients: steps with an answer held");
             self.excuse_clients();
         }
-        assert_eq!(self.engine.fleet().worst(), worst(&self.models));
+        assert_eq!(self.engine.fleet().worst(), self.worst());
         let lag = self.engine.fleet().lag();
         assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.lag, "how late checks began");
+        let skipped: u64 = self.schedules.iter().map(|schedule| schedule.skipped).sum();
+        assert_eq!(self.engine.fleet().skipped(), skipped, "skipped beats of all there have been");
         self.check_owners();
     }
 
@@ -329,7 +333,7 @@ impl World {
         let now = now.max(self.seen);
         let due = self.engine.poll_timeout().map(|due| self.since_start(due));
         assert!(due.is_none_or(|due| due > now), "the loop would spin");
-        for target in 0..self.tries.len() {
+        for target in self.roster.iter().copied() {
             let at = match &self.tries[target] {
                 Some(this) => this.deadline,
                 None => self.schedules[target].due(),

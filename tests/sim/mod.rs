@@ -19,6 +19,7 @@ mod names;
 mod net;
 mod plan;
 mod posts;
+mod reload;
 mod requests;
 mod rng;
 mod schedule;
@@ -73,6 +74,18 @@ const FLOORS: &[(&str, u64)] = &[
     ("posts: delivered", 270),
     ("posts: not answered", 210),
     ("posts: refused", 90),
+    ("reload: dropped before it was tried again", 60),
+    ("reload: dropped with a connection", 180),
+    ("reload: dropped with a hook at work", 35),
+    ("reload: dropped with a lookup under way", 230),
+    ("reload: dropped with a post under way", 100),
+    ("reload: kept", 1900),
+    ("reload: kept with a check under way", 550),
+    ("reload: news for a hook wait", 20),
+    ("reload: refused", 200),
+    ("reload: started", 1200),
+    ("reload: the same name with other settings", 500),
+    ("reload: with outputs under way", 190),
     ("slow: begins", 500),
     ("slow: ends", 200),
     ("slow: goes on", 1000),

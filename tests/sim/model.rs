@@ -26,12 +26,13 @@ pub(super) struct Model {
     fails_in_a_row: u32,
     recent: VecDeque<(Duration, bool, State, String)>,
     history: usize,
-    /// When the state was entered.
+    /// When it began, and when the state was entered.
+    born: u64,
     since: u64,
 }
 
 impl Model {
-    pub(super) fn new(target: &Target) -> Self {
+    pub(super) fn new(target: &Target, born: u64) -> Self {
         let slow = target.rules.slow.map(|slow| (slow, target.rules.slow_clear.unwrap_or(slow).min(slow)));
         Model {
             state: target.initial,
@@ -47,7 +48,8 @@ impl Model {
             fails_in_a_row: 0,
             recent: VecDeque::new(),
             history: target.history,
-            since: 0,
+            born,
+            since: born,
         }
     }
 
@@ -143,14 +145,14 @@ impl Model {
     }
 
     /// Holds the real one against it.
-    pub(super) fn compare(&self, real: &Fsm, target: usize, start: Now, now: Now) {
+    pub(super) fn compare(&self, real: &Fsm, target: usize, now: Now, at: u64) {
         let tally = real.tally();
         let fails: u64 = self.fails.values().sum();
         assert_eq!(tally.checks, [self.oks, fails], "checks of target {target}");
         assert!(tally.failures.iter().copied().eq(self.fails.clone()), "failures of target {target}");
         assert_eq!(tally.to, self.entered, "changes of target {target}");
         let spent: Duration = State::ALL.iter().map(|state| real.time_in(*state, now)).sum();
-        assert_eq!(spent, now.since(start), "the time of target {target} in all states");
+        assert_eq!(spent, Duration::from_nanos(at - self.born), "the time of target {target} in all states");
         assert_eq!(real.state(), self.state, "state of target {target}");
         assert_eq!(real.transitions(), self.transitions, "transitions of target {target}");
         assert_eq!(real.recent().len(), self.recent.len(), "history of target {target}");
@@ -165,7 +167,7 @@ impl Model {
 }
 
 /// The worst of these states: down, degraded, unknown, up.
-pub(super) fn worst(models: &[Model]) -> State {
+pub(super) fn worst(states: impl Iterator<Item = State> + Clone) -> State {
     let order = [State::Down, State::Degraded, State::Unknown, State::Up];
-    order.into_iter().find(|state| models.iter().any(|model| model.state == *state)).unwrap_or(State::Unknown)
+    order.into_iter().find(|state| states.clone().any(|other| other == *state)).unwrap_or(State::Unknown)
 }

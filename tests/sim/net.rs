@@ -17,6 +17,7 @@ impl World {
             Event::Client(id) => self.go_on(id),
             Event::Knock => self.knock(),
             Event::Chaos => self.chaos(),
+            Event::Reload => self.reload(),
             Event::Hook(id, end) => self.end_hook(id, &end),
         }
     }

@@ -30,6 +30,8 @@ pub(super) enum Wants {
 }
 
 pub(super) struct Target {
+    /// Its name is this number. There may have been others of the same name before.
+    pub(super) name: usize,
     /// Its place in [`hosts`].
     pub(super) host: usize,
     pub(super) wants: Wants,
@@ -72,7 +74,10 @@ pub(super) struct Weather {
 }
 
 pub(super) struct Plan {
+    /// All targets that there have ever been.
     pub(super) targets: Vec<Target>,
+    /// The host at which targets like to meet.
+    pub(super) meeting: usize,
     pub(super) weather: Weather,
     pub(super) roles: [Role; 3],
     pub(super) files: Vec<Files>,
@@ -96,7 +101,7 @@ impl Plan {
     pub(super) fn roll(rng: &mut Rng) -> Plan {
         let count = rng.range(1, 6);
         let first = rng.index(CAST);
-        let mut targets: Vec<Target> = (0..count).map(|_| target(rng, first)).collect();
+        let mut targets: Vec<Target> = (0..count).map(|name| target(rng, first, name as usize)).collect();
         let mut roles = [Role::Healthy; 3];
         if rng.permille(500) {
             for role in &mut roles {
@@ -131,17 +136,17 @@ impl Plan {
             turns = 120;
             roles = [Role::Dead; 3];
             files.iter_mut().for_each(|files: &mut Files| files.sound = false);
-            targets = (CAST..CAST + CROWD).map(|host| Target { host, ..target(rng, 0) }).collect();
+            targets = (0..CROWD).map(|name| Target { host: CAST + name, ..target(rng, 0, name) }).collect();
             for target in &mut targets {
                 (target.wants, target.timeout, target.interval) = (Wants::Connection, 5 * S, 5 * S);
                 target.rules = Rules::default();
             }
         }
-        Plan { targets, weather, roles, files, lazy: rng.permille(500), turns, flood }
+        Plan { targets, meeting: first, weather, roles, files, lazy: rng.permille(500), turns, flood }
     }
 }
 
-fn target(rng: &mut Rng, first: usize) -> Target {
+pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> Target {
     // Neighbours in the list of names share addresses and search lists: let targets meet there.
     let mut host = if rng.permille(400) { first } else { rng.index(CAST) };
     if !hosts()[host].exists() && rng.permille(700) {
@@ -165,6 +170,7 @@ fn target(rng: &mut Rng, first: usize) -> Target {
         ),
     };
     Target {
+        name,
         host,
         wants,
         head: matches!(wants, Wants::Success | Wants::Listed) && rng.permille(200),
@@ -216,12 +222,13 @@ impl Target {
         let mut builder = probe(protocol, hosts()[self.host].text, PORT + index as u16)
             .check(&check)
             .timeout(Duration::from_nanos(self.timeout))
-            .name(&format!("t{index}"))
+            .name(&format!("t{}", self.name))
             .follow_redirects(self.follow);
         if self.is_http() {
             builder = builder.path(self.path).method(if self.head { "HEAD" } else { "GET" });
         }
         let inner = builder.build().expect("a probe");
+        ledger.join();
         let monitor = Monitor::new(SpyProbe { inner, target: index, ledger: ledger.clone() })
             .interval(Duration::from_nanos(self.interval))
             .policy(self.policy.clone())

@@ -21,7 +21,7 @@ const TRIES_MAX: u32 = 10;
 
 pub(super) struct Posts {
     rng: Rng,
-    /// Each target's URL, and whether it is told of the first state.
+    /// The URL of each target that there has ever been, and whether it is told of the first state.
     wishes: Vec<Option<(usize, bool)>>,
     urls: Vec<Url>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Posts {
 /// What is known of one URL.
 #[derive(Default)]
 struct Url {
-    /// What is to be posted: target, from and to.
+    /// What is to be posted: the target's name, from and to.
     due: VecDeque<(usize, State, State)>,
     tries: u32,
     open: bool,
@@ -56,15 +56,17 @@ enum Mood {
 }
 
 impl Posts {
-    pub(super) fn new(mut rng: Rng, targets: usize) -> Posts {
+    pub(super) fn new(mut rng: Rng) -> Posts {
         let count = rng.range(1, 7) as usize;
-        let wishes =
-            (0..targets).map(|_| rng.permille(400).then(|| (rng.index(count), rng.permille(500)))).collect();
-        Posts { rng, wishes, urls: (0..count).map(|_| Url::default()).collect() }
+        Posts { rng, wishes: Vec::new(), urls: (0..count).map(|_| Url::default()).collect() }
     }
 
-    pub(super) fn dress(&self, target: usize, monitor: Monitor) -> Monitor {
-        let Some((url, first)) = self.wishes[target] else { return monitor };
+    /// There is one more target, perhaps with a webhook.
+    pub(super) fn dress(&mut self, monitor: Monitor) -> Monitor {
+        let (rng, count) = (&mut self.rng, self.urls.len());
+        let wish = rng.permille(400).then(|| (rng.index(count), rng.permille(500)));
+        self.wishes.push(wish);
+        let Some((url, first)) = wish else { return monitor };
         let port = POSTS + url as u16;
         let webhook = Webhook::to(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL");
         monitor.webhook(webhook.first(first))
@@ -80,7 +82,8 @@ impl World {
     pub(super) fn note_post(&mut self, target: usize, from: State, to: State) {
         let Some((url, first)) = self.posts.wishes[target] else { return };
         if first || from != State::Unknown {
-            self.posts.urls[url].due.push_back((target, from, to));
+            let name = self.plan.targets[target].name;
+            self.posts.urls[url].due.push_back((name, from, to));
         }
     }
 
@@ -123,9 +126,9 @@ impl World {
         if json.len() < length.parse().expect("a number") {
             return;
         }
-        let (target, from, to) = *self.posts.urls[url].due.front().expect("something to post");
-        let expected = format!("\"target\":\"t{target}\",");
-        assert!(json.contains(&expected), "{json} is not about target {target}");
+        let (name, from, to) = *self.posts.urls[url].due.front().expect("something to post");
+        let expected = format!("\"target\":\"t{name}\",");
+        assert!(json.contains(&expected), "{json} is not about t{name}");
         assert!(
             json.contains(&format!(",\"from\":\"{from}\",\"to\":\"{to}\",")),
             "not {from} to {to}: {json}"
@@ -166,6 +169,11 @@ impl World {
             (true, _) => "posts: answered with an error",
             (false, _) => "posts: not answered",
         });
+    }
+
+    /// Whether something about a target of this name waits to be posted.
+    pub(super) fn is_to_be_posted(&self, name: usize) -> bool {
+        self.posts.urls.iter().any(|url| url.due.iter().any(|(about, ..)| *about == name))
     }
 
     /// After the deadlines of this moment nothing is left that could be posted.

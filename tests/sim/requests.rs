@@ -1,7 +1,6 @@
 //! What the API's clients ask, and what must be said to it.
 
 use super::client::Kind;
-use super::model::worst;
 use super::world::{Sock, World};
 use crate::engine::ConnId;
 use crate::engine::limits::CLIENT_HEAD;
@@ -12,6 +11,9 @@ enum Page {
     State,
     Health,
     Status,
+    /// About the target of the name 0, if it is there.
+    Named,
+    Probe,
     Other,
 }
 
@@ -54,9 +56,9 @@ impl World {
                 ("/healthz", &[200, 503], Page::Health),
                 ("/status", &[200], Page::Status),
                 ("/", &[200], Page::Status),
-                ("/targets/t0/state", &[200], Page::Other),
+                ("/targets/t0/state", &[200, 404], Page::Named),
                 ("/metrics", &[200], Page::Other),
-                ("/probe?target=t0", &[200, 503], Page::Other),
+                ("/probe?target=t0", &[200, 404, 503], Page::Probe),
                 ("/nothing", &[404], Page::Other),
             ])
         };
@@ -64,7 +66,7 @@ impl World {
         let (mut method, mut host, mut version, mut extra) = ("GET", "localhost:8787", "1.1", "");
         match self.rng.below(if flood { 1 } else { 12 }) {
             1 => (method, ask.head) = ("HEAD", true),
-            2 if page != Page::Other => {
+            2 if matches!(page, Page::State | Page::Health | Page::Status) => {
                 (method, ask.statuses, ask.page) = ("DELETE", &[405], Page::Other);
             }
             3 => (host, ask.statuses, ask.page) = ("evil.example", &[421], Page::Other),
@@ -86,8 +88,9 @@ impl World {
         if !self.engine.knows(id) {
             return;
         }
-        let states = worst(&self.models);
-        let many = self.models.len() > 1;
+        let states = self.worst();
+        let many = self.roster.len() != 1;
+        let named = self.holder(0).map(|target| self.models[target].state);
         let bytes = self.engine.unsent(id).to_vec();
         let at = self.at.max(self.seen);
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
@@ -117,7 +120,7 @@ impl World {
         assert_eq!(close, ask.last, "{}", ask.bytes.escape_ascii());
         assert_eq!(body.is_none(), ask.head, "{}", ask.bytes.escape_ascii());
         if let Some(body) = body {
-            check_body(ask.page, status, body, states, many);
+            check_body(ask.page, status, body, states, many, named);
         }
         self.tally.add("clients: answers");
     }
@@ -140,7 +143,7 @@ fn split(bytes: &[u8]) -> (u16, bool, Option<&[u8]>) {
     (status, close, Some(body))
 }
 
-fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool) {
+fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool, named: Option<State>) {
     match page {
         Page::State => assert_eq!(body, format!("{state}\n").as_bytes()),
         Page::Health if state == State::Up => assert_eq!((status, body), (200, b"ok\n".as_slice())),
@@ -152,6 +155,11 @@ fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool) {
             );
             assert!(body.starts_with(start.as_bytes()) && body.ends_with(b"\n}\n"));
         }
+        Page::Named => match named {
+            Some(state) => assert_eq!((status, body), (200, format!("{state}\n").as_bytes())),
+            None => assert_eq!(status, 404),
+        },
+        Page::Probe => assert_eq!(status == 404, named.is_none()),
         Page::Other => {}
     }
 }

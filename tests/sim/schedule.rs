@@ -20,6 +20,16 @@ impl Schedule {
         Schedule { interval, rules, beat: first, from: first, retry_at: None, retried: 0, skipped: 0 }
     }
 
+    /// When the next check is due.
+    pub(super) fn beat(&self) -> u64 {
+        self.beat
+    }
+
+    /// Whether a failed try is to be repeated.
+    pub(super) fn waits_to_repeat(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
     /// When the next try is due while there is none.
     pub(super) fn due(&self) -> u64 {
         self.retry_at.unwrap_or(self.beat)

@@ -27,8 +27,9 @@ pub(super) struct Track {
 pub(super) struct Ledger(Arc<Mutex<Vec<Track>>>);
 
 impl Ledger {
-    pub(super) fn new(targets: usize) -> Self {
-        Ledger(Arc::new(Mutex::new((0..targets).map(|_| Track::default()).collect())))
+    /// There is one more target.
+    pub(super) fn join(&self) {
+        self.tracks().push(Track::default());
     }
 
     pub(super) fn tracks(&self) -> MutexGuard<'_, Vec<Track>> {

@@ -20,10 +20,11 @@ type Change = (State, State, String);
 /// Those who are told, and what they have been told.
 pub(super) struct Told {
     pub(super) rng: Rng,
+    /// By target, of all that there have ever been.
     hooks: Vec<Option<Wish>>,
     running: BTreeMap<HookId, Run>,
-    /// The change that each target's next hook is to be told of.
-    due: Vec<Option<Change>>,
+    /// The change that the next hook of each name is to be told of.
+    due: BTreeMap<usize, Due>,
     managed: bool,
     /// When the manager got its last sign of life, and its last word on the state.
     alive: u64,
@@ -36,24 +37,39 @@ struct Wish {
     first: bool,
 }
 
+struct Due {
+    change: Change,
+    /// The target of this name has had a hook all the time.
+    sure: bool,
+}
+
 struct Run {
-    target: usize,
+    /// `None` once nobody has had the name.
+    name: Option<usize>,
     by: u64,
     killed: bool,
 }
 
 impl Told {
-    pub(super) fn new(mut rng: Rng, targets: usize) -> Told {
-        let wish =
-            |rng: &mut Rng| Wish { timeout: rng.pick(&[100 * MS, S, 30 * S]), first: rng.permille(500) };
-        let hooks = (0..targets).map(|_| rng.permille(400).then(|| wish(&mut rng))).collect();
+    pub(super) fn new(mut rng: Rng) -> Told {
         let managed = rng.permille(500);
-        let due = vec![None; targets];
-        Told { rng, hooks, running: BTreeMap::new(), due, managed, alive: 0, status: None }
+        let (running, due) = (BTreeMap::new(), BTreeMap::new());
+        Told { rng, hooks: Vec::new(), running, due, managed, alive: 0, status: None }
     }
 
-    pub(super) fn dress(&self, target: usize, monitor: Monitor) -> Monitor {
-        let Some(wish) = self.hooks[target] else { return monitor };
+    /// Nobody is about to be told anything.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.managed && self.due.is_empty()
+    }
+
+    /// There is one more target, perhaps with a hook.
+    pub(super) fn dress(&mut self, monitor: Monitor) -> Monitor {
+        let rng = &mut self.rng;
+        let wish =
+            |rng: &mut Rng| Wish { timeout: rng.pick(&[100 * MS, S, 30 * S]), first: rng.permille(500) };
+        let wish = rng.permille(400).then(|| wish(rng));
+        self.hooks.push(wish);
+        let Some(wish) = wish else { return monitor };
         let hook = Hook::new(["notify"]).timeout(Duration::from_nanos(wish.timeout)).first(wish.first);
         monitor.on_change(hook)
     }
@@ -70,21 +86,23 @@ impl World {
     pub(super) fn note_change(&mut self, target: usize, from: State, to: State, detail: &str) {
         let wanted = |first: bool| first || from != State::Unknown;
         if self.told.hooks[target].is_some_and(|wish| wanted(wish.first)) {
-            self.told.due[target] = Some((from, to, detail.to_owned()));
+            let name = self.plan.targets[target].name;
+            self.told.due.insert(name, Due { change: (from, to, detail.to_owned()), sure: true });
         }
     }
 
     /// The engine wants a hook to be run.
     pub(super) fn spawn(&mut self, id: HookId, env: &[(&'static str, String)]) {
         let var = |wanted| env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
-        let target = var("PINGSTATE_TARGET").and_then(|name| name.strip_prefix('t')).expect("a target");
-        let target: usize = target.parse().expect("its number");
+        let name = var("PINGSTATE_TARGET").and_then(|name| name.strip_prefix('t')).expect("a target");
+        let name: usize = name.parse().expect("its number");
+        let target = self.holder(name).expect("it is watched");
         let told = &mut self.told;
-        let (from, to, detail) = told.due[target].take().expect("there is something to tell");
+        let (from, to, detail) = told.due.remove(&name).expect("there is something to tell").change;
         let expected = [from.as_str(), to.as_str(), &detail];
         let heard = ["PINGSTATE_FROM", "PINGSTATE_TO", "PINGSTATE_DETAIL"].map(var);
         assert_eq!(heard, expected.map(Some), "the latest change of target {target}");
-        assert!(told.running.values().all(|run| run.target != target), "one at a time");
+        assert!(told.running.values().all(|run| run.name != Some(name)), "one at a time");
         assert!(told.running.len() < HOOKS_MAX);
         let wish = told.hooks[target].expect("a hook");
         if told.rng.permille(100) {
@@ -94,7 +112,7 @@ impl World {
         }
         // It was asked for when the engine was last told of something, or before.
         let by = self.seen + wish.timeout;
-        told.running.insert(id, Run { target, by, killed: false });
+        told.running.insert(id, Run { name: Some(name), by, killed: false });
         let end = match told.rng.below(4) {
             0 => return self.tally.add("hooks: hang"),
             1 => HookEnd::Exited(1),
@@ -128,7 +146,8 @@ impl World {
                 self.told.status = Some(self.seen);
                 let words = status.split(", ").map(|part| part.split(' ').next());
                 let counts = words.map(|count| count.and_then(|count| count.parse::<usize>().ok()));
-                assert_eq!(counts.sum::<Option<usize>>(), Some(self.models.len()), "{status}");
+                let total = if status.is_empty() { Some(0) } else { counts.sum::<Option<usize>>() };
+                assert_eq!(total, Some(self.roster.len()), "{status}");
                 self.tally.add("manager: status");
             }
             None if text == "WATCHDOG=1" => self.told.alive = self.seen,
@@ -141,9 +160,32 @@ impl World {
         let told = &self.told;
         assert!(!told.managed || now < told.alive + WATCHDOG + MS, "no sign of life");
         assert!(told.running.values().all(|run| run.killed || run.by > now), "a hook lives for ever");
-        for (target, due) in told.due.iter().enumerate().filter(|(_, due)| due.is_some()) {
-            let is_running = told.running.values().any(|run| run.target == target);
-            assert!(is_running || told.running.len() >= HOOKS_MAX, "target {target} is not told of {due:?}");
+        for (name, due) in told.due.iter().filter(|(_, due)| due.sure) {
+            let is_running = told.running.values().any(|run| run.name == Some(*name));
+            let change = &due.change;
+            assert!(is_running || told.running.len() >= HOOKS_MAX, "t{name} is not told of {change:?}");
+        }
+    }
+
+    /// Other targets are watched now. What goes on at work of one that is gone is nobody's; what waits is
+    /// for its namesake.
+    pub(super) fn move_hooks(&mut self) {
+        let holders: BTreeMap<usize, bool> = self
+            .roster
+            .iter()
+            .map(|target| (self.plan.targets[*target].name, self.told.hooks[*target].is_some()))
+            .collect();
+        let told = &mut self.told;
+        for run in
+            told.running.values_mut().filter(|run| run.name.is_some_and(|name| !holders.contains_key(&name)))
+        {
+            run.name = None;
+            self.tally.add("reload: dropped with a hook at work");
+        }
+        told.due.retain(|name, _| holders.contains_key(name));
+        for (name, due) in &mut told.due {
+            due.sure &= holders[name];
+            self.tally.add("reload: news for a hook wait");
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::dns::Query;
-use super::model::Model;
+use super::model::{Model, worst};
 use super::names::{self, hosts};
 use super::plan::Plan;
 use super::posts::{Post, Posts};
+use super::reload::Reloads;
 use super::rng::Rng;
 use super::schedule::Schedule;
 use super::site::{Site, Try};
@@ -21,6 +22,7 @@ use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::limits::{STALL, STALLS_MAX};
 use crate::engine::{self, ConnId, Engine, HookEnd, HookId, Input};
+use crate::fsm::State;
 use crate::resolve::Resolver;
 use crate::verdict::Reason;
 
@@ -44,6 +46,8 @@ pub(super) enum Event {
     Knock,
     /// Something happens to the machine.
     Chaos,
+    /// Other targets are to be watched.
+    Reload,
     /// A hook ends.
     Hook(HookId, HookEnd),
 }
@@ -97,6 +101,10 @@ pub(super) struct World {
     pub(super) ledger: Ledger,
     pub(super) told: Told,
     pub(super) posts: Posts,
+    /// The targets that are watched, in their places. Everything else goes by the targets themselves, of
+    /// which there are more with every reload.
+    pub(super) roster: Vec<usize>,
+    pub(super) reloads: Reloads,
     pub(super) begins: Vec<u64>,
     pub(super) tries: Vec<Option<Try>>,
     pub(super) models: Vec<Model>,
@@ -122,29 +130,27 @@ impl World {
         let mut rng = Rng::new(seed);
         let plan = Plan::roll(&mut rng);
         let start = test_now();
-        let ledger = Ledger::new(plan.targets.len());
-        let told = Told::new(Rng::new(seed ^ 0x7e11), plan.targets.len());
-        let posts = Posts::new(Rng::new(seed ^ 0x9057), plan.targets.len());
+        let ledger = Ledger::default();
+        let mut told = Told::new(Rng::new(seed ^ 0x7e11));
+        let mut posts = Posts::new(Rng::new(seed ^ 0x9057));
         let monitors = plan.targets.iter().enumerate();
-        let monitors = monitors.map(|(i, t)| posts.dress(i, told.dress(i, t.monitor(i, &ledger)))).collect();
+        let monitors = monitors.map(|(i, t)| posts.dress(told.dress(t.monitor(i, &ledger)))).collect();
         let mut ids = Rng::new(seed ^ 0xffff);
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
         let engine = Engine::new(monitors, engine::Schedule::Beat, resolver, guard, start);
+        let reloads = Reloads::new(Rng::new(seed ^ 0x4e10), &plan);
         let count = plan.targets.len();
-        let total = count as u32;
-        let spread =
-            |i: usize| (Duration::from_nanos(plan.targets[i].interval) / total * i as u32).as_nanos() as u64;
-        World {
-            schedules: (0..count)
-                .map(|i| Schedule::new(spread(i), plan.targets[i].interval, plan.targets[i].rules))
-                .collect(),
+        let mut world = World {
+            schedules: Vec::new(),
+            roster: (0..count).collect(),
+            reloads,
             lag: (0, 0),
             urgent: None,
-            models: plan.targets.iter().map(Model::new).collect(),
-            tries: (0..count).map(|_| None).collect(),
-            begins: vec![0; count],
+            models: Vec::new(),
+            tries: Vec::new(),
+            begins: Vec::new(),
             asked: vec![Asked::default(); hosts().len()],
             engine,
             plan,
@@ -173,11 +179,35 @@ impl World {
             hasher: DefaultHasher::new(),
             turns: 0,
             loud: false,
-        }
+        };
+        (0..count).for_each(|target| world.write_down(target, (target, count), 0));
+        world
+    }
+
+    /// Notes what a new target, the n-th of so many, must come to.
+    pub(super) fn write_down(&mut self, target: usize, turn: (usize, usize), at: u64) {
+        let plan = &self.plan.targets[target];
+        let spread = Duration::from_nanos(plan.interval) / turn.1 as u32 * turn.0 as u32;
+        let first = at + spread.as_nanos() as u64;
+        self.schedules.push(Schedule::new(first, plan.interval, plan.rules));
+        self.models.push(Model::new(plan, at));
+        self.tries.push(None);
+        self.begins.push(0);
+    }
+
+    /// The worst state of all that are watched.
+    pub(super) fn worst(&self) -> State {
+        worst(self.roster.iter().map(|target| self.models[*target].state))
+    }
+
+    /// The target that is watched under this name.
+    pub(super) fn holder(&self, name: usize) -> Option<usize> {
+        self.roster.iter().copied().find(|target| self.plan.targets[*target].name == name)
     }
 
     pub(super) fn run(&mut self) {
         self.supervise();
+        self.schedule_reload();
         self.schedule(0, Event::Chaos);
         if self.plan.weather.clients > 0 || self.plan.flood.is_some() {
             self.schedule(0, Event::Knock);

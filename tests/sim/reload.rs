@@ -1,0 +1,204 @@
+//! Other targets in the place of those that are watched: who stays, who goes and who comes.
+
+use super::plan::{Plan, S, Target, target};
+use super::rng::Rng;
+use super::world::{Event, Sock, World};
+use crate::monitor::Successor;
+
+/// Targets at the same time, after a reload.
+const TARGETS_MAX: usize = 8;
+
+/// How often there are others.
+pub(super) struct Reloads {
+    rng: Rng,
+    /// The longest time between two; `None` if there are none at all.
+    pause: Option<u64>,
+    /// Names are numbers below this.
+    names: usize,
+}
+
+/// What becomes of one place.
+enum Next {
+    /// The target that is at this place now.
+    Keep(usize),
+    Start(Box<Target>),
+}
+
+impl Reloads {
+    pub(super) fn new(mut rng: Rng, plan: &Plan) -> Reloads {
+        let pause = rng.pick(&[None, Some(2 * S), Some(9 * S), Some(9 * S)]);
+        Reloads { rng, pause: pause.filter(|_| plan.flood.is_none()), names: plan.targets.len() }
+    }
+}
+
+impl World {
+    pub(super) fn schedule_reload(&mut self) {
+        if let Some(pause) = self.reloads.pause {
+            let after = self.reloads.rng.below(pause);
+            self.schedule(after, Event::Reload);
+        }
+    }
+
+    pub(super) fn reload(&mut self) {
+        if self.reloads.rng.permille(150) {
+            self.drain();
+            self.ask_for_nonsense();
+        } else {
+            let list = self.roll_successors();
+            self.replace(list);
+        }
+        self.schedule_reload();
+    }
+
+    /// A list that is refused changes nothing.
+    fn ask_for_nonsense(&mut self) {
+        let count = self.roster.len();
+        let mut list: Vec<Successor> = (0..count).map(Successor::Keep).collect();
+        match self.reloads.rng.below(2) {
+            0 => list.insert(self.reloads.rng.index(count + 1), Successor::Keep(count)),
+            _ if count == 0 => return,
+            _ => list.push(Successor::Keep(self.reloads.rng.index(count))),
+        }
+        let answer = self.engine.replace(list, self.moment(self.at));
+        assert!(answer.is_err() && self.engine.poll_output().is_none(), "it is refused");
+        self.tally.add("reload: refused");
+    }
+
+    fn roll_successors(&mut self) -> Vec<Next> {
+        let Reloads { rng, names, .. } = &mut self.reloads;
+        let drops_all = rng.permille(40);
+        let mut list = Vec::new();
+        for (place, known) in self.roster.iter().enumerate() {
+            let known = &self.plan.targets[*known];
+            match rng.below(10) {
+                _ if drops_all => {}
+                0..=5 => list.push(Next::Keep(place)),
+                6..=7 => {
+                    let mut other = target(rng, self.plan.meeting, known.name);
+                    self.tally.add("reload: the same name with other settings");
+                    if rng.permille(700) {
+                        other.host = known.host;
+                    }
+                    list.push(Next::Start(Box::new(other)));
+                }
+                _ => {}
+            }
+        }
+        for _ in 0..rng.below(3) {
+            // A new name, or one that somebody had who is gone.
+            let name = rng.index(*names + 1);
+            *names = (*names).max(name + 1);
+            let is_taken = self.roster.iter().any(|known| self.plan.targets[*known].name == name);
+            if !is_taken && list.len() < TARGETS_MAX && !starts(&list, name) {
+                list.push(Next::Start(Box::new(target(rng, self.plan.meeting, name))));
+            }
+        }
+        for i in (1..list.len()).rev() {
+            list.swap(i, rng.index(i + 1));
+        }
+        list
+    }
+
+    fn replace(&mut self, list: Vec<Next>) {
+        let before = self.roster.clone();
+        let kept = |place: usize| list.iter().any(|next| matches!(next, Next::Keep(kept) if *kept == place));
+        let (kept, gone): (Vec<usize>, Vec<usize>) = (0..before.len()).partition(|place| kept(*place));
+        let gone: Vec<usize> = gone.into_iter().map(|place| before[place]).collect();
+        if self.may_be_unsettled(&gone) {
+            self.tally.add("reload: with outputs under way");
+        } else {
+            self.drain();
+        }
+        for place in kept {
+            self.tally.add("reload: kept");
+            if self.tries[before[place]].is_some() {
+                self.tally.add("reload: kept with a check under way");
+            }
+        }
+        for target in gone {
+            self.part_from(target);
+        }
+        self.roster.clear();
+        let mut started = Vec::new();
+        let mut successors = Vec::new();
+        for next in list {
+            match next {
+                Next::Keep(place) => {
+                    self.roster.push(before[place]);
+                    successors.push(Successor::Keep(place));
+                }
+                Next::Start(target) => {
+                    let place = self.plan.targets.len();
+                    let monitor = target.monitor(place, &self.ledger);
+                    let monitor = self.posts.dress(self.told.dress(monitor));
+                    self.plan.targets.push(*target);
+                    self.roster.push(place);
+                    started.push(place);
+                    successors.push(Successor::Start(monitor));
+                }
+            }
+        }
+        let at = self.seen.max(self.at);
+        for (turn, target) in started.iter().enumerate() {
+            self.tally.add("reload: started");
+            self.write_down(*target, (turn, started.len()), at);
+        }
+        self.move_hooks();
+        if self.loud {
+            println!("{:>12} us  {:?} instead of {before:?}", self.at / 1000, self.roster);
+        }
+        let answer = self.call(self.at, |engine, now| engine.replace(successors, now));
+        assert!(answer.is_ok(), "{answer:?}");
+        self.drain();
+        self.check_step();
+        self.compare_all();
+    }
+
+    /// Whether outputs may still be under way: this world can only follow those that speak of targets that
+    /// stay, and of nothing that depends on who is there.
+    fn may_be_unsettled(&self, gone: &[usize]) -> bool {
+        let has_ended =
+            |target: &usize| self.tries[*target].as_ref().is_some_and(|this| this.ended.is_some());
+        self.plan.lazy
+            && self.told.is_quiet()
+            && !self.socks.values().any(|sock| matches!(sock, Sock::Client(_)))
+            && !gone.iter().any(has_ended)
+    }
+
+    /// A target goes, with all that is under way for it but hooks and letters.
+    fn part_from(&mut self, target: usize) {
+        self.tally.add("reload: dropped");
+        let (has_try, name) = (self.tries[target].take().is_some(), self.plan.targets[target].name);
+        let has_conn =
+            self.socks.values().any(|sock| matches!(sock, Sock::Target(site) if site.target == target));
+        if has_conn {
+            self.tally.add("reload: dropped with a connection");
+        } else if has_try {
+            self.tally.add("reload: dropped with a lookup under way");
+        }
+        if self.schedules[target].waits_to_repeat() {
+            self.tally.add("reload: dropped before it was tried again");
+        }
+        if self.is_to_be_posted(name) {
+            self.tally.add("reload: dropped with a post under way");
+        }
+    }
+
+    /// Who stays is as before, and who comes is new.
+    fn compare_all(&self) {
+        let (now, watches) = (self.moment(self.seen), self.engine.fleet().watches());
+        assert_eq!(watches.len(), self.roster.len());
+        for (watch, target) in watches.iter().zip(&self.roster) {
+            let (plan, schedule) = (&self.plan.targets[*target], &self.schedules[*target]);
+            assert_eq!(watch.name(), format!("t{}", plan.name));
+            self.models[*target].compare(watch.fsm(), *target, now, self.seen);
+            assert_eq!(self.since_start(watch.beat()), schedule.beat(), "the beat of target {target}");
+            assert_eq!(self.since_start(watch.due()), schedule.due(), "target {target} is due");
+            assert_eq!(watch.skipped(), schedule.skipped, "skipped beats of target {target}");
+        }
+    }
+}
+
+fn starts(list: &[Next], name: usize) -> bool {
+    list.iter().any(|next| matches!(next, Next::Start(target) if target.name == name))
+}

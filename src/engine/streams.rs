@@ -198,7 +198,8 @@ impl Engine {
         match &stream.wish {
             Wish::Events(_) => self.hand(id, KEEP_ALIVE.into(), now),
             Wish::Answer { wait, .. } => {
-                let response = wait.gave_up(&self.fleet);
+                // It may have been reached in this very turn.
+                let response = wait.reached(&self.fleet).unwrap_or_else(|| wait.gave_up(&self.fleet));
                 self.answer(id, response, now);
             }
         }

@@ -200,6 +200,17 @@ fn a_wait_ends_when_its_time_is_up() {
 }
 
 #[test]
+fn a_state_that_is_reached_as_the_time_is_up_is_reached() {
+    let mut bench = bench(&[("a", "+-")]);
+    bench.pass(Duration::ZERO);
+    let id = ask(&mut bench, "/wait?state=degraded&timeout=10");
+    assert!(waits(&mut bench, id));
+    bench.pass(secs(10));
+    let answer = bench.deliver(id);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("degraded\n"), "{answer}");
+}
+
+#[test]
 fn an_end_beside_the_answer_does_not_take_it_away() {
     let mut bench = bench(&[("db", "+")]);
     let id = ask(&mut bench, "/wait?state=up");

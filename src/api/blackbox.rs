@@ -10,6 +10,7 @@ use crate::fsm::{Event, Last};
 use crate::monitor::{Fleet, Watch};
 
 /// The last check of the target that the query names.
+#[cold]
 pub(super) fn probe(query: &str, fleet: &Fleet) -> Result<Response, Response> {
     let Some(target) = value(query, "target")? else {
         return Err(bad(&["target must be the name or the URL of a target"]));

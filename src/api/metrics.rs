@@ -11,6 +11,7 @@ use crate::monitor::{Fleet, Watch};
 const DAEMON_USUAL: usize = 4096;
 const TARGET_USUAL: usize = 1536;
 
+#[cold]
 pub(crate) fn metrics(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> Response {
     let mut out = Exposition::with_capacity(DAEMON_USUAL + TARGET_USUAL * fleet.watches().len());
     tell_states(&mut out, fleet.watches(), now);

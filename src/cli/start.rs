@@ -95,6 +95,7 @@ struct Plan {
 
 impl Plan {
     /// What the file asks for now, while the targets are watched that `present` tells apart.
+    #[cold]
     fn new(config: &Config, present: &[u64], log: Log) -> Result<Plan, Vec<String>> {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;

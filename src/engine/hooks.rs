@@ -72,6 +72,7 @@ impl Hooks {
 
 impl Engine {
     /// Has the target's hook told of a change, now or after the run that is at work.
+    #[cold]
     pub(super) fn call_hook(&mut self, target: usize, change: &Change, now: Now) {
         let watch = self.fleet.watch(target);
         let Some(last) = watch.fsm().last() else { return };
@@ -88,6 +89,7 @@ impl Engine {
     }
 
     /// A hook has ended, or could not be started. `said` is the first line of what it printed.
+    #[cold]
     pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
         let now = self.observe(now);
         let Some(run) = self.hooks.running.remove(&id) else { return };
@@ -126,6 +128,7 @@ impl Engine {
     }
 
     /// Kills the hooks whose time is up.
+    #[cold]
     pub(super) fn handle_hooks_timeout(&mut self, now: Now) {
         for (id, run) in &mut self.hooks.running {
             if run.by.take_if(|by| *by <= now.instant).is_some() {

@@ -56,6 +56,7 @@ impl Engine {
     }
 
     /// Tells the service manager of the state, unless it knows.
+    #[cold]
     pub(super) fn tell_status(&mut self, now: Now) {
         let status = self.status();
         let Some(manager) = self.manager.as_mut().filter(|manager| manager.status != status) else { return };
@@ -64,6 +65,7 @@ impl Engine {
     }
 
     /// The sign of life is due. Whatever else was due has been done before, or there is none.
+    #[cold]
     pub(super) fn handle_watchdog(&mut self, now: Now) {
         if self.is_on_time(now) {
             self.notify("WATCHDOG=1");

@@ -7,6 +7,7 @@ use crate::monitor::Successor;
 impl Engine {
     /// Watches these targets from now on. What stays keeps its state, its beat and the check under way;
     /// a check of what goes is given up without a verdict. If it can not be, says why and changes nothing.
+    #[cold]
     pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Result<(), String> {
         if let Some(refusal) = self.fleet.refusal(&successors) {
             return Err(refusal);

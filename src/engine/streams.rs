@@ -70,6 +70,7 @@ impl Engine {
         }
     }
 
+    #[cold]
     pub(super) fn open_stream(&mut self, id: ConnId, request: &Request, wanted: &Subscription, now: Now) {
         let head_only = request.method == Method::Head;
         let opening = events::opening(self.date.at(now.unix), head_only).into_bytes();
@@ -83,6 +84,7 @@ impl Engine {
     }
 
     /// Answers at once if the state is reached or nothing is to be waited for.
+    #[cold]
     pub(super) fn open_wait(&mut self, id: ConnId, request: &Request, wait: Wait, now: Now) {
         let head_only = request.method == Method::Head;
         let at_once =
@@ -150,6 +152,7 @@ impl Engine {
         self.news = (!self.streams.is_empty()).then_some(now);
     }
 
+    #[cold]
     pub(super) fn handle_stream(&mut self, id: ConnId, input: Input<'_>, now: Now) {
         let Some(stream) = self.stream(id) else { return };
         match input {
@@ -190,6 +193,7 @@ impl Engine {
     }
 
     /// It takes nothing, has heard nothing for long, or waits no longer.
+    #[cold]
     pub(super) fn handle_stream_timeout(&mut self, id: ConnId, now: Now) {
         let Some(Conn::Stream(stream)) = self.conns.get(id) else { return };
         if stream.stage != Stage::Open || !stream.outbox.is_empty() {
@@ -206,6 +210,7 @@ impl Engine {
     }
 
     /// Hands a stream what there is for it, once it has taken what there was.
+    #[cold]
     fn refill(&mut self, id: ConnId, now: Now) {
         let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { return };
         if stream.stage != Stage::Open || !stream.outbox.is_empty() {

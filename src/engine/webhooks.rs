@@ -51,6 +51,7 @@ impl Engine {
     }
 
     /// Has the target's webhook told of a change, as soon as may be.
+    #[cold]
     pub(super) fn post(&mut self, target: usize, change: &Change, now: Now) {
         let watch = self.fleet.watch(target);
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
@@ -115,6 +116,7 @@ impl Engine {
     }
 
     /// A try to deliver has ended.
+    #[cold]
     pub(super) fn handle_delivered(&mut self, slot: usize, result: &ProbeResult, now: Now) {
         let Some(key) = self.webhooks.slots[slot].take() else { return };
         let Some(channel) = self.webhooks.channels.get_mut(&key) else { return };

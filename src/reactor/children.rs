@@ -81,6 +81,7 @@ struct Deaths {
 
 impl Children {
     /// Starts a hook. What there is to know of it comes as readiness of `token`.
+    #[cold]
     pub(super) fn start(
         &mut self,
         id: HookId,
@@ -105,6 +106,7 @@ impl Children {
     }
 
     /// Kills a hook and what it has started. That it has ended is still told.
+    #[cold]
     pub(super) fn kill(&mut self, id: HookId) {
         if let Some(running) = self.running.iter_mut().find(|running| running.id == id) {
             running.kill();
@@ -112,12 +114,14 @@ impl Children {
     }
 
     /// When to look after them again.
+    #[inline]
     pub(super) fn next_look(&self) -> Option<Instant> {
         let looked = self.looked.filter(|_| !self.running.is_empty())?;
         Some(looked + if self.stirred { LOOK_PAUSE } else { LOOK_AGAIN })
     }
 
     /// Reads what they say; returns those that have ended.
+    #[cold]
     pub(super) fn look(&mut self, buffer: &mut [u8], now: Instant) -> Vec<Ended> {
         if self.next_look().is_none_or(|at| at > now) {
             return Vec::new();
@@ -137,6 +141,7 @@ impl Children {
     }
 
     /// Kills and reaps all of them.
+    #[cold]
     pub(super) fn end_all(&mut self) {
         for mut running in self.running.drain(..) {
             running.kill();

@@ -33,6 +33,7 @@ impl Notify {
     }
 
     /// Tells it, now or with the next flush.
+    #[cold]
     pub(super) fn send(&mut self, text: String) {
         if self.unsent.len() >= UNSENT_MAX {
             self.unsent.remove(0);
@@ -42,6 +43,7 @@ impl Notify {
     }
 
     /// Sends what waits, as far as that waits for nobody.
+    #[cold]
     pub(super) fn flush(&mut self) {
         while let Some(text) = self.unsent.first() {
             match self.socket.send_to_addr(text.as_bytes(), &self.manager) {

@@ -14,6 +14,7 @@ const FILE_MAX: u64 = 16 * 1024;
 const TICK: Duration = Duration::from_millis(10);
 
 /// The process at this moment.
+#[cold]
 pub(super) fn measure() -> Vitals {
     let status = text("/proc/self/status");
     Vitals {

@@ -35,6 +35,10 @@ impl Engine {
         self.conns.get(id).is_some()
     }
 
+    pub(crate) fn is_stream(&self, id: ConnId) -> bool {
+        self.streams.contains(&id)
+    }
+
     pub(crate) fn audit(&self) -> Audit {
         let owed = Bulk::ALL.map(|bulk| (self.owed.bytes(bulk), 0, self.owed.waiting(bulk)));
         let query_inbox = self.resolver.longest_stream();

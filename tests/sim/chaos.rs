@@ -70,7 +70,7 @@ impl World {
             2 => self.ask_for_check(),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
-                let victim = self.victim().filter(|(is_new, _)| !is_new);
+                let victim = self.victim(false);
                 let again = self.call(self.at, |engine, now| engine.handle_accept_failed(true, now));
                 self.tally.add("accept: failed");
                 assert_eq!(again, victim.is_some());

@@ -3,12 +3,13 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
+use super::journal::Entry;
 use super::names::{How, hosts};
 use super::plan::{MS, PORT, Wants};
 use super::site::{Mood, Try};
 use super::world::{Sock, World};
 use crate::engine::Verdict;
-use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX};
+use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
 use crate::probe::dial::ADDRESSES_MAX;
 use crate::verdict::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
@@ -18,6 +19,9 @@ const QUERIES_MAX: usize = 128;
 
 /// The longest answer of a name server over TCP.
 const TCP_ANSWER_MAX: usize = 16 * 1024;
+
+/// What may wait for a stream: more than a batch, or a single event.
+const STREAM_OUTBOX_MAX: usize = 4 * 1024;
 
 /// What a check may need beside the time that the world takes.
 const MARGIN: u64 = 2 * MS;
@@ -117,6 +121,15 @@ impl World {
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
         self.tally.add(interval);
         assert_eq!(watch.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
+        self.journal.note(Entry {
+            seq: 0,
+            name: Some(self.plan.targets[target].name),
+            unix,
+            reason: result.reason,
+            from: changed.map(|(from, ..)| from),
+            state: self.models[target].state,
+            detail: detail.clone(),
+        });
         if let Some((from, to, _)) = changed {
             self.note_change(target, from, to, &detail);
             self.note_post(target, from, to);
@@ -269,6 +282,7 @@ impl World {
             assert!(waiting == 0 || is_full, "an answer is held for nothing");
         }
         assert!(audit.probe_outbox <= PROBE_OUTBOX_MAX);
+        assert!(audit.streams <= STREAMS_MAX && audit.stream_outbox <= STREAM_OUTBOX_MAX);
         assert!(
             audit.client_inbox <= HEAD_MAX && audit.query_inbox <= TCP_ANSWER_MAX + 2,
             "an inbox overflows"

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::follow::{Follow, Wish};
 use super::plan::{Flood, MS, S};
 use super::requests::Ask;
 use super::world::{Event, Sock, World};
@@ -54,6 +55,8 @@ pub(super) struct Client {
     /// Not to be held against the engine: the loop itself was late, or it gave way by the rule.
     pub(super) excused: bool,
     pub(super) evicted: bool,
+    /// What it is told, if it is told of what comes.
+    pub(super) follow: Option<Follow>,
 }
 
 impl World {
@@ -86,20 +89,26 @@ impl World {
             let requests = if kind == Kind::Silent { 0 } else { self.rng.range(1, 5) };
             self.enter(kind, requests);
         }
-        let longest = if self.rng.permille(200) { 8 * S } else { 900 * MS };
+        let longest = match self.rng.permille(200) {
+            _ if self.plan.busy => 200 * MS,
+            true => 8 * S,
+            false => 900 * MS,
+        };
         let after = self.rng.below(longest);
         self.schedule(after, Event::Knock);
     }
 
     fn enter(&mut self, kind: Kind, requests: u64) {
         self.drain();
-        let full = self.socks.values().filter(|sock| matches!(sock, Sock::Client(_))).count() >= 256;
-        let victim = if full { self.victim() } else { None };
+        let is_one =
+            |(id, sock): &(&ConnId, &Sock)| matches!(sock, Sock::Client(_)) && !self.engine.is_stream(**id);
+        let full = self.socks.iter().filter(is_one).count() >= 256;
+        let victim = if full { self.victim(true) } else { None };
         let id = self.call(self.at, |engine, now| engine.accept(now));
         self.check_evicted(victim);
         let flood = requests == FLOOD;
         let mut to_ask: VecDeque<Ask> = (0..requests).map(|_| self.ask(kind, flood)).collect();
-        if let Some(last) = to_ask.iter().position(|ask| ask.last) {
+        if let Some(last) = to_ask.iter().position(|ask| ask.last || ask.wish.is_some()) {
             to_ask.truncate(last + 1);
         }
         let client = Client {
@@ -119,6 +128,7 @@ impl World {
             shut: false,
             excused: false,
             evicted: false,
+            follow: None,
         };
         self.take_in(id, Sock::Client(Box::new(client)));
         self.tally.add("clients: accepted");
@@ -127,6 +137,17 @@ impl World {
     }
 
     fn schedule_client(&mut self, id: ConnId, within: u64) {
+        if let Some(Sock::Client(client)) = self.socks.get_mut(&id) {
+            if let Some(follow) = &mut client.follow {
+                if std::mem::replace(&mut follow.stepping, true) {
+                    return;
+                }
+                if follow.slow {
+                    let after = self.rng.below(within);
+                    return self.schedule(after, Event::Client(id));
+                }
+            }
+        }
         let after = if self.rng.permille(700) { self.rng.below(5 * MS) } else { self.rng.below(within) };
         self.schedule(after, Event::Client(id));
     }
@@ -134,6 +155,9 @@ impl World {
     /// The client's next step.
     pub(super) fn go_on(&mut self, id: ConnId) {
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
+        if client.follow.is_some() {
+            return self.go_on_stream(id);
+        }
         if client.owing > 0 && client.kind != Kind::Deaf {
             return self.write_client(id);
         }
@@ -161,7 +185,8 @@ impl World {
                     client.pending.extend(&ask.bytes);
                     client.asked.push_back(ask);
                 }
-                client.ended = client.kind == Kind::Pipeline && self.rng.permille(400);
+                let follows = client.asked.iter().any(|ask| matches!(ask.wish, Some(Wish::Events { .. })));
+                client.ended = client.kind == Kind::Pipeline && !follows && self.rng.permille(400);
             }
             Kind::Polite | Kind::Hostile | Kind::Vanish => {
                 if client.asked.is_empty() {
@@ -185,7 +210,9 @@ impl World {
             if room == 0 {
                 return;
             }
-            client.touched = at;
+            if client.follow.is_none() {
+                client.touched = at;
+            }
             if client.pending.is_empty() {
                 if client.ended && !client.end_told {
                     client.end_told = true;
@@ -215,6 +242,7 @@ impl World {
         assert_eq!(client.owing, len);
         let count = match client.kind {
             Kind::Deaf => len.min(std::mem::take(&mut client.deaf_after)),
+            _ if client.follow.as_ref().is_some_and(|follow| follow.slow) => 1 + self.rng.index(len.min(200)),
             _ if self.rng.permille(800) => len,
             _ => self.rng.index(len + 1),
         };
@@ -230,11 +258,12 @@ impl World {
             client.since = at;
         }
         let done = client.owing == 0;
+        let is_slow = client.follow.as_ref().is_some_and(|follow| follow.slow);
         self.tell(id, Input::Sent(count));
         if done {
             self.schedule_client(id, 5 * S);
         } else {
-            self.schedule_client(id, 300 * MS);
+            self.schedule_client(id, if is_slow { 4 * S } else { 300 * MS });
         }
     }
 
@@ -245,6 +274,10 @@ impl World {
         (client.shut, client.touched) = (true, self.at.max(self.seen));
         if client.kind != Kind::Hostile {
             client.ended = true;
+            if client.follow.is_some() {
+                // It is read all the time.
+                self.hot.insert(id);
+            }
             self.schedule_client(id, 500 * MS);
         }
     }

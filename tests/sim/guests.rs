@@ -1,28 +1,32 @@
 //! The rules of the house for API clients: who must be served, who may be shown out and when.
 
 use super::client::{Client, Kind};
+use super::follow::Wish;
 use super::world::{Sock, World};
 use crate::engine::ConnId;
 use crate::engine::limits::{CLIENT_GRACE, CLIENT_IDLE, CLIENT_LINGER, CLIENT_STALL};
 
 impl World {
-    /// The client that has gone longest without a whole answer, those that have just come last; and
-    /// whether it is one of those.
-    pub(super) fn victim(&self) -> Option<(bool, ConnId)> {
+    /// The client that has gone longest without a whole answer, those that have just come last, and streams
+    /// after all others.
+    pub(super) fn victim(&self, even_if_new: bool) -> Option<ConnId> {
         let now = self.at.max(self.seen);
         let clients = self.socks.iter().filter_map(|(id, sock)| match sock {
             Sock::Client(client) if self.engine.knows(*id) => {
-                let is_new = now - client.came < CLIENT_GRACE.as_nanos() as u64;
-                Some((is_new, if is_new { client.came } else { client.since }, *id))
+                let is_stream = self.engine.is_stream(*id);
+                let is_fresh = is_stream && client.follow.is_none();
+                let (came, since) = if is_fresh { (now, now) } else { (client.came, client.since) };
+                let is_new = now - came < CLIENT_GRACE.as_nanos() as u64;
+                Some((is_stream, is_new, if is_new { came } else { since }, *id))
             }
             _ => None,
         });
-        clients.min().map(|(is_new, _, id)| (is_new, id))
+        clients.filter(|(_, is_new, ..)| even_if_new || !is_new).min().map(|(.., id)| id)
     }
 
     /// One had to give way.
-    pub(super) fn check_evicted(&mut self, victim: Option<(bool, ConnId)>) {
-        let Some((_, id)) = victim else { return };
+    pub(super) fn check_evicted(&mut self, victim: Option<ConnId>) {
+        let Some(id) = victim else { return };
         assert!(!self.engine.knows(id), "the wrong one, or none, gave way instead of {id:?}");
         self.tally.add("clients: evicted");
         if let Some(Sock::Client(client)) = self.socks.get_mut(&id) {
@@ -41,8 +45,19 @@ impl World {
     /// The engine has closed a client: was that right?
     pub(super) fn check_client_closed(&self, id: ConnId, client: &Client) {
         let idle = self.seen >= client.since + CLIENT_IDLE.as_nanos() as u64;
-        if client.evicted || client.excused {
+        if client.evicted {
             return;
+        }
+        if let Some(follow) = &client.follow {
+            assert!(self.is_stream_over(client, follow), "{id:?} ({:?}) is closed for nothing", client.kind);
+            return;
+        }
+        if client.excused {
+            return;
+        }
+        let asked = client.asked.front().and_then(|ask| ask.wish);
+        if client.ended && matches!(asked, Some(Wish::Wait { .. })) {
+            return; // It has left before it could be told.
         }
         match client.kind {
             Kind::Silent => assert!(idle, "{id:?} is closed before its time"),
@@ -71,7 +86,9 @@ impl World {
                 0 => CLIENT_IDLE,
                 _ => CLIENT_STALL,
             };
+            let follow = client.follow.as_ref().filter(|follow| client.owing == 0 && !follow.closing);
             let due = client.touched + patience.as_nanos() as u64;
+            let due = follow.map_or(due, |follow| follow.due(client.since));
             assert!(due > now, "{id:?} ({:?}) stays for ever", client.kind);
         }
     }
@@ -84,5 +101,6 @@ impl World {
             let stuck = waits && self.engine.room(*id) > 0 && !self.hot.contains(id);
             assert!(!stuck, "{id:?} ({:?}) is not read", client.kind);
         }
+        self.check_streams();
     }
 }

@@ -13,7 +13,9 @@ mod chaos;
 mod checks;
 mod client;
 mod dns;
+mod follow;
 mod guests;
+mod journal;
 mod model;
 mod names;
 mod net;
@@ -90,6 +92,17 @@ const FLOORS: &[(&str, u64)] = &[
     ("slow: ends", 200),
     ("slow: goes on", 1000),
     ("stale: late news of a connection that is gone", 3000),
+    ("streams: came back too late", 8),
+    ("streams: changes told", 900),
+    ("streams: checks told", 2500),
+    ("streams: closed unread", 90),
+    ("streams: come back", 160),
+    ("streams: kept alive", 90),
+    ("streams: left", 60),
+    ("streams: of changes", 120),
+    ("streams: of checks", 130),
+    ("streams: overrun", 2),
+    ("streams: talked too much", 5),
     ("tries: outside the beat", 500),
     ("tries: to be repeated", 1300),
     ("truth: broken, and said to be", 4000),
@@ -116,6 +129,11 @@ const FLOORS: &[(&str, u64)] = &[
     ("verdict: reset", 250),
     ("verdict: status", 150),
     ("verdict: unreachable", 250),
+    ("waits: answered at once", 140),
+    ("waits: begun", 170),
+    ("waits: for nobody any more", 8),
+    ("waits: given up", 70),
+    ("waits: reached", 18),
 ];
 
 fn number(variable: &str) -> Option<u64> {

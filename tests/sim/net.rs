@@ -54,7 +54,7 @@ impl World {
         let gone = self.socks.remove(&id);
         self.let_go(gone);
         self.broken.insert(id);
-        let victim = if reason == Reason::Local && self.engine.knows(id) { self.victim() } else { None };
+        let victim = if reason == Reason::Local && self.engine.knows(id) { self.victim(true) } else { None };
         self.tell(id, Input::Failed(Failure::new(reason, reason.as_str())));
         self.check_evicted(victim);
         self.bury(id);
@@ -98,6 +98,7 @@ impl World {
                 }
                 Output::Read(id) => {
                     self.assert_known(id);
+                    self.notice_stream(id);
                     self.hot.insert(id);
                 }
                 Output::Shutdown(id) => {
@@ -164,6 +165,9 @@ impl World {
         assert!(gone.is_some() || self.broken.contains(&id), "{id:?} is closed twice");
         if let Some(Sock::Client(client)) = &gone {
             self.check_client_closed(id, client);
+            if client.follow.is_some() && !client.ended {
+                self.tally.add(if client.owing > 0 { "streams: closed unread" } else { "streams: closed" });
+            }
         }
         self.let_go(gone);
         self.bury(id);

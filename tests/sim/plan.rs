@@ -85,6 +85,8 @@ pub(super) struct Plan {
     pub(super) lazy: bool,
     pub(super) turns: u64,
     pub(super) flood: Option<Flood>,
+    /// Events come faster than most can hear of them.
+    pub(super) busy: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +111,7 @@ impl Plan {
             }
         }
         let mut files: Vec<Files> = (0..2).map(|_| Files::roll(rng, &roles)).collect();
-        let weather = Weather {
+        let mut weather = Weather {
             trouble: rng.pick(&[0, 100, 400, 900]),
             dns_mischief: rng.pick(&[0, 0, 50, 300]),
             local: rng.pick(&[0, 0, 0, 60]),
@@ -142,7 +144,17 @@ impl Plan {
                 target.rules = Rules::default();
             }
         }
-        Plan { targets, meeting: first, weather, roles, files, lazy: rng.permille(500), turns, flood }
+        let busy = flood.is_none() && rng.permille(8);
+        if busy {
+            // More happens than anybody is told of who takes his time.
+            (turns, weather.clients) = (3000, 1000);
+            targets = (0..6).map(|name| target(rng, first, name)).collect();
+            for target in &mut targets {
+                (target.wants, target.interval, target.rules) =
+                    (Wants::Connection, 50 * MS, Rules::default());
+            }
+        }
+        Plan { targets, busy, meeting: first, weather, roles, files, lazy: rng.permille(500), turns, flood }
     }
 }
 

@@ -27,7 +27,11 @@ enum Next {
 impl Reloads {
     pub(super) fn new(mut rng: Rng, plan: &Plan) -> Reloads {
         let pause = rng.pick(&[None, Some(2 * S), Some(9 * S), Some(9 * S)]);
-        Reloads { rng, pause: pause.filter(|_| plan.flood.is_none()), names: plan.targets.len() }
+        Reloads {
+            rng,
+            pause: pause.filter(|_| plan.flood.is_none() && !plan.busy),
+            names: plan.targets.len(),
+        }
     }
 }
 
@@ -144,6 +148,8 @@ impl World {
             self.write_down(*target, (turn, started.len()), at);
         }
         self.move_hooks();
+        let watched: Vec<_> = self.roster.iter().map(|target| &self.plan.targets[*target]).collect();
+        self.journal.remap(&watched);
         if self.loud {
             println!("{:>12} us  {:?} instead of {before:?}", self.at / 1000, self.roster);
         }

@@ -1,6 +1,7 @@
 //! What the API's clients ask, and what must be said to it.
 
 use super::client::Kind;
+use super::follow::{Wish, check_wait};
 use super::world::{Sock, World};
 use crate::engine::ConnId;
 use crate::engine::limits::CLIENT_HEAD;
@@ -14,6 +15,8 @@ enum Page {
     /// About the target of the name 0, if it is there.
     Named,
     Probe,
+    /// See [`Wish`].
+    Follow,
     Other,
 }
 
@@ -23,8 +26,9 @@ pub(super) struct Ask {
     pub(super) bytes: Vec<u8>,
     statuses: &'static [u16],
     page: Page,
-    head: bool,
+    pub(super) head: bool,
     pub(super) last: bool,
+    pub(super) wish: Option<Wish>,
 }
 
 impl World {
@@ -45,9 +49,13 @@ impl World {
                 page: Page::Other,
                 head: false,
                 last: true,
+                wish: None,
             };
         }
-        let (path, statuses, page): (&str, &'static [u16], Page) = if flood {
+        let follow = (!flood && self.rng.permille(300)).then(|| self.wish());
+        let (path, statuses, page): (&str, &'static [u16], Page) = if let Some((path, ..)) = &follow {
+            (path, &[200, 404, 503], Page::Follow)
+        } else if flood {
             ("/status", &[200], Page::Status)
         } else {
             self.rng.pick(&[
@@ -62,14 +70,18 @@ impl World {
                 ("/nothing", &[404], Page::Other),
             ])
         };
-        let mut ask = Ask { bytes: Vec::new(), statuses, page, head: false, last: false };
+        let mut ask = Ask { bytes: Vec::new(), statuses, page, head: false, last: false, wish: None };
+        ask.wish = follow.as_ref().map(|(.., wish)| *wish);
         let (mut method, mut host, mut version, mut extra) = ("GET", "localhost:8787", "1.1", "");
         match self.rng.below(if flood { 1 } else { 12 }) {
             1 => (method, ask.head) = ("HEAD", true),
             2 if matches!(page, Page::State | Page::Health | Page::Status) => {
                 (method, ask.statuses, ask.page) = ("DELETE", &[405], Page::Other);
             }
-            3 => (host, ask.statuses, ask.page) = ("evil.example", &[421], Page::Other),
+            3 => {
+                (host, ask.statuses, ask.page) = ("evil.example", &[421], Page::Other);
+                ask.wish = None;
+            }
             4 => (version, ask.last) = ("1.0", true),
             5 => (version, extra) = ("1.0", "Connection: keep-alive\r\n"),
             6 => (extra, ask.last) = ("Connection: close\r\n", true),
@@ -77,7 +89,8 @@ impl World {
         }
         // What a flood asks at once does not fit into an inbox.
         let padding = if flood { format!("X: {}\r\n", "x".repeat(900)) } else { String::new() };
-        let fields = format!("Host: {host}\r\n{extra}{padding}");
+        let seen = follow.as_ref().map_or("", |(_, field, _)| field);
+        let fields = format!("Host: {host}\r\n{extra}{seen}{padding}");
         ask.bytes = format!("{method} {path} HTTP/{version}\r\n{fields}\r\n").into_bytes();
         ask
     }
@@ -91,6 +104,12 @@ impl World {
         let states = self.worst();
         let many = self.roster.len() != 1;
         let named = self.holder(0).map(|target| self.models[target].state);
+        let wish = match self.socks.get(&id) {
+            Some(Sock::Client(client)) if client.follow.is_some() => return self.read_stream(id),
+            Some(Sock::Client(client)) => client.asked.front().and_then(|ask| ask.wish),
+            _ => None,
+        };
+        let present = wish.and_then(|wish| self.present(wish.name()));
         let bytes = self.engine.unsent(id).to_vec();
         let at = self.at.max(self.seen);
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
@@ -117,8 +136,18 @@ impl World {
         }
         client.over |= close;
         assert!(ask.statuses.contains(&status), "{status} to {}", ask.bytes.escape_ascii());
-        assert_eq!(close, ask.last, "{}", ask.bytes.escape_ascii());
+        let is_last = ask.last || wish.is_some() && status != 404;
+        assert_eq!(close, is_last, "{}", ask.bytes.escape_ascii());
         assert_eq!(body.is_none(), ask.head, "{}", ask.bytes.escape_ascii());
+        match wish {
+            Some(Wish::Wait { state, timeout, .. }) => {
+                check_wait(state, present, status, body);
+                assert!(status != 503 || timeout == 0, "gave up at once");
+                self.tally.add("waits: answered at once");
+            }
+            Some(Wish::Events { .. }) => assert!(if present.is_some() { ask.head } else { status == 404 }),
+            None => {}
+        }
         if let Some(body) = body {
             check_body(ask.page, status, body, states, many, named);
         }
@@ -127,11 +156,15 @@ impl World {
 }
 
 /// Status, whether it closes, and the body if there is one: exactly one answer.
-fn split(bytes: &[u8]) -> (u16, bool, Option<&[u8]>) {
+pub(super) fn split(bytes: &[u8]) -> (u16, bool, Option<&[u8]>) {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head") + 4;
     let head = std::str::from_utf8(&bytes[..end]).expect("a head is ASCII");
     let status = head.strip_prefix("HTTP/1.1 ").expect("a status line")[..3].parse().expect("a status");
     let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+    if head.contains("\r\nContent-Type: text/event-stream\r\n") {
+        assert_eq!(bytes.len(), end, "the head of a stream, and no more");
+        return (status, true, None);
+    }
     let length: usize = field("Content-Length: ").expect("a length").parse().expect("a number");
     assert!(field("Date: ").is_some_and(|date| date.ends_with(" GMT")), "{head}");
     let body = &bytes[end..];
@@ -160,6 +193,6 @@ fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool, na
             None => assert_eq!(status, 404),
         },
         Page::Probe => assert_eq!(status == 404, named.is_none()),
-        Page::Other => {}
+        Page::Follow | Page::Other => {}
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::dns::Query;
+use super::journal::Journal;
 use super::model::{Model, worst};
 use super::names::{self, hosts};
 use super::plan::Plan;
@@ -101,6 +102,7 @@ pub(super) struct World {
     pub(super) ledger: Ledger,
     pub(super) told: Told,
     pub(super) posts: Posts,
+    pub(super) journal: Journal,
     /// The targets that are watched, in their places. Everything else goes by the targets themselves, of
     /// which there are more with every reload.
     pub(super) roster: Vec<usize>,
@@ -171,6 +173,7 @@ impl World {
             ledger,
             told,
             posts,
+            journal: Journal::new(count),
             files: None,
             next_files: 0,
             accept_paused: None,

@@ -183,6 +183,7 @@ impl World {
         }
         assert!(text.len() <= STREAM_BATCH_MAX || told == 1, "too much at once");
         let is_full = text.len() + EVENT_MAX > STREAM_BATCH_MAX;
+        self.journal.skip(cursor);
         assert!(is_full || !self.journal.has_news(cursor), "there is more to tell");
     }
 
@@ -254,11 +255,18 @@ impl World {
             || client.shut
             || client.kind == Kind::Hostile
             || is_gone
-            || client.owing > 0 && stalled && (client.kind == Kind::Deaf || follow.slow)
+            || client.owing > 0 && stalled && (client.kind == Kind::Deaf || follow.slow || client.excused)
     }
 
     /// At the end of a turn nobody waits for what is there.
-    pub(super) fn check_streams(&self) {
+    pub(super) fn check_streams(&mut self) {
+        for sock in self.socks.values_mut() {
+            let Sock::Client(client) = sock else { continue };
+            let cursor = client.follow.as_mut().and_then(|follow| follow.cursor.as_mut());
+            if let Some(cursor) = cursor.filter(|_| client.owing == 0) {
+                self.journal.skip(cursor);
+            }
+        }
         for (id, sock) in &self.socks {
             let Sock::Client(client) = sock else { continue };
             let Some(follow) = client.follow.as_ref().filter(|follow| !follow.closing) else { continue };

@@ -94,7 +94,7 @@ impl World {
     }
 
     /// At the end of a turn nothing waits that could go on.
-    pub(super) fn check_turn(&self) {
+    pub(super) fn check_turn(&mut self) {
         for (id, sock) in &self.socks {
             let Sock::Client(client) = sock else { continue };
             let waits = !client.pending.is_empty() || client.ended && !client.end_told;

@@ -100,26 +100,39 @@ impl Journal {
         lost
     }
 
-    /// The next event that the stream wants, if there is one; moves past it.
-    pub(super) fn next(&self, cursor: &mut Cursor) -> Option<&Entry> {
+    /// Moves past what the stream does not want; gives the next event that it does.
+    pub(super) fn skip(&self, cursor: &mut Cursor) -> Option<&Entry> {
         loop {
             let change = self.changes.entries.get(cursor.change);
             let check = cursor.check.and_then(|check| self.checks.entries.get(check));
             let entry = change.into_iter().chain(check).min_by_key(|entry| entry.seq)?;
-            match &mut cursor.check {
-                Some(check) if entry.from.is_none() => *check += 1,
-                _ => cursor.change += 1,
-            }
             if entry.name.is_some() && (cursor.name.is_none() || cursor.name == entry.name) {
                 return Some(entry);
             }
+            cursor.pass(entry);
         }
+    }
+
+    /// The next event that the stream wants, if there is one; moves past it.
+    pub(super) fn next(&self, cursor: &mut Cursor) -> Option<&Entry> {
+        let entry = self.skip(cursor)?;
+        cursor.pass(entry);
+        Some(entry)
     }
 
     /// Whether there is anything that the stream has not been told.
     pub(super) fn has_news(&self, cursor: &Cursor) -> bool {
         let mut cursor = cursor.clone();
         cursor.is_late || self.catch_up(&mut cursor) > 0 || self.next(&mut cursor).is_some()
+    }
+}
+
+impl Cursor {
+    fn pass(&mut self, entry: &Entry) {
+        match &mut self.check {
+            Some(check) if entry.from.is_none() => *check += 1,
+            _ => self.change += 1,
+        }
     }
 }
 

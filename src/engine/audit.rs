@@ -39,6 +39,11 @@ impl Engine {
         self.streams.contains(&id)
     }
 
+    /// Outputs that nobody has taken.
+    pub(crate) fn outputs_waiting(&self) -> usize {
+        self.outputs.len()
+    }
+
     pub(crate) fn audit(&self) -> Audit {
         let owed = Bulk::ALL.map(|bulk| (self.owed.bytes(bulk), 0, self.owed.waiting(bulk)));
         let query_inbox = self.resolver.longest_stream();

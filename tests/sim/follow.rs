@@ -30,6 +30,13 @@ impl Wish {
     }
 }
 
+/// A client has been made a stream, which is told after so many outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Seat {
+    wish: Wish,
+    after: usize,
+}
+
 /// A client that is being told.
 pub(super) struct Follow {
     pub(super) wish: Wish,
@@ -101,20 +108,36 @@ impl World {
         }
     }
 
+    /// Notes that what a client has said made a stream of it, with the number of outputs before that. It may
+    /// be gone before the world hears of it.
+    pub(super) fn note_seat(&mut self, id: ConnId, after: usize) {
+        let Some(Sock::Client(client)) = self.socks.get(&id) else { return };
+        if client.follow.is_some() || !self.engine.is_stream(id) || self.seats.contains_key(&id) {
+            return;
+        }
+        let ask = client.asked.front().expect("it has asked for something");
+        let wish = ask.wish.unwrap_or_else(|| panic!("nobody asked for a stream: {ask:?}"));
+        self.seats.insert(id, Seat { wish, after });
+    }
+
     /// The engine reads on from a client: perhaps as a stream.
     pub(super) fn notice_stream(&mut self, id: ConnId) {
         let slow = self.rng.permille(250);
         let at = self.seen;
-        let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
-        if client.follow.is_some() || !self.engine.is_stream(id) {
+        let Some(Seat { wish, .. }) = self.seats.get(&id).copied().filter(|seat| self.taken > seat.after)
+        else {
             return;
-        }
-        let ask = client.asked.pop_front().expect("it has asked for something");
-        let wish = ask.wish.unwrap_or_else(|| panic!("nobody asked for a stream: {ask:?}"));
+        };
+        self.seats.remove(&id);
         let cursor = match wish {
             Wish::Events { name, checks, seen } => Some(self.journal.cursor(name, checks, seen)),
             Wish::Wait { .. } => None,
         };
+        if !self.engine.knows(id) {
+            self.tally.add("streams: gone before they are heard of");
+        }
+        let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
+        let ask = client.asked.pop_front().expect("it has asked for something");
         client.first_byte = None;
         (client.came, client.since, client.touched) = (at, at, at);
         client.follow = Some(Follow {

@@ -80,6 +80,7 @@ impl World {
         let mut taken = 0;
         while let Some(output) = self.engine.poll_output() {
             taken += 1;
+            self.taken += 1;
             assert!(taken < 4000, "the engine never stops asking for things");
             if let Some(id) = self.farewell.filter(|_| !matches!(output, Output::Accept)) {
                 assert!(

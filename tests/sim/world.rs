@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::dns::Query;
+use super::follow::Seat;
 use super::journal::Journal;
 use super::model::{Model, worst};
 use super::names::{self, hosts};
@@ -103,6 +104,10 @@ pub(super) struct World {
     pub(super) told: Told,
     pub(super) posts: Posts,
     pub(super) journal: Journal,
+    /// Clients that have become streams, and the world has not heard of it.
+    pub(super) seats: BTreeMap<ConnId, Seat>,
+    /// How many outputs have been taken.
+    pub(super) taken: usize,
     /// The targets that are watched, in their places. Everything else goes by the targets themselves, of
     /// which there are more with every reload.
     pub(super) roster: Vec<usize>,
@@ -174,6 +179,8 @@ impl World {
             told,
             posts,
             journal: Journal::new(count),
+            seats: BTreeMap::new(),
+            taken: 0,
             files: None,
             next_files: 0,
             accept_paused: None,
@@ -304,6 +311,8 @@ impl World {
         if self.loud {
             println!("{:>12} us  {id:?} {input:?}", self.at / 1000);
         }
+        let before = self.taken + self.engine.outputs_waiting();
         self.call(self.at, |engine, now| engine.handle_input(id, input, now));
+        self.note_seat(id, before);
     }
 }

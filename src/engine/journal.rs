@@ -127,8 +127,7 @@ impl Journal {
     }
 
     /// Where a client starts that wants this.
-    pub(super) fn cursor(&mut self, wanted: &Subscription) -> Cursor {
-        self.keeps_checks |= wanted.checks;
+    pub(super) fn cursor(&self, wanted: &Subscription) -> Cursor {
         // The numbers of another start say nothing about this one: all that there is may be news.
         let seen = wanted.last.map(|id| if id.boot == self.boot { id.seq } else { 0 });
         let place = |ring: &Ring| seen.map_or(ring.end(), |seq| ring.after(seq));
@@ -139,6 +138,11 @@ impl Journal {
             check: wanted.checks.then(|| place(&self.checks)),
             is_late: misses(&self.transitions) || wanted.checks && misses(&self.checks),
         }
+    }
+
+    /// Keeps from now on what a client wants.
+    pub(super) fn keep(&mut self, wanted: &Subscription) {
+        self.keeps_checks |= wanted.checks;
     }
 
     /// The client's next events in writing, as many as fit; empty if there are none.

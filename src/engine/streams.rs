@@ -79,6 +79,7 @@ impl Engine {
         }
         let wish = Wish::Events(self.journal.cursor(wanted));
         if self.take_seat(id, request, wish, now) {
+            self.journal.keep(wanted);
             self.hand(id, opening, now);
         }
     }

@@ -38,7 +38,9 @@ impl Desk {
     }
 
     fn cursor(&mut self, target: Option<usize>, checks: bool, last: Option<EventId>) -> Cursor {
-        self.journal.cursor(&Subscription { target, checks, last })
+        let wanted = Subscription { target, checks, last };
+        self.journal.keep(&wanted);
+        self.journal.cursor(&wanted)
     }
 
     fn all(&mut self, cursor: &mut Cursor) -> String {

@@ -263,18 +263,24 @@ fn head_is_answered_without_a_body() {
 #[test]
 fn streams_have_a_limit_of_their_own_and_are_not_clients() {
     let mut bench = bench(&[("db", "+")]);
-    for n in 0..STREAMS_MAX {
+    let first = subscribe(&mut bench, "/events");
+    for n in 1..STREAMS_MAX {
         let id = ask(&mut bench, if n % 2 == 0 { "/events" } else { "/wait?state=down" });
         bench.deliver(id);
     }
     assert_eq!((bench.engine.audit().streams, bench.engine.audit().clients), (STREAMS_MAX, 0));
-    for target in ["/events", "/wait?state=down"] {
+    for target in ["/events?checks=1", "/wait?state=down"] {
         let id = ask(&mut bench, target);
         let said = bench.deliver(id);
         assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("\r\n\r\ntoo many streams\n"), "{said}");
     }
     let id = ask(&mut bench, "/state");
     assert!(bench.deliver(id).ends_with("unknown\n"));
+    // What they would have been told of is not kept.
+    bench.pass(secs(1));
+    bench.outputs();
+    let said = bench.deliver(first);
+    assert!(said.starts_with("id: 1738200000-1\nevent: transition\n"), "{said}");
 }
 
 #[test]

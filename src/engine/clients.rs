@@ -21,7 +21,7 @@ pub(super) struct Caller {
     ended: bool,
     /// That of what is in the outbox, or waits for room.
     pub(super) bulk: Bulk,
-    /// A request whose answer waits for [`OWED_MAX`].
+    /// A request whose answer waits for [`OWED_MAX`], or for the process to be measured.
     held: Option<Request>,
     came: Instant,
     /// When it last got a whole answer, or came.
@@ -228,7 +228,7 @@ impl Engine {
         let Some((_, slowest)) = slow.min() else { return false };
         self.close(slowest);
         self.release_held(now);
-        self.caller(id).is_some_and(|caller| caller.held.is_none())
+        self.owed.is_measured_for(id) || self.caller(id).is_some_and(|caller| caller.held.is_none())
     }
 
     pub(super) fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
@@ -275,7 +275,7 @@ impl Engine {
     }
 
     /// The client's request is answered once others have taken their answers.
-    pub(super) fn wait_for_room(&mut self, id: ConnId, request: Request, bulk: Bulk, now: Now) {
+    fn wait_for_room(&mut self, id: ConnId, request: Request, bulk: Bulk, now: Now) {
         let Some(caller) = self.caller(id) else { return };
         caller.hold(request, bulk);
         self.owed.wait(bulk, id);

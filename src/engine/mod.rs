@@ -144,8 +144,6 @@ pub(crate) struct Engine {
     /// Since when there is something that the streams have not been told.
     news: Option<Now>,
     counters: Counters,
-    /// Clients that want to know them once the process has been measured.
-    unmeasured: Vec<ConnId>,
     /// When the daemon started, on the wall clock.
     started: Duration,
     accept_paused: bool,
@@ -195,7 +193,6 @@ impl Engine {
             streams: BTreeSet::new(),
             news: None,
             counters: Counters::default(),
-            unmeasured: Vec::new(),
             started: now.unix,
             accept_paused: false,
             hooks: Hooks::default(),

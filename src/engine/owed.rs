@@ -15,6 +15,8 @@ pub(super) struct Owed {
     accounts: [Account; 3],
     /// Answers other than words that this turn of the loop has made.
     made: usize,
+    /// The client whose answer takes a measurement, which is under way: nobody knows how large it gets.
+    measuring: Option<ConnId>,
 }
 
 /// What is kept of answers of one bulk.
@@ -26,10 +28,11 @@ struct Account {
 }
 
 impl Owed {
-    /// Whether a further answer has to wait: for room, or for the next turn of the loop. Words never do:
-    /// they weigh less than who asks for them.
+    /// Whether a further answer has to wait: for room, for one that is being measured for, or for the next
+    /// turn of the loop. Words never do: they weigh less than who asks for them.
     pub(super) fn is_full(&self, bulk: Bulk) -> bool {
-        bulk != Bulk::Word && (self.bytes(bulk) >= OWED_MAX || self.made >= ANSWERS_PER_TURN)
+        let is_busy = self.made >= ANSWERS_PER_TURN || self.measuring.is_some();
+        bulk != Bulk::Word && (is_busy || self.bytes(bulk) >= OWED_MAX)
     }
 
     /// A turn of the loop begins.
@@ -63,6 +66,20 @@ impl Owed {
     /// The client waits no more.
     pub(super) fn leave(&mut self, id: ConnId) {
         self.accounts.iter_mut().for_each(|account| account.waiting.retain(|waiting| *waiting != id));
+    }
+
+    /// The process is measured for this client.
+    pub(super) fn measure_for(&mut self, id: ConnId) {
+        self.measuring = Some(id);
+    }
+
+    pub(super) fn is_measured_for(&self, id: ConnId) -> bool {
+        self.measuring == Some(id)
+    }
+
+    /// It has been measured: for whom?
+    pub(super) fn take_measured(&mut self) -> Option<ConnId> {
+        self.measuring.take()
     }
 
     /// Takes the next client for whose answer there is room.

@@ -1,7 +1,6 @@
 //! The figures of the daemon: what it counts of itself, and what the system knows of the process, which
 //! is asked for when a client wants it.
 
-use super::clients::Caller;
 use super::limits::CLIENT_IDLE;
 use super::{Conn, ConnId, Engine, Output, Owner};
 use crate::api::counters::{Connections, Figures, Vitals};
@@ -16,26 +15,20 @@ impl Engine {
         let Some(caller) = self.caller(id) else { return };
         caller.hold(request, bulk);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
-        if self.unmeasured.is_empty() {
-            self.outputs.push_back(Output::Measure);
-        }
-        self.unmeasured.push(id);
+        self.owed.measure_for(id);
+        self.outputs.push_back(Output::Measure);
     }
 
     /// The answer to [`Output::Measure`].
     pub(crate) fn handle_vitals(&mut self, vitals: Vitals, now: Now) {
         let now = self.observe(now);
-        for id in std::mem::take(&mut self.unmeasured) {
-            let Some((request, bulk)) = self.caller(id).and_then(Caller::take_held) else { continue };
-            if self.owed.is_full(bulk) {
-                // The one before was large: this one waits like any other.
-                self.wait_for_room(id, request, bulk, now);
-                continue;
-            }
+        let client = self.owed.take_measured();
+        let held = client.and_then(|id| Some((id, self.caller(id)?.take_held()?)));
+        if let Some((id, (request, bulk))) = held {
             let figures = Figures {
                 counters: &self.counters,
                 connections: self.count_connections(),
-                vitals: vitals.clone(),
+                vitals,
                 started: self.started,
             };
             let response = metrics(&self.fleet, &figures, now);

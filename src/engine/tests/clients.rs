@@ -104,7 +104,7 @@ fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
 }
 
 /// Two targets, one of which has been told of in full: so much that nothing fits beside it.
-fn large() -> (Bench, ConnId) {
+pub(super) fn large() -> (Bench, ConnId) {
     let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
     let deaf = bench.engine.accept(bench.now);
     bench.tell(deaf, Input::Received(LIST));

@@ -1,5 +1,6 @@
 //! The daemon's figures, which wait for the process to be measured.
 
+use super::clients::large;
 use super::*;
 use crate::api::counters::Vitals;
 use crate::api::routes::Bulk;
@@ -25,6 +26,8 @@ fn figures_are_told_once_the_process_is_measured_and_the_connection_goes_on() {
     let id = ask(&mut bench, "GET /metrics");
     let other = ask(&mut bench, "HEAD /metrics");
     assert_eq!((measures(&mut bench), bench.engine.unsent(id).len(), bench.engine.room(id)), (1, 0, 0));
+    measure(&mut bench);
+    assert_eq!(measures(&mut bench), 1, "one after the other");
     measure(&mut bench);
     let said = bench.deliver(id);
     assert!(said.starts_with("HTTP/1.1 200 OK\r\n") && said.ends_with("\n"), "{said}");
@@ -71,6 +74,47 @@ fn figures_of_many_targets_wait_for_room_like_a_listing() {
     assert_eq!((measures(&mut bench), bench.engine.owed.waiting(Bulk::Listing)), (0, 1));
 }
 
+/// What comes later does not take the room while the process is measured.
+#[test]
+fn who_waits_for_figures_keeps_his_place_and_his_time() {
+    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
+    bench.engine.owed.add(Bulk::Listing, OWED_MAX);
+    let [first, second] = [(); 2].map(|()| ask(&mut bench, "GET /metrics"));
+    let listing = ask(&mut bench, "GET /status");
+    bench.pass(secs(5));
+    bench.engine.owed.sub(Bulk::Listing, 1);
+    bench.engine.settle(bench.now);
+    assert_eq!(measures(&mut bench), 1);
+    measure(&mut bench);
+    let is_told = |bench: &Bench| [first, second, listing].map(|id| !bench.engine.unsent(id).is_empty());
+    assert_eq!((is_told(&bench), measures(&mut bench)), ([true, false, false], 0));
+    bench.pass(secs(1));
+    bench.deliver(first);
+    assert_eq!(measures(&mut bench), 1);
+    measure(&mut bench);
+    assert_eq!((is_told(&bench), measures(&mut bench)), ([false, true, false], 0));
+    // Who takes nothing gives way to who has waited as long as one may.
+    bench.pass(CLIENT_IDLE - secs(6));
+    assert_eq!(is_told(&bench), [false, false, true]);
+}
+
+#[test]
+fn who_dawdles_gives_way_to_who_has_waited_for_figures() {
+    let (mut bench, dawdler) = large();
+    let patient = ask(&mut bench, "GET /metrics");
+    for _ in 0..7 {
+        bench.pass(secs(1));
+        bench.tell(dawdler, Input::Sent(100));
+    }
+    bench.outputs();
+    bench.pass(secs(1));
+    let outputs = bench.outputs();
+    assert!(outputs.iter().any(|output| matches!(output, Output::Close(slow) if *slow == dawdler)));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Measure)));
+    measure(&mut bench);
+    assert!(bench.deliver(patient).contains("process_open_fds 7"));
+}
+
 #[test]
 fn how_late_checks_began_is_added_up() {
     let mut bench = Bench::new(&["127.0.0.1"]);
@@ -91,7 +135,7 @@ fn pages_with_parameters_are_guarded_like_all_others() {
         let head = format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n");
         bench.tell(id, Input::Received(head.as_bytes()));
         assert!(bench.deliver(id).starts_with("HTTP/1.1 421 "), "{path}");
-        assert!(bench.engine.streams.is_empty() && bench.engine.unmeasured.is_empty());
+        assert!(bench.engine.streams.is_empty() && measures(&mut bench) == 0);
     }
     let id = ask(&mut bench, "GET /probe?target=127.0.0.1");
     assert!(bench.deliver(id).ends_with("not checked yet\n"));

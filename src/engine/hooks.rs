@@ -8,7 +8,7 @@ use super::limits::HOOKS_MAX;
 use super::{Engine, Output, Owner};
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::Hook;
+use crate::monitor::{Fleet, Hook};
 use crate::probe::words::seconds;
 use crate::snapshot::{age_s, latency_ms};
 use crate::verdict::{Reason, printable};
@@ -61,9 +61,15 @@ impl Hooks {
         self.running.values().any(|run| run.target == Some(target))
     }
 
-    /// The targets have other places now, or none. What is at work goes on to its end.
-    pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>) {
-        self.running.values_mut().for_each(|run| run.target = run.target.and_then(&place));
+    /// The targets have other places now, or none. What is at work goes on to its end, for the target of
+    /// its name even if that has been away.
+    pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>, fleet: &Fleet) {
+        for run in self.running.values_mut() {
+            run.target = run.target.and_then(&place);
+            if run.target.is_none() {
+                run.target = fleet.watches().iter().position(|watch| watch.name() == run.name);
+            }
+        }
         let news = std::mem::take(&mut self.news).into_iter();
         self.news.extend(news.filter_map(|(target, news)| Some((place(target)?, news))));
         self.queue = self.queue.iter().filter_map(|target| place(*target)).collect();

@@ -33,7 +33,7 @@ impl Engine {
         moved.kept.extend((targets..targets + deliveries).map(Some));
         self.move_tries(&moved.kept, targets + deliveries);
         self.move_what_belongs_to_tries(&moved.kept);
-        self.hooks.remap(|target| moved.named[target]);
+        self.hooks.remap(|target| moved.named[target], &self.fleet);
         self.journal.remap(&moved, targets);
         self.move_wishes(&moved, now);
         self.unchecked = self.fleet.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();

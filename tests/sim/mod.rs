@@ -76,6 +76,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("posts: delivered", 270),
     ("posts: not answered", 210),
     ("posts: refused", 90),
+    ("reload: back with a hook at work", 8),
     ("reload: dropped before it was tried again", 60),
     ("reload: dropped with a connection", 180),
     ("reload: dropped with a hook at work", 35),

@@ -44,8 +44,9 @@ struct Due {
 }
 
 struct Run {
-    /// `None` once nobody has had the name.
-    name: Option<usize>,
+    name: usize,
+    /// There is no target of this name now.
+    is_away: bool,
     by: u64,
     killed: bool,
 }
@@ -102,7 +103,7 @@ impl World {
         let expected = [from.as_str(), to.as_str(), &detail];
         let heard = ["PINGSTATE_FROM", "PINGSTATE_TO", "PINGSTATE_DETAIL"].map(var);
         assert_eq!(heard, expected.map(Some), "the latest change of target {target}");
-        assert!(told.running.values().all(|run| run.name != Some(name)), "one at a time");
+        assert!(told.running.values().all(|run| run.name != name), "one at a time");
         assert!(told.running.len() < HOOKS_MAX);
         let wish = told.hooks[target].expect("a hook");
         if told.rng.permille(100) {
@@ -112,7 +113,7 @@ impl World {
         }
         // It was asked for when the engine was last told of something, or before.
         let by = self.seen + wish.timeout;
-        told.running.insert(id, Run { name: Some(name), by, killed: false });
+        told.running.insert(id, Run { name, is_away: false, by, killed: false });
         let end = match told.rng.below(4) {
             0 => return self.tally.add("hooks: hang"),
             1 => HookEnd::Exited(1),
@@ -161,14 +162,13 @@ impl World {
         assert!(!told.managed || now < told.alive + WATCHDOG + MS, "no sign of life");
         assert!(told.running.values().all(|run| run.killed || run.by > now), "a hook lives for ever");
         for (name, due) in told.due.iter().filter(|(_, due)| due.sure) {
-            let is_running = told.running.values().any(|run| run.name == Some(*name));
+            let is_running = told.running.values().any(|run| run.name == *name);
             let change = &due.change;
             assert!(is_running || told.running.len() >= HOOKS_MAX, "t{name} is not told of {change:?}");
         }
     }
 
-    /// Other targets are watched now. What goes on at work of one that is gone is nobody's; what waits is
-    /// for its namesake.
+    /// Other targets are watched now. What is at work or waits for one is so for its namesake.
     pub(super) fn move_hooks(&mut self) {
         let holders: BTreeMap<usize, bool> = self
             .roster
@@ -176,11 +176,13 @@ impl World {
             .map(|target| (self.plan.targets[*target].name, self.told.hooks[*target].is_some()))
             .collect();
         let told = &mut self.told;
-        for run in
-            told.running.values_mut().filter(|run| run.name.is_some_and(|name| !holders.contains_key(&name)))
-        {
-            run.name = None;
-            self.tally.add("reload: dropped with a hook at work");
+        for run in told.running.values_mut() {
+            let is_away = !holders.contains_key(&run.name);
+            match (std::mem::replace(&mut run.is_away, is_away), is_away) {
+                (false, true) => self.tally.add("reload: dropped with a hook at work"),
+                (true, false) => self.tally.add("reload: back with a hook at work"),
+                _ => {}
+            }
         }
         told.due.retain(|name, _| holders.contains_key(name));
         for (name, due) in &mut told.due {

@@ -67,6 +67,25 @@ fn hooks_find_their_targets_and_those_of_others_end_by_themselves() {
 }
 
 #[test]
+fn a_hook_at_work_holds_up_the_next_of_its_name_even_if_the_target_was_away() {
+    let hook = Arc::new(Hook::new(["tell"]));
+    let (is_up, mut bench) = watched(|monitor| monitor.on_change(hook.clone()));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(Duration::from_millis(1));
+    let runs = spawned(&mut bench);
+    assert_eq!(runs.iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 up"]);
+    replace(&mut bench, vec![Keep(1)]);
+    is_up.store(true, Ordering::Relaxed);
+    let again = Switch { name: "t0".to_owned(), is_up };
+    let hook = Arc::new(Hook::new(["tell"]).first(true));
+    replace(&mut bench, vec![Start(Monitor::new(again).on_change(hook)), Keep(0)]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(spawned(&mut bench), []);
+    bench.engine.handle_hook_ended(runs[0].0, &HookEnd::Exited(0), "", bench.now);
+    assert_eq!(spawned(&mut bench).iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 unknown"]);
+}
+
+#[test]
 fn deliveries_go_on_behind_any_number_of_targets() {
     let webhook = Arc::new(Webhook::to("http://127.0.0.1:9/", None).expect("a webhook"));
     let (is_up, mut bench) = watched(|monitor| monitor.webhook(webhook.clone()));

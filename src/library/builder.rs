@@ -1,6 +1,5 @@
 //! What is said of a server before it is one.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,7 +9,7 @@ use super::names::Names;
 use super::server::Server;
 use crate::api::host::HostGuard;
 use crate::engine::Schedule;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, clash};
 
 /// A [`Server`] to be.
 ///
@@ -129,10 +128,8 @@ impl ServerBuilder {
     /// of the address: taken, not this machine's, not allowed.
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
-        let mut names = BTreeSet::new();
-        if let Some(twice) = self.monitors.iter().find(|monitor| !names.insert(monitor.name())) {
-            let message = format!("two monitors are called {}", twice.name());
-            return Err(io::Error::new(ErrorKind::InvalidInput, message));
+        if let Some(clash) = clash(self.monitors.iter().map(Monitor::name)) {
+            return Err(io::Error::new(ErrorKind::InvalidInput, clash));
         }
         let guard = HostGuard::new(address.ip(), self.allowed);
         let mut reactor = self.names.reactor(self.monitors, Schedule::Beat, guard)?;

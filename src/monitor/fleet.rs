@@ -2,6 +2,7 @@
 
 mod successor;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Monitor, Watch};
@@ -22,6 +23,13 @@ pub(crate) struct Fleet {
     lag: Lag,
     /// Beats that went by without a check of targets that are watched no more.
     skipped: u64,
+}
+
+/// Why targets of these names can not be watched together.
+pub(crate) fn clash<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let twice = names.find(|name| !seen.insert(*name))?;
+    Some(["two monitors are called ", twice].concat())
 }
 
 /// How late checks began after their beats.

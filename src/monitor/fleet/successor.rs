@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fleet, Monitor, Watch};
+use super::{Fleet, Monitor, Watch, clash};
 use crate::clock::Now;
 
 /// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
@@ -35,23 +35,19 @@ pub(crate) struct Moved {
 impl Fleet {
     /// Why these can not take the place of the present targets.
     pub(crate) fn refusal(&self, successors: &[Successor]) -> Option<String> {
-        let (mut kept, mut names) = (vec![false; self.watches().len()], BTreeMap::new());
+        let mut kept = vec![false; self.watches().len()];
         for successor in successors {
-            let name = match successor {
-                Successor::Keep(place) => match self.watches().get(*place) {
-                    None => return Some(format!("there is no target at place {place} to keep")),
-                    Some(_) if std::mem::replace(&mut kept[*place], true) => {
-                        return Some(format!("the target at place {place} is kept twice"));
-                    }
-                    Some(watch) => watch.name(),
-                },
-                Successor::Start(monitor) => monitor.name(),
-            };
-            if names.insert(name, 0).is_some() {
-                return Some(format!("two monitors are called {name}"));
+            let Successor::Keep(place) = successor else { continue };
+            match kept.get_mut(*place) {
+                None => return Some(format!("there is no target at place {place} to keep")),
+                Some(true) => return Some(format!("the target at place {place} is kept twice")),
+                Some(kept) => *kept = true,
             }
         }
-        None
+        clash(successors.iter().map(|successor| match successor {
+            Successor::Keep(place) => self.watch(*place).name(),
+            Successor::Start(monitor) => monitor.name(),
+        }))
     }
 
     /// Puts these in the place of the present targets. The first new one's beat is now, the others' are

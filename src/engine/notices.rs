@@ -99,6 +99,6 @@ impl Engine {
                 status.push_str(&format!("{comma}{count} {state}"));
             }
         }
-        status
+        if status.is_empty() { "no targets".to_owned() } else { status }
     }
 }

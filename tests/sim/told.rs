@@ -147,7 +147,7 @@ impl World {
                 self.told.status = Some(self.seen);
                 let words = status.split(", ").map(|part| part.split(' ').next());
                 let counts = words.map(|count| count.and_then(|count| count.parse::<usize>().ok()));
-                let total = if status.is_empty() { Some(0) } else { counts.sum::<Option<usize>>() };
+                let total = if status == "no targets" { Some(0) } else { counts.sum::<Option<usize>>() };
                 assert_eq!(total, Some(self.roster.len()), "{status}");
                 self.tally.add("manager: status");
             }

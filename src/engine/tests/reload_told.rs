@@ -167,6 +167,10 @@ fn the_manager_is_told_of_the_states_there_are() {
     bench.pass(secs(1));
     let told = |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=1 up, 1 unknown");
     assert!(bench.outputs().iter().any(told));
+    replace(&mut bench, vec![]);
+    bench.pass(secs(1));
+    let told = |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=no targets");
+    assert!(bench.outputs().iter().any(told));
 }
 
 #[test]

@@ -68,11 +68,11 @@ pub(crate) fn event(id: EventId, kind: &str, data: &str) -> String {
     ["id: ", &boot, "-", &seq, "\nevent: ", kind, "\ndata: ", data, "\n\n"].concat()
 }
 
-/// What a client is told that has missed events: how many, if that is known.
+/// What a client is told that has missed events: how many, if that is known, or that there may be some.
 pub(crate) fn lost(count: Option<u64>) -> String {
     match count {
         Some(count) => [": ", &count.to_string(), " events lost\n\n"].concat(),
-        None => ": older events are lost\n\n".to_owned(),
+        None => ": older events may be lost\n\n".to_owned(),
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
             "id: 1738200000-3\nevent: transition\ndata: {\"a\":1}\n\n"
         );
         assert_eq!(lost(Some(17)), ": 17 events lost\n\n");
-        assert_eq!(lost(None), ": older events are lost\n\n");
+        assert_eq!(lost(None), ": older events may be lost\n\n");
         assert!(KEEP_ALIVE.starts_with(':') && KEEP_ALIVE.ends_with("\n\n"));
     }
 }

@@ -159,12 +159,14 @@ impl Journal {
 
     fn write(&self, cursor: &mut Cursor, fleet: &Fleet) -> String {
         let mut text = String::new();
-        if std::mem::take(&mut cursor.is_late) {
-            text.push_str(&events::lost(None));
-        }
         let lost = self.transitions.catch_up(&mut cursor.transition)
             + cursor.check.as_mut().map_or(0, |place| self.checks.catch_up(place));
-        if lost > 0 {
+        // Whose events they were is lost with them.
+        let counts = cursor.target.is_none();
+        if std::mem::take(&mut cursor.is_late) || lost > 0 && !counts {
+            text.push_str(&events::lost(None));
+        }
+        if lost > 0 && counts {
             text.push_str(&events::lost(Some(lost)));
         }
         while let Some((entry, is_check)) = self.next(cursor) {

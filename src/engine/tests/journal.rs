@@ -140,10 +140,23 @@ fn who_is_overrun_is_told_how_much_he_missed() {
     assert_eq!(desk.follow(&mut middle)[..2], [": 10 events lost", "21"]);
     // Who comes back too late does not know how many there were.
     let mut late = desk.cursor(None, false, id(19));
-    assert_eq!(desk.follow(&mut late)[..2], [": older events are lost", "21"]);
+    assert_eq!(desk.follow(&mut late)[..2], [": older events may be lost", "21"]);
     let mut just = desk.cursor(None, false, id(20));
     assert_eq!(desk.follow(&mut just)[0], "21");
     assert_eq!(desk.follow(&mut late), [""; 0], "told once");
+}
+
+/// Whose events they were is lost with them.
+#[test]
+fn who_follows_one_target_is_told_that_he_may_have_missed_some() {
+    let mut desk = Desk::new(&["a", "b"]);
+    desk.check(0, "+");
+    let mut follows = desk.cursor(Some(0), false, None);
+    desk.check(1, &"+-".repeat(JOURNAL_MIN / 2 - 1));
+    desk.check(0, "-");
+    assert_eq!(desk.follow(&mut follows.clone()), ["256"], "nothing is lost");
+    desk.check(1, "+-");
+    assert_eq!(desk.follow(&mut follows), [": older events may be lost", "256"]);
 }
 
 #[test]

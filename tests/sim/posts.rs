@@ -19,6 +19,10 @@ const POSTS: u16 = 20_000;
 /// How often a change is posted at most.
 const TRIES_MAX: u32 = 10;
 
+/// How many changes wait for one URL at most, and for all of them.
+const MOST: usize = 256;
+const MOST_IN_ALL: usize = 1024;
+
 pub(super) struct Posts {
     rng: Rng,
     /// The URL of each target that there has ever been, and whether it is told of the first state.
@@ -84,6 +88,13 @@ impl World {
         if first || from != State::Unknown {
             let name = self.plan.targets[target].name;
             self.posts.urls[url].due.push_back((name, from, to));
+            // The oldest is dropped, but for the one that may be under way.
+            let all: usize = self.posts.urls.iter().map(|url| url.due.len()).sum();
+            let due = &mut self.posts.urls[url].due;
+            if (due.len() > MOST || all > MOST_IN_ALL) && due.len() > 1 {
+                due.remove(1);
+                self.tally.add("posts: too many");
+            }
         }
     }
 

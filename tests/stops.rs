@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -73,4 +73,31 @@ fn stop_for(span_ms: u64, is_http: bool) {
     }
     let (_, body) = daemon.get("/status");
     assert!(daemon.no_line() && body.contains("\"transitions\": 1,"), "{span_ms} ms, {url}: {body}");
+}
+
+/// What a client took while the daemon stood still is known before any deadline is.
+#[test]
+fn a_client_that_reads_all_the_while_is_not_cut_off_after_a_stop() {
+    let path = std::env::temp_dir().join(format!("pingstate-stops-{}.conf", std::process::id()));
+    let targets: String = (0..4000).map(|n| format!("t{n} tcp://127.0.0.1:9 --interval 3600\n")).collect();
+    std::fs::write(&path, targets).expect("written");
+    let daemon = Daemon::start(&["--config", path.to_str().expect("text")]);
+    std::fs::remove_file(&path).expect("removed");
+    let mut client = TcpStream::connect(daemon.api).expect("connected");
+    client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("asked");
+    client.set_read_timeout(Some(PATIENCE)).expect("set");
+    let mut answer = vec![0; 1];
+    client.read_exact(&mut answer).expect("it begins");
+    nap(500);
+    daemon.signal("-STOP");
+    // More than CLIENT_STALL.
+    client.set_read_timeout(Some(Duration::from_millis(5500))).expect("set");
+    let blocked = client.read_to_end(&mut answer).expect_err("there is more than the system holds");
+    assert!(matches!(blocked.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{blocked}");
+    daemon.signal("-CONT");
+    client.set_read_timeout(Some(PATIENCE)).expect("set");
+    client.read_to_end(&mut answer).expect("the rest");
+    let text = String::from_utf8(answer).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}, {} bytes", body.len());
 }

@@ -215,11 +215,13 @@ impl Reactor {
             self.engine.notify("READY=1");
             self.carry_out(clock::now());
         }
-        let timeout = self.patience(at_most);
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => self.events.clear(),
-            Err(error) => return Err(error),
+        let mut timeout = self.patience(at_most);
+        while let Err(error) = self.poll.poll(&mut self.events, timeout) {
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(error);
+            }
+            // As by being stopped and continued: what has happened meanwhile is news all the same.
+            timeout = Some(Duration::ZERO);
         }
         let now = clock::now();
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
@@ -247,15 +249,22 @@ impl Reactor {
         }
         self.carry_out(now);
         self.accept(now);
+        // That there is room again is news like any other: deadlines come after it.
+        self.write_all(now);
         self.engine.handle_timeout(clock::now());
         self.carry_out(now);
+        self.write_all(now);
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// Sends what waits, as far as the system takes it.
+    fn write_all(&mut self, now: Now) {
         let mut writes = std::mem::take(&mut self.writes);
         writes.drain(..).for_each(|id| self.write(id, now));
         // Their memory serves again.
         writes.append(&mut self.writes);
         self.writes = writes;
-        self.carry_out(now);
-        Ok(())
     }
 
     /// When the next turn has something to do even if nothing happens.

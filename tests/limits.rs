@@ -52,6 +52,31 @@ fn clients_that_take_all_descriptors_turn_no_target_down() {
     drop(idle);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_that_take_all_descriptors_keep_no_hook_from_being_run() {
+    let told = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("limits-told");
+    let _ = std::fs::remove_file(&told);
+    let server = Server::answering(OK);
+    let hook = format!("sh -c 'echo $PINGSTATE_TO >> {}'", told.display());
+    let daemon = limited(64, &["--interval", "0.2", "--on-change", &hook, &server.url("http")]);
+    daemon.wait_for_state("up");
+    let crowd: Vec<_> = (0..150)
+        .map(|_| {
+            let mut client = TcpStream::connect(daemon.api).expect("connects");
+            let _ = client.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            client
+        })
+        .collect();
+    eventually("a full house", || (daemon.descriptors() >= 60).then_some(()));
+    drop(server);
+    let words = || std::fs::read_to_string(&told).unwrap_or_default();
+    eventually("both hooks", || (words() == "degraded\ndown\n").then_some(()));
+    assert!(daemon.next_line().contains(" is up") && daemon.next_line().contains(" is degraded"));
+    assert!(daemon.next_line().contains(" is down") && daemon.no_line());
+    drop(crowd);
+}
+
 /// A pipe holds 64 KiB, this socket a few lines; a line has a hundred bytes.
 #[cfg(target_os = "linux")]
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::limits::HOOKS_MAX;
+use super::limits::*;
 use super::{Engine, Output, Owner};
 use crate::clock::Now;
 use crate::fsm::Change;
@@ -26,6 +26,8 @@ pub(crate) enum HookEnd {
     Exited(i32),
     Signalled(i32),
     NotStarted(String),
+    /// It could not be started for want of descriptors, memory or processes, which may pass.
+    NoRoom(String),
 }
 
 /// The hooks at work, and those that wait.
@@ -37,6 +39,12 @@ pub(super) struct Hooks {
     news: BTreeMap<usize, News>,
     /// The targets of `news` that have no run at work, in the order of their changes.
     queue: VecDeque<usize>,
+    /// Starts in this turn of the loop.
+    started: usize,
+    /// Starts that have failed for want of room, one after the other.
+    shortage: u32,
+    /// None is started until then.
+    paused: Option<Instant>,
 }
 
 struct Run {
@@ -44,6 +52,7 @@ struct Run {
     target: Option<usize>,
     name: String,
     hook: Arc<Hook>,
+    news: News,
     /// When it is killed; `None` once it was.
     by: Option<Instant>,
 }
@@ -54,9 +63,20 @@ struct News {
     detail: Arc<str>,
     error: Option<Reason>,
     latency: Option<Duration>,
+    /// How often there was no room to start the hook.
+    tries: u32,
 }
 
 impl Hooks {
+    /// A turn of the loop begins.
+    pub(super) fn begin_turn(&mut self) {
+        self.started = 0;
+    }
+
+    fn can_start(&self) -> bool {
+        self.running.len() < HOOKS_MAX && self.started < HOOK_STARTS_PER_TURN && self.paused.is_none()
+    }
+
     fn is_running(&self, target: usize) -> bool {
         self.running.values().any(|run| run.target == Some(target))
     }
@@ -86,7 +106,7 @@ impl Engine {
             return;
         }
         let (detail, latency) = (last.detail.clone(), last.latency);
-        let news = News { change: change.clone(), detail, error: last.reason, latency };
+        let news = News { change: change.clone(), detail, error: last.reason, latency, tries: 0 };
         let waited = self.hooks.news.insert(target, news).is_some();
         if !waited && !self.hooks.is_running(target) {
             self.hooks.queue.push_back(target);
@@ -99,12 +119,20 @@ impl Engine {
     pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
         let now = self.observe(now);
         let Some(run) = self.hooks.running.remove(&id) else { return };
+        if matches!(end, HookEnd::NoRoom(_)) {
+            self.hooks.shortage += 1;
+            if run.target.is_some() && run.news.tries < HOOK_TRIES_MAX {
+                return self.start_again(run, now);
+            }
+        } else {
+            self.hooks.shortage = 0;
+        }
         let what = match end {
             HookEnd::Exited(0) => {
                 self.counters.hooks.ok += 1;
                 None
             }
-            HookEnd::NotStarted(why) => {
+            HookEnd::NotStarted(why) | HookEnd::NoRoom(why) => {
                 self.counters.hooks.not_started += 1;
                 Some(format!("could not be started: {why}"))
             }
@@ -133,37 +161,55 @@ impl Engine {
         self.start_hooks(now);
     }
 
-    /// Kills the hooks whose time is up.
+    /// There was no room to start it: clients give way for it, and if that was of no use the last time,
+    /// there is a pause. A later change takes its place.
+    fn start_again(&mut self, run: Run, now: Now) {
+        let Some(target) = run.target else { return };
+        self.hooks.news.entry(target).or_insert(News { tries: run.news.tries + 1, ..run.news });
+        self.hooks.queue.push_front(target);
+        if self.hooks.shortage % 2 == 1 {
+            for _ in 0..HOOK_ROOM {
+                self.evict();
+            }
+            self.release_held(now);
+        } else {
+            let pause = HOOK_PAUSE.saturating_mul(2_u32.saturating_pow(self.hooks.shortage / 2 - 1));
+            self.hooks.paused = Some(now.instant + pause.min(HOOK_PAUSE_MAX));
+        }
+        self.start_hooks(now);
+    }
+
+    /// Kills the hooks whose time is up, and starts those whose time has come.
     #[cold]
     pub(super) fn handle_hooks_timeout(&mut self, now: Now) {
+        self.hooks.paused.take_if(|until| *until <= now.instant);
         for (id, run) in &mut self.hooks.running {
             if run.by.take_if(|by| *by <= now.instant).is_some() {
                 self.outputs.push_back(Output::Kill(*id));
             }
         }
-        self.set_hooks_timer();
+        self.start_hooks(now);
     }
 
     fn start_hooks(&mut self, now: Now) {
-        while self.hooks.running.len() < HOOKS_MAX {
+        while self.hooks.can_start() {
             let Some(target) = self.hooks.queue.pop_front() else { break };
             let Some(news) = self.hooks.news.remove(&target) else { continue };
             let watch = self.fleet.watch(target);
             let Some(hook) = watch.hook().cloned() else { continue };
             let env = news.env(watch.name(), watch.target());
             self.hooks.last += 1;
+            self.hooks.started += 1;
             let id = HookId(self.hooks.last);
             let by = Some(now.instant + hook.limit());
             self.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
             let name = watch.name().to_owned();
-            self.hooks.running.insert(id, Run { target: Some(target), name, hook, by });
+            self.hooks.running.insert(id, Run { target: Some(target), name, hook, news, by });
         }
-        self.set_hooks_timer();
-    }
-
-    fn set_hooks_timer(&mut self) {
-        let next = self.hooks.running.values().filter_map(|run| run.by).min();
-        self.timers.set(Owner::Hooks, next);
+        let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
+        let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + BREATH));
+        let kills = self.hooks.running.values().filter_map(|run| run.by);
+        self.timers.set(Owner::Hooks, kills.chain(next).min());
     }
 }
 

@@ -78,6 +78,22 @@ pub(crate) const STALLS_MAX: u8 = 8;
 /// Hooks at work at the same time, of all targets together.
 pub(crate) const HOOKS_MAX: usize = 16;
 
+/// Hooks started in one turn of the loop, which waits for each until its program is there.
+pub(crate) const HOOK_STARTS_PER_TURN: usize = 4;
+
+/// How often one change is tried to be told to a hook that this machine has no room to start.
+pub(crate) const HOOK_TRIES_MAX: u32 = 20;
+
+/// How long no hook is started when there is no room although clients have given way; twice as long after
+/// each further time …
+pub(crate) const HOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// … up to this.
+pub(crate) const HOOK_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The clients that give way for a hook: as many as it takes descriptors to start one.
+pub(crate) const HOOK_ROOM: usize = 8;
+
 /// Tries to deliver to webhooks at the same time, each to another URL.
 pub(crate) const WEBHOOKS_PARALLEL: usize = 4;
 

@@ -358,7 +358,9 @@ impl Reactor {
                 Output::Spawn { id, hook, env } => {
                     let registry = self.poll.registry();
                     if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
-                        let end = HookEnd::NotStarted(trouble::text(&error));
+                        let why = trouble::text(&error);
+                        let is_local = trouble::is_local(&error);
+                        let end = if is_local { HookEnd::NoRoom(why) } else { HookEnd::NotStarted(why) };
                         self.engine.handle_hook_ended(id, &end, "", now);
                     }
                 }

@@ -63,6 +63,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("hooks: ended", 480),
     ("hooks: hang", 140),
     ("hooks: killed", 200),
+    ("hooks: no room", 80),
     ("hooks: not started", 60),
     ("http: redirected", 2500),
     ("interval: before the first beat", 60),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::plan::{MS, S};
 use super::rng::Rng;
-use super::world::{Event, World};
-use crate::engine::limits::HOOKS_MAX;
+use super::world::{Event, Sock, World};
+use crate::engine::limits::{BREATH, HOOK_PAUSE_MAX, HOOK_STARTS_PER_TURN, HOOKS_MAX};
 use crate::engine::{HookEnd, HookId};
 use crate::fsm::State;
 use crate::monitor::{Hook, Monitor};
@@ -25,6 +25,10 @@ pub(super) struct Told {
     running: BTreeMap<HookId, Run>,
     /// The change that the next hook of each name is to be told of.
     due: BTreeMap<usize, Due>,
+    /// Starts in this turn.
+    pub(super) starts: usize,
+    /// None has to be started until then: so many were, or there was no room.
+    rests_until: u64,
     managed: bool,
     /// When the manager got its last sign of life, and its last word on the state.
     alive: u64,
@@ -55,7 +59,8 @@ impl Told {
     pub(super) fn new(mut rng: Rng) -> Told {
         let managed = rng.permille(500);
         let (running, due) = (BTreeMap::new(), BTreeMap::new());
-        Told { rng, hooks: Vec::new(), running, due, managed, alive: 0, status: None }
+        let hooks = Vec::new();
+        Told { rng, hooks, running, due, starts: 0, rests_until: 0, managed, alive: 0, status: None }
     }
 
     /// Nobody is about to be told anything.
@@ -106,10 +111,18 @@ impl World {
         assert!(told.running.values().all(|run| run.name != name), "one at a time");
         assert!(told.running.len() < HOOKS_MAX);
         let wish = told.hooks[target].expect("a hook");
-        if told.rng.permille(100) {
+        told.starts += 1;
+        assert!(told.starts <= HOOK_STARTS_PER_TURN, "too many at once");
+        if told.starts == HOOK_STARTS_PER_TURN {
+            told.rests_until = told.rests_until.max(self.seen + BREATH.as_nanos() as u64);
+        }
+        if told.rng.permille(70) {
             self.tally.add("hooks: not started");
             let end = HookEnd::NotStarted("no such file".to_owned());
             return self.call(self.at, |engine, now| engine.handle_hook_ended(id, &end, "", now));
+        }
+        if told.rng.permille(100) {
+            return self.find_no_room(id, name, Due { change: (from, to, detail), sure: true });
         }
         // It was asked for when the engine was last told of something, or before.
         let by = self.seen + wish.timeout;
@@ -121,6 +134,20 @@ impl World {
         };
         let after = told.rng.below(wish.timeout * 3 / 2);
         self.schedule(after, Event::Hook(id, end));
+    }
+
+    /// A hook can not be started for want of room: clients may give way, and it is tried again.
+    fn find_no_room(&mut self, id: HookId, name: usize, due: Due) {
+        self.tally.add("hooks: no room");
+        self.told.due.insert(name, due);
+        self.told.rests_until = self.seen + HOOK_PAUSE_MAX.as_nanos() as u64;
+        let end = HookEnd::NoRoom("no room".to_owned());
+        self.call(self.at, |engine, now| engine.handle_hook_ended(id, &end, "", now));
+        for (id, sock) in &mut self.socks {
+            if let Sock::Client(client) = sock {
+                client.evicted |= !self.engine.knows(*id);
+            }
+        }
     }
 
     pub(super) fn kill(&mut self, id: HookId) {
@@ -163,8 +190,8 @@ impl World {
         assert!(told.running.values().all(|run| run.killed || run.by > now), "a hook lives for ever");
         for (name, due) in told.due.iter().filter(|(_, due)| due.sure) {
             let is_running = told.running.values().any(|run| run.name == *name);
-            let change = &due.change;
-            assert!(is_running || told.running.len() >= HOOKS_MAX, "t{name} is not told of {change:?}");
+            let is_busy = told.running.len() >= HOOKS_MAX || now < told.rests_until;
+            assert!(is_running || is_busy, "t{name} is not told of {:?}", due.change);
         }
     }
 

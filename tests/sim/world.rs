@@ -267,6 +267,7 @@ impl World {
         self.drain();
         self.check_step();
         let later = self.at + self.rng.pick(&[0, 0, 0, 900, 30_000]);
+        self.told.starts = 0;
         self.call(later, |engine, now| engine.handle_timeout(now));
         // What is carried out now still goes by the moment at which the turn began.
         self.drain();

@@ -147,11 +147,95 @@ fn only_so_many_hooks_run_at_once_and_the_others_wait_their_turn() {
     let mut told = Vec::new();
     for (id, _) in &first {
         bench.end(*id, HookEnd::Exited(0), "");
+        bench.pass(Duration::from_millis(1));
         told.extend(spawned(&bench.outputs()).into_iter().map(|(_, told)| told));
     }
     let name = |i: usize| format!("t{i} degraded up");
     let expected: Vec<_> = (HOOKS_MAX..count).chain(0..HOOKS_MAX - 3).map(name).collect();
     assert_eq!(told, expected, "those that have waited longest first, each with the latest");
+}
+
+#[test]
+fn starts_that_fail_are_not_all_tried_in_one_turn() {
+    let count = 5 * HOOK_STARTS_PER_TURN;
+    let (is_up, mut bench) = hooked(count, hook());
+    bench.outputs();
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let mut tried = Vec::new();
+    while tried.iter().sum::<usize>() < count {
+        let mut starts = 0;
+        while let Some(output) = bench.engine.poll_output() {
+            if let Output::Spawn { id, .. } = output {
+                starts += 1;
+                bench.end(id, HookEnd::NotStarted("no such file".into()), "");
+            }
+        }
+        tried.push(starts);
+        bench.pass(BREATH);
+    }
+    assert!(tried[1..].iter().all(|starts| *starts <= HOOK_STARTS_PER_TURN), "{tried:?}");
+}
+
+fn no_room() -> HookEnd {
+    HookEnd::NoRoom("too many open files".to_owned())
+}
+
+/// Otherwise a crowd of idle clients would keep an alert from being given.
+#[test]
+fn clients_give_way_for_a_hook_that_there_is_no_room_to_start() {
+    let (is_up, mut bench) = hooked(1, hook());
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(Duration::from_millis(1));
+    let clients: Vec<_> = (0..3 * HOOK_ROOM).map(|_| bench.engine.accept(bench.now)).collect();
+    let left = |bench: &Bench| clients.iter().filter(|id| bench.engine.knows(**id)).count();
+    let first = spawned(&bench.outputs())[0].0;
+    bench.end(first, no_room(), "");
+    let again = spawned(&bench.outputs());
+    assert_eq!((again[0].1.as_str(), left(&bench)), ("t0 up degraded", 2 * HOOK_ROOM));
+    // That was of no use: others wait for the next time.
+    bench.end(again[0].0, no_room(), "");
+    bench.pass(HOOK_PAUSE - Duration::from_millis(1));
+    assert_eq!((spawned(&bench.outputs()), left(&bench)), (vec![], 2 * HOOK_ROOM));
+    // By then the change is another one.
+    is_up.store(true, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let again = spawned(&bench.outputs());
+    assert_eq!(again.iter().map(|(_, told)| told.as_str()).collect::<Vec<_>>(), ["t0 up degraded"]);
+    bench.end(again[0].0, no_room(), "");
+    let again = spawned(&bench.outputs());
+    assert_eq!((again[0].1.as_str(), left(&bench)), ("t0 degraded up", HOOK_ROOM));
+    bench.end(again[0].0, HookEnd::Exited(0), "");
+    assert_eq!((bench.engine.counters.hooks.ok, bench.engine.counters.hooks.not_started), (1, 0));
+}
+
+#[test]
+fn a_hook_that_there_is_never_room_for_is_given_up() {
+    let (is_up, mut bench) = hooked(1, hook());
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2));
+    // It has changed again, and no more.
+    let first = spawned(&bench.outputs())[0].0;
+    bench.end(first, no_room(), "");
+    let begun = bench.now.instant;
+    let mut tries = 0;
+    let lines = loop {
+        let outputs = bench.outputs();
+        let runs = spawned(&outputs);
+        if let [(id, told), ..] = &runs[..] {
+            assert_eq!((runs.len(), told.as_str()), (1, "t0 degraded down"));
+            tries += 1;
+            bench.end(*id, no_room(), "");
+        }
+        bench.pass(Duration::from_millis(50));
+        let lines: Vec<_> = said(&outputs).into_iter().map(str::to_owned).collect();
+        if !lines.is_empty() {
+            break lines;
+        }
+    };
+    assert_eq!(lines, ["t0: the hook notify could not be started: too many open files"]);
+    assert_eq!((tries, bench.engine.counters.hooks.not_started), (HOOK_TRIES_MAX + 1, 1));
+    assert!(bench.now.instant - begun > secs(30), "{:?}", bench.now.instant - begun);
 }
 
 #[test]
@@ -182,6 +266,7 @@ fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
         bench.end(*id, HookEnd::Exited(1), "");
         let outputs = bench.outputs();
         assert_eq!(said(&outputs), [format!("t{i}: the hook notify exited with status 1")]);
+        bench.pass(Duration::from_millis(1));
         told.extend(spawned(&outputs).into_iter().map(|(_, told)| told));
     }
     // Nobody is told of the first target any more: its place in the row is the next one's.

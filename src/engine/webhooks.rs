@@ -79,17 +79,21 @@ impl Engine {
             self.webhooks.turns.insert((now.instant, key.clone()));
         }
         let channel = self.webhooks.channels.entry(key).or_default();
-        let webhook = letter.webhook.clone();
         channel.letters.push_back(letter);
         self.webhooks.letters += 1;
-        if channel.letters.len() <= WEBHOOK_LETTERS_MAX && self.webhooks.letters <= LETTERS_MAX {
+        let letters = self.webhooks.letters;
+        let channel = if channel.letters.len() > WEBHOOK_LETTERS_MAX {
+            channel
+        } else if letters > LETTERS_MAX.max(self.webhooks.channels.len()) {
+            // Whoever takes his letters does not lose any to those who do not.
+            let longest = self.webhooks.channels.values_mut().max_by_key(|channel| channel.letters.len());
+            let Some(longest) = longest else { return };
+            longest
+        } else {
             return;
-        }
-        // The first one is being tried; one that is alone is never too much.
-        if channel.letters.len() < 2 {
-            return;
-        }
-        channel.letters.remove(1);
+        };
+        // The first one may be under way; one that is alone is never too much.
+        let Some(Letter { webhook, .. }) = channel.letters.remove(1) else { return };
         self.webhooks.letters -= 1;
         self.counters.webhooks.dropped += 1;
         if !std::mem::replace(&mut channel.overrun, true) {

@@ -90,9 +90,9 @@ impl World {
             self.posts.urls[url].due.push_back((name, from, to));
             // The oldest is dropped, but for the one that may be under way.
             let all: usize = self.posts.urls.iter().map(|url| url.due.len()).sum();
-            let due = &mut self.posts.urls[url].due;
-            if (due.len() > MOST || all > MOST_IN_ALL) && due.len() > 1 {
-                due.remove(1);
+            let longest = self.posts.urls.iter_mut().map(|url| &mut url.due).max_by_key(|due| due.len());
+            let due = longest.filter(|due| all > MOST_IN_ALL || due.len() > MOST);
+            if due.and_then(|due| due.remove(1)).is_some() {
                 self.tally.add("posts: too many");
             }
         }

@@ -188,6 +188,32 @@ fn what_waits_is_bounded_and_the_oldest_is_dropped() {
     assert!(lines <= many, "said once for each");
 }
 
+/// Four dead URLs have filled what may wait in all; a fifth, healthy one gets two changes in a row.
+#[test]
+fn dead_webhooks_do_not_cost_a_healthy_one_its_latest_change() {
+    let (is_up, mut monitors) = switched(LETTERS_MAX / WEBHOOK_LETTERS_MAX);
+    let healthy = Arc::new(AtomicBool::new(true));
+    let probe = Switch { name: "healthy".to_owned(), is_up: healthy.clone() };
+    monitors.push(Monitor::new(probe).interval(secs(1)));
+    let pairs = (1..).map(webhook).zip(monitors);
+    let monitors = pairs.map(|(webhook, monitor)| monitor.webhook(Arc::new(webhook))).collect();
+    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    bench.pass(Duration::from_millis(999));
+    bench.outputs();
+    for _ in 0..WEBHOOK_LETTERS_MAX + 2 {
+        is_up.fetch_xor(true, Ordering::Relaxed);
+        bench.pass(secs(1));
+        bench.outputs();
+    }
+    assert_eq!(bench.engine.webhooks.subjects().len(), LETTERS_MAX);
+    healthy.store(false, Ordering::Relaxed);
+    bench.pass(secs(2));
+    let changes = bench.engine.webhooks.subjects();
+    assert_eq!(changes.len(), LETTERS_MAX);
+    let healthy: Vec<_> = changes.into_iter().filter(|change| change.starts_with("healthy")).collect();
+    assert_eq!(healthy, ["healthy: up → degraded", "healthy: degraded → down"]);
+}
+
 #[test]
 fn checks_go_on_whatever_becomes_of_deliveries() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);

@@ -190,3 +190,37 @@ fn the_watchdog_of_a_loop_that_is_stuck_hears_nothing() {
     daemon.kill().expect("killed");
     daemon.wait().expect("reaped");
 }
+
+/// Not a test: the daemon of the next one, which turns its loop when there is something to do, and is asked
+/// to reload.
+#[test]
+#[ignore = "started by another test"]
+fn a_daemon_with_a_loop_of_its_own() {
+    let monitor = Monitor::new(pingstate::blocking("disk", || true)).interval(Duration::from_secs(600));
+    let builder = Server::builder(monitor).notify_systemd().tell_of_hangup();
+    let mut server = builder.bind(([127, 0, 0, 1], 0)).expect("serves");
+    while !server.is_hung_up() {
+        server.turn(Duration::from_millis(20)).expect("turns");
+    }
+    while server.next_turn().is_some_and(|at| at <= now()) {
+        server.turn(Duration::ZERO).expect("turns");
+    }
+}
+
+#[test]
+fn a_loop_of_ones_own_knows_that_the_end_of_a_reload_is_to_be_told() {
+    let (manager, socket) = manager("own-loop");
+    let mut daemon = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--ignored", "--exact", "a_daemon_with_a_loop_of_its_own"])
+        .env("NOTIFY_SOCKET", &socket)
+        .env_remove("WATCHDOG_USEC")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("runs");
+    wait_for(&manager, "STATUS=1 up");
+    let pid = daemon.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs").success());
+    assert!(daemon.wait().expect("reaped").success());
+    let told: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1))).collect();
+    assert!(told.len() == 2 && told[0].starts_with("RELOADING=1") && told[1] == "READY=1", "{told:?}");
+}

@@ -269,7 +269,7 @@ impl Reactor {
 
     /// When the next turn has something to do even if nothing happens.
     pub(crate) fn next_turn(&self) -> Option<Instant> {
-        let unfinished = self.crowded || !self.hot.is_empty() || !self.writes.is_empty();
+        let unfinished = self.crowded || self.reloads || !self.hot.is_empty() || !self.writes.is_empty();
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }

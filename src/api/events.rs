@@ -11,7 +11,8 @@ pub(crate) const KEEP_ALIVE: &str = ": still here\n\n";
 /// What every stream begins with: how long to wait before coming back when it breaks, in milliseconds.
 const GREETING: &str = "retry: 3000\n: pingstate\n\n";
 
-/// Names one event: the start of the daemon that told it, in seconds since 1970, and its number.
+/// Names one event: the start of the daemon that told it, and its number. The start is in microseconds
+/// since 1970: where there is no clock that goes on without power, it is often in the same second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EventId {
     pub(crate) boot: u64,

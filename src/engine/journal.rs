@@ -77,7 +77,7 @@ impl Journal {
     pub(super) fn new(targets: usize, now: Now) -> Self {
         let most = most(targets);
         Journal {
-            boot: now.unix.as_secs(),
+            boot: u64::try_from(now.unix.as_micros()).unwrap_or(u64::MAX),
             last: 0,
             transitions: Ring::new(most),
             checks: Ring::new(most),
@@ -129,7 +129,8 @@ impl Journal {
     /// Where a client starts that wants this.
     pub(super) fn cursor(&self, wanted: &Subscription) -> Cursor {
         // The numbers of another start say nothing about this one: all that there is may be news.
-        let seen = wanted.last.map(|id| if id.boot == self.boot { id.seq } else { 0 });
+        let is_ours = |id: &EventId| id.boot == self.boot && id.seq <= self.last;
+        let seen = wanted.last.map(|id| if is_ours(&id) { id.seq } else { 0 });
         let place = |ring: &Ring| seen.map_or(ring.end(), |seq| ring.after(seq));
         let misses = |ring: &Ring| seen.is_some_and(|seq| seq < ring.dropped_seq);
         Cursor {

@@ -85,7 +85,7 @@ impl World {
             return (path, String::new(), Wish::Wait { name, state, timeout });
         }
         let checks = self.rng.permille(500);
-        let boot = self.start.unix.as_secs();
+        let boot = self.start.unix.as_micros() as u64;
         let (id, seen) = match self.rng.below(10) {
             0..=2 => {
                 let seq = self.rng.below(self.journal.last + 3);
@@ -163,7 +163,7 @@ impl World {
     pub(super) fn read_stream(&mut self, id: ConnId) {
         let bytes = self.engine.unsent(id).to_vec();
         let at = self.at.max(self.seen);
-        let boot = self.start.unix.as_secs();
+        let boot = self.start.unix.as_micros() as u64;
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
         assert_eq!(client.owing, 0, "one batch at a time");
         (client.owing, client.touched) = (bytes.len(), at);

@@ -82,6 +82,8 @@ impl Journal {
     /// Where a stream starts that has seen everything up to this number.
     pub(super) fn cursor(&mut self, name: Option<usize>, checks: bool, seen: Option<u64>) -> Cursor {
         self.keeps_checks |= checks;
+        // A number that has not been given is one of another start.
+        let seen = seen.map(|seen| if seen > self.last { 0 } else { seen });
         let change = self.changes.place(seen);
         let check = checks.then(|| self.checks.place(seen));
         let is_late = self.changes.misses(seen) || checks && self.checks.misses(seen);

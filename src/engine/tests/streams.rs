@@ -61,7 +61,7 @@ fn a_stream_is_told_of_what_comes() {
     assert!(waits(&mut bench, id));
     bench.pass(Duration::from_millis(1));
     assert!(bench.outputs().iter().any(|o| matches!(o, Output::Write(w) if *w == id)));
-    assert!(bench.deliver(id).starts_with("id: 1738200000-1\nevent: transition\ndata: {"));
+    assert!(bench.deliver(id).starts_with("id: 1738200000000000-1\nevent: transition\ndata: {"));
     bench.pass(secs(10));
     bench.outputs();
     let told = bench.deliver(id);
@@ -280,7 +280,7 @@ fn streams_have_a_limit_of_their_own_and_are_not_clients() {
     bench.pass(secs(1));
     bench.outputs();
     let said = bench.deliver(first);
-    assert!(said.starts_with("id: 1738200000-1\nevent: transition\n"), "{said}");
+    assert!(said.starts_with("id: 1738200000000000-1\nevent: transition\n"), "{said}");
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_stream_of_one_target_is_replayed_and_goes_on() {
     let mut bench = bench(&[("a", "+-"), ("b", "-+")]);
     bench.pass(secs(20));
     let id = bench.engine.accept(bench.now);
-    let head = "GET /events?target=b HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000-0\r\n\r\n";
+    let head = "GET /events?target=b HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000000000-0\r\n\r\n";
     bench.tell(id, Input::Received(head.as_bytes()));
     bench.deliver(id);
     let told = bench.deliver(id);

@@ -36,7 +36,7 @@ const SAID: &[&[u8]] = &[
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n",
     b"HTTP/1.1 301 x\r\nLocation: http://10.0.0.1/\r\n\r\n",
     b"\0",
-    b"GET /events?checks=1 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000-1\r\n\r\n",
+    b"GET /events?checks=1 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000000000-1\r\n\r\n",
     b"GET /wait?state=down&timeout=7 HTTP/1.0\r\n\r\n",
     b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ];

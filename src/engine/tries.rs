@@ -93,11 +93,8 @@ impl Engine {
     }
 
     fn begin(&mut self, target: usize, now: Now) {
-        match guarded(|| self.fleet.begin(target, now)) {
-            Ok(attempt) => {
-                let timeout = self.fleet.watch(target).timeout();
-                self.begin_try(target, attempt, timeout, now);
-            }
+        match guarded(|| (self.fleet.begin(target, now), self.fleet.watch(target).timeout())) {
+            Ok((attempt, timeout)) => self.begin_try(target, attempt, timeout, now),
             Err(failure) => self.finish(target, failure.into(), now),
         }
     }

@@ -24,6 +24,7 @@ fn fails_alone(bad: impl Probe + 'static, detail: &str) {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
+    Timeout,
     Begin,
     Output,
     Input,
@@ -38,6 +39,7 @@ impl Probe for Shaky {
         "shaky"
     }
     fn timeout(&self) -> Duration {
+        assert!(self.0 != Place::Timeout, "at its timeout");
         Duration::from_secs(5)
     }
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
@@ -66,6 +68,7 @@ impl Attempt for ShakyAttempt {
 fn probes_that_panic_fail_alone() {
     let (target, _) = target();
     let port = target.address.port();
+    fails_alone(Shaky(Place::Timeout, port), "the probe panicked: at its timeout");
     fails_alone(Shaky(Place::Begin, port), "the probe panicked: at the beginning");
     fails_alone(Shaky(Place::Output, port), "the probe panicked: when asked");
     fails_alone(Shaky(Place::Input, port), "the probe panicked: when told");

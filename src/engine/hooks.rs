@@ -59,6 +59,8 @@ struct Run {
 
 /// A change as a hook is told of it.
 struct News {
+    /// What was probed: by the time of the telling another one may be watched under the name.
+    probe: String,
     change: Change,
     detail: Arc<str>,
     error: Option<Reason>,
@@ -105,8 +107,8 @@ impl Engine {
         if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
             return;
         }
-        let (detail, latency) = (last.detail.clone(), last.latency);
-        let news = News { change: change.clone(), detail, error: last.reason, latency, tries: 0 };
+        let (probe, detail, latency) = (watch.target().to_owned(), last.detail.clone(), last.latency);
+        let news = News { probe, change: change.clone(), detail, error: last.reason, latency, tries: 0 };
         let waited = self.hooks.news.insert(target, news).is_some();
         if !waited && !self.hooks.is_running(target) {
             self.hooks.queue.push_back(target);
@@ -197,7 +199,7 @@ impl Engine {
             let Some(news) = self.hooks.news.remove(&target) else { continue };
             let watch = self.fleet.watch(target);
             let Some(hook) = watch.hook().cloned() else { continue };
-            let env = news.env(watch.name(), watch.target());
+            let env = news.env(watch.name());
             self.hooks.last += 1;
             self.hooks.started += 1;
             let id = HookId(self.hooks.last);
@@ -215,7 +217,7 @@ impl Engine {
 
 impl News {
     /// The hook's own part of its environment, which cannot hold NUL.
-    fn env(&self, name: &str, probe: &str) -> Vec<(&'static str, String)> {
+    fn env(&self, name: &str) -> Vec<(&'static str, String)> {
         let latency = self.latency.map(|latency| latency_ms(latency).to_string());
         vec![
             ("PINGSTATE_TARGET", name.replace('\0', "")),
@@ -224,7 +226,7 @@ impl News {
             ("PINGSTATE_DETAIL", self.detail.to_string()),
             ("PINGSTATE_ERROR", self.error.map_or("", Reason::as_str).to_owned()),
             ("PINGSTATE_LATENCY_MS", latency.unwrap_or_default()),
-            ("PINGSTATE_PROBE", probe.replace('\0', "")),
+            ("PINGSTATE_PROBE", self.probe.replace('\0', "")),
             ("PINGSTATE_SINCE_S", age_s(self.change.lasted).to_string()),
         ]
     }

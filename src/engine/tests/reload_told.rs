@@ -85,6 +85,43 @@ fn a_hook_at_work_holds_up_the_next_of_its_name_even_if_the_target_was_away() {
     assert_eq!(spawned(&mut bench).iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 unknown"]);
 }
 
+/// The change was one of the target that was watched then.
+#[test]
+fn what_a_hook_is_told_after_a_reload_is_of_one_piece() {
+    struct Moving(&'static str, Arc<AtomicBool>);
+    impl Probe for Moving {
+        fn name(&self) -> &str {
+            "web"
+        }
+        fn target(&self) -> &str {
+            self.0
+        }
+        fn timeout(&self) -> Duration {
+            secs(2)
+        }
+        fn begin(&self, now: Now) -> Box<dyn Attempt> {
+            Switch { name: String::new(), is_up: self.1.clone() }.begin(now)
+        }
+    }
+    let is_up = Arc::new(AtomicBool::new(true));
+    let hook = Arc::new(Hook::new(["tell"]));
+    let monitor = |url| Monitor::new(Moving(url, is_up.clone())).interval(secs(1)).on_change(hook.clone());
+    let mut bench = Bench::watching(vec![monitor("http://a/")], Schedule::Beat);
+    bench.pass(Duration::from_millis(999));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2));
+    let first = spawned(&mut bench)[0].0;
+    replace(&mut bench, vec![Start(monitor("http://b/"))]);
+    bench.engine.handle_hook_ended(first, &HookEnd::Exited(0), "", bench.now);
+    let told = bench.outputs().into_iter().find_map(|output| match output {
+        Output::Spawn { env, .. } => Some(env),
+        _ => None,
+    });
+    let told = told.expect("what has waited");
+    assert!(told.contains(&("PINGSTATE_TO", "down".to_owned())), "{told:?}");
+    assert!(told.contains(&("PINGSTATE_PROBE", "http://a/".to_owned())), "{told:?}");
+}
+
 #[test]
 fn deliveries_go_on_behind_any_number_of_targets() {
     let webhook = Arc::new(Webhook::to("http://127.0.0.1:9/", None).expect("a webhook"));

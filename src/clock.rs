@@ -44,7 +44,7 @@ impl Now {
     }
 }
 
-/// A moment for tests to start from: an arbitrary instant, 2025-01-29 on the wall.
+/// A moment for tests to start from: an arbitrary instant, 2025-01-30 on the wall.
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn test_now() -> Now {

@@ -30,6 +30,8 @@ struct Special {
     rules: Rules,
     /// The beat that the grid goes on from: the latest that has come, or the first.
     anchor: Instant,
+    /// The interval in force.
+    interval: Duration,
     /// When the check under way is to be tried again.
     retry_at: Option<Instant>,
     /// How often it has been.
@@ -39,11 +41,12 @@ struct Special {
 impl Watch {
     pub(super) fn new(monitor: Monitor, first: Duration, now: Now) -> Self {
         let (rules, beat) = (monitor.rules, now.instant + first);
-        let special = Special { rules, anchor: beat, retry_at: None, retried: 0 };
+        let interval = monitor.interval;
+        let special = Special { rules, anchor: beat, interval, retry_at: None, retried: 0 };
         Watch {
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,
-            interval: monitor.interval,
+            interval,
             special: (rules != Rules::default()).then(|| Box::new(special)),
             beat,
             skipped: 0,
@@ -143,11 +146,15 @@ impl Watch {
     /// Moves on to the first beat after `now`: beats that were missed are not made up. The grid goes on
     /// from the latest beat that has come, with the interval that the state asks for.
     pub(crate) fn advance(&mut self, now: Instant) {
-        let interval = self.interval_now();
-        let mut anchor = self.special.as_ref().map_or(self.beat, |special| special.anchor);
+        let interval = self.interval_wanted();
+        let (mut anchor, mut before) = (self.beat, self.interval);
+        if let Some(special) = &mut self.special {
+            (anchor, before) = (special.anchor, std::mem::replace(&mut special.interval, interval));
+        }
         if now >= self.beat {
             anchor = self.beat;
-            let missed = (now - anchor).as_nanos() / interval.as_nanos();
+            // Those that there would have been, and not those that there will be.
+            let missed = (now - anchor).as_nanos() / before.as_nanos();
             self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
         }
         if now < anchor {
@@ -161,8 +168,8 @@ impl Watch {
         self.beat = now + (interval - Duration::from_nanos(into));
     }
 
-    /// The interval in force.
-    fn interval_now(&self) -> Duration {
+    /// The interval that the last check and the state ask for.
+    fn interval_wanted(&self) -> Duration {
         let (Some(special), Some(last)) = (&self.special, self.fsm.last()) else { return self.interval };
         let interval = match (self.fsm.judged(), last.event) {
             (State::Down, Event::Fail) => special.rules.interval_down,

@@ -9,6 +9,8 @@ pub(super) struct Schedule {
     /// The next beat, and the one that the grid goes on from.
     beat: u64,
     from: u64,
+    /// How far apart they were when the check under way began.
+    apart: u64,
     /// When a failed try is to be repeated.
     retry_at: Option<u64>,
     retried: u32,
@@ -17,7 +19,8 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn new(first: u64, interval: u64, rules: Rules) -> Self {
-        Schedule { interval, rules, beat: first, from: first, retry_at: None, retried: 0, skipped: 0 }
+        let (beat, from, apart) = (first, first, interval);
+        Schedule { interval, rules, beat, from, apart, retry_at: None, retried: 0, skipped: 0 }
     }
 
     /// When the next check is due.
@@ -56,12 +59,13 @@ impl Schedule {
             (Mind::Doubt, _, Some(interval)) => (interval, "interval: while in doubt"),
             _ => (self.interval, "interval: the usual one"),
         };
+        let apart = std::mem::replace(&mut self.apart, interval);
         if at < self.from {
             return "interval: before the first beat";
         }
         if at >= self.beat {
             self.from = self.beat;
-            self.skipped += (at - self.from) / interval;
+            self.skipped += (at - self.from) / apart;
         }
         self.beat = self.from + ((at - self.from) / interval + 1) * interval;
         word

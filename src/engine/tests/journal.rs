@@ -100,12 +100,9 @@ fn checks_are_kept_once_somebody_wants_them_and_stand_before_what_they_change() 
 fn who_comes_back_gets_what_he_has_missed() {
     let mut desk = Desk::new(&["db"]);
     desk.check(0, "+-+-+");
-    for (last, told) in [
-        (None, &[][..]),
-        (id(0), &["1", "2", "3", "4", "5"]),
-        (id(3), &["4", "5"]),
-        (id(5), &[]),
-    ] {
+    for (last, told) in
+        [(None, &[][..]), (id(0), &["1", "2", "3", "4", "5"]), (id(3), &["4", "5"]), (id(5), &[])]
+    {
         let mut cursor = desk.cursor(None, false, last);
         assert_eq!(desk.follow(&mut cursor), told, "{last:?}");
     }

@@ -166,3 +166,16 @@ fn a_slow_answer_is_told_of_as_slow() {
     assert_eq!((verdict.result.ok, &*verdict.result.detail), (true, "answered, slow (over 0 ms)"));
     assert_eq!(bench.state(), State::Degraded);
 }
+
+/// The interval that a failure asks for begins with it.
+#[test]
+fn beats_that_never_were_are_not_skipped() {
+    let monitor = Monitor::new(Hello("192.0.2.1")).interval(secs(30)).interval_fast(secs(1));
+    let mut bench = Bench::watching(vec![monitor.initial_state(State::Up)], Schedule::Beat);
+    bench.pass(secs(2)); // It times out.
+    bench.opened();
+    assert_eq!((bench.state(), next(&mut bench)), (State::Degraded, secs(1)));
+    assert_eq!(bench.engine.fleet().skipped(), 0, "the next beat was due after 30 s");
+    bench.pass(secs(3));
+    assert_eq!(bench.engine.fleet().skipped(), 2, "of those that were due each second");
+}

@@ -334,7 +334,8 @@ fn a_stream_of_one_target_is_replayed_and_goes_on() {
     let mut bench = bench(&[("a", "+-"), ("b", "-+")]);
     bench.pass(secs(20));
     let id = bench.engine.accept(bench.now);
-    let head = "GET /events?target=b HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000000000-0\r\n\r\n";
+    let head =
+        "GET /events?target=b HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000000000-0\r\n\r\n";
     bench.tell(id, Input::Received(head.as_bytes()));
     bench.deliver(id);
     let told = bench.deliver(id);

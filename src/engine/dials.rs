@@ -23,7 +23,8 @@ impl Engine {
         match input {
             Input::Connected => dial.handle_connected(slot),
             Input::Failed(failure) => {
-                let local = failure.reason == Reason::Local;
+                // If that was of no use just now, the trouble is another one, and takes time.
+                let local = !std::mem::take(&mut this.relieved) && failure.reason == Reason::Local;
                 dial.handle_failed(slot, failure, now.instant);
                 this.take_slot(slot);
                 self.forget(id);
@@ -38,7 +39,9 @@ impl Engine {
 
     /// A client has given way: its descriptor is for this check, before the next client takes it.
     fn retry(&mut self, target: usize, now: Now) {
-        if let Some(dial) = self.dial(target) {
+        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        if let Some(dial) = &mut this.dial {
+            this.relieved = true;
             dial.retry(now.instant);
         }
     }
@@ -95,6 +98,7 @@ impl Engine {
             }
             dial::Output::Connected(slot, address) => {
                 let id = this.take_slot(slot);
+                this.relieved = false;
                 this.conn = id;
                 this.leave_dial(now);
                 this.address = Some(address);

@@ -94,7 +94,14 @@ enum Conn {
     /// An API client that is told of what comes.
     Stream(Box<Stream>),
     /// A name server.
-    Query { query: QueryId, server: SocketAddr, transport: Transport, outbox: Outbox },
+    Query {
+        query: QueryId,
+        server: SocketAddr,
+        transport: Transport,
+        outbox: Outbox,
+        /// A client has given way for it.
+        relieved: bool,
+    },
 }
 
 /// When targets are checked.

@@ -34,7 +34,7 @@ impl Engine {
             resolve::Output::Open { query, transport, server, bytes } => {
                 let mut outbox = Outbox::default();
                 outbox.push(bytes);
-                self.open_query(query, transport, server, outbox);
+                self.open_query(query, transport, server, outbox, false);
             }
             resolve::Output::Close(query) => {
                 if let Some(id) = self.queries.get(&query) {
@@ -58,8 +58,15 @@ impl Engine {
         }
     }
 
-    fn open_query(&mut self, query: QueryId, transport: Transport, server: SocketAddr, outbox: Outbox) {
-        let id = self.add(Conn::Query { query, server, transport, outbox });
+    fn open_query(
+        &mut self,
+        query: QueryId,
+        transport: Transport,
+        server: SocketAddr,
+        outbox: Outbox,
+        relieved: bool,
+    ) {
+        let id = self.add(Conn::Query { query, server, transport, outbox, relieved });
         self.queries.insert(query, id);
         self.outputs.push_back(Output::Open { id, transport, to: server });
         if transport != Transport::Tcp {
@@ -68,8 +75,10 @@ impl Engine {
     }
 
     pub(super) fn handle_query(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(Conn::Query { query, server, transport, outbox }) = self.conns.get_mut(id) else { return };
-        let (query, from) = (*query, *server);
+        let Some(Conn::Query { query, server, transport, outbox, relieved }) = self.conns.get_mut(id) else {
+            return;
+        };
+        let (query, from, relieved) = (*query, *server, *relieved);
         let input = match input {
             Input::Connected => {
                 if *transport == Transport::Tcp {
@@ -84,9 +93,9 @@ impl Engine {
             Input::Failed(failure) => {
                 let (transport, outbox) = (*transport, std::mem::take(outbox));
                 self.forget(id);
-                if failure.reason == Reason::Local && self.evict() {
+                if failure.reason == Reason::Local && !relieved && self.evict() {
                     // A client has given way: its descriptor is for this query.
-                    return self.open_query(query, transport, from, outbox);
+                    return self.open_query(query, transport, from, outbox, true);
                 }
                 QueryInput::Failed
             }

@@ -25,6 +25,8 @@ pub(super) struct Try {
     /// The dial's name waits for fresh files.
     pub(super) wanted: bool,
     pub(super) lookup: Option<LookupId>,
+    /// A client has given way for the latest connection of the dial.
+    pub(super) relieved: bool,
     /// The connections being tried for the dial.
     pub(super) slots: Vec<(Slot, ConnId)>,
     /// The connection that stands.
@@ -250,6 +252,7 @@ impl Try {
             stalls: 0,
             dial: None,
             wanted: false,
+            relieved: false,
             lookup: None,
             slots: Vec::new(),
             conn: None,

@@ -71,6 +71,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("interval: while in doubt", 350),
     ("local: no socket for a query", 300),
     ("local: no socket for a target", 4000),
+    ("local: of no use that a client gave way", 200),
     ("loop: stalls", 500),
     ("manager: status", 780),
     ("posts: answered with an error", 90),

@@ -124,6 +124,8 @@ pub(super) struct World {
     pub(super) files: Option<usize>,
     pub(super) next_files: usize,
     pub(super) accept_paused: Option<u64>,
+    /// The turn in which a client last gave way for something of the daemon's own.
+    pub(super) relieved_in: Option<u64>,
     pub(super) farewell: Option<ConnId>,
     pub(super) tally: Tally,
     pub(super) hasher: DefaultHasher,
@@ -184,6 +186,7 @@ impl World {
             files: None,
             next_files: 0,
             accept_paused: None,
+            relieved_in: None,
             farewell: None,
             tally: Tally::default(),
             hasher: DefaultHasher::new(),

@@ -140,12 +140,15 @@ impl Bench {
 
     /// The connection that the outputs so far ask to be opened.
     fn opened(&mut self) -> ConnId {
-        let outputs = self.outputs();
-        let open = outputs.iter().find_map(|output| match output {
-            Output::Open { id, .. } => Some(*id),
+        self.opens().first().copied().expect("something to open")
+    }
+
+    fn opens(&mut self) -> Vec<ConnId> {
+        let opens = self.outputs().into_iter().filter_map(|output| match output {
+            Output::Open { id, .. } => Some(id),
             _ => None,
         });
-        open.unwrap_or_else(|| panic!("nothing to open in {outputs:?}"))
+        opens.collect()
     }
 
     /// Sends everything that waits for a client; returns it.

@@ -194,6 +194,30 @@ fn no_descriptors_for_a_query_costs_an_idle_client_and_not_the_query() {
     assert_eq!(bench.state(), State::Unknown);
 }
 
+/// It may be memory that is short, and not descriptors.
+#[test]
+fn trouble_that_no_client_can_cure_costs_one_of_them_now_and_then() {
+    for hosts in [["127.0.0.1"], ["example.test"]] {
+        let mut bench = Bench::with(&hosts, Schedule::Beat, secs(60));
+        bench.engine.handle_files(None, Some(b"nameserver 10.0.0.1\noptions attempts:1\n"), bench.now);
+        let clients: Vec<_> = (0..100).map(|_| bench.engine.accept(bench.now)).collect();
+        bench.pass(Duration::ZERO);
+        bench.engine.handle_files(None, None, bench.now);
+        let mut tries = 0;
+        for _ in 0..20 {
+            let mut opens = bench.opens();
+            while let Some(id) = opens.pop() {
+                tries += 1;
+                bench.tell(id, Input::Failed(Failure::new(Reason::Local, "no memory")));
+                opens.extend(bench.opens());
+            }
+            bench.pass(Duration::from_millis(50));
+        }
+        let left = clients.iter().filter(|id| bench.engine.knows(**id)).count();
+        assert!((80..100).contains(&left) && tries <= 44, "{left} clients left after {tries} tries");
+    }
+}
+
 #[test]
 fn every_target_is_checked_once_and_not_more_than_some_at_a_time() {
     let hosts = vec!["127.0.0.1"; ONCE_PARALLEL + 10];

@@ -5,30 +5,25 @@ use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::probe;
-use crate::probe::dial::{self, Dial, Slot};
+use crate::probe::dial::{self, Dial};
 use crate::verdict::Reason;
 
 impl Engine {
     /// What happened to a connection that is being made.
-    pub(super) fn handle_dialed(
-        &mut self,
-        id: ConnId,
-        target: usize,
-        slot: Slot,
-        input: Input<'_>,
-        now: Now,
-    ) {
+    pub(super) fn handle_dialed(&mut self, id: ConnId, input: Input<'_>, now: Now) {
+        let Some(Conn::Dialed { target, slot, relieved }) = self.conns.get(id) else { return };
+        let (target, slot, relieved) = (*target, *slot, *relieved);
         let Some(this) = self.tries[target].as_deref_mut() else { return };
         let Some(dial) = &mut this.dial else { return };
         match input {
             Input::Connected => dial.handle_connected(slot),
             Input::Failed(failure) => {
                 // If that was of no use just now, the trouble is another one, and takes time.
-                let local = !std::mem::take(&mut this.relieved) && failure.reason == Reason::Local;
+                let evicts = failure.reason == Reason::Local && !relieved;
                 dial.handle_failed(slot, failure, now.instant);
                 this.take_slot(slot);
                 self.forget(id);
-                if local && self.evict() {
+                if evicts && self.evict() {
                     self.retry(target, now);
                 }
             }
@@ -85,7 +80,8 @@ impl Engine {
                 self.outputs.push_back(Output::RefreshFiles);
             }
             dial::Output::Open(slot, to) => {
-                let id = self.add(Conn::Dialed { target, slot });
+                let relieved = std::mem::take(&mut this.relieved);
+                let id = self.add(Conn::Dialed { target, slot, relieved });
                 if let Some(this) = self.tries[target].as_deref_mut() {
                     this.slots.push((slot, id));
                 }
@@ -98,7 +94,6 @@ impl Engine {
             }
             dial::Output::Connected(slot, address) => {
                 let id = this.take_slot(slot);
-                this.relieved = false;
                 this.conn = id;
                 this.leave_dial(now);
                 this.address = Some(address);

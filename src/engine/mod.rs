@@ -86,7 +86,12 @@ impl timers::Owner for Owner {
 /// All that can be at the other end of a connection.
 enum Conn {
     /// A probe's connection that does not stand yet.
-    Dialed { target: usize, slot: Slot },
+    Dialed {
+        target: usize,
+        slot: Slot,
+        /// A client has given way for it.
+        relieved: bool,
+    },
     /// A probe's connection.
     Probed { target: usize, outbox: Outbox },
     /// An API client.
@@ -222,10 +227,7 @@ impl Engine {
         let now = self.observe(now);
         match self.conns.get_mut(id) {
             None => return,
-            Some(Conn::Dialed { target, slot }) => {
-                let (target, slot) = (*target, *slot);
-                self.handle_dialed(id, target, slot, input, now);
-            }
+            Some(Conn::Dialed { .. }) => self.handle_dialed(id, input, now),
             Some(Conn::Probed { target, outbox }) => {
                 if let Input::Sent(count) = input {
                     outbox.advance(count);

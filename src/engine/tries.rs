@@ -25,7 +25,7 @@ pub(super) struct Try {
     /// The dial's name waits for fresh files.
     pub(super) wanted: bool,
     pub(super) lookup: Option<LookupId>,
-    /// A client has given way for the latest connection of the dial.
+    /// A client has given way for the dial's next connection.
     pub(super) relieved: bool,
     /// The connections being tried for the dial.
     pub(super) slots: Vec<(Slot, ConnId)>,

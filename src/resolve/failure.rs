@@ -32,6 +32,8 @@ pub(super) enum Trouble {
     Unreachable,
     /// Servers were asked, and none answered.
     Silent,
+    /// A server wants to be asked over TCP, and cannot be.
+    NoStream(SocketAddr),
     /// A server answered with something that cannot be read.
     Broken(SocketAddr),
     /// A server answered with this code instead of an answer.
@@ -63,6 +65,10 @@ impl Trouble {
             Trouble::Silent => {
                 (Reason::DnsTimeout, format!("no name server answered for {name} (asked {})", list(servers)))
             }
+            Trouble::NoStream(server) => (
+                Reason::DnsFailed,
+                format!("name server {} cannot be asked for {name} over TCP", shown(server)),
+            ),
             Trouble::Broken(server) => {
                 (Reason::DnsFailed, format!("name server {} sent a broken answer for {name}", shown(server)))
             }
@@ -141,7 +147,8 @@ mod tests {
         assert!(Denial::NoData(server) > Denial::NoName(server) && Denial::NoName(server) > Denial::Nobody);
         assert!(
             Trouble::Refused(server, 2) > Trouble::Broken(server)
-                && Trouble::Broken(server) > Trouble::Silent
+                && Trouble::Broken(server) > Trouble::NoStream(server)
+                && Trouble::NoStream(server) > Trouble::Silent
         );
         assert!(Trouble::Silent > Trouble::Unreachable);
     }

@@ -142,7 +142,11 @@ impl Inquiry {
         match *input {
             QueryInput::Failed => {
                 let query = self.open.remove(at);
-                self.miss(&query, Trouble::Unreachable, now);
+                let trouble = match query.transport {
+                    Transport::Tcp => Trouble::NoStream(query.server),
+                    _ => Trouble::Unreachable,
+                };
+                self.miss(&query, trouble, now);
             }
             QueryInput::Closed => {
                 let query = self.close_at(at, shared);

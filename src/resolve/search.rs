@@ -190,7 +190,7 @@ impl Search {
             self.denial = self.denial.max(denial);
             self.trouble = self.trouble.max(trouble);
             // As in glibc: servers that do not answer will not do so for the next name either.
-            let is_hopeless = trouble.is_some_and(|trouble| trouble <= Trouble::Silent);
+            let is_hopeless = matches!(trouble, Some(Trouble::Unreachable | Trouble::Silent));
             if is_hopeless || !self.try_next(shared, now) {
                 return Some(News::NotFound(self.failure(shared)));
             }

@@ -125,6 +125,16 @@ fn no_network_no_multicast() {
 }
 
 #[test]
+fn without_multicast_the_servers_are_asked_for_the_other_names() {
+    let mut world = World::new("nameserver 10.0.0.1\nsearch corp.local x\n", |ask| match ask.transport {
+        Transport::Multicast => vec![(0, Event::Failed)],
+        _ if ask.name == "nas.x" => send(ask.with(&BOTH)),
+        _ => send(ask.code(NXDOMAIN)),
+    });
+    assert_eq!(world.resolve("nas"), ["2 found 2001:db8::1 192.0.2.1"]);
+}
+
+#[test]
 fn a_search_domain_may_be_local() {
     let mut world = World::new("nameserver 10.0.0.1\nsearch local\n", |ask| match ask.transport {
         Transport::Multicast => vec![from_device(1, ask.with(&["10.0.0.9", "fd00::9"]))],

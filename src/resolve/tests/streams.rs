@@ -108,6 +108,12 @@ fn a_dead_stream_leads_to_the_next_server() {
     let mut world = World::new(ONE, truncated(|_| silence()));
     let said = world.resolve("a.example");
     assert!(said[0].contains("dns_timeout: no name server answered"), "{said:?}");
+    let mut world = World::new(ONE, truncated(|_| vec![(2, Event::Failed)]));
+    let said = world.resolve("a.example");
+    assert!(
+        said[0].ends_with("dns_failed: name server 10.0.0.1 cannot be asked for a.example over TCP"),
+        "{said:?}"
+    );
     let mut world = World::new(ONE, truncated(|_| send(vec![0xff, 0xff])));
     let said = world.resolve("a.example");
     assert_eq!(said, ["8 dns_failed: name server 10.0.0.1 sent a broken answer for a.example"]);

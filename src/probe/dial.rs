@@ -279,7 +279,7 @@ impl Dial {
     }
 
     fn how_many(&self) -> String {
-        match self.candidates.len() {
+        match self.candidates.iter().filter(|candidate| candidate.stage != Stage::Waiting).count() {
             0 | 1 => String::new(),
             n => format!(" ({n} addresses tried)"),
         }

@@ -95,8 +95,10 @@ fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Resul
 fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = cli::EXIT_OK;
     let checked = check_all(start.monitors, cli::targets::names(&start.daemon), |checked| {
-        cli::log::print(&cli::lines::result_line(checked));
-        worst = worst.max(cli::lines::exit_code(checked.result));
+        if !cli::log::print(&cli::lines::result_line(checked)) {
+            worst = worst.max(cli::EXIT_FAILED);
+        }
+        worst = worst.max(cli::lines::exit_code(checked));
     });
     if let Err(error) = checked {
         log.error(&format!("cannot go on: {}", cli::log::plain(&error)));

@@ -216,6 +216,11 @@ fn once_prints_a_line_for_each_target_and_tells_by_its_exit_code() {
     assert!(line.starts_with("up  ") && line.ends_with(&format!("{good_url}  HTTP 200\n")), "{line}");
     let failed = run(&["--once", &good_url, &format!("tcp://{gone}")]);
     assert_eq!((failed.status.code(), text(&failed.stdout).lines().count()), (Some(1), 2));
+    let slow = run(&["--once", "--slow", "0.001", &good_url]);
+    assert_eq!((slow.status.code(), text(&slow.stdout).starts_with("degraded ")), (Some(1), true));
+    let mut full = pingstate();
+    let full = full.args(["--once", &good_url]).stdout(std::fs::File::create("/dev/full").expect("linux"));
+    assert_eq!(full.status().expect("runs").code(), Some(1), "nobody has read it");
     let unresolved = run(&["--once", &good_url, "http://nowhere.invalid/"]);
     assert_eq!(unresolved.status.code(), Some(3));
     assert!(text(&unresolved.stdout).contains("does not exist"), "{}", text(&unresolved.stdout));

@@ -94,7 +94,7 @@ reached, 503 if not in time); target=NAME makes the last two be about one.
 
 Exit codes:
   0  stopped by SIGINT or SIGTERM; with --once: every target is up
-  1  the API can not be served; with --once: some target failed
+  1  the API can not be served; with --once: some target failed, or is slow
   2  the command line or the file is wrong
   3  with --once: the name of a target does not resolve
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use pingstate::{Checked, ProbeResult, Reason, State};
+use pingstate::{Checked, Reason, State};
 
 use super::{EXIT_FAILED, EXIT_NAME, EXIT_OK};
 
 /// What the log says of a change of state.
 pub(crate) fn change_line(checked: &Checked<'_>, from: State, lasted: Duration) -> String {
-    let mut line = format!("{} is {}: {}", shown(checked), checked.state, checked.result.detail);
+    let mut line =
+        format!("{} is {}: {}", shown(checked.name, checked.target), checked.state, checked.result.detail);
     if let Some(latency) = checked.result.latency {
         line.push_str(&format!(", {}", milliseconds(latency)));
     }
@@ -22,26 +23,50 @@ pub(crate) fn change_line(checked: &Checked<'_>, from: State, lasted: Duration) 
 pub(crate) fn result_line(checked: &Checked<'_>) -> String {
     let latency = checked.result.latency.map_or_else(|| "-".to_owned(), milliseconds);
     let state = checked.state;
-    format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked), checked.result.detail)
+    format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.target), checked.result.detail)
 }
 
 /// The exit code that `--once` owes to a check.
-pub(crate) fn exit_code(result: &ProbeResult) -> u8 {
-    match result.reason {
+pub(crate) fn exit_code(checked: &Checked<'_>) -> u8 {
+    match checked.result.reason {
         Some(Reason::DnsNotFound | Reason::DnsFailed | Reason::DnsTimeout) => EXIT_NAME,
-        _ if result.ok => EXIT_OK,
+        // One that is slow has not failed, and is not up.
+        _ if checked.state == State::Up => EXIT_OK,
         _ => EXIT_FAILED,
     }
 }
 
 /// The target, behind its name if that says something else.
-fn shown(checked: &Checked<'_>) -> String {
-    match checked.target.contains(checked.name) {
-        true => checked.target.to_owned(),
-        false => format!("{} ({})", checked.name, checked.target),
+fn shown(name: &str, target: &str) -> String {
+    let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next();
+    match name == target || authority == Some(name) {
+        true => target.to_owned(),
+        false => format!("{name} ({target})"),
     }
 }
 
 fn milliseconds(latency: Duration) -> String {
     format!("{:.2} ms", latency.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_told_unless_it_says_where() {
+        for (name, target, line) in [
+            ("db:5432", "tcp://db:5432", "tcp://db:5432"),
+            ("https://h/x?y", "https://h/x?y", "https://h/x?y"),
+            ("h", "https://h/health", "https://h/health"),
+            ("health", "https://h/health", "health (https://h/health)"),
+            ("he", "https://h/health", "he (https://h/health)"),
+            ("https", "https://h/health", "https (https://h/health)"),
+            ("disk", "disk", "disk"),
+            ("", "disk", " (disk)"),
+        ] {
+            assert_eq!(shown(name, target), line);
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub(super) fn settle(mut args: Args) -> Result<Options, String> {
     let (once, check_config) = (args.once, args.check_config);
     if let Some(path) = args.config.take() {
         refuse_targets_beside_a_file(&args)?;
+        // What contradicts itself before the file has said a word.
+        settings(args.given.clone(), true)?;
         let daemon = daemon(args.daemon.clone());
         let config = Some(Box::new(Config { path, args }));
         return Ok(Options { targets: Vec::new(), daemon, config, check_config, once });
@@ -96,15 +98,17 @@ pub(super) fn settings(given: Given, is_tcp: bool) -> Result<Settings, String> {
         ca_file: given.ca_file,
     };
     let (retries, hooked) = (given.retries.unwrap_or(0), given.on_change.is_some());
+    let interval = given.interval.unwrap_or(INTERVAL);
+    let other = |special: Option<Duration>| special.filter(|special| *special != interval);
     Ok(Settings {
         check: given.check,
         timeout: given.timeout,
         retries,
         retry_interval: given.retry_interval.filter(|_| retries > 0).unwrap_or(RETRY_INTERVAL),
         http: if is_tcp { Http::default() } else { http },
-        interval: given.interval.unwrap_or(INTERVAL),
-        interval_down: given.interval_down,
-        interval_fast: given.interval_fast,
+        interval,
+        interval_down: other(given.interval_down),
+        interval_fast: other(given.interval_fast),
         fall: given.fall.unwrap_or(FALL),
         rise: given.rise.unwrap_or(RISE),
         slow,
@@ -149,14 +153,17 @@ pub(super) fn refuse_flags_without_effect(args: &Args, given: &Given, is_tcp: bo
     let hooked = given.on_change.is_some();
     let either = hooked || given.webhook.is_some();
     for (flag, has_effect, needed) in [
-        ("--retry-interval", given.retries.is_some(), "--retries"),
+        ("--retry-interval", given.retries.is_some_and(|retries| retries > 0), "--retries"),
         ("--slow-clear", given.slow.is_some(), "--slow"),
-        ("--hook-timeout", either, "--on-change or --webhook"),
+        ("--hook-timeout", hooked, "--on-change"),
         ("--hook-first", either, "--on-change or --webhook"),
     ] {
         if !has_effect && first(args, |seen, _| seen == flag).is_some() {
             return Err(format!("{flag}: needs {needed}"));
         }
+    }
+    if given.no_verify_tls && !trusts && !is_tcp && first(args, |flag, _| flag == "--ca-file").is_some() {
+        return Err("--ca-file: has no effect beside --no-verify-tls".to_owned());
     }
     Ok(())
 }

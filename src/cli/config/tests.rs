@@ -70,6 +70,12 @@ fn lines_of_flags_count_for_what_follows_and_a_later_value_wins() {
 }
 
 #[test]
+fn an_interval_that_is_the_usual_one_is_as_if_it_were_not_said() {
+    let targets = good("--interval 60\na tcp://h:1 --interval-down 60 --interval-fast 60\nb tcp://h:1\n");
+    assert_eq!(targets[0].settings, targets[1].settings);
+}
+
+#[test]
 fn what_has_no_effect_on_a_tcp_target_is_as_if_it_were_not_said() {
     let one = good("a tcp://h:1\n");
     let other = good("--method HEAD --no-verify-tls --retry-interval 3 --hook-first\na tcp://h:1\n");
@@ -141,8 +147,10 @@ fn every_line_that_is_wrong_is_told_with_its_number() {
         ("a tcp://h:1 --slow 5ms", "--slow: `5ms` is not a number of milliseconds, like 500"),
         ("a tcp://h:1 --retries 101", "--retries: 101 is not between 0 and 100"),
         ("a tcp://h:1 --retry-interval 1", "--retry-interval: needs --retries"),
+        ("a tcp://h:1 --retry-interval 1 --retries 0", "--retry-interval: needs --retries"),
+        ("a https://h --no-verify-tls --ca-file x", "--ca-file: has no effect beside --no-verify-tls"),
         ("a tcp://h:1 --hook-first", "--hook-first: needs --on-change or --webhook"),
-        ("a tcp://h:1 --hook-timeout 1", "--hook-timeout: needs --on-change or --webhook"),
+        ("a tcp://h:1 --hook-timeout 1", "--hook-timeout: needs --on-change"),
         ("a tcp://h:1 --on-change ''", "--on-change: the command is empty"),
         ("a tcp://h:1 --on-change '# x'", "--on-change: the command is empty"),
         ("a tcp://h:1 --on-change '\"\" x'", "--on-change: the command is empty"),
@@ -195,6 +203,8 @@ fn a_file_says_what_is_probed_and_nothing_else_does() {
         parse(args.into_iter()).expect_err("it makes no sense")
     };
     let beside = "can not be combined with --config: the file says what is probed";
+    let slow = refusal(&["--config=f", "--slow=5", "--slow-clear=9"]);
+    assert_eq!(slow, "--slow-clear: is more than --slow", "which no line of the file has said");
     assert_eq!(refusal(&["--config=f", "--port=1"]), format!("--port: {beside}"));
     assert_eq!(refusal(&["--name=x", "--config=f"]), format!("--name: {beside}"));
     let target = refusal(&["--config", "f", "tcp://h:1"]);

@@ -103,7 +103,8 @@ impl MonitorHandle {
 
     /// Checks the target now, outside the schedule, and waits for the result. A check that is under way
     /// already will do, one that has ended will not. The result counts like any other. It takes
-    /// the probe's timeout at most, and that once more for each of [`Monitor::retries`].
+    /// the probe's timeout at most, and that once more for each of [`Monitor::retries`], after
+    /// [`Monitor::retry_interval`].
     pub fn check_now(&self) -> ProbeResult {
         let gone = || ProbeResult::down(Reason::Local, "the monitor has stopped, or this is its own thread");
         self.ask(Order::CheckNow).unwrap_or_else(gone)

@@ -70,9 +70,10 @@ struct News {
 }
 
 impl Hooks {
-    /// A turn of the loop begins.
-    pub(super) fn begin_turn(&mut self) {
+    /// A turn of the loop begins; says whether any wait to be started.
+    pub(super) fn begin_turn(&mut self) -> bool {
         self.started = 0;
+        !self.queue.is_empty()
     }
 
     fn can_start(&self) -> bool {
@@ -193,7 +194,7 @@ impl Engine {
         self.start_hooks(now);
     }
 
-    fn start_hooks(&mut self, now: Now) {
+    pub(super) fn start_hooks(&mut self, now: Now) {
         while self.hooks.can_start() {
             let Some(target) = self.hooks.queue.pop_front() else { break };
             let Some(news) = self.hooks.news.remove(&target) else { continue };

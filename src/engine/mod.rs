@@ -248,7 +248,9 @@ impl Engine {
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.observe(now);
         self.owed.begin_turn();
-        self.hooks.begin_turn();
+        if self.hooks.begin_turn() {
+            self.start_hooks(now);
+        }
         self.release_held(now);
         while let Some(owner) = self.timers.take_due(now.instant) {
             match owner {

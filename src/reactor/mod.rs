@@ -215,13 +215,14 @@ impl Reactor {
             self.engine.notify("READY=1");
             self.carry_out(clock::now());
         }
-        let mut timeout = self.patience(at_most);
+        let until = at_most.and_then(|at_most| clock::now().instant.checked_add(at_most));
+        let mut timeout = self.patience(until);
         while let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != ErrorKind::Interrupted {
                 return Err(error);
             }
             // As by being stopped and continued: what has happened meanwhile is news all the same.
-            timeout = Some(Duration::ZERO);
+            timeout = self.patience(until);
         }
         let now = clock::now();
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
@@ -279,13 +280,10 @@ impl Reactor {
         due.into_iter().flatten().min()
     }
 
-    /// How long the loop may sleep.
-    fn patience(&self, at_most: Option<Duration>) -> Option<Duration> {
-        let due = self.next_turn().map(|at| at.saturating_duration_since(clock::now().instant));
-        match (due, at_most) {
-            (Some(due), Some(at_most)) => Some(due.min(at_most)),
-            (due, at_most) => due.or(at_most),
-        }
+    /// How long the loop may sleep, at most until then.
+    fn patience(&self, until: Option<Instant>) -> Option<Duration> {
+        let wake = self.next_turn().into_iter().chain(until).min()?;
+        Some(wake.saturating_duration_since(clock::now().instant))
     }
 
     fn handle_event(&mut self, event: &Event, now: Now) {

@@ -33,7 +33,7 @@ fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
     strace.args(["-f", "-c", "-U", "calls,name", "-p", &daemon.pid().to_string(), "-o"]).arg(&report);
     let Ok(mut strace) = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     else {
-        return println!("skipped: there is no strace");
+        return common::missing("strace");
     };
     // One that may not trace ends at once.
     let traced = || match strace.try_wait().expect("waits") {
@@ -41,7 +41,7 @@ fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
         None => (daemon.figure("TracerPid") > 0).then_some(true),
     };
     if !eventually("strace", traced) {
-        return println!("skipped: strace does not work here");
+        return common::missing("strace");
     }
     let before = count.load(Ordering::SeqCst);
     eventually("probes", || (count.load(Ordering::SeqCst) >= before + PROBES).then_some(()));

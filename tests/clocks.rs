@@ -49,7 +49,7 @@ impl Clocks {
         let (source, library) = (clocks.0.join("shim.c"), clocks.0.join("shim.so"));
         let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(library).arg(source).output();
         if !built.is_ok_and(|output| output.status.success()) {
-            println!("skipped: cc does not work here");
+            common::missing("cc");
             return None;
         }
         clocks.set("wall", 0);

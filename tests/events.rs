@@ -176,7 +176,7 @@ fn make_room(descriptors: usize) -> bool {
 #[test]
 fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
     if !make_room(4096) {
-        return println!("skipped: too few descriptors");
+        return common::missing("prlimit");
     }
     let server = Server::answering(OK);
     // Only the first of them answers, so that there are many kinds of checks.

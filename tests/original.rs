@@ -25,7 +25,7 @@ fn original() -> Option<PathBuf> {
     if run(Path::new("python3"), &venv) && run(&home.join("bin/pip"), &install) {
         return Some(command);
     }
-    eprintln!("skipped: the Python package cannot be installed here");
+    common::missing("pip");
     None
 }
 

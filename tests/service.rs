@@ -2,6 +2,8 @@
 //!
 //! The judgement is `systemd-analyze`'s; where it is not installed, that part is skipped.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,7 +21,8 @@ fn systemd_analyze(args: &[&str], unit: &Path) -> Option<Output> {
     match Command::new("systemd-analyze").args(args).arg(unit).env("LC_ALL", "C").output() {
         Ok(output) => Some(output),
         Err(error) => {
-            println!("skipped: systemd-analyze: {error}");
+            eprintln!("systemd-analyze: {error}");
+            common::missing("systemd-analyze");
             None
         }
     }

@@ -48,12 +48,7 @@ impl Drop for Fault {
 }
 
 fn has_strace() -> bool {
-    let probe = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    let works = probe.is_ok_and(|output| output.status.success());
-    if !works {
-        println!("skipped: strace does not work here");
-    }
-    works
+    common::has("strace", &["-o", "/dev/null", "true"])
 }
 
 /// Calls that fail once in every few, so that each step of a check is hit in turn, and never twice
@@ -214,7 +209,7 @@ fn descriptors_that_run_out_for_a_moment_are_no_failure() {
         Command::new("prlimit").args(["--pid", &pid, &limit]).output().is_ok_and(|o| o.status.success())
     };
     if !limit("1024") {
-        println!("skipped: prlimit does not work here");
+        common::missing("prlimit");
         return;
     }
     for _ in 0..3 {
@@ -249,7 +244,7 @@ fn the_client_with_the_last_descriptor_is_answered() {
         .find(|number| std::fs::symlink_metadata(format!("/proc/{}/fd/{number}", daemon.pid())).is_err());
     let (pid, limit) = (daemon.pid().to_string(), format!("--nofile={}:", last.expect("a free one") + 1));
     if !Command::new("prlimit").args(["--pid", &pid, &limit]).output().is_ok_and(|o| o.status.success()) {
-        println!("skipped: prlimit does not work here");
+        common::missing("prlimit");
         return;
     }
     for _ in 0..5 {
@@ -286,7 +281,7 @@ fn a_wall_clock_that_jumps_changes_nothing_but_what_is_shown() {
     std::fs::write(&shift, "0").expect("written");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).output();
     if !built.is_ok_and(|output| output.status.success()) {
-        println!("skipped: cc does not work here");
+        common::missing("cc");
         return;
     }
     let count = Arc::new(AtomicUsize::new(0));

@@ -115,7 +115,7 @@ fn firewalls_that_drop_and_reject_say_why() {
         && run("nft add rule ip t out tcp dport 8006 drop")
         && run("nft add rule ip t out tcp dport 8007 reject with tcp reset");
     if !has_nft {
-        println!("skipped: nft does not work here");
+        common::missing("nft");
         return;
     }
     let says = [

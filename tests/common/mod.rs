@@ -34,6 +34,23 @@ pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Reports that a test cannot run without `tool`. Fails instead if `PINGSTATE_REQUIRE` (a comma-separated
+/// list, set by `.ci/run`) names the tool: in CI no test may pass by skipping.
+pub fn missing(tool: &str) {
+    let required = std::env::var("PINGSTATE_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|name| name == tool), "{tool} is required and does not work here");
+    println!("skipped: {tool} does not work here");
+}
+
+/// True if `program` can be run with `args` and succeeds; otherwise calls [`missing`].
+pub fn has(program: &str, args: &[&str]) -> bool {
+    let works = Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
+    if !works {
+        missing(program);
+    }
+    works
+}
+
 /// The binary under test: cargo's, or another build of it that `PINGSTATE_BINARY` names.
 pub fn binary() -> std::ffi::OsString {
     std::env::var_os("PINGSTATE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pingstate").into())

@@ -16,7 +16,7 @@ pub fn alone(test: &str) -> bool {
         Command::new("unshare").args(args).output().is_ok_and(|output| output.status.success())
     };
     let Some(way) = ways.into_iter().find(works) else {
-        println!("skipped {test}: unshare -n or ip does not work here");
+        super::missing("netns");
         return false;
     };
     let this = std::env::current_exe().expect("this program");

@@ -47,6 +47,8 @@
 //! `tls` (default): https targets. Without it there is no TLS code and no root certificate in the
 //! program, and an https probe is an [`Error::Protocol`].
 //!
+//! `cli` (default): the command `pingstate`. Libraries can do without it.
+//!
 //! # The house
 //!
 //! One thread, one event loop. Everything that can be wrong about a protocol lives in code that never
@@ -80,6 +82,9 @@
 
 mod api;
 mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod clock;
 mod engine;
 mod fsm;

@@ -7,15 +7,14 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use pingstate::Successor;
-
 use super::config::Loaded;
 use super::log::Log;
 use super::values::split;
 use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
+use crate::monitor::Successor;
 
 /// Arguments that end with a line feed each.
-pub(crate) fn args(data: &[u8]) {
+pub fn args(data: &[u8]) {
     let args: Vec<OsString> =
         data.split(|byte| *byte == b'\n').map(|arg| OsString::from_vec(arg.to_vec())).collect();
     let parsed = read(&args);
@@ -94,7 +93,7 @@ fn joined(args: &[OsString], parsed: &Result<Command, String>) {
 }
 
 /// The bytes of a file.
-pub(crate) fn config(data: &[u8]) {
+pub fn config(data: &[u8]) {
     let loaded = understood(data);
     let lines = data.split(|byte| *byte == b'\n').count();
     for (line, error) in &loaded.errors {

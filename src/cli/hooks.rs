@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingstate::{Hook, Monitor, Webhook};
-
 use super::Settings;
 use super::trust::Trusted;
+use crate::monitor::{Hook, Monitor};
+use crate::probe::build::Webhook;
 
 /// All that has been made so far.
 #[derive(Default)]

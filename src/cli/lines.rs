@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use pingstate::{Checked, Reason, State};
-
 use super::{EXIT_FAILED, EXIT_NAME, EXIT_OK};
+use crate::fsm::State;
+use crate::library::Checked;
+use crate::verdict::Reason;
 
 /// What the log says of a change of state.
 pub(crate) fn change_line(checked: &Checked<'_>, from: State, lasted: Duration) -> String {

@@ -8,12 +8,13 @@ mod args;
 pub(crate) mod config;
 mod conflicts;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod help;
 mod hooks;
 pub(crate) mod lines;
 pub(crate) mod log;
 mod options;
+mod run;
 pub(crate) mod start;
 pub(crate) mod targets;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use lexopt::Parser;
 use args::{Args, Asked};
 pub(crate) use help::{HELP, VERSION};
 pub(crate) use options::{Daemon, Http, Options, Settings, Target, TargetOptions};
+pub use run::main;
 
 /// The most targets that one process watches.
 pub(crate) const TARGETS_MAX: usize = 10_000;

@@ -1,11 +1,11 @@
 //! What the daemon starts with, and what a file that has changed makes of it.
 
-use pingstate::{Monitor, Server, Successor};
-
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
 use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
+use crate::library::Server;
+use crate::monitor::{Monitor, Successor};
 
 /// All that a daemon needs.
 pub(crate) struct Start {

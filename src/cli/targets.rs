@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use pingstate::{
-    BuiltProbe, Error, Monitor, NAME_MAX, Names, Policy, Probe, ProbeBuilder, Successor, Trust, probe,
-};
-
 use super::hooks::Hooks;
 use super::log::Log;
 use super::trust::{Trusted, Trusts};
 use super::values::shown;
 use super::{Daemon, Target, TargetOptions};
+use crate::fsm::Policy;
+use crate::library::Names;
+use crate::monitor::{Monitor, Successor};
+use crate::probe::Probe;
+use crate::probe::build::{BuiltProbe, Error, NAME_MAX, ProbeBuilder, Trust, probe};
 
 /// The monitors that a command line asks for. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {

@@ -6,9 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use pingstate::Trust;
-
 use super::log::{Log, Priority};
+use crate::probe::build::Trust;
 
 /// The most that is read of a file of certificates: ten times what the largest bundles have.
 const PEM_MAX: u64 = 4 * 1024 * 1024;

@@ -1,0 +1,119 @@
+//! Runs the command: reads the command line, then checks once or serves until a signal arrives.
+
+use std::io;
+use std::process::ExitCode;
+
+use super::log::{Log, Priority};
+use super::start::{Source, Start};
+use super::{Command, Options};
+use crate::fsm::State;
+use crate::library::{Checked, Server, check_all};
+
+pub fn main() -> ExitCode {
+    let log = Log::new();
+    match super::parse(std::env::args_os()) {
+        Ok(Command::Help) => printed(super::HELP),
+        Ok(Command::Version) => printed(super::VERSION),
+        Ok(Command::Run(options)) => run(*options, log),
+        Err(line) => usage_errors(&[line], log),
+    }
+}
+
+fn printed(text: &str) -> ExitCode {
+    ExitCode::from(if super::log::print(text) { super::EXIT_OK } else { super::EXIT_FAILED })
+}
+
+fn usage_errors(lines: &[String], log: Log) -> ExitCode {
+    log.errors(lines);
+    ExitCode::from(super::EXIT_USAGE)
+}
+
+fn run(options: Options, log: Log) -> ExitCode {
+    let (once, check_config) = (options.once, options.check_config);
+    let start = match Start::new(options, log) {
+        Ok(start) => start,
+        Err(lines) => return usage_errors(&lines, log),
+    };
+    if let (true, Some(source)) = (check_config, &start.source) {
+        return printed(&source.approval());
+    }
+    if once {
+        return check_once(start, log);
+    }
+    match serve(start, log) {
+        Ok(()) => ExitCode::from(super::EXIT_OK),
+        Err(line) => {
+            log.error(&line);
+            ExitCode::from(super::EXIT_FAILED)
+        }
+    }
+}
+
+/// Watches and serves until a signal says stop.
+fn serve(start: Start, log: Log) -> Result<(), String> {
+    let Start { monitors, daemon, every, source } = start;
+    let what = match &monitors[..] {
+        [monitor] => monitor.target().to_owned(),
+        several => format!("{} targets", several.len()),
+    };
+    let mut builder = Server::builder(monitors)
+        .names(super::targets::names(&daemon))
+        .stop_on_signals()
+        .notify_systemd()
+        .on_check(move |checked| tell_change(checked, log))
+        .on_notice(move |notice| log.line(Priority::Warning, &notice.text));
+    for host in daemon.api_allow_hosts {
+        builder = builder.allow_host(host);
+    }
+    if source.is_some() {
+        builder = builder.tell_of_hangup();
+    }
+    let mut server = builder
+        .bind(daemon.api)
+        .map_err(|error| format!("cannot serve on {}: {}", daemon.api, super::log::plain(&error)))?;
+    log.line(
+        Priority::Info,
+        &format!("probing {what} every {every}, serving on http://{}", server.address()),
+    );
+    watch(&mut server, source, log)
+        .map_err(|error| format!("cannot go on: {}", super::log::plain(&error)))?;
+    log.line(Priority::Info, "stopped");
+    Ok(())
+}
+
+/// Turns the loop until a signal says stop, and reads the file again whenever one says so.
+fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Result<()> {
+    while server.turn(None)? {
+        if let (true, Some(source)) = (server.is_hung_up(), &mut source) {
+            source.reload(server, log);
+        }
+    }
+    Ok(())
+}
+
+/// Checks every target once and prints a line each.
+fn check_once(start: Start, log: Log) -> ExitCode {
+    let mut worst = super::EXIT_OK;
+    let checked = check_all(start.monitors, super::targets::names(&start.daemon), |checked| {
+        if !super::log::print(&super::lines::result_line(checked)) {
+            worst = worst.max(super::EXIT_FAILED);
+        }
+        worst = worst.max(super::lines::exit_code(checked));
+    });
+    if let Err(error) = checked {
+        log.error(&format!("cannot go on: {}", super::log::plain(&error)));
+        worst = super::EXIT_FAILED;
+    }
+    ExitCode::from(worst)
+}
+
+/// One line per change of state, nothing per ordinary check.
+fn tell_change(checked: &Checked<'_>, log: Log) {
+    let Some((from, lasted)) = checked.changed else { return };
+    let priority = match checked.state {
+        State::Down => Priority::Error,
+        State::Degraded => Priority::Warning,
+        State::Up | State::Unknown => Priority::Notice,
+    };
+    log.line(priority, &super::lines::change_line(checked, from, lasted));
+}

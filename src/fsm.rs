@@ -168,11 +168,15 @@ impl fmt::Debug for Policy {
 impl Default for Policy {
     /// Two failures in a row until down, one success to leave it.
     fn default() -> Self {
-        Policy::Thresholds { fall: 2, rise: 1 }
+        Policy::Thresholds { fall: Policy::FALL, rise: Policy::RISE }
     }
 }
 
 impl Policy {
+    /// The default of [`Policy::Thresholds`].
+    pub const FALL: u32 = 2;
+    /// The default of [`Policy::Thresholds`].
+    pub const RISE: u32 = 1;
     /// A rule that is told the state, the event and how many times in a row that event has now been
     /// seen, and says which state follows. If it panics, the state stays. It runs on the loop: it must
     /// not block.

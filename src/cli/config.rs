@@ -22,8 +22,9 @@ use std::rc::Rc;
 
 use lexopt::Parser;
 
-use super::args::{self, About, Args, Asked, DaemonArgs, Given};
-use super::conflicts::{daemon, first, refuse_flags_without_effect, settings};
+use super::args::{self, CommandLine, DaemonFlags};
+use super::conflicts::{daemon, first, refuse_flags_without_effect};
+use super::flags::FlagScope;
 use super::targets::shown_url;
 use super::values::{quote, split};
 use super::{Daemon, Settings, TARGETS_MAX, Target, TargetOptions};
@@ -39,7 +40,7 @@ const ERRORS_MAX: usize = 1000;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Config {
     pub(super) path: PathBuf,
-    pub(super) args: Args,
+    pub(super) line: CommandLine,
 }
 
 /// What a file says.
@@ -82,7 +83,7 @@ impl Config {
 
     /// What these bytes of the file say.
     pub(super) fn understand(&self, bytes: &[u8]) -> Loaded {
-        let mut reading = Reading::new(self.args.given.clone());
+        let mut reading = Reading::new(self.line.settings.clone());
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
             reading.number = number;
@@ -97,15 +98,15 @@ impl Config {
         if reading.targets.is_empty() && reading.errors.is_empty() {
             reading.errors.push((0, "there is no target in it: NAME URL [--FLAG VALUE...]".to_owned()));
         }
-        let daemon = daemon(self.args.daemon.clone().over(reading.daemon));
+        let daemon = daemon(self.line.daemon.clone().over(reading.daemon));
         Loaded { targets: reading.targets, daemon, errors: reading.errors }
     }
 }
 
-impl DaemonArgs {
+impl DaemonFlags {
     /// What these say, and where they say nothing, what the others do.
-    fn over(self, others: DaemonArgs) -> DaemonArgs {
-        DaemonArgs {
+    fn over(self, others: DaemonFlags) -> DaemonFlags {
+        DaemonFlags {
             api_host: self.api_host.or(others.api_host),
             api_port: self.api_port.or(others.api_port),
             api_allow_hosts: either(self.api_allow_hosts, others.api_allow_hosts),
@@ -123,10 +124,10 @@ struct Reading {
     /// The line's number.
     number: usize,
     /// What is said of all targets that follow.
-    given: Given,
+    settings: Settings,
     /// The same with its defaults, for targets of which no more is said: tcp and others.
     usual: [Option<Rc<Settings>>; 2],
-    daemon: DaemonArgs,
+    daemon: DaemonFlags,
     targets: Vec<TargetOptions>,
     /// The lines on which names stand.
     names: BTreeMap<String, usize>,
@@ -134,12 +135,12 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(given: Given) -> Reading {
+    fn new(settings: Settings) -> Reading {
         Reading {
             number: 0,
-            given,
+            settings,
             usual: [None, None],
-            daemon: DaemonArgs::default(),
+            daemon: DaemonFlags::default(),
             targets: Vec::new(),
             names: BTreeMap::new(),
             errors: Vec::new(),
@@ -172,16 +173,16 @@ impl Reading {
 
     /// A line of flags.
     fn flags(&mut self, words: impl Iterator<Item = String>) -> Result<(), String> {
-        let mut args = Args { given: std::mem::take(&mut self.given), ..Args::default() };
-        args.daemon = std::mem::take(&mut self.daemon);
-        let sound = self.read(words, &mut args);
+        let mut line = CommandLine { settings: std::mem::take(&mut self.settings), ..CommandLine::default() };
+        line.daemon = std::mem::take(&mut self.daemon);
+        let sound = self.read(words, &mut line);
         self.usual = [None, None];
-        (self.given, self.daemon) = (std::mem::take(&mut args.given), std::mem::take(&mut args.daemon));
-        if let (true, Some(word)) = (sound, args.targets.first()) {
+        (self.settings, self.daemon) = (std::mem::take(&mut line.settings), std::mem::take(&mut line.daemon));
+        if let (true, Some(word)) = (sound, line.targets.first()) {
             return Err(format!("`{}` is no flag, and the line begins with one", shown_url(word)));
         }
-        if let Err(error) = settings(self.given.clone(), true) {
-            self.given.slow_clear = None;
+        if let Err(error) = self.settings.clone().normalised(true) {
+            self.settings.slow_clear = None;
             return Err(error);
         }
         Ok(())
@@ -218,44 +219,42 @@ impl Reading {
         }
     }
 
-    /// What is asked of targets of which no more is said than of all.
+    /// What is action of targets of which no more is said than of all.
     fn usual(&mut self, is_tcp: bool) -> Result<Rc<Settings>, String> {
         let usual = &mut self.usual[usize::from(is_tcp)];
         if let Some(settings) = usual {
             return Ok(settings.clone());
         }
-        let settings = Rc::new(settings(self.given.clone(), is_tcp)?);
+        let settings = Rc::new(self.settings.clone().normalised(is_tcp)?);
         *usual = Some(settings.clone());
         Ok(settings)
     }
 
-    /// What is asked of a target with flags of its own; `None` if what is wrong with them is noted.
+    /// What is action of a target with flags of its own; `None` if what is wrong with them is noted.
     fn own(&mut self, words: std::vec::IntoIter<String>, is_tcp: bool) -> Result<Option<Settings>, String> {
-        let mut args = Args { given: self.given.clone(), ..Args::default() };
-        if !self.read(words, &mut args) {
+        let mut line = CommandLine { settings: self.settings.clone(), ..CommandLine::default() };
+        if !self.read(words, &mut line) {
             return Ok(None);
         }
-        if let Some(word) = args.targets.first() {
+        if let Some(word) = line.targets.first() {
             return Err(format!("`{}` is too much: a line holds one target", shown_url(word)));
         }
-        if let Some(flag) = first(&args, |_, about| about == About::Daemon) {
+        if let Some(flag) = first(&line, |_, scope| scope == FlagScope::Daemon) {
             return Err(format!("{flag}: is not about a target, and belongs on a line of flags"));
         }
-        refuse_flags_without_effect(&args, &args.given, is_tcp)?;
-        settings(args.given, is_tcp).map(Some)
+        refuse_flags_without_effect(&line, is_tcp)?;
+        line.settings.normalised(is_tcp).map(Some)
     }
 
-    /// Reads flags into `args`; says whether nothing is wrong with them, and notes what is.
-    fn read(&mut self, words: impl Iterator<Item = String>, args: &mut Args) -> bool {
+    /// Reads flags into `line`; says whether nothing is wrong with them, and notes what is.
+    fn read(&mut self, words: impl Iterator<Item = String>, line: &mut CommandLine) -> bool {
         let words: Vec<String> = words.collect();
         let mut errors = Vec::new();
-        let asked = args::read(Parser::from_args(words), args, &mut errors);
-        if let Some(flag) = first(args, |_, about| about == About::Process) {
+        args::read(Parser::from_args(words), line, &mut errors);
+        if let Some(flag) = first(line, |_, scope| scope == FlagScope::Process) {
             errors.push(format!("{flag}: belongs on the command line"));
-        } else if asked != Asked::Run {
-            errors.push("--help and --version belong on the command line".to_owned());
         }
-        if let Some(flag) = first(args, |_, about| about == About::Place) {
+        if let Some(flag) = first(line, |_, scope| scope == FlagScope::Address) {
             errors.push(format!("{flag}: is said by NAME URL"));
         }
         let sound = errors.is_empty();

@@ -45,7 +45,7 @@ fn sensible(options: &Options) {
     assert!(options.daemon.dns.iter().all(|server| server.port() > 0));
     options.targets.iter().for_each(sensible_target);
     // The file would be read.
-    let reads = |options: &TargetOptions| options.settings.http.ca_file.is_some();
+    let reads = |options: &TargetOptions| options.settings.ca_file.is_some();
     if options.targets.len() < 10 && !options.targets.iter().any(reads) {
         match targets::monitors(&options.targets, Log::new()) {
             Ok(monitors) => assert_eq!(monitors.len(), options.targets.len()),
@@ -56,12 +56,12 @@ fn sensible(options: &Options) {
 
 fn sensible_target(options: &TargetOptions) {
     let settings = &options.settings;
-    assert!(settings.fall > 0 && settings.rise > 0 && settings.http.max_body != Some(0));
-    assert!(settings.slow.is_none_or(|(slow, clear)| clear <= slow && !clear.is_zero()));
+    assert!(settings.fall != Some(0) && settings.rise != Some(0) && settings.max_body != Some(0));
+    assert!(settings.slow_clear.is_none_or(|clear| Some(clear) < settings.slow && !clear.is_zero()));
     assert!(settings.on_change.as_ref().is_none_or(|words| !words[0].is_empty()));
-    let spans = [settings.timeout, settings.interval_down, settings.interval_fast];
-    let spans = spans.into_iter().flatten().chain([settings.interval, settings.retry_interval]);
-    assert!(spans.chain([settings.hook_timeout]).all(|span| !span.is_zero()));
+    let spans = [settings.timeout, settings.interval, settings.interval_down, settings.interval_fast];
+    let spans = spans.into_iter().chain([settings.retry_interval, settings.hook_timeout]);
+    assert!(spans.flatten().all(|span| !span.is_zero()));
     match &options.target {
         Target::Url(url) => assert!(!url.is_empty()),
         Target::Parts { port, .. } => assert!(*port > 0),
@@ -110,7 +110,7 @@ pub fn config(data: &[u8]) {
     if lines == 1 {
         as_on_the_command_line(data, &loaded);
     }
-    let reads = |options: &TargetOptions| options.settings.http.ca_file.is_some();
+    let reads = |options: &TargetOptions| options.settings.ca_file.is_some();
     if loaded.targets.len() < 10 && !loaded.targets.iter().any(reads) {
         again(&loaded);
     }

@@ -1,10 +1,14 @@
 //! What `--help` and `--version` print.
 
-/// The name and version, on a line.
+use super::flags::{Flag, SECTIONS, Set};
+
 pub(crate) const VERSION: &str = concat!("pingstate ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// The manual, at most 80 columns wide.
-pub(crate) const HELP: &str = "\
+/// The width of the text, and the column where the descriptions of flags begin.
+const WIDTH: usize = 79;
+const COLUMN: usize = 27;
+
+const INTRODUCTION: &str = "\
 pingstate probes targets over TCP, HTTP or HTTPS, tracks each one's state, and
 serves it over a local HTTP API.
 
@@ -12,90 +16,26 @@ Usage: pingstate [OPTIONS] [TARGET...]
        pingstate [OPTIONS] --config FILE
 
 A TARGET is a URL: tcp://HOST:PORT, http://HOST[:PORT][/PATH] or https://...
-Without one, the next four flags say what is probed.
+Without one, the first four flags below describe the target.
 
-A FILE holds a target on each line, NAME URL [OPTIONS], quoted as in a shell; a
-line of options only is for those that follow it. SIGHUP has it read again:
-targets that are the same in it go on as they were.
+FILE lists one target on each line, NAME URL [OPTIONS], quoted as in a shell; a
+line of options applies to the targets below it. On SIGHUP the file is read
+again: targets whose lines have not changed keep their state.
 
-Target:
-      --protocol NAME      tcp, http or https [default: tcp]
-      --address HOST       name, IPv4 or IPv6 address [default: 1.1.1.1]
-      --port N             [default: 443 for tcp and https, 80 for http]
-      --path PATH          path and query, for http and https [default: /]
-      --name NAME          what a single target is called [default: HOST:PORT]
+";
 
-Check (for all targets, or behind each one in a FILE):
-      --check SPEC         what counts as up:
-                             tcp     port_open (default), banner_contains:TEXT
-                             http(s) status_2xx (default), body_contains:TEXT,
-                                     status:200,204 or status:200-299,401
-      --timeout SECONDS    for a whole check, 0.001 to 3600
-                           [default: 2 for tcp, 5 for http and https]
-      --retries N          further tries until a check fails, 0 to 100
-                           [default: 0]
-      --retry-interval SECONDS
-                           time between two tries [default: 1]
-
-Check, for http and https:
-      --method METHOD      [default: GET]
-      --header 'NAME: VALUE'
-                           also send this header field; repeatable
-      --max-body BYTES     how much of a body is searched, 1 to 16777216
-                           [default: 65536]
-      --no-redirect        judge a redirect instead of following it
-      --ca-file PEM        trust these certificates too
-      --no-verify-tls      accept any certificate
-
-State (for all targets, or behind each one in a FILE):
-      --interval SECONDS   time between two checks, 0.001 to 315360000
-                           [default: 5]
-      --interval-down SECONDS
-                           the same while it is down [default: --interval]
-      --interval-fast SECONDS
-                           the same while it may be about to go down or to
-                           come up [default: --interval]
-      --fall N             failures in a row until down [default: 2]
-      --rise N             successes in a row that leave down [default: 1]
-      --slow MS            degraded while answers take longer, in milliseconds
-      --slow-clear MS      and then until one takes at most this
-                           [default: --slow]
-
-Change of state (for all targets, or behind each one in a FILE):
-      --on-change COMMAND  run this, without a shell, with PINGSTATE_TARGET,
-                           PINGSTATE_FROM, PINGSTATE_TO and more in its
-                           environment
-      --webhook URL        post it here as JSON
-      --hook-timeout SECONDS
-                           the time a command may take [default: 30]
-      --hook-first         also for the first state
-
-API and daemon:
-      --api-host ADDRESS   address to listen on [default: 127.0.0.1]
-      --api-port N         0 is any free port [default: 8787]
-      --api-allow-host NAME
-                           while listening on loopback, answer to this host name
-                           too; repeatable
-      --dns ADDR[:PORT]    name server to ask instead of resolv.conf's;
-                           repeatable
-
-      --config FILE        watch what is in this file
-      --check-config       say what is wrong with the file and exit
-      --once               check every target once, print a line each and exit
-  -h, --help               print this help
-  -V, --version            print the version
-
-The API answers GET /status or / (JSON), /state (one word) and /healthz (200 if
+const REST: &str = "
+The API serves GET /status or / (JSON), /state (one word) and /healthz (200 if
 up, else 503) for all targets, /targets/NAME, /targets/NAME/state and
-/targets/NAME/healthz for one. Furthermore /metrics (for Prometheus),
-/probe?target=NAME (like the blackbox exporter's), /events (server-sent events;
-with ?checks=1 of checks too) and /wait?state=up&timeout=60 (200 once it is
-reached, 503 if not in time); target=NAME makes the last two be about one.
+/targets/NAME/healthz for one; also /metrics (Prometheus), /probe?target=NAME
+(as the blackbox exporter), /events (server-sent events; with ?checks=1 also of
+checks) and /wait?state=up&timeout=60 (200 once the state is reached, 503 if it
+is not in time). The last two take target=NAME to be about one target.
 
 Exit codes:
   0  stopped by SIGINT or SIGTERM; with --once: every target is up
-  1  the API can not be served; with --once: some target failed, or is slow
-  2  the command line or the file is wrong
+  1  the API cannot be served; with --once: some target failed, or is slow
+  2  the command line or the file is invalid
   3  with --once: the name of a target does not resolve
 
 Examples:
@@ -104,3 +44,69 @@ Examples:
   pingstate --protocol http --address 192.168.1.1 --check status:200,401
   pingstate --once tcp://1.1.1.1:443 https://example.com/ && echo online
 ";
+
+/// The text of `--help`.
+pub(crate) fn help() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    for (place, section) in SECTIONS.iter().enumerate() {
+        if place > 0 {
+            text.push('\n');
+        }
+        if !section.title.is_empty() {
+            text.push_str(section.title);
+            text.push('\n');
+        }
+        section.flags.iter().for_each(|flag| describe(&mut text, flag));
+    }
+    text + REST
+}
+
+/// Appends the name of a flag, and its description beside it.
+fn describe(text: &mut String, flag: &Flag) {
+    let start = text.len();
+    match flag.short {
+        Some(letter) => text.extend(["  -".to_owned(), letter.to_string(), ", ".to_owned()]),
+        None => text.push_str("      "),
+    }
+    text.push_str(flag.name);
+    if let Set::Value(_) = flag.set {
+        text.push(' ');
+        text.push_str(flag.value);
+    }
+    if text.len() - start + 2 > COLUMN {
+        text.push('\n');
+    }
+    let mut lines = flag.help.split('\n');
+    wrap(text, lines.next().unwrap_or_default(), flag.default);
+    lines.for_each(|line| {
+        begin(text);
+        text.push_str(line);
+        text.push('\n');
+    });
+}
+
+/// Appends the words of a description, and the default after them.
+fn wrap(text: &mut String, help: &str, default: &str) {
+    let default = match default {
+        "" => String::new(),
+        default => ["[default: ", default, "]"].concat(),
+    };
+    begin(text);
+    for word in help.split(' ').chain([&*default]).filter(|word| !word.is_empty()) {
+        let column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
+        if column > COLUMN && column + 1 + word.len() > WIDTH {
+            text.push('\n');
+            begin(text);
+        } else if column > COLUMN {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+    text.push('\n');
+}
+
+/// Fills the line up to the column of descriptions.
+fn begin(text: &mut String) {
+    let column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
+    text.extend(std::iter::repeat_n(' ', COLUMN - column));
+}

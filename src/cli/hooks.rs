@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::trust::Trusted;
-use crate::monitor::{Hook, Monitor};
+use crate::monitor::{HOOK_TIMEOUT, Hook, Monitor};
 use crate::probe::build::Webhook;
 
 /// All that has been made so far.
@@ -30,12 +30,12 @@ impl Hooks {
     ) -> Result<Monitor, Option<String>> {
         let first = settings.hook_first;
         if let Some(words) = &settings.on_change {
-            let timeout = settings.hook_timeout;
+            let timeout = settings.hook_timeout.unwrap_or(HOOK_TIMEOUT);
             let made = self.commands.entry((words.clone(), timeout, first));
             let hook = made.or_insert_with(|| Arc::new(Hook::new(words).timeout(timeout).first(first)));
             monitor = monitor.on_change(hook.clone());
         }
-        if let Some((url, _)) = &settings.webhook {
+        if let Some(url) = &settings.webhook {
             monitor = monitor.webhook(self.webhook(url, first, trusted)?);
         }
         Ok(monitor)

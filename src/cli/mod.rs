@@ -7,6 +7,7 @@
 mod args;
 pub(crate) mod config;
 mod conflicts;
+mod flags;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod help;
@@ -26,15 +27,15 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
-use args::{Args, Asked};
-pub(crate) use help::{HELP, VERSION};
-pub(crate) use options::{Daemon, Http, Options, Settings, Target, TargetOptions};
+use args::{Action, CommandLine};
+pub(crate) use help::{VERSION, help};
+pub(crate) use options::{Daemon, Options, Settings, Target, TargetOptions};
 pub use run::main;
 
 /// The most targets that one process watches.
 pub(crate) const TARGETS_MAX: usize = 10_000;
 
-/// The process did what it was asked to; with `--once`, every target is up.
+/// The process did what it was action to; with `--once`, every target is up.
 pub(crate) const EXIT_OK: u8 = 0;
 /// With `--once`: some target failed. Otherwise: the API could not be served.
 pub(crate) const EXIT_FAILED: u8 = 1;
@@ -48,7 +49,7 @@ pub(crate) const EXIT_NAME: u8 = 3;
 pub(crate) enum Command {
     /// Watch targets, or check them once.
     Run(Box<Options>),
-    /// Print [`HELP`].
+    /// Print [`help`].
     Help,
     /// Print [`VERSION`].
     Version,
@@ -57,14 +58,14 @@ pub(crate) enum Command {
 /// Reads the arguments of the process, the program's own name first, as `std::env::args_os` gives
 /// them. The error is one line that names the flag.
 pub(crate) fn parse(args: impl Iterator<Item = OsString> + 'static) -> Result<Command, String> {
-    let (mut args_read, mut errors) = (Args::default(), Vec::new());
-    let asked = args::read(Parser::from_iter(args), &mut args_read, &mut errors);
+    let (mut line, mut errors) = (CommandLine::default(), Vec::new());
+    let action = args::read(Parser::from_iter(args), &mut line, &mut errors);
     if !errors.is_empty() {
         return Err(errors.swap_remove(0));
     }
-    match asked {
-        Asked::Run => Ok(Command::Run(Box::new(conflicts::settle(args_read)?))),
-        Asked::Help => Ok(Command::Help),
-        Asked::Version => Ok(Command::Version),
+    match action {
+        Action::Run => Ok(Command::Run(Box::new(conflicts::resolve(line)?))),
+        Action::Help => Ok(Command::Help),
+        Action::Version => Ok(Command::Version),
     }
 }

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::config::Config;
+use crate::fsm::Policy;
+use crate::monitor::{HOOK_TIMEOUT, INTERVAL, RETRY_INTERVAL};
 
 /// A command line that makes sense.
 #[derive(Debug, PartialEq)]
@@ -70,61 +72,72 @@ impl Target {
     }
 }
 
-/// How a target is checked, and what follows. What has no effect is as if it were not asked for: two
-/// that are equal have the same effect.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// How a target is checked, and what follows; `None` is the default of the library.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
-    /// A check spec.
     pub(crate) check: Option<String>,
-    /// The time one try may take; without it, the protocol's default.
     pub(crate) timeout: Option<Duration>,
-    /// Further tries in one check.
-    pub(crate) retries: u32,
-    pub(crate) retry_interval: Duration,
-    pub(crate) http: Http,
-    pub(crate) interval: Duration,
-    /// The interval while the target is down; without it, the usual one.
-    pub(crate) interval_down: Option<Duration>,
-    /// The interval while it is not known whether it will be down or up.
-    pub(crate) interval_fast: Option<Duration>,
-    /// Consecutive failures until down.
-    pub(crate) fall: u32,
-    /// Consecutive successes that leave down.
-    pub(crate) rise: u32,
-    /// An answer that takes longer than the first is slow, until one takes at most the second.
-    pub(crate) slow: Option<(Duration, Duration)>,
-    /// A command to run on each change of state, and its arguments.
-    pub(crate) on_change: Option<Vec<String>>,
-    /// Where to post each change of state, and a PEM file of certificates to trust there.
-    pub(crate) webhook: Option<(String, Option<PathBuf>)>,
-    pub(crate) hook_timeout: Duration,
-    /// The first state is a change as well.
-    pub(crate) hook_first: bool,
-}
-
-/// What is about http and https only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Http {
+    pub(crate) retries: Option<u32>,
+    pub(crate) retry_interval: Option<Duration>,
     pub(crate) method: Option<String>,
     /// Names and trimmed values, in the order given.
     pub(crate) headers: Vec<(String, String)>,
-    /// How much of a body is read, in bytes.
+    /// In bytes.
     pub(crate) max_body: Option<usize>,
-    pub(crate) follow_redirects: bool,
-    pub(crate) verify_tls: bool,
-    /// A PEM file of certificates to trust besides the built-in roots.
+    pub(crate) no_redirect: bool,
+    /// A PEM file.
     pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) no_verify_tls: bool,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) interval_down: Option<Duration>,
+    pub(crate) interval_fast: Option<Duration>,
+    pub(crate) fall: Option<u32>,
+    pub(crate) rise: Option<u32>,
+    pub(crate) slow: Option<Duration>,
+    pub(crate) slow_clear: Option<Duration>,
+    /// A program and its arguments.
+    pub(crate) on_change: Option<Vec<String>>,
+    pub(crate) webhook: Option<String>,
+    pub(crate) hook_timeout: Option<Duration>,
+    pub(crate) hook_first: bool,
 }
 
-impl Default for Http {
-    fn default() -> Self {
-        Http {
-            method: None,
-            headers: Vec::new(),
-            max_body: None,
-            follow_redirects: true,
-            verify_tls: true,
-            ca_file: None,
+impl Settings {
+    /// Whether the webhook verifies a certificate, for which `ca_file` is trusted as well.
+    pub(super) fn has_https_webhook(&self) -> bool {
+        let is_https = |url: &str| url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
+        self.webhook.as_deref().is_some_and(is_https)
+    }
+
+    /// The settings of a target without those that have no effect on it or state a default: two that are equal have
+    /// the same effect, by which a reload recognises targets.
+    pub(super) fn normalised(mut self, is_tcp: bool) -> Result<Settings, String> {
+        if self.slow.zip(self.slow_clear).is_some_and(|(slow, clear)| clear > slow) {
+            return Err("--slow-clear: is more than --slow".to_owned());
         }
+        let (slow, interval) = (self.slow, self.interval.unwrap_or(INTERVAL));
+        self.slow_clear = self.slow_clear.filter(|clear| slow.is_some_and(|slow| slow != *clear));
+        self.retries = self.retries.filter(|retries| *retries > 0);
+        self.retry_interval =
+            self.retry_interval.filter(|pause| self.retries.is_some() && *pause != RETRY_INTERVAL);
+        self.interval = self.interval.filter(|interval| *interval != INTERVAL);
+        self.interval_down = self.interval_down.filter(|other| *other != interval);
+        self.interval_fast = self.interval_fast.filter(|other| *other != interval);
+        self.fall = self.fall.filter(|fall| *fall != Policy::FALL);
+        self.rise = self.rise.filter(|rise| *rise != Policy::RISE);
+        self.hook_timeout =
+            self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != HOOK_TIMEOUT);
+        self.hook_first &= self.on_change.is_some() || self.webhook.is_some();
+        if is_tcp {
+            self.method = None;
+            self.headers.clear();
+            self.max_body = None;
+            self.no_redirect = false;
+            self.no_verify_tls = false;
+            if !self.has_https_webhook() {
+                self.ca_file = None;
+            }
+        }
+        Ok(self)
     }
 }

@@ -12,7 +12,7 @@ use crate::library::{Checked, Server, check_all};
 pub fn main() -> ExitCode {
     let log = Log::new();
     match super::parse(std::env::args_os()) {
-        Ok(Command::Help) => printed(super::HELP),
+        Ok(Command::Help) => printed(&super::help()),
         Ok(Command::Version) => printed(super::VERSION),
         Ok(Command::Run(options)) => run(*options, log),
         Err(line) => usage_errors(&[line], log),

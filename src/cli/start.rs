@@ -5,7 +5,7 @@ use super::log::{Log, Priority, plain};
 use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
-use crate::monitor::{Monitor, Successor};
+use crate::monitor::{INTERVAL, Monitor, Successor};
 
 /// All that a daemon needs.
 pub(crate) struct Start {
@@ -125,7 +125,7 @@ fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static st
 }
 
 fn every(targets: &[TargetOptions]) -> String {
-    let seconds = || targets.iter().map(|target| target.settings.interval);
+    let seconds = || targets.iter().map(|target| target.settings.interval.unwrap_or(INTERVAL));
     let (least, most) = (seconds().min().unwrap_or_default(), seconds().max().unwrap_or_default());
     match least == most {
         true => format!("{} s", least.as_secs_f64()),

@@ -10,7 +10,7 @@ use super::values::shown;
 use super::{Daemon, Target, TargetOptions};
 use crate::fsm::Policy;
 use crate::library::Names;
-use crate::monitor::{Monitor, Successor};
+use crate::monitor::{INTERVAL, Monitor, RETRY_INTERVAL, Successor};
 use crate::probe::Probe;
 use crate::probe::build::{BuiltProbe, Error, NAME_MAX, ProbeBuilder, Trust, probe};
 
@@ -85,12 +85,17 @@ impl Means {
 
     /// The error is one line that names the flag, unless it was told before.
     fn trusts(&mut self, options: &TargetOptions) -> Result<TrustedBy, Option<String>> {
-        let http = Some(&options.settings.http).filter(|_| !options.target.is_tcp());
-        let target =
-            http.map_or(Ok(Trusted::default()), |http| self.trusts.of(http.verify_tls, &http.ca_file))?;
-        // Secrets are not told to anybody: this is no place for --no-verify-tls.
-        let webhook = options.settings.webhook.as_ref();
-        let webhook = webhook.map_or(Ok(Trusted::default()), |(_, ca_file)| self.trusts.of(true, ca_file))?;
+        let settings = &options.settings;
+        let target = match options.target.is_tcp() {
+            true => Trusted::default(),
+            false => self.trusts.of(!settings.no_verify_tls, &settings.ca_file)?,
+        };
+        let webhook = match (&settings.webhook, settings.has_https_webhook()) {
+            (None, _) => Trusted::default(),
+            (Some(_), false) => self.trusts.of(true, &None)?,
+            // A notification may hold secrets: --no-verify-tls does not apply to it.
+            (Some(_), true) => self.trusts.of(true, &settings.ca_file)?,
+        };
         Ok(TrustedBy { target, webhook })
     }
 
@@ -101,14 +106,14 @@ impl Means {
         trusted: &TrustedBy,
     ) -> Result<Monitor, Option<String>> {
         let settings = &options.settings;
-        let policy = Policy::Thresholds { fall: settings.fall, rise: settings.rise };
+        let (fall, rise) = (settings.fall.unwrap_or(Policy::FALL), settings.rise.unwrap_or(Policy::RISE));
         let mut monitor = Monitor::new(probe)
-            .interval(settings.interval)
-            .policy(policy)
-            .retries(settings.retries)
-            .retry_interval(settings.retry_interval);
-        if let Some((slow, clear)) = settings.slow {
-            monitor = monitor.slow(slow).slow_clear(clear);
+            .interval(settings.interval.unwrap_or(INTERVAL))
+            .policy(Policy::Thresholds { fall, rise })
+            .retries(settings.retries.unwrap_or(0))
+            .retry_interval(settings.retry_interval.unwrap_or(RETRY_INTERVAL));
+        if let Some(slow) = settings.slow {
+            monitor = monitor.slow(slow).slow_clear(settings.slow_clear.unwrap_or(slow));
         }
         if let Some(interval) = settings.interval_down {
             monitor = monitor.interval_down(interval);
@@ -133,8 +138,8 @@ fn build(options: &TargetOptions, trust: Option<&Trust>, name: Option<&str>) -> 
         Target::Url(url) => ProbeBuilder::from_url(url),
         Target::Parts { protocol, address, port, path } => probe(protocol, address, *port).path(path),
     };
-    let (settings, http) = (&*options.settings, &options.settings.http);
-    let mut builder = builder.follow_redirects(http.follow_redirects).verify_tls(http.verify_tls);
+    let settings = &*options.settings;
+    let mut builder = builder.follow_redirects(!settings.no_redirect).verify_tls(!settings.no_verify_tls);
     if let Some(trust) = trust {
         builder = builder.trust(trust);
     }
@@ -144,13 +149,13 @@ fn build(options: &TargetOptions, trust: Option<&Trust>, name: Option<&str>) -> 
     if let Some(timeout) = settings.timeout {
         builder = builder.timeout(timeout);
     }
-    if let Some(method) = &http.method {
+    if let Some(method) = &settings.method {
         builder = builder.method(method);
     }
-    for (name, value) in &http.headers {
+    for (name, value) in &settings.headers {
         builder = builder.header(name, value);
     }
-    if let Some(bytes) = http.max_body {
+    if let Some(bytes) = settings.max_body {
         builder = builder.max_body(bytes);
     }
     if let Some(name) = name {

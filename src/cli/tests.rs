@@ -48,33 +48,6 @@ fn name(args: &[&str]) -> Option<String> {
     options(args).targets[0].name.clone()
 }
 
-fn usual() -> Settings {
-    Settings {
-        check: None,
-        timeout: None,
-        retries: 0,
-        retry_interval: Duration::from_secs(1),
-        http: Http {
-            method: None,
-            headers: vec![],
-            max_body: None,
-            follow_redirects: true,
-            verify_tls: true,
-            ca_file: None,
-        },
-        interval: Duration::from_secs(5),
-        interval_down: None,
-        interval_fast: None,
-        fall: 2,
-        rise: 1,
-        slow: None,
-        on_change: None,
-        webhook: None,
-        hook_timeout: Duration::from_secs(30),
-        hook_first: false,
-    }
-}
-
 #[test]
 fn nothing_means_the_defaults_of_the_original() {
     let options = options(&[]);
@@ -82,7 +55,7 @@ fn nothing_means_the_defaults_of_the_original() {
     assert_eq!(options.daemon, Daemon { api, api_allow_hosts: vec![], dns: vec![] });
     assert_eq!((options.config, options.check_config, options.once), (None, false, false));
     let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
-    assert_eq!(*target.settings, usual());
+    assert_eq!(*target.settings, Settings::default());
     assert_eq!((&target.name, target.line), (&None, 0));
     assert_eq!(parts("tcp", "1.1.1.1", 443, "/")[0], target.target);
 }
@@ -107,25 +80,24 @@ fn every_flag_is_read() {
     let settings = Settings {
         check: Some("status:200-299,401".into()),
         timeout: Some(Duration::from_millis(250)),
-        retries: 2,
-        retry_interval: Duration::from_millis(500),
-        http: Http {
-            method: Some("HEAD".into()),
-            headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
-            max_body: Some(1024),
-            follow_redirects: false,
-            verify_tls: false,
-            ca_file: Some("/etc/ca.pem".into()),
-        },
-        interval: Duration::from_millis(1500),
+        retries: Some(2),
+        retry_interval: Some(Duration::from_millis(500)),
+        method: Some("HEAD".into()),
+        headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
+        max_body: Some(1024),
+        no_redirect: true,
+        ca_file: Some("/etc/ca.pem".into()),
+        no_verify_tls: true,
+        interval: Some(Duration::from_millis(1500)),
         interval_down: Some(Duration::from_secs(60)),
         interval_fast: Some(Duration::from_millis(200)),
-        fall: 3,
-        rise: 4,
-        slow: Some((Duration::from_millis(500), Duration::from_micros(1500))),
+        fall: Some(3),
+        rise: Some(4),
+        slow: Some(Duration::from_millis(500)),
+        slow_clear: Some(Duration::from_micros(1500)),
         on_change: Some(vec!["/bin/tell".into(), "the admin".into(), String::new()]),
-        webhook: Some(("HTTPS://h/x".into(), Some("/etc/ca.pem".into()))),
-        hook_timeout: Duration::from_millis(2500),
+        webhook: Some("HTTPS://h/x".into()),
+        hook_timeout: Some(Duration::from_millis(2500)),
         hook_first: true,
     };
     let target = TargetOptions {
@@ -170,7 +142,7 @@ fn targets_stand_between_flags_and_after_two_hyphens() {
 fn the_last_one_wins() {
     let args = ["--port", "1", "--interval=1", "--port", "2", "--interval", "3"];
     assert_eq!(targets(&args), parts("tcp", "1.1.1.1", 2, "/"));
-    assert_eq!(settings(&args).interval, Duration::from_secs(3));
+    assert_eq!(settings(&args).interval, Some(Duration::from_secs(3)));
 }
 
 #[test]
@@ -184,17 +156,54 @@ fn help_and_version_are_not_errors() {
 }
 
 #[test]
-fn the_help_fits_a_terminal_and_knows_every_flag() {
-    for line in HELP.lines() {
-        assert!(line.is_ascii() && line.len() <= 80 && line.trim_end() == line, "{line:?}");
+fn the_help_fits_a_terminal_and_describes_every_flag() {
+    let help = help();
+    for line in help.lines() {
+        assert!(line.is_ascii() && line.len() < 80 && line.trim_end() == line, "{line:?}");
     }
-    for (flag, _) in args::FLAGS {
-        assert!(HELP.contains(&format!("{flag} ")), "{flag}");
+    for (flag, _) in flags::all() {
+        assert!(help.contains(&format!("{} ", flag.name)), "{}", flag.name);
+        assert!(!flag.help.is_empty() || !flag.default.is_empty(), "{}", flag.name);
     }
-    for line in HELP.lines().filter_map(|line| line.trim_start().split_once("--")) {
-        if line.0.is_empty() || line.0 == "-h, " || line.0 == "-V, " {
-            let flag = format!("--{}", line.1.split([' ', '\n']).next().unwrap());
-            assert!(args::FLAGS.iter().any(|(known, _)| *known == flag), "{flag}");
+}
+
+#[test]
+fn stated_defaults_are_the_values_in_force_without_the_flag() {
+    let parsed = |args: &[&str]| options(&[&["--protocol", "http", "--slow=9"], args].concat());
+    for (flag, _) in flags::all() {
+        // Words about several defaults, and those that the library's tests check.
+        let elsewhere =
+            flag.default.contains(' ') || ["GET", "65536", "tcp", "HOST:PORT"].contains(&flag.default);
+        if flag.default.is_empty() || elsewhere {
+            continue;
+        }
+        let value = match flag.default {
+            "--interval" => "5",
+            "--slow" => "9",
+            value => value,
+        };
+        let needed = ["--retries=1", "--on-change=x"];
+        let needed: Vec<&str> = needed
+            .into_iter()
+            .filter(|needed| flag.needs.is_some_and(|(name, _)| needed.starts_with(name)))
+            .collect();
+        let with = parsed(&[&needed[..], &[flag.name, value]].concat());
+        assert_eq!(with, parsed(&needed), "{}", flag.name);
+    }
+}
+
+#[test]
+fn the_readme_and_the_fuzz_dictionary_know_every_flag() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let dictionary = std::fs::read_to_string(root.join("fuzz/dict/args.dict"));
+    for (flag, scope) in flags::all() {
+        let is_described =
+            readme.contains(&format!("`{}", flag.name)) || readme.contains(&format!("{}` ", flag.name));
+        assert!(is_described || ["--help", "--version"].contains(&flag.name), "{}", flag.name);
+        // A packaged crate has no dictionary.
+        if let Ok(dictionary) = &dictionary {
+            assert!(dictionary.contains(flag.name) || scope == flags::FlagScope::Process, "{}", flag.name);
         }
     }
 }
@@ -280,14 +289,14 @@ fn wrong_values_are_refused_by_the_name_of_their_flag() {
 
 #[test]
 fn values_at_their_limits_are_fine() {
-    assert_eq!(settings(&["--interval", "0.001"]).interval, Duration::from_millis(1));
-    assert_eq!(settings(&["--interval", "315360000"]).interval, Duration::from_secs(315_360_000));
-    assert_eq!(settings(&["--interval", "+5.0"]).interval, Duration::from_secs(5));
-    assert_eq!(settings(&["--interval", ".5"]).interval, Duration::from_millis(500));
-    assert_eq!(settings(&["--interval", "5."]).interval, Duration::from_secs(5));
-    assert_eq!(settings(&["--interval", "1.0000000019"]).interval, Duration::from_nanos(1_000_000_001));
+    assert_eq!(settings(&["--interval", "0.001"]).interval, Some(Duration::from_millis(1)));
+    assert_eq!(settings(&["--interval", "315360000"]).interval, Some(Duration::from_secs(315_360_000)));
+    assert_eq!(settings(&["--interval", "+5.0"]).interval, None);
+    assert_eq!(settings(&["--interval", ".5"]).interval, Some(Duration::from_millis(500)));
+    assert_eq!(settings(&["--interval", "5."]).interval, None);
+    assert_eq!(settings(&["--interval", "1.0000000019"]).interval, Some(Duration::from_nanos(1_000_000_001)));
     assert_eq!(settings(&["--timeout", "3600"]).timeout, Some(Duration::from_secs(3600)));
-    assert_eq!(settings(&["--protocol=http", "--max-body=16777216"]).http.max_body, Some(16 << 20));
+    assert_eq!(settings(&["--protocol=http", "--max-body=16777216"]).max_body, Some(16 << 20));
     assert_eq!(options(&["--api-host", "LOCALHOST"]).daemon.api.to_string(), "127.0.0.1:8787");
     assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).daemon.api.to_string(), "[::1]:1");
     assert_eq!(settings(&["--check", ""]).check.as_deref(), Some(""));
@@ -341,7 +350,7 @@ fn contradictions_are_refused() {
         let error = refusal(&[flag, url]);
         assert!(error.starts_with(flag.split('=').next().unwrap()) && error.contains("TARGET"), "{error}");
     }
-    assert_eq!(refusal(&["--name=n", url, url]), "--name: can not name 2 targets");
+    assert_eq!(refusal(&["--name=n", url, url]), "--name: cannot name 2 targets");
     assert_eq!(refusal(&[""]), "a target is empty");
     let http_only = ["--method=HEAD", "--header=A: b", "--max-body=1", "--no-redirect", "--ca-file=x"];
     for flag in http_only {
@@ -356,8 +365,8 @@ fn contradictions_are_refused() {
             options(&args);
         }
     }
-    let trusted = settings(&["--ca-file=x", "--webhook=https://h"]).webhook;
-    assert_eq!(trusted, Some(("https://h".into(), Some("x".into()))), "a tcp target's webhook is not tcp");
+    let trusted = settings(&["--ca-file=x", "--webhook=https://h"]).ca_file;
+    assert_eq!(trusted, Some("x".into()), "a tcp target's webhook is not tcp");
     assert!(refusal(&["--ca-file=x", "--webhook=http://h"]).starts_with("--ca-file: is for http and https"));
     options(&["--path=/x", "--no-verify-tls"]); // Without effect, as in the original.
 }

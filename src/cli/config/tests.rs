@@ -50,9 +50,9 @@ fn a_target_stands_on_a_line_as_on_the_command_line() {
     assert_eq!(names, [("web".to_owned(), 3), ("the \"ssh\"".to_owned(), 5), ("plain".to_owned(), 6)]);
     assert_eq!(targets[0].target, Target::Url("https://example.com/healthz?x=#1".into()));
     assert_eq!(targets[0].settings.check.as_deref(), Some("body_contains:all is well"));
-    assert_eq!(targets[0].settings.http.headers, [("A".to_owned(), "b".to_owned())]);
-    assert_eq!(targets[1].settings.interval, Duration::from_secs(60));
-    assert_eq!((targets[1].settings.fall, targets[2].settings.fall), (3, 2));
+    assert_eq!(targets[0].settings.headers, [("A".to_owned(), "b".to_owned())]);
+    assert_eq!(targets[1].settings.interval, Some(Duration::from_secs(60)));
+    assert_eq!((targets[1].settings.fall, targets[2].settings.fall), (Some(3), None));
 }
 
 #[test]
@@ -62,10 +62,10 @@ fn lines_of_flags_count_for_what_follows_and_a_later_value_wins() {
         c http://h --header 'C: 3' --interval 6\nd http://h\n";
     let loaded = config.understand(text.as_bytes());
     assert_eq!(loaded.errors, []);
-    let seconds = |target: &TargetOptions| target.settings.interval.as_secs();
+    let seconds = |target: &TargetOptions| target.settings.interval.map_or(5, |interval| interval.as_secs());
     assert_eq!(loaded.targets.iter().map(seconds).collect::<Vec<_>>(), [9, 8, 6, 7]);
-    assert!(loaded.targets.iter().all(|target| target.settings.fall == 4));
-    let headers = |target: &TargetOptions| target.settings.http.headers.len();
+    assert!(loaded.targets.iter().all(|target| target.settings.fall == Some(4)));
+    let headers = |target: &TargetOptions| target.settings.headers.len();
     assert_eq!(loaded.targets.iter().map(headers).collect::<Vec<_>>(), [1, 2, 3, 2]);
 }
 
@@ -103,7 +103,10 @@ fn flags_of_the_daemon_stand_on_lines_of_flags_and_give_way_to_the_command_line(
 #[test]
 fn byte_order_marks_and_foreign_line_ends_are_no_text() {
     let targets = config(&[]).understand(b"\xef\xbb\xbf--fall 3\r\na tcp://h:1\r\n\r\n# x\r\n");
-    assert_eq!((targets.errors.len(), targets.targets.len(), targets.targets[0].settings.fall), (0, 1, 3));
+    assert_eq!(
+        (targets.errors.len(), targets.targets.len(), targets.targets[0].settings.fall),
+        (0, 1, Some(3))
+    );
 }
 
 #[test]
@@ -136,8 +139,8 @@ fn every_line_that_is_wrong_is_told_with_its_number() {
         ("a tcp://h:1 --once", "--once: belongs on the command line"),
         ("--config x", "--config: belongs on the command line"),
         ("--check-config", "--check-config: belongs on the command line"),
-        ("--help", "--help and --version belong on the command line"),
-        ("a tcp://h:1 -V", "--help and --version belong on the command line"),
+        ("--help", "--help: belongs on the command line"),
+        ("a tcp://h:1 -V", "--version: belongs on the command line"),
         ("--fall 3 a tcp://h:1", "`a` is no flag, and the line begins with one"),
         ("-- a", "`a` is no flag, and the line begins with one"),
         ("--slow 3 --slow-clear 4", "--slow-clear: is more than --slow"),
@@ -202,13 +205,13 @@ fn a_file_says_what_is_probed_and_nothing_else_does() {
         let args: Vec<_> = ["pingstate"].iter().chain(args).map(Into::into).collect();
         parse(args.into_iter()).expect_err("it makes no sense")
     };
-    let beside = "can not be combined with --config: the file says what is probed";
+    let beside = "cannot be combined with --config: the file lists the targets";
     let slow = refusal(&["--config=f", "--slow=5", "--slow-clear=9"]);
     assert_eq!(slow, "--slow-clear: is more than --slow", "which no line of the file has said");
     assert_eq!(refusal(&["--config=f", "--port=1"]), format!("--port: {beside}"));
     assert_eq!(refusal(&["--name=x", "--config=f"]), format!("--name: {beside}"));
     let target = refusal(&["--config", "f", "tcp://h:1"]);
-    assert_eq!(target, "--config: can not be combined with TARGET: the file says what is probed");
+    assert_eq!(target, "--config: cannot be combined with TARGET: the file lists the targets");
     assert_eq!(refusal(&["--check-config"]), "--check-config: needs --config, which names the file");
     assert_eq!(refusal(&["--config="]), "--config: the value is empty");
 }

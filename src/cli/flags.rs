@@ -1,0 +1,317 @@
+//! The table of all flags. Parsing, `--help`, the configuration file and the conflict checks come from it: a new
+//! flag is a row here, a field of [`Settings`], and the place that uses it.
+
+use super::args::CommandLine;
+use super::options::Settings;
+use super::values;
+
+/// Where a flag may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FlagScope {
+    /// What a URL and the name before it state as well: on the command line only, without TARGET.
+    Address,
+    /// How targets are checked and what follows: on the command line, on lines of flags in a file, and after a
+    /// target in it.
+    Target,
+    /// The daemon as a whole: on the command line and on lines of flags.
+    Daemon,
+    /// One run of the command: on the command line only.
+    Process,
+}
+
+/// A part of `--help` with its flags.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) scope: FlagScope,
+    pub(super) flags: &'static [Flag],
+}
+
+pub(super) struct Flag {
+    /// With its hyphens.
+    pub(super) name: &'static str,
+    /// The single letter that means the same.
+    pub(super) short: Option<char>,
+    /// What `--help` calls the value.
+    pub(super) value: &'static str,
+    /// A line feed begins a new line of `--help`.
+    pub(super) help: &'static str,
+    /// The value in force without the flag, as `--help` prints it; empty if there is none.
+    pub(super) default: &'static str,
+    /// Targets other than http and https have no use for it, and are refused with it.
+    pub(super) http_only: bool,
+    /// The flags without which it has no effect, and whether one of them is in force.
+    pub(super) needs: Option<(&'static str, InForce)>,
+    pub(super) set: Set,
+}
+
+/// Whether a flag is in force that another one needs.
+type InForce = fn(&Settings) -> bool;
+
+/// What a flag does.
+#[derive(Clone, Copy)]
+pub(super) enum Set {
+    /// Reads the value. The error describes the value; the caller adds the flag's name.
+    Value(fn(&mut CommandLine, &str) -> Result<(), String>),
+    Switch(fn(&mut CommandLine)),
+    Help,
+    Version,
+}
+
+impl Flag {
+    const fn new(name: &'static str, value: &'static str, help: &'static str, set: Set) -> Flag {
+        Flag { name, short: None, value, help, default: "", http_only: false, needs: None, set }
+    }
+
+    const fn default(mut self, default: &'static str) -> Flag {
+        self.default = default;
+        self
+    }
+
+    const fn short(mut self, short: char) -> Flag {
+        self.short = Some(short);
+        self
+    }
+
+    const fn http_only(mut self) -> Flag {
+        self.http_only = true;
+        self
+    }
+
+    const fn needs(mut self, flags: &'static str, in_force: InForce) -> Flag {
+        self.needs = Some((flags, in_force));
+        self
+    }
+}
+
+/// A flag with a value.
+const fn value(
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+    set: fn(&mut CommandLine, &str) -> Result<(), String>,
+) -> Flag {
+    Flag::new(name, value, help, Set::Value(set))
+}
+
+/// A flag without one.
+const fn switch(name: &'static str, help: &'static str, set: fn(&mut CommandLine)) -> Flag {
+    Flag::new(name, "", help, Set::Switch(set))
+}
+
+/// How often flags can be repeated.
+const HEADERS_MAX: usize = 64;
+const DNS_MAX: usize = 8;
+const ALLOW_HOSTS_MAX: usize = 64;
+
+/// Stores a value; a later one replaces it.
+fn put<T>(place: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
+    *place = Some(value?);
+    Ok(())
+}
+
+/// Adds a value, up to `max`.
+pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -> Result<(), String> {
+    let value = value?;
+    if list.len() >= max {
+        return Err(format!("at most {max} are possible"));
+    }
+    list.push(value);
+    Ok(())
+}
+
+pub(super) static SECTIONS: [Section; 7] = [
+    Section {
+        title: "Target:",
+        scope: FlagScope::Address,
+        flags: &[
+            value("--protocol", "NAME", "tcp, http or https", |line, text| {
+                put(&mut line.protocol, values::protocol(text))
+            })
+            .default("tcp"),
+            value("--address", "HOST", "name, IPv4 or IPv6 address", |line, text| {
+                put(&mut line.address, values::plain(text))
+            })
+            .default("1.1.1.1"),
+            value("--port", "N", "", |line, text| put(&mut line.port, values::port(text)))
+                .default("443 for tcp and https, 80 for http"),
+            value("--path", "PATH", "path and query, for http and https", |line, text| {
+                put(&mut line.path, values::path(text))
+            })
+            .default("/"),
+            value("--name", "NAME", "name of a single target", |line, text| {
+                put(&mut line.name, values::plain(text))
+            })
+            .default("HOST:PORT"),
+        ],
+    },
+    Section {
+        title: "Check (of all targets, or after a target in FILE):",
+        scope: FlagScope::Target,
+        flags: &[
+            value(
+                "--check",
+                "SPEC",
+                "what counts as up:\n  tcp     port_open (default), banner_contains:TEXT\n  \
+                 http(s) status_2xx (default), body_contains:TEXT,\n          \
+                 status:200,204 or status:200-299,401",
+                |line, text| put(&mut line.settings.check, Ok(text.to_owned())),
+            ),
+            value("--timeout", "SECONDS", "for a whole check, 0.001 to 3600", |line, text| {
+                put(&mut line.settings.timeout, values::timeout(text))
+            })
+            .default("2 for tcp, 5 for http and https"),
+            value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
+                put(&mut line.settings.retries, values::retries(text))
+            })
+            .default("0"),
+            value("--retry-interval", "SECONDS", "time between two attempts", |line, text| {
+                put(&mut line.settings.retry_interval, values::timeout(text))
+            })
+            .default("1")
+            .needs("--retries", |settings| settings.retries.is_some_and(|retries| retries > 0)),
+        ],
+    },
+    Section {
+        title: "Check, for http and https:",
+        scope: FlagScope::Target,
+        flags: &[
+            value("--method", "METHOD", "", |line, text| {
+                put(&mut line.settings.method, values::method(text))
+            })
+            .default("GET")
+            .http_only(),
+            value("--header", "'NAME: VALUE'", "also send this header field; repeatable", |line, text| {
+                push(&mut line.settings.headers, values::header(text), HEADERS_MAX)
+            })
+            .http_only(),
+            value("--max-body", "BYTES", "bytes of a body that are searched, 1 to 16777216", |line, text| {
+                put(&mut line.settings.max_body, values::max_body(text))
+            })
+            .default("65536")
+            .http_only(),
+            switch("--no-redirect", "evaluate a redirect instead of following it", |line| {
+                line.settings.no_redirect = true;
+            })
+            .http_only(),
+            value("--ca-file", "PEM", "also trust these certificates", |line, text| {
+                put(&mut line.settings.ca_file, values::plain(text).map(Into::into))
+            })
+            .http_only(),
+            // The Python version accepts it for tcp too.
+            switch("--no-verify-tls", "accept any certificate", |line| line.settings.no_verify_tls = true),
+        ],
+    },
+    Section {
+        title: "State (of all targets, or after a target in FILE):",
+        scope: FlagScope::Target,
+        flags: &[
+            value(
+                "--interval",
+                "SECONDS",
+                "time from one check to the next, 0.001 to 315360000",
+                |line, text| put(&mut line.settings.interval, values::interval(text)),
+            )
+            .default("5"),
+            value("--interval-down", "SECONDS", "the same while the target is down", |line, text| {
+                put(&mut line.settings.interval_down, values::interval(text))
+            })
+            .default("--interval"),
+            value(
+                "--interval-fast",
+                "SECONDS",
+                "the same while the last check contradicts the state",
+                |line, text| put(&mut line.settings.interval_fast, values::interval(text)),
+            )
+            .default("--interval"),
+            value("--fall", "N", "consecutive failures until down", |line, text| {
+                put(&mut line.settings.fall, values::count(text))
+            })
+            .default("2"),
+            value("--rise", "N", "consecutive successes that leave down", |line, text| {
+                put(&mut line.settings.rise, values::count(text))
+            })
+            .default("1"),
+            value("--slow", "MS", "degraded while a response takes longer, in milliseconds", |line, text| {
+                put(&mut line.settings.slow, values::milliseconds(text))
+            }),
+            value("--slow-clear", "MS", "and until one takes at most this", |line, text| {
+                put(&mut line.settings.slow_clear, values::milliseconds(text))
+            })
+            .default("--slow")
+            .needs("--slow", |settings| settings.slow.is_some()),
+        ],
+    },
+    Section {
+        title: "Change of state (of all targets, or after a target in FILE):",
+        scope: FlagScope::Target,
+        flags: &[
+            value(
+                "--on-change",
+                "COMMAND",
+                "run this, without a shell, with PINGSTATE_TARGET, PINGSTATE_FROM, PINGSTATE_TO and more \
+                 in its environment",
+                |line, text| put(&mut line.settings.on_change, values::command(text)),
+            ),
+            value("--webhook", "URL", "post the change here as JSON", |line, text| {
+                put(&mut line.settings.webhook, values::webhook(text))
+            }),
+            value("--hook-timeout", "SECONDS", "time a command may take", |line, text| {
+                put(&mut line.settings.hook_timeout, values::timeout(text))
+            })
+            .default("30")
+            .needs("--on-change", |settings| settings.on_change.is_some()),
+            switch("--hook-first", "also for the first state", |line| line.settings.hook_first = true)
+                .needs("--on-change or --webhook", |settings| {
+                    settings.on_change.is_some() || settings.webhook.is_some()
+                }),
+        ],
+    },
+    Section {
+        title: "API and daemon:",
+        scope: FlagScope::Daemon,
+        flags: &[
+            value("--api-host", "ADDRESS", "address to listen on", |line, text| {
+                put(&mut line.daemon.api_host, values::api_host(text))
+            })
+            .default("127.0.0.1"),
+            value("--api-port", "N", "0 is any free port", |line, text| {
+                put(&mut line.daemon.api_port, values::api_port(text))
+            })
+            .default("8787"),
+            value(
+                "--api-allow-host",
+                "NAME",
+                "while listening on loopback, answer to this host name too; repeatable",
+                |line, text| push(&mut line.daemon.api_allow_hosts, values::host_name(text), ALLOW_HOSTS_MAX),
+            ),
+            value(
+                "--dns",
+                "ADDR[:PORT]",
+                "name server to ask instead of resolv.conf's; repeatable",
+                |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
+            ),
+        ],
+    },
+    Section {
+        title: "",
+        scope: FlagScope::Process,
+        flags: &[
+            value("--config", "FILE", "watch the targets in this file", |line, text| {
+                put(&mut line.config, values::plain(text).map(Into::into))
+            }),
+            switch("--check-config", "print what is wrong with the file and exit", |line| {
+                line.check_config = true;
+            }),
+            switch("--once", "check every target once, print a line each and exit", |line| {
+                line.once = true;
+            }),
+            Flag::new("--help", "", "print this help", Set::Help).short('h'),
+            Flag::new("--version", "", "print the version", Set::Version).short('V'),
+        ],
+    },
+];
+
+/// Every flag with its scope, in the order of `--help`.
+pub(super) fn all() -> impl Iterator<Item = (&'static Flag, FlagScope)> {
+    SECTIONS.iter().flat_map(|section| section.flags.iter().map(move |flag| (flag, section.scope)))
+}

@@ -81,12 +81,13 @@ impl Headers {
     }
 }
 
-/// Digits only: `str::parse` would take a sign as well.
+/// Digits only: `str::parse` would take a sign as well. A number of any size is valid (RFC 9110 section
+/// 8.6); nothing is as long as the largest one, so greater ones are read as that.
 fn decimal(digits: &str) -> Option<u64> {
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    digits.parse().ok()
+    Some(digits.parse().unwrap_or(u64::MAX))
 }
 
 /// A field's value as text: its lines, if it was folded, joined by a space (RFC 9112 section 5.2).
@@ -153,6 +154,8 @@ mod tests {
             ([("Content-Length", b"5"), ("content-length", b"5")], Some(5)),
             ([("Content-Length", b"5, 5,5"), ("B", b"6")], Some(5)),
             ([("Content-Length", b"18446744073709551615"), ("B", b"6")], Some(u64::MAX)),
+            ([("Content-Length", b"18446744073709551616"), ("B", b"6")], Some(u64::MAX)),
+            ([("Content-Length", &[b'9'; 1000]), ("B", b"6")], Some(u64::MAX)),
         ] {
             assert_eq!(headers(&fields).content_length(), Ok(length), "{fields:?}");
         }
@@ -171,7 +174,7 @@ mod tests {
             b"5;a",
             b"five",
             b"5.0",
-            b"18446744073709551616",
+            b"18446744073709551616x",
             b"\xb2",
             b"5\r\n 5",
         ] {

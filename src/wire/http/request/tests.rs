@@ -185,7 +185,7 @@ fn bodies_are_refused() {
         ("Content-Length: 1", 413),
         ("Content-Length: 18446744073709551615", 413),
         ("Content-Length: 5\r\nContent-Length: 5", 413),
-        ("Content-Length: 18446744073709551616", 400),
+        ("Content-Length: 18446744073709551616", 413),
         ("Content-Length: 0\r\nContent-Length: 5", 400),
         ("Content-Length: -1", 400),
         ("Content-Length:", 400),

@@ -33,8 +33,9 @@ pub(super) fn read(head: &Head, to_head: bool, rest: &[u8], limit: usize) -> Bod
             _ => whole(rest, limit, End::Open { closes: true }),
         };
     }
-    let length = list(head, "content-length").first().map(|text| text.parse::<u64>().expect("a length"));
+    let length = list(head, "content-length").first().map(|text| text.parse().unwrap_or(u64::MAX));
     match length {
+        // Digits, so what cannot be read is large.
         Some(length) if length <= rest.len() as u64 => whole(&rest[..length as usize], limit, End::Done),
         Some(_) => whole(rest, limit, End::Open { closes: false }),
         None => whole(rest, limit, End::Open { closes: true }),
@@ -59,14 +60,14 @@ fn whole(bytes: &[u8], limit: usize, end: End) -> Body {
 /// The chunked coding (RFC 9112 section 7.1), line by line.
 fn chunked(mut rest: &[u8], limit: usize) -> Body {
     let mut data = Vec::new();
-    let mut extensions = 0;
+    let mut overhead = 0;
     loop {
-        let size = match size_line(&mut rest, &mut extensions) {
+        let size = match size_line(&mut rest, &mut overhead) {
             Ok(size) => size,
             Err(end) => return whole(&data, limit, end),
         };
         if size == 0 {
-            return whole(&data, limit, trailers(rest));
+            return whole(&data, limit, trailers(rest, overhead));
         }
         let here = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
         data.extend_from_slice(&rest[..here]);
@@ -81,9 +82,12 @@ fn chunked(mut rest: &[u8], limit: usize) -> Body {
 
 const MORE: End = End::Open { closes: false };
 
-/// `HEX{1,16} BLANK* (";" TEXT*)? CR? LF`, of at most 256 bytes.
-fn size_line(rest: &mut &[u8], extensions: &mut usize) -> Result<u64, End> {
-    let line = &rest[..rest.len().min(256)];
+/// The most bytes of padding, extensions and trailers.
+const OVERHEAD_MAX: usize = 256 * 1024;
+
+/// `HEX{1,16} BLANK* (";" TEXT*)? CR? LF`.
+fn size_line(rest: &mut &[u8], overhead: &mut usize) -> Result<u64, End> {
+    let line = *rest;
     let count = |from: usize, is: fn(u8) -> bool| line[from..].iter().take_while(|byte| is(**byte)).count();
     let digits = count(0, |byte| byte.is_ascii_hexdigit());
     let mut at = digits + count(digits, |byte| byte == b' ' || byte == b'\t');
@@ -93,12 +97,13 @@ fn size_line(rest: &mut &[u8], extensions: &mut usize) -> Result<u64, End> {
     if digits > 16 {
         return Err(End::Broken);
     }
+    *overhead += at - digits;
     if line.get(at) == Some(&b';') {
         let text = count(at + 1, |byte| byte == b'\t' || (b' '..=b'~').contains(&byte) || byte >= 0x80);
-        *extensions += text;
+        *overhead += text;
         at += 1 + text;
     }
-    if *extensions > 16 * 1024 {
+    if *overhead > OVERHEAD_MAX {
         return Err(End::Broken);
     }
     if line.get(at) == Some(&b'\r') {
@@ -110,23 +115,28 @@ fn size_line(rest: &mut &[u8], extensions: &mut usize) -> Result<u64, End> {
             let text = std::str::from_utf8(&line[..digits]).expect("digits");
             Ok(u64::from_str_radix(text, 16).expect("a size"))
         }
-        None if line.len() < 256 => Err(MORE),
-        // The line is too long as soon as there is one byte more.
-        None if rest.len() == 256 => Err(MORE),
+        None => Err(MORE),
         _ => Err(End::Broken),
     }
 }
 
-/// Lines up to an empty one, of 8 KiB at most.
-fn trailers(rest: &[u8]) -> End {
-    let mut taken = 0;
-    for line in rest.split_inclusive(|byte| *byte == b'\n') {
-        taken += line.len();
-        if taken > 8 * 1024 {
+/// Fields, each on a line with a colon and perhaps more that begin with a blank, up to an empty line.
+fn trailers(rest: &[u8], mut overhead: usize) -> End {
+    for (number, line) in rest.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        overhead += line.len();
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let has_end = text.len() < line.len();
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let has_end_or_cr = text.len() < line.len();
+        if overhead > OVERHEAD_MAX || text.contains(&0) || text.contains(&b'\r') {
             return End::Broken;
         }
-        if line.ends_with(b"\n") && line[..line.len() - 1].iter().all(|byte| *byte == b'\r') {
+        if text.is_empty() && has_end {
             return End::Done;
+        }
+        let continues = number > 0 && matches!(text.first(), Some(b' ' | b'\t'));
+        if has_end_or_cr && !text.is_empty() && !continues && !text.contains(&b':') {
+            return End::Broken;
         }
     }
     MORE

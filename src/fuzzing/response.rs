@@ -6,7 +6,7 @@ use super::source::slicings;
 use crate::wire::http::response::{Head, ResponseReader};
 
 /// The most that is held of a head.
-const HEAD_MAX: usize = 64 * 1024;
+const HEAD_MAX: usize = 256 * 1024;
 
 /// What a reader made of a connection's bytes.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use super::headers::Headers;
 use super::response::HttpError;
 
-/// The most that the heads of one answer, interim ones included, may take in bytes.
-pub(super) const HEAD_MAX: usize = 64 * 1024;
+/// The longest head, in bytes, with empty lines before it.
+pub(super) const HEAD_MAX: usize = 256 * 1024;
 /// The most header fields that one head may have.
-pub(super) const FIELDS_MAX: usize = 128;
+pub(super) const FIELDS_MAX: usize = 1024;
 /// The most interim (1xx) answers before the final one.
-pub(super) const INTERIM_MAX: u8 = 16;
+pub(super) const INTERIM_MAX: u8 = 64;
 /// How much of something that is not an HTTP answer is waited for and shown, in bytes.
 const EXCERPT_MAX: usize = 20;
 
@@ -27,7 +27,7 @@ pub(crate) struct Head {
 #[derive(Default)]
 pub(super) struct HeadReader {
     buffer: Vec<u8>,
-    /// Bytes taken so far, for all heads.
+    /// Bytes taken so far for this head.
     taken: usize,
     interims: u8,
     status_line_read: bool,
@@ -65,7 +65,7 @@ impl HeadReader {
 
     fn take(&mut self, byte: u8) -> Result<Option<Head>, HttpError> {
         if self.taken == HEAD_MAX {
-            return Err(HttpError::new("head is over 64 KiB"));
+            return Err(HttpError::new("head is over 256 KiB"));
         }
         self.taken += 1;
         // RFC 9112 section 2.2 has servers skip empty lines before a message; sloppy ones send them.
@@ -84,6 +84,7 @@ impl HeadReader {
             return Ok(None);
         }
         self.status_line_read = true;
+        self.normalize_version();
         let Some(head) = parse(&self.buffer)? else {
             return Ok(None);
         };
@@ -101,20 +102,33 @@ impl HeadReader {
             return Err(HttpError::new("answer 101 to a request that asks for no upgrade"));
         }
         if self.interims == INTERIM_MAX {
-            return Err(HttpError::new("more than 16 interim answers"));
+            return Err(HttpError::new("more than 64 interim answers"));
         }
         self.interims += 1;
+        self.taken = 0;
         self.buffer.clear();
         self.status_line_read = false;
         Ok(())
     }
 
-    /// Whether what has come cannot be the start of an HTTP/1 status line.
+    /// Whether what has come cannot be the start of an HTTP/1 status line. The protocol's name may be in
+    /// lower case, as some devices send it and curl reads it.
     fn is_foreign(&self) -> bool {
-        let start = b"HTTP/1.".iter().zip(&self.buffer).all(|(expected, byte)| expected == byte);
-        let minor = self.buffer.get(7).is_none_or(|byte| matches!(byte, b'0' | b'1'));
+        let start =
+            b"HTTP/1.".iter().zip(&self.buffer).all(|(expected, byte)| expected.eq_ignore_ascii_case(byte));
+        let minor = self.buffer.get(7).is_none_or(u8::is_ascii_digit);
         let space = self.buffer.get(8).is_none_or(|byte| *byte == b' ');
         !(start && minor && space)
+    }
+
+    /// A later minor version is read as HTTP/1.1 (RFC 9110 section 2.5); httparse knows none.
+    fn normalize_version(&mut self) {
+        if let Some(name) = self.buffer.get_mut(..4) {
+            name.make_ascii_uppercase();
+        }
+        if let Some(minor @ b'2'..=b'9') = self.buffer.get_mut(7) {
+            *minor = b'1';
+        }
     }
 
     /// Waits for enough of a foreign protocol to show it: a line, [`EXCERPT_MAX`] bytes, or anything
@@ -141,6 +155,7 @@ impl HeadReader {
 
 /// Reads a head; `None` if `buffer` ends before it does.
 fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
+    check_lines(buffer)?;
     let mut config = httparse::ParserConfig::default();
     // What old devices send, and browsers and curl read.
     config
@@ -148,7 +163,9 @@ fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
         .allow_spaces_after_header_name_in_responses(true)
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .ignore_invalid_headers_in_responses(true);
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    // There are at most as many fields as lines.
+    let lines = memchr::memchr_iter(b'\n', buffer).count();
+    let mut fields = vec![httparse::EMPTY_HEADER; lines.min(FIELDS_MAX)];
     let mut answer = httparse::Response::new(&mut fields);
     let whole = config.parse_response(&mut answer, buffer).map_err(|error| complaint(error, buffer))?;
     // RFC 9110 section 15 ends at 599, but some servers use what lies beyond, 999 for one.
@@ -161,14 +178,43 @@ fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     Ok(Some(Head { status, headers: Headers::from_parsed(answer.headers.iter()) }))
 }
 
+/// Refuses a line without a colon that continues no field, as curl does. httparse would skip it like a
+/// field with a name that no field can have.
+fn check_lines(buffer: &[u8]) -> Result<(), HttpError> {
+    let mut continues = false;
+    for line in buffer.split(|byte| *byte == b'\n').skip(1).map(<[u8]>::trim_ascii_end) {
+        let is_field = line.contains(&b':') || (continues && matches!(line.first(), Some(b' ' | b'\t')));
+        if !is_field && !line.is_empty() {
+            return Err(malformed("header field", line));
+        }
+        continues = true;
+    }
+    Ok(())
+}
+
 fn complaint(error: httparse::Error, buffer: &[u8]) -> HttpError {
     match error {
-        httparse::Error::TooManyHeaders => HttpError::new("more than 128 header fields"),
+        httparse::Error::TooManyHeaders => HttpError::new("more than 1024 header fields"),
         httparse::Error::Status | httparse::Error::Version => {
-            let line = buffer.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
-            let shown = line.get(..2 * EXCERPT_MAX).unwrap_or(line).escape_ascii();
-            HttpError::new(format!("malformed status line: {shown}"))
+            malformed("status line", buffer.split(|byte| *byte == b'\n').next().unwrap_or_default())
         }
-        _ => HttpError::new("malformed header field"),
+        _ => {
+            // What remains is NUL, or CR that does not end a line.
+            let is_bad = |line: &&[u8]| {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                memchr::memchr2(b'\0', b'\r', line).is_some()
+            };
+            malformed("header field", buffer.split(|byte| *byte == b'\n').find(is_bad).unwrap_or_default())
+        }
     }
+}
+
+/// Shows the start of a line.
+fn malformed(what: &str, line: &[u8]) -> HttpError {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let (shown, ellipsis) = match line.get(..2 * EXCERPT_MAX) {
+        Some(start) if line.len() > start.len() => (start, "…"),
+        _ => (line, ""),
+    };
+    HttpError::new(format!("malformed {what}: {}{ellipsis}", shown.escape_ascii()))
 }

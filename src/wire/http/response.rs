@@ -18,7 +18,7 @@ impl HttpError {
 
 /// Reads one final answer (after any interim ones), however its bytes are cut.
 ///
-/// It holds at most the head, as far as 64 KiB, and then `max_body` bytes of the body.
+/// It holds at most the head, up to 256 KiB, and then `max_body` bytes of the body.
 pub(crate) struct ResponseReader {
     to_head: bool,
     stage: Stage,

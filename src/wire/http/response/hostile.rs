@@ -1,5 +1,6 @@
 //! Answers that do not end: each runs into a cap, and memory stays within bounds meanwhile.
 
+use super::super::chunked::OVERHEAD_MAX;
 use super::super::head::{FIELDS_MAX, HEAD_MAX, INTERIM_MAX};
 use super::*;
 
@@ -12,7 +13,7 @@ fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
     let mut reader = ResponseReader::new(false, MAX_BODY);
     let mut stream = start.bytes().chain(more.bytes().cycle());
     let mut fed = 0;
-    while fed < 1 << 20 {
+    while fed < 1 << 22 {
         let bytes: Vec<u8> = stream.by_ref().take(piece).collect();
         fed += piece;
         let outcome = reader.receive(&bytes);
@@ -29,37 +30,50 @@ fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
 #[test]
 fn everything_endless_ends() {
     for (start, more, error) in [
-        ("", "HTTP/1.1 100 Continue\r\n\r\n", "more than 16 interim answers"),
+        ("", "HTTP/1.1 100 Continue\r\n\r\n", "more than 64 interim answers"),
         (
             "",
             "HTTP/1.1 102 Processing\r\nPad: xxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n\r\n",
-            "more than 16 interim answers",
+            "more than 64 interim answers",
         ),
-        ("", "\r\n", "head is over 64 KiB"),
-        ("HTTP/1.1 200 ", "x", "head is over 64 KiB"),
-        ("HTTP/1.1 200 OK\r\n", "A: b\r\n", "head is over 64 KiB"),
-        ("HTTP/1.1 200 OK\r\n", "no field\r\n", "head is over 64 KiB"),
-        ("HTTP/1.1 200 OK\r\nA: b\r\n", " c\r\n", "head is over 64 KiB"),
-        ("HTTP/1.1 200 OK\r\nA: ", "b", "head is over 64 KiB"),
+        ("", "\r\n", "head is over 256 KiB"),
+        ("HTTP/1.1 200 ", "x", "head is over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\n", "A: b\r\n", "head is over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\n", "(no): field\r\n", "head is over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\n", " : \r\n", "head is over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\nA: b\r\n", " c\r\n", "head is over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\nA: ", "b", "head is over 256 KiB"),
         (CHUNKED, "0", "malformed chunk: its size has more than 16 digits"),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
             "x",
-            "malformed chunk: the line of its size is over 256 bytes",
+            "chunk extensions and trailers are over 256 KiB",
         ),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1",
             " ",
-            "malformed chunk: the line of its size is over 256 bytes",
+            "chunk extensions and trailers are over 256 KiB",
         ),
-        (CHUNKED, "1;eeeeeeeeeeeeeeeeeeeeeeeeee\r\nx\r\n", "chunk extensions are over 16 KiB"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", "trailers are over 8 KiB"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "x", "trailers are over 8 KiB"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\nx\r\n1;",
+            "chunk extensions and trailers are over 256 KiB",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            "A: b\r\n",
+            "chunk extensions and trailers are over 256 KiB",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            "x",
+            "chunk extensions and trailers are over 256 KiB",
+        ),
     ] {
         for piece in [1, 7, 1460, 70_000] {
             let (seen, fed) = endless(start, more, piece);
             assert_eq!(seen.as_deref(), Some(error), "{start:?} {more:?} {piece}");
-            assert!(fed <= HEAD_MAX + piece, "{error} after {fed} bytes");
+            assert!(fed <= HEAD_MAX + HEAD_MAX / 8 + piece, "{error} after {fed} bytes");
         }
     }
 }
@@ -83,11 +97,13 @@ fn endless_bodies_stop_where_enough_is_kept() {
 #[test]
 fn heads_may_be_as_big_as_the_cap_but_no_bigger() {
     let ends = "\r\n\r\n";
-    let start = "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 OK\r\nA: ";
+    let start = "HTTP/1.1 204 OK\r\nA: ";
     for (pad, fits) in
         [(HEAD_MAX - start.len() - ends.len(), true), (HEAD_MAX - start.len() - ends.len() + 1, false)]
     {
-        let answer = format!("{start}{}{ends}", "x".repeat(pad));
+        let head = format!("{start}{}{ends}", "x".repeat(pad));
+        // Interim heads have a limit of their own.
+        let answer = format!("HTTP/1.1 103 Hints\r\nLink: {}\r\n\r\n{head}", "x".repeat(HEAD_MAX / 2));
         for piece in [1, 1460, 100_000] {
             let mut reader = ResponseReader::new(false, 0);
             let outcome: Result<(), HttpError> =
@@ -99,7 +115,7 @@ fn heads_may_be_as_big_as_the_cap_but_no_bigger() {
 
 #[test]
 fn heads_may_have_as_many_fields_as_the_cap_but_no_more() {
-    for (count, error) in [(FIELDS_MAX, None), (FIELDS_MAX + 1, Some("more than 128 header fields"))] {
+    for (count, error) in [(FIELDS_MAX, None), (FIELDS_MAX + 1, Some("more than 1024 header fields"))] {
         let answer = format!("HTTP/1.1 204 OK\r\n{}\r\n", "A: b\r\n".repeat(count));
         let outcome = ResponseReader::new(false, 0).receive(answer.as_bytes());
         assert_eq!(outcome.err().map(|error| error.0).as_deref(), error);
@@ -115,7 +131,7 @@ fn interim_answers_may_be_as_many_as_the_cap() {
     assert!(reader.is_done());
     let one_more = format!("HTTP/1.1 100 Go\r\n\r\n{answer}");
     let error = ResponseReader::new(false, 0).receive(one_more.as_bytes()).unwrap_err();
-    assert_eq!(error.0, "more than 16 interim answers");
+    assert_eq!(error.0, "more than 64 interim answers");
 }
 
 #[test]
@@ -136,24 +152,23 @@ fn error_of_chunks(chunks: &str) -> Option<String> {
 
 #[test]
 fn chunks_may_use_up_each_cap_but_no_more() {
-    let line = |len: usize| format!("1;{}\r\nx\r\n", "e".repeat(len - "1;\r\n".len()));
+    let extended = |len: usize| format!("1;{}\r\nx\r\n", "e".repeat(len));
     let digits = |len: usize| format!("{}1\r\nx\r\n", "0".repeat(len - 1));
     let end = "0\r\n\r\n";
+    let max = OVERHEAD_MAX as usize;
+    let over = Some("chunk extensions and trailers are over 256 KiB".to_owned());
     for before in ["", "1\r\nx\r\n"] {
-        assert_eq!(error_of_chunks(&format!("{before}{}{end}", line(256))), None);
-        let error = error_of_chunks(&format!("{before}{}{end}", line(257))).unwrap();
-        assert_eq!(error, "malformed chunk: the line of its size is over 256 bytes");
+        assert_eq!(error_of_chunks(&format!("{before}{}{end}", extended(max - "\r\n".len()))), None);
+        assert_eq!(error_of_chunks(&format!("{before}{}{end}", extended(max - "\r\n".len() + 1))), over);
         assert_eq!(error_of_chunks(&format!("{before}{}{end}", digits(16))), None);
         let error = error_of_chunks(&format!("{before}{}{end}", digits(17))).unwrap();
         assert_eq!(error, "malformed chunk: its size has more than 16 digits");
     }
-    let extended = |len: usize| line(256).repeat(len / 252) + &line(4 + len % 252);
-    assert_eq!(error_of_chunks(&(extended(16 * 1024) + end)), None);
-    let error = error_of_chunks(&(extended(16 * 1024 + 1) + end)).unwrap();
-    assert_eq!(error, "chunk extensions are over 16 KiB");
-    let trailers = |len: usize| format!("0\r\n{}\r\n\r\n", "t".repeat(len - 4));
-    assert_eq!(error_of_chunks(&trailers(8 * 1024)), None);
-    assert_eq!(error_of_chunks(&trailers(8 * 1024 + 1)).unwrap(), "trailers are over 8 KiB");
+    let trailers = |len: usize| format!("0\r\nt:{}\r\n\r\n", "t".repeat(len - 6));
+    assert_eq!(error_of_chunks(&trailers(max)), None);
+    assert_eq!(error_of_chunks(&trailers(max + 1)), over);
+    assert_eq!(error_of_chunks(&(extended(max - 100) + &trailers(100))), None);
+    assert_eq!(error_of_chunks(&(extended(max - 100) + &trailers(101))), over);
 }
 
 #[test]
@@ -161,7 +176,14 @@ fn complaints_show_no_more_than_a_piece() {
     let error_of = |answer: String| ResponseReader::new(false, 0).receive(answer.as_bytes()).unwrap_err().0;
     for len in [40, 41] {
         let line = format!("HTTP/1.1 {}", "2".repeat(len - 9));
-        assert_eq!(error_of(format!("{line}\r\n")), format!("malformed status line: {}", &line[..40]));
+        let ellipsis = if len > 40 { "…" } else { "" };
+        assert_eq!(
+            error_of(format!("{line}\r\n")),
+            format!("malformed status line: {}{ellipsis}", &line[..40])
+        );
+        let line = "x".repeat(len);
+        let error = error_of(format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n"));
+        assert_eq!(error, format!("malformed header field: {}{ellipsis}", &line[..40]));
     }
     for len in [20, 21] {
         let length = "x".repeat(len);

@@ -81,8 +81,12 @@ impl Monitor {
     /// The time from one beat of the schedule to the next, [`INTERVAL`] unless told otherwise; cut to
     /// the range from [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
     ///
-    /// Beats keep to their grid however long checks take. A check never overlaps the one before: beats
-    /// that are missed are skipped, not made up.
+    /// The schedule does not drift, however long checks take. A check never overlaps the one before:
+    /// scheduled times that pass meanwhile are skipped, not made up.
+    ///
+    /// Targets that start together are all checked once within 2 seconds and 1 ms for each of them, or
+    /// within their interval if that is shorter. From the second check on they are spread over the
+    /// interval; that one comes half an interval to one and a half after the first.
     ///
     /// ```
     /// use pingstate::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN};

@@ -151,7 +151,7 @@ impl Server {
 
     /// Watches these targets from now on. Those that are kept lose nothing: their state and history go
     /// on, and so does a check that is under way. The check of one that is dropped ends without a result.
-    /// The first of those that are new is checked at once, the others spread over their interval.
+    /// Those that are new are checked for the first time as at the start: see [`Monitor::interval`].
     ///
     /// ```
     /// # use std::net::TcpListener;

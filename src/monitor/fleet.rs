@@ -40,17 +40,43 @@ pub(crate) struct Lag {
     pub(crate) count: u64,
 }
 
+/// All targets that start together are checked once within this time and [`FIRST_PER_TARGET`] for
+/// each of them, or within their interval if that is shorter.
+const FIRST: Duration = Duration::from_secs(2);
+const FIRST_PER_TARGET: Duration = Duration::from_millis(1);
+
+/// One of several targets that start at the same time.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) index: u32,
+    pub(super) total: u32,
+}
+
+impl Place {
+    /// When the first and the second check are due. The first ones come soon, so that no target is
+    /// unknown for long. From the second on, the checks are spread over the interval, which moves
+    /// the second one by at most half an interval.
+    pub(super) fn first_checks(self, interval: Duration) -> (Duration, Duration) {
+        let window = FIRST.saturating_add(FIRST_PER_TARGET.saturating_mul(self.total));
+        let first = interval.min(window) / self.total * self.index;
+        let mut second = interval / self.total * self.index;
+        if second - first < interval / 2 {
+            second += interval;
+        }
+        (first, second)
+    }
+}
+
 impl Fleet {
-    /// Starts all monitors: the first one's beat is now, the others' are spread over their interval.
+    /// Starts all monitors.
     pub(crate) fn new(monitors: Vec<Monitor>, now: Now) -> Self {
         let total = u32::try_from(monitors.len()).unwrap_or(u32::MAX).max(1);
         let mut counts = [0; 4];
         let watches = (0u32..)
             .zip(monitors)
-            .map(|(i, monitor)| {
+            .map(|(index, monitor)| {
                 counts[monitor.initial.index()] += 1;
-                let first = monitor.interval / total * i;
-                Watch::new(monitor, first, now)
+                Watch::new(monitor, Place { index, total }, now)
             })
             .collect();
         Fleet { watches, counts, changes: 0, lag: Lag::default(), skipped: 0 }

@@ -1,5 +1,7 @@
 //! Beats, the rules beside the policy, and what the states of all targets add up to.
 
+mod first_checks;
+
 use super::fleet::Lag;
 use super::mute::Mute;
 use super::*;
@@ -13,14 +15,6 @@ const S: Duration = Duration::from_secs(1);
 fn fleet(intervals: &[u32], now: Now) -> Fleet {
     let monitor = |s: &u32| Monitor::new(Mute("m")).interval(S * *s);
     Fleet::new(intervals.iter().map(monitor).collect(), now)
-}
-
-#[test]
-fn first_beats_are_spread_and_the_first_is_at_once() {
-    let now = test_now();
-    let fleet = fleet(&[8, 8, 8, 8], now);
-    let offsets: Vec<_> = fleet.watches().iter().map(|w| w.beat() - now.instant).collect();
-    assert_eq!(offsets, [Duration::ZERO, S * 2, S * 4, S * 6]);
 }
 
 #[test]
@@ -58,7 +52,9 @@ fn spans_without_end_are_cut() {
     let mut fleet = Fleet::new(vec![monitor(), monitor()], now);
     fleet.watch_mut(0).advance(now.instant);
     assert_eq!(fleet.watch(0).beat() - now.instant, INTERVAL_MAX);
-    assert_eq!(fleet.watch(1).beat() - now.instant, INTERVAL_MAX / 2);
+    assert_eq!(fleet.watch(1).beat() - now.instant, Duration::from_millis(1001));
+    fleet.watch_mut(1).advance(now.instant + S * 2);
+    assert_eq!(fleet.watch(1).beat() - now.instant, INTERVAL_MAX / 2 * 3);
     let endless = crate::probe::blocking::blocking("endless", || true).within(Duration::MAX);
     assert_eq!(Fleet::new(vec![Monitor::new(endless)], now).watch(0).timeout(), TIMEOUT_MAX);
 }
@@ -216,9 +212,9 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     let at = |ms| t0.after(Duration::from_millis(ms));
     let monitor = || Monitor::new(Mute("m")).interval(S * 10).interval_down(S * 60).interval_fast(S);
     let mut fleet = Fleet::new(vec![monitor(), monitor()], t0);
-    // Before its first beat, at 5 s, nothing moves.
+    // Before its first check is due, at 1,001 ms, nothing moves.
     fleet.watch_mut(1).advance(at(1000).instant);
-    assert_eq!(fleet.watch(1).beat() - t0.instant, S * 5);
+    assert_eq!(fleet.watch(1).beat() - t0.instant, Duration::from_millis(1001));
     for (ms, word, beat) in [
         (100, "1", 10),
         (3000, "1", 10),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::fleet::Place;
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
@@ -18,7 +19,9 @@ pub(crate) struct Watch {
     interval: Duration,
     /// `None` for the usual rules: a machine may watch ten thousand targets.
     special: Option<Box<Special>>,
-    /// The next beat.
+    /// When the first check is due, until it has ended.
+    first: Option<Instant>,
+    /// The next scheduled time; of the regular schedule while the first check is pending.
     beat: Instant,
     skipped: u64,
     hook: Option<Arc<Hook>>,
@@ -28,7 +31,7 @@ pub(crate) struct Watch {
 /// Rules that not every target has, and what they need to know.
 struct Special {
     rules: Rules,
-    /// The beat that the grid goes on from: the latest that has come, or the first.
+    /// The scheduled time that the following ones are counted from: the latest that has come.
     anchor: Instant,
     /// The interval in force.
     interval: Duration,
@@ -39,16 +42,18 @@ struct Special {
 }
 
 impl Watch {
-    pub(super) fn new(monitor: Monitor, first: Duration, now: Now) -> Self {
-        let (rules, beat) = (monitor.rules, now.instant + first);
-        let interval = monitor.interval;
-        let special = Special { rules, anchor: beat, interval, retry_at: None, retried: 0 };
+    pub(super) fn new(monitor: Monitor, place: Place, now: Now) -> Self {
+        let (rules, interval) = (monitor.rules, monitor.interval);
+        let (first, second) = place.first_checks(interval);
+        let first = now.instant + first;
+        let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
         Watch {
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,
             interval,
             special: (rules != Rules::default()).then(|| Box::new(special)),
-            beat,
+            first: Some(first),
+            beat: now.instant + second,
             skipped: 0,
             hook: monitor.hook,
             webhook: monitor.webhook,
@@ -81,9 +86,9 @@ impl Watch {
         self.probe.timeout().min(TIMEOUT_MAX)
     }
 
-    /// The next beat: when the next check is due.
+    /// The next scheduled time: when the next check is due.
     pub(crate) fn beat(&self) -> Instant {
-        self.beat
+        self.first.unwrap_or(self.beat)
     }
 
     /// When the check under way is to be tried again, if it waits for that.
@@ -93,7 +98,7 @@ impl Watch {
 
     /// When the next try is due while none is under way.
     pub(crate) fn due(&self) -> Instant {
-        self.retry_at().unwrap_or(self.beat)
+        self.retry_at().unwrap_or(self.beat())
     }
 
     /// How many beats went by without a check of their own.
@@ -143,29 +148,42 @@ impl Watch {
         self.fsm.fire(result, now)
     }
 
-    /// Moves on to the first beat after `now`: beats that were missed are not made up. The grid goes on
-    /// from the latest beat that has come, with the interval that the state asks for.
+    /// Moves on to the first scheduled time after `now`: those that were missed are not made up. The
+    /// schedule goes on from the latest that has come, with the interval that the state asks for.
     pub(crate) fn advance(&mut self, now: Instant) {
         let interval = self.interval_wanted();
-        let (mut anchor, mut before) = (self.beat, self.interval);
-        if let Some(special) = &mut self.special {
-            (anchor, before) = (special.anchor, std::mem::replace(&mut special.interval, interval));
-        }
-        if now >= self.beat {
-            anchor = self.beat;
-            // Those that there would have been, and not those that there will be.
-            let missed = (now - anchor).as_nanos() / before.as_nanos();
-            self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
-        }
-        if now < anchor {
+        let (anchor, before) = self
+            .special
+            .as_ref()
+            .map_or((self.beat, self.interval), |special| (special.anchor, special.interval));
+        let (anchor, next) = if let Some(first) = self.first {
+            if now < first {
+                return;
+            }
+            self.first = None;
+            if now >= self.beat {
+                self.skip(1, now - self.beat, before);
+            }
+            let second = first + scale(self.beat - first, interval, self.interval);
+            if now < second { (first, second) } else { (second, after(second, interval, now)) }
+        } else if now >= self.beat {
+            self.skip(0, now - self.beat, before);
+            (self.beat, after(self.beat, interval, now))
+        } else if interval == before {
             return;
-        }
+        } else {
+            (anchor, after(anchor, interval, now))
+        };
+        self.beat = next;
         if let Some(special) = &mut self.special {
-            special.anchor = anchor;
+            (special.anchor, special.interval) = (anchor, interval);
         }
-        // Less than an interval.
-        let into = ((now - anchor).as_nanos() % interval.as_nanos()) as u64;
-        self.beat = now + (interval - Duration::from_nanos(into));
+    }
+
+    /// Counts scheduled times without a check: so many, and those in `span` at the interval that was in force.
+    fn skip(&mut self, count: u128, span: Duration, interval: Duration) {
+        let missed = count + span.as_nanos() / interval.as_nanos();
+        self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
     }
 
     /// The interval that the last check and the state ask for.
@@ -180,4 +198,16 @@ impl Watch {
         };
         interval.unwrap_or(self.interval)
     }
+}
+
+/// The first time after `now` out of those that follow `anchor` at this interval.
+fn after(anchor: Instant, interval: Duration, now: Instant) -> Instant {
+    // Less than an interval.
+    let into = ((now - anchor).as_nanos() % interval.as_nanos()) as u64;
+    now + (interval - Duration::from_nanos(into))
+}
+
+/// `span` times `interval` divided by `base`. A span of up to 3/2 of `base` fits into 64 bits.
+fn scale(span: Duration, interval: Duration, base: Duration) -> Duration {
+    Duration::from_nanos((span.as_nanos() * interval.as_nanos() / base.as_nanos()) as u64)
 }

@@ -1,12 +1,14 @@
 //! When each target is to be tried, told anew from the contract.
 
-use super::plan::Rules;
+use super::plan::{MS, Rules, S};
 
 /// One target's beats and tries on paper, in nanoseconds since the start.
 pub(super) struct Schedule {
     interval: u64,
     rules: Rules,
-    /// The next beat, and the one that the grid goes on from.
+    /// The first check has not ended yet: when it is due, and the second.
+    first: Option<(u64, u64)>,
+    /// The next regular time, and the one that the following are counted from.
     beat: u64,
     from: u64,
     /// How far apart they were when the check under way began.
@@ -18,14 +20,31 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(first: u64, interval: u64, rules: Rules) -> Self {
-        let (beat, from, apart) = (first, first, interval);
-        Schedule { interval, rules, beat, from, apart, retry_at: None, retried: 0, skipped: 0 }
+    /// The schedule of the `turn`-th of `count` targets that start at the same time.
+    pub(super) fn new(start: u64, (turn, count): (u64, u64), interval: u64, rules: Rules) -> Self {
+        // Everything is checked once within about two seconds …
+        let soon = interval.min(2 * S + count * MS);
+        let first = start + soon / count * turn;
+        // … and from then on evenly distributed, as near to an interval later as that allows.
+        let regular = start + interval / count * turn;
+        let beat = (0..).map(|n| regular + n * interval).find(|at| at - first >= interval / 2);
+        let beat = beat.expect("one of the first two");
+        Schedule {
+            interval,
+            rules,
+            first: Some((first, beat)),
+            beat,
+            from: first,
+            apart: interval,
+            retry_at: None,
+            retried: 0,
+            skipped: 0,
+        }
     }
 
     /// When the next check is due.
     pub(super) fn beat(&self) -> u64 {
-        self.beat
+        self.first.map_or(self.beat, |(first, _)| first)
     }
 
     /// Whether a failed try is to be repeated.
@@ -35,13 +54,13 @@ impl Schedule {
 
     /// When the next try is due while there is none.
     pub(super) fn due(&self) -> u64 {
-        self.retry_at.unwrap_or(self.beat)
+        self.retry_at.unwrap_or(self.beat())
     }
 
     /// A try begins; gives by how much it is late, if it is one on the beat.
     pub(super) fn begin(&mut self, at: u64) -> Option<u64> {
         let repeated = self.retry_at.take().is_some();
-        (!repeated && at >= self.beat).then(|| at - self.beat)
+        (!repeated && at >= self.beat()).then(|| at - self.beat())
     }
 
     /// A try has ended; says whether it is to be repeated.
@@ -59,13 +78,34 @@ impl Schedule {
             (Mind::Doubt, _, Some(interval)) => (interval, "interval: while in doubt"),
             _ => (self.interval, "interval: the usual one"),
         };
-        let apart = std::mem::replace(&mut self.apart, interval);
-        if at < self.from {
+        if self.first.is_some_and(|(first, _)| at < first) {
             return "interval: before the first beat";
+        }
+        let apart = std::mem::replace(&mut self.apart, interval);
+        if let Some((first, second)) = self.first.take() {
+            while self.beat <= at {
+                self.skipped += 1;
+                self.beat += apart;
+            }
+            // The distance to the second check follows the interval.
+            let distance = u128::from(second - first) * u128::from(interval) / u128::from(self.interval);
+            self.beat = first + distance as u64;
+            self.from = first;
+            while self.beat <= at {
+                self.from = self.beat;
+                self.beat += interval;
+            }
+            return if interval == self.interval {
+                "interval: after the first check"
+            } else {
+                "interval: another one after the first check"
+            };
         }
         if at >= self.beat {
             self.from = self.beat;
             self.skipped += (at - self.from) / apart;
+        } else if interval == apart {
+            return word;
         }
         self.beat = self.from + ((at - self.from) / interval + 1) * interval;
         word

@@ -200,9 +200,8 @@ impl World {
     /// Notes what a new target, the n-th of so many, must come to.
     pub(super) fn write_down(&mut self, target: usize, turn: (usize, usize), at: u64) {
         let plan = &self.plan.targets[target];
-        let spread = Duration::from_nanos(plan.interval) / turn.1 as u32 * turn.0 as u32;
-        let first = at + spread.as_nanos() as u64;
-        self.schedules.push(Schedule::new(first, plan.interval, plan.rules));
+        let turn = (turn.0 as u64, turn.1 as u64);
+        self.schedules.push(Schedule::new(at, turn, plan.interval, plan.rules));
         self.models.push(Model::new(plan, at));
         self.tries.push(None);
         self.begins.push(0);

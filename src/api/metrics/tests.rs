@@ -38,7 +38,7 @@ fn every_target_is_told_of_in_full() {
     fleet.fire(0, &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
     fleet.fire(0, &ProbeResult::down(Reason::Refused, "refused"), at(3));
     fleet.fire(0, &up, at(5));
-    fleet.begin(1, t0.after(Duration::from_millis(3250)));
+    fleet.begin(1, t0.after(Duration::from_millis(1751)));
     fleet.watch_mut(1).advance(at(8).instant);
     let text = told(&fleet, &figures(&Counters::default()), at(9));
     let family = |name| family(&text, name);

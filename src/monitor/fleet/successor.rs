@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fleet, Monitor, Watch, clash};
+use super::{Fleet, Monitor, Place, Watch, clash};
 use crate::clock::Now;
 
 /// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
@@ -50,16 +50,16 @@ impl Fleet {
         }))
     }
 
-    /// Puts these in the place of the present targets. The first new one's beat is now, the others' are
-    /// spread over their interval.
+    /// Puts these in the place of the present targets. The first checks of new ones are scheduled as at
+    /// the start; those that stay keep their schedule.
     pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Moved {
         let started = successors.iter().filter(|next| matches!(next, Successor::Start(_))).count();
-        let started = u32::try_from(started).unwrap_or(u32::MAX).max(1);
+        let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
         let mut present: Vec<Option<Watch>> =
             std::mem::take(&mut self.watches).into_iter().map(Some).collect();
         let mut kept = vec![None; present.len()];
         self.watches.reserve_exact(successors.len());
-        let mut turn = 0;
+        let mut index = 0;
         for (place, successor) in successors.into_iter().enumerate() {
             match successor {
                 Successor::Keep(before) => {
@@ -67,9 +67,8 @@ impl Fleet {
                     kept[before] = Some(place);
                 }
                 Successor::Start(monitor) => {
-                    let first = monitor.interval / started * turn;
-                    turn += 1;
-                    self.watches.push(Watch::new(monitor, first, now));
+                    self.watches.push(Watch::new(monitor, Place { index, total }, now));
+                    index += 1;
                 }
             }
         }

@@ -172,7 +172,11 @@ fn any_name_is_one_label() {
     let mut server = server.expect("bound");
     let (api, stopper) = (server.address(), server.stopper().expect("a stopper"));
     let running = thread::spawn(move || server.run());
-    let (status, _, text) = get(api, "/metrics");
+    // A target has this sample once it has been checked.
+    let scrape = || {
+        Some(get(api, "/metrics")).filter(|(_, _, text)| text.matches("pingstate_up{").count() == names.len())
+    };
+    let (status, _, text) = eventually("a result of each target", scrape);
     stopper.stop();
     running.join().expect("no panic").expect("an ordinary end");
     assert_eq!(status, 200);

@@ -23,8 +23,9 @@ pub(crate) fn metrics(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> Respons
 }
 
 fn tell_states(out: &mut Exposition, watches: &[Watch], now: Now) {
-    out.family("pingstate_up", "gauge", "Whether the target is up.");
-    for watch in watches {
+    // A target that has not been checked has no sample: 0 would raise alerts, and NaN would spread to sums.
+    out.family("pingstate_up", "gauge", "1 if the target is up, 0 if it is degraded or down.");
+    for watch in watches.iter().filter(|watch| watch.fsm().state() != State::Unknown) {
         out.sample(&[("target", watch.name())], (watch.fsm().state() == State::Up).into());
     }
     out.family("pingstate_state", "gauge", "Which state the target is in.");

@@ -239,7 +239,7 @@ fn all_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
 #[test]
 #[cfg(feature = "tls")]
 fn the_file_that_comes_with_it_is_right() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/pingstate.conf");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/pingstate.conf");
     let output = run(&["--check-config", "--config", path]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), format!("{path}: 5 targets, ok\n"));

@@ -1,8 +1,7 @@
-//! The API against nginx that returns a constant: requests a second and latency, at rest and while two
-//! thousand probes a second run.
+//! The API compared with nginx returning a constant: throughput and latency, when idle and during 2,000
+//! probes per second.
 //!
-//! Both are asked by the same client on the same machine, which it shares with them: it takes its share
-//! of the processors from both alike.
+//! The same client runs on the same machine for both, so that its CPU usage affects both equally.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,18 +16,18 @@ use super::table::{Goal, Table, quantile};
 
 const PROBES_PER_SECOND: usize = 2_000;
 
-/// Connections that ask as fast as they can: all are sent a request, then all answers are read.
+/// Connections for the throughput test: a request is sent on each, then all responses are read.
 const CONNECTIONS: usize = 16;
 
-/// From the start to the questions: every target has been checked and is up.
+/// Delay from start to the first request: all targets are up by then.
 const SETTLE: Duration = Duration::from_millis(1500);
 
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// Turns that both take in a round.
+/// How often the servers alternate within a round.
 const TURNS: u32 = 4;
 
-/// From one request to the next where latency is measured, on one connection.
+/// Pause between requests in the latency test, which uses one connection.
 const PACE: Duration = Duration::from_millis(1);
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,7 +38,7 @@ pub(crate) fn measure(table: &mut Table) {
     let nginx =
         peers::nginx(&workplace).map(|(mut command, address)| (Process::spawn(&mut command), address));
     if nginx.is_none() {
-        table.note("nginx is left out: it is not installed");
+        table.note("nginx: skipped, not installed");
     }
     let nginx = nginx.as_ref().map(|(process, address)| (process, *address));
     let args = |interval: &str, targets| {
@@ -59,21 +58,21 @@ pub(crate) fn measure(table: &mut Table) {
         busy.ask((&process, address), nginx);
     }
     let probing = format!("{PROBES_PER_SECOND} probes/s");
-    table.beside("API requests at rest / nginx", &idle.rates, "/s", Goal::RatioLeast(1.0));
-    table.beside("API CPU per request at rest / nginx", &idle.costs, "µs", Goal::None);
-    table.beside("API p99 at rest / nginx", &idle.p99s, "ms", Goal::None);
-    table.beside(format!("API requests beside {probing} / nginx"), &busy.rates, "/s", Goal::None);
-    table.beside(format!("API p99 beside {probing} / nginx"), &busy.p99s, "ms", Goal::Most(2.0));
+    table.beside("API requests, idle / nginx", &idle.rates, "/s", Goal::RatioLeast(1.0));
+    table.beside("API CPU per request, idle / nginx", &idle.costs, "µs", Goal::None);
+    table.beside("API p99 latency, idle / nginx", &idle.p99s, "ms", Goal::None);
+    table.beside(format!("API requests during {probing} / nginx"), &busy.rates, "/s", Goal::None);
+    table.beside(format!("API p99 latency during {probing} / nginx"), &busy.p99s, "ms", Goal::Most(2.0));
 }
 
-/// Of each round, ours and nginx's.
+/// Pairs of values of pingstate and nginx.
 #[derive(Default)]
 struct Figures {
-    /// Requests a second.
+    /// Requests per second.
     rates: Vec<(f64, f64)>,
-    /// Microseconds of the server's processor time for a request.
+    /// CPU time of the server per request, in microseconds.
     costs: Vec<(f64, f64)>,
-    /// Milliseconds.
+    /// In milliseconds.
     p99s: Vec<(f64, f64)>,
 }
 
@@ -89,7 +88,7 @@ impl Figures {
     }
 }
 
-/// Requests a second, and microseconds of processor time for each.
+/// Requests per second, and CPU time per request in microseconds.
 fn rate((process, address): (&Process, SocketAddr)) -> (f64, f64) {
     let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(address)).collect();
     let (start, cpu, mut count) = (Instant::now(), process.cpu(), 0);
@@ -102,7 +101,7 @@ fn rate((process, address): (&Process, SocketAddr)) -> (f64, f64) {
     (count as f64 / took, cpu * 1e6 / count as f64)
 }
 
-/// Milliseconds within which 99 of 100 requests are answered.
+/// The 99th percentile of latency, in milliseconds.
 fn p99(address: SocketAddr) -> f64 {
     let mut client = Client::connect(address);
     let mut latencies = Vec::new();
@@ -117,15 +116,15 @@ fn p99(address: SocketAddr) -> f64 {
     quantile(latencies, 0.99)
 }
 
-/// A connection that is kept.
+/// A keep-alive connection.
 struct Client {
     stream: TcpStream,
-    /// How long an answer is: all are alike.
+    /// Length of a response; all have the same.
     len: usize,
 }
 
 impl Client {
-    /// Connects to a server that may just have started, and asks it once.
+    /// Connects, retrying while the server starts, and sends a first request.
     fn connect(address: SocketAddr) -> Client {
         let start = Instant::now();
         let stream = loop {

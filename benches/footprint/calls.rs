@@ -1,4 +1,4 @@
-//! System calls of a probe, as strace counts them, and wake-ups at rest.
+//! System calls per probe, counted by strace, and wake-ups of an idle daemon.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -10,10 +10,10 @@ use super::process::{Process, pingstate};
 use super::site::Site;
 use super::table::{Goal, Table};
 
-/// How long calls are counted.
+/// Measurement time for system calls.
 const WINDOW: Duration = Duration::from_secs(3);
 
-/// How long wake-ups are counted: four beats.
+/// Measurement time for wake-ups: four checks at the default interval.
 const REST: Duration = Duration::from_secs(20);
 
 pub(crate) fn measure(table: &mut Table) {
@@ -27,7 +27,7 @@ pub(crate) fn measure(table: &mut Table) {
             calls(&workplace, &urls)
         };
         let one = calls(listeners.urls(1), "0.02");
-        table.alone("system calls per TCP probe, each alone", one, "", Goal::Most(8.0));
+        table.alone("system calls per TCP probe, 1 target", one, "", Goal::Most(8.0));
         let many = calls(listeners.urls(1_000), "0.5");
         table.alone("system calls per TCP probe, 2000 probes/s", many, "", Goal::Most(8.0));
         table.alone("system calls per HTTP probe", calls(http.urls(1), "0.02"), "", Goal::None);
@@ -35,17 +35,17 @@ pub(crate) fn measure(table: &mut Table) {
         trusting.extend(["--ca-file".to_owned(), https.ca.as_ref().expect("signed").display().to_string()]);
         table.alone("system calls per HTTPS probe", calls(trusting, "0.02"), "", Goal::None);
     } else {
-        table.note("system calls are left out: strace is not installed");
+        table.note("system calls: skipped, strace is not installed");
         thread::sleep(WINDOW);
     }
     let before = rest.wakeups();
     thread::sleep(REST);
     let each = (rest.wakeups() - before) / REST.as_secs_f64();
     assert!(rest.is_running());
-    table.alone("wake-ups at rest, 1 target each 5 s", each, "/s", Goal::Most(0.5));
+    table.alone("wake-ups when idle, 1 target every 5 s", each, "/s", Goal::Most(0.5));
 }
 
-/// System calls of a pingstate over a while, divided by the connects among them.
+/// Runs pingstate and returns its system calls per `connect`.
 fn calls(workplace: &Workplace, args: &[String]) -> f64 {
     let mut process = Process::spawn(&mut pingstate(args));
     thread::sleep(Duration::from_secs(1));
@@ -55,7 +55,7 @@ fn calls(workplace: &Workplace, args: &[String]) -> f64 {
     strace.args(["-f", "-c", "-U", "calls,name", "-p", &process.id().to_string(), "-o"]).arg(&report);
     let mut strace = strace.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace starts");
     thread::sleep(WINDOW);
-    // A signal that it handles: it lets go in order and writes its report.
+    // On SIGINT, strace detaches and writes its summary.
     let told = Command::new("kill").args(["-INT", &strace.id().to_string()]).status();
     assert!(told.expect("kill runs").success());
     strace.wait().expect("ends");

@@ -1,4 +1,4 @@
-//! Processor time of a probe, whoever makes it.
+//! CPU time per probe, of pingstate and of the programs it is compared with.
 
 use std::process::Command;
 use std::thread;
@@ -6,19 +6,18 @@ use std::time::{Duration, Instant};
 
 use super::process::Process;
 
-/// Rounds of what is compared.
 pub(crate) const ROUNDS: usize = 3;
 
-/// From the first beat of every target to the window: the lines about it are written.
+/// Delay from the first check of all targets to the measurement, during which the first states are logged.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// How long the first beat of every target may take.
+/// Limit for the first check of all targets.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 const WINDOW: Duration = Duration::from_secs(4);
 
-/// Microseconds of processor time that a prober of so many targets takes for a probe. `count` says how
-/// many have been made so far.
+/// CPU time per probe in microseconds, of a `command` that probes `targets` targets. `count` returns the
+/// number of probes so far.
 pub(crate) fn cost(count: impl Fn() -> usize, targets: usize, command: &mut Command) -> f64 {
     let (start, before) = (Instant::now(), count());
     let mut process = Process::spawn(command);
@@ -29,6 +28,10 @@ pub(crate) fn cost(count: impl Fn() -> usize, targets: usize, command: &mut Comm
     let (probes, cpu) = (count(), process.cpu());
     thread::sleep(WINDOW);
     let (probes, cpu) = (count() - probes, process.cpu() - cpu);
-    assert!(process.is_running() && probes > 0, "{} does not probe", command.get_program().to_string_lossy());
+    assert!(
+        process.is_running() && probes > 0,
+        "{} sends no probes",
+        command.get_program().to_string_lossy()
+    );
     cpu * 1e6 / probes as f64
 }

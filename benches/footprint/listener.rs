@@ -1,12 +1,11 @@
-//! The other end of TCP probes: thousands of listeners that count connections and leave no trace.
+//! TCP targets: up to 10,000 listeners that count connections and avoid TIME_WAIT.
 //!
-//! Each target is an address of its own in 127.0.0.0/8, so that each has all ephemeral ports to itself,
-//! and one address on loopback is as good as another. A connection is held for a while and then reset:
-//! by then the prober has closed its end as it likes, as with any server that waits for its client, and
-//! a reset ends the pair without a minute in TIME_WAIT. Otherwise the table of resting connections would
-//! fill up during the run and make each later connect dearer than the ones before. `accept` does not
-//! wait for the prober nor the prober for it, so the listener takes connections in a few times a second:
-//! waking it up costs no prober anything.
+//! Each target has its own address in 127.0.0.0/8, so that the full range of ephemeral ports is available
+//! for each. A connection is kept for `HOLD` and then reset. By then the prober has closed its side in its
+//! usual way, and the reset removes the connection without TIME_WAIT. Otherwise the kernel's table would
+//! grow during the run, and each connect would be more expensive than the ones before. The kernel
+//! establishes connections before `accept`, so the listeners accept in batches (`REST`), and probers do not
+//! pay for waking them up.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -20,16 +19,16 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
-/// How long a connection is held before it is reset.
+/// Time from accepting a connection to its reset.
 pub(crate) const HOLD: Duration = Duration::from_millis(200);
 
-/// How long accepting rests between two rounds.
+/// Pause between two batches of `accept`.
 const REST: Duration = Duration::from_millis(20);
 
-/// How long a thread that is told to stop may sleep on.
+/// Poll timeout, which limits how long stopping the thread takes.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Listeners and the thread that serves them, until they are dropped.
+/// Listeners and the thread that serves them; closed on drop.
 pub(crate) struct Listeners {
     port: u16,
     count: Arc<AtomicUsize>,
@@ -38,23 +37,23 @@ pub(crate) struct Listeners {
     thread: Option<JoinHandle<()>>,
 }
 
-/// When a connection was taken in, and for which target.
+/// Time and target of each accepted connection.
 type Arrivals = Arc<Mutex<Vec<(Instant, usize)>>>;
 
 impl Listeners {
-    /// As many as that, on one port and addresses of their own.
+    /// Opens `targets` listeners on the same port of different addresses.
     pub(crate) fn open(targets: usize) -> Listeners {
         Listeners::start(targets, Some(REST))
     }
 
-    /// The same, and each connection is taken in at once and noted.
+    /// Like [`Listeners::open`], but accepts each connection immediately and records its time.
     pub(crate) fn watch(targets: usize) -> Listeners {
         Listeners::start(targets, None)
     }
 
     fn start(targets: usize, rest: Option<Duration>) -> Listeners {
         let bound = (0..20).find_map(|_| bind(targets));
-        let (port, listeners) = bound.expect("a port that all of them can have");
+        let (port, listeners) = bound.expect("a port that is free on all addresses");
         let mut this = Listeners {
             port,
             count: Arc::default(),
@@ -72,7 +71,7 @@ impl Listeners {
         this
     }
 
-    /// The connections of [`Listeners::watch`] so far.
+    /// Connections so far; recorded only by [`Listeners::watch`].
     pub(crate) fn arrivals(&self) -> Vec<(Instant, usize)> {
         self.arrivals.lock().expect("sound").clone()
     }
@@ -81,12 +80,11 @@ impl Listeners {
         self.port
     }
 
-    /// The first targets, as pingstate takes them.
+    /// The URLs of the first `targets` targets.
     pub(crate) fn urls(&self, targets: usize) -> Vec<String> {
         (0..targets).map(|target| format!("tcp://{}", address(target, self.port))).collect()
     }
 
-    /// Connections so far.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
@@ -101,7 +99,6 @@ impl Drop for Listeners {
     }
 }
 
-/// Where a target listens.
 pub(crate) fn address(target: usize, port: u16) -> SocketAddr {
     let [_, high, middle, low] = (target as u32 + 1).to_be_bytes();
     SocketAddrV4::new(Ipv4Addr::new(127, high + 77, middle, low), port).into()
@@ -133,7 +130,7 @@ impl Server {
     fn new(mut listeners: Vec<TcpListener>, rest: Option<Duration>) -> Server {
         let poll = Poll::new().expect("epoll");
         for (number, listener) in listeners.iter_mut().enumerate() {
-            // What is accepted inherits it.
+            // Accepted sockets inherit the option.
             SockRef::from(&*listener).set_linger(Some(Duration::ZERO)).expect("set");
             poll.registry().register(listener, Token(number), Interest::READABLE).expect("registered");
         }

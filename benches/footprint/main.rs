@@ -1,14 +1,14 @@
-//! What pingstate costs, each figure next to a floor or a peer measured in the same run: `cargo bench`.
+//! Resource usage of pingstate, compared with minimal baselines and other programs: `cargo bench`.
 //!
-//! `cargo bench -- tcp http` runs these parts only; their names are in `PARTS`. `PINGSTATE_BINARY` names
-//! another build of pingstate than cargo's. All traffic stays on loopback, and the whole run takes less
-//! than ten minutes. HAProxy, nginx, strace and the Python original are peers where they are installed
-//! and are left out with a line where they are not.
+//! `cargo bench -- tcp http` runs only these benchmarks (all names: `PARTS`). `PINGSTATE_BINARY` selects
+//! another binary than the one built by cargo. All traffic stays on loopback, and a full run takes less
+//! than ten minutes. Comparisons with HAProxy, nginx, strace and the Python version are skipped, with a
+//! note, if these are not installed.
 //!
-//! What is compared takes turns, round after round, in windows of a few seconds, and a figure is the
-//! median of its rounds: a machine that has other things to do bends both sides alike.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // What cannot be measured says why.
-#![allow(clippy::disallowed_methods)] // Benchmarks live in real time.
+//! Programs that are compared run alternately, for a few seconds at a time, and each result is the median
+//! of several rounds, so that other load on the machine affects both sides equally.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A benchmark that cannot run must fail.
+#![allow(clippy::disallowed_methods)] // Benchmarks measure real time.
 #![allow(missing_docs)]
 
 mod api;
@@ -31,10 +31,10 @@ use std::time::Instant;
 
 use table::Table;
 
-/// Measures, and adds its figures.
+/// Runs a benchmark and adds its results to the table.
 type Part = fn(&mut Table);
 
-/// The parts by name, in the order in which they run.
+/// In execution order.
 const PARTS: &[(&str, Part)] = &[
     ("tcp", tcp::measure),
     ("http", web::measure_http),
@@ -46,10 +46,10 @@ const PARTS: &[(&str, Part)] = &[
     ("schedule", schedule::measure),
 ];
 
-/// Descriptors for ten thousand listeners and what is connected to them.
+/// Descriptor limit: enough for 10,000 listeners and their connections.
 const DESCRIPTORS: usize = 16_384;
 
-/// Says that the descriptors have been asked for.
+/// Environment variable set for the re-executed process, whose limit has been raised.
 const RAISED: &str = "FOOTPRINT_DESCRIPTORS";
 
 fn main() {
@@ -64,7 +64,7 @@ fn main() {
     let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     if let Some(stranger) = wanted.iter().find(|name| PARTS.iter().all(|(part, _)| part != **name)) {
         let names: Vec<_> = PARTS.iter().map(|(name, _)| *name).collect();
-        eprintln!("there is no part {stranger}: {}", names.join(", "));
+        eprintln!("unknown benchmark {stranger} (known: {})", names.join(", "));
         exit(2);
     }
     let start = Instant::now();
@@ -79,7 +79,7 @@ fn main() {
     println!("{}\n{table}", process::description());
 }
 
-/// Runs this program again with as many descriptors as it needs; its exit code.
+/// Re-executes this program with a higher descriptor limit and returns its exit code.
 fn with_descriptors(args: &[String]) -> i32 {
     let raise =
         format!("ulimit -n {DESCRIPTORS} 2>/dev/null || ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\"");

@@ -1,4 +1,4 @@
-//! Memory: at rest, at its peak, and for each target.
+//! Memory: resident, private, peak, and per target.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,15 +9,15 @@ use super::process::{Memory, Process, is_glibc, pingstate};
 use super::site::Site;
 use super::table::{Goal, Table};
 
-/// Checks that a history remembers.
+/// Results kept in the history of a target.
 const HISTORY: usize = 20;
 
-/// Checks after which an https target is measured.
+/// Probes of the https target before its memory is measured.
 const HTTPS_PROBES: usize = 100;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The most that the C library lets it come to, in KiB.
+/// Limits in KiB, which depend on the C library.
 struct Limits {
     idle: f64,
     https: f64,
@@ -32,7 +32,7 @@ pub(crate) fn measure(table: &mut Table) {
     let watch = |targets: usize, interval: &str| {
         let mut args = vec!["--interval".to_owned(), interval.to_owned()];
         args.extend(listeners.urls(targets));
-        // A beat more than a history holds, for what is under way.
+        // One more than the history holds: the last check may be in flight.
         after(|| listeners.count(), targets * (HISTORY + 1), &args)
     };
     let one = watch(1, "0.05");
@@ -61,8 +61,8 @@ fn https() -> Memory {
     after(|| site.count(), HTTPS_PROBES, &args)
 }
 
-/// What a pingstate takes after so many probes. Its API is not asked: an answer that tells of ten
-/// thousand targets takes more than they do.
+/// Memory of pingstate after `probes` probes. Does not use the API: a response that lists 10,000 targets
+/// would need more memory than the targets.
 fn after(count: impl Fn() -> usize, probes: usize, args: &[String]) -> Memory {
     let (start, before) = (Instant::now(), count());
     let process = Process::spawn(&mut pingstate(args));

@@ -1,4 +1,4 @@
-//! Other programs that do the same, where they are installed.
+//! Programs to compare with, if they are installed.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::listener::address;
 
-/// A directory for the files of this run, removed when dropped.
+/// A temporary directory, removed on drop.
 pub(crate) struct Workplace(PathBuf);
 
 impl Workplace {
@@ -17,7 +17,7 @@ impl Workplace {
         Workplace(dir)
     }
 
-    /// Writes a file of this name; where it is.
+    /// Writes a file and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, text).expect("written");
@@ -31,14 +31,14 @@ impl Drop for Workplace {
     }
 }
 
-/// Whether a program can be started.
+/// Whether `program` runs with the argument that prints its version.
 pub(crate) fn is_installed(program: &str, version: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(version).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// HAProxy that checks these servers, the lines of a backend, once a second; one thread, no log.
+/// HAProxy with one thread, without logging, and with `servers` as the lines of its only backend.
 pub(crate) fn haproxy(workplace: &Workplace, servers: &str) -> Command {
     let socket = workplace.0.join("haproxy.sock");
     let text = format!(
@@ -53,14 +53,14 @@ pub(crate) fn haproxy(workplace: &Workplace, servers: &str) -> Command {
     command
 }
 
-/// The backend's lines for TCP targets.
+/// Backend lines that check TCP targets once per second.
 pub(crate) fn haproxy_tcp(port: u16, targets: usize) -> String {
     (0..targets)
         .map(|target| format!(" server s{target} {} check inter 1s\n", address(target, port)))
         .collect()
 }
 
-/// The backend's lines for HTTP targets, or with an authority's certificate for HTTPS ones.
+/// Backend lines that check HTTP targets once per second; HTTPS targets if `ca` is given.
 pub(crate) fn haproxy_web(port: u16, targets: usize, ca: Option<&Path>) -> String {
     let to = address(0, port);
     let check = format!(" option httpchk\n http-check send meth GET uri / ver HTTP/1.1 hdr Host {to}\n");
@@ -71,7 +71,7 @@ pub(crate) fn haproxy_web(port: u16, targets: usize, ca: Option<&Path>) -> Strin
     check + &(0..targets).map(server).collect::<String>()
 }
 
-/// nginx with one process that answers any request with a constant, and where; `None` if it is not
+/// nginx with a single process that returns a constant body, and its address. `None` if it is not
 /// installed.
 pub(crate) fn nginx(workplace: &Workplace) -> Option<(Command, SocketAddr)> {
     if !is_installed("nginx", "-v") {
@@ -94,8 +94,8 @@ pub(crate) fn nginx(workplace: &Workplace) -> Option<(Command, SocketAddr)> {
     Some((command, free))
 }
 
-/// The Python original, on this target and at this interval in seconds. Its command has the same name as
-/// pingstate's own, so it has to be named: `PINGSTATE_PYTHON`.
+/// The Python version of pingstate, with `interval` in seconds. `PINGSTATE_PYTHON` contains its path, since
+/// its executable has the same name.
 pub(crate) fn python(target: &str, interval: &str) -> Option<Command> {
     let (host, port) = target.rsplit_once(':').expect("a port");
     let mut command = Command::new(std::env::var_os("PINGSTATE_PYTHON")?);

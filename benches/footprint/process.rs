@@ -1,4 +1,4 @@
-//! Child processes and what Linux says of them.
+//! Child processes and their resource usage as reported by `/proc`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-/// A process that ends when it is dropped.
+/// A child process that is killed on drop.
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts it; what it prints goes nowhere.
+    /// Starts `command` with its output discarded.
     pub(crate) fn spawn(command: &mut Command) -> Process {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
@@ -25,7 +25,7 @@ impl Process {
         matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// Seconds of processor time so far, of all its threads.
+    /// CPU time of all threads so far, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
         cpu(self.id())
     }
@@ -39,7 +39,7 @@ impl Process {
         }
     }
 
-    /// How often it has gone to sleep of its own will.
+    /// Voluntary context switches: how often the main thread has blocked.
     pub(crate) fn wakeups(&self) -> f64 {
         figure(self.id(), "status", "voluntary_ctxt_switches:")
     }
@@ -48,7 +48,6 @@ impl Process {
 /// In KiB.
 pub(crate) struct Memory {
     pub(crate) resident: f64,
-    /// Written to, and its own.
     pub(crate) private: f64,
     pub(crate) peak: f64,
 }
@@ -66,19 +65,18 @@ impl Drop for Process {
     }
 }
 
-/// The pingstate under test.
 pub(crate) fn binary() -> OsString {
     std::env::var_os("PINGSTATE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pingstate").into())
 }
 
-/// pingstate with its API on a free port.
+/// A command that runs pingstate with its API on a free port.
 pub(crate) fn pingstate(args: &[String]) -> Command {
     let mut command = Command::new(binary());
     command.env_remove("JOURNAL_STREAM").env_remove("SSL_CERT_FILE").args(["--api-port", "0"]).args(args);
     command
 }
 
-/// A pingstate whose lines on stderr are read, and the address of its API.
+/// Starts pingstate, drains its stderr, and returns it with the address of its API.
 pub(crate) fn pingstate_with_api(args: &[String]) -> (Process, SocketAddr) {
     let mut child = pingstate(args).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
@@ -88,8 +86,8 @@ pub(crate) fn pingstate_with_api(args: &[String]) -> (Process, SocketAddr) {
     (Process(child), address.trim_end_matches('/').parse().expect("an address"))
 }
 
-/// Seconds of processor time: user and system, of all threads. In nanoseconds where the kernel counts
-/// them, in its ticks of 10 ms otherwise.
+/// User and system CPU time of all threads, in seconds. Uses nanosecond counters (schedstat) if the kernel
+/// provides them, otherwise 10 ms ticks.
 fn cpu(pid: u32) -> f64 {
     let ran = |task: fs::DirEntry| -> Option<f64> {
         let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
@@ -102,12 +100,12 @@ fn cpu(pid: u32) -> f64 {
 
 fn ticks(pid: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
-    // The name in brackets may hold anything; after it come state, then fields 4, 5 and so on.
+    // The process name in parentheses may contain any character. Field 3 (state) follows it.
     let (_, fields) = text.rsplit_once(") ").expect("a name");
     fields.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().expect("a number")).sum()
 }
 
-/// Connections that this machine has begun so far.
+/// TCP connections opened on this machine since boot.
 pub(crate) fn active_opens() -> usize {
     let text = fs::read_to_string("/proc/net/snmp").expect("linux");
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
@@ -116,13 +114,13 @@ pub(crate) fn active_opens() -> usize {
     values.split(' ').nth(place).and_then(|value| value.parse().ok()).expect("a number")
 }
 
-/// Whether the binary under test has glibc in it or asks for it; the other one is musl.
+/// Whether the binary under test links glibc, statically or dynamically; otherwise it links musl.
 pub(crate) fn is_glibc() -> bool {
     let bytes = fs::read(binary()).expect("readable");
     memchr::memmem::find(&bytes, b"glibc").is_some() || memchr::memmem::find(&bytes, b"GLIBC").is_some()
 }
 
-/// Machine, kernel and the binary under test, in a line.
+/// One line: CPU, kernel and the binary under test.
 pub(crate) fn description() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");

@@ -1,5 +1,5 @@
-//! How well ten thousand targets at 5 s keep their beat, and how evenly they are spread over the interval,
-//! as their listener sees it.
+//! Schedule of 10,000 targets with an interval of 5 s, observed by their listeners: delay of each probe, and
+//! distribution over the interval.
 
 use std::process::Command;
 use std::thread;
@@ -13,21 +13,21 @@ use super::table::{Goal, Table, quantile};
 const TARGETS: usize = 10_000;
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Beats of each target that are looked at.
+/// Probes of each target that are evaluated.
 const BEATS: u32 = 3;
 
-/// The span whose load is counted.
+/// Period in which probes are counted.
 const BUCKET: Duration = Duration::from_millis(100);
 
 pub(crate) fn measure(table: &mut Table) {
     let listeners = Listeners::watch(TARGETS);
     let mut args = vec!["--interval".to_owned(), INTERVAL.as_secs().to_string()];
     args.extend(listeners.urls(TARGETS));
-    // The bare prober tells what is this machine's own lateness.
+    // The baseline shows the scheduling delay of the machine itself.
     let ours = Figures::of(&listeners, pingstate(&args));
     let bare = Figures::of(&listeners, floor::tcp(listeners.port(), TARGETS, INTERVAL));
-    for (what, share) in [("p50", 0.5), ("p99", 0.99), ("most", 1.0)] {
-        let figure = format!("lateness of a probe, {what} / bare epoll");
+    for (what, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
+        let figure = format!("probe delay, {what} / baseline");
         table.beside(
             figure,
             &[(quantile(ours.late.clone(), share), quantile(bare.late.clone(), share))],
@@ -35,8 +35,8 @@ pub(crate) fn measure(table: &mut Table) {
             Goal::None,
         );
     }
-    for (what, share) in [("fewest", 0.0), ("median", 0.5), ("most", 1.0)] {
-        let figure = format!("probes within 100 ms, {what} / bare epoll");
+    for (what, share) in [("min", 0.0), ("median", 0.5), ("max", 1.0)] {
+        let figure = format!("probes per 100 ms, {what} / baseline");
         table.beside(
             figure,
             &[(quantile(ours.loads.clone(), share), quantile(bare.loads.clone(), share))],
@@ -47,16 +47,16 @@ pub(crate) fn measure(table: &mut Table) {
 }
 
 struct Figures {
-    /// Milliseconds, of each probe.
+    /// Of each probe, in milliseconds.
     late: Vec<f64>,
-    /// Probes, in each bucket.
+    /// Probes per bucket.
     loads: Vec<f64>,
 }
 
 impl Figures {
     fn of(listeners: &Listeners, mut command: Command) -> Figures {
         let mut process = Process::spawn(&mut command);
-        // The first beats fall into the start.
+        // Skip the startup phase with the first checks.
         thread::sleep(INTERVAL + Duration::from_secs(1));
         let start = Instant::now();
         let end = start + INTERVAL * BEATS;
@@ -72,7 +72,7 @@ impl Figures {
     }
 }
 
-/// Milliseconds by which each arrival came after its target's own beat, which runs through the earliest.
+/// Delay of each probe in milliseconds, relative to the earliest probe of the same target modulo the interval.
 fn lateness(arrivals: &[(Instant, usize)]) -> Vec<f64> {
     let mut of_target = vec![Vec::new(); TARGETS];
     for (at, target) in arrivals {

@@ -1,7 +1,7 @@
-//! The other end of HTTP and HTTPS probes: a small server on loopback, the same for every prober.
+//! The HTTP and HTTPS server on loopback that all probers check.
 //!
-//! It answers one request for each connection and leaves the close to the prober; a while later it
-//! resets what is left, so that nothing rests in TIME_WAIT (see `listener`).
+//! It answers one request per connection and lets the prober close it; after `HOLD` it resets the
+//! connection, which avoids TIME_WAIT (see `listener`).
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -20,20 +20,20 @@ use socket2::SockRef;
 use super::listener::{HOLD, address};
 use super::peers::Workplace;
 
-/// Threads that answer: a prober that is slow holds up only one of them.
+/// Several, because a slow client blocks the thread that serves it.
 const THREADS: usize = 4;
 
-/// How long a request may take.
+/// Read timeout for a request.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
-/// A server that answers as long as the program runs.
+/// A server that runs until the program exits.
 pub(crate) struct Site {
     scheme: &'static str,
     address: SocketAddr,
     count: Arc<AtomicUsize>,
-    /// The authority that signed its certificate.
+    /// The CA certificate that issued the server's certificate.
     pub(crate) ca: Option<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl Site {
         Site::open("http", None, None)
     }
 
-    /// Its certificate is for its address.
+    /// The certificate is issued for the IP address.
     pub(crate) fn https(workplace: &Workplace) -> Site {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -65,7 +65,7 @@ impl Site {
 
     fn open(scheme: &'static str, tls: Option<Arc<ServerConfig>>, ca: Option<PathBuf>) -> Site {
         let listener = TcpListener::bind(address(0, 0)).expect("bound");
-        // What is accepted inherits it.
+        // Accepted sockets inherit the option.
         SockRef::from(&listener).set_linger(Some(Duration::ZERO)).expect("set");
         let site = Site { scheme, address: listener.local_addr().expect("bound"), count: Arc::default(), ca };
         for _ in 0..THREADS {
@@ -80,12 +80,12 @@ impl Site {
         self.address.port()
     }
 
-    /// As many targets as that, each a path.
+    /// One URL per target, which differ in their path.
     pub(crate) fn urls(&self, targets: usize) -> Vec<String> {
         (0..targets).map(|target| format!("{}://{}/{target}", self.scheme, self.address)).collect()
     }
 
-    /// Answers so far.
+    /// Responses sent so far.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
@@ -111,7 +111,7 @@ fn serve(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, count: &Atomic
     }
 }
 
-/// Reads one request and answers it.
+/// Reads one request and responds to it; returns whether that succeeded.
 fn answer(stream: &mut (impl Read + Write)) -> bool {
     let mut head = Vec::new();
     let mut buffer = [0; 2048];

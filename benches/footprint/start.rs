@@ -1,4 +1,4 @@
-//! From exec to the API and to the first verdict; and the binary's size.
+//! Startup time until the API listens and until the first check result; size of the binary.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -17,11 +17,12 @@ pub(crate) fn measure(table: &mut Table) {
     let listening = median(times.iter().map(|time| time.0));
     let verdict = median(times.iter().map(|time| time.1));
     table.alone("exec to listening", listening, "ms", Goal::Most(5.0));
-    table.alone("exec to the first verdict", verdict, "ms", Goal::None);
+    table.alone("exec to first check result", verdict, "ms", Goal::None);
     size(table);
 }
 
-/// Milliseconds to the line that names the API, which listens by then, and to the first verdict's.
+/// Milliseconds until the log line with the API's URL, which is listening by then, and until the line of
+/// the first check result.
 fn start(args: &[String]) -> (f64, f64) {
     let mut command = pingstate(args);
     let start = Instant::now();
@@ -37,12 +38,12 @@ fn start(args: &[String]) -> (f64, f64) {
     times
 }
 
-/// The file, and what of it is code, constants, tables for unwinding, and data.
+/// Size of the file and of its sections by kind.
 fn size(table: &mut Table) {
     let file = fs::metadata(binary()).expect("a file").len();
     table.alone("binary", file as f64 / 1024.0, "KiB", Goal::None);
     let Ok(output) = Command::new("readelf").arg("-SW").arg(binary()).output() else {
-        return table.note("the binary's parts are left out: there is no readelf");
+        return table.note("binary sections: skipped, readelf is not installed");
     };
     let sections = String::from_utf8_lossy(&output.stdout).into_owned();
     let sections: Vec<(&str, u64)> = sections.lines().filter_map(section).collect();
@@ -59,7 +60,7 @@ fn size(table: &mut Table) {
     }
 }
 
-/// Name and size of a line like `[ 7] .text PROGBITS 00000000002a1000 001000 0f2a11 00 AX 0 0 16`.
+/// Parses name and size of a line like `[ 7] .text PROGBITS 00000000002a1000 001000 0f2a11 00 AX 0 0 16`.
 fn section(line: &str) -> Option<(&str, u64)> {
     let (_, rest) = line.split_once("] ")?;
     let mut words = rest.split_whitespace();

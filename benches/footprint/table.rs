@@ -1,21 +1,20 @@
-//! Figures next to their floors and goals, as a table of text.
+//! Results, the values they are compared with, and goals, as a text table.
 
 use std::fmt;
 
-/// What a figure has to keep to.
+/// The limit for a result.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
-    /// The ratio to the floor or peer is at most this.
+    /// Upper limit of the ratio to the baseline or peer.
     RatioMost(f64),
-    /// The ratio is at least this.
+    /// Lower limit of the ratio.
     RatioLeast(f64),
-    /// The figure itself is at most this.
+    /// Upper limit of the value.
     Most(f64),
-    /// Only told.
+    /// Informational.
     None,
 }
 
-/// One line of the table.
 struct Row {
     figure: String,
     ours: String,
@@ -25,7 +24,6 @@ struct Row {
     verdict: &'static str,
 }
 
-/// All lines so far, and what was left out.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
@@ -33,15 +31,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A figure that stands for itself.
+    /// Adds a value without comparison.
     pub(crate) fn alone(&mut self, figure: impl Into<String>, ours: f64, unit: &str, goal: Goal) {
         let (goal, verdict) = judge(goal, ours, f64::NAN, unit);
         let ours = number(ours, unit);
         self.push(Row { figure: figure.into(), ours, other: "-".into(), ratio: "-".into(), goal, verdict });
     }
 
-    /// A figure next to another one's. `pairs` holds both for each round: the ratio is the median of
-    /// the rounds' ratios.
+    /// Adds a value with a comparison. `pairs` contains both values for each round; the ratio is the median
+    /// of the ratios of the rounds.
     pub(crate) fn beside(&mut self, figure: impl Into<String>, pairs: &[(f64, f64)], unit: &str, goal: Goal) {
         let ours = median(pairs.iter().map(|pair| pair.0));
         let other = median(pairs.iter().map(|pair| pair.1));
@@ -51,7 +49,7 @@ impl Table {
         self.push(Row { figure: figure.into(), ours, other, ratio, goal, verdict });
     }
 
-    /// Something that was left out, and why.
+    /// Adds a line below the table, for example about a skipped comparison.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         let note = note.into();
         eprintln!("        {note}");
@@ -71,12 +69,12 @@ fn judge(goal: Goal, ours: f64, ratio: f64, unit: &str) -> (String, &'static str
         Goal::Most(most) => (format!("≤ {}", number(most, unit)), ours <= most),
         Goal::None => return ("-".into(), "-"),
     };
-    // The peer was left out.
+    // The comparison was skipped.
     let is_open = ratio.is_nan() && !matches!(goal, Goal::Most(_));
     let verdict = match kept {
         _ if is_open => "-",
-        true => "kept",
-        false => "MISSED",
+        true => "pass",
+        false => "FAIL",
     };
     (text, verdict)
 }
@@ -91,12 +89,11 @@ fn number(value: f64, unit: &str) -> String {
     number.trim_end().to_owned()
 }
 
-/// The middle one, or the mean of the middle two.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The value below which this share of all lies, between neighbours in proportion.
+/// Interpolates linearly between the two closest values.
 pub(crate) fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -108,7 +105,7 @@ pub(crate) fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> f64
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles = ["figure", "pingstate", "floor/peer", "ratio", "goal", "verdict"];
+        let titles = ["measurement", "pingstate", "baseline/peer", "ratio", "goal", "result"];
         let mut lines = vec![titles.map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             [&row.figure, &row.ours, &row.other, &row.ratio, &row.goal, row.verdict].map(str::to_owned)

@@ -1,4 +1,4 @@
-//! Processor time of a TCP probe, at several numbers of targets.
+//! CPU time per TCP probe with different numbers of targets.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::table::{Goal, Table, median};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The most that a probe may cost more among ten thousand targets than among a hundred.
+/// Limit of the ratio of CPU time per probe with 10,000 targets to that with 100 targets.
 const GROWTH_MOST: f64 = 1.2;
 
 pub(crate) fn measure(table: &mut Table) {
@@ -20,7 +20,7 @@ pub(crate) fn measure(table: &mut Table) {
     let workplace = Workplace::new();
     let has_haproxy = peers::is_installed("haproxy", "-v");
     if !has_haproxy {
-        table.note("HAProxy is left out: it is not installed");
+        table.note("HAProxy: skipped, not installed");
     }
     let mut costs = Vec::new();
     for targets in [100, 2_000, 10_000] {
@@ -29,8 +29,8 @@ pub(crate) fn measure(table: &mut Table) {
             let ours = cost(count, targets, &mut pingstate(&arguments(&listeners, targets)));
             bare.push((ours, cost(count, targets, &mut floor::tcp(listeners.port(), targets, SECOND))));
             if has_haproxy && targets > 100 {
-                // HAProxy resets a connection before the listener sees it; the kernel counts it all the
-                // same, and those of everybody else on this machine with it, to HAProxy's advantage.
+                // HAProxy resets connections before they are accepted, so count them in the kernel. That
+                // includes connections of other processes, to HAProxy's advantage.
                 let servers = peers::haproxy_tcp(listeners.port(), targets);
                 peer.push((
                     ours,
@@ -40,7 +40,7 @@ pub(crate) fn measure(table: &mut Table) {
         }
         costs.push(median(bare.iter().map(|pair| pair.0)));
         let goal = if targets > 100 { Goal::RatioMost(1.25) } else { Goal::None };
-        table.beside(format!("CPU per TCP probe, {targets} targets / bare epoll"), &bare, "µs", goal);
+        table.beside(format!("CPU per TCP probe, {targets} targets / baseline"), &bare, "µs", goal);
         if !peer.is_empty() {
             let figure = format!("CPU per TCP probe, {targets} targets / HAProxy");
             table.beside(figure, &peer, "µs", Goal::RatioMost(1.0));
@@ -62,15 +62,15 @@ fn arguments(listeners: &Listeners, targets: usize) -> Vec<String> {
     args
 }
 
-/// It watches one target per process: one of each, twenty probes a second.
+/// The Python version checks one target per process, here 20 times per second.
 fn beside_the_original(table: &mut Table, listeners: &Listeners) {
     let target = address(0, listeners.port()).to_string();
     let Some(mut original) = peers::python(&target, "0.05") else {
-        return table.note("the Python original is left out: PINGSTATE_PYTHON does not name it");
+        return table.note("Python version: skipped, PINGSTATE_PYTHON is not set");
     };
     let count = || listeners.count();
     let args = ["--interval".to_owned(), "0.05".to_owned(), format!("tcp://{target}")];
     let pairs: Vec<_> =
         (0..ROUNDS).map(|_| (cost(count, 1, &mut pingstate(&args)), cost(count, 1, &mut original))).collect();
-    table.beside("CPU per TCP probe, 1 target / the Python original", &pairs, "µs", Goal::RatioMost(1.0));
+    table.beside("CPU per TCP probe, 1 target / Python version", &pairs, "µs", Goal::RatioMost(1.0));
 }

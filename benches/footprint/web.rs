@@ -1,4 +1,4 @@
-//! Processor time of an HTTP and of an HTTPS probe, each on a connection of its own.
+//! CPU time per HTTP and HTTPS probe, each on a new connection.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::table::{Goal, Table};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Few enough that the server keeps up on the same machine.
+/// Low enough for the server on the same machine to keep up.
 const HTTP_TARGETS: usize = 1_000;
 const HTTPS_TARGETS: usize = 300;
 
@@ -24,7 +24,7 @@ pub(crate) fn measure_http(table: &mut Table) {
         table,
         &site,
         HTTP_TARGETS,
-        ["CPU per HTTP probe / bare HTTP", "CPU per HTTP probe / HAProxy"],
+        ["CPU per HTTP probe / baseline", "CPU per HTTP probe / HAProxy"],
         bare,
         goals,
     );
@@ -39,13 +39,13 @@ pub(crate) fn measure_https(table: &mut Table) {
         table,
         &site,
         HTTPS_TARGETS,
-        ["CPU per HTTPS probe / bare rustls", "CPU per HTTPS probe / HAProxy"],
+        ["CPU per HTTPS probe / baseline", "CPU per HTTPS probe / HAProxy"],
         bare,
         goals,
     );
 }
 
-/// Against a bare prober and against HAProxy.
+/// Compares pingstate with the baseline and with HAProxy.
 fn compare(
     table: &mut Table,
     site: &Site,
@@ -57,7 +57,7 @@ fn compare(
     let workplace = Workplace::new();
     let has_haproxy = peers::is_installed("haproxy", "-v");
     if !has_haproxy {
-        table.note(format!("{} is left out: it is not installed", figures[1]));
+        table.note(format!("{}: skipped, not installed", figures[1]));
     }
     let mut args = vec!["--interval".to_owned(), "1".to_owned()];
     if let Some(ca) = &site.ca {

@@ -1,9 +1,9 @@
-//! Bare probers: as little as one can do and still probe. They are this program started again, so that
-//! their processor time is theirs alone.
+//! Baseline probers: the minimal work that a probe requires. They run in a process of their own (this
+//! program, re-executed), so that their CPU time can be measured separately.
 //!
-//! The TCP one makes the fewest system calls possible for a connection whose success is checked: socket,
-//! connect, epoll_ctl, getsockopt, close, and an epoll_wait for all that is due at the same time. HTTP
-//! adds a send and a receive. HTTPS is rustls, configured as pingstate does, between the same calls.
+//! The TCP baseline uses the fewest system calls that check whether a connection succeeds: socket, connect,
+//! epoll_ctl, getsockopt, close, and one epoll_wait for all simultaneous events. HTTP adds a send and a
+//! receive. HTTPS adds rustls with pingstate's configuration.
 
 mod talk;
 
@@ -18,23 +18,23 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use super::listener::address;
 use talk::{Http, Https, Talk};
 
-/// The argument that makes this program a bare prober.
+/// The argument that runs this program as a baseline prober.
 pub(crate) const FLAG: &str = "--floor";
 
-/// Probes that may fail before the prober gives up.
+/// Failed probes after which the prober aborts: its CPU time would not be comparable.
 const FAILURES_MAX: u64 = 100;
 
-/// This program as a prober of TCP targets behind `port`, each once in `interval`.
+/// A command that probes `targets` TCP targets on `port`, each once per `interval`.
 pub(crate) fn tcp(port: u16, targets: usize, interval: Duration) -> Command {
     prober("tcp", port, targets, interval)
 }
 
-/// The same for HTTP targets, which are the first address's paths.
+/// Like [`tcp`] for HTTP targets, which share one address and differ in their path.
 pub(crate) fn http(port: u16, targets: usize, interval: Duration) -> Command {
     prober("http", port, targets, interval)
 }
 
-/// The same for HTTPS targets, trusting this authority beside the usual ones.
+/// Like [`http`] for HTTPS targets. `ca` is trusted in addition to the built-in roots.
 pub(crate) fn https(port: u16, targets: usize, interval: Duration, ca: &Path) -> Command {
     let mut command = prober("https", port, targets, interval);
     command.arg(ca);
@@ -47,7 +47,7 @@ fn prober(kind: &str, port: u16, targets: usize, interval: Duration) -> Command 
     command
 }
 
-/// Probes until killed.
+/// Probes until the process is killed.
 pub(crate) fn run(args: &[String]) {
     let number = |place: usize| args[place].parse::<u64>().expect("a number");
     let port = u16::try_from(number(1)).expect("a port");
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &[String]) {
     }
 }
 
-/// The beats of all targets, spread over the interval: one after the other in a circle.
+/// Probe times, spread evenly over the interval, for each target in turn.
 struct Beats {
     start: Instant,
     step: Duration,
@@ -80,7 +80,7 @@ impl Beats {
         self.start + Duration::from_nanos(self.step.as_nanos() as u64 * self.next)
     }
 
-    /// The next target whose beat is not after `now`.
+    /// The next target whose probe is due at `now`.
     fn take(&mut self, now: Instant) -> Option<usize> {
         if self.due() > now {
             return None;
@@ -91,7 +91,7 @@ impl Beats {
     }
 }
 
-/// A connection being made or talking.
+/// A connection that is being established or used.
 struct Line<T> {
     stream: TcpStream,
     connecting: bool,
@@ -105,11 +105,11 @@ impl<T: Talk> Line<T> {
         Line { stream, connecting: true, talk }
     }
 
-    /// Whether the probe has come to its end, and whether that is a good one.
+    /// Returns whether the probe succeeded once it has finished.
     fn advance(&mut self) -> Option<bool> {
         if self.connecting {
             self.connecting = false;
-            // One that was reset has stood: this prober was late to look.
+            // ECONNRESET: the connection was established, and the server has reset it after `HOLD`.
             let error = self.stream.take_error().unwrap_or_else(Some);
             if error.is_some_and(|error| error.kind() != ErrorKind::ConnectionReset) {
                 return Some(false);
@@ -144,7 +144,7 @@ fn probe<T: Talk>(mut beats: Beats, begin: impl Fn(usize) -> (std::net::SocketAd
     }
 }
 
-/// A TCP probe is over when it is connected.
+/// A TCP probe finishes when the connection is established.
 impl Talk for () {
     const INTEREST: Interest = Interest::WRITABLE;
 

@@ -1,4 +1,4 @@
-//! What bare probers say once they are connected: one request, and the head of its answer.
+//! Protocols of the baseline probers: send one request, wait for the header section of the response.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -14,18 +14,18 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::address;
 
-/// A conversation over a connection. It says whether it has come to its end, and to a good one.
+/// A probe on an established connection. Both methods return whether it succeeded once it has finished.
 pub(super) trait Talk {
     const INTEREST: Interest;
 
-    /// The connection stands.
+    /// The connection has been established.
     fn start(&mut self, stream: &mut TcpStream) -> Option<bool>;
 
-    /// Something has arrived.
+    /// The socket is readable.
     fn advance(&mut self, stream: &mut TcpStream) -> Option<bool>;
 }
 
-/// The bytes that pingstate sends.
+/// The same request as pingstate's.
 fn request(port: u16, target: usize) -> Vec<u8> {
     let (host, version) = (address(0, port), env!("CARGO_PKG_VERSION"));
     let head = format!(
@@ -35,12 +35,12 @@ fn request(port: u16, target: usize) -> Vec<u8> {
     head.into_bytes()
 }
 
-/// Whether the head of an answer is there, and good.
+/// Whether the status is 200, once the header section is complete.
 fn judge(answer: &[u8]) -> Option<bool> {
     answer.windows(4).any(|end| end == b"\r\n\r\n").then(|| answer.starts_with(b"HTTP/1.1 200 "))
 }
 
-/// What a read has brought; `None` for nothing yet.
+/// The number of bytes read, 0 at the end or on an error; `None` if nothing is available.
 fn receive(stream: &mut TcpStream, buffer: &mut [u8]) -> Option<usize> {
     match stream.read(buffer) {
         Ok(len) => Some(len),
@@ -66,14 +66,14 @@ impl Talk for Http {
     }
 
     fn advance(&mut self, stream: &mut TcpStream) -> Option<bool> {
-        // The answer comes in one piece.
+        // The server sends the response in one segment.
         let mut buffer = [0; 4096];
         let len = receive(stream, &mut buffer)?;
         Some(judge(&buffer[..len]) == Some(true))
     }
 }
 
-/// pingstate's way with TLS: the usual roots and a private one, no resumption.
+/// The same TLS configuration as pingstate's: built-in roots and `ca`, no session resumption.
 pub(super) fn config(ca: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let pem = fs::read(ca).expect("readable");
@@ -135,7 +135,7 @@ impl Talk for Https {
             self.asked = true;
             self.tls.writer().write_all(&self.request).expect("memory");
         }
-        // There is no more for now, it says at its end.
+        // Returns `WouldBlock` after the available plaintext.
         let _ = self.tls.reader().read_to_end(&mut self.answer);
         judge(&self.answer).or_else(|| self.flush(stream))
     }

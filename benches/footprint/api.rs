@@ -8,9 +8,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cost::ROUNDS;
+use super::cpu::ROUNDS;
 use super::listener::Listeners;
-use super::peers::{self, Workplace};
+use super::peers::{self, TempDir};
 use super::process::{Process, pingstate_with_api};
 use super::table::{Goal, Table, quantile};
 
@@ -25,18 +25,17 @@ const SETTLE: Duration = Duration::from_millis(1500);
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// How often the servers alternate within a round.
-const TURNS: u32 = 4;
+const ALTERNATIONS: u32 = 4;
 
 /// Pause between requests in the latency test, which uses one connection.
-const PACE: Duration = Duration::from_millis(1);
+const REQUEST_PAUSE: Duration = Duration::from_millis(1);
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn measure(table: &mut Table) {
     let listeners = Listeners::open(PROBES_PER_SECOND);
-    let workplace = Workplace::new();
-    let nginx =
-        peers::nginx(&workplace).map(|(mut command, address)| (Process::spawn(&mut command), address));
+    let temp_dir = TempDir::new();
+    let nginx = peers::nginx(&temp_dir).map(|(mut command, address)| (Process::spawn(&mut command), address));
     if nginx.is_none() {
         table.note("nginx: skipped, not installed");
     }
@@ -46,28 +45,33 @@ pub(crate) fn measure(table: &mut Table) {
         args.extend(listeners.urls(targets));
         args
     };
-    let (mut idle, mut busy) = (Figures::default(), Figures::default());
+    let (mut idle, mut loaded) = (Results::default(), Results::default());
     for _ in 0..ROUNDS {
         let (process, address) = pingstate_with_api(&args("600", 1));
         thread::sleep(SETTLE);
-        idle.ask((&process, address), nginx);
+        idle.measure((&process, address), nginx);
     }
     for _ in 0..ROUNDS {
         let (process, address) = pingstate_with_api(&args("1", PROBES_PER_SECOND));
         thread::sleep(SETTLE);
-        busy.ask((&process, address), nginx);
+        loaded.measure((&process, address), nginx);
     }
-    let probing = format!("{PROBES_PER_SECOND} probes/s");
-    table.beside("API requests, idle / nginx", &idle.rates, "/s", Goal::RatioLeast(1.0));
-    table.beside("API CPU per request, idle / nginx", &idle.costs, "µs", Goal::None);
-    table.beside("API p99 latency, idle / nginx", &idle.p99s, "ms", Goal::None);
-    table.beside(format!("API requests during {probing} / nginx"), &busy.rates, "/s", Goal::None);
-    table.beside(format!("API p99 latency during {probing} / nginx"), &busy.p99s, "ms", Goal::Most(2.0));
+    let load = format!("{PROBES_PER_SECOND} probes/s");
+    table.add_comparison("API requests, idle / nginx", &idle.rates, "/s", Goal::MinRatio(1.0));
+    table.add_comparison("API CPU per request, idle / nginx", &idle.costs, "µs", Goal::None);
+    table.add_comparison("API p99 latency, idle / nginx", &idle.p99s, "ms", Goal::None);
+    table.add_comparison(format!("API requests during {load} / nginx"), &loaded.rates, "/s", Goal::None);
+    table.add_comparison(
+        format!("API p99 latency during {load} / nginx"),
+        &loaded.p99s,
+        "ms",
+        Goal::Max(2.0),
+    );
 }
 
 /// Pairs of values of pingstate and nginx.
 #[derive(Default)]
-struct Figures {
+struct Results {
     /// Requests per second.
     rates: Vec<(f64, f64)>,
     /// CPU time of the server per request, in microseconds.
@@ -76,11 +80,11 @@ struct Figures {
     p99s: Vec<(f64, f64)>,
 }
 
-impl Figures {
-    fn ask(&mut self, ours: (&Process, SocketAddr), nginx: Option<(&Process, SocketAddr)>) {
+impl Results {
+    fn measure(&mut self, ours: (&Process, SocketAddr), nginx: Option<(&Process, SocketAddr)>) {
         let missing = (f64::NAN, f64::NAN);
-        for _ in 0..TURNS {
-            let (ours, nginx) = (rate(ours), nginx.map_or(missing, rate));
+        for _ in 0..ALTERNATIONS {
+            let (ours, nginx) = (throughput(ours), nginx.map_or(missing, throughput));
             self.rates.push((ours.0, nginx.0));
             self.costs.push((ours.1, nginx.1));
         }
@@ -89,16 +93,16 @@ impl Figures {
 }
 
 /// Requests per second, and CPU time per request in microseconds.
-fn rate((process, address): (&Process, SocketAddr)) -> (f64, f64) {
+fn throughput((process, address): (&Process, SocketAddr)) -> (f64, f64) {
     let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(address)).collect();
     let (start, cpu, mut count) = (Instant::now(), process.cpu(), 0);
-    while start.elapsed() < WINDOW / TURNS {
-        clients.iter_mut().for_each(Client::ask);
-        clients.iter_mut().for_each(Client::read);
+    while start.elapsed() < WINDOW / ALTERNATIONS {
+        clients.iter_mut().for_each(Client::send_request);
+        clients.iter_mut().for_each(Client::read_response);
         count += CONNECTIONS;
     }
-    let (took, cpu) = (start.elapsed().as_secs_f64(), process.cpu() - cpu);
-    (count as f64 / took, cpu * 1e6 / count as f64)
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), process.cpu() - cpu);
+    (count as f64 / seconds, cpu * 1e6 / count as f64)
 }
 
 /// The 99th percentile of latency, in milliseconds.
@@ -107,11 +111,11 @@ fn p99(address: SocketAddr) -> f64 {
     let mut latencies = Vec::new();
     let start = Instant::now();
     while start.elapsed() < WINDOW {
-        thread::sleep(PACE);
-        let asked = Instant::now();
-        client.ask();
-        client.read();
-        latencies.push(asked.elapsed().as_secs_f64() * 1e3);
+        thread::sleep(REQUEST_PAUSE);
+        let sent_at = Instant::now();
+        client.send_request();
+        client.read_response();
+        latencies.push(sent_at.elapsed().as_secs_f64() * 1e3);
     }
     quantile(latencies, 0.99)
 }
@@ -130,25 +134,25 @@ impl Client {
         let stream = loop {
             match TcpStream::connect(address) {
                 Ok(stream) => break stream,
-                Err(error) => assert!(start.elapsed() < PATIENCE, "{address}: {error}"),
+                Err(error) => assert!(start.elapsed() < TIMEOUT, "{address}: {error}"),
             }
         };
         stream.set_nodelay(true).expect("set");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("set");
         let mut client = Client { stream, len: 0 };
-        client.ask();
-        let mut answer = [0; 4096];
-        client.len = client.stream.read(&mut answer).expect("an answer");
-        assert!(answer.starts_with(b"HTTP/1.1 200 ") && answer[..client.len].ends_with(b"up\n"));
+        client.send_request();
+        let mut response = [0; 4096];
+        client.len = client.stream.read(&mut response).expect("a response");
+        assert!(response.starts_with(b"HTTP/1.1 200 ") && response[..client.len].ends_with(b"up\n"));
         client
     }
 
-    fn ask(&mut self) {
+    fn send_request(&mut self) {
         self.stream.write_all(b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
     }
 
-    fn read(&mut self) {
-        let mut answer = [0; 4096];
-        self.stream.read_exact(&mut answer[..self.len]).expect("an answer");
+    fn read_response(&mut self) {
+        let mut response = [0; 4096];
+        self.stream.read_exact(&mut response[..self.len]).expect("a response");
     }
 }

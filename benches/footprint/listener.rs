@@ -1,11 +1,11 @@
 //! TCP targets: up to 10,000 listeners that count connections and avoid TIME_WAIT.
 //!
 //! Each target has its own address in 127.0.0.0/8, so that the full range of ephemeral ports is available
-//! for each. A connection is kept for `HOLD` and then reset. By then the prober has closed its side in its
-//! usual way, and the reset removes the connection without TIME_WAIT. Otherwise the kernel's table would
-//! grow during the run, and each connect would be more expensive than the ones before. The kernel
-//! establishes connections before `accept`, so the listeners accept in batches (`REST`), and probers do not
-//! pay for waking them up.
+//! for each. A connection is kept for `RESET_DELAY` and then reset. By then the prober has closed its side
+//! in its usual way, and the reset removes the connection without TIME_WAIT. Otherwise the kernel's table
+//! would grow during the run, and each connect would be more expensive than the ones before. The kernel
+//! establishes connections before `accept`, so the listeners accept in batches (`ACCEPT_PAUSE`), and
+//! probers do not pay for waking them up.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -20,13 +20,13 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
 /// Time from accepting a connection to its reset.
-pub(crate) const HOLD: Duration = Duration::from_millis(200);
+pub(crate) const RESET_DELAY: Duration = Duration::from_millis(200);
 
 /// Pause between two batches of `accept`.
-const REST: Duration = Duration::from_millis(20);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Poll timeout, which limits how long stopping the thread takes.
-const NAP: Duration = Duration::from_millis(100);
+const STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Listeners and the thread that serves them; closed on drop.
 pub(crate) struct Listeners {
@@ -43,15 +43,15 @@ type Arrivals = Arc<Mutex<Vec<(Instant, usize)>>>;
 impl Listeners {
     /// Opens `targets` listeners on the same port of different addresses.
     pub(crate) fn open(targets: usize) -> Listeners {
-        Listeners::start(targets, Some(REST))
+        Listeners::start(targets, Some(ACCEPT_PAUSE))
     }
 
     /// Like [`Listeners::open`], but accepts each connection immediately and records its time.
-    pub(crate) fn watch(targets: usize) -> Listeners {
+    pub(crate) fn open_recording(targets: usize) -> Listeners {
         Listeners::start(targets, None)
     }
 
-    fn start(targets: usize, rest: Option<Duration>) -> Listeners {
+    fn start(targets: usize, pause: Option<Duration>) -> Listeners {
         let bound = (0..20).find_map(|_| bind(targets));
         let (port, listeners) = bound.expect("a port that is free on all addresses");
         let mut this = Listeners {
@@ -63,15 +63,15 @@ impl Listeners {
         };
         let (count, arrivals, stop) = (this.count.clone(), this.arrivals.clone(), this.stop.clone());
         this.thread = Some(thread::spawn(move || {
-            let mut server = Server::new(listeners, rest);
+            let mut server = Server::new(listeners, pause);
             while !stop.load(Ordering::Relaxed) {
-                server.turn(&count, &arrivals);
+                server.poll(&count, &arrivals);
             }
         }));
         this
     }
 
-    /// Connections so far; recorded only by [`Listeners::watch`].
+    /// Connections so far; recorded only by [`Listeners::open_recording`].
     pub(crate) fn arrivals(&self) -> Vec<(Instant, usize)> {
         self.arrivals.lock().expect("sound").clone()
     }
@@ -122,43 +122,50 @@ struct Server {
     poll: Poll,
     events: Events,
     listeners: Vec<TcpListener>,
-    rest: Option<Duration>,
-    held: VecDeque<(Instant, TcpStream)>,
+    pause: Option<Duration>,
+    open_connections: VecDeque<(Instant, TcpStream)>,
 }
 
 impl Server {
-    fn new(mut listeners: Vec<TcpListener>, rest: Option<Duration>) -> Server {
+    fn new(mut listeners: Vec<TcpListener>, pause: Option<Duration>) -> Server {
         let poll = Poll::new().expect("epoll");
-        for (number, listener) in listeners.iter_mut().enumerate() {
+        for (index, listener) in listeners.iter_mut().enumerate() {
             // Accepted sockets inherit the option.
             SockRef::from(&*listener).set_linger(Some(Duration::ZERO)).expect("set");
-            poll.registry().register(listener, Token(number), Interest::READABLE).expect("registered");
+            poll.registry().register(listener, Token(index), Interest::READABLE).expect("registered");
         }
-        Server { poll, events: Events::with_capacity(4096), listeners, rest, held: VecDeque::new() }
+        Server {
+            poll,
+            events: Events::with_capacity(4096),
+            listeners,
+            pause,
+            open_connections: VecDeque::new(),
+        }
     }
 
-    fn turn(&mut self, count: &AtomicUsize, arrivals: &Arrivals) {
-        let patience = match self.rest {
-            Some(rest) => {
-                thread::sleep(rest);
+    fn poll(&mut self, count: &AtomicUsize, arrivals: &Arrivals) {
+        let timeout = match self.pause {
+            Some(pause) => {
+                thread::sleep(pause);
                 Duration::ZERO
             }
-            None => NAP,
+            None => STOP_TIMEOUT,
         };
-        self.poll.poll(&mut self.events, Some(patience)).expect("polled");
+        self.poll.poll(&mut self.events, Some(timeout)).expect("polled");
         let now = Instant::now();
         for event in &self.events {
             let target = event.token().0;
             while let Ok((stream, _)) = self.listeners[target].accept() {
                 count.fetch_add(1, Ordering::Relaxed);
-                if self.rest.is_none() {
+                if self.pause.is_none() {
                     arrivals.lock().expect("sound").push((now, target));
                 }
-                self.held.push_back((now, stream));
+                self.open_connections.push_back((now, stream));
             }
         }
-        while self.held.front().is_some_and(|(since, _)| now - *since >= HOLD) {
-            self.held.pop_front();
+        while self.open_connections.front().is_some_and(|(accepted_at, _)| now - *accepted_at >= RESET_DELAY)
+        {
+            self.open_connections.pop_front();
         }
     }
 }

@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 use super::listener::address;
 
 /// A temporary directory, removed on drop.
-pub(crate) struct Workplace(PathBuf);
+pub(crate) struct TempDir(PathBuf);
 
-impl Workplace {
-    pub(crate) fn new() -> Workplace {
+impl TempDir {
+    pub(crate) fn new() -> TempDir {
         let dir = std::env::temp_dir().join(format!("pingstate-footprint-{}", std::process::id()));
         fs::create_dir_all(&dir).expect("made");
-        Workplace(dir)
+        TempDir(dir)
     }
 
     /// Writes a file and returns its path.
@@ -25,31 +25,31 @@ impl Workplace {
     }
 }
 
-impl Drop for Workplace {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 /// Whether `program` runs with the argument that prints its version.
-pub(crate) fn is_installed(program: &str, version: &str) -> bool {
+pub(crate) fn is_installed(program: &str, version_arg: &str) -> bool {
     let mut command = Command::new(program);
-    command.arg(version).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(version_arg).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// HAProxy with one thread, without logging, and with `servers` as the lines of its only backend.
-pub(crate) fn haproxy(workplace: &Workplace, servers: &str) -> Command {
-    let socket = workplace.0.join("haproxy.sock");
-    let text = format!(
+pub(crate) fn haproxy(temp_dir: &TempDir, servers: &str) -> Command {
+    let socket = temp_dir.0.join("haproxy.sock");
+    let config = format!(
         "global\n nbthread 1\n\
          defaults\n mode http\n timeout connect 1s\n timeout check 1s\n timeout server 1s\n timeout client 1s\n\
-         frontend nobody\n bind unix@{}\n\
+         frontend unused\n bind unix@{}\n\
          backend targets\n{servers}",
         socket.display()
     );
     let mut command = Command::new("haproxy");
-    command.args(["-q", "-db", "-f"]).arg(workplace.file("haproxy.cfg", &text));
+    command.args(["-q", "-db", "-f"]).arg(temp_dir.file("haproxy.cfg", &config));
     command
 }
 
@@ -61,37 +61,37 @@ pub(crate) fn haproxy_tcp(port: u16, targets: usize) -> String {
 }
 
 /// Backend lines that check HTTP targets once per second; HTTPS targets if `ca` is given.
-pub(crate) fn haproxy_web(port: u16, targets: usize, ca: Option<&Path>) -> String {
-    let to = address(0, port);
-    let check = format!(" option httpchk\n http-check send meth GET uri / ver HTTP/1.1 hdr Host {to}\n");
+pub(crate) fn haproxy_http(port: u16, targets: usize, ca: Option<&Path>) -> String {
+    let host = address(0, port);
+    let check = format!(" option httpchk\n http-check send meth GET uri / ver HTTP/1.1 hdr Host {host}\n");
     let tls = ca.map_or_else(String::new, |ca| {
         format!("check-ssl verify required ca-file {} no-ssl-reuse", ca.display())
     });
-    let server = |target| format!(" server s{target} {to} check {tls} inter 1s\n");
+    let server = |target| format!(" server s{target} {host} check {tls} inter 1s\n");
     check + &(0..targets).map(server).collect::<String>()
 }
 
 /// nginx with a single process that returns a constant body, and its address. `None` if it is not
 /// installed.
-pub(crate) fn nginx(workplace: &Workplace) -> Option<(Command, SocketAddr)> {
+pub(crate) fn nginx(temp_dir: &TempDir) -> Option<(Command, SocketAddr)> {
     if !is_installed("nginx", "-v") {
         return None;
     }
-    let free =
+    let address =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let dir = workplace.0.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    let dir = temp_dir.0.display();
+    let temp_paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!(" {name}_temp_path {dir}/{name};\n"))
         .concat();
-    let text = format!(
+    let config = format!(
         "daemon off; master_process off; worker_processes 1; pid {dir}/nginx.pid; error_log /dev/null;\n\
          events {{ worker_connections 256; }}\n\
-         http {{\n{temporary} access_log off; keepalive_requests 1000000000; default_type text/plain;\n\
-         server {{ listen {free}; location / {{ return 200 \"up\\n\"; }} }} }}\n"
+         http {{\n{temp_paths} access_log off; keepalive_requests 1000000000; default_type text/plain;\n\
+         server {{ listen {address}; location / {{ return 200 \"up\\n\"; }} }} }}\n"
     );
     let mut command = Command::new("nginx");
-    command.arg("-c").arg(workplace.file("nginx.conf", &text));
-    Some((command, free))
+    command.arg("-c").arg(temp_dir.file("nginx.conf", &config));
+    Some((command, address))
 }
 
 /// The Python version of pingstate, with `interval` in seconds. `PINGSTATE_PYTHON` contains its path, since

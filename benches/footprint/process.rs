@@ -31,17 +31,17 @@ impl Process {
     }
 
     pub(crate) fn memory(&self) -> Memory {
-        let figure = |file: &str, name: &str| figure(self.id(), file, name);
+        let value = |file: &str, name: &str| proc_value(self.id(), file, name);
         Memory {
-            resident: figure("status", "VmRSS:"),
-            private: figure("smaps_rollup", "Private_Dirty:"),
-            peak: figure("status", "VmHWM:"),
+            resident: value("status", "VmRSS:"),
+            private: value("smaps_rollup", "Private_Dirty:"),
+            peak: value("status", "VmHWM:"),
         }
     }
 
     /// Voluntary context switches: how often the main thread has blocked.
     pub(crate) fn wakeups(&self) -> f64 {
-        figure(self.id(), "status", "voluntary_ctxt_switches:")
+        proc_value(self.id(), "status", "voluntary_ctxt_switches:")
     }
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Memory {
     pub(crate) peak: f64,
 }
 
-fn figure(pid: u32, file: &str, name: &str) -> f64 {
+fn proc_value(pid: u32, file: &str, name: &str) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a process");
-    let line = text.lines().find(|line| line.starts_with(name)).expect("the figure");
+    let line = text.lines().find(|line| line.starts_with(name)).expect("the field");
     line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }
 
@@ -89,16 +89,16 @@ pub(crate) fn pingstate_with_api(args: &[String]) -> (Process, SocketAddr) {
 /// User and system CPU time of all threads, in seconds. Uses nanosecond counters (schedstat) if the kernel
 /// provides them, otherwise 10 ms ticks.
 fn cpu(pid: u32) -> f64 {
-    let ran = |task: fs::DirEntry| -> Option<f64> {
+    let run_time = |task: fs::DirEntry| -> Option<f64> {
         let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse().ok()
     };
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
-    let nanos: Option<f64> = tasks.flatten().map(ran).sum();
-    nanos.map_or_else(|| ticks(pid) / 100.0, |nanos| nanos / 1e9)
+    let nanos: Option<f64> = tasks.flatten().map(run_time).sum();
+    nanos.map_or_else(|| cpu_ticks(pid) / 100.0, |nanos| nanos / 1e9)
 }
 
-fn ticks(pid: u32) -> f64 {
+fn cpu_ticks(pid: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     // The process name in parentheses may contain any character. Field 3 (state) follows it.
     let (_, fields) = text.rsplit_once(") ").expect("a name");
@@ -110,8 +110,8 @@ pub(crate) fn active_opens() -> usize {
     let text = fs::read_to_string("/proc/net/snmp").expect("linux");
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
     let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
-    let place = names.split(' ').position(|name| name == "ActiveOpens").expect("the figure");
-    values.split(' ').nth(place).and_then(|value| value.parse().ok()).expect("a number")
+    let index = names.split(' ').position(|name| name == "ActiveOpens").expect("the field");
+    values.split(' ').nth(index).and_then(|value| value.parse().ok()).expect("a number")
 }
 
 /// Whether the binary under test links glibc, statically or dynamically; otherwise it links musl.

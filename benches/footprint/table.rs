@@ -6,22 +6,22 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     /// Upper limit of the ratio to the baseline or peer.
-    RatioMost(f64),
+    MaxRatio(f64),
     /// Lower limit of the ratio.
-    RatioLeast(f64),
+    MinRatio(f64),
     /// Upper limit of the value.
-    Most(f64),
+    Max(f64),
     /// Informational.
     None,
 }
 
 struct Row {
-    figure: String,
+    name: String,
     ours: String,
     other: String,
     ratio: String,
     goal: String,
-    verdict: &'static str,
+    result: &'static str,
 }
 
 #[derive(Default)]
@@ -32,21 +32,28 @@ pub(crate) struct Table {
 
 impl Table {
     /// Adds a value without comparison.
-    pub(crate) fn alone(&mut self, figure: impl Into<String>, ours: f64, unit: &str, goal: Goal) {
-        let (goal, verdict) = judge(goal, ours, f64::NAN, unit);
-        let ours = number(ours, unit);
-        self.push(Row { figure: figure.into(), ours, other: "-".into(), ratio: "-".into(), goal, verdict });
+    pub(crate) fn add(&mut self, name: impl Into<String>, ours: f64, unit: &str, goal: Goal) {
+        let (goal, result) = evaluate(goal, ours, f64::NAN, unit);
+        let ours = format_number(ours, unit);
+        self.push(Row { name: name.into(), ours, other: "-".into(), ratio: "-".into(), goal, result });
     }
 
     /// Adds a value with a comparison. `pairs` contains both values for each round; the ratio is the median
     /// of the ratios of the rounds.
-    pub(crate) fn beside(&mut self, figure: impl Into<String>, pairs: &[(f64, f64)], unit: &str, goal: Goal) {
+    pub(crate) fn add_comparison(
+        &mut self,
+        name: impl Into<String>,
+        pairs: &[(f64, f64)],
+        unit: &str,
+        goal: Goal,
+    ) {
         let ours = median(pairs.iter().map(|pair| pair.0));
         let other = median(pairs.iter().map(|pair| pair.1));
         let ratio = median(pairs.iter().map(|pair| pair.0 / pair.1));
-        let (goal, verdict) = judge(goal, ours, ratio, unit);
-        let (ours, other, ratio) = (number(ours, unit), number(other, unit), number(ratio, ""));
-        self.push(Row { figure: figure.into(), ours, other, ratio, goal, verdict });
+        let (goal, result) = evaluate(goal, ours, ratio, unit);
+        let (ours, other, ratio) =
+            (format_number(ours, unit), format_number(other, unit), format_number(ratio, ""));
+        self.push(Row { name: name.into(), ours, other, ratio, goal, result });
     }
 
     /// Adds a line below the table, for example about a skipped comparison.
@@ -57,29 +64,29 @@ impl Table {
     }
 
     fn push(&mut self, row: Row) {
-        eprintln!("        {}: {}, {}, {} {}", row.figure, row.ours, row.other, row.ratio, row.verdict);
+        eprintln!("        {}: {}, {}, {} {}", row.name, row.ours, row.other, row.ratio, row.result);
         self.rows.push(row);
     }
 }
 
-fn judge(goal: Goal, ours: f64, ratio: f64, unit: &str) -> (String, &'static str) {
-    let (text, kept) = match goal {
-        Goal::RatioMost(most) => (format!("ratio ≤ {most}"), ratio <= most),
-        Goal::RatioLeast(least) => (format!("ratio ≥ {least}"), ratio >= least),
-        Goal::Most(most) => (format!("≤ {}", number(most, unit)), ours <= most),
+fn evaluate(goal: Goal, ours: f64, ratio: f64, unit: &str) -> (String, &'static str) {
+    let (text, met) = match goal {
+        Goal::MaxRatio(max) => (format!("ratio ≤ {max}"), ratio <= max),
+        Goal::MinRatio(min) => (format!("ratio ≥ {min}"), ratio >= min),
+        Goal::Max(max) => (format!("≤ {}", format_number(max, unit)), ours <= max),
         Goal::None => return ("-".into(), "-"),
     };
     // The comparison was skipped.
-    let is_open = ratio.is_nan() && !matches!(goal, Goal::Most(_));
-    let verdict = match kept {
-        _ if is_open => "-",
+    let is_skipped = ratio.is_nan() && !matches!(goal, Goal::Max(_));
+    let result = match met {
+        _ if is_skipped => "-",
         true => "pass",
         false => "FAIL",
     };
-    (text, verdict)
+    (text, result)
 }
 
-fn number(value: f64, unit: &str) -> String {
+fn format_number(value: f64, unit: &str) -> String {
     let number = match value.abs() {
         size if size.is_nan() => return "-".to_owned(),
         size if size >= 100.0 => format!("{value:.0} {unit}"),
@@ -94,13 +101,13 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// Interpolates linearly between the two closest values.
-pub(crate) fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> f64 {
+pub(crate) fn quantile(values: impl IntoIterator<Item = f64>, q: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
-    let place = share * last as f64;
-    let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
-    low + (high - low) * place.fract()
+    let position = q * last as f64;
+    let (low, high) = (values[position.floor() as usize], values[position.ceil() as usize]);
+    low + (high - low) * position.fract()
 }
 
 impl fmt::Display for Table {
@@ -108,7 +115,7 @@ impl fmt::Display for Table {
         let titles = ["measurement", "pingstate", "baseline/peer", "ratio", "goal", "result"];
         let mut lines = vec![titles.map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
-            [&row.figure, &row.ours, &row.other, &row.ratio, &row.goal, row.verdict].map(str::to_owned)
+            [&row.name, &row.ours, &row.other, &row.ratio, &row.goal, row.result].map(str::to_owned)
         }));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..titles.len()).map(width).collect();

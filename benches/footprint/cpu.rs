@@ -12,16 +12,16 @@ pub(crate) const ROUNDS: usize = 3;
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Limit for the first check of all targets.
-const PATIENCE: Duration = Duration::from_secs(15);
+const START_TIMEOUT: Duration = Duration::from_secs(15);
 
 const WINDOW: Duration = Duration::from_secs(4);
 
 /// CPU time per probe in microseconds, of a `command` that probes `targets` targets. `count` returns the
 /// number of probes so far.
-pub(crate) fn cost(count: impl Fn() -> usize, targets: usize, command: &mut Command) -> f64 {
+pub(crate) fn cpu_per_probe(count: impl Fn() -> usize, targets: usize, command: &mut Command) -> f64 {
     let (start, before) = (Instant::now(), count());
     let mut process = Process::spawn(command);
-    while count() < before + targets && start.elapsed() < PATIENCE {
+    while count() < before + targets && start.elapsed() < START_TIMEOUT {
         thread::sleep(Duration::from_millis(50));
     }
     thread::sleep(SETTLE);

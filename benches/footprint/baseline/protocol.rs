@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::address;
 
 /// A probe on an established connection. Both methods return whether it succeeded once it has finished.
-pub(super) trait Talk {
+pub(super) trait Protocol {
     const INTEREST: Interest;
 
     /// The connection has been established.
@@ -28,16 +28,16 @@ pub(super) trait Talk {
 /// The same request as pingstate's.
 fn request(port: u16, target: usize) -> Vec<u8> {
     let (host, version) = (address(0, port), env!("CARGO_PKG_VERSION"));
-    let head = format!(
+    let request = format!(
         "GET /{target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: pingstate/{version}\r\n\
          Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
     );
-    head.into_bytes()
+    request.into_bytes()
 }
 
 /// Whether the status is 200, once the header section is complete.
-fn judge(answer: &[u8]) -> Option<bool> {
-    answer.windows(4).any(|end| end == b"\r\n\r\n").then(|| answer.starts_with(b"HTTP/1.1 200 "))
+fn parse_status(response: &[u8]) -> Option<bool> {
+    response.windows(4).any(|end| end == b"\r\n\r\n").then(|| response.starts_with(b"HTTP/1.1 200 "))
 }
 
 /// The number of bytes read, 0 at the end or on an error; `None` if nothing is available.
@@ -57,19 +57,19 @@ impl Http {
     }
 }
 
-impl Talk for Http {
+impl Protocol for Http {
     const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
     fn start(&mut self, stream: &mut TcpStream) -> Option<bool> {
-        let good = stream.write_all(&self.0).is_ok();
-        (!good).then_some(false)
+        let sent = stream.write_all(&self.0).is_ok();
+        (!sent).then_some(false)
     }
 
     fn advance(&mut self, stream: &mut TcpStream) -> Option<bool> {
         // The server sends the response in one segment.
         let mut buffer = [0; 4096];
         let len = receive(stream, &mut buffer)?;
-        Some(judge(&buffer[..len]) == Some(true))
+        Some(parse_status(&buffer[..len]) == Some(true))
     }
 }
 
@@ -91,15 +91,15 @@ pub(super) fn config(ca: &Path) -> Arc<ClientConfig> {
 pub(super) struct Https {
     tls: ClientConnection,
     request: Vec<u8>,
-    asked: bool,
-    answer: Vec<u8>,
+    request_sent: bool,
+    response: Vec<u8>,
 }
 
 impl Https {
     pub(super) fn new(config: &Arc<ClientConfig>, port: u16, target: usize) -> Https {
         let name = ServerName::IpAddress(address(0, port).ip().into());
         let tls = ClientConnection::new(config.clone(), name).expect("a connection");
-        Https { tls, request: request(port, target), asked: false, answer: Vec::new() }
+        Https { tls, request: request(port, target), request_sent: false, response: Vec::new() }
     }
 
     fn flush(&mut self, stream: &mut TcpStream) -> Option<bool> {
@@ -107,12 +107,12 @@ impl Https {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut bytes).expect("memory");
         }
-        let good = bytes.is_empty() || stream.write_all(&bytes).is_ok();
-        (!good).then_some(false)
+        let sent = bytes.is_empty() || stream.write_all(&bytes).is_ok();
+        (!sent).then_some(false)
     }
 }
 
-impl Talk for Https {
+impl Protocol for Https {
     const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
     fn start(&mut self, stream: &mut TcpStream) -> Option<bool> {
@@ -131,12 +131,12 @@ impl Talk for Https {
                 return Some(false);
             }
         }
-        if !self.asked && !self.tls.is_handshaking() {
-            self.asked = true;
+        if !self.request_sent && !self.tls.is_handshaking() {
+            self.request_sent = true;
             self.tls.writer().write_all(&self.request).expect("memory");
         }
         // Returns `WouldBlock` after the available plaintext.
-        let _ = self.tls.reader().read_to_end(&mut self.answer);
-        judge(&self.answer).or_else(|| self.flush(stream))
+        let _ = self.tls.reader().read_to_end(&mut self.response);
+        parse_status(&self.response).or_else(|| self.flush(stream))
     }
 }

@@ -1,6 +1,6 @@
 //! The HTTP and HTTPS server on loopback that all probers check.
 //!
-//! It answers one request per connection and lets the prober close it; after `HOLD` it resets the
+//! It answers one request per connection and lets the prober close it; after `RESET_DELAY` it resets the
 //! connection, which avoids TIME_WAIT (see `listener`).
 
 use std::collections::VecDeque;
@@ -17,19 +17,19 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 use socket2::SockRef;
 
-use super::listener::{HOLD, address};
-use super::peers::Workplace;
+use super::listener::{RESET_DELAY, address};
+use super::peers::TempDir;
 
 /// Several, because a slow client blocks the thread that serves it.
 const THREADS: usize = 4;
 
 /// Read timeout for a request.
-const PATIENCE: Duration = Duration::from_millis(500);
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
 /// A server that runs until the program exits.
-pub(crate) struct Site {
+pub(crate) struct WebServer {
     scheme: &'static str,
     address: SocketAddr,
     count: Arc<AtomicUsize>,
@@ -37,13 +37,13 @@ pub(crate) struct Site {
     pub(crate) ca: Option<PathBuf>,
 }
 
-impl Site {
-    pub(crate) fn http() -> Site {
-        Site::open("http", None, None)
+impl WebServer {
+    pub(crate) fn http() -> WebServer {
+        WebServer::open("http", None, None)
     }
 
     /// The certificate is issued for the IP address.
-    pub(crate) fn https(workplace: &Workplace) -> Site {
+    pub(crate) fn https(temp_dir: &TempDir) -> WebServer {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "Footprint CA");
@@ -60,20 +60,21 @@ impl Site {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], private)
             .expect("a certificate");
-        Site::open("https", Some(Arc::new(config)), Some(workplace.file("ca.pem", &ca.pem())))
+        WebServer::open("https", Some(Arc::new(config)), Some(temp_dir.file("ca.pem", &ca.pem())))
     }
 
-    fn open(scheme: &'static str, tls: Option<Arc<ServerConfig>>, ca: Option<PathBuf>) -> Site {
+    fn open(scheme: &'static str, tls: Option<Arc<ServerConfig>>, ca: Option<PathBuf>) -> WebServer {
         let listener = TcpListener::bind(address(0, 0)).expect("bound");
         // Accepted sockets inherit the option.
         SockRef::from(&listener).set_linger(Some(Duration::ZERO)).expect("set");
-        let site = Site { scheme, address: listener.local_addr().expect("bound"), count: Arc::default(), ca };
+        let server =
+            WebServer { scheme, address: listener.local_addr().expect("bound"), count: Arc::default(), ca };
         for _ in 0..THREADS {
             let (listener, tls) = (listener.try_clone().expect("a descriptor"), tls.clone());
-            let count = site.count.clone();
+            let count = server.count.clone();
             thread::spawn(move || serve(&listener, tls.as_ref(), &count));
         }
-        site
+        server
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -92,34 +93,34 @@ impl Site {
 }
 
 fn serve(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, count: &AtomicUsize) {
-    let mut held: VecDeque<(Instant, TcpStream)> = VecDeque::new();
+    let mut open_connections: VecDeque<(Instant, TcpStream)> = VecDeque::new();
     for mut stream in listener.incoming().flatten() {
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
-        let answered = match tls {
-            None => answer(&mut stream),
+        stream.set_read_timeout(Some(READ_TIMEOUT)).expect("set");
+        let responded = match tls {
+            None => respond(&mut stream),
             Some(config) => {
                 let mut tls = ServerConnection::new(config.clone()).expect("a connection");
-                answer(&mut rustls::Stream::new(&mut tls, &mut stream))
+                respond(&mut rustls::Stream::new(&mut tls, &mut stream))
             }
         };
-        count.fetch_add(usize::from(answered), Ordering::Relaxed);
+        count.fetch_add(usize::from(responded), Ordering::Relaxed);
         let now = Instant::now();
-        held.push_back((now, stream));
-        while held.front().is_some_and(|(since, _)| now - *since >= HOLD) {
-            held.pop_front();
+        open_connections.push_back((now, stream));
+        while open_connections.front().is_some_and(|(accepted_at, _)| now - *accepted_at >= RESET_DELAY) {
+            open_connections.pop_front();
         }
     }
 }
 
 /// Reads one request and responds to it; returns whether that succeeded.
-fn answer(stream: &mut (impl Read + Write)) -> bool {
-    let mut head = Vec::new();
+fn respond(stream: &mut (impl Read + Write)) -> bool {
+    let mut request = Vec::new();
     let mut buffer = [0; 2048];
-    while !head.ends_with(b"\r\n\r\n") {
+    while !request.ends_with(b"\r\n\r\n") {
         match stream.read(&mut buffer) {
-            Ok(len) if len > 0 => head.extend_from_slice(&buffer[..len]),
+            Ok(len) if len > 0 => request.extend_from_slice(&buffer[..len]),
             _ => return false,
         }
     }
-    stream.write_all(ANSWER).and_then(|()| stream.flush()).is_ok()
+    stream.write_all(RESPONSE).and_then(|()| stream.flush()).is_ok()
 }

@@ -13,17 +13,17 @@ const STARTS: usize = 20;
 
 pub(crate) fn measure(table: &mut Table) {
     let listeners = Listeners::open(1);
-    let times: Vec<_> = (0..STARTS).map(|_| start(&listeners.urls(1))).collect();
+    let times: Vec<_> = (0..STARTS).map(|_| startup_times(&listeners.urls(1))).collect();
     let listening = median(times.iter().map(|time| time.0));
-    let verdict = median(times.iter().map(|time| time.1));
-    table.alone("exec to listening", listening, "ms", Goal::Most(5.0));
-    table.alone("exec to first check result", verdict, "ms", Goal::None);
+    let first_result = median(times.iter().map(|time| time.1));
+    table.add("exec to listening", listening, "ms", Goal::Max(5.0));
+    table.add("exec to first check result", first_result, "ms", Goal::None);
     size(table);
 }
 
 /// Milliseconds until the log line with the API's URL, which is listening by then, and until the line of
 /// the first check result.
-fn start(args: &[String]) -> (f64, f64) {
+fn startup_times(args: &[String]) -> (f64, f64) {
     let mut command = pingstate(args);
     let start = Instant::now();
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
@@ -41,22 +41,22 @@ fn start(args: &[String]) -> (f64, f64) {
 /// Size of the file and of its sections by kind.
 fn size(table: &mut Table) {
     let file = fs::metadata(binary()).expect("a file").len();
-    table.alone("binary", file as f64 / 1024.0, "KiB", Goal::None);
+    table.add("binary", file as f64 / 1024.0, "KiB", Goal::None);
     let Ok(output) = Command::new("readelf").arg("-SW").arg(binary()).output() else {
         return table.note("binary sections: skipped, readelf is not installed");
     };
     let sections = String::from_utf8_lossy(&output.stdout).into_owned();
     let sections: Vec<(&str, u64)> = sections.lines().filter_map(section).collect();
-    for (what, prefixes) in [
+    for (kind, prefixes) in [
         ("code", &[".text", ".init", ".fini", ".plt"][..]),
         ("constants", &[".rodata"]),
         ("unwinding tables", &[".eh_frame", ".gcc_except_table"]),
         ("data", &[".data", ".got", ".tdata", ".bss", ".tbss"]),
         ("relocations", &[".rela", ".relr"]),
     ] {
-        let is_part = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        let bytes: u64 = sections.iter().filter(|(name, _)| is_part(name)).map(|(_, size)| size).sum();
-        table.alone(format!("binary: {what}"), bytes as f64 / 1024.0, "KiB", Goal::None);
+        let has_prefix = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let bytes: u64 = sections.iter().filter(|(name, _)| has_prefix(name)).map(|(_, size)| size).sum();
+        table.add(format!("binary: {kind}"), bytes as f64 / 1024.0, "KiB", Goal::None);
     }
 }
 

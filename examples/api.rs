@@ -1,4 +1,4 @@
-//! One target, watched and served over HTTP, as the command does it.
+//! Monitors one target and serves its state over HTTP, like the daemon.
 
 mod target;
 
@@ -13,10 +13,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = target::greeting("hello")?;
 
     let monitor = Monitor::new(probe("tcp", "localhost", port).build()?).interval(Duration::from_secs(10));
-    let mut server = serve(monitor, ([127, 0, 0, 1], 0))?; // The command's port is 8787.
+    let mut server = serve(monitor, ([127, 0, 0, 1], 0))?; // The daemon's default port is 8787.
     println!("serving on http://{}", server.address());
 
-    // Somebody asks until the first check is over, and then ends the program.
+    // A client polls until the first check has finished, and then stops the server.
     let (address, stopper) = (server.address(), server.stopper()?);
     let client = thread::spawn(move || {
         let answer = loop {

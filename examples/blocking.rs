@@ -1,5 +1,5 @@
-//! A probe of something that can only block, such as a database driver: each check has a thread of its
-//! own, and one that hangs holds nobody up.
+//! A probe that calls a blocking API, such as a database driver. Each check runs on a thread of its own, so
+//! that a check that hangs does not block other targets.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pingstate::{blocking, check};
 
-/// A driver that waits for an answer as long as it takes.
+/// A driver without a timeout.
 struct Database {
     answers: Mutex<Receiver<i32>>,
 }
@@ -24,7 +24,7 @@ fn main() {
     let database = Database { answers: Mutex::new(answers) };
     let probe = blocking("db", move || match database.query("select 1") {
         Ok(1) => (true, "select 1".to_owned()),
-        Ok(other) => (false, format!("1 is {other} today")),
+        Ok(other) => (false, format!("expected 1, got {other}")),
         Err(error) => (false, error),
     })
     .within(Duration::from_millis(100));
@@ -37,6 +37,6 @@ fn main() {
     tell("healthy");
     let _ = server.send(2);
     tell("confused");
-    tell("hanging"); // The check ends; its thread cannot be ended.
-    tell("still hanging"); // There is no second thread.
+    tell("hanging"); // The check times out; its thread cannot be stopped.
+    tell("still hanging"); // No second thread is started while the first one hangs.
 }

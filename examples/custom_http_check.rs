@@ -1,4 +1,5 @@
-//! What a spec cannot say about an HTTP answer: a closure over the whole of it.
+//! A check of the complete HTTP response with a function, for conditions that a check specification cannot
+//! express.
 
 mod target;
 

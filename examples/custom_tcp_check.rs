@@ -1,10 +1,10 @@
-//! What a spec cannot say about a banner: a closure over the bytes received so far.
+//! A check of a TCP banner with a function, which is called with the bytes received so far.
 
 mod target;
 
 use pingstate::{Banner, probe};
 
-/// The software's version stands between the second dash and the end of the line.
+/// Extracts the software version of the identification string (RFC 4253, section 4.2).
 fn is_ssh(heard: &[u8]) -> (Banner, String) {
     let text = String::from_utf8_lossy(heard);
     let Some((line, _)) = text.split_once("\r\n") else { return (Banner::More, String::new()) };

@@ -1,4 +1,4 @@
-//! Checks on a timer, on a thread of their own, and the state that they add up to.
+//! Periodic checks on a background thread, and the resulting state.
 
 mod target;
 
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let probe = probe("http", "localhost", port).path("/healthz").check("status:200,204").build()?;
     let monitor = Monitor::new(probe).interval(Duration::from_secs(5)).start()?;
 
-    // Do other work … or insist on a check at once:
+    // The program can do other work, or request a check immediately:
     let result = monitor.check_now();
     println!("checked: {}", result.detail);
 

@@ -1,4 +1,4 @@
-//! The state machine alone: a program checks when it likes and tells it what came of it.
+//! The state machine without a scheduler: the program runs checks itself and reports their results.
 
 mod target;
 
@@ -12,11 +12,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for round in 1..=3 {
         let state = fsm.fire_result(&probe.check());
         println!("round {round}: {state}");
-        // Do other work …
+        // The program decides when to run the next check.
     }
 
-    // Any other source of news will do as well.
-    let state = fsm.fire(Event::Fail, None, "somebody pulled the plug");
+    // Events can also come from other sources.
+    let state = fsm.fire(Event::Fail, None, "link down");
     println!("unplugged: {state}");
     print!("{}", fsm.snapshot().to_json());
     Ok(())

@@ -1,5 +1,5 @@
-//! The server inside a program's own event loop: its descriptor says when something has happened, and
-//! `next_turn` when something is due.
+//! The server in the program's own event loop: its descriptor becomes readable when there are events, and
+//! `next_turn` returns the next deadline.
 
 mod target;
 
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     poll.registry().register(&mut SourceFd(&server.as_raw_fd()), SERVER, Interest::READABLE)?;
     let mut wakeups = 0;
     while server.snapshot(0).is_some_and(|target| target.recent.len() < 3) {
-        // The program's own sockets and timers would stand beside these.
+        // A real program registers its own sockets here and includes its own timers.
         poll.poll(&mut events, server.next_turn().map(left))?;
         wakeups += 1;
         if !server.turn(Duration::ZERO)? {

@@ -1,5 +1,5 @@
-//! A probe from scratch: a Redis server is healthy if it answers a PING. Nothing here touches a socket,
-//! so that the conversation can be played by hand.
+//! A new kind of probe: a Redis server is healthy if it replies to PING. The implementation performs no I/O,
+//! so that it can be tested without a network.
 
 mod target;
 
@@ -44,13 +44,13 @@ impl Attempt for Ping {
                 self.heard.extend_from_slice(bytes);
                 match &*self.heard {
                     PONG => Some(Output::Done(ProbeResult::up(now.since(self.begun), "PONG"))),
-                    heard if PONG.starts_with(heard) => None, // Cut by the network.
+                    heard if PONG.starts_with(heard) => None, // Incomplete.
                     heard => Some(failed(&String::from_utf8_lossy(heard))),
                 }
             }
-            Input::Closed => Some(failed("closed without an answer")),
+            Input::Closed => Some(failed("connection closed without a reply")),
             Input::Failed(failure) => Some(Output::Done(failure.into())),
-            _ => None, // The time is up: there is nothing to add.
+            _ => None, // Timeout: pingstate reports it.
         };
     }
 
@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The conversation without a network, its answer cut in two.
+/// Runs the probe without a network, with a reply that arrives in two parts.
 fn play_by_hand() {
     #[allow(clippy::disallowed_methods)] // A program reads its clocks where it likes.
     let now = Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() };
@@ -86,9 +86,9 @@ fn play_by_hand() {
     attempt.handle_input(Input::Connected(([192, 0, 2, 1], 6379).into()), now);
     assert!(matches!(attempt.poll_output(), Some(Output::Send(bytes)) if bytes == b"PING\r\n"));
     attempt.handle_input(Input::Received(b"+PO"), now);
-    assert!(attempt.poll_output().is_none(), "it waits for the rest");
+    assert!(attempt.poll_output().is_none(), "the reply is incomplete");
     attempt.handle_input(Input::Received(b"NG\r\n"), now.after(Duration::from_millis(3)));
-    let Some(Output::Done(result)) = attempt.poll_output() else { return println!("no verdict") };
+    let Some(Output::Done(result)) = attempt.poll_output() else { return println!("no result") };
     assert_eq!(result, ProbeResult::up(Duration::from_millis(3), "PONG"));
     println!("by hand: {}", result.detail);
 }

@@ -1,4 +1,4 @@
-//! Several targets in one server and one thread, and a word to the program after every check.
+//! Several targets in one server on one thread, with a callback after every check.
 
 mod target;
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })
     .bind(([127, 0, 0, 1], 0))?;
 
-    // `server.run()` would go on for ever.
+    // Until every target has been checked; `server.run()` would run until it is stopped.
     while (0..3).any(|index| server.snapshot(index).is_some_and(|target| target.state == State::Unknown)) {
         server.turn(None)?;
     }

@@ -1,4 +1,4 @@
-//! One check of one target: no state, no thread.
+//! A single check, without state and without threads.
 
 mod target;
 

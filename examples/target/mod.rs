@@ -1,11 +1,11 @@
-//! Something to watch: a tiny server on a thread of its own and a free port.
-#![allow(dead_code)] // Each example uses a part of it.
+//! Servers for the examples to probe, each on its own thread and on a free port.
+#![allow(dead_code)] // No example uses all of it.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Treats each connection like this; says at which port.
+/// Calls `serve` for each connection; returns the port.
 pub(crate) fn tcp(serve: impl Fn(TcpStream) + Send + 'static) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
@@ -13,7 +13,7 @@ pub(crate) fn tcp(serve: impl Fn(TcpStream) + Send + 'static) -> io::Result<u16>
     Ok(port)
 }
 
-/// Answers each request with 200 and this body.
+/// Responds to each request with status 200 and `body`.
 pub(crate) fn http(body: &'static str) -> io::Result<u16> {
     tcp(move |mut stream| {
         let _ = stream.read(&mut [0; 4096]);
@@ -22,7 +22,7 @@ pub(crate) fn http(body: &'static str) -> io::Result<u16> {
     })
 }
 
-/// Says this to whoever connects.
+/// Sends `words` to each client and closes the connection.
 pub(crate) fn greeting(words: &'static str) -> io::Result<u16> {
     tcp(move |mut stream| {
         let _ = stream.write_all(words.as_bytes());

@@ -19,20 +19,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A client polls until the first check has finished, and then stops the server.
     let (address, stopper) = (server.address(), server.stopper()?);
     let client = thread::spawn(move || {
-        let answer = loop {
+        let response = loop {
             match get(address, "/healthz") {
-                Ok(answer) if answer.ends_with("unknown\n") => thread::yield_now(),
+                Ok(response) if response.ends_with("unknown\n") => thread::yield_now(),
                 other => break other,
             }
         };
-        let answers = answer.and_then(|health| Ok([health, get(address, "/state")?]));
+        let responses = response.and_then(|health| Ok([health, get(address, "/state")?]));
         stopper.stop();
-        answers
+        responses
     });
     server.run()?;
 
-    for answer in client.join().map_err(|_| "the client panicked")?? {
-        println!("{}", answer.lines().last().unwrap_or_default());
+    for response in client.join().map_err(|_| "the client panicked")?? {
+        println!("{}", response.lines().last().unwrap_or_default());
     }
     Ok(())
 }
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }

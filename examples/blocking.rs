@@ -9,19 +9,19 @@ use pingstate::{blocking, check};
 
 /// A driver without a timeout.
 struct Database {
-    answers: Mutex<Receiver<i32>>,
+    results: Mutex<Receiver<i32>>,
 }
 
 impl Database {
     fn query(&self, _sql: &str) -> Result<i32, String> {
-        let answers = self.answers.lock().map_err(|_| "poisoned")?;
-        answers.recv().map_err(|_| "connection lost".to_owned())
+        let results = self.results.lock().map_err(|_| "poisoned")?;
+        results.recv().map_err(|_| "connection lost".to_owned())
     }
 }
 
 fn main() {
-    let (server, answers) = channel();
-    let database = Database { answers: Mutex::new(answers) };
+    let (server, results) = channel();
+    let database = Database { results: Mutex::new(results) };
     let probe = blocking("db", move || match database.query("select 1") {
         Ok(1) => (true, "select 1".to_owned()),
         Ok(other) => (false, format!("expected 1, got {other}")),
@@ -29,14 +29,14 @@ fn main() {
     })
     .within(Duration::from_millis(100));
 
-    let tell = |when: &str| {
+    let report = |when: &str| {
         let result = check(&probe);
         println!("{when}: {}: {}", result.ok, result.detail);
     };
     let _ = server.send(1);
-    tell("healthy");
+    report("healthy");
     let _ = server.send(2);
-    tell("confused");
-    tell("hanging"); // The check times out; its thread cannot be stopped.
-    tell("still hanging"); // No second thread is started while the first one hangs.
+    report("confused");
+    report("hanging"); // The check times out; its thread cannot be stopped.
+    report("still hanging"); // No second thread is started while the first one hangs.
 }

@@ -5,8 +5,8 @@ mod target;
 use pingstate::{Banner, probe};
 
 /// Extracts the software version of the identification string (RFC 4253, section 4.2).
-fn is_ssh(heard: &[u8]) -> (Banner, String) {
-    let text = String::from_utf8_lossy(heard);
+fn is_ssh(received: &[u8]) -> (Banner, String) {
+    let text = String::from_utf8_lossy(received);
     let Some((line, _)) = text.split_once("\r\n") else { return (Banner::More, String::new()) };
     match line.strip_prefix("SSH-2.0-") {
         Some(version) => (Banner::Yes, format!("SSH server: {version}")),

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut wakeups = 0;
     while server.snapshot(0).is_some_and(|target| target.recent.len() < 3) {
         // A real program registers its own sockets here and includes its own timers.
-        poll.poll(&mut events, server.next_turn().map(left))?;
+        poll.poll(&mut events, server.next_turn().map(time_until))?;
         wakeups += 1;
         if !server.turn(Duration::ZERO)? {
             break;
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn left(due: Instant) -> Duration {
-    #[allow(clippy::disallowed_methods)] // A program reads its clocks where it likes.
-    due.saturating_duration_since(Instant::now())
+fn time_until(deadline: Instant) -> Duration {
+    #[allow(clippy::disallowed_methods)] // Programs may read the clock anywhere.
+    deadline.saturating_duration_since(Instant::now())
 }

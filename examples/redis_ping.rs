@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pingstate::{Attempt, Input, Monitor, Now, Output, Probe, ProbeResult, Reason};
 
-struct Redis {
+struct RedisProbe {
     host: String,
     port: u16,
 }
 
-impl Probe for Redis {
+impl Probe for RedisProbe {
     fn name(&self) -> &str {
         "redis"
     }
@@ -24,28 +24,28 @@ impl Probe for Redis {
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         let connect = Output::Connect { host: self.host.clone(), port: self.port };
-        Box::new(Ping { begun: now, heard: Vec::new(), output: Some(connect) })
+        Box::new(PingAttempt { started_at: now, received: Vec::new(), output: Some(connect) })
     }
 }
 
-struct Ping {
-    begun: Now,
-    heard: Vec<u8>,
+struct PingAttempt {
+    started_at: Now,
+    received: Vec<u8>,
     output: Option<Output>,
 }
 
 const PONG: &[u8] = b"+PONG\r\n";
 
-impl Attempt for Ping {
+impl Attempt for PingAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
         self.output = match input {
             Input::Connected(_) => Some(Output::Send(b"PING\r\n".to_vec())),
             Input::Received(bytes) => {
-                self.heard.extend_from_slice(bytes);
-                match &*self.heard {
-                    PONG => Some(Output::Done(ProbeResult::up(now.since(self.begun), "PONG"))),
-                    heard if PONG.starts_with(heard) => None, // Incomplete.
-                    heard => Some(failed(&String::from_utf8_lossy(heard))),
+                self.received.extend_from_slice(bytes);
+                match &*self.received {
+                    PONG => Some(Output::Done(ProbeResult::up(now.since(self.started_at), "PONG"))),
+                    received if PONG.starts_with(received) => None, // Incomplete.
+                    received => Some(failed(&String::from_utf8_lossy(received))),
                 }
             }
             Input::Closed => Some(failed("connection closed without a reply")),
@@ -64,23 +64,23 @@ fn failed(detail: &str) -> Output {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    play_by_hand();
+    run_without_network();
 
     let port = target::tcp(|mut stream| {
         let _ = stream.read(&mut [0; 64]);
         let _ = stream.write_all(PONG);
     })?;
-    let monitor = Monitor::new(Redis { host: "localhost".to_owned(), port }).start()?;
+    let monitor = Monitor::new(RedisProbe { host: "localhost".to_owned(), port }).start()?;
     println!("over the network: {}", monitor.check_now().detail);
     println!("state: {}", monitor.state());
     Ok(())
 }
 
 /// Runs the probe without a network, with a reply that arrives in two parts.
-fn play_by_hand() {
-    #[allow(clippy::disallowed_methods)] // A program reads its clocks where it likes.
+fn run_without_network() {
+    #[allow(clippy::disallowed_methods)] // Programs may read the clock anywhere.
     let now = Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() };
-    let redis = Redis { host: "db.example.com".to_owned(), port: 6379 };
+    let redis = RedisProbe { host: "db.example.com".to_owned(), port: 6379 };
     let mut attempt = redis.begin(now);
     assert!(matches!(attempt.poll_output(), Some(Output::Connect { port: 6379, .. })));
     attempt.handle_input(Input::Connected(([192, 0, 2, 1], 6379).into()), now);

@@ -12,11 +12,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let web = ProbeBuilder::from_url(&format!("http://localhost:{web}/")).name("web").build()?;
     let mail = probe("tcp", "localhost", mail).check("banner_contains:220").name("mail").build()?;
     let disk = blocking("disk", || (std::fs::metadata("/").is_ok(), "mounted"));
-    let often = |monitor: Monitor| monitor.interval(Duration::from_millis(30));
+    let frequent = |monitor: Monitor| monitor.interval(Duration::from_millis(30));
     let mut server = Server::builder([
-        often(Monitor::new(web)),
-        often(Monitor::new(mail)).policy(Policy::Thresholds { fall: 5, rise: 2 }),
-        often(Monitor::new(disk)),
+        frequent(Monitor::new(web)),
+        frequent(Monitor::new(mail)).policy(Policy::Thresholds { fall: 5, rise: 2 }),
+        frequent(Monitor::new(disk)),
     ])
     .on_check(|checked| {
         if checked.changed.is_some() {

@@ -22,9 +22,9 @@ pub(crate) fn http(body: &'static str) -> io::Result<u16> {
     })
 }
 
-/// Sends `words` to each client and closes the connection.
-pub(crate) fn greeting(words: &'static str) -> io::Result<u16> {
+/// Sends `text` to each client and closes the connection.
+pub(crate) fn greeting(text: &'static str) -> io::Result<u16> {
     tcp(move |mut stream| {
-        let _ = stream.write_all(words.as_bytes());
+        let _ = stream.write_all(text.as_bytes());
     })
 }

@@ -1,4 +1,4 @@
-//! See `src/fuzzing/dns.rs`; and what simple-dns reads out of the same message must be the same.
+//! See `src/fuzzing/dns.rs`. Also compares the decoded addresses with those decoded by simple-dns.
 #![no_main]
 
 use std::net::IpAddr;
@@ -14,15 +14,16 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// A name as its bytes, in lower case: as text, all bytes that are no text would be the same.
+/// The labels of a name in lower case, as bytes: converting to text would map distinct invalid bytes to the
+/// same character.
 type Labels = Vec<Vec<u8>>;
 
 fn labels(name: &Name<'_>) -> Labels {
     name.as_bytes().map(<[u8]>::to_ascii_lowercase).collect()
 }
 
-/// simple-dns refuses a message as a whole for a fault in records that do not matter, and knows no
-/// limits: only what both can read is compared.
+/// Compares only messages that both decoders accept: simple-dns rejects a message with an error in any record,
+/// also in unused ones, and has no limits.
 fn compare(reading: &DnsReading) {
     let (Ok(packet), Some(addresses)) = (Packet::parse(&reading.message), &reading.addresses) else { return };
     if packet.questions.len() != 1
@@ -37,7 +38,7 @@ fn compare(reading: &DnsReading) {
         let mut found = Vec::new();
         let mut alias = None;
         for record in &packet.answers {
-            // To simple-dns the top bit of the class is multicast's, even in an answer of a server.
+            // simple-dns treats the top bit of the class as mDNS cache-flush, also in unicast responses.
             let is_in = record.class == simple_dns::CLASS::IN && !record.cache_flush;
             if !is_in || labels(&record.name) != owner {
                 continue;
@@ -60,5 +61,5 @@ fn compare(reading: &DnsReading) {
             _ => return assert_eq!(addresses, &found, "{:02x?}", reading.message),
         }
     }
-    panic!("simple-dns sees a longer chain: {:02x?}", reading.message);
+    panic!("simple-dns follows a longer CNAME chain: {:02x?}", reading.message);
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
 
-/// Socket, connect, epoll_ctl, close, and an epoll_wait each for the beat and for the connection. Probes
-/// that are due at the same time share the last two.
+/// Over loopback: socket, connect, getpeername, getsockname, close, and an epoll_wait until the next probe is
+/// due.
 const CALLS_MAX: usize = 6;
 
 /// Probes that are counted.

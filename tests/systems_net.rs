@@ -207,3 +207,66 @@ fn a_network_that_goes_and_comes_back_brings_the_target_back() {
     must("ip addr add 10.99.0.1/24 dev wire");
     daemon.wait_for_state("up");
 }
+
+/// Among 64 local ports, one connection in a few dozen to one of them meets itself where nothing listens.
+#[test]
+fn a_port_that_connects_to_itself_is_refused_and_stays_free() {
+    if !alone("a_port_that_connects_to_itself_is_refused_and_stays_free") {
+        return;
+    }
+    must("ip link set lo up");
+    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40063").expect("set");
+    let mut targets = vec!["tcp://127.0.0.1:40010", "tcp://0.0.0.0:40012", "http://127.0.0.1:40014/"];
+    if run("ip addr add fd99::1/128 dev lo nodad") {
+        targets.extend(["tcp://[::1]:40016", "tcp://[fd99::1]:40018"]);
+    }
+    must("ip addr add 10.99.0.1/32 dev lo");
+    targets.push("tcp://10.99.0.1:40020");
+    let mut args = vec!["--interval", "0.01", "--fall", "1", "--api-port", "8787"];
+    args.extend(&targets);
+    let mut command = pingstate();
+    command.args(&args);
+    let daemon = Daemon::spawn(command);
+    let checks = || -> usize {
+        let (_, metrics) = daemon.get("/metrics");
+        let counts = metrics.lines().filter(|line| line.starts_with("pingstate_checks_total{"));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
+    };
+    eventually("checks", || (checks() > 1000 * targets.len()).then_some(()));
+    let (_, metrics) = daemon.get("/metrics");
+    let good = metrics.lines().filter(|line| line.contains("result=\"ok\"") && !line.ends_with(" 0"));
+    assert_eq!(good.collect::<Vec<_>>(), Vec::<&str>::new(), "a check that nothing has answered");
+    for _ in &targets {
+        let line = daemon.next_line();
+        assert!(line.contains("connection refused"), "{line}");
+    }
+    assert!(daemon.no_line(), "no target was ever up");
+    for target in targets {
+        let address = target.rsplit_once("//").expect("a URL").1.trim_end_matches('/');
+        // It would be in use, had the daemon's connections left it in TIME_WAIT.
+        std::net::TcpListener::bind(address).expect(address);
+    }
+}
+
+/// A query to a name server that is not there, from its own port, is refused like from any other.
+#[test]
+fn a_query_that_meets_itself_is_refused() {
+    if !alone("a_query_that_meets_itself_is_refused") {
+        return;
+    }
+    must("ip link set lo up");
+    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40015").expect("set");
+    let args = ["--interval", "0.01", "--timeout", "0.5", "--dns", "127.0.0.1:40010"];
+    let mut command = pingstate();
+    command.args(args).args(["--api-port", "8787", "tcp://db.example:1"]);
+    let daemon = Daemon::spawn(command);
+    let failures = |reason: &str| -> usize {
+        let (_, metrics) = daemon.get("/metrics");
+        let start = "pingstate_failures_total{";
+        let mut lines = metrics.lines().filter(|line| line.starts_with(start));
+        let line = lines.find(|line| line.contains(&format!("\"{reason}\"")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+    };
+    eventually("failures", || (failures("dns_failed") > 200).then_some(()));
+    assert_eq!(failures("dns_timeout"), 0);
+}

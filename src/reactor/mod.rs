@@ -76,6 +76,8 @@ pub(crate) struct Reactor {
     /// Connections to read from without being told by the system.
     hot: BTreeSet<ConnId>,
     rest: Rest,
+    /// Connections whose sockets poll does not know yet.
+    unregistered: Vec<ConnId>,
     /// Connections to write to.
     writes: Vec<ConnId>,
     verdicts: Vec<Verdict>,
@@ -104,6 +106,7 @@ impl Reactor {
             files: Files::new(hosts, resolv_conf),
             hot: BTreeSet::new(),
             rest: Rest::default(),
+            unregistered: Vec::new(),
             writes: Vec::new(),
             verdicts: Vec::new(),
             notices: Vec::new(),
@@ -311,6 +314,13 @@ impl Reactor {
 
     /// Does what the engine asks for.
     fn carry_out(&mut self, now: Now) {
+        self.process_outputs(now);
+        while self.register_opened(now) {
+            self.process_outputs(now);
+        }
+    }
+
+    fn process_outputs(&mut self, now: Now) {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Open { id, transport, to } => self.open(id, transport, to, now),

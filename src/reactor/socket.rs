@@ -52,16 +52,29 @@ pub(super) enum Received {
 impl Socket {
     /// Opens a socket and starts to connect it.
     pub(super) fn open(transport: Transport, to: SocketAddr) -> io::Result<Socket> {
+        let mut connecting = false;
         let io = match transport {
-            Transport::Tcp => Io::Tcp(TcpStream::connect(to)?),
+            Transport::Tcp => {
+                let stream = TcpStream::connect(to)?;
+                // Over loopback the handshake is complete when `connect` returns. To see that here saves
+                // the wait for an event, which pays for the check.
+                connecting = !to.ip().is_loopback() || is_unconnected(stream.peer_addr())?;
+                if !connecting {
+                    refuse_self_connection(&stream, to)?;
+                }
+                Io::Tcp(stream)
+            }
             Transport::Udp => {
                 let socket = UdpSocket::bind(any_port(to))?;
                 socket.connect(to)?;
+                if is_self_connected(to, || socket.local_addr(), || socket.peer_addr())? {
+                    // It would receive its own query instead of an ICMP error.
+                    return Err(ErrorKind::ConnectionRefused.into());
+                }
                 Io::Udp(socket)
             }
             Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
         };
-        let connecting = transport == Transport::Tcp;
         Ok(Socket { io, to, connecting, unread: false, ending: false, reset: false, stuck: false })
     }
 
@@ -81,11 +94,16 @@ impl Socket {
         }
     }
 
+    /// Registers the socket. After a failure this may be called again.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        match &mut self.io {
-            Io::Tcp(stream) => stream.register(registry, token, Interest::READABLE | Interest::WRITABLE),
-            Io::Udp(socket) | Io::Multicast(socket) => socket.register(registry, token, Interest::READABLE),
-        }
+        let (source, interest): (&mut dyn Source, _) = match &mut self.io {
+            Io::Tcp(stream) => (stream, Interest::READABLE | Interest::WRITABLE),
+            Io::Udp(socket) | Io::Multicast(socket) => (socket, Interest::READABLE),
+        };
+        source.register(registry, token, interest).inspect_err(|_| {
+            // In debug builds mio takes the source for registered although it is not.
+            let _ = source.deregister(registry);
+        })
     }
 
     /// Whether a connection that is being made stands now, of which the system has announced `event`.
@@ -96,6 +114,7 @@ impl Socket {
     pub(super) fn is_connected(&mut self, event: &Event) -> io::Result<bool> {
         let Io::Tcp(stream) = &self.io else { return Ok(true) };
         if CONNECTED_IS_WRITABLE && event.is_writable() && !event.is_error() && !event.is_write_closed() {
+            refuse_self_connection(stream, self.to)?;
             return Ok(true);
         }
         match stream.take_error()? {
@@ -106,11 +125,11 @@ impl Socket {
             Some(error) => return Err(error),
             None => {}
         }
-        match stream.peer_addr() {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(error),
+        if is_unconnected(stream.peer_addr())? {
+            return Ok(false);
         }
+        refuse_self_connection(stream, self.to)?;
+        Ok(true)
     }
 
     /// Reads once. After [`Received::Nothing`] the system will announce what comes next.
@@ -177,6 +196,41 @@ impl Socket {
             let _ = self.receive(buffer);
         }
     }
+}
+
+/// Whether `peer`, as the system gives it, says that a connection is not established (yet).
+fn is_unconnected(peer: io::Result<SocketAddr>) -> io::Result<bool> {
+    match peer {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// A connection whose two ends are one socket: the system has chosen the target's port as the local one,
+/// on which nothing listens, and the socket's SYN has met itself (simultaneous open, RFC 9293 section
+/// 3.5). It is reset: TIME_WAIT would keep the port from its server.
+fn refuse_self_connection(stream: &TcpStream, to: SocketAddr) -> io::Result<()> {
+    if is_self_connected(to, || stream.local_addr(), || stream.peer_addr())? {
+        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        return Err(ErrorKind::ConnectionRefused.into());
+    }
+    Ok(())
+}
+
+/// Whether both ends of a socket connected to `to` are the socket itself.
+fn is_self_connected(
+    to: SocketAddr,
+    local: impl FnOnce() -> io::Result<SocketAddr>,
+    peer: impl FnOnce() -> io::Result<SocketAddr>,
+) -> io::Result<bool> {
+    // Linux never chooses a privileged port as the local one (ip_local_port_range in ip(7)).
+    if to.port() < 1024 {
+        return Ok(false);
+    }
+    let local = local()?;
+    // A connection to an unspecified address is one to loopback: the peer's own address counts.
+    Ok(local.port() == to.port() && local.ip() == peer()?.ip())
 }
 
 fn any_port(to: SocketAddr) -> SocketAddr {

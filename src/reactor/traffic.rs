@@ -7,7 +7,7 @@ use mio::Token;
 use mio::event::Event;
 
 use super::socket::{Received, Socket};
-use super::{READS_PER_TURN, Reactor, listener, trouble};
+use super::{READS_PER_TURN, Reactor, clock, listener, trouble};
 use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
 
@@ -100,19 +100,44 @@ impl Reactor {
     }
 
     pub(super) fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr, now: Now) {
-        let opened = Socket::open(transport, to).and_then(|mut socket| {
-            socket.register(self.poll.registry(), Token(id.0))?;
-            Ok(socket)
-        });
-        match opened {
+        match Socket::open(transport, to) {
             Ok(socket) => {
+                let is_connected = transport == Transport::Tcp && !socket.connecting;
                 self.sockets.insert(id, socket);
+                self.unregistered.push(id);
+                if is_connected {
+                    // Connecting was part of this turn: it has taken time.
+                    self.engine.handle_input(id, Input::Connected, clock::now());
+                }
             }
             Err(error) => {
                 let failure = trouble::of_connect(&error, to);
                 self.engine.handle_input(id, Input::Failed(failure), now);
             }
         }
+    }
+
+    /// Registers the sockets that were opened and are still there: many are connected, and closed again,
+    /// before there is anything to wait for. Returns true if the engine was told of a failure.
+    pub(super) fn register_opened(&mut self, now: Now) -> bool {
+        let mut has_failed = false;
+        for id in std::mem::take(&mut self.unregistered) {
+            let Some(socket) = self.sockets.get_mut(id) else { continue };
+            match socket.register(self.poll.registry(), Token(id.0)) {
+                Ok(()) => {}
+                Err(error) if trouble::is_local(&error) && !socket.connecting => {
+                    self.unregistered.push(id);
+                    self.rest.add(id, now.instant);
+                }
+                Err(error) => {
+                    let failure = trouble::of_connect(&error, socket.to);
+                    self.sockets.remove(id);
+                    self.engine.handle_input(id, Input::Failed(failure), now);
+                    has_failed = true;
+                }
+            }
+        }
+        has_failed
     }
 
     /// Takes new API clients in, a batch in one turn.

@@ -270,3 +270,50 @@ fn a_query_that_meets_itself_is_refused() {
     eventually("failures", || (failures("dns_failed") > 200).then_some(()));
     assert_eq!(failures("dns_timeout"), 0);
 }
+
+/// That no local port is free is no failure of the target: it is tried again within the check's time.
+#[test]
+fn ports_that_run_out_are_a_local_failure_and_tried_again() {
+    if !alone("ports_that_run_out_are_a_local_failure_and_tried_again") {
+        return;
+    }
+    network();
+    let v6 = has_v6();
+    let listen = |address: &str| std::net::TcpListener::bind(address).expect(address);
+    let mut listeners = vec![listen("10.99.0.1:80")];
+    if v6 {
+        listeners.push(listen("[::1]:80"));
+        // Reachable but for an address of this machine to reach it from.
+        must("ip link add bare type bridge");
+        must("ip link set bare addrgenmode none");
+        must("ip link set bare up");
+        must("ip -6 route add fd50::/64 dev bare");
+        must("ip -6 addr del ::1/128 dev lo");
+        must("ip -6 addr flush dev wire");
+        let (result, _) = check(&["tcp://[fd50::1]:80".to_owned()], Names::default()).remove(0);
+        assert_eq!(result.reason.map(|reason| reason.as_str()), Some("unreachable"), "{result:?}");
+        must("ip -6 addr add ::1/128 dev lo");
+    }
+    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40003").expect("set");
+    // Listening on all addresses: none of the ports can be reused for any destination.
+    let held: Vec<_> = (40000..40004).map(|port| listen(&format!("[::]:{port}"))).collect();
+    let targets = listeners.iter().map(|listener| listener.local_addr().expect("bound"));
+    let targets: Vec<_> = targets.map(|address| format!("tcp://{address}")).collect();
+    for (result, took) in check(&targets, Names::default()) {
+        assert_eq!(result.reason.map(|reason| reason.as_str()), Some("local"), "{result:?}");
+        assert!(result.detail.contains("no local port is free"), "{result:?}");
+        assert!(took >= TIMEOUT, "tried again until its time is up: {took:?}");
+    }
+    let names = Names::default().servers(["10.99.0.1:53".parse().expect("an address")]);
+    let monitors = targets
+        .iter()
+        .map(|url| Monitor::new(ProbeBuilder::from_url(url).timeout(PATIENCE).build().expect("a target")));
+    let monitors: Vec<_> = monitors.collect();
+    let late = std::thread::spawn(move || {
+        #[allow(clippy::disallowed_methods)] // The checks are to fail for a while.
+        std::thread::sleep(Duration::from_millis(300));
+        drop(held);
+    });
+    check_all(monitors, names, |checked| assert!(checked.result.ok, "{:?}", checked.result)).expect("runs");
+    late.join().expect("ends");
+}

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+use super::socket::Socket;
+use crate::engine::Transport;
 use crate::verdict::{Failure, ProbeResult, Reason};
 
 /// The numbers of `ENFILE`, `EMFILE` and `ENOBUFS`, for which the standard library has no kinds. They
@@ -32,8 +34,25 @@ pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
+/// Whether connecting to `to` failed because no local port is left: for a socket that is bound to no
+/// address, that is what `EADDRNOTAVAIL` (or, when a UDP socket is bound to port 0, `EADDRINUSE`) says.
+/// Over IPv6 it may say as well that no local address can reach `to`: then UDP cannot either.
+fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
+    match error.kind() {
+        ErrorKind::AddrInUse => true,
+        ErrorKind::AddrNotAvailable => {
+            let is_same = |other: io::Error| other.kind() == error.kind();
+            to.is_ipv4() || !Socket::open(Transport::Udp, to).is_err_and(is_same)
+        }
+        _ => false,
+    }
+}
+
 /// Why connecting to `to` failed.
 pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
+    if lacks_port(error, to) {
+        return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));
+    }
     let text = text(error);
     if is_local(error) {
         return Failure::new(Reason::Local, format!("no socket for {to}: {text}"));
@@ -110,7 +129,11 @@ mod tests {
         let local =
             of_connect(&io::Error::from_raw_os_error(22), "[fe80::1]:80".parse().expect("an address"));
         assert_eq!(local.detail, "cannot connect to [fe80::1]:80: the address needs an interface");
-        assert_eq!(connect(99).reason, Reason::Unreachable, "no address of this family here");
+        assert_eq!(
+            told(connect(99)),
+            (Reason::Local, "no socket for 192.0.2.1:80: no local port is free".into())
+        );
+        assert_eq!(connect(98).reason, Reason::Local, "no port for a UDP socket");
         for local in [EMFILE, ENFILE, ENOBUFS, 28, 12, 11, 4] {
             assert_eq!(connect(local).reason, Reason::Local, "{local}");
         }

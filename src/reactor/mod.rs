@@ -8,6 +8,7 @@ mod bell;
 mod children;
 mod clock;
 mod files;
+mod lifecycle;
 mod listener;
 mod notify;
 mod rest;
@@ -39,7 +40,7 @@ use files::Files;
 use listener::Listener;
 use notify::Notify;
 use rest::Rest;
-use signals::{SIGHUP, SIGINT, SIGTERM, Signals};
+use signals::Signals;
 use socket::Socket;
 use workers::Workers;
 
@@ -127,35 +128,6 @@ impl Reactor {
         Ok(address)
     }
 
-    /// Takes SIGINT and SIGTERM from now on.
-    pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
-        self.signals = Some(Signals::new(&[SIGINT, SIGTERM], self.poll.registry(), SIGNALS)?);
-        Ok(())
-    }
-
-    /// Takes SIGHUP from now on.
-    pub(crate) fn listen_to_hangup(&mut self) -> io::Result<()> {
-        self.hangup = Some(Signals::new(&[SIGHUP], self.poll.registry(), HANGUP)?);
-        Ok(())
-    }
-
-    /// Tells the service manager that the daemon serves, and from now on how it does, if the environment
-    /// names one.
-    pub(crate) fn notify_manager(&mut self) {
-        let Some((notify, watchdog)) = Notify::from_env() else { return };
-        self.notify = Some(notify);
-        let now = clock::now();
-        self.engine.supervise(watchdog, now);
-        self.carry_out(now);
-    }
-
-    /// Ends what would outlive the loop: there will be no further turn.
-    pub(crate) fn stop(&mut self) {
-        self.engine.notify("STOPPING=1");
-        self.carry_out(clock::now());
-        self.children.end_all();
-    }
-
     /// Something that ends a turn of the loop from another thread.
     pub(crate) fn bell(&mut self) -> io::Result<Bell> {
         if let Some(bell) = &self.bell {
@@ -175,23 +147,6 @@ impl Reactor {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
-    }
-
-    /// Whether SIGINT or SIGTERM has come.
-    pub(crate) fn is_told_to_stop(&self) -> bool {
-        self.signals.as_ref().is_some_and(Signals::received)
-    }
-
-    /// Whether SIGHUP has come since the last call. What is done about it is done by the next turn, and
-    /// the service manager is told so.
-    pub(crate) fn is_hung_up(&mut self) -> bool {
-        let is_hung_up = self.hangup.as_mut().is_some_and(Signals::take);
-        if is_hung_up {
-            self.reloads = true;
-            self.engine.notify("RELOADING=1");
-            self.carry_out(clock::now());
-        }
-        is_hung_up
     }
 
     /// Watches these targets from now on; if that can not be, says why, and all stays as it is.

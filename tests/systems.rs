@@ -6,13 +6,14 @@
 mod common;
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use common::dns::NameServer;
+use common::fault::{Fault, has_strace};
 use common::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -20,35 +21,6 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 fn nap(millis: u64) {
     #[allow(clippy::disallowed_methods)] // There is no deadline to wait for in another process.
     thread::sleep(Duration::from_millis(millis));
-}
-
-/// Has strace make calls of the daemon fail; until dropped.
-struct Fault(Child);
-
-impl Fault {
-    fn inject(daemon: &Daemon, what: &str) -> Option<Fault> {
-        let (call, _) = what.split_once(':').expect("a call");
-        let (pid, trace) = (daemon.pid().to_string(), format!("trace={call}"));
-        let args = ["-f", "-p", &pid, "-e", &trace, "-e", &format!("inject={what}")];
-        let mut strace = Command::new("strace");
-        strace.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = strace.spawn().ok()?;
-        let traced = || (daemon.figure("TracerPid") > 0).then_some(());
-        eventually("strace", traced);
-        Some(Fault(child))
-    }
-}
-
-impl Drop for Fault {
-    fn drop(&mut self) {
-        // A signal that it handles: it lets go of the daemon in order.
-        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
-        let _ = self.0.wait();
-    }
-}
-
-fn has_strace() -> bool {
-    common::has("strace", &["-o", "/dev/null", "true"])
 }
 
 /// Calls that fail once in every few, so that each step of a check is hit in turn, and never twice

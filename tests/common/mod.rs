@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used)] // A test that cannot go on says why.
 
 pub mod dns;
+pub mod fault;
 pub mod net;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -115,6 +116,11 @@ impl Daemon {
 
     pub fn next_line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("another line on stderr")
+    }
+
+    /// What it writes to standard error from now on, also after it has ended.
+    pub fn stderr(&mut self) -> Receiver<String> {
+        std::mem::replace(&mut self.lines, channel().1)
     }
 
     pub fn no_line(&self) -> bool {

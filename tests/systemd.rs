@@ -32,11 +32,19 @@ fn hear(manager: &UnixDatagram, patience: Duration) -> Option<String> {
 }
 
 fn wait_for(manager: &UnixDatagram, text: &str) {
+    while wait_for_line(manager, text) != text {}
+}
+
+/// The next message that begins like this.
+fn wait_for_line(manager: &UnixDatagram, start_of_it: &str) -> String {
     let start = now();
-    let mut heard = Vec::new();
-    while heard.last().is_none_or(|last| last != text) {
-        assert!(now() - start < PATIENCE, "waited too long for {text}: {heard:?}");
+    let mut heard: Vec<String> = Vec::new();
+    loop {
+        assert!(now() - start < PATIENCE, "waited too long for {start_of_it}: {heard:?}");
         heard.extend(hear(manager, PATIENCE));
+        if let Some(last) = heard.last().filter(|last| last.starts_with(start_of_it)) {
+            return last.clone();
+        }
     }
 }
 
@@ -74,13 +82,33 @@ fn a_manager_hears_of_a_reload_also_of_one_that_is_refused() {
     std::fs::write(&file, line("a")).expect("written");
     let daemon = daemon(&socket, None, &["--config", file.to_str().expect("text")]);
     wait_for(&manager, "STATUS=1 up");
-    for text in [line("a") + &line("b"), "nonsense".to_owned()] {
+    let reload = |text: &str| {
         std::fs::write(&file, text).expect("written");
+        let before = monotonic_us();
         daemon.signal("-HUP");
-        wait_for(&manager, "RELOADING=1");
-        wait_for(&manager, "READY=1");
-    }
+        let reloading = wait_for_line(&manager, "RELOADING=1\nMONOTONIC_USEC=");
+        let (_, us) = reloading.rsplit_once('=').expect("a time");
+        let us: u64 = us.parse().expect("a number");
+        assert!((before..=monotonic_us()).contains(&us), "{us}, not after {before}");
+    };
+    reload(&(line("a") + &line("b")));
+    wait_for(&manager, "READY=1");
     wait_for(&manager, "STATUS=2 up");
+    reload("nonsense");
+    let status = format!(
+        "STATUS=2 up; not reloaded: {}:1: NAME URL is expected, and there is no URL behind `nonsense`",
+        file.display()
+    );
+    let heard: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1500))).collect();
+    assert!(heard.contains(&"READY=1".to_owned()) && heard.contains(&status), "{heard:?}");
+    reload(&line("a"));
+    wait_for(&manager, "STATUS=1 up");
+}
+
+/// The clock that the manager compares with.
+fn monotonic_us() -> u64 {
+    let time = nix::time::ClockId::CLOCK_MONOTONIC.now().expect("a time");
+    u64::try_from(time.tv_sec() * 1_000_000 + time.tv_nsec() / 1000).expect("after the boot")
 }
 
 #[test]

@@ -54,6 +54,10 @@ impl Source {
     /// Reads the file again and has the server watch what it says now. If anything is wrong with it,
     /// all stays as it is.
     pub(crate) fn reload(&mut self, server: &mut Server, log: Log) {
+        let refuse = |server: &mut Server, reason: &str| {
+            server.reload_failed(reason);
+            log.error(&format!("not reloaded, all stays as it was: {reason}"));
+        };
         let plan = match self.plan(log) {
             Ok(plan) => plan,
             Err(errors) => {
@@ -62,13 +66,13 @@ impl Source {
                     count => format!(" (and {} more)", count - 1),
                 };
                 let first = errors.first().map_or("", String::as_str);
-                return log.error(&format!("not reloaded, all stays as it was: {first}{more}"));
+                return refuse(server, &format!("{first}{more}"));
             }
         };
         let (before, after) = (self.prints.len(), plan.prints.len());
         let kept = plan.successors.iter().filter(|next| matches!(next, Successor::Keep(_))).count();
         if let Err(error) = server.replace(plan.successors) {
-            return log.error(&format!("not reloaded, all stays as it was: {}", plain(&error)));
+            return refuse(server, &plain(&error));
         }
         self.prints = plan.prints;
         for flag in differences(&self.daemon, &plan.daemon) {

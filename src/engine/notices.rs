@@ -7,6 +7,10 @@ use super::limits::{STATUS_PAUSE, WATCHDOG_SLACK};
 use super::{Engine, Output, Owner};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
+use crate::verdict::printable;
+
+/// How much of the reason for which a reload was refused the status shows, in characters.
+const REFUSAL_SHOWN_MAX: usize = 200;
 
 /// What the service manager was told, and what it wants.
 pub(super) struct Manager {
@@ -14,6 +18,8 @@ pub(super) struct Manager {
     told: Instant,
     /// How often it wants a sign of life.
     watchdog: Option<Duration>,
+    /// Why the last reload was refused; empty if it was not.
+    refusal: String,
 }
 
 impl Engine {
@@ -23,8 +29,18 @@ impl Engine {
         let now = self.observe(now);
         let status = self.status();
         self.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
-        self.manager = Some(Manager { status, told: now.instant, watchdog });
+        self.manager = Some(Manager { status, told: now.instant, watchdog, refusal: String::new() });
         self.set_watchdog(now);
+    }
+
+    /// Another list of targets was refused, for this reason, or accepted if it is empty. The service
+    /// manager's status shows a refusal until the next list is accepted.
+    #[cold]
+    pub(crate) fn note_reload(&mut self, refusal: &str, now: Now) {
+        if let Some(manager) = &mut self.manager {
+            manager.refusal = printable(refusal, REFUSAL_SHOWN_MAX);
+        }
+        self.tell_status_soon(now);
     }
 
     /// Tells the service manager, if there is one.
@@ -99,6 +115,12 @@ impl Engine {
                 status.push_str(&format!("{comma}{count} {state}"));
             }
         }
-        if status.is_empty() { "no targets".to_owned() } else { status }
+        if status.is_empty() {
+            status.push_str("no targets");
+        }
+        if let Some(manager) = self.manager.as_ref().filter(|manager| !manager.refusal.is_empty()) {
+            status.push_str(&format!("; not reloaded: {}", manager.refusal));
+        }
+        status
     }
 }

@@ -38,7 +38,7 @@ impl Engine {
         self.move_wishes(&moved, now);
         self.unchecked = self.fleet.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
         (0..self.tries.len()).for_each(|place| self.set_target_timer(place));
-        self.tell_status_soon(now);
+        self.note_reload("", now);
         self.settle(now);
         self.set_pulse(now);
         Ok(())

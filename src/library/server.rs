@@ -191,6 +191,13 @@ impl Server {
         self.reactor.is_hung_up()
     }
 
+    /// Reports that the new configuration cannot be used, for this reason: the status that the service
+    /// manager shows (see [`ServerBuilder::notify_systemd`]) says so until the next [`Server::replace`]
+    /// that succeeds.
+    pub fn reload_failed(&mut self, reason: &str) {
+        self.reactor.reload_failed(reason);
+    }
+
     /// When [`Server::turn`] has something to do even if nothing happens on its descriptor (see
     /// [`AsRawFd`]); `None` if never.
     #[must_use]

@@ -2,12 +2,21 @@
 
 use std::time::{Instant, SystemTime};
 
+use nix::sys::time::{TimeSpec, TimeValLike};
+
 use crate::clock::Now;
 
 /// The moment it is.
 #[allow(clippy::disallowed_methods)] // The one place that reads the clocks.
 pub(crate) fn now() -> Now {
     Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
+}
+
+/// The monotonic clock as the service manager reads it, in microseconds. [`Instant`] does not show its value.
+pub(super) fn monotonic_us() -> i64 {
+    // It fails only for a clock that the kernel does not have.
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |time| TimeSpec::num_microseconds(&time))
 }
 
 /// An unpredictable number, for DNS ids (RFC 5452 section 9.2).

@@ -41,13 +41,21 @@ impl Reactor {
         self.signals.as_ref().is_some_and(Signals::received)
     }
 
+    pub(crate) fn reload_failed(&mut self, reason: &str) {
+        let now = clock::now();
+        self.engine.note_reload(reason, now);
+        self.carry_out(now);
+    }
+
     /// Whether SIGHUP has come since the last call. What is done about it is done by the next turn, and
     /// the service manager is told so.
     pub(crate) fn is_hung_up(&mut self) -> bool {
         let is_hung_up = self.hangup.as_mut().is_some_and(Signals::take);
         if is_hung_up {
             self.reloads = true;
-            self.engine.notify("RELOADING=1");
+            // With the time of the monotonic clock, the manager knows that the next READY=1 is about this
+            // reload (sd_notify(3)).
+            self.engine.notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_us()));
             self.carry_out(clock::now());
         }
         is_hung_up

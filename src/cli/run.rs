@@ -59,6 +59,7 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
     let mut builder = Server::builder(monitors)
         .names(super::targets::names(&daemon))
         .stop_on_signals()
+        .reap_orphans()
         .notify_systemd()
         .on_check(move |checked| tell_change(checked, log))
         .on_notice(move |notice| log.line(Priority::Warning, &notice.text));

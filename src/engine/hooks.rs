@@ -45,6 +45,8 @@ pub(super) struct Hooks {
     shortage: u32,
     /// None is started until then.
     paused: Option<Instant>,
+    /// None is started any more.
+    stopped: bool,
 }
 
 struct Run {
@@ -77,7 +79,8 @@ impl Hooks {
     }
 
     fn can_start(&self) -> bool {
-        self.running.len() < HOOKS_MAX && self.started < HOOK_STARTS_PER_TURN && self.paused.is_none()
+        let has_room = self.running.len() < HOOKS_MAX && self.started < HOOK_STARTS_PER_TURN;
+        has_room && self.paused.is_none() && !self.stopped
     }
 
     fn is_running(&self, target: usize) -> bool {
@@ -154,7 +157,7 @@ impl Engine {
         };
         if let Some(what) = what {
             let name = run.name;
-            let program = printable(run.hook.words().first().map_or("", String::as_str), PROGRAM_SHOWN_MAX);
+            let program = program(&run.hook);
             let colon = if said.is_empty() { "" } else { ": " };
             self.say(format!("{name}: the hook {program} {what}{colon}{said}"));
         }
@@ -194,6 +197,28 @@ impl Engine {
         self.start_hooks(now);
     }
 
+    /// The daemon is about to stop: hooks that are not running yet would be ended as soon as they ran.
+    #[cold]
+    pub(crate) fn start_no_hooks(&mut self) {
+        self.hooks.stopped = true;
+    }
+
+    /// The daemon stops: what was not delivered is reported.
+    #[cold]
+    pub(crate) fn stop(&mut self) {
+        self.start_no_hooks();
+        self.notify("STOPPING=1");
+        for target in std::mem::take(&mut self.hooks.news).into_keys() {
+            let watch = self.fleet.watch(target);
+            if let Some(hook) = watch.hook() {
+                let line =
+                    format!("{}: the hook {} was not started: the daemon stops", watch.name(), program(hook));
+                self.say(line);
+            }
+        }
+        self.report_undelivered();
+    }
+
     pub(super) fn start_hooks(&mut self, now: Now) {
         while self.hooks.can_start() {
             let Some(target) = self.hooks.queue.pop_front() else { break };
@@ -214,6 +239,11 @@ impl Engine {
         let kills = self.hooks.running.values().filter_map(|run| run.by);
         self.timers.set(Owner::Hooks, kills.chain(next).min());
     }
+}
+
+/// The name of a hook's program, fit for a log line.
+fn program(hook: &Hook) -> String {
+    printable(hook.words().first().map_or("", String::as_str), PROGRAM_SHOWN_MAX)
 }
 
 impl News {

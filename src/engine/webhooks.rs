@@ -152,6 +152,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The daemon stops: a line for each webhook that has not got all it should.
+    #[cold]
+    pub(super) fn report_undelivered(&mut self) {
+        for channel in std::mem::take(&mut self.webhooks.channels).into_values() {
+            let Some(Letter { webhook, subject, .. }) = channel.letters.front() else { continue };
+            let more = match channel.letters.len() {
+                1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
+            self.say(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
+        }
+    }
+}
+
 impl Webhooks {
     fn first(&self, key: &str) -> Option<&Letter> {
         self.channels.get(key)?.letters.front()

@@ -36,6 +36,7 @@ pub struct ServerBuilder {
     allowed: Vec<String>,
     signals: bool,
     hangup: bool,
+    orphans: bool,
     notify: bool,
     on_check: Option<OnCheck>,
     on_notice: Option<OnNotice>,
@@ -49,6 +50,7 @@ impl ServerBuilder {
             allowed: Vec::new(),
             signals: false,
             hangup: false,
+            orphans: false,
             notify: false,
             on_check: None,
             on_notice: None,
@@ -84,6 +86,15 @@ impl ServerBuilder {
     #[must_use]
     pub fn tell_of_hangup(mut self) -> Self {
         self.hangup = true;
+        self
+    }
+
+    /// Reaps the orphans that the system hands to this process, if it is PID 1, as in a container: otherwise
+    /// each would stay a zombie. Only for programs that start no child processes of their own besides
+    /// hooks, since it may take the exit status of those.
+    #[must_use]
+    pub fn reap_orphans(mut self) -> Self {
+        self.orphans = true;
         self
     }
 
@@ -139,6 +150,9 @@ impl ServerBuilder {
         }
         if self.hangup {
             reactor.listen_to_hangup()?;
+        }
+        if self.orphans {
+            reactor.reap_orphans()?;
         }
         if self.notify {
             reactor.notify_manager();

@@ -76,7 +76,6 @@ pub struct Server {
     address: SocketAddr,
     on_check: Option<OnCheck>,
     on_notice: Option<OnNotice>,
-    stopped: Arc<AtomicBool>,
     /// What there is to do at the end is done.
     ended: bool,
 }
@@ -88,7 +87,7 @@ impl Server {
         on_check: Option<OnCheck>,
         on_notice: Option<OnNotice>,
     ) -> Self {
-        Server { reactor, address, on_check, on_notice, stopped: Arc::default(), ended: false }
+        Server { reactor, address, on_check, on_notice, ended: false }
     }
 
     /// A server for these monitors, to be bound.
@@ -210,7 +209,7 @@ impl Server {
     /// # Errors
     /// The system's, of making a descriptor to wake the loop with.
     pub fn stopper(&mut self) -> io::Result<Stopper> {
-        Ok(Stopper { stopped: self.stopped.clone(), bell: self.reactor.bell()? })
+        Ok(Stopper { stopped: self.reactor.stop_flag(), bell: self.reactor.bell()? })
     }
 
     /// Tells of what has come since the last time.
@@ -228,9 +227,10 @@ impl Server {
 
     /// Whether there is a next turn. If not, what would outlive the server is ended.
     fn goes_on(&mut self) -> bool {
-        let is_stopped = self.stopped.load(Ordering::Acquire) || self.reactor.is_told_to_stop();
+        let is_stopped = self.reactor.is_told_to_stop();
         if is_stopped && !std::mem::replace(&mut self.ended, true) {
             self.reactor.stop();
+            self.tell();
         }
         !is_stopped
     }
@@ -272,7 +272,7 @@ pub struct Stopper {
 impl Stopper {
     /// Ends [`Server::run`], and makes [`Server::turn`] say so.
     pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
+        self.stopped.store(true, Ordering::SeqCst);
         self.bell.ring();
     }
 }

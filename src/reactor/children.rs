@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use mio::unix::pipe::{self, Receiver};
@@ -17,6 +17,11 @@ use mio::{Interest, Registry, Token};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+#[cfg(target_os = "linux")]
+use nix::{
+    errno::Errno,
+    sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
+};
 use signal_hook::SigId;
 use signal_hook::consts::SIGCHLD;
 use signal_hook::low_level::{pipe::register, unregister};
@@ -36,6 +41,10 @@ const READS_PER_LOOK: usize = 4;
 
 /// How long a look is followed by no other: one that never stops talking is not listened to all the time.
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Orphans reaped at one look.
+#[cfg(target_os = "linux")]
+const REAPED_PER_LOOK: usize = 64;
 
 /// How long at most until the next look while there are hooks: where the signal of their end is blocked,
 /// as by whoever started the daemon, it does not come.
@@ -63,6 +72,9 @@ pub(super) struct Children {
     /// There may be news.
     pub(super) stirred: bool,
     looked: Option<Instant>,
+    /// A hook was started.
+    has_started: bool,
+    reaps_orphans: bool,
 }
 
 struct Running {
@@ -90,8 +102,8 @@ impl Children {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        if self.deaths.is_none() {
-            self.deaths = Some(Deaths::new(registry, token)?);
+        self.watch_deaths(registry, token)?;
+        if !std::mem::replace(&mut self.has_started, true) {
             close_on_exec();
         }
         let (sender, mut output) = pipe::new()?;
@@ -101,7 +113,22 @@ impl Children {
         registry.register(&mut output, token, Interest::READABLE)?;
         let child = command(hook, env).stdout(OwnedFd::from(sender)).stderr(second).spawn()?;
         self.running.push(Running { id, child, output: Some(output), heard: Vec::new() });
-        self.looked.get_or_insert_with(|| super::clock::now().instant);
+        Ok(())
+    }
+
+    /// Reaps the children that are no hooks too, if this process is PID 1: the system makes orphans its
+    /// children.
+    #[cold]
+    pub(super) fn reap_orphans(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.reaps_orphans = process::id() == 1;
+        if self.reaps_orphans { self.watch_deaths(registry, token) } else { Ok(()) }
+    }
+
+    fn watch_deaths(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.deaths.is_none() {
+            self.deaths = Some(Deaths::new(registry, token)?);
+            self.looked = Some(super::clock::now().instant);
+        }
         Ok(())
     }
 
@@ -109,15 +136,25 @@ impl Children {
     #[cold]
     pub(super) fn kill(&mut self, id: HookId) {
         if let Some(running) = self.running.iter_mut().find(|running| running.id == id) {
-            running.kill();
+            running.kill(Signal::SIGKILL);
         }
+    }
+
+    /// Asks all hooks, and what they have started, to end.
+    #[cold]
+    pub(super) fn terminate(&mut self) {
+        self.running.iter_mut().for_each(|running| running.kill(Signal::SIGTERM));
     }
 
     /// When to look after them again.
     #[inline]
     pub(super) fn next_look(&self) -> Option<Instant> {
-        let looked = self.looked.filter(|_| !self.running.is_empty())?;
-        Some(looked + if self.stirred { LOOK_PAUSE } else { LOOK_AGAIN })
+        let looked = self.looked?;
+        match self.stirred {
+            true if self.reaps_orphans || !self.running.is_empty() => Some(looked + LOOK_PAUSE),
+            false if !self.running.is_empty() => Some(looked + LOOK_AGAIN),
+            _ => None,
+        }
     }
 
     /// Reads what they say; returns those that have ended.
@@ -137,6 +174,9 @@ impl Children {
             ended.push((running.id, end, running.said()));
             false
         });
+        if self.reaps_orphans {
+            self.stirred |= reap_others(&self.running);
+        }
         ended
     }
 
@@ -144,7 +184,7 @@ impl Children {
     #[cold]
     pub(super) fn end_all(&mut self) {
         for mut running in self.running.drain(..) {
-            running.kill();
+            running.kill(Signal::SIGKILL);
             let _ = running.child.wait();
         }
     }
@@ -158,21 +198,38 @@ impl Drop for Children {
 
 impl Running {
     /// How it ended, if it has: then what it has left behind ends too.
+    #[cfg(target_os = "linux")]
     fn end(&mut self) -> Option<HookEnd> {
-        let end = match self.child.try_wait() {
-            Ok(status) => how(status?),
-            // Somebody else in this program has waited for it.
-            Err(_) => HookEnd::Exited(-1),
-        };
-        self.kill();
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match waitid(Id::Pid(self.pid()?), flags) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
+            // It was reaped elsewhere in this program, and its number may be another's by now.
+            Err(Errno::ECHILD) => return Some(HookEnd::Exited(-1)),
+            // Also a signal that has no name here.
+            Ok(_) | Err(_) => {}
+        }
+        // Until it is reaped, its number belongs to it and to its process group.
+        self.kill(Signal::SIGKILL);
+        Some(self.child.wait().map_or(HookEnd::Exited(-1), how))
+    }
+
+    /// How it ended, if it has. The system has no way to learn that without reaping it.
+    #[cfg(not(target_os = "linux"))]
+    fn end(&mut self) -> Option<HookEnd> {
+        let end = self.child.try_wait().map_or(Some(HookEnd::Exited(-1)), |status| status.map(how))?;
+        self.kill(Signal::SIGKILL);
         Some(end)
     }
 
-    /// Kills its process group, whose number is not given again as long as there is anybody in it.
-    fn kill(&mut self) {
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+    /// Sends a signal to its process group.
+    fn kill(&mut self, signal: Signal) {
+        if let Some(pid) = self.pid() {
+            let _ = killpg(pid, signal);
         }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().map(Pid::from_raw)
     }
 
     /// Reads what there is, as far as one look lasts; says whether there may be more.
@@ -233,6 +290,29 @@ fn command(hook: &Hook, env: Vec<(&'static str, String)>) -> Command {
     }
     command.envs(env);
     command
+}
+
+/// Reaps children that have ended and are no hooks; says whether there may be more.
+#[cfg(target_os = "linux")]
+fn reap_others(hooks: &[Running]) -> bool {
+    for _ in 0..REAPED_PER_LOOK {
+        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return false,
+            Ok(status) => match status.pid() {
+                // A hook that has just ended: its status is for the next look.
+                pid if hooks.iter().any(|hook| hook.pid() == pid) => return true,
+                pid => drop(waitpid(pid, Some(WaitPidFlag::WNOHANG))),
+            },
+            // One that was ended by a signal that has no name here.
+            Err(_) => drop(waitpid(None, Some(WaitPidFlag::WNOHANG))),
+        }
+    }
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reap_others(_hooks: &[Running]) -> bool {
+    false
 }
 
 fn how(status: ExitStatus) -> HookEnd {

@@ -24,6 +24,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -62,6 +64,10 @@ const HANGUP: Token = Token(4);
 /// How long until a service manager that takes nothing is told again.
 const NOTIFY_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long the loop waits at most while it handles signals: one whose handler could not wake it, and that
+/// came just before the wait, is noticed after this time.
+const SIGNAL_CHECK: Duration = Duration::from_secs(5);
+
 /// The loop and everything it owns.
 pub(crate) struct Reactor {
     poll: Poll,
@@ -71,7 +77,11 @@ pub(crate) struct Reactor {
     listener: Option<Listener>,
     signals: Option<Signals>,
     hangup: Option<Signals>,
-    /// SIGHUP has been told of since the last turn.
+    /// The loop is to end.
+    stops: Arc<AtomicBool>,
+    /// SIGHUP has arrived.
+    hung_up: Arc<AtomicBool>,
+    /// SIGHUP was reported since the last turn.
     reloads: bool,
     files: Files,
     /// Connections to read from without being told by the system.
@@ -103,6 +113,8 @@ impl Reactor {
             listener: None,
             signals: None,
             hangup: None,
+            stops: Arc::default(),
+            hung_up: Arc::default(),
             reloads: false,
             files: Files::new(hosts, resolv_conf),
             hot: BTreeSet::new(),
@@ -179,8 +191,14 @@ impl Reactor {
             if error.kind() != ErrorKind::Interrupted {
                 return Err(error);
             }
+            if self.has_signal() {
+                break;
+            }
             // As by being stopped and continued: what has happened meanwhile is news all the same.
             timeout = self.patience(until);
+        }
+        if self.is_told_to_stop() {
+            self.engine.start_no_hooks();
         }
         let now = clock::now();
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
@@ -200,9 +218,7 @@ impl Reactor {
         for (job, result) in self.workers.take_done() {
             self.engine.handle_worked(job, result, now);
         }
-        for (id, end, said) in self.children.look(&mut self.buffer, now.instant) {
-            self.engine.handle_hook_ended(id, &end, &said, now);
-        }
+        self.look_after_children();
         if let Some(notify) = &mut self.notify {
             notify.flush();
         }
@@ -240,8 +256,10 @@ impl Reactor {
 
     /// How long the loop may sleep, at most until then.
     fn patience(&self, until: Option<Instant>) -> Option<Duration> {
-        let wake = self.next_turn().into_iter().chain(until).min()?;
-        Some(wake.saturating_duration_since(clock::now().instant))
+        let now = clock::now().instant;
+        let check = self.signals.as_ref().or(self.hangup.as_ref()).map(|_| now + SIGNAL_CHECK);
+        let wake = self.next_turn().into_iter().chain(until).chain(check).min()?;
+        Some(wake.saturating_duration_since(now))
     }
 
     fn handle_event(&mut self, event: &Event, now: Now) {
@@ -322,8 +340,10 @@ impl Reactor {
                     let registry = self.poll.registry();
                     if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
                         let why = trouble::text(&error);
-                        let is_local = trouble::is_local(&error);
-                        let end = if is_local { HookEnd::NoRoom(why) } else { HookEnd::NotStarted(why) };
+                        let end = match trouble::may_pass(&error) {
+                            true => HookEnd::NoRoom(why),
+                            false => HookEnd::NotStarted(why),
+                        };
                         self.engine.handle_hook_ended(id, &end, "", now);
                     }
                 }

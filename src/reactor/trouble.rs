@@ -29,6 +29,12 @@ pub(super) fn is_local(error: &io::Error) -> bool {
         )
 }
 
+/// Whether a program that could not be started may be startable soon: for want of resources, or because
+/// it is being written (`ETXTBSY`).
+pub(super) fn may_pass(error: &io::Error) -> bool {
+    is_local(error) || error.kind() == ErrorKind::ExecutableFileBusy
+}
+
 /// Whether accepting can go on at once: it was interrupted, or that one client went away.
 pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)

@@ -319,3 +319,17 @@ fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
     let places = (HOOKS_MAX..count).chain(1..HOOKS_MAX - 1);
     assert_eq!(told, places.map(|place| format!("t{place} degraded up")).collect::<Vec<_>>());
 }
+
+/// The change may be noticed in the same turn of the loop as the signal to stop.
+#[test]
+fn no_hook_is_started_once_the_daemon_is_to_stop() {
+    let (is_up, mut bench) = hooked(1, hook());
+    bench.engine.start_no_hooks();
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    assert!(spawned(&bench.outputs()).is_empty());
+    bench.engine.stop();
+    let outputs = bench.outputs();
+    assert_eq!(said(&outputs), ["t0: the hook notify was not started: the daemon stops"]);
+    assert!(spawned(&outputs).is_empty());
+}

@@ -224,3 +224,20 @@ fn checks_go_on_whatever_becomes_of_deliveries() {
         assert_eq!(outputs.iter().filter(|output| matches!(output, Output::Verdict(_))).count(), 1);
     }
 }
+
+#[test]
+fn what_was_not_delivered_is_said_at_the_stop() {
+    let (is_up, mut bench) = posting(vec![webhook(9), webhook(10)]);
+    let [(id, _), _] = bench.change(&is_up)[..] else { panic!("no deliveries") };
+    bench.serve(id, OK);
+    bench.change(&is_up);
+    bench.engine.stop();
+    let outputs = bench.outputs();
+    let lines = said(&outputs);
+    assert!(
+        lines.iter().any(|line| line.starts_with(
+            "webhook http://127.0.0.1:10: not delivered, the daemon stops (t1: up → degraded and 1 more)"
+        )),
+        "{lines:?}"
+    );
+}

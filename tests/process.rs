@@ -1,0 +1,242 @@
+//! The daemon as a process: signals whose handlers cannot wake it, hooks at its stop, life as PID 1, and
+//! descriptors it was not given.
+#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::fault::{Fault, has_strace};
+use common::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A directory of its own for a test.
+fn directory(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("process-{name}"));
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).expect("a directory");
+    dir
+}
+
+/// A server that answers with 200, or with 503 while it is told to be down.
+fn switched() -> (Server, Arc<AtomicBool>) {
+    let is_up = Arc::new(AtomicBool::new(true));
+    let told = is_up.clone();
+    let server = Server::start(move |stream| {
+        read_head(&stream);
+        let answer = if told.load(Ordering::SeqCst) { OK } else { "HTTP/1.1 503 Oops\r\n\r\n" };
+        let _ = std::io::Write::write_all(&mut &stream, answer.as_bytes());
+    });
+    (server, is_up)
+}
+
+/// A hook that is a shell's script, at home in the directory.
+fn script(dir: &std::path::Path, script: &str) -> String {
+    let path = dir.join("hook");
+    fs::write(&path, format!("cd '{}'\n{script}\n", dir.display())).expect("written");
+    format!("sh '{}'", path.display())
+}
+
+fn lines(file: &std::path::Path) -> Vec<String> {
+    fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// Whether a process is no more, or is a zombie.
+fn is_dead(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+}
+
+#[test]
+fn a_signal_whose_handler_cannot_write_to_the_pipe_is_not_lost() {
+    if !has_strace() {
+        return;
+    }
+    let dir = directory("pipe");
+    let (server, _) = switched();
+    let file = dir.join("conf");
+    fs::write(&file, format!("a {}\n", server.url("http"))).expect("written");
+    // Nothing but the signal ends the loop's wait.
+    let args = ["--interval", "600", "--config", file.to_str().expect("text")];
+    for fault in ["write:error=EIO", "write:error=EAGAIN", "epoll_wait:error=EINTR:when=1+2"] {
+        let daemon = Daemon::start(&args);
+        daemon.wait_for_state("up");
+        let injected = Fault::inject(&daemon, fault).expect("strace");
+        if !fault.starts_with("write") {
+            daemon.signal("-HUP");
+            eventually("a reload", || daemon.next_line().contains("reloaded").then_some(()));
+        }
+        let (status, took) = daemon.end("-TERM");
+        drop(injected);
+        assert!(status.success() && took < Duration::from_secs(3), "{fault}: {status} after {took:?}");
+    }
+}
+
+#[test]
+fn running_hooks_are_asked_to_end_and_then_killed() {
+    for (name, trap, takes) in [("polite", "echo ended >> log; exit", 0), ("stubborn", "", 2)] {
+        let dir = directory(name);
+        let (server, is_up) = switched();
+        let work = format!("trap '{trap}' TERM; echo $$ >> log; while :; do sleep 0.05; done");
+        let hook = script(&dir, &work);
+        let mut daemon =
+            Daemon::start(&["--interval", "0.05", "--fall", "1", "--on-change", &hook, &server.url("http")]);
+        daemon.wait_for_state("up");
+        is_up.store(false, Ordering::SeqCst);
+        let log = dir.join("log");
+        let pid = eventually("a hook", || lines(&log).pop());
+        // One change more waits until the hook has ended.
+        is_up.store(true, Ordering::SeqCst);
+        daemon.wait_for_state("up");
+        let target = server.address;
+        let stderr = daemon.stderr();
+        let (status, took) = daemon.end("-TERM");
+        assert!(status.success(), "{status}");
+        assert!(
+            took >= Duration::from_secs(takes) && took < Duration::from_secs(takes + 2),
+            "{name}: {took:?}"
+        );
+        let expected = if takes == 0 { vec![pid.clone(), "ended".to_owned()] } else { vec![pid.clone()] };
+        assert_eq!(lines(&log), expected, "no other was started");
+        assert!(is_dead(&pid));
+        let told: Vec<_> = stderr.iter().collect();
+        let waited = format!("pingstate: {target}: the hook sh was not started: the daemon stops");
+        assert!(told.contains(&waited), "{told:?}");
+    }
+}
+
+/// Once it is reaped, its number may be that of another process group.
+#[test]
+fn the_process_group_of_a_hook_is_killed_before_the_hook_is_reaped() {
+    if !has_strace() {
+        return;
+    }
+    let dir = directory("group");
+    let (server, is_up) = switched();
+    let hook = script(&dir, "echo $$ > log");
+    let daemon =
+        Daemon::start(&["--interval", "0.05", "--fall", "1", "--on-change", &hook, &server.url("http")]);
+    daemon.wait_for_state("up");
+    let calls = dir.join("calls");
+    let recording = Fault::record(&daemon, "kill,wait4,waitid", &calls).expect("strace");
+    is_up.store(false, Ordering::SeqCst);
+    let pid = eventually("a hook", || lines(&dir.join("log")).pop());
+    eventually("its end", || is_dead(&pid).then_some(()));
+    let reaped = || !std::path::Path::new(&format!("/proc/{pid}")).exists();
+    eventually("its number free", || reaped().then_some(()));
+    drop(recording);
+    let calls = lines(&calls);
+    let place = |what: &dyn Fn(&str) -> bool| calls.iter().position(|call| what(call));
+    let killed = place(&|call| call.contains(&format!("kill(-{pid}, SIGKILL")));
+    let reaped = place(&|call| call.contains("wait4(") && call.ends_with(&format!("= {pid}")));
+    assert!(killed.is_some() && killed < reaped, "{calls:#?}");
+}
+
+/// A shell that starts a child in another process group, and ends before it; and one that does so in its own.
+const ORPHANS: &str = "setsid sleep 0.1 & (sleep 0.1)& exit 3";
+
+#[test]
+fn as_the_first_process_it_reaps_orphans_and_keeps_the_status_of_hooks() {
+    let unshare = ["-r", "-p", "-f", "--mount-proc", "--kill-child"];
+    if !has("unshare", &[&unshare[..], &["true"]].concat()) {
+        return;
+    }
+    let dir = directory("orphans");
+    let hook = script(&dir, ORPHANS);
+    let flips = Arc::new(AtomicUsize::new(0));
+    let count = flips.clone();
+    let server = Server::start(move |stream| {
+        read_head(&stream);
+        let flip = count.fetch_add(1, Ordering::SeqCst);
+        let answer = if flip % 2 == 0 || flip > 100 { OK } else { "HTTP/1.1 503 Oops\r\n\r\n" };
+        let _ = std::io::Write::write_all(&mut &stream, answer.as_bytes());
+    });
+    let mut command = std::process::Command::new("unshare");
+    command.args(unshare).arg(binary()).args(["--api-port", "0", "--interval", "0.05", "--fall", "1"]);
+    command.args(["--on-change", &hook, &server.url("http")]);
+    let daemon = Daemon::spawn(command);
+    eventually("changes", || (flips.load(Ordering::SeqCst) > 110).then_some(()));
+    let stat = |pid: &str, place: usize| -> Option<String> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(place).map(str::to_owned)
+    };
+    let children = |parent: &str| -> Vec<String> {
+        let all = fs::read_dir("/proc").expect("linux").flatten();
+        let pids = all.filter_map(|entry| entry.file_name().into_string().ok());
+        pids.filter(|pid| stat(pid, 1).as_deref() == Some(parent)).collect()
+    };
+    let init = children(&daemon.pid().to_string()).pop().expect("the daemon");
+    eventually("the end of all children", || children(&init).is_empty().then_some(()));
+    let (_, metrics) = daemon.get("/metrics");
+    let runs = |result: &str| -> usize {
+        let line =
+            metrics.lines().find(|l| l.starts_with("pingstate_hook") && l.contains(&format!("\"{result}\"")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).expect(result)
+    };
+    assert!(runs("failed") >= 25 && runs("ok") == 0, "{metrics}");
+    for _ in 0..runs("failed").min(20) {
+        let line = daemon.next_line();
+        assert!(line.contains(" is ") || line.ends_with("exited with status 3"), "{line}");
+    }
+}
+
+/// What started the daemon may ignore the end of children, block signals, and leave it without descriptors.
+#[test]
+fn what_it_inherits_does_not_break_its_hooks() {
+    let dir = directory("inherited");
+    let (server, is_up) = switched();
+    let hook = script(&dir, "trap - PIPE; kill -PIPE $$; echo not ended by SIGPIPE > log");
+    let inherit = "trap '' CHLD PIPE; exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", inherit]).arg(binary()).args([
+        "--api-port",
+        "0",
+        "--interval",
+        "0.05",
+        "--fall",
+        "1",
+    ]);
+    command.args(["--on-change", &hook, &server.url("http")]);
+    let daemon = Daemon::spawn(command);
+    daemon.wait_for_state("up");
+    is_up.store(false, Ordering::SeqCst);
+    let ended = |line: String| line.ends_with("was ended by signal 13").then_some(());
+    eventually("the end of the hook", || ended(daemon.next_line()));
+    assert!(!dir.join("log").exists());
+}
+
+/// Without descriptors 0, 1 and 2, no socket gets one of their numbers: log lines would be sent over it.
+#[test]
+fn closed_standard_descriptors_are_not_taken_by_sockets() {
+    let (server, is_up) = switched();
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+        listener.local_addr().expect("bound").port()
+    };
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 0<&- 1>&- 2>&-"]).arg(binary());
+    command.args(["--api-port", &port.to_string(), "--interval", "0.05", "--fall", "1", &server.url("http")]);
+    command.process_group(0);
+    let mut child = command.spawn().expect("runs");
+    let api = ([127, 0, 0, 1], port).into();
+    let state = || {
+        std::net::TcpStream::connect(api).ok()?;
+        Some(get(api, "/state").2)
+    };
+    eventually("up", || state().filter(|state| state == "up\n"));
+    is_up.store(false, Ordering::SeqCst);
+    eventually("down", || state().filter(|state| state == "down\n"));
+    let fds: Vec<_> = (0..3)
+        .map(|fd| fs::read_link(format!("/proc/{}/fd/{fd}", child.id())).expect("open").display().to_string())
+        .collect();
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(fds, ["/dev/null"; 3]);
+}

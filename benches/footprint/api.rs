@@ -137,22 +137,22 @@ impl Client {
                 Err(error) => assert!(start.elapsed() < TIMEOUT, "{address}: {error}"),
             }
         };
-        stream.set_nodelay(true).expect("set");
-        stream.set_read_timeout(Some(TIMEOUT)).expect("set");
+        stream.set_nodelay(true).expect("set a socket option");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("set a socket option");
         let mut client = Client { stream, len: 0 };
         client.send_request();
         let mut response = [0; 4096];
-        client.len = client.stream.read(&mut response).expect("a response");
+        client.len = client.stream.read(&mut response).expect("receive a response");
         assert!(response.starts_with(b"HTTP/1.1 200 ") && response[..client.len].ends_with(b"up\n"));
         client
     }
 
     fn send_request(&mut self) {
-        self.stream.write_all(b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+        self.stream.write_all(b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("send a request");
     }
 
     fn read_response(&mut self) {
         let mut response = [0; 4096];
-        self.stream.read_exact(&mut response[..self.len]).expect("a response");
+        self.stream.read_exact(&mut response[..self.len]).expect("receive a response");
     }
 }

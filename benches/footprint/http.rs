@@ -33,8 +33,12 @@ pub(crate) fn measure_http(table: &mut Table) {
 pub(crate) fn measure_https(table: &mut Table) {
     let temp_dir = TempDir::new();
     let server = WebServer::https(&temp_dir);
-    let baseline =
-        baseline::https(server.port(), HTTPS_TARGETS, SECOND, server.ca.as_deref().expect("signed"));
+    let baseline = baseline::https(
+        server.port(),
+        HTTPS_TARGETS,
+        SECOND,
+        server.ca.as_deref().expect("https server has a CA"),
+    );
     let goals = [Goal::MaxRatio(1.15), Goal::None];
     compare(
         table,

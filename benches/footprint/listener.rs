@@ -73,7 +73,7 @@ impl Listeners {
 
     /// Connections so far; recorded only by [`Listeners::open_recording`].
     pub(crate) fn arrivals(&self) -> Vec<(Instant, usize)> {
-        self.arrivals.lock().expect("sound").clone()
+        self.arrivals.lock().expect("mutex is not poisoned").clone()
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -128,11 +128,11 @@ struct Server {
 
 impl Server {
     fn new(mut listeners: Vec<TcpListener>, pause: Option<Duration>) -> Server {
-        let poll = Poll::new().expect("epoll");
+        let poll = Poll::new().expect("create an epoll instance");
         for (index, listener) in listeners.iter_mut().enumerate() {
             // Accepted sockets inherit the option.
-            SockRef::from(&*listener).set_linger(Some(Duration::ZERO)).expect("set");
-            poll.registry().register(listener, Token(index), Interest::READABLE).expect("registered");
+            SockRef::from(&*listener).set_linger(Some(Duration::ZERO)).expect("set a socket option");
+            poll.registry().register(listener, Token(index), Interest::READABLE).expect("register");
         }
         Server {
             poll,
@@ -151,14 +151,14 @@ impl Server {
             }
             None => STOP_TIMEOUT,
         };
-        self.poll.poll(&mut self.events, Some(timeout)).expect("polled");
+        self.poll.poll(&mut self.events, Some(timeout)).expect("poll");
         let now = Instant::now();
         for event in &self.events {
             let target = event.token().0;
             while let Ok((stream, _)) = self.listeners[target].accept() {
                 count.fetch_add(1, Ordering::Relaxed);
                 if self.pause.is_none() {
-                    arrivals.lock().expect("sound").push((now, target));
+                    arrivals.lock().expect("mutex is not poisoned").push((now, target));
                 }
                 self.open_connections.push_back((now, stream));
             }

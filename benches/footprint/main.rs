@@ -84,8 +84,8 @@ fn reexec_with_descriptors(args: &[String]) -> i32 {
     let raise = format!(
         "ulimit -n {DESCRIPTOR_LIMIT} 2>/dev/null || ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\""
     );
-    let this_program = std::env::current_exe().expect("a path");
+    let this_program = std::env::current_exe().expect("path of this program");
     let status =
         Command::new("sh").arg("-c").arg(raise).arg(this_program).args(args).env(LIMIT_RAISED, "1").status();
-    status.expect("sh runs").code().unwrap_or(1)
+    status.expect("run sh").code().unwrap_or(1)
 }

@@ -56,7 +56,7 @@ pub(crate) fn measure(table: &mut Table) {
 fn https() -> Memory {
     let temp_dir = TempDir::new();
     let server = WebServer::https(&temp_dir);
-    let ca = server.ca.as_ref().expect("signed").display().to_string();
+    let ca = server.ca.as_ref().expect("https server has a CA").display().to_string();
     let args = ["--interval", "0.02", "--ca-file", &ca, &server.urls(1)[0]].map(str::to_owned);
     memory_after(|| server.count(), HTTPS_PROBES, &args)
 }

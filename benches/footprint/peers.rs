@@ -13,14 +13,14 @@ pub(crate) struct TempDir(PathBuf);
 impl TempDir {
     pub(crate) fn new() -> TempDir {
         let dir = std::env::temp_dir().join(format!("pingstate-footprint-{}", std::process::id()));
-        fs::create_dir_all(&dir).expect("made");
+        fs::create_dir_all(&dir).expect("create a temporary directory");
         TempDir(dir)
     }
 
     /// Writes a file and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
-        fs::write(&path, text).expect("written");
+        fs::write(&path, text).expect("write a temporary file");
         path
     }
 }

@@ -53,8 +53,8 @@ pub(crate) struct Memory {
 }
 
 fn proc_value(pid: u32, file: &str, name: &str) -> f64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a process");
-    let line = text.lines().find(|line| line.starts_with(name)).expect("the field");
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("read /proc");
+    let line = text.lines().find(|line| line.starts_with(name)).expect("field in /proc");
     line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }
 
@@ -78,11 +78,13 @@ pub(crate) fn pingstate(args: &[String]) -> Command {
 
 /// Starts pingstate, drains its stderr, and returns it with the address of its API.
 pub(crate) fn pingstate_with_api(args: &[String]) -> (Process, SocketAddr) {
-    let mut child = pingstate(args).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
-    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
-    let first = lines.next().expect("a first line");
+    let mut child =
+        pingstate(args).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start pingstate");
+    let mut lines =
+        BufReader::new(child.stderr.take().expect("stderr is piped")).lines().map_while(Result::ok);
+    let first = lines.next().expect("first line of the log");
     thread::spawn(move || lines.for_each(drop));
-    let (_, address) = first.rsplit_once("http://").expect("the URL of the API");
+    let (_, address) = first.rsplit_once("http://").expect("URL of the API");
     (Process(child), address.trim_end_matches('/').parse().expect("an address"))
 }
 
@@ -93,30 +95,30 @@ fn cpu(pid: u32) -> f64 {
         let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse().ok()
     };
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("read /proc");
     let nanos: Option<f64> = tasks.flatten().map(run_time).sum();
     nanos.map_or_else(|| cpu_ticks(pid) / 100.0, |nanos| nanos / 1e9)
 }
 
 fn cpu_ticks(pid: u32) -> f64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("read /proc");
     // The process name in parentheses may contain any character. Field 3 (state) follows it.
-    let (_, fields) = text.rsplit_once(") ").expect("a name");
+    let (_, fields) = text.rsplit_once(") ").expect("process name");
     fields.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().expect("a number")).sum()
 }
 
 /// TCP connections opened on this machine since boot.
 pub(crate) fn active_opens() -> usize {
-    let text = fs::read_to_string("/proc/net/snmp").expect("linux");
+    let text = fs::read_to_string("/proc/net/snmp").expect("read /proc/net/snmp");
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
     let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
-    let index = names.split(' ').position(|name| name == "ActiveOpens").expect("the field");
+    let index = names.split(' ').position(|name| name == "ActiveOpens").expect("field in /proc");
     values.split(' ').nth(index).and_then(|value| value.parse().ok()).expect("a number")
 }
 
 /// Whether the binary under test links glibc, statically or dynamically; otherwise it links musl.
 pub(crate) fn is_glibc() -> bool {
-    let bytes = fs::read(binary()).expect("readable");
+    let bytes = fs::read(binary()).expect("read file");
     memchr::memmem::find(&bytes, b"glibc").is_some() || memchr::memmem::find(&bytes, b"GLIBC").is_some()
 }
 

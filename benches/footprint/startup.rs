@@ -26,21 +26,21 @@ pub(crate) fn measure(table: &mut Table) {
 fn startup_times(args: &[String]) -> (f64, f64) {
     let mut command = pingstate(args);
     let start = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
-    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start pingstate");
+    let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
     let mut line = || {
-        lines.next().expect("a line").expect("text");
+        lines.next().expect("a line of the log").expect("read a line of the log");
         start.elapsed().as_secs_f64() * 1e3
     };
     let times = (line(), line());
-    child.kill().expect("killed");
-    child.wait().expect("waits");
+    child.kill().expect("kill pingstate");
+    child.wait().expect("wait for pingstate");
     times
 }
 
 /// Size of the file and of its sections by kind.
 fn size(table: &mut Table) {
-    let file = fs::metadata(binary()).expect("a file").len();
+    let file = fs::metadata(binary()).expect("metadata of the binary").len();
     table.add("binary", file as f64 / 1024.0, "KiB", Goal::None);
     let Ok(output) = Command::new("readelf").arg("-SW").arg(binary()).output() else {
         return table.note("binary sections: skipped, readelf is not installed");

@@ -32,7 +32,10 @@ pub(crate) fn measure(table: &mut Table) {
         table.add("system calls per TCP probe, 2000 probes/s", many, "", Goal::Max(8.0));
         table.add("system calls per HTTP probe", calls(http.urls(1), "0.02"), "", Goal::None);
         let mut https_args = https.urls(1);
-        https_args.extend(["--ca-file".to_owned(), https.ca.as_ref().expect("signed").display().to_string()]);
+        https_args.extend([
+            "--ca-file".to_owned(),
+            https.ca.as_ref().expect("https server has a CA").display().to_string(),
+        ]);
         table.add("system calls per HTTPS probe", calls(https_args, "0.02"), "", Goal::None);
     } else {
         table.note("system calls: skipped, strace is not installed");
@@ -53,13 +56,13 @@ fn calls_per_connect(temp_dir: &TempDir, args: &[String]) -> f64 {
     let report = temp_dir.file("calls", "");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-c", "-U", "calls,name", "-p", &process.id().to_string(), "-o"]).arg(&report);
-    let mut strace = strace.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace starts");
+    let mut strace = strace.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("start strace");
     thread::sleep(WINDOW);
     // On SIGINT, strace detaches and writes its summary.
     let interrupted = Command::new("kill").args(["-INT", &strace.id().to_string()]).status();
-    assert!(interrupted.expect("kill runs").success());
-    strace.wait().expect("ends");
-    let text = std::fs::read_to_string(&report).expect("a report");
+    assert!(interrupted.expect("run kill").success());
+    strace.wait().expect("wait for strace");
+    let text = std::fs::read_to_string(&report).expect("read the summary of strace");
     let calls = |name: &str| -> f64 {
         let line = text.lines().find(|line| line.ends_with(&format!(" {name}")));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN)

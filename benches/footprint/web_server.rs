@@ -44,33 +44,37 @@ impl WebServer {
 
     /// The certificate is issued for the IP address.
     pub(crate) fn https(temp_dir: &TempDir) -> WebServer {
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        let mut params = CertificateParams::new(Vec::new()).expect("certificate without names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "Footprint CA");
-        let ca_key = KeyPair::generate().expect("a key");
-        let ca = params.self_signed(&ca_key).expect("a certificate");
-        let key = KeyPair::generate().expect("a key");
+        let ca_key = KeyPair::generate().expect("key");
+        let ca = params.self_signed(&ca_key).expect("certificate");
+        let key = KeyPair::generate().expect("key");
         let params = CertificateParams::new([address(0, 0).ip().to_string()]).expect("an address");
-        let certificate = params.signed_by(&key, &ca, &ca_key).expect("a certificate");
-        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let certificate = params.signed_by(&key, &ca, &ca_key).expect("certificate");
+        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("versions")
+            .expect("protocol versions")
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], private)
-            .expect("a certificate");
+            .expect("certificate");
         WebServer::open("https", Some(Arc::new(config)), Some(temp_dir.file("ca.pem", &ca.pem())))
     }
 
     fn open(scheme: &'static str, tls: Option<Arc<ServerConfig>>, ca: Option<PathBuf>) -> WebServer {
-        let listener = TcpListener::bind(address(0, 0)).expect("bound");
+        let listener = TcpListener::bind(address(0, 0)).expect("bind a listener");
         // Accepted sockets inherit the option.
-        SockRef::from(&listener).set_linger(Some(Duration::ZERO)).expect("set");
-        let server =
-            WebServer { scheme, address: listener.local_addr().expect("bound"), count: Arc::default(), ca };
+        SockRef::from(&listener).set_linger(Some(Duration::ZERO)).expect("set a socket option");
+        let server = WebServer {
+            scheme,
+            address: listener.local_addr().expect("bind a listener"),
+            count: Arc::default(),
+            ca,
+        };
         for _ in 0..THREADS {
-            let (listener, tls) = (listener.try_clone().expect("a descriptor"), tls.clone());
+            let (listener, tls) = (listener.try_clone().expect("duplicate a descriptor"), tls.clone());
             let count = server.count.clone();
             thread::spawn(move || serve(&listener, tls.as_ref(), &count));
         }
@@ -95,7 +99,7 @@ impl WebServer {
 fn serve(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>, count: &AtomicUsize) {
     let mut open_connections: VecDeque<(Instant, TcpStream)> = VecDeque::new();
     for mut stream in listener.incoming().flatten() {
-        stream.set_read_timeout(Some(READ_TIMEOUT)).expect("set");
+        stream.set_read_timeout(Some(READ_TIMEOUT)).expect("set a socket option");
         let responded = match tls {
             None => respond(&mut stream),
             Some(config) => {

@@ -42,7 +42,7 @@ pub(crate) fn https(port: u16, targets: usize, interval: Duration, ca: &Path) ->
 }
 
 fn command(kind: &str, port: u16, targets: usize, interval: Duration) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("a path"));
+    let mut command = Command::new(std::env::current_exe().expect("path of this program"));
     command.args([FLAG, kind, &port.to_string(), &targets.to_string(), &interval.as_micros().to_string()]);
     command
 }
@@ -100,12 +100,12 @@ struct Connection<T> {
 
 impl<T: Protocol> Connection<T> {
     fn open(address: std::net::SocketAddr, protocol: T, registry: &Registry, target: usize) -> Connection<T> {
-        let mut stream = TcpStream::connect(address).expect("a socket");
-        registry.register(&mut stream, Token(target), T::INTEREST).expect("registered");
+        let mut stream = TcpStream::connect(address).expect("create a socket");
+        registry.register(&mut stream, Token(target), T::INTEREST).expect("register");
         Connection { stream, connecting: true, protocol }
     }
 
-    /// Returns whether the probe succeeded once it has finished.
+    /// Returns `None` while the probe is in progress, then whether it succeeded.
     fn advance(&mut self) -> Option<bool> {
         if self.connecting {
             self.connecting = false;
@@ -121,7 +121,7 @@ impl<T: Protocol> Connection<T> {
 }
 
 fn probe<T: Protocol>(mut schedule: Schedule, begin: impl Fn(usize) -> (std::net::SocketAddr, T)) {
-    let mut poll = Poll::new().expect("epoll");
+    let mut poll = Poll::new().expect("create an epoll instance");
     let mut events = Events::with_capacity(256);
     let mut connections: Vec<Option<Connection<T>>> = (0..schedule.targets).map(|_| None).collect();
     let mut failures = 0;
@@ -132,7 +132,7 @@ fn probe<T: Protocol>(mut schedule: Schedule, begin: impl Fn(usize) -> (std::net
             connections[target] = Some(Connection::open(address, protocol, poll.registry(), target));
         }
         let wait = schedule.next_time().saturating_duration_since(Instant::now());
-        poll.poll(&mut events, Some(wait)).expect("polled");
+        poll.poll(&mut events, Some(wait)).expect("poll");
         for event in &events {
             let slot = &mut connections[event.token().0];
             if let Some(success) = slot.as_mut().and_then(Connection::advance) {

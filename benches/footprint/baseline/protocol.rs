@@ -14,7 +14,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::address;
 
-/// A probe on an established connection. Both methods return whether it succeeded once it has finished.
+/// A probe on an established connection. The methods return `None` while it is in progress, then whether it
+/// succeeded.
 pub(super) trait Protocol {
     const INTEREST: Interest;
 
@@ -76,12 +77,12 @@ impl Protocol for Http {
 /// The same TLS configuration as pingstate's: built-in roots and `ca`, no session resumption.
 pub(super) fn config(ca: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let pem = fs::read(ca).expect("readable");
-    roots.add(CertificateDer::from_pem_slice(&pem).expect("a certificate")).expect("trusted");
+    let pem = fs::read(ca).expect("read file");
+    roots.add(CertificateDer::from_pem_slice(&pem).expect("certificate")).expect("add CA certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("versions")
+        .expect("protocol versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
@@ -105,7 +106,7 @@ impl Https {
     fn flush(&mut self, stream: &mut TcpStream) -> Option<bool> {
         let mut bytes = Vec::new();
         while self.tls.wants_write() {
-            self.tls.write_tls(&mut bytes).expect("memory");
+            self.tls.write_tls(&mut bytes).expect("write to memory");
         }
         let sent = bytes.is_empty() || stream.write_all(&bytes).is_ok();
         (!sent).then_some(false)
@@ -133,7 +134,7 @@ impl Protocol for Https {
         }
         if !self.request_sent && !self.tls.is_handshaking() {
             self.request_sent = true;
-            self.tls.writer().write_all(&self.request).expect("memory");
+            self.tls.writer().write_all(&self.request).expect("write to memory");
         }
         // Returns `WouldBlock` after the available plaintext.
         let _ = self.tls.reader().read_to_end(&mut self.response);

@@ -35,7 +35,11 @@ pub fn location(data: &[u8]) {
 fn same_path(base: &Url, location: &str, url: &Url) {
     let reference = location.trim_matches(' ').split('#').next().unwrap_or_default();
     let (path, query) = split_query(reference);
-    if path.is_empty() || path.starts_with("//") || path.split('/').next().unwrap_or_default().contains(':') {
+    let query = if query == "?" { "" } else { query };
+    let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let has_scheme =
+        path.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_in_scheme));
+    if path.is_empty() || path.starts_with("//") || has_scheme {
         return;
     }
     let base_path = split_query(&base.path).0;

@@ -85,7 +85,7 @@ fn paths_begin_with_a_slash() {
 fn slips_are_refused_by_field() {
     let http = || probe("http", "h", None);
     let tcp = || probe("tcp", "h", 1);
-    let long = "x".repeat(10_000);
+    let long = "x".repeat(70_000);
     for (builder, field) in [
         (probe("ftp", "h", None), "protocol"),
         (probe("", "h", None), "protocol"),

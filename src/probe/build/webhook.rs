@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::probe::Attempt;
 use crate::probe::http::{HttpAttempt, HttpPlan};
 use crate::wire::tls::TlsConfig;
-use crate::wire::url::{Scheme, Url};
+use crate::wire::url::{AUTHORIZATION_HINT, Scheme, Url};
 
 /// How long one try of a delivery may take in all.
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +41,9 @@ impl Webhook {
     /// # Errors
     /// What is wrong with the URL. What is in its path may be secret and is not repeated.
     pub fn to(url: &str, trust: Option<&Trust>) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|message| Error::Url(unquoted(&message)))?;
+        // --header is about targets.
+        let url = Url::parse(url)
+            .map_err(|message| Error::Url(unquoted(message.trim_end_matches(AUTHORIZATION_HINT))))?;
         if url.scheme == Scheme::Tcp {
             return Err(Error::Url("a webhook's begins with http:// or https://".to_owned()));
         }
@@ -119,10 +121,11 @@ mod tests {
             ("hooks.example.com/s3cret", "it is not a URL: it must begin with tcp://, http:// or https://"),
             ("http://h/s3cret`x y", "a path can not hold a space (write %20): it"),
             ("s3cret://h/", "it is not tcp, http or https"),
-            ("http://me:s3cret@h/", ""),
+            ("http://me:s3cret@h/", "a URL cannot hold a user or password"),
             ("http://h/s3cret\n", ""),
         ] {
             let error = Webhook::to(url, None).expect_err(url);
+            assert!(!error.message().contains("--header"), "{error}");
             assert!(!error.message().contains("s3cret") && error.message().contains(said), "{error}");
         }
     }

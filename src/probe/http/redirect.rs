@@ -28,7 +28,7 @@ pub(super) fn is_redirect(status: u16) -> bool {
 /// error says why there is none. `tls` tells whether an https URL can be followed.
 pub(super) fn follow(before: &[Hop], here: &Hop, head: &Head, tls: bool) -> Result<Hop, String> {
     let status = head.status;
-    let Some(location) = head.headers.get("location").filter(|text| !text.is_empty()) else {
+    let Some(location) = head.headers.get_all("location").find(|text| !text.is_empty()) else {
         return Err(format!("HTTP {status} without a Location"));
     };
     let url = here.url.join(location).map_err(|error| {

@@ -2,13 +2,16 @@
 
 use httparse::Header;
 
+use crate::wire::url::percent_encoded;
+
 /// How much of a bad value a complaint shows, in characters.
 const SHOWN_MAX: usize = 20;
 
 /// The header fields of an answer in the order received.
 ///
 /// Names are kept as sent and compared without regard to case. Values are UTF-8 or, failing that,
-/// Latin-1, so that every byte is kept in some form; a value folded over several lines is one line.
+/// Latin-1, so that every byte is kept in some form; in a `Location` that is not UTF-8, the bytes that no
+/// URL can hold are percent-encoded instead. A value folded over several lines is one line.
 ///
 /// ```
 /// # use std::{io::{Read, Write}, net::TcpListener, thread};
@@ -34,7 +37,7 @@ pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
     pub(super) fn from_parsed<'a>(fields: impl Iterator<Item = &'a Header<'a>>) -> Self {
-        Headers(fields.map(|field| (field.name.to_owned(), text(field.value))).collect())
+        Headers(fields.map(|field| (field.name.to_owned(), text(field.name, field.value))).collect())
     }
 
     /// The value of the first field of this name.
@@ -91,7 +94,7 @@ fn decimal(digits: &str) -> Option<u64> {
 }
 
 /// A field's value as text: its lines, if it was folded, joined by a space (RFC 9112 section 5.2).
-fn text(value: &[u8]) -> String {
+fn text(name: &str, value: &[u8]) -> String {
     let mut text = String::with_capacity(value.len());
     for line in value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
         if !text.is_empty() && !line.is_empty() {
@@ -99,6 +102,8 @@ fn text(value: &[u8]) -> String {
         }
         match std::str::from_utf8(line) {
             Ok(line) => text.push_str(line),
+            // Decoding it as Latin-1 would lose which bytes to ask for.
+            Err(_) if name.eq_ignore_ascii_case("location") => text.push_str(&percent_encoded(line)),
             Err(_) => text.extend(line.iter().copied().map(char::from)),
         }
     }
@@ -135,8 +140,10 @@ mod tests {
             (b"a\r\n \r\n b", "a b"),
             (b"", ""),
         ] {
-            assert_eq!(self::text(value), text, "{value:?}");
+            assert_eq!(self::text("Server", value), text, "{value:?}");
         }
+        assert_eq!(self::text("location", "/\u{fc}".as_bytes()), "/\u{fc}");
+        assert_eq!(self::text("location", b"/a b%\xfc\xe2\x82\xac"), "/a%20b%%FC%E2%82%AC");
     }
 
     #[test]

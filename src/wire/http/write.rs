@@ -1,6 +1,7 @@
 //! The requests that probes send, written; and what users may put into them.
 
 use super::is_token_byte;
+use crate::wire::url::percent_encoded;
 
 /// The longest method, in characters.
 const METHOD_MAX: usize = 32;
@@ -26,7 +27,9 @@ pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(Str
     let mut head = Vec::with_capacity(256);
     head.extend_from_slice(method.as_bytes());
     head.push(b' ');
-    write_target(&mut head, path);
+    // Paths come from redirects too: what a hostile target sends there must not end the target or the
+    // line and become a part of the next request.
+    head.extend_from_slice(percent_encoded(path.as_bytes()).as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in defaults.clone() {
         let mut replaced = false;
@@ -45,19 +48,6 @@ pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(Str
     }
     head.extend_from_slice(b"\r\n");
     head
-}
-
-/// Writes `path` with everything escaped that would end the target or the line: paths come from
-/// redirects too, and what a hostile target sends there must not become a part of the next request.
-fn write_target(head: &mut Vec<u8>, path: &str) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in path.bytes() {
-        if byte.is_ascii_graphic() {
-            head.push(byte);
-        } else {
-            head.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-    }
 }
 
 fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {

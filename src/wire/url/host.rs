@@ -8,19 +8,34 @@ use super::{Scheme, quote, refuse_control_characters};
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
+/// Follows the refusal of a password in a URL.
+pub(crate) const AUTHORIZATION_HINT: &str = " (use --header 'Authorization: Basic BASE64')";
+
 /// Reads `HOST[:PORT]`; without a port, the scheme's own.
 pub(super) fn read_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
     refuse_userinfo(authority)?;
     let (host, port) = split_port(authority)?;
-    let host = read_host(host)?;
-    let port = match port {
+    Ok((read_host(host)?, port_or_default(scheme, authority, port)?))
+}
+
+/// The same in a redirect: a server may write a user and a password, which are dropped, and an IPv4
+/// address in any form that inet_aton reads.
+pub(super) fn read_lenient_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
+    let authority = authority.split_once('@').map_or(authority, |(_, after)| after);
+    refuse_userinfo(authority)?;
+    let (host, port) = split_port(authority)?;
+    let host = read_ipv4_numbers(host).map_or_else(|| read_host(host), |ip| Ok(ip.to_string()))?;
+    Ok((host, port_or_default(scheme, authority, port)?))
+}
+
+fn port_or_default(scheme: Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
+    match port {
         // An empty port is the default one (RFC 3986 section 3.2.3).
         None | Some("") => scheme.default_port().ok_or_else(|| {
             format!("a tcp target needs a port, as in {}", quote(&format!("tcp://{authority}:443")))
-        })?,
-        Some(port) => read_port(port)?,
-    };
-    Ok((host, port))
+        }),
+        Some(port) => read_port(port),
+    }
 }
 
 /// Reads a host that stands alone: an IPv6 address needs no brackets.
@@ -49,7 +64,7 @@ pub(super) fn read_bare(host: &str) -> Result<String, String> {
 /// not repeated for the same reason.
 fn refuse_userinfo(text: &str) -> Result<(), String> {
     match text.contains('@') {
-        true => Err("a URL can not hold a user or password (send an Authorization header)".to_owned()),
+        true => Err(format!("a URL cannot hold a user or password{AUTHORIZATION_HINT}")),
         false => Ok(()),
     }
 }
@@ -100,6 +115,34 @@ fn read_host(host: &str) -> Result<String, String> {
     }
     check_name(host)?;
     Ok(host.to_ascii_lowercase())
+}
+
+/// One to four numbers, of which the last fills the bytes that are left: `127.1`, `2130706433`.
+fn read_ipv4_numbers(host: &str) -> Option<Ipv4Addr> {
+    let mut parts = host.split('.').map(read_ipv4_number);
+    let mut last = parts.next()??;
+    let (mut address, mut bits) = (0, 32);
+    for part in parts {
+        if last > 255 || bits == 8 {
+            return None;
+        }
+        bits -= 8;
+        address |= last << bits;
+        last = part?;
+    }
+    (last >> bits == 0).then(|| Ipv4Addr::from((address | last) as u32))
+}
+
+/// Decimal, octal after `0` or hexadecimal after `0x`.
+fn read_ipv4_number(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    // Unlike this, from_str_radix takes a sign.
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_number.then(|| u32::from_str_radix(digits, radix).ok().map(u64::from))?
 }
 
 fn read_ipv6(text: &str) -> Result<String, String> {

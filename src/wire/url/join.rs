@@ -1,19 +1,23 @@
-//! Where a redirect leads (RFC 3986 section 5).
+//! Where a redirect leads (RFC 3986 section 5), and as curl reads what is none of its references.
 
-use super::{Scheme, Url, check_length, quote, refuse_control_characters, split_authority, without_fragment};
+use super::{Scheme, Url, check_length, percent_encoded, quote, refuse_control_characters};
+use super::{host, split_authority, without_fragment};
 
 pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
     check_length(location)?;
     refuse_control_characters(location)?;
     let reference = without_fragment(location.trim_matches(' '));
     let (scheme, rest) = read_scheme(base.scheme, reference)?;
-    if let Some(rest) = rest.strip_prefix("//") {
-        let (authority, path) = split_authority(rest);
-        let (host, port) = super::host::read_authority(scheme, authority)?;
-        return finish(scheme, &host, port, path);
-    }
-    if rest.len() != reference.len() {
+    let is_absolute = rest.len() != reference.len();
+    let slashes = rest.bytes().take_while(|byte| *byte == b'/').count();
+    if is_absolute && slashes == 0 {
         return Err(format!("{} has no host", quote(reference)));
+    }
+    if is_absolute || slashes > 1 {
+        // Servers that put a URL together leave out a slash, or write one too many.
+        let (authority, path) = split_authority(rest.get(slashes.min(3)..).unwrap_or(rest));
+        let (host, port) = host::read_lenient_authority(scheme, authority)?;
+        return finish(scheme, &host, port, path);
     }
     let (base_path, _) = split_query(&base.path);
     let (path, query) = split_query(rest);
@@ -27,28 +31,30 @@ pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
     finish(base.scheme, &base.host, base.port, &merged)
 }
 
-/// The scheme that the redirect names, or the one it is relative to, and the text after it.
+/// The scheme that the redirect names, or the one it is relative to, and the text after it. What stands
+/// before a colon and cannot be a scheme is a part of the path.
 fn read_scheme(base: Scheme, reference: &str) -> Result<(Scheme, &str), String> {
-    let before = &reference[..reference.find(['/', '?']).unwrap_or(reference.len())];
-    let scheme = match before.split_once(':') {
-        None => base,
-        Some((name, _)) => match Scheme::parse(name) {
-            Ok(scheme) if scheme != Scheme::Tcp => scheme,
-            _ => return Err(format!("{} is neither http nor https", quote(name))),
-        },
-    };
-    if scheme == Scheme::Tcp {
+    if base == Scheme::Tcp {
         return Err("only http and https redirect".to_owned());
     }
-    let rest = before.split_once(':').map_or(reference, |(name, _)| &reference[name.len() + 1..]);
-    Ok((scheme, rest))
+    let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    match reference.split_once(':') {
+        Some((name, rest)) if !name.is_empty() && name.chars().all(is_in_scheme) => match Scheme::parse(name)
+        {
+            Ok(scheme) if scheme != Scheme::Tcp => Ok((scheme, rest)),
+            _ => Err(format!("{} is neither http nor https", quote(name))),
+        },
+        _ => Ok((base, reference)),
+    }
 }
 
 /// Cleans the path of the target; everything else of it has been read.
 fn finish(scheme: Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
     let (path, query) = split_query(path);
     let path = if path.is_empty() { "/" } else { path };
-    let path = percent_encoded(&(remove_dot_segments(path) + query));
+    // As curl: an empty query is none.
+    let query = if query == "?" { "" } else { query };
+    let path = percent_encoded((remove_dot_segments(path) + query).as_bytes());
     check_length(&path)?;
     Ok(Url { scheme, host: host.to_owned(), port, path })
 }
@@ -72,24 +78,6 @@ fn remove_dot_segments(path: &str) -> String {
             out.push_str(segment);
         } else if segments.peek().is_none() {
             out.push('/');
-        }
-    }
-    out
-}
-
-/// `text` with everything encoded that can not stand in a request line; existing escapes stay.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii_graphic() {
-            out.push(c);
-            continue;
-        }
-        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-            out.push('%');
-            for nibble in [byte >> 4, byte & 15] {
-                out.extend(char::from_digit(nibble.into(), 16).map(|digit| digit.to_ascii_uppercase()));
-            }
         }
     }
     out

@@ -10,10 +10,12 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use host::AUTHORIZATION_HINT;
+
 use crate::verdict::printable;
 
-/// The longest URL that is read, in bytes: what web servers take at most, with room to spare.
-pub(crate) const URL_MAX: usize = 8 * 1024;
+/// The longest URL that is read, in bytes: several times what web servers accept by default.
+pub(crate) const URL_MAX: usize = 64 * 1024;
 
 /// How much of a person's text an error message repeats, in characters.
 const QUOTE_MAX: usize = 64;
@@ -101,7 +103,7 @@ impl Url {
     }
 
     /// Where a redirect from here to `location` leads (RFC 3986 section 5): absolute, `//host/…`,
-    /// `/…`, `?…` or relative. Only http and https.
+    /// `/…`, `?…` or relative. Only http and https. User and password are dropped.
     ///
     /// Spaces and non-ASCII characters are percent-encoded, as browsers do: servers send them.
     pub(crate) fn join(&self, location: &str) -> Result<Url, String> {
@@ -181,4 +183,19 @@ fn check_length(text: &str) -> Result<(), String> {
 /// A person's own text, fit to stand in an error message.
 fn quote(text: &str) -> String {
     format!("`{}`", printable(text, QUOTE_MAX))
+}
+
+/// `text` with everything encoded that cannot stand in a request line; existing escapes stay.
+pub(crate) fn percent_encoded(text: &[u8]) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text {
+        if byte.is_ascii_graphic() {
+            out.push(char::from(*byte));
+        } else {
+            out.push('%');
+            out.extend([byte >> 4, byte & 15].map(|nibble| char::from(HEX[usize::from(nibble)])));
+        }
+    }
+    out
 }

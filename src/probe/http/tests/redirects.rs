@@ -144,7 +144,7 @@ fn loops_are_noticed() {
 
 #[test]
 fn a_location_that_leads_nowhere_is_told() {
-    let long = format!("http://h/{}", "x".repeat(20_000));
+    let long = format!("http://h/{}", "x".repeat(70_000));
     for (answer, detail) in [
         ("HTTP/1.1 301 X\r\n\r\n", "HTTP 301 without a Location"),
         ("HTTP/1.1 301 X\r\nLocation: \r\n\r\n", "HTTP 301 without a Location"),
@@ -162,6 +162,13 @@ fn a_location_that_leads_nowhere_is_told() {
         assert!(detail.is_empty() || result.detail.starts_with(detail), "{result:?}");
         assert!(result.detail.chars().count() <= 256);
     }
+}
+
+#[test]
+fn the_first_location_that_is_not_empty_counts() {
+    let answer = "HTTP/1.1 302 X\r\nLocation:\r\nLocation: /a\r\nLocation: /b\r\n\r\n";
+    let (asked, _) = play(&checking(""), &[answer]);
+    assert!(asked[1].1.starts_with("GET /a HTTP/1.1\r\n"), "{asked:?}");
 }
 
 #[test]

@@ -261,6 +261,8 @@ fn wrong_values_are_refused_by_the_name_of_their_flag() {
         ("--header", ": x", "is not 'Name: value'"),
         ("--header", "a b: x", "is not 'Name: value'"),
         ("--header", "a: x\r\nEvil: 1", "--header: `a: x\\r\\nEvil: 1` holds a control character"),
+        ("--header", "a: x\x0by", "holds a control character"),
+        ("--header", "a\t: x", "is not 'Name: value'"),
         ("--name", "", "--name: the value is empty"),
         ("--name", "a\x1b[2J", "--name: `a\\u{1b}[2J` holds a control character"),
         ("--ca-file", "", "--ca-file: the value is empty"),

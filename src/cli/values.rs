@@ -133,12 +133,15 @@ pub(super) fn method(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// `Name: value` (RFC 9110 section 5): nothing in it can begin another field or another request.
+/// `Name: value` (RFC 9110 section 5): nothing in it can begin another field or another request. A tab is
+/// the one control character that a value can hold (section 5.5).
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
-    refuse_control_characters(text)?;
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        refuse_control_characters(text)?;
+    }
     match text.split_once(':') {
         Some((name, value)) if !name.is_empty() && name.bytes().all(is_token) => {
-            Ok((name.to_owned(), value.trim_matches(' ').to_owned()))
+            Ok((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
         }
         _ => Err(format!("{} is not 'Name: value'", quote(text))),
     }

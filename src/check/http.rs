@@ -16,6 +16,10 @@ const STATUSES_MAX: usize = 64;
 /// What can stand where a status is expected.
 const STATUS_RANGE: std::ops::RangeInclusive<u16> = 100..=999;
 
+/// The codings that compress (IANA's registry of content codings, and two that are not in it).
+const COMPRESSIONS: [&str; 11] =
+    ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "bzip2", "xz"];
+
 /// An answer, as a check of the library's user sees it: see
 /// [`ProbeBuilder::check_response`](crate::ProbeBuilder::check_response).
 ///
@@ -132,6 +136,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) body: &'a [u8],
     /// Nothing more of the body will come.
     pub(crate) whole: bool,
+    /// As much of the body is here as is read of one.
+    pub(crate) cut: bool,
     pub(crate) elapsed: Duration,
 }
 
@@ -139,11 +145,12 @@ impl HttpCheck {
     /// Reads a check spec. The error is one line for a person.
     pub(crate) fn parse(spec: &str) -> Result<Self, String> {
         match split(spec)? {
-            ("" | "default" | "status_2xx", None) => Ok(HttpCheck::Success),
+            // Every body contains an empty text.
+            ("" | "default" | "status_2xx", None) | ("body_contains", Some("")) => Ok(HttpCheck::Success),
             ("status", list) => parse_statuses(list.unwrap_or_default()).map(HttpCheck::Status),
             ("body_contains", text) => Needle::new(text.unwrap_or_default())
                 .map(HttpCheck::Contains)
-                .ok_or_else(|| "body_contains has no text to look for".to_owned()),
+                .ok_or_else(|| "body_contains needs a text, as in body_contains:ok".to_owned()),
             (name, _) => Err(unknown(
                 spec,
                 name,
@@ -193,7 +200,12 @@ impl HttpCheck {
             HttpCheck::Contains(_) | HttpCheck::Custom(_) if !answer.whole => None,
             HttpCheck::Contains(_) => {
                 let read = answer.body.len();
-                Some(down(Reason::Body, &format!("{detail}: text not in the body ({read} bytes read)")))
+                let limit = if answer.cut { ", the limit of --max-body" } else { "" };
+                let detail = format!("{detail}: text not in the body ({read} bytes read{limit})");
+                Some(match compression(&answer.head.headers) {
+                    Some(name) => down(Reason::Body, &format!("{detail}; body is {name}-compressed")),
+                    None => down(Reason::Body, &detail),
+                })
             }
             HttpCheck::Custom(check) => {
                 let judgement = check(&HttpResponse {
@@ -210,6 +222,15 @@ impl HttpCheck {
             }
         }
     }
+}
+
+/// The first coding of a body in which a text cannot be found.
+fn compression(headers: &Headers) -> Option<&'static str> {
+    let codings = ["content-encoding", "transfer-encoding"].map(|name| headers.elements(name));
+    codings
+        .into_iter()
+        .flatten()
+        .find_map(|coding| COMPRESSIONS.into_iter().find(|known| coding.eq_ignore_ascii_case(known)))
 }
 
 impl fmt::Debug for HttpCheck {

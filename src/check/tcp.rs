@@ -103,9 +103,10 @@ impl TcpCheck {
     /// Reads a check spec. The error is one line for a person.
     pub(crate) fn parse(spec: &str) -> Result<Self, String> {
         match split(spec)? {
-            ("" | "default" | "port_open", None) => Ok(TcpCheck::Connect),
+            // Every banner contains an empty text, also one that does not come.
+            ("" | "default" | "port_open", None) | ("banner_contains", Some("")) => Ok(TcpCheck::Connect),
             ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
-                None => Err("banner_contains has no text to look for".to_owned()),
+                None => Err("banner_contains needs a text, as in banner_contains:SSH-".to_owned()),
                 Some(needle) if needle.len() > BANNER_MAX => {
                     Err(format!("the text is longer than the {BANNER_MAX} bytes of a banner that are read"))
                 }
@@ -143,7 +144,10 @@ impl TcpCheck {
             TcpCheck::Contains(needle) => match search.find(needle, heard) {
                 // Up to the text and no further: how much has come after it is chance.
                 Some(end) => Some(ProbeResult::up(latency, &show(heard.get(..end).unwrap_or(heard)))),
-                None if full => Some(ProbeResult::down(Reason::Banner, &show(heard)).with_latency(latency)),
+                None if full => {
+                    let detail = format!("{} (text not in the first {BANNER_MAX} bytes)", show(heard));
+                    Some(ProbeResult::down(Reason::Banner, &detail).with_latency(latency))
+                }
                 None => None,
             },
             TcpCheck::Custom(check) => {
@@ -202,7 +206,7 @@ mod tests {
 
     #[test]
     fn specs_of_the_original_are_read() {
-        for spec in ["", "default", "port_open"] {
+        for spec in ["", "default", "port_open", "banner_contains:"] {
             assert!(matches!(TcpCheck::parse(spec), Ok(TcpCheck::Connect)), "{spec}");
         }
         for spec in ["banner_contains:SSH-", "banner_contains: ", "banner_contains:a:b"] {
@@ -216,8 +220,7 @@ mod tests {
         let long = format!("banner_contains:{}", "x".repeat(BANNER_MAX + 1));
         let endless = format!("banner_contains:{}", "x".repeat(super::super::SPEC_MAX));
         for (spec, error) in [
-            ("banner_contains:", "banner_contains has no text to look for"),
-            ("banner_contains", "banner_contains has no text to look for"),
+            ("banner_contains", "banner_contains needs a text, as in banner_contains:SSH-"),
             ("status:200", "status belongs to http, not tcp"),
             ("status_2xx", "status_2xx belongs to http, not tcp"),
             ("body_contains:x", "body_contains belongs to http, not tcp"),

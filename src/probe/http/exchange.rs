@@ -118,7 +118,9 @@ impl Exchange {
     /// The verdict on the answer, as soon as enough of it is here.
     pub(super) fn judge(&mut self, plan: &HttpPlan, elapsed: Duration) -> Option<ProbeResult> {
         let head = self.reader.head()?;
-        let answer = Answer { head, body: self.reader.body(), whole: self.reader.is_done(), elapsed };
+        let body = self.reader.body();
+        let cut = body.len() >= plan.max_body;
+        let answer = Answer { head, body, whole: self.reader.is_done(), cut, elapsed };
         plan.check.judge(&answer, &mut self.search)
     }
 

@@ -57,7 +57,7 @@ impl Headers {
     }
 
     /// The elements of a comma-separated list, over all fields of this name (RFC 9110 section 5.6.1).
-    pub(super) fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
         self.get_all(name).flat_map(|value| value.split(',')).map(|element| element.trim_matches([' ', '\t']))
     }
 

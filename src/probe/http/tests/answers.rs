@@ -91,11 +91,61 @@ fn a_body_without_the_text_is_a_failure_once_it_has_ended() {
 }
 
 #[test]
+fn a_text_that_is_not_found_in_a_compressed_body_is_told_with_the_reason() {
+    let probe = checking("body_contains:pong");
+    for (field, name) in [
+        ("Content-Encoding: gzip", Some("gzip")),
+        ("content-encoding: GZIP", Some("gzip")),
+        ("Content-Encoding: identity, x-gzip", Some("x-gzip")),
+        ("Content-Encoding: deflate", Some("deflate")),
+        ("Content-Encoding: br", Some("br")),
+        ("Content-Encoding: zstd", Some("zstd")),
+        ("Content-Encoding: compress", Some("compress")),
+        ("Content-Encoding: utf-8", None),
+        ("Content-Encoding: identity", None),
+        ("Content-Encoding:", None),
+        ("Vary: gzip", None),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 4\r\n\r\n");
+        let reason = name.map(|name| format!("; body is {name}-compressed")).unwrap_or_default();
+        let miss = format!("HTTP 200: text not in the body (4 bytes read){reason}");
+        assert_eq!(verdict(&probe, &(answer.clone() + "\x1f...")), Some(bad(Reason::Body, &miss)), "{field}");
+        assert_eq!(verdict(&probe, &(answer + "pong")), Some(up("HTTP 200")), "{field}");
+    }
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+    let result = verdict(&probe, chunked).expect("a verdict");
+    assert!(result.detail.ends_with("; body is gzip-compressed"), "{result:?}");
+}
+
+#[test]
+fn an_empty_text_is_in_every_body_of_a_2xx() {
+    let probe = checking("body_contains:");
+    for (answer, ok) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nany", true),
+        ("HTTP/1.1 204 No Content\r\n\r\n", true),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false),
+    ] {
+        assert_eq!(verdict(&probe, answer).map(|result| result.ok), Some(ok), "{answer}");
+    }
+    assert!(ProbeBuilder::from_url("http://h/").method("HEAD").check("body_contains:").build().is_ok());
+}
+
+/// What frames the body matters only to those who read it.
+#[test]
+fn a_status_suffices_whatever_the_length_of_the_body() {
+    for length in ["18446744073709551616", "99999999999999999999999999999", "5, 5"] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(verdict(&checking(""), &answer), Some(up("HTTP 200")), "{length}");
+    }
+}
+
+#[test]
 fn a_body_is_read_to_its_limit_and_no_further() {
     let probe = build("http://h/", |p| p.check("body_contains:pong").max_body(8));
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     assert_eq!(verdict(&probe, &format!("{head}....pong")), Some(up("HTTP 200")));
-    let miss = bad(Reason::Body, "HTTP 200: text not in the body (8 bytes read)");
+    let miss = bad(Reason::Body, "HTTP 200: text not in the body (8 bytes read, the limit of --max-body)");
     assert_eq!(verdict(&probe, &format!("{head}.....pong")), Some(miss));
     assert_eq!(verdict(&probe, &format!("{head}....pon")), None);
 }
@@ -227,6 +277,6 @@ fn a_mutilated_answer_has_one_verdict_however_it_is_cut() {
 fn as_much_of_a_body_is_read_as_is_usual() {
     let mut script = asked(&checking("body_contains:needle"));
     script.receive(format!("HTTP/1.1 200 OK\r\n\r\n{}needle", "x".repeat(64 * 1024)).as_bytes());
-    let told = "HTTP 200: text not in the body (65536 bytes read)";
+    let told = "HTTP 200: text not in the body (65536 bytes read, the limit of --max-body)";
     assert_eq!(script.verdict(), bad(Reason::Body, told));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::HttpPlan;
+use super::cookies::Cookies;
 use super::exchange::Exchange;
 use super::redirect::{self, Hop};
 use crate::clock::Now;
@@ -19,6 +20,7 @@ pub(crate) struct HttpAttempt {
     /// The requests that were answered by a redirect, at most [`redirect::REDIRECTS_MAX`].
     before: Vec<Hop>,
     here: Hop,
+    cookies: Cookies,
     stage: Stage,
     phases: Phases,
     /// Those of the last answer and certificate that came.
@@ -36,12 +38,13 @@ enum Stage {
 
 impl HttpAttempt {
     pub(crate) fn new(plan: Arc<HttpPlan>, now: Now) -> Self {
-        let here = Hop { url: plan.url.clone(), method: plan.method.clone() };
+        let here = Hop { url: plan.url.clone(), method: plan.method.clone(), cookies: String::new() };
         let mut attempt = HttpAttempt {
             plan,
             begun: now,
             before: Vec::new(),
             here,
+            cookies: Cookies::default(),
             stage: Stage::Connecting,
             phases: Phases::default(),
             http_status: None,
@@ -99,7 +102,8 @@ impl HttpAttempt {
             let named = self.plan.check.names(head.status);
             if self.plan.follow && redirect::is_redirect(head.status) && !named {
                 let tls = self.plan.tls.is_some();
-                return match redirect::follow(&self.before, &self.here, head, tls) {
+                self.cookies.store(head, &self.here.url, now.unix);
+                return match redirect::follow(&self.before, &self.here, head, tls, &mut self.cookies) {
                     Ok(next) => {
                         self.before.push(std::mem::replace(&mut self.here, next));
                         self.connect(now);

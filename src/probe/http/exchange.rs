@@ -144,9 +144,20 @@ fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
     let at_home = same_origin(&hop.url, &plan.url);
     let is_private = |name: &str| PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private));
     let host = hop.url.host_field();
-    if at_home || !plan.headers.iter().any(|(name, _)| is_private(name)) {
+    if hop.cookies.is_empty() && (at_home || !plan.headers.iter().any(|(name, _)| is_private(name))) {
         return request_head(&hop.method, &hop.url.path, &host, &plan.headers);
     }
-    let headers: Vec<_> = plan.headers.iter().filter(|(name, _)| !is_private(name)).cloned().collect();
+    let sent = plan.headers.iter().filter(|(name, _)| at_home || !is_private(name)).cloned();
+    let (users, mut headers): (Vec<_>, Vec<_>) =
+        sent.partition(|(name, _)| !hop.cookies.is_empty() && name.eq_ignore_ascii_case("cookie"));
+    if !hop.cookies.is_empty() {
+        // One field (RFC 6265 section 5.4), in which a cookie that the target has set replaces the user's.
+        let name = |pair: &str| pair.split('=').next().unwrap_or(pair).trim().to_owned();
+        let set: Vec<_> = hop.cookies.split(';').map(name).collect();
+        let users = users.iter().flat_map(|(_, value)| value.split(';')).map(str::trim);
+        let mut pairs: Vec<_> = users.filter(|pair| !pair.is_empty() && !set.contains(&name(pair))).collect();
+        pairs.push(&hop.cookies);
+        headers.push(("Cookie".to_owned(), pairs.join("; ")));
+    }
     request_head(&hop.method, &hop.url.path, &host, &headers)
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod channel;
+mod cookies;
 mod exchange;
 mod redirect;
 #[cfg(test)]

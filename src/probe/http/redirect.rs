@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::cookies::{Cookies, FIELD_MAX};
 use crate::verdict::printable;
 use crate::wire::http::response::Head;
 use crate::wire::url::{Scheme, Url};
@@ -17,6 +18,8 @@ const SHOWN_MAX: usize = 100;
 pub(super) struct Hop {
     pub(super) url: Url,
     pub(super) method: Cow<'static, str>,
+    /// What earlier answers want sent back; empty if there is nothing.
+    pub(super) cookies: String,
 }
 
 /// Whether this is a status that says where else to ask.
@@ -26,7 +29,16 @@ pub(super) fn is_redirect(status: u16) -> bool {
 
 /// The next request, given those made so far, of which `here` was the last and got this answer. The
 /// error says why there is none. `tls` tells whether an https URL can be followed.
-pub(super) fn follow(before: &[Hop], here: &Hop, head: &Head, tls: bool) -> Result<Hop, String> {
+///
+/// Only a request that is the same in all its parts makes a loop: with another cookie, a page that sets
+/// one and redirects to itself answers.
+pub(super) fn follow(
+    before: &[Hop],
+    here: &Hop,
+    head: &Head,
+    tls: bool,
+    cookies: &mut Cookies,
+) -> Result<Hop, String> {
     let status = head.status;
     let Some(location) = head.headers.get_all("location").find(|text| !text.is_empty()) else {
         return Err(format!("HTTP {status} without a Location"));
@@ -38,12 +50,18 @@ pub(super) fn follow(before: &[Hop], here: &Hop, head: &Head, tls: bool) -> Resu
         return Err(format!("HTTP {status} to {}, and this build has no TLS", shown(&url)));
     }
     let method = if becomes_get(status, &here.method) { Cow::Borrowed("GET") } else { here.method.clone() };
-    let next = Hop { url, method };
+    let cookies_sent = cookies.field(&url);
+    let next = Hop { url, method, cookies: cookies_sent };
+    let remark = || match cookies.overflowed {
+        true => format!(" (not all cookies were sent back: the limit is {FIELD_MAX} bytes)"),
+        false => String::new(),
+    };
     if next == *here || before.contains(&next) {
-        return Err(format!("redirect loop: HTTP {status} back to {}", shown(&next.url)));
+        return Err(format!("redirect loop: HTTP {status} back to {}{}", shown(&next.url), remark()));
     }
     if before.len() >= REDIRECTS_MAX {
-        return Err(format!("more than {REDIRECTS_MAX} redirects, the last to {}", shown(&next.url)));
+        let place = shown(&next.url);
+        return Err(format!("more than {REDIRECTS_MAX} redirects, the last to {place}{}", remark()));
     }
     Ok(next)
 }

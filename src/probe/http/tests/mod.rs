@@ -1,6 +1,7 @@
 //! The http probe, played against scripted peers.
 
 mod answers;
+mod cookies;
 mod phases;
 mod redirects;
 #[cfg(feature = "tls")]

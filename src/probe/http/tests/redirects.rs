@@ -3,10 +3,10 @@
 use super::*;
 
 /// A request that was made: where to, and its head.
-type Asked = ((String, u16), String);
+pub(super) type Asked = ((String, u16), String);
 
 /// Plays a chain of answers, each to one request. Once they are used up the last is `HTTP 200`.
-fn play(probe: &BuiltProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
+pub(super) fn play(probe: &BuiltProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
     let mut script = Script::begin(probe);
     let mut asked = Vec::new();
     let mut answers = answers.iter();
@@ -21,7 +21,7 @@ fn play(probe: &BuiltProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
     (asked, script)
 }
 
-fn to(status: u16, location: &str) -> String {
+pub(super) fn to(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 50\r\n\r\n<html>")
 }
 

@@ -1,0 +1,181 @@
+//! Cookies that redirects set: sent back within the check, and to their host only.
+
+use super::redirects::{play, to};
+use super::*;
+
+fn setting(status: u16, location: &str, cookies: &[&str]) -> String {
+    let fields: String = cookies.iter().map(|cookie| format!("Set-Cookie: {cookie}\r\n")).collect();
+    to(status, location).replace("\r\nLocation", &format!("\r\n{fields}Location"))
+}
+
+/// The `Cookie` fields of the requests that are made for these answers.
+fn sent(probe: &BuiltProbe, answers: &[String]) -> Vec<String> {
+    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let (asked, script) = play(probe, &answers);
+    assert!(script.verdict().ok, "{:?}", script.verdict());
+    let fields = |head: &str| {
+        let values = head.lines().filter_map(|line| line.split_once(": "));
+        let values: Vec<_> = values.filter(|(name, _)| name.eq_ignore_ascii_case("cookie")).collect();
+        assert!(values.len() < 2, "RFC 6265 section 5.4 wants one field: {head}");
+        values.first().map_or(String::new(), |(_, value)| value.to_string())
+    };
+    asked.iter().map(|(_, head)| fields(head)).collect()
+}
+
+/// What is sent to `location` of the second request, once the first answer has set these cookies.
+fn sent_to(location: &str, cookies: &[&str]) -> String {
+    let probe = build("http://h.example/a/b?c/d", |p| p);
+    sent(&probe, &[setting(302, location, cookies)]).remove(1)
+}
+
+#[test]
+fn a_page_that_sets_a_cookie_and_redirects_to_itself_is_no_loop() {
+    let again = setting(302, "/healthz", &["a=1"]);
+    assert_eq!(sent(&checking(""), std::slice::from_ref(&again)), ["", "a=1"]);
+    let (asked, script) = play(&checking(""), &[&again, &again]);
+    assert_eq!((asked.len(), script.verdict().reason), (2, Some(Reason::Redirect)));
+    let detail = "after redirect to http://example.com:80/healthz: redirect loop: HTTP 302 back to \
+                  http://example.com:80/healthz";
+    assert_eq!(script.verdict().detail, detail);
+    // One that counts ends at the limit of redirects.
+    let answers: Vec<_> = (0..11).map(|n| setting(302, "/healthz", &[&format!("n={n}")])).collect();
+    let answers: Vec<_> = answers.iter().map(String::as_str).collect();
+    let detail = play(&checking(""), &answers).1.verdict().detail;
+    assert!(detail.contains("more than 10 redirects"), "{detail}");
+}
+
+#[test]
+fn cookies_are_kept_replaced_and_deleted_along_the_way() {
+    let probe = checking("");
+    let answers = [
+        setting(302, "/1", &["a=1", "b=2; Path=/; HttpOnly; SameSite=Lax"]),
+        setting(302, "/2", &["a=3", "c = \"x y\" "]),
+        setting(302, "/3", &["b=; Max-Age=0", "c=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]),
+        setting(302, "/4", &["a=4; Max-Age=-1", "d=e=f"]),
+        setting(
+            302,
+            "/5",
+            &["=x", "no pair", "", ";", "d=g; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"],
+        ),
+    ];
+    assert_eq!(sent(&probe, &answers), ["", "a=1; b=2", "b=2; a=3; c=\"x y\"", "a=3", "d=e=f", "d=g"]);
+}
+
+#[test]
+fn cookies_with_a_date_in_the_past_are_deleted() {
+    for (attributes, kept) in [
+        ("Expires=Wed, 01 Jan 2098 00:00:00 GMT", true),
+        ("Expires=Wed, 01-Jan-2098 00:00:00 GMT", true),
+        ("Expires=Thu, 01-Jan-1970 00:00:01 GMT", false),
+        ("expires=Sunday, 06-Nov-94 08:49:37 GMT", false),
+        ("Expires=Sun Nov  6 08:49:37 1994", false),
+        ("Expires=soon", true),
+        ("Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=5", true),
+        ("Max-Age=0; Expires=Wed, 01 Jan 2098 00:00:00 GMT", false),
+        ("Max-Age=99999999999999999999999", true),
+        ("Max-Age=x", true),
+    ] {
+        assert_eq!(sent_to("/x", &[&format!("a=1; {attributes}; Path=/")]) == "a=1", kept, "{attributes}");
+    }
+}
+
+#[test]
+fn cookies_are_for_their_path() {
+    for (path, location, fits) in [
+        ("", "/a/x", true),
+        ("", "/a", true),
+        ("", "/a?x", true),
+        ("", "/ab", false),
+        ("", "/", false),
+        ("Path=/", "/x", true),
+        ("Path=", "/a/x", true),
+        ("Path=x", "/x", false),
+        ("Path=/x", "/x/y?z", true),
+        ("Path=/x/", "/x", false),
+        ("path=/x; PATH=/y", "/y", true),
+    ] {
+        let field = sent_to(location, &[&format!("a=1; {path}")]);
+        assert_eq!(field == "a=1", fits, "{path} {location}: {field}");
+    }
+    let field = sent_to("/a/b/c", &["x=1; Path=/", "y=2; Path=/a/b", "z=3; Path=/a"]);
+    assert_eq!(field, "y=2; z=3; x=1", "longer paths first");
+}
+
+#[test]
+fn cookies_are_for_their_host_only() {
+    for (attributes, location, fits) in [
+        ("", "http://h.example/", true),
+        ("", "http://H.Example:8080/", true),
+        ("", "http://other.example/", false),
+        ("", "http://x.h.example/", false),
+        ("", "http://example/", false),
+        ("Domain=h.example", "http://h.example/", true),
+        ("domain=.H.example", "/", true),
+        ("Domain=example", "/", true),
+        ("Domain=", "/", true),
+        ("Domain=example", "http://x.example/", false),
+        ("Domain=h.example", "http://x.h.example/", false),
+        ("Domain=other.example", "/", false),
+        ("Domain=.example.other", "/", false),
+        ("Domain=ample", "/", false),
+        ("Secure", "http://h.example/", false),
+    ] {
+        let field = sent_to(location, &[&format!("a=1; Path=/; {attributes}")]);
+        assert_eq!(field == "a=1", fits, "{attributes} {location}: {field}");
+    }
+    let probe = build("http://h.example/", |p| p);
+    let there = [setting(302, "http://other/", &["a=1"]), setting(302, "http://h.example/2", &["b=2"])];
+    assert_eq!(sent(&probe, &there), ["", "", "a=1"], "and are there on the way back");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn cookies_that_are_secure_go_over_tls_only() {
+    use crate::probe::http::cookies::Cookies;
+    use crate::wire::http::response::ResponseReader;
+    use crate::wire::url::Url;
+
+    let mut reader = ResponseReader::new(false, 0);
+    reader.receive(setting(302, "/", &["a=1; Secure", "b=2"]).as_bytes()).expect("an answer");
+    let mut cookies = Cookies::default();
+    let url = |text: &str| Url::parse(text).expect(text);
+    cookies.store(reader.head().expect("a head"), &url("https://h/"), Duration::ZERO);
+    assert_eq!(cookies.field(&url("https://h/")), "a=1; b=2");
+    assert_eq!(cookies.field(&url("http://h/")), "b=2");
+}
+
+#[test]
+fn cookies_of_the_user_and_of_the_target_are_in_one_field() {
+    let probe = build("http://home/", |p| p.header("Cookie", "a=0; s=secret").header("cookie", "t=1;"));
+    let (asked, _) = play(&probe, &[]);
+    assert!(asked[0].1.contains("\r\nCookie: a=0; s=secret\r\ncookie: t=1;\r\n"), "as they were written");
+    let (asked, _) = play(&probe, &[&setting(302, "/x", &["a=1", "b=2"]), &to(302, "http://other/")]);
+    assert!(asked[1].1.contains("\r\nCookie: s=secret; t=1; a=1; b=2\r\n"), "{asked:?}");
+    assert!(!asked[2].1.to_ascii_lowercase().contains("cookie"), "{asked:?}");
+    // Another port is the same host to cookies, but not where the user's secrets belong.
+    let (asked, _) = play(&probe, &[&setting(302, "http://home:81/", &["a=1"])]);
+    assert!(asked[1].1.contains("\r\nCookie: a=1\r\n") && !asked[1].1.contains("secret"), "{asked:?}");
+}
+
+#[test]
+fn the_memory_of_cookies_is_bounded_and_a_limit_is_told() {
+    let many: Vec<_> = (0..100).map(|n| format!("n{n}={n}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    assert_eq!(sent_to("/a/x", &many).split("; ").count(), 64);
+    let long = format!("a={}", "x".repeat(5000));
+    assert_eq!(sent_to("/a/x", &[&long, "b=1"]), "b=1");
+    let big: Vec<_> = (0..65).map(|n| format!("n{n}={}", "x".repeat(1000))).collect();
+    let big: Vec<_> = big.iter().map(String::as_str).collect();
+    let field = sent_to("/a/x", &big);
+    assert!((7000..=8190).contains(&field.len()), "{}", field.len());
+    let again = setting(302, "/healthz", &big);
+    let (_, script) = play(&checking(""), &[&again, &again]);
+    let told = " (not all cookies were sent back: the limit is 8190 bytes)";
+    assert!(script.verdict().detail.ends_with(told), "{}", script.verdict().detail);
+}
+
+#[test]
+fn a_cookie_cannot_add_to_the_request() {
+    let field = sent_to("/a/x", &["a=1\r\n X: y", "b=\u{85}\tz"]);
+    assert_eq!(field, "a=1 X: y; b=\u{85}\tz", "on one line");
+}

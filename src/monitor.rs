@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::fsm::{HISTORY, Policy, State};
 use crate::probe::Probe;
 use crate::probe::build::Webhook;
+use crate::probe::guard::label;
 pub use fleet::Successor;
 pub(crate) use fleet::{Fleet, Moved, clash};
 pub use hook::{HOOK_TIMEOUT, Hook};
@@ -239,13 +240,13 @@ impl Monitor {
     /// The target's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.probe.name()
+        label(|| self.probe.name())
     }
 
     /// What is probed.
     #[must_use]
     pub fn target(&self) -> &str {
-        self.probe.target()
+        label(|| self.probe.target())
     }
 }
 

@@ -7,7 +7,7 @@ use super::limits::{BREATH, ONCE_PARALLEL, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX}
 use super::{ConnId, Engine, JobId, Output, Owner, Schedule, Verdict};
 use crate::clock::Now;
 use crate::probe::dial::{Dial, Slot};
-use crate::probe::guard::guarded;
+use crate::probe::guard::{discard, guarded};
 use crate::probe::words::seconds;
 use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
@@ -128,7 +128,8 @@ impl Engine {
                     let conn = self.tries[target].as_deref().and_then(|this| this.conn);
                     self.send(conn, bytes);
                 }
-                probe::Output::Connect { .. } | probe::Output::Work(_) => {}
+                probe::Output::Work(work) => discard(work),
+                probe::Output::Connect { .. } => {}
             }
         }
         self.finish(target, ProbeResult::down(Reason::Custom, &timeout), now);
@@ -240,6 +241,23 @@ impl Engine {
             }
         };
         self.timers.set(Owner::Target(target), at);
+    }
+}
+
+/// In the place of an attempt that is over.
+struct Over;
+
+impl Attempt for Over {
+    fn handle_input(&mut self, _input: probe::Input<'_>, _now: Now) {}
+
+    fn poll_output(&mut self) -> Option<probe::Output> {
+        None
+    }
+}
+
+impl Drop for Try {
+    fn drop(&mut self) {
+        discard(std::mem::replace(&mut self.attempt, Box::new(Over)));
     }
 }
 

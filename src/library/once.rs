@@ -12,6 +12,7 @@ use crate::clock::Now;
 use crate::engine::Schedule;
 use crate::monitor::Monitor;
 use crate::probe::build::BuiltProbe;
+use crate::probe::guard::guarded;
 use crate::probe::{Attempt, Probe};
 use crate::reactor;
 use crate::verdict::{ProbeResult, Reason};
@@ -67,10 +68,14 @@ pub fn check(probe: &dyn Probe) -> ProbeResult {
 /// ```
 #[must_use]
 pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
-    let begun = Begun {
+    let begin = || Begun {
         name: probe.name().to_owned(),
         timeout: probe.timeout(),
         attempt: Cell::new(Some(probe.begin(reactor::now()))),
+    };
+    let begun = match guarded(begin) {
+        Ok(begun) => begun,
+        Err(failure) => return failure.into(),
     };
     let run = || -> io::Result<Option<ProbeResult>> {
         let mut reactor = names.reactor(vec![Monitor::new(begun)], Schedule::Once, no_guard())?;

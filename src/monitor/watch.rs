@@ -8,6 +8,7 @@ use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
 use crate::probe::build::{TIMEOUT_MAX, Webhook};
+use crate::probe::guard::label;
 use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
 use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
@@ -61,12 +62,12 @@ impl Watch {
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.probe.name()
+        label(|| self.probe.name())
     }
 
     /// What the API shows under `probe`.
     pub(crate) fn target(&self) -> &str {
-        self.probe.target()
+        label(|| self.probe.target())
     }
 
     pub(crate) fn fsm(&self) -> &Fsm {

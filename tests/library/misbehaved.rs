@@ -24,11 +24,14 @@ fn fails_alone(bad: impl Probe + 'static, detail: &str) {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
+    Name,
+    Target,
     Timeout,
     Begin,
     Output,
     Input,
     Work,
+    End,
 }
 
 /// A probe of its own making that panics at one place.
@@ -36,7 +39,12 @@ struct Shaky(Place, u16);
 
 impl Probe for Shaky {
     fn name(&self) -> &str {
+        assert!(self.0 != Place::Name, "at its name");
         "shaky"
+    }
+    fn target(&self) -> &str {
+        assert!(self.0 != Place::Target, "at its target");
+        "shaky:"
     }
     fn timeout(&self) -> Duration {
         assert!(self.0 != Place::Timeout, "at its timeout");
@@ -50,6 +58,12 @@ impl Probe for Shaky {
 
 struct ShakyAttempt(Place, Option<u16>);
 
+impl Drop for ShakyAttempt {
+    fn drop(&mut self) {
+        assert!(self.0 != Place::End, "at the end");
+    }
+}
+
 impl Attempt for ShakyAttempt {
     fn handle_input(&mut self, _input: Input<'_>, _now: Now) {
         panic!("when told");
@@ -58,6 +72,9 @@ impl Attempt for ShakyAttempt {
         let port = self.1.take()?;
         match self.0 {
             Place::Output => panic!("when asked"),
+            Place::Name | Place::Target | Place::End => {
+                Some(Output::Done(ProbeResult::down(Reason::Custom, "an ordinary end")))
+            }
             Place::Work => Some(Output::Work(Work::new(|| panic!("elsewhere")))),
             _ => Some(Output::Connect { host: "localhost".to_owned(), port }),
         }
@@ -72,6 +89,9 @@ fn probes_that_panic_fail_alone() {
     fails_alone(Shaky(Place::Begin, port), "the probe panicked: at the beginning");
     fails_alone(Shaky(Place::Output, port), "the probe panicked: when asked");
     fails_alone(Shaky(Place::Input, port), "the probe panicked: when told");
+    for place in [Place::Name, Place::Target, Place::End] {
+        fails_alone(Shaky(place, port), "an ordinary end");
+    }
 }
 
 #[test]
@@ -105,6 +125,116 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
     let result = check(&Shaky(Place::Output, 1));
     assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: when asked"));
     assert!(built(tcp).check().ok);
+    for (place, detail) in [
+        (Place::Name, "the probe panicked: at its name"),
+        (Place::Target, "an ordinary end"),
+        (Place::Timeout, "the probe panicked: at its timeout"),
+        (Place::Begin, "the probe panicked: at the beginning"),
+        (Place::End, "an ordinary end"),
+    ] {
+        let result = check(&Shaky(place, 1));
+        assert_eq!((result.ok, result.reason, &*result.detail), (false, Some(Reason::Custom), detail));
+        let mut told = Vec::new();
+        let tell = |checked: &Checked<'_>| told.push(checked.result.detail.clone());
+        check_all(Monitor::new(Shaky(place, 1)), Names::default(), tell).expect("a loop");
+        let detail = if place == Place::Name { "an ordinary end" } else { detail };
+        assert_eq!(told, [detail]);
+    }
+}
+
+/// A server goes on after a panic of its own program that was caught, and lists every target.
+#[test]
+fn a_panic_in_a_callback_is_the_callers_and_the_server_goes_on() {
+    let mut calls = 0;
+    let monitors = [Place::Name, Place::Target].map(|place| Monitor::new(Shaky(place, 1)).interval(5 * MS));
+    let mut server = Server::builder(monitors)
+        .on_check(move |checked| {
+            calls += 1;
+            assert!(calls != 1, "a bug in the callback: {}", checked.name);
+        })
+        .bind(ANY)
+        .expect("bound");
+    let turn = std::panic::AssertUnwindSafe(|| turn_until(&mut server, "nothing", |_| false));
+    assert!(std::panic::catch_unwind(turn).is_err());
+    turn_until(&mut server, "checks", |server| (0..2).all(|index| snapshot(server, index).recent.len() >= 3));
+    let (name, target) = (snapshot(&server, 0), snapshot(&server, 1));
+    assert_eq!((&*name.name, &*name.probe), ("(panicked)", "shaky:"));
+    assert_eq!((&*target.name, &*target.probe), ("shaky", "(panicked)"));
+}
+
+/// What a probe is told to be dropped with is its own affair.
+#[test]
+fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
+    struct Last(BlockingProbe);
+    impl Probe for Last {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn timeout(&self) -> Duration {
+            self.0.timeout()
+        }
+        fn begin(&self, now: Now) -> Box<dyn Attempt> {
+            self.0.begin(now)
+        }
+    }
+    impl Drop for Last {
+        fn drop(&mut self) {
+            panic!("at its drop");
+        }
+    }
+    let (_target, good) = target();
+    let last = Monitor::new(Last(blocking("last", || true)));
+    let mut server = serve([last, Monitor::new(built(good)).interval(5 * MS)], ANY).expect("serves");
+    turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
+    server.replace(vec![Successor::Keep(1)]).expect("replaced");
+    turn_until(&mut server, "more checks", |server| snapshot(server, 0).recent.len() >= 3);
+    assert_eq!(snapshot(&server, 0).state, State::Up);
+}
+
+/// Numbers near the end of their range reach every page, and none of them fails.
+#[test]
+fn absurd_results_are_shown() {
+    struct Absurd;
+    impl Probe for Absurd {
+        fn name(&self) -> &str {
+            ""
+        }
+        fn timeout(&self) -> Duration {
+            Duration::ZERO
+        }
+        fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+            Box::new(AbsurdAttempt)
+        }
+    }
+    struct AbsurdAttempt;
+    impl Attempt for AbsurdAttempt {
+        fn handle_input(&mut self, _input: Input<'_>, _now: Now) {}
+        fn poll_output(&mut self) -> Option<Output> {
+            let mut result = ProbeResult::up(Duration::MAX, &"\0\u{202e}\n".repeat(1000));
+            let all = Some(Duration::MAX);
+            result.phases = Phases::default();
+            (result.phases.connect, result.phases.tls, result.phases.transfer) = (all, all, all);
+            (result.http_status, result.tls_not_after) = (Some(u16::MAX), Some(Duration::MAX));
+            Some(Output::Done(result))
+        }
+    }
+    let monitor = Monitor::new(Absurd)
+        .interval(Duration::MAX)
+        .slow(Duration::MAX)
+        .slow_clear(Duration::ZERO)
+        .retries(u32::MAX)
+        .history(usize::MAX);
+    let mut server = serve(monitor, ANY).expect("serves");
+    let (api, stopper) = (server.address(), server.stopper().expect("a stopper"));
+    turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
+    let running = std::thread::spawn(move || server.run());
+    for path in ["/status", "/metrics", "/probe?target="] {
+        let (status, _, text) = super::common::get(api, path);
+        assert_eq!(status, 200, "{path}: {text}");
+        assert!(!text.contains(['\0', '\u{202e}']) && !text.contains(" inf"), "{path}: {text}");
+    }
+    stopper.stop();
+    running.join().expect("no panic").expect("an ordinary end");
 }
 
 #[test]

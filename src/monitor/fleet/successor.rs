@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Fleet, Monitor, Place, Watch, clash};
 use crate::clock::Now;
+use crate::probe::guard::discard;
 
 /// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
 ///
@@ -85,6 +86,8 @@ impl Fleet {
         let namesake = |watch: &Watch| places.get(watch.name()).copied();
         let named = present.iter().zip(&kept);
         let named = named.map(|(gone, kept)| kept.or_else(|| gone.as_ref().and_then(namesake)));
-        Moved { named: named.collect(), kept }
+        let named = named.collect();
+        discard(present);
+        Moved { named, kept }
     }
 }

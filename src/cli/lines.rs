@@ -54,6 +54,19 @@ fn milliseconds(latency: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::ProbeResult;
+
+    #[test]
+    fn the_columns_of_once_are_aligned() {
+        let line = |result: &ProbeResult, state| {
+            let (name, target) = ("web", "tcp://web:1");
+            result_line(&Checked { index: 0, name, target, result, state, changed: None })
+        };
+        let up = line(&ProbeResult::up(Duration::from_micros(410), "connect ok"), State::Up);
+        let down = line(&ProbeResult::down(Reason::Refused, "refused"), State::Down);
+        assert_eq!(up, "up        0.41 ms  web (tcp://web:1)  connect ok\n");
+        assert_eq!(down, "down            -  web (tcp://web:1)  refused\n");
+    }
 
     #[test]
     fn the_name_is_told_unless_it_says_where() {

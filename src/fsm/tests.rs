@@ -175,3 +175,8 @@ fn the_last_check_is_kept_with_all_that_was_seen() {
     fsm.fire(&ok(), test_now());
     assert_eq!(fsm.last().and_then(|last| last.reason), None);
 }
+
+#[test]
+fn words_are_padded_as_a_format_asks_for() {
+    assert_eq!(format!("{:<4}|{:>5}|{:^9}", State::Up, Event::Ok, Reason::Local), "up  |   ok|  local  ");
+}

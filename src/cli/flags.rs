@@ -156,9 +156,12 @@ pub(super) static SECTIONS: [Section; 7] = [
                  status:200,204 or status:200-299,401",
                 |line, text| put(&mut line.settings.check, Ok(text.to_owned())),
             ),
-            value("--timeout", "SECONDS", "for a whole check, 0.001 to 3600", |line, text| {
-                put(&mut line.settings.timeout, values::timeout(text))
-            })
+            value(
+                "--timeout",
+                "SECONDS",
+                "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
+                |line, text| put(&mut line.settings.timeout, values::timeout(text)),
+            )
             .default("2 for tcp, 5 for http and https"),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
                 put(&mut line.settings.retries, values::retries(text))

@@ -63,6 +63,18 @@ pub(super) fn split_data<'a>(bytes: &'a [u8], left: &mut u64) -> (&'a [u8], &'a 
     bytes.split_at(run)
 }
 
+/// Appends `bytes` as far as `limit` allows. Memory doubles as the buffer grows, but not past the limit.
+pub(super) fn extend_up_to(limit: usize, buffer: &mut Vec<u8>, bytes: &[u8]) {
+    let held = buffer.len();
+    let bytes = bytes.get(..limit.saturating_sub(held)).unwrap_or(bytes);
+    let needed = held.saturating_add(bytes.len());
+    if needed > buffer.capacity() {
+        let capacity = needed.max(held.saturating_mul(2)).min(limit);
+        buffer.reserve_exact(capacity.saturating_sub(held));
+    }
+    buffer.extend_from_slice(bytes);
+}
+
 /// The first bytes of a body, as many as were asked for.
 pub(super) struct Kept {
     bytes: Vec<u8>,
@@ -74,17 +86,9 @@ impl Kept {
         Kept { bytes: Vec::new(), limit }
     }
 
-    /// Keeps `bytes` as far as there is room. Memory doubles as the body grows, but not past the
-    /// limit.
+    /// Keeps `bytes` as far as there is room.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let held = self.bytes.len();
-        let bytes = bytes.get(..self.limit.saturating_sub(held)).unwrap_or(bytes);
-        let needed = held.saturating_add(bytes.len());
-        if needed > self.bytes.capacity() {
-            let capacity = needed.max(held.saturating_mul(2)).min(self.limit);
-            self.bytes.reserve_exact(capacity.saturating_sub(held));
-        }
-        self.bytes.extend_from_slice(bytes);
+        extend_up_to(self.limit, &mut self.bytes, bytes);
     }
 
     pub(super) fn is_full(&self) -> bool {

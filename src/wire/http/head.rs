@@ -1,5 +1,6 @@
 //! The head of an answer, read byte by byte: interim answers skipped, other protocols recognised.
 
+use super::body::extend_up_to;
 use super::headers::Headers;
 use super::response::HttpError;
 
@@ -37,9 +38,19 @@ impl HeadReader {
     /// Takes the next bytes: the final head, once it is whole, and the bytes after it.
     pub(super) fn receive<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(Head, &'a [u8])>, HttpError> {
         let mut rest = bytes;
-        while let Some((&byte, after)) = rest.split_first() {
+        while !rest.is_empty() {
+            // Byte by byte as long as it may be another protocol, then line by line.
+            let len = match self.buffer.len() < EXCERPT_MAX {
+                true => 1,
+                false => memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1),
+            };
+            let room = HEAD_MAX.saturating_sub(self.taken);
+            if room == 0 {
+                return Err(HttpError::new("head is over 256 KiB"));
+            }
+            let (piece, after) = rest.split_at(len.min(room));
             rest = after;
-            if let Some(head) = self.take(byte)? {
+            if let Some(head) = self.take(piece)? {
                 return Ok(Some((head, rest)));
             }
         }
@@ -63,20 +74,18 @@ impl HeadReader {
         self.buffer.capacity()
     }
 
-    fn take(&mut self, byte: u8) -> Result<Option<Head>, HttpError> {
-        if self.taken == HEAD_MAX {
-            return Err(HttpError::new("head is over 256 KiB"));
-        }
-        self.taken += 1;
+    /// Takes a byte, or a line as far as it is here.
+    fn take(&mut self, piece: &[u8]) -> Result<Option<Head>, HttpError> {
+        self.taken += piece.len();
         // RFC 9112 section 2.2 has servers skip empty lines before a message; sloppy ones send them.
-        if self.buffer.is_empty() && matches!(byte, b'\r' | b'\n') {
+        if self.buffer.is_empty() && matches!(piece, b"\r" | b"\n") {
             return Ok(None);
         }
-        self.buffer.push(byte);
+        extend_up_to(HEAD_MAX, &mut self.buffer, piece);
         if self.is_foreign() {
-            return self.take_foreign(byte);
+            return self.take_foreign();
         }
-        if byte != b'\n' {
+        if !piece.ends_with(b"\n") {
             return Ok(None);
         }
         let whole = self.buffer.ends_with(b"\n\n") || self.buffer.ends_with(b"\n\r\n");
@@ -133,8 +142,8 @@ impl HeadReader {
 
     /// Waits for enough of a foreign protocol to show it: a line, [`EXCERPT_MAX`] bytes, or anything
     /// binary. The moment depends on the bytes alone, not on how they are cut.
-    fn take_foreign(&self, byte: u8) -> Result<Option<Head>, HttpError> {
-        if byte == b'\n' || !matches!(byte, b'\r' | b'\t' | b' '..=b'~') {
+    fn take_foreign(&self) -> Result<Option<Head>, HttpError> {
+        if !matches!(self.buffer.last(), Some(b'\r' | b'\t' | b' '..=b'~')) {
             return Err(self.foreign(""));
         }
         if self.buffer.len() >= EXCERPT_MAX {

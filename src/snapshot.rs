@@ -42,7 +42,7 @@ pub struct Snapshot {
     pub last_event: Option<Event>,
     /// What the last check saw.
     pub last_detail: Option<Arc<str>>,
-    /// How long the last check took; `None` also if it got no answer.
+    /// The latency of the last check, see [`ProbeResult::latency`](crate::ProbeResult::latency).
     pub last_latency: Option<Duration>,
     /// How long the state has lasted.
     pub uptime_in_state: Duration,

@@ -32,7 +32,8 @@ pub const DETAIL_MAX: usize = 256;
 pub struct ProbeResult {
     /// Whether the target did what the check asks for.
     pub ok: bool,
-    /// How long it took to know; `None` if the target could not be judged (no connection, no answer).
+    /// From the start of the check to the connection (tcp, also with a banner check), or until the response
+    /// could be evaluated (http, https); `None` if it did not come to that.
     pub latency: Option<Duration>,
     /// What was seen, for a person: printable, at most [`DETAIL_MAX`] characters.
     pub detail: String,

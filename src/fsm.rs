@@ -256,6 +256,7 @@ pub(crate) struct Last {
     phases: Spans,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) http_status: Option<u16>,
+    pub(crate) http10: bool,
     pub(crate) tls_not_after: Option<Duration>,
 }
 
@@ -343,6 +344,7 @@ impl Fsm {
             phases: result.phases.into(),
             address: result.address,
             http_status: result.http_status,
+            http10: result.http10,
             tls_not_after: result.tls_not_after,
         });
         change

@@ -45,6 +45,8 @@ pub struct ProbeResult {
     pub address: Option<SocketAddr>,
     /// The status of the last answer that came: where a redirect led nowhere, that of the redirect.
     pub http_status: Option<u16>,
+    /// That answer was of HTTP/1.0.
+    pub(crate) http10: bool,
     /// When the certificate that the target showed expires, as the time since 1970; also where it was
     /// refused, or not verified.
     pub tls_not_after: Option<Duration>,
@@ -72,6 +74,7 @@ impl ProbeResult {
             phases: Phases::default(),
             address: None,
             http_status: None,
+            http10: false,
             tls_not_after: None,
         }
     }

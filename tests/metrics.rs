@@ -153,11 +153,24 @@ fn a_target_is_told_as_the_blackbox_exporter_would() {
         assert_eq!(status, 200, "{path}: {text}");
         check_with_promtool(&text);
         let samples = read(&text);
-        let wanted = [("probe_success", 1.0), ("probe_http_status_code", 200.0), ("probe_ip_protocol", 4.0)];
+        let wanted = [
+            ("probe_success", 1.0),
+            ("probe_http_status_code", 200.0),
+            ("probe_http_version", 1.1),
+            ("probe_ip_protocol", 4.0),
+        ];
         assert!(wanted.iter().all(|(name, value)| samples[*name] == *value), "{text}");
         let parts = samples.iter().filter(|(name, _)| name.starts_with("probe_http_duration_seconds{"));
         let sum: f64 = parts.map(|(_, value)| value).sum();
         assert!(sum > 0.0 && sum <= samples["probe_duration_seconds"] + 1e-6, "{text}");
+    }
+    let old = Server::answering("HTTP/1.0 200 OK\r\n\r\nok");
+    let url = format!("http://localhost:{}/Healthz?a=b", old.address.port());
+    let daemon = Daemon::start(&["--interval", "0.05", &url]);
+    daemon.wait_for_state("up");
+    for target in [&url, &url.replace("http://local", "HTTP://LOCAL")] {
+        let (status, text) = daemon.get(&format!("/probe?target={target}"));
+        assert_eq!((status, read(&text)["probe_http_version"]), (200, 1.0), "{text}");
     }
     assert_eq!(daemon.get("/probe").0, 400);
     assert_eq!(daemon.get("/probe?target=example.com").0, 404, "no relay");

@@ -8,6 +8,8 @@ use crate::api::params::{bad, no_target, value};
 use crate::api::response::{Response, TEXT};
 use crate::fsm::{Event, Last};
 use crate::monitor::{Fleet, Watch};
+use crate::wire::http::query::raw_parameter;
+use crate::wire::url::Url;
 
 /// The last check of the target that the query names.
 #[cold]
@@ -15,7 +17,9 @@ pub(super) fn probe(query: &str, fleet: &Fleet) -> Result<Response, Response> {
     let Some(target) = value(query, "target")? else {
         return Err(bad(&["target must be the name or the URL of a target"]));
     };
-    let watch = find(&target, fleet).ok_or_else(no_target)?;
+    // A URL that was not encoded for the query may hold `%` and `+` of its own.
+    let raw = raw_parameter(query, "target").unwrap_or_default();
+    let watch = find(&target, fleet).or_else(|| by_url(raw, fleet)).ok_or_else(no_target)?;
     let Some(last) = watch.fsm().last() else {
         return Err(Response::new(503, TEXT, "not checked yet\n"));
     };
@@ -26,7 +30,23 @@ pub(super) fn probe(query: &str, fleet: &Fleet) -> Result<Response, Response> {
 
 /// The target of this name, or else the first of this URL.
 fn find<'a>(target: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
-    fleet.find(target).or_else(|| fleet.watches().iter().find(|watch| watch.target() == target))
+    let same = |watch: &&Watch| watch.target() == target;
+    fleet.find(target).or_else(|| fleet.watches().iter().find(same)).or_else(|| by_url(target, fleet))
+}
+
+/// The first target of this URL, which is read like a TARGET of the command line. The scheme may be left
+/// out, as the blackbox exporter allows, and so may a `/` at the end, or be too much, unless there is a
+/// target that has just that.
+fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
+    ["", "tcp://", "http://", "https://"].into_iter().find_map(|scheme| {
+        let url = Url::parse(&[scheme, text].concat()).ok()?.to_string();
+        let mut watches = fleet.watches().iter();
+        let bare = |url: &'a str| url.strip_suffix('/').unwrap_or(url);
+        watches
+            .clone()
+            .find(|watch| watch.target() == url)
+            .or_else(|| watches.find(|watch| bare(watch.target()) == url.strip_suffix('/').unwrap_or(&url)))
+    })
 }
 
 fn tell(out: &mut Exposition, url: &str, last: &Last) {
@@ -53,6 +73,9 @@ fn tell(out: &mut Exposition, url: &str, last: &Last) {
     }
     let status = Value::Count(last.http_status.unwrap_or(0).into());
     gauge("probe_http_status_code", "The status of the answer.", status);
+    let version = last.http_status.map_or(0, |_| if last.http10 { 1000 } else { 1100 });
+    let version = Value::Seconds(Duration::from_millis(version));
+    gauge("probe_http_version", "The version of HTTP of the answer.", version);
     gauge("probe_http_ssl", "Whether it was asked over TLS.", url.starts_with("https:").into());
     out.family("probe_http_duration_seconds", "gauge", "How long each part of the check took.");
     for (phase, span) in phases.each() {
@@ -106,7 +129,7 @@ mod tests {
     #[test]
     fn a_target_is_found_by_name_or_url() {
         let web = "probe_success 1\nprobe_duration_seconds 0.042\nprobe_dns_lookup_time_seconds 0\n\
-            probe_ip_protocol 6\nprobe_http_status_code 200\nprobe_http_ssl 0\n\
+            probe_ip_protocol 6\nprobe_http_status_code 200\nprobe_http_version 1.1\nprobe_http_ssl 0\n\
             probe_http_duration_seconds{phase=\"resolve\"} 0\n\
             probe_http_duration_seconds{phase=\"connect\"} 0.002\n\
             probe_http_duration_seconds{phase=\"tls\"} 0\n\
@@ -121,6 +144,86 @@ mod tests {
             "probe_success 0\nprobe_duration_seconds 2\nprobe_dns_lookup_time_seconds 0.01\n\
              probe_ip_protocol 4\nprobe_ssl_earliest_cert_expiry 7\n"
         );
+    }
+
+    /// As TARGETs of the command line are.
+    #[test]
+    fn a_url_is_read_like_a_target() {
+        let urls = [
+            "http://localhost/healthz",
+            "https://Example.COM",
+            "tcp://[::1]:22",
+            "tcp://nas.lan:445",
+            "http://nas.lan:8080/a%20b?c=+d&e",
+            "http://nas.lan/dir/",
+            "http://nas.lan/file",
+            "http://nas.lan/file/",
+        ];
+        let probe = |(place, url): (usize, &&str)| {
+            Monitor::new(ProbeBuilder::from_url(url).name(&format!("n{place}")).build().expect("a probe"))
+        };
+        let mut fleet = Fleet::new(urls.iter().enumerate().map(probe).collect(), test_now());
+        for place in 0..urls.len() {
+            let result = ProbeResult::up(Duration::from_millis(place as u64 + 1), "fine");
+            fleet.fire(place, &result, test_now());
+        }
+        let found = |query: &str| {
+            let (Ok(response) | Err(response)) = super::probe(query, &fleet);
+            let text = String::from_utf8(response.body).expect("text");
+            let took = text.lines().find_map(|line| line.strip_prefix("probe_duration_seconds "));
+            took.and_then(|text| text.parse::<f64>().ok()).map(|seconds| (seconds * 1000.0) as usize - 1)
+        };
+        for (target, place) in [
+            ("http://localhost/healthz", Some(0)),
+            ("HTTP://LocalHost:80/healthz", Some(0)),
+            ("http%3A%2F%2Flocalhost%2Fhealthz", Some(0)),
+            ("http://localhost:/healthz#top", Some(0)),
+            ("http://localhost/healthz/", Some(0)),
+            ("localhost/healthz", Some(0)),
+            ("http://localhost/healthz&module=http_2xx&target=tcp://nas.lan:445", Some(0)),
+            ("http://localhost/Healthz", None),
+            ("http://localhost:81/healthz", None),
+            ("https://localhost/healthz", None),
+            ("https://example.com", Some(1)),
+            ("https://EXAMPLE.com:443/", Some(1)),
+            ("example.com:443", Some(1)),
+            ("tcp://[0:0::1]:22", Some(2)),
+            ("[::1]:22", Some(2)),
+            ("%5B::1%5D:22/", Some(2)),
+            ("nas.lan:445", Some(3)),
+            ("NAS.lan:445", Some(3)),
+            ("http://nas.lan:8080/a%2520b?c=%2Bd%26e", Some(4)),
+            // As it is written, but for what would end the parameter.
+            ("http://nas.lan:8080/a%20b?c=+d%26e", None),
+            ("http://nas.lan/dir", Some(5)),
+            ("http://nas.lan/file", Some(6)),
+            ("http://nas.lan/file/", Some(7)),
+            ("http://nas.lan/", None),
+        ] {
+            assert_eq!(found(&format!("target={target}")), place, "{target}");
+            assert_eq!(found(&format!("module=icmp&target={target}")), place, "{target}");
+        }
+        let raw = ProbeBuilder::from_url("http://nas.lan/a%20b+c").build().expect("a probe");
+        fleet = Fleet::new(vec![Monitor::new(raw)], test_now());
+        assert_eq!(super::probe("target=http://nas.lan/a%20b+c", &fleet).map_err(|no| no.status), Err(503));
+        assert_eq!(super::probe("target=http://nas.lan/a%20b%20c", &fleet).map_err(|no| no.status), Err(404));
+    }
+
+    #[test]
+    fn the_version_of_the_answer_is_told() {
+        let version = |status, http10| {
+            let probe = ProbeBuilder::from_url("http://nas.lan/").name("nas").build().expect("a probe");
+            let mut fleet = Fleet::new(vec![Monitor::new(probe)], test_now());
+            let mut result = ProbeResult::up(Duration::ZERO, "fine");
+            (result.http_status, result.http10) = (status, http10);
+            fleet.fire(0, &result, test_now());
+            let Ok(response) = super::probe("target=nas", &fleet) else { panic!("it is found") };
+            let text = String::from_utf8(response.body).expect("text");
+            text.lines().find_map(|line| line.strip_prefix("probe_http_version ")).map(str::to_owned)
+        };
+        assert_eq!(version(Some(200), false).as_deref(), Some("1.1"));
+        assert_eq!(version(Some(404), true).as_deref(), Some("1"));
+        assert_eq!(version(None, false).as_deref(), Some("0"), "there was no answer");
     }
 
     #[test]

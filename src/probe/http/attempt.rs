@@ -25,6 +25,7 @@ pub(crate) struct HttpAttempt {
     phases: Phases,
     /// Those of the last answer and certificate that came.
     http_status: Option<u16>,
+    http10: bool,
     tls_not_after: Option<Duration>,
     /// At most a few: an input leads to something to send, and to a connection or a verdict.
     outputs: VecDeque<Output>,
@@ -48,6 +49,7 @@ impl HttpAttempt {
             stage: Stage::Connecting,
             phases: Phases::default(),
             http_status: None,
+            http10: false,
             tls_not_after: None,
             outputs: VecDeque::new(),
         };
@@ -98,7 +100,7 @@ impl HttpAttempt {
         let elapsed = now.since(self.begun);
         exchange.note_phases(&mut self.phases, now);
         if let Some(head) = exchange.head() {
-            self.http_status = Some(head.status);
+            (self.http_status, self.http10) = (Some(head.status), head.http10);
             let named = self.plan.check.names(head.status);
             if self.plan.follow && redirect::is_redirect(head.status) && !named {
                 let tls = self.plan.tls.is_some();
@@ -151,7 +153,7 @@ impl HttpAttempt {
         }
         self.hang_up(now);
         (result.phases, result.http_status) = (self.phases, self.http_status);
-        result.tls_not_after = self.tls_not_after;
+        (result.http10, result.tls_not_after) = (self.http10, self.tls_not_after);
         self.stage = Stage::Over;
         self.outputs.push_back(Output::Done(result));
     }

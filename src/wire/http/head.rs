@@ -17,6 +17,8 @@ const EXCERPT_MAX: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) status: u16,
+    /// HTTP/1.0 rather than 1.1.
+    pub(crate) http10: bool,
     pub(crate) headers: Headers,
 }
 
@@ -184,7 +186,11 @@ fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     if whole.is_partial() {
         return Ok(None);
     }
-    Ok(Some(Head { status, headers: Headers::from_parsed(answer.headers.iter()) }))
+    Ok(Some(Head {
+        status,
+        http10: answer.version == Some(0),
+        headers: Headers::from_parsed(answer.headers.iter()),
+    }))
 }
 
 /// Refuses a line without a colon that continues no field, as curl does. httparse would skip it like a

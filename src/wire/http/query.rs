@@ -6,9 +6,13 @@
 ///
 /// It is no longer than the head that it came in.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<Result<String, Malformed>> {
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let (_, value) = pairs.into_iter().find(|(key, _)| is_spelled(key, name))?;
-    Some(decoded(&value.replace('+', " ")).ok_or(Malformed))
+    Some(decoded(&raw_parameter(query, name)?.replace('+', " ")).ok_or(Malformed))
+}
+
+/// The same as it was sent.
+pub(crate) fn raw_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.find(|(key, _)| is_spelled(key, name)).map(|(_, value)| value)
 }
 
 /// The encoding of a parameter cannot be read.

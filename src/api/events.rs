@@ -56,8 +56,9 @@ pub(crate) fn opening(date: &str, head_only: bool) -> String {
     [
         "HTTP/1.1 200 OK\r\nDate: ",
         date,
-        "\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
-        "Connection: close\r\n\r\n",
+        "\r\nContent-Type: text/event-stream\r\nCache-Control: no-store, no-transform\r\n",
+        // nginx holds an answer back until 4 or 8 KiB of it have come, unless this field says otherwise.
+        "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
         greeting,
     ]
     .concat()
@@ -69,12 +70,11 @@ pub(crate) fn event(id: EventId, kind: &str, data: &str) -> String {
     ["id: ", &boot, "-", &seq, "\nevent: ", kind, "\ndata: ", data, "\n\n"].concat()
 }
 
-/// What a client is told that has missed events: how many, if that is known, or that there may be some.
+/// The event for a client that has missed others: how many, or null if there may be some and their number
+/// is not known. It has no id: the client stays at the last event that it has seen.
 pub(crate) fn lost(count: Option<u64>) -> String {
-    match count {
-        Some(count) => [": ", &count.to_string(), " events lost\n\n"].concat(),
-        None => ": older events may be lost\n\n".to_owned(),
-    }
+    let count = count.map_or("null".to_owned(), |count| count.to_string());
+    ["event: lost\ndata: {\"count\":", &count, "}\n\n"].concat()
 }
 
 #[cfg(test)]
@@ -114,7 +114,8 @@ mod tests {
         assert_eq!(
             opening,
             "HTTP/1.1 200 OK\r\nDate: Thu, 30 Jan 2025 01:20:00 GMT\r\nContent-Type: text/event-stream\r\n\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n\
+             Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n\
+             X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n\
              retry: 3000\n: pingstate\n\n"
         );
         let head = super::opening("Thu, 30 Jan 2025 01:20:00 GMT", true);
@@ -128,8 +129,8 @@ mod tests {
             event(id, "transition", "{\"a\":1}"),
             "id: 1738200000-3\nevent: transition\ndata: {\"a\":1}\n\n"
         );
-        assert_eq!(lost(Some(17)), ": 17 events lost\n\n");
-        assert_eq!(lost(None), ": older events may be lost\n\n");
+        assert_eq!(lost(Some(17)), "event: lost\ndata: {\"count\":17}\n\n");
+        assert_eq!(lost(None), "event: lost\ndata: {\"count\":null}\n\n");
         assert!(KEEP_ALIVE.starts_with(':') && KEEP_ALIVE.ends_with("\n\n"));
     }
 }

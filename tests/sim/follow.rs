@@ -185,10 +185,10 @@ impl World {
         let (was_late, lost) = (std::mem::take(&mut cursor.is_late), self.journal.catch_up(cursor));
         let is_counted = lost > 0 && name.is_none();
         if was_late || lost > 0 && !is_counted {
-            assert_eq!(blocks.next(), Some(": older events may be lost"));
+            assert_eq!(blocks.next(), Some("event: lost\ndata: {\"count\":null}"));
         }
         if is_counted {
-            assert_eq!(blocks.next(), Some(format!(": {lost} events lost").as_str()));
+            assert_eq!(blocks.next(), Some(format!("event: lost\ndata: {{\"count\":{lost}}}").as_str()));
         }
         for (what, is_so) in [("streams: came back too late", was_late), ("streams: overrun", lost > 0)] {
             if is_so {

@@ -51,8 +51,12 @@ impl Desk {
     /// The numbers of the events that follow, with what else there is.
     fn follow(&mut self, cursor: &mut Cursor) -> Vec<String> {
         let text = self.all(cursor);
-        let telling = text.lines().filter(|line| line.starts_with("id: ") || line.starts_with(": "));
-        telling.map(|line| line.replace("id: 1738200000000000-", "")).collect()
+        let blocks = text.split_terminator("\n\n");
+        let told = |block: &str| match block.split_once('\n') {
+            Some((id, _)) if id.starts_with("id: ") => id.replace("id: 1738200000000000-", ""),
+            _ => block.replace("event: lost\ndata: ", "lost "),
+        };
+        blocks.map(told).collect()
     }
 }
 
@@ -142,11 +146,11 @@ fn who_is_overrun_is_told_how_much_he_missed() {
     assert_eq!(desk.follow(&mut early.clone()).len(), JOURNAL_MIN);
     desk.check(0, &"+-".repeat(10));
     let told = desk.follow(&mut early);
-    assert_eq!((&*told[0], &*told[1], told.len()), (": 20 events lost", "21", JOURNAL_MIN + 1));
-    assert_eq!(desk.follow(&mut middle)[..2], [": 10 events lost", "21"]);
+    assert_eq!((&*told[0], &*told[1], told.len()), ("lost {\"count\":20}", "21", JOURNAL_MIN + 1));
+    assert_eq!(desk.follow(&mut middle)[..2], ["lost {\"count\":10}", "21"]);
     // Who comes back too late does not know how many there were.
     let mut late = desk.cursor(None, false, id(19));
-    assert_eq!(desk.follow(&mut late)[..2], [": older events may be lost", "21"]);
+    assert_eq!(desk.follow(&mut late)[..2], ["lost {\"count\":null}", "21"]);
     let mut just = desk.cursor(None, false, id(20));
     assert_eq!(desk.follow(&mut just)[0], "21");
     assert_eq!(desk.follow(&mut late), [""; 0], "told once");
@@ -162,7 +166,7 @@ fn who_follows_one_target_is_told_that_he_may_have_missed_some() {
     desk.check(0, "-");
     assert_eq!(desk.follow(&mut follows.clone()), ["256"], "nothing is lost");
     desk.check(1, "+-");
-    assert_eq!(desk.follow(&mut follows), [": older events may be lost", "256"]);
+    assert_eq!(desk.follow(&mut follows), ["lost {\"count\":null}", "256"]);
 }
 
 #[test]
@@ -238,5 +242,5 @@ fn more_targets_have_a_longer_journal() {
         desk.journal.note(0, last, Some(&change), State::Down);
     }
     let told = desk.follow(&mut cursor);
-    assert_eq!((&*told[0], told.len()), (": 101 events lost", 401));
+    assert_eq!((&*told[0], told.len()), ("lost {\"count\":101}", 401));
 }

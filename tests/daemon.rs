@@ -119,7 +119,7 @@ fn every_endpoint_answers_as_documented() {
     let foreign = answer("GET /state HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
     assert!(foreign.starts_with("HTTP/1.1 421 "), "{foreign}");
     let body = answer("POST /state HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
-    assert!(body.starts_with("HTTP/1.1 413 "), "{body}");
+    assert!(body.starts_with("HTTP/1.1 405 "), "{body}");
     let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(9000));
     assert!(answer(&long).starts_with("HTTP/1.1 431 "));
     let pipelined =

@@ -6,6 +6,9 @@
 use crate::api::echo::Echo;
 use crate::wire::http::request::{HEAD_MAX, Read, Request, read};
 
+/// Bytes that a client holds before it is known whether they are more than one request.
+const INBOX: usize = 8 * 1024;
+
 /// What a client wants next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -27,6 +30,8 @@ pub(crate) struct Client {
     cut: bool,
     /// The last request has been taken, or the client has been refused.
     over: bool,
+    /// The inbox is the beginning of one head.
+    is_large: bool,
 }
 
 impl Client {
@@ -34,9 +39,10 @@ impl Client {
         Client::default()
     }
 
-    /// How many bytes the client may be handed: it holds one head at most.
+    /// How many bytes the client may be handed: more than [`INBOX`] only if they are of one head.
     pub(crate) fn room(&self) -> usize {
-        HEAD_MAX.saturating_sub(self.inbox.len())
+        let max = if self.is_large { HEAD_MAX } else { INBOX };
+        max.saturating_sub(self.inbox.len())
     }
 
     /// Takes bytes in, cut anywhere. Once the conversation is over they are ignored, so that the
@@ -62,7 +68,10 @@ impl Client {
         }
         match read(&self.inbox) {
             Read::Partial if self.cut => self.refuse(431),
-            Read::Partial => Next::Wait,
+            Read::Partial => {
+                self.is_large = self.inbox.len() >= INBOX;
+                Next::Wait
+            }
             Read::Refused(status) => self.refuse(status),
             Read::Request(request, taken) => {
                 echo.note(self.inbox.get(..taken).unwrap_or(&self.inbox), &request);
@@ -73,6 +82,7 @@ impl Client {
     }
 
     fn take(&mut self, taken: usize, keep_alive: bool) {
+        self.is_large = false;
         if !keep_alive {
             self.end();
         } else if taken >= self.inbox.len() {
@@ -89,8 +99,12 @@ impl Client {
         !self.cut && self.inbox.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
+    /// It holds a large part of one head and wants more.
+    pub(crate) fn is_large(&self) -> bool {
+        self.is_large
+    }
+
     /// The bytes held.
-    #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         self.inbox.len()
     }

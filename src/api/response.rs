@@ -17,20 +17,22 @@ const BODY_COPIED: usize = 4096;
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
-    /// The methods that the path knows, for a 405.
-    pub(crate) allow: Option<&'static str>,
+    /// A further header field: a whole line, or nothing.
+    pub(crate) field: &'static str,
     pub(crate) body: Vec<u8>,
 }
 
 impl Response {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Response { status, content_type, allow: None, body: body.into() }
+        Response { status, content_type, field: "", body: body.into() }
     }
 
-    /// An answer that says nothing but what its status means, in one line.
+    /// An answer that says nothing but what its status means, in one line. 503 is for lack of room, which
+    /// passes soon (RFC 9110 section 10.2.3).
     pub(crate) fn error(status: u16) -> Self {
         let line = status_words(status)[4..].to_ascii_lowercase() + "\n";
-        Response::new(status, TEXT, line)
+        let field = if status == 503 { "Retry-After: 1\r\n" } else { "" };
+        Response { field, ..Response::new(status, TEXT, line) }
     }
 
     /// The answer's bytes. `head_only` leaves the body out but tells its length, as HEAD wants it
@@ -40,14 +42,11 @@ impl Response {
     /// The version in the status line is 1.1 for 1.0 clients too: it tells what the server can do
     /// (RFC 9110 section 2.5).
     pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, date: &str) -> Vec<u8> {
-        let Response { status, content_type, allow, mut body } = self;
+        let Response { status, content_type, field, mut body } = self;
         let mut head = String::with_capacity(HEAD_USUAL + body.len().min(BODY_COPIED));
         let mut write = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
         write(&["HTTP/1.1 ", status_words(status), "\r\nDate: ", date, "\r\nContent-Type: ", content_type]);
-        write(&["\r\nContent-Length: ", &body.len().to_string(), "\r\n"]);
-        if let Some(methods) = allow {
-            write(&["Allow: ", methods, "\r\n"]);
-        }
+        write(&["\r\nContent-Length: ", &body.len().to_string(), "\r\n", field]);
         write(&["Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"]);
         write(&[match (keep_alive, http11) {
             (false, _) => "Connection: close\r\n\r\n",
@@ -94,7 +93,6 @@ fn status_words(status: u16) -> &'static str {
         404 => "404 Not Found",
         405 => "405 Method Not Allowed",
         408 => "408 Request Timeout",
-        413 => "413 Content Too Large",
         421 => "421 Misdirected Request",
         431 => "431 Request Header Fields Too Large",
         503 => "503 Service Unavailable",
@@ -146,7 +144,6 @@ mod tests {
             (404, "Not Found"),
             (405, "Method Not Allowed"),
             (408, "Request Timeout"),
-            (413, "Content Too Large"),
             (421, "Misdirected Request"),
             (431, "Request Header Fields Too Large"),
             (500, "Internal Server Error"),
@@ -161,11 +158,16 @@ mod tests {
     }
 
     #[test]
-    fn allow_stands_where_it_is_set() {
-        let mut response = Response::error(405);
-        response.allow = Some("GET, HEAD");
+    fn a_further_field_stands_where_it_is_set() {
+        let response = Response { field: "Allow: GET, HEAD\r\n", ..Response::error(405) };
         assert!(written(response, false, true, true).contains("\r\nAllow: GET, HEAD\r\n"));
         assert!(!written(up(), false, true, true).contains("Allow"));
+    }
+
+    #[test]
+    fn a_503_for_lack_of_room_says_when_to_try_again() {
+        assert!(written(Response::error(503), false, false, true).contains("\r\nRetry-After: 1\r\n"));
+        assert!(!written(Response::new(503, TEXT, "down\n"), false, true, true).contains("Retry-After"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
 /// The methods of every path there is.
-const ALLOW: &str = "GET, HEAD";
+const ALLOW: &str = "Allow: GET, HEAD\r\n";
 
 /// What is asked for, of one target or of all together.
 #[derive(Clone, Copy)]
@@ -81,11 +81,16 @@ fn admitted(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Re
     if !guard.admits(request) {
         return Err(Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n"));
     }
-    let Some((target, page)) = find(&request.path, fleet) else {
+    // The whole server (RFC 9110 section 9.3.7).
+    let is_server = request.method == Method::Options && request.path == "*";
+    let Some((target, page)) = find(if is_server { "/" } else { &request.path }, fleet) else {
         return Err(Response::error(404));
     };
-    if request.method == Method::Other {
-        return Err(Response { allow: Some(ALLOW), ..Response::error(405) });
+    match request.method {
+        Method::Get | Method::Head => {}
+        // What HAProxy's `option httpchk` sends by default: a 405 would count as down.
+        Method::Options => return Err(Response { field: ALLOW, ..Response::new(200, TEXT, "") }),
+        Method::Other => return Err(Response { field: ALLOW, ..Response::error(405) }),
     }
     let state = target.map_or_else(|| fleet.worst(), |watch| watch.fsm().state());
     Ok(Answer::Now(match page {
@@ -113,30 +118,33 @@ fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
 }
 
 /// What `path` asks for, and of which target if not of all; `None` if there is no such thing.
+///
+/// Empty segments and `.` are skipped and every segment is decoded, as nginx does before it selects a
+/// location: a `proxy_pass` with one slash too many asks for `//state`. A final `/` means a directory, of
+/// which there is only one. A `/` that is part of a name is written `%2F`.
 fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
-    let page = match path {
-        "/" | "/status" => Page::Status,
-        "/state" => Page::State,
-        "/healthz" => Page::Health,
-        "/metrics" => Page::Metrics,
-        "/probe" => Page::Probe,
-        "/events" => Page::Events,
-        "/wait" => Page::Wait,
-        _ => return find_target(path.strip_prefix("/targets/")?, fleet),
+    let is_skipped = |segment: &str| matches!(segment, "" | ".");
+    let raw = path.strip_prefix('/')?.split('/');
+    let is_directory = raw.clone().next_back().is_some_and(is_skipped);
+    let segments = raw.filter(|segment| !is_skipped(segment));
+    // One more than the longest path has.
+    let segments = segments.take(4).map(decoded).collect::<Option<Vec<_>>>()?;
+    let page = match segments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Page::Status,
+        _ if is_directory => return None,
+        ["status"] => Page::Status,
+        ["state"] => Page::State,
+        ["healthz"] => Page::Health,
+        ["metrics"] => Page::Metrics,
+        ["probe"] => Page::Probe,
+        ["events"] => Page::Events,
+        ["wait"] => Page::Wait,
+        ["targets", name] => return Some((Some(fleet.find(name)?), Page::Status)),
+        ["targets", name, "state"] => return Some((Some(fleet.find(name)?), Page::State)),
+        ["targets", name, "healthz"] => return Some((Some(fleet.find(name)?), Page::Health)),
+        _ => return None,
     };
     Some((None, page))
-}
-
-/// The same for what follows `/targets/`. A `/` of the name itself is written `%2F` there.
-fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
-    let (name, page) = match rest.split_once('/') {
-        None => (rest, Page::Status),
-        Some((name, "state")) => (name, Page::State),
-        Some((name, "healthz")) => (name, Page::Health),
-        Some(_) => return None,
-    };
-    let watch = fleet.find(&decoded(name)?)?;
-    Some((Some(watch), page))
 }
 
 #[cfg(test)]

@@ -37,15 +37,19 @@ impl World {
             let bytes: Vec<u8> = match self.rng.below(7) {
                 0 => b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(),
                 1 => b"GET / HTTP/2.0\r\n\r\n".to_vec(),
-                2 => [b"GET / HTTP/1.1\r\nHost: a\r\nX: ".as_slice(), &[b'x'; 9000]].concat(),
-                3 => b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n".to_vec(),
+                2 => [
+                    b"GET / HTTP/1.1\r\nHost: a\r\n".as_slice(),
+                    &[b"X: ".as_slice(), &[b'x'; 995], b"\r\n"].concat().repeat(33),
+                ]
+                .concat(),
+                3 => b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5, 6\r\n\r\n".to_vec(),
                 4 => b"GET / HTTP/1.1\r\n\r\n".to_vec(),
-                5 => b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+                5 => b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n".to_vec(),
                 _ => b"\r\n".repeat(20),
             };
             return Ask {
                 bytes,
-                statuses: &[400, 413, 431, 505],
+                statuses: &[400, 431, 505],
                 page: Page::Other,
                 head: false,
                 last: true,

@@ -259,22 +259,29 @@ fn what_is_not_there_is_not_found() {
     for path in [
         "",
         "*",
-        "//",
         "/x",
         "/Status",
         "/status/",
+        "/state/.",
         "/state/x",
         "/healthz/",
+        "/state/./x",
+        "/stat%",
+        "/%2fstate",
+        "/state%2f",
+        "/.../state",
         "/targets",
         "/targets/",
         "/targets//",
-        "/targets//state",
+        "/targets//state/state/",
         "/targets/nobody",
         "/targets/web/",
         "/targets/web/status",
         "/targets/web/state/",
+        "/targets/web/state/web",
         "/targets/web/x",
         "/targets/web%2Fstate",
+        "/targets/state/healthz/state",
         "/targets/WEB",
         "/targets/web%",
         "/targets/web%7",
@@ -290,7 +297,10 @@ fn what_is_not_there_is_not_found() {
         "/../status",
         "state",
     ] {
-        for method in [Method::Get, Method::Head, Method::Other] {
+        for method in [Method::Get, Method::Head, Method::Options, Method::Other] {
+            if method == Method::Options && path == "*" {
+                continue;
+            }
             let response = answer(&request(method, path), &fleet, &guard(), test_now());
             assert_eq!(response, Response::new(404, TEXT, "not found\n"), "{path}");
         }
@@ -304,11 +314,37 @@ fn a_known_path_with_another_method_says_which_it_knows() {
         ["/", "/status", "/state", "/healthz", "/targets/web", "/targets/web/state", "/targets/web/healthz"]
     {
         let response = answer(&request(Method::Other, path), &fleet, &guard(), test_now());
-        assert_eq!((response.status, response.allow), (405, Some("GET, HEAD")), "{path}");
+        assert_eq!((response.status, response.field), (405, "Allow: GET, HEAD\r\n"), "{path}");
         assert_eq!(response.body, b"method not allowed\n");
         let head = answer(&request(Method::Head, path), &fleet, &guard(), test_now());
-        assert_eq!((head.status, head.allow), (200, None), "{path}");
+        assert_eq!((head.status, head.field), (200, ""), "{path}");
     }
+}
+
+#[test]
+fn options_says_which_methods_a_path_knows() {
+    let fleet = fleet(&[("web", "-")], test_now());
+    for path in ["*", "/", "/state", "/healthz", "/events", "/wait", "/metrics", "/probe", "/targets/web"] {
+        let response = answer(&request(Method::Options, path), &fleet, &guard(), test_now());
+        let expected = Response { field: "Allow: GET, HEAD\r\n", ..Response::new(200, TEXT, "") };
+        assert_eq!(response, expected, "{path}");
+    }
+}
+
+/// As nginx reads them before it selects a location.
+#[test]
+fn empty_segments_dots_and_encoded_letters_change_no_path() {
+    let fleet = fleet(&[("web", "+"), ("a/b", "-")], test_now());
+    for path in ["/state", "//state", "/./state", "/%73tate", "///.//stat%65"] {
+        assert_eq!(said(&fleet, path), text(200, "down\n"), "{path}");
+    }
+    for path in ["/targets/web/state", "//targets//web//state", "/%74argets/%77eb/%73tate"] {
+        assert_eq!(said(&fleet, path), text(200, "up\n"), "{path}");
+    }
+    for path in ["/", "//", "/.", "/status", "//status", "/targets/./web", "/targets/a%2Fb"] {
+        assert_eq!(get(&fleet, path, test_now()).content_type, JSON, "{path}");
+    }
+    assert_eq!(said(&fleet, "/targets/a/b/state"), text(404, "not found\n"));
 }
 
 #[test]

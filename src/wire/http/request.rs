@@ -1,13 +1,18 @@
 //! The requests that API clients send, read.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr_iter};
 
 use super::headers::Headers;
 
-/// The longest request head that is read, in bytes.
-pub(crate) const HEAD_MAX: usize = 8 * 1024;
+/// The longest request head that is read, in bytes: what nginx passes on by default
+/// (`large_client_header_buffers 4 8k`), more than HAProxy does (`tune.bufsize`).
+pub(crate) const HEAD_MAX: usize = 32 * 1024;
+/// The longest line of a head, in bytes: nginx and Apache end at 8 KiB, cookies of that size included.
+const LINE_MAX: usize = 8 * 1024 + 512;
 /// The most header fields that a request may have.
-const FIELDS_MAX: usize = 64;
+const FIELDS_MAX: usize = 256;
 /// The header fields that are looked at.
 const FIELDS_READ: [&str; 5] = ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID"];
 /// The longest `Last-Event-ID` that is looked at, in bytes: longer ones are not of this API.
@@ -20,6 +25,7 @@ const EMPTY_LINES_MAX: usize = 8;
 pub(crate) enum Method {
     Get,
     Head,
+    Options,
     Other,
 }
 
@@ -31,12 +37,12 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// What follows the path's `?` as sent, without fragment; empty if there is none.
     pub(crate) query: String,
-    /// HTTP/1.1 rather than 1.0.
+    /// HTTP/1.1 or a later 1.x rather than 1.0.
     pub(crate) http11: bool,
     /// The host asked for (RFC 9112 section 3.2: an absolute-form target's authority wins over the
     /// `Host` field), as sent, with its port if any.
     pub(crate) host: Option<String>,
-    /// Whether the client wants the connection kept after the answer.
+    /// Whether the connection is kept after the answer: the client wants it, and sends no body.
     pub(crate) keep_alive: bool,
     /// The last event that the client has seen of a stream that it was cut off from.
     pub(crate) last_event_id: Option<String>,
@@ -49,7 +55,7 @@ pub(crate) enum Read {
     Partial,
     /// A request, and how many bytes of the input it took.
     Request(Request, usize),
-    /// Not a request that can be answered: the status to refuse it with (400, 413, 431, 505), after
+    /// Not a request that can be answered: the status to refuse it with (400, 431, 505), after
     /// which the connection closes.
     Refused(u16),
 }
@@ -64,8 +70,10 @@ pub(crate) fn read(inbox: &[u8]) -> Read {
     let Some(head) = skip_empty_lines(window) else {
         return Read::Refused(400);
     };
-    let end = end_of_head(head);
-    let read = end.map(|end| (end, parse(head.get(..end).unwrap_or(head))));
+    let Ok(end) = end_of_head(head) else {
+        return Read::Refused(check_first_line(head).err().unwrap_or(431));
+    };
+    let read = end.map(|end| (end, parse(&as_http11(head.get(..end).unwrap_or(head)))));
     if let Some((end, Ok(request))) = read {
         return Read::Request(request, window.len() - head.len() + end);
     }
@@ -93,10 +101,10 @@ fn skip_empty_lines(window: &[u8]) -> Option<&[u8]> {
 
 /// The status to refuse the request line with, as soon as it shows a fault.
 fn check_first_line(head: &[u8]) -> Result<(), u16> {
-    let end = memchr(b'\n', head).map_or(head.len(), |newline| newline + 1);
-    let line = head.get(..end).unwrap_or(head);
+    let end = memchr(b'\n', head).map_or(head.len(), |newline| newline + 1).min(LINE_MAX);
+    let line = as_http11(head.get(..end).unwrap_or(head));
     let mut request = httparse::Request::new(&mut []);
-    let Err(error) = request.parse(line) else {
+    let Err(error) = request.parse(&line) else {
         return Ok(());
     };
     // httparse says "version" of any third word that is not HTTP/1.0 or 1.1.
@@ -107,14 +115,40 @@ fn check_first_line(head: &[u8]) -> Result<(), u16> {
     Err(if error == httparse::Error::Version && is_http { 505 } else { 400 })
 }
 
-/// The length of the head with the empty line that ends it.
-fn end_of_head(head: &[u8]) -> Option<usize> {
-    memchr_iter(b'\n', head).find_map(|newline| match head.get(newline + 1..)? {
-        [b'\n', ..] => Some(newline + 2),
-        [b'\r', b'\n', ..] => Some(newline + 3),
-        _ => None,
-    })
+/// The head of a request of a later version 1.x as one of HTTP/1.1 (RFC 9110 section 2.5): httparse
+/// accepts no other.
+fn as_http11(head: &[u8]) -> Cow<'_, [u8]> {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or(head);
+    let mut version = line.splitn(3, |byte| *byte == b' ').skip(2);
+    if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9', rest @ ..]) = version.next() {
+        let mut head = head.to_vec();
+        if let Some(minor) = head.get_mut(line.len() - rest.len() - 1) {
+            *minor = b'1';
+        }
+        return Cow::Owned(head);
+    }
+    Cow::Borrowed(head)
 }
+
+/// The length of the head with the empty line that ends it; an error if a line is too long, or there are
+/// too many: a head that trickles in is looked through for each of its bytes.
+fn end_of_head(head: &[u8]) -> Result<Option<usize>, TooLong> {
+    let mut start = 0;
+    for (line, end) in memchr_iter(b'\n', head).enumerate() {
+        if end - start > LINE_MAX || line > FIELDS_MAX {
+            return Err(TooLong);
+        }
+        match head.get(end + 1..) {
+            Some([b'\n', ..]) => return Ok(Some(end + 2)),
+            Some([b'\r', b'\n', ..]) => return Ok(Some(end + 3)),
+            _ => start = end + 1,
+        }
+    }
+    if head.len().saturating_sub(start) > LINE_MAX { Err(TooLong) } else { Ok(None) }
+}
+
+/// A line is longer than [`LINE_MAX`], or there are more than [`FIELDS_MAX`] after the first.
+struct TooLong;
 
 /// Reads a whole head; the error is the status to refuse it with.
 fn parse(head: &[u8]) -> Result<Request, u16> {
@@ -129,7 +163,7 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
     let http11 = minor == 1;
     let is_read = |name: &str| FIELDS_READ.iter().any(|read| read.eq_ignore_ascii_case(name));
     let headers = Headers::from_parsed(request.headers.iter().filter(|field| is_read(field.name)));
-    refuse_body(&headers)?;
+    let has_body = has_body(&headers)?;
     let host_field = host_field(&headers, http11)?;
     let (target, query) = split_query(target);
     let (authority, path) = split_target(target);
@@ -140,13 +174,15 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         method: match method {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
+            "OPTIONS" => Method::Options,
             _ => Method::Other,
         },
         path: path.to_owned(),
         query: query.to_owned(),
         http11,
         host: authority.or(host_field).map(str::to_owned),
-        keep_alive: wants_keep_alive(&headers, http11),
+        // What follows the head would be misread as the next request.
+        keep_alive: !has_body && wants_keep_alive(&headers, http11),
         last_event_id: headers
             .get("last-event-id")
             .filter(|id| !id.is_empty() && id.len() <= EVENT_ID_MAX)
@@ -154,15 +190,16 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
     })
 }
 
-/// The API reads no bodies: a request that brings one would be misread from there on.
-fn refuse_body(headers: &Headers) -> Result<(), u16> {
-    if headers.get("transfer-encoding").is_some() {
-        return Err(400);
-    }
-    match headers.content_length() {
-        Ok(None | Some(0)) => Ok(()),
-        Ok(Some(_)) => Err(413),
-        Err(_) => Err(400),
+/// Whether a body follows the head. The API reads none: it answers without waiting for it, as RFC 9110
+/// section 10.1.1 allows also where the client expects `100 (Continue)`.
+///
+/// A body whose end cannot be known is refused (RFC 9112 section 6.3).
+fn has_body(headers: &Headers) -> Result<bool, u16> {
+    let length = headers.content_length().map_err(|_| 400u16)?;
+    match headers.elements("transfer-encoding").last() {
+        Some(coding) if coding.eq_ignore_ascii_case("chunked") => Ok(true),
+        Some(_) => Err(400),
+        None => Ok(length.is_some_and(|length| length > 0)),
     }
 }
 

@@ -67,7 +67,10 @@ fn methods() {
     for (method, known) in [
         ("GET", Method::Get),
         ("HEAD", Method::Head),
+        ("OPTIONS", Method::Options),
         ("POST", Method::Other),
+        ("TRACE", Method::Other),
+        ("PROPFIND", Method::Other),
         ("get", Method::Other),
         ("DELETE", Method::Other),
     ] {
@@ -179,22 +182,73 @@ fn hosts() {
     }
 }
 
+/// The answer does not depend on the body, and ends the connection.
 #[test]
-fn bodies_are_refused() {
-    for (fields, status) in [
-        ("Content-Length: 1", 413),
-        ("Content-Length: 18446744073709551615", 413),
-        ("Content-Length: 5\r\nContent-Length: 5", 413),
-        ("Content-Length: 18446744073709551616", 413),
-        ("Content-Length: 0\r\nContent-Length: 5", 400),
-        ("Content-Length: -1", 400),
-        ("Content-Length:", 400),
-        ("Transfer-Encoding: chunked", 400),
-        ("Transfer-Encoding:", 400),
-        ("Transfer-Encoding: x\r\nContent-Length: 1", 400),
+fn a_request_with_a_body_is_read_and_is_the_last_one() {
+    for (fields, kept) in [
+        ("Content-Length: 0", true),
+        ("Content-Length: 1", false),
+        ("Content-Length: 18446744073709551616", false),
+        ("Content-Length: 5\r\nContent-Length: 5\r\nExpect: 100-continue", false),
+        ("Expect: 100-continue", true),
+        ("Transfer-Encoding: chunked", false),
+        ("transfer-encoding: gzip, Chunked", false),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nContent-Length: 1", false),
     ] {
-        assert_refused(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").as_bytes(), status);
+        for (method, known) in [("GET", Method::Get), ("POST", Method::Other)] {
+            let request = request(&format!("{method} /state HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
+            assert_eq!((request.method, request.keep_alive), (known, kept), "{fields}");
+        }
     }
+}
+
+#[test]
+fn bodies_without_a_known_end_are_refused() {
+    for fields in [
+        "Content-Length: 0\r\nContent-Length: 5",
+        "Content-Length: -1",
+        "Content-Length:",
+        "Transfer-Encoding:",
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: chunked, gzip",
+        "Transfer-Encoding: x\r\nContent-Length: 1",
+        "Transfer-Encoding: chunked\r\nContent-Length: x",
+    ] {
+        assert_refused(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").as_bytes(), 400);
+    }
+}
+
+/// RFC 9110 section 2.5.
+#[test]
+fn later_minor_versions_are_read_as_http_1_1() {
+    for minor in 1..10 {
+        let text = format!("GET http://b:1/c?d HTTP/1.{minor}\nHost: a\n\n");
+        let request = request(&text);
+        assert!(request.http11 && request.keep_alive && request.path == "/c", "{text}");
+        assert_refused(format!("GET / HTTP/1.{minor}\r\n\r\n").as_bytes(), 400);
+    }
+    // The version is the third word, and no other.
+    assert!(!request("GET /HTTP/1.9 HTTP/1.0\r\n\r\n").http11);
+    assert_eq!(request("GET / HTTP/1.1\r\nHost: a\r\nA: b c HTTP/1.9\r\n\r\n").path, "/");
+}
+
+#[test]
+fn what_browsers_load_balancers_and_upgrades_send_besides_changes_nothing() {
+    let plain = request("GET /state HTTP/1.1\r\nHost: a\r\n\r\n");
+    for fields in [
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x",
+        "If-None-Match: *\r\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\nRange: bytes=0-0",
+        "Accept-Encoding: gzip, br\r\nAccept: text/html;q=0.9\r\nTE: trailers\r\nPriority: u=0",
+        "X-Forwarded-For: 192.0.2.1, 2001:db8::1\r\nForwarded: for=\"[::1]\"\r\nVia: 1.1 x",
+        "Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUser-Agent:",
+    ] {
+        let with = request(&format!("GET /state HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
+        assert_eq!(with, plain, "{fields}");
+    }
+    let cookie = format!("Cookie: {}", "a=".repeat(4 * 1024));
+    let many = "X-A: b\r\n".repeat(200);
+    assert_eq!(request(&format!("GET /state HTTP/1.1\r\n{many}Host: a\r\n{cookie}\r\n\r\n")), plain);
 }
 
 #[test]
@@ -212,7 +266,12 @@ fn garbage_is_refused_as_early_as_it_shows() {
         (b"GET / HTTP/x", 400, 12),
         (b"GET / HTTP/1.1 \r\n", 400, 15),
         (b"GET / HTTP/1.1\r\r\n", 400, 16),
-        (b"GET / HTTP/1.2\r\n", 505, 14),
+        (b"GET / HTTP/1.10\r\n", 400, 15),
+        (b"GET / HTTP/1.90\r\n", 400, 15),
+        (b"GET / HTTP/1.x\r\n", 505, 14),
+        (b"GET / HTTP/2\r\n", 505, 12),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\nGET / HTTP/1.1\r\n\r\n", 400, 12),
+        (b"\r\n\r\n\0\r\nQUIT\n", 400, 5),
         (b"GET / HTTP/0.9\r\n", 505, 12),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, 12),
         (b"SSH-2.0-x\r\n", 400, 10),
@@ -236,20 +295,31 @@ fn malformed_fields_are_refused() {
 
 #[test]
 fn heads_may_be_as_big_as_the_cap_but_no_bigger() {
+    let start =
+        format!("GET / HTTP/1.1\r\nHost: a\r\n{}A: ", format!("A: {}\r\n", "x".repeat(1000)).repeat(28));
+    let end = "\r\n\r\n";
+    let room = HEAD_MAX - start.len() - end.len();
+    request_fits(&format!("{start}{}{end}", "x".repeat(room)));
+    let over = format!("{start}{}{end}", "x".repeat(room + end.len()));
+    assert_eq!(read(over.as_bytes()), Read::Refused(431));
+    assert_eq!(read(&over.as_bytes()[..HEAD_MAX]), Read::Refused(431));
+    assert_eq!(read(&over.as_bytes()[..HEAD_MAX - 1]), Read::Partial);
+}
+
+#[test]
+fn lines_may_be_as_long_as_their_cap_but_no_longer() {
     for (start, end) in [
         ("GET / HTTP/1.1\r\nHost: a\r\nA: ", "\r\n\r\n"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nA: ", "\r\nB: c\r\n\r\n"),
         ("GET /", " HTTP/1.1\r\nHost: a\r\n\r\n"),
-        ("GET ", " X\r\n\r\n"),
     ] {
-        let room = HEAD_MAX - start.len() - end.len();
-        if end != " X\r\n\r\n" {
-            request_fits(&format!("{start}{}{end}", "x".repeat(room)));
-        }
-        let over = format!("{start}{}{end}", "x".repeat(room + end.len()));
-        assert_eq!(read(over.as_bytes()), Read::Refused(431));
-        assert_eq!(read(&over.as_bytes()[..HEAD_MAX]), Read::Refused(431));
-        assert_eq!(read(&over.as_bytes()[..HEAD_MAX - 1]), Read::Partial);
+        let line = start.len() - start.rfind('\n').map_or(0, |at| at + 1) + end.find('\n').unwrap_or(0);
+        let fits = format!("{start}{}{end}", "x".repeat(LINE_MAX - line));
+        assert!(matches!(read(fits.as_bytes()), Read::Request(_, used) if used == fits.len()));
+        assert_refused(format!("{start}{}{end}", "x".repeat(LINE_MAX - line + 1)).as_bytes(), 431);
     }
+    assert_refused(format!("GET {} X\r\n\r\n", "x".repeat(LINE_MAX)).as_bytes(), 431);
+    assert_refused(format!("GET {} X\r\n\r\n", "x".repeat(LINE_MAX - 6)).as_bytes(), 400);
 }
 
 fn request_fits(text: &str) {
@@ -261,9 +331,9 @@ fn request_fits(text: &str) {
 /// The cost of a head that trickles in is bounded by the cap: all its prefixes are read in a moment.
 #[test]
 fn a_trickling_client_is_cheap() {
-    for more in ["a:\n", "\u{e4}", "x"] {
-        let text = format!("GET / HTTP/1.1\nHost: a\n{}", more.repeat(HEAD_MAX / more.len()));
-        for at in 0..HEAD_MAX {
+    for more in [&*format!("{}:\n", "a".repeat(200)), "\u{e4}", "x"] {
+        let text = format!("GET / HTTP/1.1\nHost: a\n{}", more.repeat(HEAD_MAX / more.len() + 1));
+        for at in 0..if more.contains('\n') { HEAD_MAX } else { LINE_MAX } {
             assert_eq!(read(&text.as_bytes()[..at]), Read::Partial);
         }
     }

@@ -3,8 +3,8 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,6 +156,99 @@ fn a_wait_is_answered_when_the_state_is_there() {
     assert_eq!((status, &*body), (400, "state must be unknown, up, degraded or down\n"));
 }
 
+/// How many streams the daemon has.
+fn listening(daemon: &Daemon) -> usize {
+    let figures = daemon.get("/metrics").1;
+    let line = figures.lines().find_map(|line| line.strip_prefix("pingstate_connections{kind=\"stream\"} "));
+    line.and_then(|count| count.parse().ok()).expect("a number")
+}
+
+/// As with `nc -N` and scripts that shut down what they have written.
+#[test]
+fn a_client_that_has_ended_its_side_is_still_told() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "0.05", &server.url("http")]);
+    daemon.wait_for_state("up");
+    for (request, answer) in [
+        ("GET /wait?state=down&timeout=1 HTTP/1.0\r\n\r\n", "HTTP/1.1 503 "),
+        ("GET /wait?state=up HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 "),
+        ("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 "),
+    ] {
+        let mut stream = TcpStream::connect(daemon.api).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(request.as_bytes()).expect("sent");
+        stream.shutdown(Shutdown::Write).expect("shut down");
+        let mut told = String::new();
+        stream.read_to_string(&mut told).expect("an answer");
+        assert!(told.starts_with(answer), "{request}: {told}");
+    }
+    let mut listener = Listener::start(daemon.api, "/events?checks=1", "");
+    listener.0.get_ref().shutdown(Shutdown::Write).expect("shut down");
+    for _ in 0..5 {
+        assert_eq!(listener.next().kind, "check");
+    }
+    // Once it is gone, what it is told next finds that out.
+    drop(listener);
+    eventually("no stream", || (listening(&daemon) == 0).then_some(()));
+}
+
+/// Nothing is sent to one that waits, so it is the reset that says that it is gone.
+#[test]
+fn a_client_that_waits_is_freed_when_it_is_gone() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "1", &server.url("http")]);
+    daemon.wait_for_state("up");
+    for ends_first in [false, true] {
+        let stream = ask(daemon.api, "/wait?state=down&timeout=3600", "");
+        eventually("one that waits", || (listening(&daemon) == 1).then_some(()));
+        if ends_first {
+            stream.shutdown(Shutdown::Write).expect("shut down");
+            for _ in 0..10 {
+                assert_eq!(listening(&daemon), 1, "an end alone does not say that it is gone");
+            }
+        }
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+        drop(stream);
+        eventually("none", || (listening(&daemon) == 0).then_some(()));
+    }
+}
+
+/// TCP's keep-alive finds those whose machine is gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_connections_of_clients_are_kept_alive_by_tcp() {
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "1", &server.url("http")]);
+    let _stream = ask(daemon.api, "/wait?state=down&timeout=3600", "");
+    // The second timer of `tr tm->when` is the keep-alive: 02 (see proc_net_tcp.txt).
+    let port = format!(":{:04X}", daemon.api.port());
+    eventually("a keep-alive timer", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("linux");
+        let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut ours = rows.filter(|row| row[1].ends_with(&port) && row[3] == "01");
+        ours.any(|row| row[5].starts_with("02:")).then_some(())
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_clients_that_wait_than_there_may_be_shut_nobody_out() {
+    if !make_room(4096) {
+        return common::missing("prlimit");
+    }
+    let server = Server::answering(OK);
+    let daemon = Daemon::start(&["--interval", "0.05", &server.url("http")]);
+    daemon.wait_for_state("up");
+    let waiting: Vec<_> = (0..1024).map(|_| ask(daemon.api, "/wait?state=down&timeout=3600", "")).collect();
+    eventually("all of them", || (listening(&daemon) == 1024).then_some(()));
+    let mut listener = Listener::start(daemon.api, "/events?checks=1", "");
+    assert_eq!(listener.next().kind, "check");
+    let (status, body) = daemon.get("/wait?state=down&timeout=0.2");
+    assert_eq!((status, &*body), (503, "up\n"));
+    assert!(listening(&daemon) >= 1022);
+    drop(waiting);
+}
+
 /// How many listen, and how many of them read.
 const CROWD: usize = 1000;
 const READERS: usize = 100;
@@ -213,12 +306,7 @@ fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
             stream
         })
         .collect();
-    let listening = || {
-        let figures = daemon.get("/metrics").1;
-        let line =
-            figures.lines().find_map(|line| line.strip_prefix("pingstate_connections{kind=\"stream\"} "));
-        line.and_then(|count| count.parse::<usize>().ok()).expect("a number")
-    };
+    let listening = || listening(&daemon);
     eventually("all of them", || (listening() == CROWD).then_some(()));
     let start = now();
     let mut worst = Duration::ZERO;

@@ -52,6 +52,31 @@ fn clients_that_take_all_descriptors_turn_no_target_down() {
     drop(idle);
 }
 
+/// It stands in the queue of the system behind clients that have come in the same moment and say nothing.
+#[test]
+fn a_client_behind_a_crowd_that_takes_all_descriptors_is_answered_soon() {
+    let server = Server::answering(OK);
+    for crowd in [100, 150] {
+        let daemon = limited(64, &["--interval", "5", &server.url("http")]);
+        daemon.wait_for_state("up");
+        // Once more after what it had to say to that client is forgotten.
+        eventually("no client", || (daemon.descriptors() < 20).then_some(()));
+        let waited = (0..3).map(|_| {
+            let idle: Vec<_> =
+                (0..crowd).map(|_| TcpStream::connect(daemon.api).expect("connects")).collect();
+            let start = now();
+            assert_eq!(daemon.state(), "up");
+            let waited = now() - start;
+            drop(idle);
+            waited
+        });
+        let waited: Vec<_> = waited.collect();
+        println!("behind {crowd}: {waited:?}");
+        // A busy machine may be late once.
+        assert!(waited.iter().min() < Some(&Duration::from_millis(100)), "{waited:?}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_that_take_all_descriptors_keep_no_hook_from_being_run() {

@@ -1,4 +1,4 @@
-//! API clients: what each is owed, how long it may take, and who gives way when there are too many.
+//! API clients: what each is owed, and how long it may take.
 
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,9 @@ pub(super) struct Caller {
     pub(super) bulk: Bulk,
     /// A request whose answer waits for [`OWED_MAX`], or for the process to be measured.
     held: Option<Request>,
-    came: Instant,
+    pub(super) came: Instant,
     /// When it last got a whole answer, or came.
-    since: Instant,
+    pub(super) since: Instant,
     /// When the head it is sending must be complete.
     head_by: Option<Instant>,
     /// When the answer it is owed was made.
@@ -112,65 +112,11 @@ impl Engine {
         id
     }
 
-    /// A new client could not be taken in; `can_evict` if for want of something that another client
-    /// holds. Says whether it is worth trying again at once; otherwise [`Output::Accept`] says when.
-    pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
-        let now = self.observe(now);
-        // It fails even if nobody waits: a client that has just got the last descriptor stays.
-        if let Some(id) = self.idlest(false).filter(|_| can_evict) {
-            self.close(id);
-            self.release_held(now);
-            return true;
-        }
-        self.accept_paused = true;
-        self.timers.set(Owner::Accept, Some(now.instant + ACCEPT_PAUSE));
-        false
-    }
-
-    pub(super) fn resume_accept(&mut self) {
-        self.accept_paused = false;
-        self.timers.set(Owner::Accept, None);
-        self.outputs.push_back(Output::Accept);
-    }
-
-    /// Closes the client that has gone longest without a whole answer; says whether there was one. What
-    /// it is owed does not protect it, or those that never read would stay. Those that have just come
-    /// go last, the first of them first: so that neither a crowd nor clients that ask without pause
-    /// push somebody out before he was heard.
-    pub(super) fn evict(&mut self) -> bool {
-        let Some(id) = self.idlest(true) else { return false };
-        self.close(id);
-        true
-    }
-
-    /// The client that gives way first. Streams go after all others.
-    fn idlest(&self, even_if_new: bool) -> Option<ConnId> {
-        let clients = self.conns.iter().filter_map(|(id, conn)| {
-            let (is_stream, came, since) = match conn {
-                Conn::Client(caller) => (false, caller.came, caller.since),
-                Conn::Stream(stream) => (true, stream.came, stream.since),
-                _ => return None,
-            };
-            let is_new = self.seen.saturating_duration_since(came) < CLIENT_GRACE;
-            Some((is_stream, is_new, if is_new { came } else { since }, id))
-        });
-        let (.., id) = clients.filter(|(_, is_new, ..)| even_if_new || !is_new).min()?;
-        Some(id)
-    }
-
-    /// The client goes on as something else; says whether it is there to.
-    pub(super) fn leave_clients(&mut self, id: ConnId) -> bool {
-        match self.caller(id).map(|caller| caller.ended) {
-            None => false,
-            Some(true) => {
-                self.close(id);
-                false
-            }
-            Some(false) => {
-                self.clients -= 1;
-                true
-            }
-        }
+    /// The client becomes a stream; says whether it has ended its side. `None` if it is gone.
+    pub(super) fn leave_clients(&mut self, id: ConnId) -> Option<bool> {
+        let ended = self.caller(id)?.ended;
+        self.clients -= 1;
+        Some(ended)
     }
 
     pub(super) fn handle_client(&mut self, id: ConnId, input: Input<'_>, now: Now) {
@@ -244,7 +190,12 @@ impl Engine {
         if caller.stage != Stage::Open || !caller.outbox.is_empty() || caller.held.is_some() {
             return;
         }
-        match caller.client.next(&mut self.echo) {
+        let next = caller.client.next(&mut self.echo);
+        if next == Next::Wait && caller.client.is_large() && self.heads() > HEADS_MAX {
+            return self.refuse(id, 503, now);
+        }
+        let Some(caller) = self.caller(id) else { return };
+        match next {
             Next::Request(request) => self.reply(id, request, now),
             Next::Again => self.repeat(id, now),
             Next::Refuse(status) => self.refuse(id, status, now),
@@ -258,6 +209,15 @@ impl Engine {
                 self.timers.set(Owner::Client(id), Some(head_by));
             }
         }
+    }
+
+    /// Bytes of requests that have not been answered.
+    fn heads(&self) -> usize {
+        let clients = self.conns.iter().map(|(_, conn)| match conn {
+            Conn::Client(caller) => caller.client.held(),
+            _ => 0,
+        });
+        clients.sum()
     }
 
     fn reply(&mut self, id: ConnId, request: Request, now: Now) {
@@ -316,6 +276,8 @@ impl Engine {
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
         let bytes = Response::error(status).write(false, false, true, self.date.at(now.unix));
         self.owed.leave(id);
+        let Some(caller) = self.caller(id) else { return };
+        caller.client = Client::new();
         self.owe(id, Bulk::Word, bytes, false, now);
     }
 

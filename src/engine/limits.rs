@@ -5,8 +5,13 @@ use std::time::Duration;
 /// API connections at the same time. One more makes the one that has been useless longest give way.
 pub(crate) const CLIENTS_MAX: usize = 256;
 
-/// How long a new API client does not give way while older ones are there.
-pub(crate) const CLIENT_GRACE: Duration = Duration::from_millis(200);
+/// How long a new API client is not evicted while older ones are there. A request usually follows the
+/// connection at once. Where clients take all descriptors, a new one waits this long, or twice.
+pub(crate) const CLIENT_GRACE: Duration = Duration::from_millis(30);
+
+/// Bytes of unfinished request heads in memory, of all clients together, above which no head may grow beyond
+/// the usual 8 KiB.
+pub(crate) const HEADS_MAX: usize = 3 * 1024 * 1024;
 
 /// How long an API client may be silent between requests, or before the first.
 pub(crate) const CLIENT_IDLE: Duration = Duration::from_secs(8);
@@ -39,7 +44,8 @@ pub(crate) const ANSWERS_PER_TURN: usize = 16;
 /// How long the loop may sleep when answers wait for its next turn only.
 pub(crate) const BREATH: Duration = Duration::from_micros(50);
 
-/// Streams of events and clients that wait for a state, at the same time, besides the other clients.
+/// Streams of events and clients that wait for a state, at the same time, besides the other clients. One more
+/// evicts the one that has gone longest without news.
 pub(crate) const STREAMS_MAX: usize = 1024;
 
 /// How long a stream has nothing to say before it says that it is still there.
@@ -54,7 +60,7 @@ pub(crate) const STREAM_INPUT_MAX: usize = 64 * 1024;
 /// Transitions that are remembered for streams, and checks as well; with many targets two of each.
 pub(crate) const JOURNAL_MIN: usize = 256;
 
-/// How long accepting pauses when the system has no descriptor for a new client.
+/// How long accepting pauses at most when the system has no descriptor for a new client.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes a probe may have waiting to be sent.

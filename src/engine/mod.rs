@@ -8,6 +8,7 @@
 mod audit;
 mod clients;
 mod dials;
+mod eviction;
 mod hooks;
 pub(crate) mod ids;
 mod journal;

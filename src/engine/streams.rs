@@ -1,7 +1,10 @@
 //! API clients that are told of what comes: streams of events, and those that wait for a state.
 //!
 //! They have a limit of their own. Each holds one small batch of what it has not taken and a place in the
-//! journal; who falls behind so far that the journal forgets is told how much he missed.
+//! journal; a client that falls behind so far that the journal forgets is told how much it missed.
+//!
+//! A client may end its side after the request and still read: that alone does not say that it is gone.
+//! If it is, its system answers the next bytes, or TCP's keep-alive, with a reset.
 
 use std::time::Instant;
 
@@ -11,7 +14,7 @@ use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::events::{self, KEEP_ALIVE, Subscription};
 use crate::api::params::no_target;
-use crate::api::response::{Response, TEXT};
+use crate::api::response::Response;
 use crate::api::routes::Bulk;
 use crate::api::wait::Wait;
 use crate::clock::Now;
@@ -24,7 +27,7 @@ pub(super) struct Stream {
     wish: Wish,
     pub(super) outbox: Outbox,
     stage: Stage,
-    /// The peer has ended its side while the answer was on its way.
+    /// The peer has ended its side; it may still read.
     ended: bool,
     pub(super) came: Instant,
     /// When it had last taken all that there was, or came.
@@ -101,23 +104,25 @@ impl Engine {
         }
     }
 
-    /// Makes a stream of a client, if it is still there and there is room for one more.
+    /// Makes a stream of a client, if it is still there. If there are too many, the one that has gone
+    /// longest without news is evicted; if all of them have just come, there is no room.
     fn take_seat(&mut self, id: ConnId, request: &Request, wish: Wish, now: Now) -> bool {
         if self.streams.len() >= STREAMS_MAX {
-            let response = Response::new(503, TEXT, "too many streams\n");
-            let head_only = request.method == Method::Head;
-            let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
-            self.owe(id, Bulk::Word, bytes, false, now);
-            return false;
+            let Some(idlest) = self.idlest(false, true) else {
+                let response = Response { body: "too many streams\n".into(), ..Response::error(503) };
+                let head_only = request.method == Method::Head;
+                let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
+                self.owe(id, Bulk::Word, bytes, false, now);
+                return false;
+            };
+            self.close(idlest);
         }
-        if !self.leave_clients(id) {
-            return false;
-        }
+        let Some(ended) = self.leave_clients(id) else { return false };
         let stream = Stream {
             wish,
             outbox: Outbox::default(),
             stage: Stage::Open,
-            ended: false,
+            ended,
             came: now.instant,
             since: now.instant,
             heard: 0,
@@ -163,8 +168,8 @@ impl Engine {
                     self.close(id);
                 }
             }
-            Input::Closed if stream.stage == Stage::Closing => stream.ended = true,
-            Input::Closed => self.close(id),
+            Input::Closed if stream.stage == Stage::Lingering => self.close(id),
+            Input::Closed => stream.ended = true,
             Input::Sent(count) => {
                 stream.outbox.advance(count);
                 if !stream.outbox.is_empty() {

@@ -2,12 +2,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 
 /// Clients taken in in one turn of the loop, so that a crowd delays nobody's probe.
 pub(super) const ACCEPTS_PER_TURN: usize = 64;
@@ -21,6 +20,11 @@ const BACKLOG: i32 = 4096;
 #[cfg(target_os = "linux")]
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long nothing comes from a client until its system is asked whether it is still there, and how often
+/// it is asked again. A client that waits for a state says nothing for up to an hour.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(10);
+
 /// A listening socket.
 pub(super) struct Listener {
     listener: TcpListener,
@@ -32,7 +36,9 @@ impl Listener {
     pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Listener> {
         let mut listener = TcpListener::bind(address)?;
         SockRef::from(&listener).listen(BACKLOG)?;
-        // The clients' sockets inherit it.
+        // The clients' sockets inherit both.
+        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_AGAIN);
+        let _ = SockRef::from(&listener).set_tcp_keepalive(&keep_alive);
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(&listener).set_tcp_user_timeout(Some(TAKEN_WITHIN));
         registry.register(&mut listener, token, Interest::READABLE)?;

@@ -29,8 +29,10 @@ pub(super) struct Socket {
     pub(super) unread: bool,
     /// The system has announced the peer's end.
     pub(super) ending: bool,
-    /// The connection was reset before anybody looked: its end is no ordinary one.
+    /// The connection was reset: its end is no ordinary one.
     reset: bool,
+    /// The peer opened it.
+    accepted: bool,
     /// The system has not taken all of what was last to be sent.
     stuck: bool,
 }
@@ -75,7 +77,16 @@ impl Socket {
             }
             Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
         };
-        Ok(Socket { io, to, connecting, unread: false, ending: false, reset: false, stuck: false })
+        Ok(Socket {
+            io,
+            to,
+            connecting,
+            unread: false,
+            ending: false,
+            reset: false,
+            accepted: false,
+            stuck: false,
+        })
     }
 
     /// An API client's connection.
@@ -90,8 +101,15 @@ impl Socket {
             unread: false,
             ending: false,
             reset: false,
+            accepted: true,
             stuck: false,
         }
+    }
+
+    /// An API client may have ended its side long before it is gone. Reading tells no more than that end
+    /// from then on; the event of a reset does.
+    pub(super) fn note_error(&mut self, event: &Event) {
+        self.reset |= self.accepted && event.is_error();
     }
 
     /// Registers the socket. After a failure this may be called again.

@@ -32,6 +32,7 @@ impl Reactor {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         socket.ending |= event.is_read_closed() || event.is_error();
         socket.unread |= event.is_readable() || socket.ending;
+        socket.note_error(event);
         if event.is_writable() && !self.engine.unsent(id).is_empty() {
             self.writes.push(id);
         }

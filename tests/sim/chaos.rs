@@ -2,7 +2,7 @@
 
 use super::plan::{MS, S};
 use super::world::{Event, World};
-use crate::engine::limits::{ACCEPT_PAUSE, STALL};
+use crate::engine::limits::{ACCEPT_PAUSE, CLIENT_GRACE, STALL};
 
 impl World {
     /// How late the loop is this time.
@@ -70,13 +70,16 @@ impl World {
             2 => self.ask_for_check(),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
-                let victim = self.victim(false);
+                let victim = self.victim(false, false);
                 let again = self.call(self.at, |engine, now| engine.handle_accept_failed(true, now));
                 self.tally.add("accept: failed");
                 assert_eq!(again, victim.is_some());
                 self.check_evicted(victim);
                 if !again {
-                    self.accept_paused = Some(self.seen + ACCEPT_PAUSE.as_nanos() as u64);
+                    // Until the first of those that have just come can be evicted.
+                    let first =
+                        self.oldest_client().map_or(u64::MAX, |came| came + CLIENT_GRACE.as_nanos() as u64);
+                    self.accept_paused = Some(first.min(self.seen + ACCEPT_PAUSE.as_nanos() as u64));
                 }
             }
             _ => {}

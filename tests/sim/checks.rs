@@ -290,8 +290,11 @@ impl World {
         if audit.queries == QUERIES_MAX {
             self.tally.add("caps: steps with all queries in flight");
         }
-        if audit.client_inbox > HEAD_MAX / 2 {
+        if audit.client_inbox > 4 * 1024 {
             self.tally.add("caps: steps with a client's inbox half full");
+        }
+        if audit.client_inbox > 8 * 1024 {
+            self.tally.add("caps: steps with a large head");
         }
         if audit.query_inbox > 0 {
             self.tally.add("caps: steps with a part of an answer over TCP");

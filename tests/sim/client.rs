@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::follow::{Follow, Wish};
+use super::follow::Follow;
 use super::plan::{Flood, MS, S};
 use super::requests::Ask;
 use super::world::{Event, Sock, World};
+use crate::engine::limits::STREAMS_MAX;
 use crate::engine::{ConnId, Input};
 use crate::verdict::Reason;
 
@@ -63,14 +64,19 @@ impl World {
     /// Somebody comes, if the door is open.
     pub(super) fn knock(&mut self) {
         let flood = self.plan.flood.filter(|flood| *flood != Flood::Names);
-        if let Some(flood) = flood.filter(|_| self.turns > self.plan.turns * 3 / 4) {
+        let quarters = if flood == Some(Flood::Waits) { 1 } else { 3 };
+        if let Some(flood) = flood.filter(|_| self.turns > self.plan.turns * quarters / 4) {
             self.plan.flood = None;
-            let (kind, count) = match flood {
-                Flood::Silent => (Kind::Silent, 300),
-                Flood::Deaf | Flood::Names => (Kind::Deaf, 100),
+            let (kind, count, requests) = match flood {
+                Flood::Silent => (Kind::Silent, 300, 0),
+                Flood::Deaf | Flood::Names => (Kind::Deaf, 100, FLOOD),
+                Flood::Waits => (Kind::Polite, STREAMS_MAX + 20, 0),
             };
             for _ in 0..count {
-                self.enter(kind, if kind == Kind::Silent { 0 } else { FLOOD });
+                let id = self.enter(kind, requests);
+                if flood == Flood::Waits {
+                    self.wait_for_long(id);
+                }
             }
         } else if self.accept_paused.is_none() && self.rng.permille(self.plan.weather.clients) {
             let kinds = [
@@ -98,12 +104,28 @@ impl World {
         self.schedule(after, Event::Knock);
     }
 
-    fn enter(&mut self, kind: Kind, requests: u64) {
+    /// It asks at once for a state that is not there soon.
+    fn wait_for_long(&mut self, id: ConnId) {
+        self.is_crowded = true;
+        let ask = self.ask_to_wait();
+        if let Some(Sock::Client(client)) = self.socks.get_mut(&id) {
+            client.pending.extend(&ask.bytes);
+            client.asked.push_back(ask);
+        }
+        // It has nothing else to do, and the turns are for others.
+        self.events.retain(|_, event| !matches!(event, Event::Client(other) if *other == id));
+        while matches!(self.socks.get(&id), Some(Sock::Client(client)) if !client.pending.is_empty()) {
+            self.feed(id);
+        }
+        self.drain();
+    }
+
+    fn enter(&mut self, kind: Kind, requests: u64) -> ConnId {
         self.drain();
         let is_one =
             |(id, sock): &(&ConnId, &Sock)| matches!(sock, Sock::Client(_)) && !self.engine.is_stream(**id);
         let full = self.socks.iter().filter(is_one).count() >= 256;
-        let victim = if full { self.victim(true) } else { None };
+        let victim = if full { self.victim(true, false) } else { None };
         let id = self.call(self.at, |engine, now| engine.accept(now));
         self.check_evicted(victim);
         let flood = requests == FLOOD;
@@ -134,6 +156,7 @@ impl World {
         self.tally.add("clients: accepted");
         self.drain();
         self.schedule_client(id, 2 * S);
+        id
     }
 
     fn schedule_client(&mut self, id: ConnId, within: u64) {
@@ -185,8 +208,7 @@ impl World {
                     client.pending.extend(&ask.bytes);
                     client.asked.push_back(ask);
                 }
-                let follows = client.asked.iter().any(|ask| matches!(ask.wish, Some(Wish::Events { .. })));
-                client.ended = client.kind == Kind::Pipeline && !follows && self.rng.permille(400);
+                client.ended = client.kind == Kind::Pipeline && self.rng.permille(400);
             }
             Kind::Polite | Kind::Hostile | Kind::Vanish => {
                 if client.asked.is_empty() {

@@ -6,9 +6,11 @@ use super::client::Kind;
 use super::journal::{Cursor, Entry};
 use super::plan::{MS, S};
 use super::requests::split;
-use super::world::{Sock, World};
+use super::world::{Event, News, Sock, World};
 use crate::engine::ConnId;
-use crate::engine::limits::{CLIENT_STALL, STREAM_BATCH_MAX, STREAM_INPUT_MAX, STREAM_KEEP_ALIVE};
+use crate::engine::limits::{
+    CLIENT_STALL, STREAM_BATCH_MAX, STREAM_INPUT_MAX, STREAM_KEEP_ALIVE, STREAMS_MAX,
+};
 use crate::fsm::State;
 use crate::verdict::Reason;
 
@@ -98,6 +100,12 @@ impl World {
         let field = id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         let path = format!("/events?{filter}{}", if checks { "checks=1" } else { "" });
         (path, field, Wish::Events { name, checks, seen })
+    }
+
+    /// The stream to evict if this client becomes one more than there may be.
+    pub(super) fn idlest_of_all_streams(&self, id: ConnId) -> Option<ConnId> {
+        let is_full = self.is_crowded && self.engine.audit().streams == STREAMS_MAX;
+        if is_full && !self.engine.is_stream(id) { self.victim(false, true) } else { None }
     }
 
     /// The state that is waited for, as it is now; `None` if there is no such target.
@@ -263,8 +271,14 @@ impl World {
             }
         } else if leaves && !client.ended {
             client.ended = true;
-            self.tally.add("streams: left");
+            let is_gone = self.rng.permille(500);
+            self.tally.add(if is_gone { "streams: left" } else { "streams: ended their side" });
             self.feed(id);
+            if is_gone {
+                // Its system says so when it is told something, or asked by TCP's keep-alive.
+                let after = self.rng.below(40 * S);
+                self.schedule(after, Event::News(id, News::Failed(Reason::Reset)));
+            }
         }
         if matches!(self.socks.get(&id), Some(Sock::Client(client)) if client.owing > 0) {
             self.write_client(id);
@@ -276,7 +290,7 @@ impl World {
         let stalled = self.seen >= client.touched + CLIENT_STALL.as_nanos() as u64;
         let is_gone =
             matches!(follow.wish, Wish::Events { .. }) && self.present(follow.wish.name()).is_none();
-        client.ended
+        follow.closing && client.ended && client.owing == 0
             || client.shut
             || client.kind == Kind::Hostile
             || is_gone

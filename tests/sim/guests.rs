@@ -1,7 +1,6 @@
 //! The rules of the house for API clients: who must be served, who may be shown out and when.
 
 use super::client::{Client, Kind};
-use super::follow::Wish;
 use super::world::{Sock, World};
 use crate::engine::ConnId;
 use crate::engine::limits::{CLIENT_GRACE, CLIENT_IDLE, CLIENT_LINGER, CLIENT_STALL};
@@ -9,7 +8,7 @@ use crate::engine::limits::{CLIENT_GRACE, CLIENT_IDLE, CLIENT_LINGER, CLIENT_STA
 impl World {
     /// The client that has gone longest without a whole answer, those that have just come last, and streams
     /// after all others.
-    pub(super) fn victim(&self, even_if_new: bool) -> Option<ConnId> {
+    pub(super) fn victim(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
         let now = self.at.max(self.seen);
         let clients = self.socks.iter().filter_map(|(id, sock)| match sock {
             Sock::Client(client) if self.engine.knows(*id) => {
@@ -21,7 +20,17 @@ impl World {
             }
             _ => None,
         });
+        let clients = clients.filter(|(is_stream, ..)| *is_stream || !only_streams);
         clients.filter(|(_, is_new, ..)| even_if_new || !is_new).min().map(|(.., id)| id)
+    }
+
+    /// When the oldest client came, or was made a stream.
+    pub(super) fn oldest_client(&self) -> Option<u64> {
+        let clients = self.socks.values().filter_map(|sock| match sock {
+            Sock::Client(client) => Some(client.came),
+            _ => None,
+        });
+        clients.min()
     }
 
     /// One had to give way.
@@ -54,10 +63,6 @@ impl World {
         }
         if client.excused {
             return;
-        }
-        let asked = client.asked.front().and_then(|ask| ask.wish);
-        if client.ended && matches!(asked, Some(Wish::Wait { .. })) {
-            return; // It has left before it could be told.
         }
         match client.kind {
             Kind::Silent => assert!(idle, "{id:?} is closed before its time"),

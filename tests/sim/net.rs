@@ -54,7 +54,8 @@ impl World {
         let gone = self.socks.remove(&id);
         self.let_go(gone);
         self.broken.insert(id);
-        let victim = if reason == Reason::Local && self.engine.knows(id) { self.victim(true) } else { None };
+        let victim =
+            if reason == Reason::Local && self.engine.knows(id) { self.victim(true, false) } else { None };
         self.tell(id, Input::Failed(Failure::new(reason, reason.as_str())));
         match victim {
             // For one need only one client gives way at a time.

@@ -97,6 +97,8 @@ pub(super) enum Flood {
     Deaf,
     /// Targets with names that no server answers for.
     Names,
+    /// As many clients as there may be that wait for a state.
+    Waits,
 }
 
 impl Plan {
@@ -124,9 +126,13 @@ impl Plan {
             0..=3 => Some(Flood::Silent),
             4..=6 => Some(Flood::Deaf),
             7..=8 => Some(Flood::Names),
+            9 => Some(Flood::Waits),
             _ => None,
         };
         let mut turns = rng.range(40, 260);
+        if flood == Some(Flood::Waits) {
+            (turns, weather.clients) = (400, 1000);
+        }
         if flood == Some(Flood::Deaf) {
             // A few answers must be worth a megabyte.
             turns = 600;

@@ -2,6 +2,7 @@
 
 use super::client::Kind;
 use super::follow::{Wish, check_wait};
+use super::plan::S;
 use super::world::{Sock, World};
 use crate::engine::ConnId;
 use crate::engine::limits::CLIENT_HEAD;
@@ -56,7 +57,8 @@ impl World {
                 wish: None,
             };
         }
-        let follow = (!flood && self.rng.permille(300)).then(|| self.wish());
+        let follow =
+            (!flood && self.rng.permille(if self.is_crowded { 900 } else { 300 })).then(|| self.wish());
         let (path, statuses, page): (&str, &'static [u16], Page) = if let Some((path, ..)) = &follow {
             (path, &[200, 404, 503], Page::Follow)
         } else if flood {
@@ -77,7 +79,8 @@ impl World {
         let mut ask = Ask { bytes: Vec::new(), statuses, page, head: false, last: false, wish: None };
         ask.wish = follow.as_ref().map(|(.., wish)| *wish);
         let (mut method, mut host, mut version, mut extra) = ("GET", "localhost:8787", "1.1", "");
-        match self.rng.below(if flood { 1 } else { 12 }) {
+        let mut body = "";
+        match self.rng.below(if flood { 1 } else { 14 }) {
             1 => (method, ask.head) = ("HEAD", true),
             2 if matches!(page, Page::State | Page::Health | Page::Status) => {
                 (method, ask.statuses, ask.page) = ("DELETE", &[405], Page::Other);
@@ -89,14 +92,26 @@ impl World {
             4 => (version, ask.last) = ("1.0", true),
             5 => (version, extra) = ("1.0", "Connection: keep-alive\r\n"),
             6 => (extra, ask.last) = ("Connection: close\r\n", true),
+            7 => (extra, body, ask.last) = ("Content-Length: 3\r\nExpect: 100-continue\r\n", "a\r\n", true),
+            8 if page != Page::Follow && ask.statuses != [404] => {
+                (method, version, ask.page) = ("OPTIONS", "1.7", Page::Other);
+            }
             _ => {}
         }
         // What a flood asks at once does not fit into an inbox.
         let padding = if flood { format!("X: {}\r\n", "x".repeat(900)) } else { String::new() };
         let seen = follow.as_ref().map_or("", |(_, field, _)| field);
         let fields = format!("Host: {host}\r\n{extra}{seen}{padding}");
-        ask.bytes = format!("{method} {path} HTTP/{version}\r\n{fields}\r\n").into_bytes();
+        ask.bytes = format!("{method} {path} HTTP/{version}\r\n{fields}\r\n{body}").into_bytes();
         ask
+    }
+
+    /// Waits for a state for long.
+    pub(super) fn ask_to_wait(&self) -> Ask {
+        let state = if self.worst() == State::Unknown { State::Degraded } else { State::Unknown };
+        let bytes = format!("GET /wait?state={state}&timeout=300 HTTP/1.0\r\n\r\n").into_bytes();
+        let wish = Some(Wish::Wait { name: None, state, timeout: 300 * S });
+        Ask { bytes, statuses: &[200, 503], page: Page::Follow, head: false, last: true, wish }
     }
 
     /// An answer has been made: it is looked at as a whole, at the moment in the order of outputs at
@@ -133,6 +148,12 @@ impl World {
             client.over = true;
             return self.tally.add("clients: gave up waiting for others");
         }
+        if wish.is_some() && is_for_lack_of_room(&bytes) {
+            assert!(self.is_crowded, "there is room");
+            (client.over, client.first_byte) = (true, None);
+            client.asked.clear();
+            return self.tally.add("streams: no room");
+        }
         let ask =
             client.asked.pop_front().unwrap_or_else(|| panic!("{status} to nothing, {:?}", client.kind));
         if client.asked.is_empty() {
@@ -157,6 +178,10 @@ impl World {
         }
         self.tally.add("clients: answers");
     }
+}
+
+fn is_for_lack_of_room(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HTTP/1.1 503 ") && bytes.windows(14).any(|field| field == b"\nRetry-After: ")
 }
 
 /// Status, whether it closes, and the body if there is one: exactly one answer.

@@ -130,6 +130,8 @@ pub(super) struct World {
     pub(super) tally: Tally,
     pub(super) hasher: DefaultHasher,
     pub(super) turns: u64,
+    /// There are, or were, as many streams as there may be.
+    pub(super) is_crowded: bool,
     /// Every step is told of.
     pub(super) loud: bool,
 }
@@ -191,6 +193,7 @@ impl World {
             tally: Tally::default(),
             hasher: DefaultHasher::new(),
             turns: 0,
+            is_crowded: false,
             loud: false,
         };
         (0..count).for_each(|target| world.write_down(target, (target, count), 0));
@@ -315,7 +318,12 @@ impl World {
             println!("{:>12} us  {id:?} {input:?}", self.at / 1000);
         }
         let before = self.taken + self.engine.outputs_waiting();
+        let idlest = self.idlest_of_all_streams(id);
         self.call(self.at, |engine, now| engine.handle_input(id, input, now));
+        if idlest.is_some() && self.engine.is_stream(id) {
+            self.tally.add("streams: evicted");
+            self.check_evicted(idlest);
+        }
         self.note_seat(id, before);
     }
 }

@@ -97,10 +97,16 @@ fn accepting_pauses_when_nothing_can_give_way_and_goes_on_by_the_clock() {
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Accept]));
+    let first = bench.engine.accept(bench.now);
+    bench.pass(Duration::from_millis(10));
     bench.engine.accept(bench.now);
-    assert!(!bench.engine.handle_accept_failed(true, bench.now), "the one that just came was not heard yet");
-    bench.pass(CLIENT_GRACE);
-    assert!(bench.engine.handle_accept_failed(true, bench.now), "there is one to give way");
+    assert!(!bench.engine.handle_accept_failed(true, bench.now), "neither has been heard yet");
+    bench.pass(CLIENT_GRACE - Duration::from_millis(11));
+    assert!(bench.outputs().is_empty());
+    bench.pass(Duration::from_millis(1));
+    assert!(matches!(bench.outputs()[..], [Output::Accept]), "as soon as one can be evicted");
+    assert!(bench.engine.handle_accept_failed(true, bench.now));
+    assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == first));
 }
 
 /// Two targets, one of which has been told of in full: so much that nothing fits beside it.
@@ -226,12 +232,45 @@ fn a_client_with_room_for_one_more_byte_is_read() {
     let id = bench.engine.accept(bench.now);
     bench.tell(id, Input::Received(GET));
     let mut head = b"GET / HTTP/1.1\r\nA: ".to_vec();
-    head.resize(8 * 1024 - 1, b'x');
+    head.resize(8 * 1024 - 1, b'x'); // One less than a client holds of anything but one large head.
     bench.tell(id, Input::Received(&head));
     bench.outputs();
     bench.deliver(id);
     assert_eq!(bench.engine.room(id), 1);
     assert!(matches!(bench.outputs()[..], [Output::Read(r)] if r == id));
+}
+
+/// 32 KiB for each of 256 clients would be too much for a router.
+#[test]
+fn large_heads_have_a_limit_together() {
+    let mut bench = Bench::new(&[]);
+    let piece =
+        [b"GET / HTTP/1.1\r\n".as_slice(), &[b"A: ".as_slice(), &[b'x'; 295], b"\r\n"].concat().repeat(100)]
+            .concat();
+    let mut refused = 0;
+    for _ in 0..CLIENTS_MAX {
+        let id = bench.engine.accept(bench.now);
+        let mut rest = &piece[..];
+        while bench.engine.room(id) > 0 && !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(bench.engine.room(id)));
+            bench.tell(id, Input::Received(now));
+            rest = later;
+        }
+        if !bench.engine.unsent(id).is_empty() {
+            let said = bench.deliver(id);
+            assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nRetry-After: 1\r\n"), "{said}");
+            refused += 1;
+        }
+    }
+    let inbox = |(_, conn): (_, &Conn)| match conn {
+        Conn::Client(caller) => caller.inbox(),
+        _ => 0,
+    };
+    let held: usize = bench.engine.conns.iter().map(inbox).sum();
+    assert!(refused > 0 && held > HEADS_MAX / 2 && held <= HEADS_MAX + piece.len(), "{refused} {held}");
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(GET));
+    assert!(bench.deliver(id).ends_with("unknown\n"));
 }
 
 #[test]

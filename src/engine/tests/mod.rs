@@ -1,6 +1,7 @@
 //! The engine, told and asked by hand.
 
 mod clients;
+mod eviction;
 mod hooks;
 mod journal;
 mod notices;

@@ -26,26 +26,26 @@ impl Probe for Script {
 }
 
 /// Targets with their scripts, each checked every ten seconds, the first one at once.
-fn bench(scripts: &[(&'static str, &'static str)]) -> Bench {
+pub(super) fn bench(scripts: &[(&'static str, &'static str)]) -> Bench {
     let probe = |(name, signs): &(&'static str, &'static str)| Script(name, signs, AtomicUsize::new(0));
     let monitors = scripts.iter().map(probe).map(|probe| Monitor::new(probe).interval(secs(10)));
     Bench::watching(monitors.collect(), Schedule::Beat)
 }
 
-fn ask(bench: &mut Bench, target: &str) -> ConnId {
+pub(super) fn ask(bench: &mut Bench, target: &str) -> ConnId {
     let id = bench.engine.accept(bench.now);
     bench.tell(id, Input::Received(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()));
     id
 }
 
 /// A stream that has taken its opening.
-fn subscribe(bench: &mut Bench, target: &str) -> ConnId {
+pub(super) fn subscribe(bench: &mut Bench, target: &str) -> ConnId {
     let id = ask(bench, target);
     assert!(bench.deliver(id).ends_with("\r\nConnection: close\r\n\r\nretry: 3000\n: pingstate\n\n"));
     id
 }
 
-fn closes(bench: &mut Bench, id: ConnId) -> bool {
+pub(super) fn closes(bench: &mut Bench, id: ConnId) -> bool {
     bench.outputs().iter().any(|output| matches!(output, Output::Close(c) if *c == id))
 }
 
@@ -113,37 +113,45 @@ fn a_stream_that_takes_nothing_is_closed() {
     assert_eq!(bench.engine.streams.len(), 0);
 }
 
+/// As with `nc -N`, whose request ends with its side of the connection.
 #[test]
-fn the_end_of_the_peers_side_ends_a_stream_and_a_wait() {
-    for target in ["/events", "/wait?state=down"] {
-        let mut bench = bench(&[("db", "+")]);
-        let id = ask(&mut bench, target);
-        bench.deliver(id);
+fn a_client_that_has_ended_its_side_is_told_like_any_other() {
+    let mut bench = bench(&[("db", "+-")]);
+    bench.pass(secs(1));
+    let [events, wait] = ["/events", "/wait?state=degraded"].map(|target| ask(&mut bench, target));
+    bench.deliver(events);
+    for id in [events, wait] {
         bench.tell(id, Input::Closed);
-        assert!(closes(&mut bench, id), "{target}");
-        let broken = ask(&mut bench, target);
-        bench.tell(broken, Input::Failed(Failure::new(Reason::Reset, "reset")));
-        assert!(!closes(&mut bench, broken) && bench.engine.streams.is_empty());
+        assert!(waits(&mut bench, id));
     }
+    bench.pass(secs(10));
+    bench.outputs();
+    assert!(bench.deliver(events).contains("\"to\":\"degraded\""));
+    let said = bench.deliver(wait);
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with("\r\n\r\ndegraded\n"), "{said}");
+    assert!(closes(&mut bench, wait), "there is nothing to wait for after its last answer");
+    assert!(waits(&mut bench, events));
+    // What it is told next is answered with a reset if it is gone.
+    bench.tell(events, Input::Failed(Failure::new(Reason::Reset, "reset")));
+    assert!(bench.engine.streams.is_empty() && bench.engine.poll_timeout().is_some());
 }
 
 /// The end may have come while something else was owed.
 #[test]
-fn a_client_that_has_ended_is_not_made_a_stream() {
-    let mut bench = bench(&[("db", "+")]);
-    let id = ask(&mut bench, "/state");
-    bench.outputs();
-    let held = bench.engine.unsent(id).len();
+fn a_client_that_ended_behind_pipelined_requests_is_made_a_stream() {
+    let mut bench = bench(&[("db", "+-")]);
+    bench.pass(secs(1));
+    let id = bench.engine.accept(bench.now);
+    let next = b"GET /wait?state=degraded HTTP/1.0\r\n\r\n";
+    bench.tell(id, Input::Received(&[GET, next].concat()));
     bench.tell(id, Input::Closed);
-    assert!(held > 0 && !closes(&mut bench, id));
-    // Its next request came with the first.
-    let pipelined = bench.engine.accept(bench.now);
-    let next = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    bench.tell(pipelined, Input::Received(&[GET, next].concat()));
-    bench.tell(pipelined, Input::Closed);
-    bench.deliver(pipelined);
-    assert!(closes(&mut bench, pipelined) && bench.engine.streams.is_empty());
-    assert_eq!(bench.engine.audit().clients, 1);
+    assert!(bench.deliver(id).ends_with("\r\n\r\nup\n"));
+    assert!(waits(&mut bench, id) && bench.engine.is_stream(id));
+    bench.pass(secs(10));
+    bench.outputs();
+    assert!(bench.deliver(id).ends_with("\r\n\r\ndegraded\n"));
+    assert!(closes(&mut bench, id));
+    assert_eq!((bench.engine.audit().clients, bench.engine.streams.len()), (0, 0));
 }
 
 #[test]
@@ -258,52 +266,6 @@ fn head_is_answered_without_a_body() {
     bench.pass(secs(1));
     bench.outputs();
     assert!(bench.deliver(id).ends_with("\r\nContent-Length: 3\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"));
-}
-
-#[test]
-fn streams_have_a_limit_of_their_own_and_are_not_clients() {
-    let mut bench = bench(&[("db", "+")]);
-    let first = subscribe(&mut bench, "/events");
-    for n in 1..STREAMS_MAX {
-        let id = ask(&mut bench, if n % 2 == 0 { "/events" } else { "/wait?state=down" });
-        bench.deliver(id);
-    }
-    assert_eq!((bench.engine.audit().streams, bench.engine.audit().clients), (STREAMS_MAX, 0));
-    for target in ["/events?checks=1", "/wait?state=down"] {
-        let id = ask(&mut bench, target);
-        let said = bench.deliver(id);
-        assert!(said.starts_with("HTTP/1.1 503 ") && said.ends_with("\r\n\r\ntoo many streams\n"), "{said}");
-    }
-    let id = ask(&mut bench, "/state");
-    assert!(bench.deliver(id).ends_with("unknown\n"));
-    // What they would have been told of is not kept.
-    bench.pass(secs(1));
-    bench.outputs();
-    let said = bench.deliver(first);
-    assert!(said.starts_with("id: 1738200000000000-1\nevent: transition\n"), "{said}");
-}
-
-#[test]
-fn streams_give_way_after_all_other_clients() {
-    let mut bench = bench(&[("db", "+")]);
-    let stream = subscribe(&mut bench, "/events");
-    bench.now = bench.now.after(secs(1));
-    let later = subscribe(&mut bench, "/events");
-    let new = ask(&mut bench, "/state");
-    bench.outputs();
-    // For a probe, everybody gives way.
-    for id in [new, stream, later] {
-        assert!(bench.engine.evict());
-        assert!(closes(&mut bench, id));
-    }
-    assert!(!bench.engine.evict());
-    // For another client, only who is not new.
-    let stream = subscribe(&mut bench, "/events");
-    assert!(!bench.engine.handle_accept_failed(true, bench.now));
-    bench.now = bench.now.after(CLIENT_GRACE);
-    let new = ask(&mut bench, "/state");
-    assert!(bench.engine.handle_accept_failed(true, bench.now));
-    assert!(bench.engine.knows(new) && !bench.engine.knows(stream));
 }
 
 /// Those that do not read keep a batch each, whatever happens.

@@ -1,19 +1,19 @@
 //! The state machine: what a series of results adds up to.
 
 mod history;
+mod last;
 mod span;
 mod tally;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
-use crate::verdict::{DETAIL_MAX, Phases, ProbeResult, Reason, printable};
+use crate::verdict::{DETAIL_MAX, ProbeResult, Reason, printable};
 pub(crate) use history::History;
-use span::Spans;
+pub(crate) use last::Last;
 pub(crate) use tally::Tally;
 
 /// How many results the history holds unless told otherwise.
@@ -242,28 +242,6 @@ pub struct Check {
     pub state: State,
     /// What was seen.
     pub detail: Arc<str>,
-}
-
-/// The most recent check in full.
-#[derive(Clone, Debug)]
-pub(crate) struct Last {
-    pub(crate) event: Event,
-    pub(crate) detail: Arc<str>,
-    pub(crate) latency: Option<Duration>,
-    pub(crate) at: Now,
-    /// Why it failed; `None` if it did not.
-    pub(crate) reason: Option<Reason>,
-    phases: Spans,
-    pub(crate) address: Option<SocketAddr>,
-    pub(crate) http_status: Option<u16>,
-    pub(crate) http10: bool,
-    pub(crate) tls_not_after: Option<Duration>,
-}
-
-impl Last {
-    pub(crate) fn phases(&self) -> Phases {
-        self.phases.into()
-    }
 }
 
 /// A change of state.

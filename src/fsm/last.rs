@@ -1,0 +1,32 @@
+//! The most recent check, as the API shows it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Event;
+use super::span::Spans;
+use crate::clock::Now;
+use crate::verdict::{Phases, Reason};
+
+/// The most recent check in full.
+#[derive(Clone, Debug)]
+pub(crate) struct Last {
+    pub(crate) event: Event,
+    pub(crate) detail: Arc<str>,
+    pub(crate) latency: Option<Duration>,
+    pub(crate) at: Now,
+    /// Why it failed; `None` if it did not.
+    pub(crate) reason: Option<Reason>,
+    pub(super) phases: Spans,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) http10: bool,
+    pub(crate) tls_not_after: Option<Duration>,
+}
+
+impl Last {
+    pub(crate) fn phases(&self) -> Phases {
+        self.phases.into()
+    }
+}

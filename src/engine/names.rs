@@ -10,14 +10,16 @@ use crate::verdict::Reason;
 
 impl Engine {
     /// The answer to [`Output::RefreshFiles`]: the files that changed since the last time.
-    pub(crate) fn handle_files(&mut self, hosts: Option<&[u8]>, resolv_conf: Option<&[u8]>, now: Now) {
+    pub(crate) fn handle_files(&mut self, hosts: Option<Vec<u8>>, resolv_conf: Option<&[u8]>, now: Now) {
         let now = self.observe(now);
+        let mut notes = Vec::new();
         if let Some(text) = hosts {
-            self.resolver.set_hosts(text);
+            notes.extend(self.resolver.set_hosts(text));
         }
         if let Some(text) = resolv_conf {
-            self.resolver.set_resolv_conf(text);
+            notes.extend(self.resolver.set_resolv_conf(text));
         }
+        notes.into_iter().for_each(|note| self.say(note));
         for target in std::mem::take(&mut self.unresolved) {
             let Some(this) = self.tries[target].as_deref_mut() else { continue };
             let Some(dial) = this.dial.as_ref().filter(|_| this.wanted) else { continue };

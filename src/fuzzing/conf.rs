@@ -18,7 +18,8 @@ pub fn conf(data: &[u8]) {
 
 /// Whatever the file says, what is read keeps its limits, and says the same when written again.
 fn resolv_conf(text: &[u8]) {
-    let conf = Conf::parse(text);
+    let (conf, notes) = Conf::parse(text, &[]);
+    assert!(notes.len() <= 8 && notes.iter().all(|note| !note.contains(char::is_control)));
     assert!((1..=3).contains(&conf.servers.len()) && conf.search.len() <= 32);
     assert!(conf.ndots <= 15 && (1..=5).contains(&conf.attempts));
     assert!((1..=30).contains(&conf.timeout.as_secs()) && conf.timeout.subsec_nanos() == 0);
@@ -36,8 +37,9 @@ fn resolv_conf(text: &[u8]) {
     }
     again.push_str(&format!("search {}\n", conf.search.join(" ")));
     let (ndots, timeout_s, attempts) = (conf.ndots, conf.timeout.as_secs(), conf.attempts);
-    again.push_str(&format!("options ndots:{ndots} timeout:{timeout_s} attempts:{attempts}\n"));
-    assert_eq!(Conf::parse(again.as_bytes()), conf);
+    let (vc, v4) = (if conf.use_vc { "use-vc" } else { "" }, if conf.no_aaaa { "no-aaaa" } else { "" });
+    again.push_str(&format!("options ndots:{ndots} timeout:{timeout_s} attempts:{attempts} {vc} {v4}\n"));
+    assert_eq!(Conf::parse(again.as_bytes(), &[]), (conf, Vec::new()));
 }
 
 /// Every name of the file leads to what a search through all lines finds.
@@ -75,7 +77,7 @@ fn lines(text: &[u8]) -> Vec<(IpAddr, Vec<Vec<u8>>)> {
 fn search(lines: &[(IpAddr, Vec<Vec<u8>>)], name: &[u8]) -> Vec<IpAddr> {
     let mut found = Vec::new();
     for (address, names) in lines {
-        if names.iter().any(|known| known == name) && !found.contains(address) && found.len() < 32 {
+        if names.iter().any(|known| known == name) && !found.contains(address) && found.len() < 64 {
             found.push(*address);
         }
     }

@@ -96,8 +96,8 @@ impl World {
             10 => self.pass(Duration::from_millis(source.number() as u64)),
             // Readiness is told before the time that has passed with it.
             11 => self.now += Duration::from_millis(source.number() as u64),
-            12 => self.resolver.set_resolv_conf(source.choose(CONFS).as_bytes()),
-            _ => self.resolver.set_hosts(source.choose(HOSTS).as_bytes()),
+            12 => drop(self.resolver.set_resolv_conf(source.choose(CONFS).as_bytes())),
+            _ => drop(self.resolver.set_hosts(source.choose(HOSTS).as_bytes())),
         }
     }
 

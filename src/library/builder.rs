@@ -106,8 +106,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Calls this with every line that people should know of: about hooks and webhooks that failed. As
-    /// [`ServerBuilder::on_check`] does, it holds the server up.
+    /// Calls this with every line that people should know of: about hooks and webhooks that failed, and
+    /// parts of the hosts file or resolv.conf that are not used. As [`ServerBuilder::on_check`] does, it
+    /// holds the server up.
     #[must_use]
     pub fn on_notice(mut self, call: impl FnMut(&Notice) + Send + 'static) -> Self {
         self.on_notice = Some(Box::new(call));

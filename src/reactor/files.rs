@@ -6,8 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How much is read of a file.
-const FILE_MAX: u64 = 4 * 1024 * 1024;
+use crate::resolve::hosts::HOSTS_MAX;
+
+/// How much is read of a file: one byte more than is used, so that it is noticed that there is more.
+const FILE_MAX: usize = HOSTS_MAX + 1;
 
 /// How often the files are looked at, at the most.
 const LOOK: Duration = Duration::from_secs(1);
@@ -70,9 +72,11 @@ impl Watched {
             return None;
         }
         let mut text = Vec::new();
-        if stamp != Stamp::Missing {
+        if let Stamp::Version(_, length, _) = stamp {
             let file = File::open(&self.path).ok()?;
-            file.take(FILE_MAX).read_to_end(&mut text).ok()?;
+            // A buffer that grows by doubling would take twice the size of a large file.
+            text.reserve_exact(usize::try_from(length).unwrap_or(FILE_MAX).min(FILE_MAX));
+            file.take(FILE_MAX as u64).read_to_end(&mut text).ok()?;
         }
         self.stamp = stamp;
         Some(text)

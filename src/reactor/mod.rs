@@ -327,7 +327,7 @@ impl Reactor {
                 }
                 Output::RefreshFiles => {
                     let (hosts, resolv_conf) = self.files.refresh(now.instant);
-                    self.engine.handle_files(hosts.as_deref(), resolv_conf.as_deref(), now);
+                    self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
                 }
                 Output::Measure => self.engine.handle_vitals(vitals::measure(), now),
                 Output::Work(job, work) => {

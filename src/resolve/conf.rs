@@ -3,16 +3,23 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
+use memchr::memrchr;
+
+use crate::verdict::printable;
 use crate::wire::dns::Name;
 
 /// The port of name servers.
 pub(crate) const PORT: u16 = 53;
 /// How much of the file is read, in bytes.
 pub(crate) const CONF_MAX: usize = 64 * 1024;
-/// How many servers are used, as in glibc.
+/// How many servers are used, as in glibc (MAXNS).
 const SERVERS_MAX: usize = 3;
 /// How many search domains are used.
 const SEARCH_MAX: usize = 32;
+/// How much of a word that cannot be used is shown, in characters.
+const SHOWN_MAX: usize = 60;
+/// How many log lines one file is worth.
+const NOTES_MAX: usize = 8;
 /// The limits of the options, as in glibc.
 const NDOTS_MAX: usize = 15;
 const TIMEOUT_S_MAX: usize = 30;
@@ -29,8 +36,12 @@ pub(crate) struct Conf {
     pub(crate) ndots: usize,
     /// How long one query waits for its answer.
     pub(crate) timeout: Duration,
-    /// How often each server is asked.
+    /// How often each server is asked at the usual pace.
     pub(crate) attempts: usize,
+    /// Servers are asked over TCP only.
+    pub(crate) use_vc: bool,
+    /// Servers are not asked for IPv6 addresses.
+    pub(crate) no_aaaa: bool,
 }
 
 impl Default for Conf {
@@ -42,24 +53,44 @@ impl Default for Conf {
             ndots: 1,
             timeout: Duration::from_secs(5),
             attempts: 2,
+            use_vc: false,
+            no_aaaa: false,
         }
     }
 }
 
 impl Conf {
-    /// Reads the file. Lines that cannot be read are skipped, the others count.
-    pub(crate) fn parse(text: &[u8]) -> Conf {
+    /// Reads the file, and tells in log lines what of it is not used. Its servers do not matter if there
+    /// are `own` ones.
+    pub(crate) fn parse(text: &[u8], own: &[SocketAddr]) -> (Conf, Vec<String>) {
         let mut conf = Conf::default();
-        let mut servers = Vec::new();
-        for line in text[..text.len().min(CONF_MAX)].split(|b| *b == b'\n') {
-            let Ok(line) = std::str::from_utf8(line) else { continue };
+        let mut servers = own.to_vec();
+        let mut notes = Vec::new();
+        let mut used = text;
+        if text.len() > CONF_MAX {
+            notes.push(format!("only the first {} KiB are read", CONF_MAX / 1024));
+            used = &text[..memrchr(b'\n', &text[..=CONF_MAX]).unwrap_or(0)];
+        }
+        for line in used.split(|b| *b == b'\n') {
+            let line = String::from_utf8_lossy(line);
             let mut words = line.split_ascii_whitespace().take_while(|word| !word.starts_with(['#', ';']));
             match words.next() {
-                Some("nameserver") if servers.len() < SERVERS_MAX => {
-                    servers.extend(words.next().and_then(server))
+                Some("nameserver") if own.is_empty() => {
+                    let word = words.next().unwrap_or_default();
+                    match server(word) {
+                        None => notes.push(format!(
+                            "name server \"{}\" is not used: it must be an IP address",
+                            printable(word, SHOWN_MAX)
+                        )),
+                        Some(server) if servers.len() < SERVERS_MAX => servers.push(server),
+                        Some(server) => notes.push(format!(
+                            "name server {} is not used: it is not among the first {SERVERS_MAX}",
+                            server.ip()
+                        )),
+                    }
                 }
-                Some("domain") => conf.search = words.take(1).filter_map(domain).collect(),
-                Some("search") => conf.search = words.filter_map(domain).take(SEARCH_MAX).collect(),
+                Some("domain") => conf.set_search(words.take(1), &mut notes),
+                Some("search") => conf.set_search(words, &mut notes),
                 Some("options") => words.for_each(|option| conf.set(option)),
                 _ => {}
             }
@@ -67,10 +98,35 @@ impl Conf {
         if !servers.is_empty() {
             conf.servers = servers;
         }
-        conf
+        notes.truncate(NOTES_MAX);
+        notes.iter_mut().for_each(|note| note.insert_str(0, "resolv.conf: "));
+        (conf, notes)
+    }
+
+    fn set_search<'a>(&mut self, words: impl Iterator<Item = &'a str>, notes: &mut Vec<String>) {
+        self.search.clear();
+        // The root is where names are looked for anyway.
+        for word in words.filter(|word| *word != ".") {
+            match domain(word) {
+                Some(domain) if self.search.len() < SEARCH_MAX => self.search.push(domain),
+                domain => {
+                    let why = match domain {
+                        Some(_) => "there are too many",
+                        None => "it is not a domain name",
+                    };
+                    let word = printable(word, SHOWN_MAX);
+                    notes.push(format!("search domain \"{word}\" is not used: {why}"));
+                }
+            }
+        }
     }
 
     fn set(&mut self, option: &str) {
+        match option {
+            "use-vc" => self.use_vc = true,
+            "no-aaaa" => self.no_aaaa = true,
+            _ => {}
+        }
         let Some((key, value)) = option.split_once(':') else { return };
         let Ok(value) = value.parse::<usize>() else { return };
         match key {
@@ -99,15 +155,23 @@ fn domain(word: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn parse(text: &[u8]) -> Conf {
+        Conf::parse(text, &[]).0
+    }
+
+    fn notes(text: &str) -> Vec<String> {
+        Conf::parse(text.as_bytes(), &[]).1
+    }
+
     fn servers(text: &str) -> Vec<String> {
-        Conf::parse(text.as_bytes()).servers.iter().map(SocketAddr::to_string).collect()
+        parse(text.as_bytes()).servers.iter().map(SocketAddr::to_string).collect()
     }
 
     #[test]
     fn an_ordinary_file() {
         let text = b"# by DHCP\n; too\nnameserver 192.0.2.53\nnameserver\t2001:db8::53 # second\r\n\
             search Example.com. lan\noptions ndots:2 timeout:3 attempts:4 rotate edns0\n";
-        let conf = Conf::parse(text);
+        let conf = parse(text);
         assert_eq!(conf.servers, ["192.0.2.53:53".parse().unwrap(), "[2001:db8::53]:53".parse().unwrap()]);
         assert_eq!(conf.search, ["example.com", "lan"]);
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (2, Duration::from_secs(3), 4));
@@ -115,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_means_this_machine() {
-        let conf = Conf::parse(b"");
+        let conf = parse(b"");
         assert_eq!(conf, Conf::default());
         assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (1, Duration::from_secs(5), 2));
@@ -127,13 +191,13 @@ mod tests {
             nameserver 3.3.3.3\nnameserver 4.4.4.4\n";
         assert_eq!(servers(text), ["1.1.1.1:53", "2.2.2.2:53", "3.3.3.3:53"]);
         assert_eq!(servers("nameserver fe80::1%eth0\nnameserver fe80::1%3\n"), ["[fe80::1%3]:53"]);
-        assert_eq!(Conf::parse(b"nameserver fe80::1%3").servers, ["[fe80::1%3]:53".parse().unwrap()]);
+        assert_eq!(parse(b"nameserver fe80::1%3").servers, ["[fe80::1%3]:53".parse().unwrap()]);
         assert_eq!(servers("nameservers 1.1.1.1\n#nameserver 1.1.1.1\n"), ["127.0.0.1:53"]);
     }
 
     #[test]
     fn the_last_search_or_domain_line_wins() {
-        let search = |text: &[u8]| Conf::parse(text).search;
+        let search = |text: &[u8]| parse(text).search;
         assert_eq!(search(b"search a b\ndomain c d\n"), ["c"]);
         assert_eq!(search(b"domain c\nsearch a . b..c b # x\n"), ["a", "b"]);
         assert_eq!(search(b"search a\nsearch\n"), [""; 0]);
@@ -144,7 +208,7 @@ mod tests {
     #[test]
     fn options_are_kept_within_their_limits() {
         let options = |text: &[u8]| {
-            let conf = Conf::parse(text);
+            let conf = parse(text);
             (conf.ndots, conf.timeout.as_secs(), conf.attempts)
         };
         assert_eq!(options(b"options ndots:99 timeout:99 attempts:99"), (15, 30, 5));
@@ -156,18 +220,58 @@ mod tests {
     #[test]
     fn bad_lines_are_skipped_and_the_rest_counts() {
         let text = b"\xff\xfe\x00\nnameserver \xff\n\0\nnameserver 9.9.9.9\nsearch gr\xc3\xbcn lan\n";
-        let conf = Conf::parse(text);
+        let conf = parse(text);
         assert_eq!(conf.servers, ["9.9.9.9:53".parse().unwrap()]);
         assert_eq!(conf.search, ["lan"]);
+    }
+
+    #[test]
+    fn what_is_not_used_is_told() {
+        let text = "nameserver 1.1.1.1#5353\nnameserver dns.example\nnameserver\nnameserver 1.1.1.1\n\
+            nameserver 2.2.2.2\nnameserver ::3\nnameserver 4.4.4.4\nsearch lan . b..c \n\
+            options rotate edns0 trust-ad inet6 single-request ndots:1 nonsense\nsortlist 10.0.0.0\nfamily inet4\n";
+        let told = [
+            "name server \"1.1.1.1#5353\" is not used: it must be an IP address",
+            "name server \"dns.example\" is not used: it must be an IP address",
+            "name server \"\" is not used: it must be an IP address",
+            "name server 4.4.4.4 is not used: it is not among the first 3",
+            "search domain \"b..c\" is not used: it is not a domain name",
+        ];
+        assert_eq!(notes(text), told.map(|note| format!("resolv.conf: {note}")));
+        assert_eq!(servers(text), ["1.1.1.1:53", "2.2.2.2:53", "[::3]:53"]);
+        let own = ["10.0.0.1:5300".parse().unwrap(); 4];
+        let (conf, notes) = Conf::parse(b"nameserver x\nsearch lan\n", &own);
+        assert_eq!((conf.servers.as_slice(), conf.search.len(), notes.len()), (own.as_slice(), 1, 0));
+    }
+
+    #[test]
+    fn what_is_told_is_limited_and_printable() {
+        let many: String = (0..34).map(|i| format!(" d{i}")).collect();
+        let search = notes(&format!("search{many}\n"));
+        assert_eq!(search.len(), 2);
+        assert_eq!(search[0], "resolv.conf: search domain \"d32\" is not used: there are too many");
+        let hostile = format!("nameserver \x1b[31m{}\n", "x".repeat(999)).repeat(99);
+        let notes = notes(&hostile);
+        assert_eq!(notes.len(), NOTES_MAX);
+        assert!(notes.iter().all(|note| note.len() < 160 && !note.contains(char::is_control)), "{notes:?}");
+    }
+
+    #[test]
+    fn flags_are_honoured() {
+        let flags = |text: &[u8]| (parse(text).use_vc, parse(text).no_aaaa);
+        assert_eq!(flags(b"options use-vc"), (true, false));
+        assert_eq!(flags(b"options ndots:2 no-aaaa\r\noptions rotate\n"), (false, true));
+        assert_eq!(flags(b"options no-aaaa:1 use-vcs\n# options use-vc no-aaaa\n"), (false, false));
     }
 
     #[test]
     fn only_the_start_of_a_huge_file_is_read() {
         let mut text = vec![b'\n'; CONF_MAX];
         text.extend(b"nameserver 9.9.9.9\n");
-        assert_eq!(Conf::parse(&text), Conf::default());
+        assert_eq!(parse(&text), Conf::default());
+        assert_eq!(notes(&String::from_utf8(text).unwrap()), ["resolv.conf: only the first 64 KiB are read"]);
         let line = "nameserver 9.9.9.99";
         let text = "\n".repeat(CONF_MAX + 1 - line.len()) + line;
-        assert_eq!(servers(&text), ["9.9.9.9:53"]);
+        assert_eq!(servers(&text), ["127.0.0.1:53"], "part of an address is another one");
     }
 }

@@ -2,95 +2,97 @@
 
 use std::net::IpAddr;
 
-/// How much of the file is read, in bytes.
-pub(crate) const HOSTS_MAX: usize = 4 * 1024 * 1024;
-/// How many names are kept; block lists grow long.
-pub(crate) const NAMES_MAX: usize = 65_536;
+use memchr::{memchr, memrchr};
+
+/// How much of the file is read, in bytes: block lists have several megabytes.
+pub(crate) const HOSTS_MAX: usize = 8 * 1024 * 1024;
+/// How many names are kept.
+pub(crate) const NAMES_MAX: usize = 1024 * 1024;
 /// How many addresses one name may have.
-const ADDRESSES_MAX: usize = 32;
+pub(crate) const ADDRESSES_MAX: usize = 64;
 /// The longest name that can be asked for.
 const NAME_MAX: usize = 253;
 
-/// The file's names, sorted. It keeps the text itself and eight bytes per name, and reads an address
-/// again when its name is asked for: files with tens of thousands of lines stay cheap.
+/// The file's names, sorted. It keeps the text itself and four bytes per name, and reads an address
+/// again when its name is asked for: block lists with hundreds of thousands of names stay cheap.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    /// The lines that hold names, in lower case.
+    /// The file in lower case.
     text: Vec<u8>,
-    /// Sorted by name, names of the same spelling in the order of the file.
-    entries: Vec<Entry>,
-}
-
-/// Where in the text a name and its address start.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    name: u32,
-    address: u32,
+    /// Where the names start in the text. Sorted by name; equal names in the order of the file.
+    names: Vec<u32>,
+    /// The file holds more than is used.
+    pub(crate) is_cut: bool,
 }
 
 impl Hosts {
-    /// Reads the file. Lines without an address are skipped.
-    pub(crate) fn parse(text: &[u8]) -> Hosts {
-        let mut hosts = Hosts::default();
-        for line in text[..text.len().min(HOSTS_MAX)].split(|b| *b == b'\n') {
-            hosts.add(line);
+    /// Reads the file. Lines without an address are skipped. The text is not copied: on a router a block
+    /// list can be larger than the rest of the process.
+    pub(crate) fn parse(text: impl Into<Vec<u8>>) -> Hosts {
+        let mut text: Vec<u8> = text.into();
+        let mut is_cut = text.len() > HOSTS_MAX;
+        if is_cut {
+            // Part of a line could be another name than the whole one.
+            text.truncate(memrchr(b'\n', &text[..=HOSTS_MAX]).unwrap_or(0));
         }
-        let text = &hosts.text;
-        hosts.entries.sort_unstable_by(|a, b| {
-            (word_at(text, a.name), a.address).cmp(&(word_at(text, b.name), b.address))
-        });
-        hosts.text.shrink_to_fit();
-        hosts.entries.shrink_to_fit();
-        hosts
-    }
-
-    fn add(&mut self, line: &[u8]) {
-        let line = line.split(|b| *b == b'#').next().unwrap_or_default().trim_ascii();
-        let start = self.text.len();
-        if address(word_at(line, 0)).is_none() || self.entries.len() == NAMES_MAX {
-            return;
-        }
-        self.text.extend(line.iter().map(u8::to_ascii_lowercase));
-        self.text.push(b'\n');
-        let mut at = start + word_at(line, 0).len();
-        while at < self.text.len() && self.entries.len() < NAMES_MAX {
-            let Ok(name) = u32::try_from(at) else { return };
-            let length = word_at(&self.text, name).len();
-            if (1..=NAME_MAX).contains(&length) {
-                // The address starts before its name, so it fits as well.
-                self.entries.push(Entry { name, address: start as u32 });
+        text.make_ascii_lowercase();
+        let mut names = Vec::new();
+        let mut start = 0;
+        while let Some(rest) = text.get(start..) {
+            let length = memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = &rest[..memchr(b'#', &rest[..length]).unwrap_or(length)];
+            if address(line).is_some() {
+                for at in word_starts(line).skip(1) {
+                    is_cut |= names.len() == NAMES_MAX;
+                    if names.len() < NAMES_MAX && word_at(line, at).len() <= NAME_MAX {
+                        // The text has fewer than 4 GiB.
+                        names.push((start + at) as u32);
+                    }
+                }
             }
-            at += length + 1;
+            start += length + 1;
         }
+        names
+            .sort_unstable_by(|a, b| (word_at(&text, *a as usize), a).cmp(&(word_at(&text, *b as usize), b)));
+        names.shrink_to_fit();
+        Hosts { text, names, is_cut }
     }
 
     /// The addresses of `name` (in lower case, without a final dot), in the order of the file.
     pub(crate) fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        let start = self.entries.partition_point(|entry| word_at(&self.text, entry.name) < name.as_bytes());
+        let name_at = |at: &u32| word_at(&self.text, *at as usize);
+        let first = self.names.partition_point(|at| name_at(at) < name.as_bytes());
         let mut found = Vec::new();
-        for entry in self.entries.iter().skip(start) {
-            if word_at(&self.text, entry.name) != name.as_bytes() || found.len() == ADDRESSES_MAX {
+        for at in self.names.iter().skip(first) {
+            if name_at(at) != name.as_bytes() || found.len() == ADDRESSES_MAX {
                 break;
             }
-            if let Some(address) = address(word_at(&self.text, entry.address)) {
-                if !found.contains(&address) {
-                    found.push(address);
-                }
+            let before = &self.text[..*at as usize];
+            let line = memrchr(b'\n', before).map_or(0, |end| end + 1);
+            if let Some(address) = address(&before[line..]).filter(|address| !found.contains(address)) {
+                found.push(address);
             }
         }
         found
     }
 }
 
-/// The word that starts here; empty if a space does.
-fn word_at(text: &[u8], start: u32) -> &[u8] {
-    let rest = text.get(start as usize..).unwrap_or_default();
-    let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-    &rest[..end]
+/// Where the words of this line start.
+fn word_starts(line: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let is_space = |at: usize| line[at].is_ascii_whitespace();
+    (0..line.len()).filter(move |at| !is_space(*at) && (*at == 0 || is_space(*at - 1)))
 }
 
-fn address(word: &[u8]) -> Option<IpAddr> {
-    std::str::from_utf8(word).ok()?.parse().ok()
+/// The word that starts here. Comments start anywhere, as in glibc.
+fn word_at(text: &[u8], start: usize) -> &[u8] {
+    let rest = text.get(start..).unwrap_or_default();
+    let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'#');
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+/// The address that this line starts with.
+fn address(line: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(word_at(line.trim_ascii_start(), 0)).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -134,7 +136,7 @@ mod tests {
     fn arbitrary_bytes_are_skipped() {
         let hosts = Hosts::parse(b"\xff\x00 a\n10.0.0.1 \xff\xfe b\0c ok\n\n\n \n#\n10.0.0.9");
         assert_eq!(hosts.addresses("ok"), ["10.0.0.1".parse::<IpAddr>().unwrap()]);
-        assert_eq!(hosts.entries.len(), 3);
+        assert_eq!(hosts.names.len(), 3);
     }
 
     #[test]
@@ -148,29 +150,43 @@ mod tests {
     #[test]
     fn names_and_files_may_be_as_long_as_their_caps() {
         let name = |len: usize| "x".repeat(len);
-        let hosts = Hosts::parse(format!("10.0.0.1 {} {}", name(254), name(253)).as_bytes());
-        assert_eq!((hosts.entries.len(), hosts.addresses(&name(253)).len()), (1, 1));
+        let hosts = Hosts::parse(format!("10.0.0.1 {} {}", name(254), name(253)));
+        assert_eq!((hosts.names.len(), hosts.addresses(&name(253)).len()), (1, 1));
         let line = "\n10.0.0.1 nas";
-        let text = format!("#{}{line}", name(HOSTS_MAX - line.len()));
-        assert_eq!((lookup(&text, "nas").len(), lookup(&text, "na").len()), (0, 1));
+        for (more, found) in [(0, 1), (1, 0)] {
+            let text = format!("#{}{line}", name(HOSTS_MAX - line.len() - 1 + more));
+            let hosts = Hosts::parse(text);
+            assert_eq!(hosts.is_cut, more > 0);
+            assert_eq!((hosts.addresses("nas").len(), hosts.addresses("na").len()), (found, 0), "{more}");
+        }
+    }
+
+    /// Block lists have hundreds of thousands of lines, and the machine's own names may follow them.
+    #[test]
+    fn the_last_name_of_a_long_block_list_is_found() {
+        let mut text: String = (0..150_000).map(|i| format!("0.0.0.0 ad{i}.example\n")).collect();
+        text.push_str("127.0.0.1 last.example\n");
+        let hosts = Hosts::parse(text);
+        assert_eq!((hosts.names.len(), hosts.is_cut), (150_001, false));
+        assert_eq!(hosts.addresses("last.example"), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(hosts.addresses("ad149999.example"), ["0.0.0.0".parse::<IpAddr>().unwrap()]);
     }
 
     #[test]
-    fn long_files_stay_cheap() {
-        let mut text: String = (0..70_000).map(|i| format!("0.0.0.0 ads{i}.example\n")).collect();
-        text.push_str("10.0.0.1 last\n");
-        let hosts = Hosts::parse(text.as_bytes());
-        assert_eq!(hosts.entries.len(), NAMES_MAX);
-        assert!(hosts.text.ends_with(b" ads65535.example\n"), "nothing after the last name is kept");
-        assert_eq!(hosts.addresses("ads65535.example").len(), 1);
-        assert_eq!(hosts.addresses("last").len(), 0);
-        let one_line = format!("10.0.0.1{}", " a".repeat(100_000));
-        assert_eq!(Hosts::parse(one_line.as_bytes()).entries.len(), NAMES_MAX);
+    fn more_names_than_are_kept_are_noticed() {
+        for (more, is_cut) in [(0, false), (1, true)] {
+            let hosts = Hosts::parse(format!("10.0.0.1{}", " a".repeat(NAMES_MAX + more)));
+            assert_eq!((hosts.names.len(), hosts.is_cut), (NAMES_MAX, is_cut));
+        }
+    }
+
+    #[test]
+    fn one_name_has_many_addresses_in_the_order_of_the_file() {
         let one_name: String = (0..1000)
             .map(|i| format!("10.0.{}.{} box\n10.1.0.1 n{}\n", i / 250, i % 250, i * 7 % 1000))
             .collect();
-        let addresses = Hosts::parse(one_name.as_bytes()).addresses("box");
-        let first: Vec<IpAddr> = (0..32).map(|i| IpAddr::from([10, 0, 0, i])).collect();
+        let addresses = Hosts::parse(one_name).addresses("box");
+        let first: Vec<IpAddr> = (0..64).map(|i| IpAddr::from([10, 0, 0, i])).collect();
         assert_eq!((addresses.len(), addresses), (ADDRESSES_MAX, first));
     }
 }

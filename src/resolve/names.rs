@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn order(name: &str, conf: &str) -> Vec<String> {
-        candidates(name, &Conf::parse(conf.as_bytes())).iter().rev().map(Name::to_string).collect()
+        candidates(name, &Conf::parse(conf.as_bytes(), &[]).0).iter().rev().map(Name::to_string).collect()
     }
 
     #[test]

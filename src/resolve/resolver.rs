@@ -10,7 +10,7 @@ use crate::wire::dns::Name;
 use super::cache::Cache;
 use super::conf::Conf;
 use super::failure;
-use super::hosts::Hosts;
+use super::hosts::{HOSTS_MAX, Hosts, NAMES_MAX};
 use super::names;
 use super::search::{News, SLOTS, Search};
 use super::shared::Shared;
@@ -72,22 +72,32 @@ impl Resolver {
         resolver
     }
 
-    /// Takes the text of `/etc/hosts`, whenever it has changed.
-    pub(crate) fn set_hosts(&mut self, text: &[u8]) {
+    /// Takes the text of `/etc/hosts`, whenever it has changed. Returns log lines about what of it is not
+    /// used.
+    pub(crate) fn set_hosts(&mut self, text: impl Into<Vec<u8>>) -> Option<String> {
+        // The old names go first: there is not always room for both.
+        self.hosts = Hosts::default();
         self.hosts = Hosts::parse(text);
+        let cut = || {
+            let mib = HOSTS_MAX / (1024 * 1024);
+            format!(
+                "hosts file: only the first {mib} MiB and {NAMES_MAX} names are used; \
+                 put longer block lists into a name server"
+            )
+        };
+        self.hosts.is_cut.then(cut)
     }
 
     /// Takes the text of `/etc/resolv.conf`, whenever it has changed. Queries in flight go on; what
-    /// other servers and search lists have led to is forgotten.
-    pub(crate) fn set_resolv_conf(&mut self, text: &[u8]) {
-        let mut conf = Conf::parse(text);
-        if !self.own_servers.is_empty() {
-            conf.servers.clone_from(&self.own_servers);
-        }
+    /// other servers and search lists have led to is forgotten. Returns log lines about what of it is not
+    /// used.
+    pub(crate) fn set_resolv_conf(&mut self, text: &[u8]) -> Vec<String> {
+        let (conf, notes) = Conf::parse(text, &self.own_servers);
         if conf != self.shared.conf {
             self.cache.clear();
             self.shared.set_conf(conf);
         }
+        notes
     }
 
     /// Asks for the addresses of `name`: a name, or an IP address with or without brackets. What

@@ -274,7 +274,7 @@ impl World {
         self.files = Some(self.next_files);
         let files = self.current_files().clone();
         self.call(self.at, |engine, now| {
-            engine.handle_files(Some(files.hosts.as_bytes()), Some(files.resolv_conf.as_bytes()), now);
+            engine.handle_files(Some(files.hosts.into_bytes()), Some(files.resolv_conf.as_bytes()), now);
         });
     }
 }

@@ -36,14 +36,14 @@ fn a_connection_has_taken_time_and_an_address() {
 fn a_failed_check_has_come_as_far_as_it_came() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
-    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     bench.pass(secs(2));
     let unresolved = result(&mut bench);
     assert_eq!((unresolved.phases, unresolved.address), (phases(Some(2000), None), None));
 
     let mut bench = Bench::new(&["box"]);
     bench.pass(MS * 4);
-    bench.engine.handle_files(Some(b"10.0.0.7 box\n10.0.0.8 box\n"), None, bench.now);
+    bench.engine.handle_files(Some(b"10.0.0.7 box\n10.0.0.8 box\n".to_vec()), None, bench.now);
     let first = bench.opened();
     bench.pass(MS);
     bench.tell(first, Input::Failed(Failure::new(Reason::Refused, "refused")));
@@ -66,7 +66,7 @@ fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
     bench.pass(MS * 10);
     bench.tell(id, Input::Received(b"HTTP/1.1 302 Found\r\nLocation: http://box:81/\r\n\r\n"));
     bench.pass(MS * 3);
-    bench.engine.handle_files(Some(b"10.0.0.7 box\n"), None, bench.now);
+    bench.engine.handle_files(Some(b"10.0.0.7 box\n".to_vec()), None, bench.now);
     let id = bench.opened();
     bench.pass(MS * 30);
     bench.tell(id, Input::Connected);

@@ -111,7 +111,7 @@ fn work_that_ends_a_check_ends_its_search_for_a_name() {
         Some(_) => Vec::new(),
     });
     let job = jobs(&mut bench)[0];
-    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     let queries: Vec<_> = bench.engine.connections();
     assert_eq!(queries.len(), 2, "one per family");
     bench.outputs();
@@ -240,7 +240,7 @@ fn a_name_that_is_not_wanted_any_more_is_not_asked_for() {
     let job = jobs(&mut bench)[0];
     bench.engine.handle_worked(job, fine(), bench.now);
     bench.opened();
-    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert!(bench.outputs().is_empty());
 }
 

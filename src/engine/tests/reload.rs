@@ -167,7 +167,7 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
     bench.replace(vec![Keep(2), Keep(0)]);
     assert_eq!((bench.engine.jobs.len(), &bench.engine.unresolved[..]), (2, &[1, 0][..]));
     bench.outputs();
-    bench.engine.handle_files(Some(b""), Some(b""), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b""), bench.now);
     assert!(bench.engine.tries.iter().flatten().all(|this| !this.slots.is_empty()), "localhost is known");
     jobs.iter().for_each(|job| bench.engine.handle_worked(*job, ProbeResult::up(secs(0), "x"), bench.now));
     assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
@@ -182,7 +182,7 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
     bench.engine.replace(vec![named("a.example"), named("b.example"), Keep(0)], bench.now).expect("it fits");
     bench.engine.check_now(0, bench.now);
     bench.engine.check_now(1, bench.now);
-    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert_eq!(bench.engine.lookups.len(), 2);
     bench.outputs();
     bench.engine.replace(vec![Keep(2), Keep(1)], bench.now).expect("it fits");

@@ -119,7 +119,7 @@ fn time_that_goes_into_work_is_not_given_back() {
 fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
-    bench.engine.handle_files(Some(b""), Some(b"options timeout:1 attempts:1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"options timeout:1 attempts:1\n"), bench.now);
     bench.pass(Duration::from_millis(500));
     let asked = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
     assert_eq!(asked, 2, "one query per family");
@@ -132,6 +132,26 @@ fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
     let outputs = bench.outputs();
     let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
     assert_eq!(verdict.result.reason, Some(Reason::DnsTimeout));
+}
+
+#[test]
+fn what_is_not_used_of_a_file_is_logged_once_for_each_version() {
+    let mut bench = Bench::new(&["box"]);
+    bench.pass(Duration::ZERO);
+    bench.outputs();
+    let too_long = [vec![b'\n'; 8 * 1024 * 1024], b"10.0.0.7 box\n".to_vec()].concat();
+    bench.engine.handle_files(Some(too_long), Some(b"nameserver nonsense\n"), bench.now);
+    let said = |bench: &mut Bench| -> Vec<String> {
+        let outputs = bench.outputs().into_iter();
+        outputs.filter_map(|o| if let Output::Say(line) = o { Some(line) } else { None }).collect()
+    };
+    let told = [
+        "hosts file: only the first 8 MiB and 1048576 names are used; put longer block lists into a name server",
+        "resolv.conf: name server \"nonsense\" is not used: it must be an IP address",
+    ];
+    assert_eq!(said(&mut bench), told);
+    bench.engine.handle_files(None, None, bench.now);
+    assert_eq!(said(&mut bench), [""; 0]);
 }
 
 #[test]
@@ -274,7 +294,7 @@ fn the_loop_counts_as_late_from_a_tenth_of_a_second_on() {
 fn a_name_of_the_hosts_file_is_dialled_at_once() {
     let mut bench = Bench::new(&["box"]);
     bench.pass(Duration::ZERO);
-    bench.engine.handle_files(Some(b"10.0.0.7 box\n"), None, bench.now);
+    bench.engine.handle_files(Some(b"10.0.0.7 box\n".to_vec()), None, bench.now);
     let outputs = bench.outputs();
     assert!(
         matches!(outputs[..], [Output::RefreshFiles, Output::Open { to, .. }] if to.to_string() == "10.0.0.7:80"),
@@ -287,7 +307,7 @@ fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
     use crate::wire::dns::tests::{A, AAAA, ANSWER, answer, record};
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
-    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     let queries: Vec<_> = bench.engine.connections();
     let [first, second] = queries[..] else { panic!("{queries:?}") };
     let asked = [first, second].map(|id| bench.engine.unsent(id).to_vec());
@@ -312,7 +332,7 @@ fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
 fn a_check_that_ends_before_its_name_is_found_leaves_nothing() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
-    bench.engine.handle_files(Some(b""), Some(b"nameserver 10.0.0.1\n"), bench.now);
+    bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert_eq!(bench.engine.lookups.len(), 1);
     bench.pass(secs(2));
     assert_eq!(

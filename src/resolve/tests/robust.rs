@@ -61,8 +61,8 @@ fn play(seed: u32) -> (Vec<String>, Vec<String>) {
                 world.cancel(lookup);
                 cancelled.insert(lookup);
             }
-            1 => world.resolver.set_resolv_conf(if random.below(2) == 0 { b"" } else { conf.as_bytes() }),
-            2 => world.resolver.set_hosts(if random.below(2) == 0 { b"" } else { b"10.0.0.9 b.example" }),
+            1 => drop(world.resolver.set_resolv_conf([b"", conf.as_bytes()][random.below(2)])),
+            2 => drop(world.resolver.set_hosts([b"".as_slice(), b"10.0.0.9 b.example"][random.below(2)])),
             _ => lookups.push(world.lookup(names[random.below(names.len())])),
         }
         world.run([0, 1, 60, 700][random.below(4)]);
@@ -114,7 +114,7 @@ fn random_files_do_no_harm() {
         let text: Vec<u8> = (0..random.below(40)).flat_map(|_| words[random.below(12)].to_vec()).collect();
         let mut resolver = Resolver::new(Vec::new(), MDNS.parse().unwrap(), Box::new(|| 1));
         resolver.set_resolv_conf(&text);
-        resolver.set_hosts(&text);
+        resolver.set_hosts(text);
         let now = test_now().instant;
         resolver.lookup("a.b", now);
         resolver.handle_timeout(now);

@@ -6,6 +6,8 @@ mod common;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::dns::*;
@@ -212,4 +214,116 @@ fn answers_serve_for_their_ttl() {
         assert!(asked <= most && (ttl_s > 0 || asked >= 40), "{asked}");
         assert_eq!(daemon.state(), "up");
     }
+}
+
+#[test]
+fn the_last_name_of_a_block_list_with_65600_lines_is_found() {
+    let mut text: String = (0..65_600).map(|i| format!("0.0.0.0 ad{i}.example\n")).collect();
+    text.push_str("127.0.0.1 last.example\n");
+    let hosts = file("blocklist", &text);
+    assert!(check("last.example", asking(&[]).hosts(&hosts)).0.ok);
+    let _ = std::fs::remove_file(&hosts);
+}
+
+#[test]
+fn a_hosts_file_that_is_cut_is_logged() {
+    let line = "0.0.0.0 ad.example\n";
+    let text = line.repeat(8 * 1024 * 1024 / line.len() + 1) + "127.0.0.1 last.example\n";
+    let hosts = file("long", &text);
+    let names = NameServer::start(|q| vec![q.code(3)]);
+    let probe = ProbeBuilder::from_url("tcp://last.example:1").build().expect("a target");
+    let monitor = pingstate::Monitor::new(probe).interval(Duration::from_millis(100));
+    let api = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (notices, checks) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (noticed, checked) = (notices.clone(), checks.clone());
+    let builder = pingstate::Server::builder(monitor)
+        .names(asking(&[names.address]).hosts(&hosts))
+        .on_notice(move |_| drop(noticed.fetch_add(1, Ordering::SeqCst)))
+        .on_check(move |_| drop(checked.fetch_add(1, Ordering::SeqCst)));
+    let mut daemon = builder.bind(api).expect("bound");
+    eventually("several checks", || {
+        daemon.turn(Duration::from_millis(20)).expect("a turn");
+        (checks.load(Ordering::SeqCst) > 3).then_some(())
+    });
+    assert_eq!(notices.load(Ordering::SeqCst), 1, "one log line for one version of the file");
+    let _ = std::fs::remove_file(&hosts);
+}
+
+#[test]
+fn a_site_may_use_local_as_its_domain() {
+    let server = NameServer::start(|q| match &*q.name {
+        "db.corp.local" => vec![q.addresses(GOOD, 300)],
+        _ => vec![q.code(3)],
+    });
+    let conf = file("corp.conf", "search corp.local\n");
+    for name in ["db", "db.corp.local"] {
+        // Nobody answers to multicast.
+        let names = asking(&[server.address]).resolv_conf(&conf).mdns(dead().local_addr().expect("bound"));
+        let (result, _) = check(name, names);
+        assert!(result.ok, "{name}: {result:?}");
+    }
+    let _ = std::fs::remove_file(&conf);
+}
+
+#[test]
+fn options_of_resolv_conf_are_honoured() {
+    let for_ipv6 = Arc::new(AtomicUsize::new(0));
+    let count = for_ipv6.clone();
+    let server = NameServer::start(move |q| {
+        count.fetch_add(usize::from(q.is_aaaa), Ordering::SeqCst);
+        if q.over_tcp { vec![q.addresses(GOOD, 300)] } else { vec![] }
+    });
+    let conf = file("options.conf", "options use-vc no-aaaa single-request trust-ad nonsense:9\n");
+    assert!(check("db.example", asking(&[server.address]).resolv_conf(&conf)).0.ok);
+    assert_eq!((server.count(), for_ipv6.load(Ordering::SeqCst)), (0, 0), "asked over UDP, or for AAAA");
+    let _ = std::fs::remove_file(&conf);
+}
+
+#[test]
+fn the_right_answer_is_accepted_after_33_wrong_ones() {
+    let server = NameServer::start(|q| {
+        let right = q.addresses(GOOD, 9);
+        let mut wrong = q.addresses(&["192.0.2.9", "2001:db8::9"], 9);
+        wrong[0] ^= 0x55;
+        let mut answers = vec![wrong; 33];
+        answers.push(right);
+        answers
+    });
+    assert!(check("db.example", asking(&[server.address])).0.ok);
+}
+
+#[test]
+fn aliases_are_followed_over_several_questions_and_through_long_chains() {
+    let server = NameServer::start(|q| {
+        let alias = |from: &str, to: &str| record(&wire(from), 5, 9, &wire(to));
+        vec![match &*q.name {
+            "www.example" => q.raw(0x8180, 1, &alias("www.example", "cdn.example")),
+            "cdn.example" => q.raw(0x8180, 1, &alias("cdn.example", "n0.example")),
+            _ => {
+                let name = |i: usize| format!("n{i}.example");
+                let chain: Vec<u8> = (0..17).flat_map(|i| alias(&name(i), &name(i + 1))).collect();
+                let address = record(&wire(&name(17)), 1, 9, &[127, 0, 0, 1]);
+                match q.is_aaaa {
+                    true => q.raw(0x8180, 0, &[]),
+                    false => q.raw(0x8180, 18, &[chain, address].concat()),
+                }
+            }
+        }]
+    });
+    assert!(check("www.example", asking(&[server.address])).0.ok);
+}
+
+#[test]
+fn two_lost_packets_do_not_use_up_a_budget_of_five_seconds() {
+    let counts = std::sync::Mutex::new([0, 0]);
+    let names = NameServer::start(move |q| {
+        let count = &mut counts.lock().expect("counted")[usize::from(q.is_aaaa)];
+        *count += 1;
+        if *count <= 2 { vec![] } else { vec![q.addresses(GOOD, 9)] }
+    });
+    let server = Server::answering(OK);
+    let url = format!("http://db.example:{}/", server.address.port());
+    let probe = ProbeBuilder::from_url(&url).timeout(Duration::from_secs(5)).build().expect("a target");
+    let result = check_with(&probe, asking(&[names.address]));
+    assert!(result.ok, "{result:?}");
 }

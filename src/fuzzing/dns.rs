@@ -11,7 +11,7 @@ pub fn dns(data: &[u8]) {
     let reply = question.read(&message);
     assert_eq!(reply, read(&question, &message), "{question:?} {message:02x?}");
     if let Reply::Addresses { addresses, .. } = &reply {
-        assert!(addresses.len() <= 16 && addresses.iter().all(|a| a.is_ipv4() == (question.kind == Kind::A)));
+        assert!(addresses.len() <= 32 && addresses.iter().all(|a| a.is_ipv4() == (question.kind == Kind::A)));
     }
     let text = String::from_utf8_lossy(data);
     if let Some(name) = Name::parse(&text) {
@@ -104,7 +104,12 @@ fn read(question: &Question, message: &[u8]) -> Reply {
     match rcode {
         0 | 3 if is_truncated => Reply::Truncated,
         0 => match records(question, message, at, answers) {
-            Some(records) => follow(question, &records),
+            Some((records, end)) => match follow(question, &records) {
+                Reply::Alias { ttl_s, .. } if is_denied(message, end) => {
+                    Reply::Addresses { addresses: Vec::new(), ttl_s }
+                }
+                reply => reply,
+            },
             None => Reply::Broken,
         },
         3 => Reply::NoName,
@@ -144,15 +149,29 @@ enum Data {
     Address(IpAddr),
 }
 
-/// The first 256 records that matter: owner, data and time to live.
+/// Whether one of the authority records, which start here, is a SOA.
+fn is_denied(message: &[u8], mut at: usize) -> bool {
+    let count = u16::from_be_bytes([message[8], message[9]]);
+    for _ in 0..count.min(4096) {
+        let Some((_, fixed)) = labels(message, at, 32) else { return false };
+        let Some([kind @ .., l1, l2]) = message.get(fixed..fixed + 10) else { return false };
+        at = fixed + 10 + usize::from(u16::from_be_bytes([*l1, *l2]));
+        if at > message.len() || kind[..2] == [0, 6] {
+            return at <= message.len();
+        }
+    }
+    false
+}
+
+/// The first 4,096 records that matter (owner, data and time to live), and where they end.
 fn records(
     question: &Question,
     message: &[u8],
     start: usize,
     count: u16,
-) -> Option<Vec<(Labels, Data, u32)>> {
+) -> Option<(Vec<(Labels, Data, u32)>, usize)> {
     let (mut records, mut at) = (Vec::new(), start);
-    for _ in 0..count.min(256) {
+    for _ in 0..count.min(4096) {
         let (owner, fixed) = labels(message, at, 32)?;
         let [t1, t2, c1, c2, ttl @ .., l1, l2] = message.get(fixed..fixed + 10)? else { return None };
         let (kind, mut class) = (u16::from_be_bytes([*t1, *t2]), u16::from_be_bytes([*c1, *c2]));
@@ -174,14 +193,15 @@ fn records(
         };
         records.push((owner, data, ttl_s));
     }
-    Some(records)
+    Some((records, at))
 }
 
-/// From the name over at most 16 aliases to its addresses.
+/// From the name over at most 64 aliases to its addresses, or to a name that is not in the answer.
 fn follow(question: &Question, records: &[(Labels, Data, u32)]) -> Reply {
-    let mut owner: Labels = question.name.to_string().split('.').map(|l| l.as_bytes().to_vec()).collect();
+    let asked: Labels = question.name.to_string().split('.').map(|l| l.as_bytes().to_vec()).collect();
+    let mut owner = asked.clone();
     let mut least = u32::MAX;
-    for _ in 0..17 {
+    for _ in 0..65 {
         let (mut addresses, mut alias) = (Vec::new(), None);
         for (_, data, ttl_s) in records.iter().filter(|record| record.0 == owner) {
             match data {
@@ -197,10 +217,17 @@ fn follow(question: &Question, records: &[(Labels, Data, u32)]) -> Reply {
                 least = least.min(ttl_s);
                 owner.clone_from(target);
             }
+            None if addresses.is_empty() && owner != asked => {
+                let mut wire: Vec<u8> =
+                    owner.iter().flat_map(|label| [&[label.len() as u8], &label[..]].concat()).collect();
+                wire.push(0);
+                let target = Name::read(&wire, 0).expect("it was read before").0;
+                return Reply::Alias { target, ttl_s: least };
+            }
             _ => {
                 let mut unique = Vec::new();
                 for address in addresses {
-                    if !unique.contains(&address) && unique.len() < 16 {
+                    if !unique.contains(&address) && unique.len() < 32 {
                         unique.push(address);
                     }
                 }

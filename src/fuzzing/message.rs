@@ -12,6 +12,11 @@ pub(super) fn answer(query: &[u8], source: &mut Source<'_>) -> Vec<u8> {
     message[2..4].copy_from_slice(&[flags, 0x80 | rcode]);
     message[6..8].copy_from_slice(&[0, count]);
     let mut last_data = 12;
+    let authority = source.byte() % 4;
+    if authority < count {
+        // The last records are those of the authority section.
+        (message[7], message[9]) = (count - authority, authority);
+    }
     for _ in 0..count {
         if source.is_empty() {
             break;
@@ -22,7 +27,7 @@ pub(super) fn answer(query: &[u8], source: &mut Source<'_>) -> Vec<u8> {
             3 => message.extend(pointer(last_data)),
             _ => message.extend(pointer(source.number())),
         }
-        let kind: u16 = *source.choose(&[1, 28, 5, 5, 16, 1, 28]);
+        let kind: u16 = *source.choose(&[1, 28, 5, 5, 16, 6, 28]);
         let class: u16 = *source.choose(&[1, 1, 1, 0x8001, 3]);
         let ttl_s: u32 = *source.choose(&[60, 0, 5, 0x7fff_ffff, 0x8000_0000, 86_400]);
         let data = match kind {

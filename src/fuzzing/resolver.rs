@@ -12,14 +12,15 @@ use crate::resolve::{LookupId, Output, QueryId, QueryInput, Resolver, Transport}
 const STEPS_MAX: usize = 1500;
 /// How many sockets the resolver may have open.
 const QUERIES_MAX: usize = 128;
-/// How often time may have to pass until everything has come to its end.
-const WAITS_MAX: usize = 20_000;
+/// How often every query may have to fail until everything has come to its end.
+const ROUNDS_MAX: usize = 2_000;
 
 const NAMES: &[&str] = &[
     "db.example",
     "db.example.",
     "nas",
     "nas.local",
+    "db.corp.local",
     "a.b.c.d",
     "DB.Example",
     "127.0.0.1",
@@ -30,6 +31,7 @@ const CONFS: &[&str] = &[
     "",
     "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver ::1\nsearch lan b.example\noptions timeout:1\n",
     "nameserver 10.0.0.1\noptions attempts:5 ndots:3 timeout:30\nsearch a b c d e f\n",
+    "nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions use-vc no-aaaa\nsearch corp.local\n",
 ];
 const HOSTS: &[&str] = &["", "10.1.1.1 db.example nas\n10.1.1.2 nas\n"];
 
@@ -196,11 +198,17 @@ impl World {
         assert!(self.waiting.is_empty() || self.resolver.poll_timeout().is_some(), "somebody waits for ever");
     }
 
-    /// When nobody answers any more, every lookup ends and nothing stays open.
+    /// When every query fails, every lookup ends and nothing stays open.
     fn finish(&mut self) {
-        for _ in 0..WAITS_MAX {
-            if self.resolver.poll_timeout().is_none() {
+        for _ in 0..ROUNDS_MAX {
+            if self.waiting.is_empty() && self.open.is_empty() {
                 break;
+            }
+            for id in self.open.keys().copied().collect::<Vec<_>>() {
+                // What one failure leads to may have closed the others.
+                if self.open.remove(&id).is_some() {
+                    self.tell(id, QueryInput::Failed);
+                }
             }
             self.pass_to_deadline();
         }

@@ -14,8 +14,9 @@ use crate::resolve::Resolver;
 const MDNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), 5353);
 
 /// How names are resolved: IP addresses stand for themselves, `localhost` is loopback, then the hosts
-/// file, then the name servers; `.local` names are asked for by multicast DNS. The files are read again
-/// when they change, which is looked for once per second at most.
+/// file, then the name servers; `nas.local` and other names with a single label before `.local` are
+/// resolved by multicast DNS. The files are read again when they change, which is looked for once per
+/// second at most.
 ///
 /// ```
 /// # use std::net::TcpListener;

@@ -13,7 +13,7 @@ pub(crate) const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 pub(crate) const LOCAL_RETRY: Duration = Duration::from_millis(50);
 
 /// How many addresses of one name are tried at the most.
-pub(crate) const ADDRESSES_MAX: usize = 32;
+pub(crate) const ADDRESSES_MAX: usize = 64;
 
 /// One connection attempt of a [`Dial`], by its place in the order they were started.
 pub(crate) type Slot = u32;

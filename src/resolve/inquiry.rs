@@ -1,42 +1,29 @@
-//! One question, put to the servers until one of them answers.
-//!
-//! glibc asks the second server when the first has been silent for five seconds; a check has two
-//! in all. So the servers are asked in the order of the file, the next one as soon as one fails
-//! and at the latest after [`SERVER_PATIENCE`], while the earlier ones may still answer. A server
-//! that has kept somebody waiting counts as slow for a while: it is still asked first, but the
-//! next one at the same time, so that a dead server costs one lookup its patience and not every one.
+//! One question, sent to the servers in the order of the [`plan`](super::plan) until one of them answers.
 //!
 //! The first addresses win. A denial only wins once the servers listed before have had their chance
 //! to know better: many a network lists a public server behind the one that knows the local names.
+//!
+//! An answer that holds an alias but not its addresses, as servers without recursion send it, leads to
+//! a new question for the alias's target.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::wire::dns::{Kind, Name, Question, Reply};
+use crate::wire::dns::{CHAIN_MAX, Kind, Name, Question, Reply};
 
 use super::failure::{Denial, Trouble};
+use super::plan::{SERVER_PATIENCE, Step, attempts, step};
 use super::query::Query;
 use super::shared::Shared;
 use super::{QueryId, QueryInput, Transport};
 
-/// How long a server may be silent before the next one is asked too.
-const SERVER_PATIENCE: Duration = Duration::from_millis(400);
-/// How long the last server may be silent before the first one is asked again.
-const ROUND_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a denial waits for the servers listed before, from when they were asked.
-const DENIAL_PATIENCE: Duration = Duration::from_secs(1);
-/// The same for a server that is slow anyway.
-const SLOW_DENIAL_PATIENCE: Duration = Duration::from_millis(200);
-/// When multicast questions are repeated, and when the last is given up (RFC 6762 section 5.2: a
-/// second at first, then doubling).
-const MULTICAST_PAUSES_MS: [u64; 3] = [1000, 2000, 1000];
 /// For how long further multicast answers are gathered after the first: a host has several
 /// interfaces, and each may answer by itself.
 const GATHER: Duration = Duration::from_millis(50);
 /// How many queries of one question may be in flight.
 const OPEN_MAX: usize = 4;
 /// How many addresses are gathered from several answers.
-const ADDRESSES_MAX: usize = 16;
+const ADDRESSES_MAX: usize = 32;
 
 /// How an inquiry ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +38,10 @@ pub(super) enum Outcome {
 pub(super) struct Inquiry {
     name: Name,
     kind: Kind,
+    multicast: bool,
+    /// The names that led to `name`, at most [`CHAIN_MAX`], and the least time to live of their aliases.
+    aliases: Vec<Name>,
+    ttl_s: u32,
     /// How many queries have been sent.
     asked: usize,
     /// When the next server is asked if nobody answers.
@@ -71,22 +62,15 @@ struct Held {
     until: Instant,
 }
 
-/// Whom to ask in one step, and with which patience.
-struct Step {
-    server: SocketAddr,
-    transport: Transport,
-    /// Until the next step.
-    pause: Duration,
-    heeded: Duration,
-    lasts: Duration,
-}
-
 impl Inquiry {
     /// Asks for the addresses of this kind.
-    pub(super) fn start(name: Name, kind: Kind, shared: &mut Shared, now: Instant) -> Self {
+    pub(super) fn start(name: Name, kind: Kind, multicast: bool, shared: &mut Shared, now: Instant) -> Self {
         let mut inquiry = Inquiry {
             name,
             kind,
+            multicast,
+            aliases: Vec::new(),
+            ttl_s: u32::MAX,
             asked: 0,
             next_at: Some(now),
             open: Vec::new(),
@@ -94,6 +78,10 @@ impl Inquiry {
             trouble: None,
             outcome: None,
         };
+        if kind == Kind::Aaaa && shared.conf.no_aaaa && !multicast {
+            // The least of all denials, so that the answer for A decides.
+            inquiry.settle(Outcome::Denied(Denial::Nobody), shared);
+        }
         inquiry.handle_timeout(shared, now);
         inquiry
     }
@@ -102,8 +90,9 @@ impl Inquiry {
         self.outcome.as_ref()
     }
 
-    pub(super) fn is_multicast(&self) -> bool {
-        self.name.is_local()
+    /// The most telling thing that has gone wrong so far.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.trouble
     }
 
     /// How many queries it has in flight, or is entitled to.
@@ -146,11 +135,11 @@ impl Inquiry {
                     Transport::Tcp => Trouble::NoStream(query.server),
                     _ => Trouble::Unreachable,
                 };
-                self.miss(&query, trouble, now);
+                self.miss(&query, trouble, shared, now);
             }
             QueryInput::Closed => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, Trouble::Broken(query.server), now);
+                self.miss(&query, Trouble::Broken(query.server), shared, now);
             }
             QueryInput::Received { from, bytes } => {
                 let Some(reply) = self.open[at].receive(from, bytes) else { return };
@@ -166,15 +155,31 @@ impl Inquiry {
             Reply::Truncated => self.ask_over_tcp(at, shared, now),
             Reply::NoName => self.deny(at, Denial::NoName, shared, now),
             Reply::Addresses { addresses, ttl_s } => self.find(at, addresses, ttl_s, shared, now),
+            Reply::Alias { target, ttl_s } => self.follow(at, target, ttl_s, shared, now),
             Reply::Refused(code) => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, Trouble::Refused(query.server, code), now);
+                self.miss(&query, Trouble::Refused(query.server, code), shared, now);
             }
             Reply::Broken | Reply::Foreign => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, Trouble::Broken(query.server), now);
+                self.miss(&query, Trouble::Broken(query.server), shared, now);
             }
         }
+    }
+
+    /// The name is an alias of `target`, whose addresses the answer does not hold.
+    fn follow(&mut self, at: usize, target: Name, ttl_s: u32, shared: &mut Shared, now: Instant) {
+        if self.multicast {
+            return;
+        }
+        if target == self.name || self.aliases.contains(&target) || self.aliases.len() == CHAIN_MAX {
+            let query = self.close_at(at, shared);
+            return self.miss(&query, Trouble::Broken(query.server), shared, now);
+        }
+        self.close_all(shared);
+        self.ttl_s = self.ttl_s.min(ttl_s);
+        self.aliases.push(std::mem::replace(&mut self.name, target));
+        (self.asked, self.next_at, self.held) = (0, Some(now), None);
     }
 
     fn find(&mut self, at: usize, mut addresses: Vec<IpAddr>, ttl_s: u32, shared: &mut Shared, now: Instant) {
@@ -182,8 +187,8 @@ impl Inquiry {
         if addresses.is_empty() {
             return self.deny(at, Denial::NoData, shared, now);
         }
-        if !self.is_multicast() {
-            return self.settle(Outcome::Found(addresses, ttl_s), shared);
+        if !self.multicast {
+            return self.settle(Outcome::Found(addresses, ttl_s.min(self.ttl_s)), shared);
         }
         if let Some(Held { outcome: Outcome::Found(gathered, least), .. }) = &mut self.held {
             addresses.retain(|address| !gathered.contains(address));
@@ -197,7 +202,7 @@ impl Inquiry {
 
     /// A server says no: believed once those listed before it have had their chance.
     fn deny(&mut self, at: usize, denial: fn(SocketAddr) -> Denial, shared: &mut Shared, now: Instant) {
-        if self.is_multicast() {
+        if self.multicast {
             return; // It is another host, or has no address that can be used; others may have better ones.
         }
         let query = self.close_at(at, shared);
@@ -214,11 +219,17 @@ impl Inquiry {
         self.next_at = None;
     }
 
-    /// A query has come to nothing: the next server is asked at once, unless one is already.
-    fn miss(&mut self, query: &Query, trouble: Trouble, now: Instant) {
-        let trouble = if self.is_multicast() { Trouble::NoMulticast } else { trouble };
+    /// A query has come to nothing: the next server is asked at once, unless one is already. Errors end
+    /// the inquiry once every server has had its attempts; silence does not, the packets may be lost.
+    fn miss(&mut self, query: &Query, trouble: Trouble, shared: &Shared, now: Instant) {
+        let trouble = if self.multicast { Trouble::NoMulticast } else { trouble };
         self.trouble = self.trouble.max(Some(trouble));
-        if query.step + 1 == self.asked && self.next_at.is_some() {
+        if self.next_at.is_none() {
+            return;
+        }
+        if self.asked >= attempts(shared, self.multicast) {
+            self.next_at = self.next_at.filter(|_| !self.open.is_empty());
+        } else if query.step + 1 == self.asked {
             self.next_at = Some(now);
         }
     }
@@ -235,7 +246,7 @@ impl Inquiry {
         }
         if self.outcome.is_none() && self.deadline().is_none() {
             let outcome = match self.trouble {
-                Some(Trouble::Silent) if self.is_multicast() => Outcome::Denied(Denial::Nobody),
+                Some(Trouble::Silent) if self.multicast => Outcome::Denied(Denial::Nobody),
                 trouble => Outcome::Failed(trouble.unwrap_or(Trouble::Unreachable)),
             };
             self.settle(outcome, shared);
@@ -263,7 +274,7 @@ impl Inquiry {
     }
 
     fn ask(&mut self, shared: &mut Shared, now: Instant) {
-        let Some(step) = self.step(self.asked, shared, now) else {
+        let Some(step) = self.step(shared, now) else {
             self.next_at = None;
             return;
         };
@@ -281,44 +292,14 @@ impl Inquiry {
             asked: now,
             heeded_until: now + step.heeded,
             expires: now + step.lasts,
-            strays: 0,
             stream: Vec::new(),
         });
         self.asked += 1;
-        let is_last = self.step(self.asked, shared, now).is_none();
-        self.next_at = if is_last { None } else { Some(now + step.pause) };
+        self.next_at = self.step(shared, now).map(|_| now + step.pause);
     }
 
-    /// The plan: each server in turn, round after round.
-    fn step(&self, index: usize, shared: &Shared, now: Instant) -> Option<Step> {
-        if self.is_multicast() {
-            let pauses = MULTICAST_PAUSES_MS.get(index..)?;
-            return Some(Step {
-                server: shared.mdns,
-                transport: Transport::Multicast,
-                pause: Duration::from_millis(*pauses.first()?),
-                heeded: Duration::ZERO,
-                lasts: Duration::from_millis(pauses.iter().sum()),
-            });
-        }
-        let servers = &shared.conf.servers;
-        if index >= servers.len() * shared.conf.attempts {
-            return None;
-        }
-        let server = *servers.get(index % servers.len())?;
-        let is_slow = shared.is_slow(server, now);
-        let ends_round = (index + 1) % servers.len() == 0;
-        Some(Step {
-            server,
-            transport: Transport::Udp,
-            pause: match (ends_round, is_slow) {
-                (true, _) => ROUND_PATIENCE,
-                (false, true) => Duration::ZERO,
-                (false, false) => SERVER_PATIENCE,
-            },
-            heeded: if is_slow { SLOW_DENIAL_PATIENCE } else { DENIAL_PATIENCE },
-            lasts: shared.conf.timeout,
-        })
+    fn step(&self, shared: &Shared, now: Instant) -> Option<Step> {
+        step(self.asked, self.multicast, shared, now)
     }
 
     /// Makes sure that one more query may be in flight, if need be in place of the oldest.
@@ -370,10 +351,14 @@ impl Inquiry {
         query
     }
 
-    fn settle(&mut self, outcome: Outcome, shared: &mut Shared) {
+    fn close_all(&mut self, shared: &mut Shared) {
         for query in self.open.drain(..) {
             shared.close(query.id);
         }
+    }
+
+    fn settle(&mut self, outcome: Outcome, shared: &mut Shared) {
+        self.close_all(shared);
         self.next_at = None;
         self.held = None;
         self.outcome = Some(outcome);

@@ -4,8 +4,9 @@
 //! turn for queries to be opened and closed; whoever owns the sockets opens a fresh one per query
 //! (so that the kernel chooses an unpredictable port), sends the bytes and reports what comes back.
 //!
-//! What it does not do: check signatures, speak to root servers, follow aliases beyond the answer
-//! that holds them, ask for anything but addresses, or remember failures.
+//! What it does not do: check signatures, speak to root servers, ask for anything but addresses, or
+//! remember failures. A lookup ends with an answer, with an error from every server, or when its owner
+//! cancels it: the owner knows how much time there is, and silent servers are asked again until then.
 
 mod cache;
 pub(crate) mod conf;
@@ -13,6 +14,7 @@ mod failure;
 pub(crate) mod hosts;
 mod inquiry;
 mod names;
+mod plan;
 mod query;
 mod resolver;
 mod search;

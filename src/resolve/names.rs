@@ -99,6 +99,12 @@ mod tests {
         assert_eq!(order("db", "search lan\noptions ndots:0\n"), ["db", "db.lan"]);
         assert_eq!(order("db", ""), ["db"]);
         assert_eq!(order("nas.local", conf), ["nas.local"]);
+        assert_eq!(order("nas.local.", conf), ["nas.local"]);
+        assert_eq!(
+            order("db.corp.local", "search corp.local\n"),
+            ["db.corp.local", "db.corp.local.corp.local"]
+        );
+        assert_eq!(order("db", "search corp.local local\n"), ["db.corp.local", "db.local", "db"]);
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Resolver {
     /// What a lookup that has no answer yet is waiting for, for a person.
     pub(crate) fn describe(&self, lookup: LookupId) -> Option<String> {
         let id = self.lookups.get(&lookup)?;
-        Some(self.searches.get(id)?.describe())
+        Some(self.searches.get(id)?.describe(&self.shared))
     }
 
     /// Tells what happened to a query. Queries that are over are ignored.

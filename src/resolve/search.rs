@@ -28,6 +28,7 @@ pub(super) struct Search {
     pub(super) lookups: BTreeSet<LookupId>,
     /// Full names not tried yet, the next one last.
     candidates: Vec<Name>,
+    multicast: bool,
     /// The full name being tried; `None` before the start.
     pair: Option<Pair>,
     /// The addresses handed over while the other family has not answered.
@@ -66,6 +67,7 @@ impl Search {
             name: name.to_owned(),
             lookups: BTreeSet::new(),
             candidates: Vec::new(),
+            multicast: false,
             pair: None,
             partial: None,
             trouble: None,
@@ -75,6 +77,8 @@ impl Search {
 
     /// Sends the first queries.
     pub(super) fn start(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+        // Only as typed: names from the search list go to the name servers, whatever they end in.
+        self.multicast = Name::parse(self.shown_name()).is_some_and(|name| name.is_local());
         self.candidates = candidates(&self.name, &shared.conf);
         self.try_next(shared, now);
         self.news(shared, now)
@@ -112,13 +116,13 @@ impl Search {
         [pair.a.deadline(), pair.aaaa.deadline(), pair.enough_at].into_iter().flatten().min()
     }
 
-    /// What is being waited for, for a person.
-    pub(super) fn describe(&self) -> String {
+    /// What is being waited for, and what has gone wrong meanwhile.
+    pub(super) fn describe(&self, shared: &Shared) -> String {
         let name = self.shown_name();
         let Some(pair) = &self.pair else {
             return format!("waiting for other names to be resolved before {name}");
         };
-        if pair.a.is_multicast() {
+        if self.multicast {
             return format!("waiting for somebody on the local network to answer to {name}");
         }
         let mut servers: Vec<SocketAddr> = Vec::new();
@@ -127,7 +131,12 @@ impl Search {
                 servers.push(server);
             }
         }
-        format!("waiting for {} to resolve {name}", list(&servers))
+        let mut text = format!("waiting for {} to resolve {name}", list(&servers));
+        let trouble = pair.a.trouble().max(pair.aaaa.trouble());
+        if let Some(trouble) = trouble.filter(|trouble| *trouble > Trouble::Silent) {
+            text += &format!("; {}", trouble.failure(name, &shared.conf.servers).detail);
+        }
+        text
     }
 
     pub(super) fn handle_input(
@@ -158,9 +167,10 @@ impl Search {
     }
 
     fn try_next(&mut self, shared: &mut Shared, now: Instant) -> bool {
+        let multicast = self.multicast;
         self.pair = self.candidates.pop().map(|name| Pair {
-            a: Inquiry::start(name.clone(), Kind::A, shared, now),
-            aaaa: Inquiry::start(name, Kind::Aaaa, shared, now),
+            a: Inquiry::start(name.clone(), Kind::A, multicast, shared, now),
+            aaaa: Inquiry::start(name, Kind::Aaaa, multicast, shared, now),
             enough_at: None,
         });
         self.pair.is_some()

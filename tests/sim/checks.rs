@@ -18,7 +18,7 @@ use crate::wire::http::request::HEAD_MAX;
 const QUERIES_MAX: usize = 128;
 
 /// The longest answer of a name server over TCP.
-const TCP_ANSWER_MAX: usize = 16 * 1024;
+const TCP_ANSWER_MAX: usize = 64 * 1024 - 1;
 
 /// What may wait for a stream: more than a batch, or a single event.
 const STREAM_OUTBOX_MAX: usize = 4 * 1024;

@@ -129,9 +129,8 @@ fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
     bench.pass(Duration::from_millis(499));
     assert!(bench.outputs().is_empty(), "both may still be answered");
     bench.pass(Duration::from_millis(1));
-    let outputs = bench.outputs();
-    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
-    assert_eq!(verdict.result.reason, Some(Reason::DnsTimeout));
+    let asked = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
+    assert_eq!(asked, 2, "they are sent again");
 }
 
 #[test]

@@ -46,12 +46,27 @@ fn datagrams_from_elsewhere_are_ignored() {
 }
 
 #[test]
-fn a_flood_of_strays_ends_the_query() {
+fn the_right_answer_is_found_among_any_number_of_wrong_ones() {
+    for count in [33, 5_000] {
+        let mut world = World::new(ONE, move |ask| {
+            let mut wrong = ask.with(&FORGED);
+            wrong[0] ^= 0x55;
+            let mut acts = vec![(1, Event::Bytes(wrong)); count];
+            acts.push((900, Event::Bytes(ask.with(&BOTH))));
+            acts
+        });
+        assert_eq!(world.resolve("db.example"), ["900 found 2001:db8::1 192.0.2.1"], "{count}");
+        assert_eq!(world.asked.len(), 2);
+    }
+}
+
+#[test]
+fn a_flood_of_wrong_answers_does_not_hold_up_the_next_server() {
     let mut world = World::new(TWO, |ask| match ask.host() {
         1 => (0..100).map(|i| (1 + i, Event::Bytes(vec![0xff; 40]))).collect(),
         _ => send(ask.with(&BOTH)),
     });
-    assert_eq!(world.resolve("db.example"), ["35 found 2001:db8::1 192.0.2.1"]);
+    assert_eq!(world.resolve("db.example"), ["402 found 2001:db8::1 192.0.2.1"]);
 }
 
 #[test]

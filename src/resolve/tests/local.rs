@@ -78,7 +78,7 @@ fn what_is_gathered_is_capped_and_serves_for_the_least_time() {
         answers.collect()
     });
     let said = world.resolve("nas.local");
-    assert_eq!(said[0].matches(" 10.0.").count(), 16);
+    assert_eq!(said[0].matches(" 10.0.").count(), 32);
     world.run(4_900);
     assert!(world.resolve("nas.local")[0].starts_with("0 found"));
     world.run(200);
@@ -125,20 +125,15 @@ fn no_network_no_multicast() {
 }
 
 #[test]
-fn without_multicast_the_servers_are_asked_for_the_other_names() {
-    let mut world = World::new("nameserver 10.0.0.1\nsearch corp.local x\n", |ask| match ask.transport {
+fn names_of_a_site_that_uses_local_as_its_domain_go_to_the_name_servers() {
+    let conf = "nameserver 10.0.0.1\nsearch corp.local local\n";
+    let mut world = World::new(conf, |ask| match ask.transport {
         Transport::Multicast => vec![(0, Event::Failed)],
-        _ if ask.name == "nas.x" => send(ask.with(&BOTH)),
+        _ if ask.name == "db.corp.local" || ask.name == "nas.local" => send(ask.with(&BOTH)),
         _ => send(ask.code(NXDOMAIN)),
     });
-    assert_eq!(world.resolve("nas"), ["2 found 2001:db8::1 192.0.2.1"]);
-}
-
-#[test]
-fn a_search_domain_may_be_local() {
-    let mut world = World::new("nameserver 10.0.0.1\nsearch local\n", |ask| match ask.transport {
-        Transport::Multicast => vec![from_device(1, ask.with(&["10.0.0.9", "fd00::9"]))],
-        _ => silence(),
-    });
-    assert_eq!(world.resolve("nas"), ["51 found fd00::9 10.0.0.9"]);
+    for (name, found) in [("db", 2), ("db.corp.local", 2), ("DB.Corp.Local.", 2), ("nas", 4)] {
+        assert_eq!(world.resolve(name), [format!("{found} found 2001:db8::1 192.0.2.1")], "{name}");
+        assert!(world.asked.iter().all(|line| line.contains("Udp")), "{:?}", world.asked);
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod tests;
 use std::net::IpAddr;
 
 pub(crate) use name::Name;
+pub(crate) use read::CHAIN_MAX;
 
 /// The class of the Internet, the only one there is.
 const CLASS_IN: u16 = 1;
@@ -87,6 +88,8 @@ pub(crate) enum Reply {
         /// How long the answer serves, in seconds: the least of all records that led to it.
         ttl_s: u32,
     },
+    /// The name is an alias, and the answer does not hold what it stands for.
+    Alias { target: Name, ttl_s: u32 },
 }
 
 /// The name of a response code, as operators know it (RFC 1035, RFC 2136).

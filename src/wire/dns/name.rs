@@ -36,7 +36,7 @@ impl Name {
     ///
     /// A pointer must lead to before the piece of the name that it ends (RFC 9267 section 2), so
     /// that every jump goes further back and no loop is possible.
-    pub(super) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
+    pub(crate) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
         let mut wire = Vec::with_capacity(32);
         let mut at = start;
         let mut piece = start;
@@ -83,9 +83,12 @@ impl Name {
         if length == 0 { None } else { self.0.get(at + 1..at + 1 + length) }
     }
 
-    /// Whether the name belongs to multicast DNS (RFC 6762 section 3).
+    /// Whether the name is one that hosts announce by multicast DNS: a single label below `local` (RFC
+    /// 6762 section 3). Longer ones are names of sites that use `local` as a private domain.
     pub(crate) fn is_local(&self) -> bool {
-        self.0.len() > b"\x05local\0".len() && self.0.ends_with(b"\x05local\0")
+        let domain = b"\x05local\0";
+        self.label(0).is_some_and(|host| self.0.len() == 1 + host.len() + domain.len())
+            && self.0.ends_with(domain)
     }
 }
 
@@ -142,10 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_lies_below_local_is_multicast() {
+    fn only_single_labels_below_local_are_multicast() {
         for (text, local) in [
             ("nas.local", true),
-            ("a.b.LOCAL", true),
+            ("NAS.LOCAL", true),
+            ("local.local", true),
+            ("a.b.local", false),
+            ("db.corp.local", false),
             ("local", false),
             ("nas.xlocal", false),
             ("local.lan", false),

@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{CLASS_IN, HEADER, Kind, Name, Question, Reply};
 
-/// How many records of an answer are looked at; those after them are ignored.
-const RECORDS_MAX: u16 = 256;
+/// How many records of an answer are looked at; those after them are ignored. A message has room for
+/// this many addresses.
+const RECORDS_MAX: u16 = 4096;
 /// How many aliases may lead from the name asked for to the one that has the addresses.
-const CHAIN_MAX: usize = 16;
-/// How many addresses of one kind are kept.
-pub(super) const ADDRESSES_MAX: usize = 16;
+pub(crate) const CHAIN_MAX: usize = 64;
+/// How many addresses of one kind are kept: more than fit into a datagram of 512 bytes.
+pub(super) const ADDRESSES_MAX: usize = 32;
 
 const TYPE_CNAME: u16 = 5;
+const TYPE_SOA: u16 = 6;
 /// In multicast DNS the class's top bit tells caches to forget older records (RFC 6762 section 10.2).
 const CACHE_FLUSH: u16 = 0x8000;
 
@@ -59,23 +61,35 @@ struct Record<T> {
     ttl_s: u32,
 }
 
+/// A record's fields (RFC 1035 section 4.1.3), and where it and its data end.
+struct Raw {
+    owner: Name,
+    kind: u16,
+    class: u16,
+    ttl_s: u32,
+    data: usize,
+    end: usize,
+}
+
+fn raw(message: &[u8], at: usize) -> Option<Raw> {
+    let (owner, at) = Name::read(message, at)?;
+    let data = at + 10;
+    let end = data + usize::from(u16_at(message, at + 8)?);
+    let ttl_s = u32::from(u16_at(message, at + 4)?) << 16 | u32::from(u16_at(message, at + 6)?);
+    let (kind, class) = (u16_at(message, at)?, u16_at(message, at + 2)?);
+    (end <= message.len()).then_some(Raw { owner, kind, class, ttl_s: ttl(ttl_s), data, end })
+}
+
 /// The answer section, boiled down to the addresses at the end of the chain of aliases. The
-/// sections after it are not looked at: they often are broken, and never matter.
+/// sections after it are often broken, and only matter for an alias without addresses.
 fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply> {
     let mut aliases: Vec<Record<Name>> = Vec::new();
     let mut hosts: Vec<Record<IpAddr>> = Vec::new();
     let mut at = start;
     for _ in 0..u16_at(message, 6)?.min(RECORDS_MAX) {
-        let (owner, fixed) = Name::read(message, at)?;
-        let kind = u16_at(message, fixed)?;
-        let class = u16_at(message, fixed + 2)? & !cache_flush(question);
-        let ttl_s =
-            ttl(u32::from(u16_at(message, fixed + 4)?) << 16 | u32::from(u16_at(message, fixed + 6)?));
-        let data = fixed + 10;
-        let end = data + usize::from(u16_at(message, fixed + 8)?);
-        let bytes = message.get(data..end)?;
+        let Raw { owner, kind, class, ttl_s, data, end } = raw(message, at)?;
         at = end;
-        if class != CLASS_IN {
+        if class & !cache_flush(question) != CLASS_IN {
             continue;
         }
         if kind == TYPE_CNAME {
@@ -85,10 +99,28 @@ fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply>
             }
             aliases.push(Record { owner, data: target, ttl_s });
         } else if kind == question.kind.code() {
-            hosts.push(Record { owner, data: address(question.kind, bytes)?, ttl_s });
+            hosts.push(Record { owner, data: address(question.kind, message.get(data..end)?)?, ttl_s });
         }
     }
-    follow(&question.name, &aliases, &hosts)
+    match follow(&question.name, &aliases, &hosts)? {
+        // The authority's record says that the target has no address (RFC 2308 section 2.2).
+        Reply::Alias { ttl_s, .. } if has_soa(message, at) => {
+            Some(Reply::Addresses { addresses: Vec::new(), ttl_s })
+        }
+        reply => Some(reply),
+    }
+}
+
+/// Whether the authority section, which starts here, has an SOA record.
+fn has_soa(message: &[u8], mut at: usize) -> bool {
+    for _ in 0..u16_at(message, 8).unwrap_or(0).min(RECORDS_MAX) {
+        match raw(message, at) {
+            Some(record) if record.kind == TYPE_SOA => return true,
+            Some(record) => at = record.end,
+            None => return false,
+        }
+    }
+    false
 }
 
 /// Follows the aliases from `name` to the addresses, in whatever order the records came.
@@ -108,6 +140,9 @@ fn follow(name: &Name, aliases: &[Record<Name>], hosts: &[Record<IpAddr>]) -> Op
             Some(alias) if addresses.is_empty() => {
                 ttl_s = ttl_s.min(alias.ttl_s);
                 owner = &alias.data;
+            }
+            None if addresses.is_empty() && owner != name => {
+                return Some(Reply::Alias { target: owner.clone(), ttl_s });
             }
             _ => return Some(Reply::Addresses { addresses, ttl_s }),
         }

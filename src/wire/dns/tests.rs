@@ -4,7 +4,11 @@ use super::*;
 
 /// The codes of records that servers send.
 pub(crate) const A: u16 = 1;
+const NS: u16 = 2;
 pub(crate) const CNAME: u16 = 5;
+const SOA: u16 = 6;
+const DNAME: u16 = 39;
+const RRSIG: u16 = 46;
 pub(crate) const TXT: u16 = 16;
 pub(crate) const AAAA: u16 = 28;
 /// The flags of an ordinary answer, and of a truncated one.
@@ -146,7 +150,41 @@ fn aliases_are_followed_in_any_order() {
         records.reverse();
         assert_eq!(reading(&records), found(&["192.0.2.7"], 20), "{turn}");
     }
-    assert_eq!(reading(&records[..2]), found(&[], 20));
+    let alias = Reply::Alias { target: Name::parse("b.example").unwrap(), ttl_s: 20 };
+    assert_eq!(reading(&records[..2]), alias);
+}
+
+#[test]
+fn an_alias_without_addresses_is_told_from_a_target_that_has_none() {
+    let alias = record("db.example", CNAME, 20, &wire("a.example"));
+    let soa = record("example", SOA, 5, b"\0\0....................");
+    let ns = record("example", NS, 5, &wire("ns.example"));
+    let with_authority = |records: &[&[u8]]| {
+        let mut message = answer(&question().write(), ANSWER, 0, std::slice::from_ref(&alias));
+        message[9] = u8::try_from(records.len()).unwrap();
+        message.extend(records.concat());
+        question().read(&message)
+    };
+    let target = Name::parse("a.example").unwrap();
+    let follow = Reply::Alias { target, ttl_s: 20 };
+    assert_eq!(with_authority(&[&soa]), found(&[], 20));
+    assert_eq!(with_authority(&[&ns, &soa]), found(&[], 20));
+    assert_eq!(with_authority(&[]), follow);
+    assert_eq!(with_authority(&[&ns]), follow, "a referral");
+    assert_eq!(with_authority(&[b"\xc0\xff", &soa]), follow, "broken");
+}
+
+#[test]
+fn records_of_other_types_do_not_matter() {
+    let records = [
+        record("db.example", CNAME, 300, &wire("a.example")),
+        record("db.example", RRSIG, 5, b"signature"),
+        record("example", DNAME, 5, &wire("elsewhere.example")),
+        record("a.example", A, 60, &[192, 0, 2, 7]),
+        record("a.example", RRSIG, 5, b"signature"),
+        record("a.example", 65_280, 5, b""),
+    ];
+    assert_eq!(reading(&records), found(&["192.0.2.7"], 60));
 }
 
 #[test]
@@ -158,8 +196,10 @@ fn chains_are_finite() {
         records.push(record(&name(links), A, 9, &[192, 0, 2, 1]));
         records
     };
-    assert_eq!(reading(&chain(16)), found(&["192.0.2.1"], 9));
-    assert_eq!(reading(&chain(17)), Reply::Broken);
+    assert_eq!(reading(&chain(17)), found(&["192.0.2.1"], 9));
+    assert_eq!(reading(&chain(64)), found(&["192.0.2.1"], 9));
+    assert_eq!(reading(&chain(65)), Reply::Broken);
+    assert_eq!(reading(&[record("db.example", CNAME, 9, &wire("db.example"))]), Reply::Broken);
     let circle = [
         record("db.example", CNAME, 9, &wire("a.example")),
         record("a.example", CNAME, 9, &wire("db.example")),
@@ -212,9 +252,9 @@ fn ten_thousand_records_cost_no_more_than_a_few() {
         .collect();
     let Reply::Addresses { addresses, .. } = reading(&records) else { panic!("no addresses") };
     assert_eq!(addresses.len(), read::ADDRESSES_MAX);
-    let mut few = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 257];
-    few[255] = raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 2]);
-    few[256] = vec![0xff];
+    let mut few = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 4097];
+    few[4095] = raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 2]);
+    few[4096] = vec![0xff];
     assert_eq!(reading(&few), found(&["10.0.0.1", "10.0.0.2"], 60));
     let twice = vec![raw_record(b"\xc0\x0c", A, 1, 60, &[10, 0, 0, 1]); 50];
     assert_eq!(reading(&twice), found(&["10.0.0.1"], 60));

@@ -83,7 +83,9 @@ impl Trouble {
 
 /// The text cannot be asked for.
 pub(super) fn not_a_name(text: &str) -> Failure {
-    Failure::new(Reason::DnsNotFound, format!("not a valid name: {}", printable(text, NAME_SHOWN_MAX)))
+    let shown = printable(text, NAME_SHOWN_MAX);
+    let remedy = if text.is_ascii() { "" } else { " (write it in its ASCII form, xn--…)" };
+    Failure::new(Reason::DnsNotFound, format!("not a valid name: {shown}{remedy}"))
 }
 
 /// The name never exists.

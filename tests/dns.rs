@@ -235,11 +235,14 @@ fn a_hosts_file_that_is_cut_is_logged() {
     let monitor = pingstate::Monitor::new(probe).interval(Duration::from_millis(100));
     let api = SocketAddr::from(([127, 0, 0, 1], 0));
     let (notices, checks) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let count = |calls: &AtomicUsize| {
+        calls.fetch_add(1, Ordering::SeqCst);
+    };
     let (noticed, checked) = (notices.clone(), checks.clone());
     let builder = pingstate::Server::builder(monitor)
         .names(asking(&[names.address]).hosts(&hosts))
-        .on_notice(move |_| drop(noticed.fetch_add(1, Ordering::SeqCst)))
-        .on_check(move |_| drop(checked.fetch_add(1, Ordering::SeqCst)));
+        .on_notice(move |_| count(&noticed))
+        .on_check(move |_| count(&checked));
     let mut daemon = builder.bind(api).expect("bound");
     eventually("several checks", || {
         daemon.turn(Duration::from_millis(20)).expect("a turn");

@@ -7,7 +7,7 @@ use super::log::{Log, Priority};
 use super::start::{Source, Start};
 use super::{Command, Options};
 use crate::fsm::State;
-use crate::library::{Checked, Server, check_all};
+use crate::library::{Checked, Server, check_and_notice};
 
 pub fn main() -> ExitCode {
     let log = Log::new();
@@ -95,12 +95,15 @@ fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Resul
 /// Checks every target once and prints a line each.
 fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = super::EXIT_OK;
-    let checked = check_all(start.monitors, super::targets::names(&start.daemon), |checked| {
+    let on_check = |checked: &Checked<'_>| {
         if !super::log::print(&super::lines::result_line(checked)) {
             worst = worst.max(super::EXIT_FAILED);
         }
         worst = worst.max(super::lines::exit_code(checked));
-    });
+    };
+    let on_notice = |text: &str| log.line(Priority::Warning, text);
+    let names = super::targets::names(&start.daemon);
+    let checked = check_and_notice(start.monitors, names, on_check, on_notice);
     if let Err(error) = checked {
         log.error(&format!("cannot go on: {}", super::log::plain(&error)));
         worst = super::EXIT_FAILED;

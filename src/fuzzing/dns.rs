@@ -144,6 +144,8 @@ fn labels(message: &[u8], start: usize, jumps: usize) -> Option<(Labels, usize)>
     (length < 255).then_some((labels, end))
 }
 
+type Record = (Labels, Data, u32);
+
 enum Data {
     Alias(Labels),
     Address(IpAddr),
@@ -164,12 +166,7 @@ fn is_denied(message: &[u8], mut at: usize) -> bool {
 }
 
 /// The first 4,096 records that matter (owner, data and time to live), and where they end.
-fn records(
-    question: &Question,
-    message: &[u8],
-    start: usize,
-    count: u16,
-) -> Option<(Vec<(Labels, Data, u32)>, usize)> {
+fn records(question: &Question, message: &[u8], start: usize, count: u16) -> Option<(Vec<Record>, usize)> {
     let (mut records, mut at) = (Vec::new(), start);
     for _ in 0..count.min(4096) {
         let (owner, fixed) = labels(message, at, 32)?;
@@ -197,7 +194,7 @@ fn records(
 }
 
 /// From the name over at most 64 aliases to its addresses, or to a name that is not in the answer.
-fn follow(question: &Question, records: &[(Labels, Data, u32)]) -> Reply {
+fn follow(question: &Question, records: &[Record]) -> Reply {
     let asked: Labels = question.name.to_string().split('.').map(|l| l.as_bytes().to_vec()).collect();
     let mut owner = asked.clone();
     let mut least = u32::MAX;

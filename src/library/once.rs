@@ -118,11 +118,22 @@ pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
 pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
     names: Names,
-    mut on_check: impl FnMut(&Checked<'_>),
+    on_check: impl FnMut(&Checked<'_>),
 ) -> io::Result<()> {
-    let mut reactor = names.reactor(monitors.into_iter().collect(), Schedule::Once, no_guard())?;
+    check_and_notice(monitors.into_iter().collect(), names, on_check, |_| {})
+}
+
+/// The same, with a call for every line that people should know of.
+pub(crate) fn check_and_notice(
+    monitors: Vec<Monitor>,
+    names: Names,
+    mut on_check: impl FnMut(&Checked<'_>),
+    mut on_notice: impl FnMut(&str),
+) -> io::Result<()> {
+    let mut reactor = names.reactor(monitors, Schedule::Once, no_guard())?;
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
+        reactor.take_notices().iter().for_each(|text| on_notice(text));
         tell(&mut reactor, &mut on_check);
     }
     Ok(())

@@ -221,7 +221,11 @@ fn the_last_name_of_a_block_list_with_65600_lines_is_found() {
     let mut text: String = (0..65_600).map(|i| format!("0.0.0.0 ad{i}.example\n")).collect();
     text.push_str("127.0.0.1 last.example\n");
     let hosts = file("blocklist", &text);
-    assert!(check("last.example", asking(&[]).hosts(&hosts)).0.ok);
+    let server = Server::answering(OK);
+    let url = format!("http://last.example:{}/", server.address.port());
+    let probe = ProbeBuilder::from_url(&url).timeout(Duration::from_secs(10)).build().expect("a target");
+    let result = check_with(&probe, asking(&[]).hosts(&hosts));
+    assert!(result.ok, "{result:?}");
     let _ = std::fs::remove_file(&hosts);
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::wire::dns::{CHAIN_MAX, Kind, Name, Question, Reply};
 
 use super::failure::{Denial, Trouble};
-use super::plan::{SERVER_PATIENCE, Step, attempts, step};
+use super::plan::{ROUND_PATIENCE, SERVER_PATIENCE, Step, attempts, step};
 use super::query::Query;
 use super::shared::Shared;
 use super::{QueryId, QueryInput, Transport};
@@ -21,7 +21,7 @@ use super::{QueryId, QueryInput, Transport};
 /// interfaces, and each may answer by itself.
 const GATHER: Duration = Duration::from_millis(50);
 /// How many queries of one question may be in flight.
-const OPEN_MAX: usize = 4;
+const OPEN_MAX: usize = 8;
 /// How many addresses are gathered from several answers.
 const ADDRESSES_MAX: usize = 32;
 
@@ -238,6 +238,9 @@ impl Inquiry {
         while let Some(at) = self.open.iter().position(|query| query.expires <= now) {
             self.drop_silent(at, shared, now);
         }
+        if self.open.is_empty() {
+            self.next_at = self.next_at.map(|_| now);
+        }
         if let Some(held) = self.held.take_if(|held| held.until <= now || !held.may_change(&self.open)) {
             return self.settle(held.outcome, shared);
         }
@@ -258,6 +261,12 @@ impl Inquiry {
         if self.outcome.is_none() {
             self.settle(Outcome::Failed(Trouble::Silent), shared);
         }
+    }
+
+    /// Another lookup waits for this as well: it has not had the time that a long pause takes.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        let soonest = self.open.last().map_or(now, |last| last.asked + ROUND_PATIENCE);
+        self.next_at = self.next_at.map(|at| at.min(soonest));
     }
 
     /// Moves every deadline by this much.

@@ -7,8 +7,8 @@
 //! and not every one.
 //!
 //! Rounds follow each other every second for as many attempts as resolv.conf says. Then they become
-//! rarer (RFC 1123 section 6.1.3.3), but go on for as long as a check waits for the answer: on a lossy
-//! link the whole timeout of the check serves.
+//! rarer (RFC 1123 section 6.1.3.3), but go on for as long as a check waits for the answer, so that on a
+//! lossy link the whole timeout of the check is used. Some server is always being asked.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::shared::Shared;
 /// How long a server may be silent before the next one is asked too.
 pub(super) const SERVER_PATIENCE: Duration = Duration::from_millis(400);
 /// How long the last server may be silent before the first one is asked again.
-const ROUND_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const ROUND_PATIENCE: Duration = Duration::from_secs(1);
 /// How often that time is doubled after the attempts that resolv.conf allows.
 const DOUBLINGS_MAX: usize = 2;
 /// How long a denial waits for the servers listed before, from when they were asked.
@@ -75,7 +75,6 @@ pub(super) fn step(index: usize, multicast: bool, shared: &Shared, now: Instant)
         transport: if shared.conf.use_vc { Transport::Tcp } else { Transport::Udp },
         pause,
         heeded: if is_slow { SLOW_DENIAL_PATIENCE } else { DENIAL_PATIENCE },
-        // There is always a query that may still be answered.
-        lasts: shared.conf.timeout.max(pause),
+        lasts: shared.conf.timeout,
     })
 }

@@ -233,6 +233,7 @@ impl Resolver {
             let addresses = partial.to_vec();
             self.shared.outbox.push_back(Output::Found { lookup, addresses, last: false });
         }
+        self.step(id, now, |search, shared| search.hurry(shared, now));
         self.start_waiting(now);
     }
 

@@ -84,6 +84,14 @@ impl Search {
         self.news(shared, now)
     }
 
+    /// Another lookup joins: silent servers are asked again soon.
+    pub(super) fn hurry(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+        let pair = self.pair.as_mut()?;
+        pair.a.hurry(now);
+        pair.aaaa.hurry(now);
+        self.handle_timeout(shared, now)
+    }
+
     /// Moves every deadline by this much.
     pub(super) fn extend(&mut self, gap: Duration) {
         let Some(pair) = &mut self.pair else { return };

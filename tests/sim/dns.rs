@@ -7,7 +7,7 @@ use super::plan::{MS, S};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input, Transport};
 use crate::verdict::Reason;
-use crate::wire::dns::tests::{A, AAAA, ANSWER, CNAME, TRUNCATED, answer, record, wire};
+use crate::wire::dns::tests::{A, AAAA, ANSWER, CNAME, SOA, TRUNCATED, answer, record, wire};
 
 /// A query of the engine's.
 pub(super) struct Query {
@@ -32,7 +32,19 @@ impl World {
         let skip = if transport == Transport::Tcp { 2 } else { 0 };
         let message = bytes.get(skip..).unwrap_or_default().to_vec();
         let (full, kind) = question(&message).unwrap_or_default();
-        let names: Vec<usize> = (0..hosts().len()).filter(|i| hosts()[*i].may_ask(&full)).collect();
+        let mut names: Vec<usize> = (0..hosts().len()).filter(|i| hosts()[*i].may_ask(&full)).collect();
+        // There are no bytes if it is closed already, in the same batch.
+        if !message.is_empty() {
+            // One label before `local`, and nothing else, is for multicast DNS.
+            let is_local = full.strip_suffix(".local").is_some_and(|host| !host.contains('.'));
+            assert_eq!(transport == Transport::Multicast, is_local, "{full} is asked for by {transport:?}");
+            assert!(transport != Transport::Udp || !self.current_files().use_vc, "use-vc is not honoured");
+            if names.is_empty() {
+                // An answer that was tampered with can be an alias of anything.
+                names = (0..hosts().len()).filter(|i| self.asked[*i].poisoned_until > self.at).collect();
+                assert!(!names.is_empty(), "nobody wants to know of {full}");
+            }
+        }
         for name in &names {
             self.asked[*name].open += 1;
         }
@@ -234,13 +246,26 @@ impl World {
         let Some(host) = zone(full) else { return answer(message, ANSWER, 3, &[]) };
         let ttl_s = self.rng.pick(&[0, 1, 30, 10_000]);
         let list = if kind == A { &host.v4 } else { &host.v6 };
-        let alias = format!("real.{full}");
-        let owner = if host.how == How::Alias { &alias } else { full };
+        let real = host.real();
+        let is_alias = host.how == How::Alias && full != real;
+        let owner = if is_alias { &real } else { full };
         let mut records: Vec<_> = list.iter().map(|ip| address(owner, kind, ttl_s, *ip)).collect();
-        if host.how == How::Alias {
-            records.insert(self.rng.index(records.len() + 1), record(full, CNAME, ttl_s, &wire(&alias)));
+        if !is_alias {
+            return answer(message, ANSWER, 0, &records);
         }
-        answer(message, ANSWER, 0, &records)
+        let alias = record(full, CNAME, ttl_s, &wire(&real));
+        if self.rng.permille(300) {
+            self.tally.add("dns: an alias without addresses");
+            return answer(message, ANSWER, 0, &[alias]);
+        }
+        records.insert(self.rng.index(records.len() + 1), alias);
+        let mut truth = answer(message, ANSWER, 0, &records);
+        if list.is_empty() {
+            // The authority says that there are none.
+            truth[9] = 1;
+            truth.extend(record("example", SOA, ttl_s, &[0; 22]));
+        }
+        truth
     }
 
     /// Whoever owns the name answers, and some who do not.

@@ -55,6 +55,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("clients: vanished", 100),
     ("clock: stepped", 1000),
     ("dns: a dead server is asked", 2000),
+    ("dns: an alias without addresses", 300),
     ("dns: asked over TCP", 500),
     ("dns: mischief", 1000),
     ("dns: more over TCP than anybody wants", 5),

@@ -48,15 +48,23 @@ impl Host {
         if !self.is_asked() {
             return false;
         }
+        if self.how == How::Alias && full == self.real() {
+            return true;
+        }
         let bare = self.text.trim_end_matches('.');
         let rest = full.strip_prefix(bare);
         rest.is_some_and(|rest| rest.is_empty() || (bare == self.text && DOMAINS.contains(&rest)))
     }
 
-    /// The name that has the addresses.
+    /// The name that name servers know.
     fn full(&self) -> String {
         let bare = self.text.trim_end_matches('.');
         if self.how == How::Search { format!("{bare}.lan") } else { bare.to_owned() }
+    }
+
+    /// What it is an alias of.
+    pub(super) fn real(&self) -> String {
+        format!("real.{}", self.full())
     }
 }
 
@@ -67,7 +75,7 @@ const DOMAINS: [&str; 2] = [".lan", ".corp.example"];
 pub(super) const MDNS: &str = "224.0.0.251:5353";
 
 /// How many names any target or redirect may have. Those behind them are the crowd's.
-pub(super) const CAST: usize = 18;
+pub(super) const CAST: usize = 19;
 
 /// How many targets with names of their own a crowd has: more than there may be queries for.
 pub(super) const CROWD: usize = 60;
@@ -94,6 +102,7 @@ pub(super) fn hosts() -> &'static [Host] {
             ("box.sub", How::Search, "10.0.6.2", ""),
             ("big.example", How::Big, "10.0.8.1 10.0.8.2", "fd00::81"),
             ("nas.local", How::Multicast, "10.0.7.1", ""),
+            ("db.corp.local", How::Plain, "10.0.6.3", ""),
             ("nowhere.example", How::NoName, "", ""),
             ("short", How::NoName, "", ""),
             ("empty.example", How::NoData, "", ""),
@@ -113,7 +122,10 @@ pub(super) fn hosts() -> &'static [Host] {
 
 /// What the name servers know of a full name.
 pub(super) fn zone(full: &str) -> Option<&'static Host> {
-    let found = hosts().iter().find(|host| host.is_asked() && host.full() == full)?;
+    let is_known = |host: &&Host| {
+        host.is_asked() && host.full() == full || host.how == How::Alias && host.real() == full
+    };
+    let found = hosts().iter().find(is_known)?;
     (found.how != How::NoName).then_some(found)
 }
 
@@ -150,6 +162,8 @@ pub(super) struct Files {
     /// One of the servers is healthy.
     pub(super) sound: bool,
     pub(super) attempts: u64,
+    /// Servers are asked over TCP only.
+    pub(super) use_vc: bool,
 }
 
 /// The address of a name server.
@@ -179,10 +193,12 @@ impl Files {
         let search = rng.pick(&["lan", "lan corp.example", "corp.example lan"]);
         let timeout = rng.pick(&[1, 2, 5]);
         let ndots = rng.range(0, 2);
+        let use_vc = rng.permille(100);
+        let vc = if use_vc { " use-vc" } else { "" };
         resolv_conf.push_str(&format!(
-            "search {search}\noptions ndots:{ndots} timeout:{timeout} attempts:{attempts}\n"
+            "search {search}\noptions ndots:{ndots} timeout:{timeout} attempts:{attempts}{vc}\n"
         ));
         let sound = list.iter().any(|index| roles[*index] == Role::Healthy);
-        Files { hosts, resolv_conf, sound, attempts }
+        Files { hosts, resolv_conf, sound, attempts, use_vc }
     }
 }

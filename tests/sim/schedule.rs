@@ -91,9 +91,10 @@ impl Schedule {
             let distance = u128::from(second - first) * u128::from(interval) / u128::from(self.interval);
             self.beat = first + distance as u64;
             self.from = first;
-            while self.beat <= at {
+            if self.beat <= at {
+                // As below: the following are counted from the one that was due.
                 self.from = self.beat;
-                self.beat += interval;
+                self.beat += ((at - self.from) / interval + 1) * interval;
             }
             return if interval == self.interval {
                 "interval: after the first check"

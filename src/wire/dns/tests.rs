@@ -6,7 +6,7 @@ use super::*;
 pub(crate) const A: u16 = 1;
 const NS: u16 = 2;
 pub(crate) const CNAME: u16 = 5;
-const SOA: u16 = 6;
+pub(crate) const SOA: u16 = 6;
 const DNAME: u16 = 39;
 const RRSIG: u16 = 46;
 pub(crate) const TXT: u16 = 16;

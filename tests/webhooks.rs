@@ -147,7 +147,10 @@ fn what_failed_is_tried_again() {
     let (_, second) = bed.next("another one", &requests);
     assert!(now() - failed > 500 * MS, "not at once");
     assert_eq!(first, second);
-    assert!(bed.notices.try_recv().is_err());
+    let webhook = format!("webhook http://{}", server.address);
+    let failed = format!("{webhook}: failed, to be tried again: HTTP 500 (db: up → down)");
+    assert_eq!(bed.notice(), failed, "said at once");
+    assert_eq!(bed.notice(), format!("{webhook}: delivered after 2 tries (db: up → down)"));
 }
 
 #[test]
@@ -174,6 +177,30 @@ fn a_receiver_that_refuses_is_not_asked_again() {
     assert_eq!(bed.notice(), expected);
     bed.set(true);
     assert_eq!(bed.next("the next change", &requests).1["to"], "up");
+}
+
+/// What a reverse proxy in front of the receiver answers: the first is followed, the second is not.
+#[test]
+fn a_receiver_that_has_moved_gets_the_body_at_its_new_place() {
+    let (new, requests) = receiver(&[]);
+    let location = format!("HTTP/1.1 308 Moved\r\nLocation: http://{}/new\r\n\r\n", new.address);
+    let old = common::Server::start(move |stream| {
+        read_request(&stream);
+        let _ = (&stream).write_all(location.as_bytes());
+    });
+    let mut bed = Bed::new(to(old.address));
+    bed.set(false);
+    let (head, json) = bed.next("a request", &requests);
+    assert!(head.starts_with("POST /new HTTP/1.1\r\n"), "{head}");
+    assert_eq!(json["to"], "down");
+
+    let (server, requests) = receiver(&["302 Found\r\nLocation: https://127.0.0.1:1/login?for=s3cret"]);
+    let mut bed = Bed::new(to(server.address));
+    bed.set(false);
+    bed.next("a request", &requests);
+    let why = "HTTP 302 to https://127.0.0.1:1/login?for=…, where it would become a GET";
+    let expected = format!("webhook http://{}: given up after 1 try: {why} (db: up → down)", server.address);
+    assert_eq!(bed.notice(), expected);
 }
 
 #[test]

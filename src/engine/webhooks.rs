@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::fsm::Change;
 use crate::probe::build::{DELIVERY_TIMEOUT, Webhook};
 use crate::snapshot::transition::{Transition, line};
-use crate::verdict::ProbeResult;
+use crate::verdict::{ProbeResult, Reason};
 
 /// All that is to be delivered, by URL.
 #[derive(Default)]
@@ -33,6 +33,8 @@ struct Channel {
     letters: VecDeque<Letter>,
     /// How often the first of them has been tried.
     tries: u32,
+    /// A try has failed since the last delivery, and it was said.
+    failing: bool,
     /// Letters have been dropped since the last delivery, and it was said.
     overrun: bool,
 }
@@ -126,23 +128,33 @@ impl Engine {
         let Some(channel) = self.webhooks.channels.get_mut(&key) else { return };
         channel.tries += 1;
         let is_last = channel.tries >= DELIVERY_TRIES_MAX || is_refused(result);
+        let tries = channel.tries;
         let mut pause = Duration::ZERO;
-        if result.ok || is_last {
-            let letter = channel.letters.pop_front();
-            self.webhooks.letters -= 1;
-            let tries = std::mem::take(&mut channel.tries);
-            channel.overrun &= !result.ok;
-            if result.ok {
-                self.counters.webhooks.ok += 1;
-            } else if let Some(Letter { webhook, subject, .. }) = letter {
-                self.counters.webhooks.failed += 1;
-                let times = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
-                let why = &result.detail;
-                self.say(format!("webhook {webhook}: given up after {times}: {why} ({subject})"));
-            }
-        } else {
-            pause = pause_after(channel.tries);
+        let mut line = None;
+        if let Some(Letter { webhook, subject, .. }) = channel.letters.front() {
+            let times = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+            let why = || webhook.redacted(&result.detail);
+            line = if result.ok {
+                channel.failing.then(|| format!("webhook {webhook}: delivered after {times} ({subject})"))
+            } else if is_last {
+                Some(format!("webhook {webhook}: given up after {times}: {} ({subject})", why()))
+            } else {
+                let line = || format!("webhook {webhook}: failed, to be tried again: {} ({subject})", why());
+                (!channel.failing).then(line)
+            };
         }
+        channel.failing = !result.ok;
+        if result.ok || is_last {
+            channel.letters.pop_front();
+            channel.tries = 0;
+            channel.overrun &= !result.ok;
+            self.webhooks.letters -= 1;
+            let counters = &mut self.counters.webhooks;
+            *if result.ok { &mut counters.ok } else { &mut counters.failed } += 1;
+        } else {
+            pause = pause_after(tries);
+        }
+        line.into_iter().for_each(|line| self.say(line));
         if self.webhooks.first(&key).is_some() {
             self.webhooks.turns.insert((now.instant + pause, key));
         } else {
@@ -185,10 +197,11 @@ impl Webhooks {
 }
 
 /// Whether trying again would be of no use: the answer says that the request itself is wrong, and not
-/// that it took too long or came too early or too often (RFC 9110 section 15.5).
+/// that it took too long or came too often (RFC 9110 section 15.5), or leads to where it cannot follow.
 fn is_refused(result: &ProbeResult) -> bool {
     let status = result.http_status.unwrap_or_default();
-    matches!(status, 400..=499) && !matches!(status, 408 | 425 | 429)
+    let is_wrong = matches!(status, 400..=499) && !matches!(status, 408 | 429);
+    is_wrong || result.reason == Some(Reason::Redirect)
 }
 
 /// How long to wait after so many tries, of which there was at least one.

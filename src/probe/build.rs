@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::http::HttpPlan;
+use super::http::{Follow, HttpPlan};
 use super::tcp::TcpPlan;
 use crate::check::{BannerJudgement, HttpResponse, Judgement};
 use crate::wire::http::write::check_method;
@@ -333,7 +333,8 @@ impl ProbeBuilder {
             Some(trust) => Some(trust.0),
             None => trust::of(url.scheme, self.verify, &self.ca_pem)?,
         };
-        let (method, max_body, follow) = (self.method, self.max_body, self.follow);
+        let (method, max_body) = (self.method, self.max_body);
+        let follow = if self.follow { Follow::Always } else { Follow::Never };
         let content = Vec::new();
         let plan = HttpPlan { name, url, method, headers, content, check, max_body, follow, tls, timeout };
         Ok(BuiltProbe::new(Plan::Http(Arc::new(plan))))

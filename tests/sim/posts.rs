@@ -16,6 +16,9 @@ use crate::verdict::Reason;
 /// The port of the first URL. All are on this machine.
 const POSTS: u16 = 20_000;
 
+/// How much greater the port is of the place that a URL's server has moved to.
+const MOVED: u16 = 50;
+
 /// How often a change is posted at most.
 const TRIES_MAX: u32 = 10;
 
@@ -37,6 +40,8 @@ struct Url {
     due: VecDeque<(usize, State, State)>,
     tries: u32,
     open: bool,
+    /// The try goes on at another place, as the answer has asked.
+    moved: bool,
     /// When the next try may be.
     rests_until: u64,
 }
@@ -57,6 +62,10 @@ enum Mood {
     Mute,
     Reset,
     Closed,
+    /// Answers with a redirect that keeps the method.
+    Moved,
+    /// Answers with one that does not.
+    Found,
 }
 
 impl Posts {
@@ -99,7 +108,8 @@ impl World {
     }
 
     pub(super) fn open_post(&mut self, id: ConnId, to: SocketAddr) {
-        let url = usize::from(to.port() - POSTS);
+        let place = to.port() - POSTS;
+        let (url, is_moved) = (usize::from(place % MOVED), place >= MOVED);
         let moods = [
             Mood::Fine,
             Mood::Fine,
@@ -109,10 +119,14 @@ impl World {
             Mood::Mute,
             Mood::Reset,
             Mood::Closed,
+            Mood::Found,
+            Mood::Moved,
         ];
-        let mood = self.posts.rng.pick(&moods);
+        // Whoever has moved stays there.
+        let mood = self.posts.rng.pick(&moods[..moods.len() - usize::from(is_moved)]);
         let this = &mut self.posts.urls[url];
-        assert!(!std::mem::replace(&mut this.open, true), "one at a time");
+        assert_eq!(std::mem::replace(&mut this.open, true), is_moved, "one at a time");
+        assert_eq!(std::mem::take(&mut this.moved), is_moved, "nobody has asked for that");
         assert!(!this.due.is_empty() && self.seen >= this.rests_until, "nothing is due");
         assert!(self.posts.urls.iter().filter(|url| url.open).count() <= WEBHOOKS_PARALLEL);
         self.take_in(id, Sock::Post(Post { url, mood, heard: Vec::new(), answered: false }));
@@ -137,6 +151,7 @@ impl World {
         if json.len() < length.parse().expect("a number") {
             return;
         }
+        assert!(head.starts_with("POST /s3cret HTTP/1.1\r\n"), "{head}");
         let (name, from, to) = *self.posts.urls[url].due.front().expect("something to post");
         let expected = format!("\"target\":\"t{name}\",");
         assert!(json.contains(&expected), "{json} is not about t{name}");
@@ -148,6 +163,13 @@ impl World {
             Mood::Fine => News::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
             Mood::Oops => News::Bytes(b"HTTP/1.1 503 Oops\r\n\r\n".to_vec()),
             Mood::Refuse => News::Bytes(b"HTTP/1.1 410 Gone\r\n\r\n".to_vec()),
+            Mood::Moved => {
+                let port = POSTS + MOVED + url as u16;
+                News::Bytes(
+                    format!("HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:{port}/s3cret\r\n\r\n").into(),
+                )
+            }
+            Mood::Found => News::Bytes(b"HTTP/1.1 302 X\r\nLocation: /s3cret/login\r\n\r\n".to_vec()),
             Mood::Reset => News::Failed(Reason::Reset),
             Mood::Mute | Mood::Closed => return,
         };
@@ -165,6 +187,10 @@ impl World {
     /// A try to post is over. An answer that has arrived has been read.
     pub(super) fn end_post(&mut self, post: &Post) {
         let this = &mut self.posts.urls[post.url];
+        if post.answered && post.mood == Mood::Moved {
+            this.moved = true;
+            return self.tally.add("posts: moved");
+        }
         this.open = false;
         this.tries += 1;
         let is_settled = post.answered && post.mood != Mood::Oops;
@@ -176,7 +202,7 @@ impl World {
         }
         self.tally.add(match (post.answered, post.mood) {
             (true, Mood::Fine) => "posts: delivered",
-            (true, Mood::Refuse) => "posts: refused",
+            (true, Mood::Refuse | Mood::Found) => "posts: refused",
             (true, _) => "posts: answered with an error",
             (false, _) => "posts: not answered",
         });

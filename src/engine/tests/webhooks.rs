@@ -75,7 +75,7 @@ fn it_is_tried_again_with_growing_pauses_and_then_given_up() {
         None,
         Some(b"HTTP/1.1 500 Oops\r\n\r\n"),
         Some(b"HTTP/1.1 429 Slow Down\r\n\r\n"),
-        Some(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:10/\r\n\r\n"),
+        Some(b"HTTP/1.1 408 Too Late\r\n\r\n"),
     ];
     for i in 0.. {
         let [(id, 9)] = open[..] else { panic!("{open:?}") };
@@ -85,11 +85,15 @@ fn it_is_tried_again_with_growing_pauses_and_then_given_up() {
         }
         let failed = bench.now.instant;
         let outputs = bench.outputs();
-        if let [line] = said(&outputs)[..] {
-            assert_eq!(
-                line,
-                "webhook http://127.0.0.1:9: given up after 10 tries: HTTP 500 (t0: up → degraded)"
-            );
+        let expected = match i {
+            0 => vec![
+                "webhook http://127.0.0.1:9: failed, to be tried again: refused by it (t0: up → degraded)",
+            ],
+            9 => vec!["webhook http://127.0.0.1:9: given up after 10 tries: HTTP 500 (t0: up → degraded)"],
+            _ => vec![],
+        };
+        assert_eq!(said(&outputs), expected, "the first failure at once, the others together");
+        if i == 9 {
             break;
         }
         for _ in 0..100 {
@@ -117,6 +121,96 @@ fn a_refused_request_is_given_up_at_once() {
     let line = "webhook http://127.0.0.1:9: given up after 1 try: HTTP 404 (t0: up → degraded)";
     assert_eq!(said(&outputs), [line]);
     assert!(bench.engine.webhooks.subjects().is_empty());
+}
+
+#[test]
+fn only_answers_that_say_that_it_is_of_no_use_end_a_delivery_at_once() {
+    for status in 300..600 {
+        let (is_up, mut bench) = posting(vec![webhook(9)]);
+        let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+        bench.serve(id, format!("HTTP/1.1 {status} X\r\nLocation: /\r\n\r\n").as_bytes());
+        let outputs = bench.outputs();
+        let ended = said(&outputs).iter().any(|line| line.contains("given up after 1 try: "));
+        let is_final = matches!(status, 301..=303 | 400..=407 | 409..=428 | 430..=499);
+        assert_eq!(ended, is_final, "{status}");
+        assert_eq!(opens(&outputs).len(), usize::from(matches!(status, 307 | 308)), "{status}");
+    }
+}
+
+#[test]
+fn a_redirect_that_keeps_the_method_is_followed_with_the_body() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let [(mut id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+    let mut body = None;
+    for (path, status, port) in [("/s3cret", 307, 10), ("/a", 308, 11)] {
+        let answer = format!("HTTP/1.1 {status} Moved\r\nLocation: http://127.0.0.1:{port}/a\r\n\r\n");
+        let request = bench.serve(id, answer.as_bytes());
+        let (head, json) = request.split_once("\r\n\r\n").expect("a body");
+        assert!(head.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{head}");
+        assert!(head.contains(&format!("\r\nContent-Length: {}", json.len())), "{head}");
+        assert_eq!(body.get_or_insert(json.to_owned()), json);
+        let [(next, opened)] = opens(&bench.outputs())[..] else { panic!("it is not followed") };
+        assert_eq!(opened, port);
+        id = next;
+    }
+    let request = bench.serve(id, OK);
+    assert_eq!(request.split_once("\r\n\r\n").map(|(_, json)| json.to_owned()), body);
+    assert_eq!(bench.engine.counters.webhooks.ok, 1);
+    assert!(said(&bench.outputs()).is_empty());
+}
+
+#[test]
+fn redirects_without_end_or_way_are_given_up_and_their_place_is_named() {
+    let loops = "redirect loop: HTTP 308 back to http://127.0.0.1:9/…";
+    for (status, location, why) in [
+        ("308", "", loops),
+        (
+            "302",
+            "https://127.0.0.1:10/login",
+            "HTTP 302 to https://127.0.0.1:10/login, where it would become a GET",
+        ),
+        ("301", "/s3cret/", "HTTP 301 to http://127.0.0.1:9/…/, where it would become a GET"),
+        ("303", "", "HTTP 303 to http://127.0.0.1:9/…, where it would become a GET"),
+    ] {
+        let (is_up, mut bench) = posting(vec![webhook(9)]);
+        let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+        let location = if location.is_empty() { "/s3cret" } else { location };
+        bench.serve(id, format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\n\r\n").as_bytes());
+        let line = format!("webhook http://127.0.0.1:9: given up after 1 try: {why} (t0: up → degraded)");
+        assert_eq!(said(&bench.outputs()), [line]);
+    }
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let mut open = bench.change(&is_up);
+    for port in 10..30 {
+        let [(id, _)] = open[..] else { break };
+        bench.serve(id, format!("HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:{port}/\r\n\r\n").as_bytes());
+        let outputs = bench.outputs();
+        open = opens(&outputs);
+        assert_eq!(said(&outputs).len(), usize::from(open.is_empty()));
+    }
+    assert!(open.is_empty(), "bounded");
+}
+
+#[test]
+fn a_delivery_after_failures_is_said() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let mut open = bench.change(&is_up);
+    for answer in [&b"HTTP/1.1 500 Oops\r\n\r\n"[..], b"HTTP/1.1 503 Oops\r\n\r\n", OK] {
+        let [(id, _)] = open[..] else { panic!("{open:?}") };
+        bench.outputs();
+        bench.serve(id, answer);
+        if answer == OK {
+            break;
+        }
+        bench.outputs();
+        open = Vec::new();
+        while open.is_empty() {
+            bench.pass(secs(1));
+            open = opens(&bench.outputs());
+        }
+    }
+    let line = "webhook http://127.0.0.1:9: delivered after 3 tries (t0: up → degraded)";
+    assert_eq!(said(&bench.outputs()), [line]);
 }
 
 #[test]
@@ -182,7 +276,7 @@ fn what_waits_is_bounded_and_the_oldest_is_dropped() {
     for _ in 0..WEBHOOK_LETTERS_MAX + 2 {
         is_up.fetch_xor(true, Ordering::Relaxed);
         bench.pass(secs(1));
-        lines += said(&bench.outputs()).len();
+        lines += said(&bench.outputs()).iter().filter(|line| line.contains("too much to deliver")).count();
     }
     assert_eq!(bench.engine.webhooks.subjects().len(), LETTERS_MAX);
     assert!(lines <= many, "said once for each");

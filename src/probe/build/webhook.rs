@@ -9,7 +9,7 @@ use super::{Error, Trust, trust};
 use crate::check::HttpCheck;
 use crate::clock::Now;
 use crate::probe::Attempt;
-use crate::probe::http::{HttpAttempt, HttpPlan};
+use crate::probe::http::{Follow, HttpAttempt, HttpPlan};
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::{AUTHORIZATION_HINT, Scheme, Url};
 
@@ -41,9 +41,11 @@ impl Webhook {
     /// # Errors
     /// What is wrong with the URL. What is in its path may be secret and is not repeated.
     pub fn to(url: &str, trust: Option<&Trust>) -> Result<Self, Error> {
-        // --header is about targets.
-        let url = Url::parse(url)
-            .map_err(|message| Error::Url(unquoted(message.trim_end_matches(AUTHORIZATION_HINT))))?;
+        let url = Url::parse(url).map_err(|message| match message.strip_suffix(AUTHORIZATION_HINT) {
+            // That is for targets.
+            Some(start) => Error::Url(format!("{start} (a hook that runs curl can send them)")),
+            None => Error::Url(unquoted(&message)),
+        })?;
         if url.scheme == Scheme::Tcp {
             return Err(Error::Url("a webhook's begins with http:// or https://".to_owned()));
         }
@@ -71,6 +73,26 @@ impl Webhook {
         &self.text
     }
 
+    /// The text without what it repeats of the URL's path: a redirect may lead to the same secret elsewhere.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~%…".contains(c);
+        let secrets: Vec<&str> = self.url.path.split(|c| !is_part(c)).filter(|part| part.len() > 3).collect();
+        let is_secret = |part: &str| match part.strip_suffix('…') {
+            Some(start) => !start.is_empty() && secrets.iter().any(|secret| secret.starts_with(start)),
+            None => secrets.contains(&part),
+        };
+        let mut out = String::with_capacity(text.len());
+        for part in text.split_inclusive(|c| !is_part(c)) {
+            let (word, end) = match part.char_indices().next_back() {
+                Some((at, c)) if !is_part(c) => part.split_at(at),
+                _ => (part, ""),
+            };
+            out.push_str(if is_secret(word) { "…" } else { word });
+            out.push_str(end);
+        }
+        out
+    }
+
     /// Starts one try to deliver this JSON.
     pub(crate) fn deliver(&self, json: &str, now: Now) -> Box<dyn Attempt> {
         let headers = [("Content-Type", "application/json"), ("Content-Length", &json.len().to_string())];
@@ -82,7 +104,7 @@ impl Webhook {
             content: json.as_bytes().to_vec(),
             check: HttpCheck::Success,
             max_body: 0,
-            follow: false,
+            follow: Follow::SameMethod,
             tls: self.tls.clone(),
             timeout: DELIVERY_TIMEOUT,
         };
@@ -116,12 +138,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_detail_does_not_repeat_the_path() {
+        let webhook = Webhook::to("http://h/hooks/T0ps3cret?token=s3cret.token", None).expect("a URL");
+        for (text, shown) in [
+            ("HTTP 302 to https://h:443/hooks/T0ps3cret/", "HTTP 302 to https://h:443/…/…/"),
+            ("HTTP 302 to http://other:80/login", "HTTP 302 to http://other:80/login"),
+            (
+                "after redirect to https://h:443/a/T0ps3…: HTTP 404",
+                "after redirect to https://h:443/a/…: HTTP 404",
+            ),
+            ("a bad Location 'T0ps3cret x?s3cret.token'", "a bad Location '… x?…'"),
+            ("", ""),
+        ] {
+            assert_eq!(webhook.redacted(text), shown);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_url_is_told_without_it() {
         for (url, said) in [
             ("hooks.example.com/s3cret", "it is not a URL: it must begin with tcp://, http:// or https://"),
             ("http://h/s3cret`x y", "a path can not hold a space (write %20): it"),
             ("s3cret://h/", "it is not tcp, http or https"),
-            ("http://me:s3cret@h/", "a URL cannot hold a user or password"),
+            (
+                "http://me:s3cret@h/",
+                "a URL cannot hold a user or password (a hook that runs curl can send them)",
+            ),
+            ("HTTPS://s3cret@h", "a hook that runs curl can send them"),
             ("http://h/s3cret\n", ""),
         ] {
             let error = Webhook::to(url, None).expect_err(url);

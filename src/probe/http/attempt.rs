@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::HttpPlan;
 use super::cookies::Cookies;
 use super::exchange::Exchange;
 use super::redirect::{self, Hop};
+use super::{Follow, HttpPlan};
 use crate::clock::Now;
 use crate::probe::words::timed_out;
 use crate::probe::{Attempt, Input, Output};
@@ -102,10 +102,11 @@ impl HttpAttempt {
         if let Some(head) = exchange.head() {
             (self.http_status, self.http10) = (Some(head.status), head.http10);
             let named = self.plan.check.names(head.status);
-            if self.plan.follow && redirect::is_redirect(head.status) && !named {
+            if self.plan.follow != Follow::Never && redirect::is_redirect(head.status) && !named {
                 let tls = self.plan.tls.is_some();
                 self.cookies.store(head, &self.here.url, now.unix);
-                return match redirect::follow(&self.before, &self.here, head, tls, &mut self.cookies) {
+                let (follow, cookies) = (self.plan.follow, &mut self.cookies);
+                return match redirect::follow(&self.before, &self.here, head, follow, tls, cookies) {
                     Ok(next) => {
                         self.before.push(std::mem::replace(&mut self.here, next));
                         self.connect(now);

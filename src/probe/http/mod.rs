@@ -31,9 +31,18 @@ pub(crate) struct HttpPlan {
     pub(crate) check: HttpCheck,
     /// How many bytes of a body are kept for the check.
     pub(crate) max_body: usize,
-    /// Whether redirects are followed.
-    pub(crate) follow: bool,
+    pub(crate) follow: Follow,
     /// For https, whether in the URL or in a redirect; `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) timeout: Duration,
+}
+
+/// Which redirects are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// None: a redirect is an answer like any other.
+    Never,
+    Always,
+    /// Those that keep the method and the body (307 and 308, RFC 9110 section 15.4); others are failures.
+    SameMethod,
 }

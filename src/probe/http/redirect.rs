@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Follow;
 use super::cookies::{Cookies, FIELD_MAX};
 use crate::verdict::printable;
 use crate::wire::http::response::Head;
@@ -36,6 +37,7 @@ pub(super) fn follow(
     before: &[Hop],
     here: &Hop,
     head: &Head,
+    follow: Follow,
     tls: bool,
     cookies: &mut Cookies,
 ) -> Result<Hop, String> {
@@ -46,6 +48,9 @@ pub(super) fn follow(
     let url = here.url.join(location).map_err(|error| {
         format!("HTTP {status} with a bad Location '{}': {error}", printable(location, SHOWN_MAX))
     })?;
+    if follow == Follow::SameMethod && !keeps_method(status) {
+        return Err(format!("HTTP {status} to {}, where it would become a GET", shown(&url)));
+    }
     if url.scheme == Scheme::Https && !tls {
         return Err(format!("HTTP {status} to {}, and this build has no TLS", shown(&url)));
     }
@@ -64,6 +69,11 @@ pub(super) fn follow(
         return Err(format!("more than {REDIRECTS_MAX} redirects, the last to {place}{}", remark()));
     }
     Ok(next)
+}
+
+/// Whether the next request has to be the same, body included (RFC 9110 sections 15.4.8 and 15.4.9).
+fn keeps_method(status: u16) -> bool {
+    matches!(status, 307 | 308)
 }
 
 /// Whether the next request is a GET instead: 303 asks for that; 301 and 302 make one of a POST, as

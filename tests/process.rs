@@ -240,3 +240,91 @@ fn closed_standard_descriptors_are_not_taken_by_sockets() {
     let _ = child.wait();
     assert_eq!(fds, ["/dev/null"; 3]);
 }
+
+/// What `pingstate` prints with these arguments, and its exit code.
+fn output(args: &[&str]) -> (String, Option<i32>) {
+    let output = pingstate().args(args).output().expect("runs");
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    (String::from_utf8(text).expect("text"), output.status.code())
+}
+
+/// A user or a file may give text that would reorder a line on a terminal (Unicode TR 36).
+#[test]
+fn no_text_steers_the_terminal() {
+    let dir = directory("terminal");
+    let file = dir.join("\u{202e}conf");
+    let path = file.to_str().expect("text");
+    let (server, _) = switched();
+    let url = server.url("http");
+    for args in [
+        &["--\u{202e}foo"][..],
+        &["-\u{202e}"],
+        &["--interval", "\u{202e}5"],
+        &["--header", "\u{202e}"],
+        &["--check", "\u{202e}"],
+        &["--api-host", "\u{2066}"],
+        &["--on-change", "/nowhere/\u{202e}x"],
+        &["--on-change", "x \u{feff}|", "\u{202e}"],
+        &["http://h/\u{202e}x"],
+        &["\u{202e}://h"],
+        &["http://me@\u{202e}h"],
+        &["--config", "/nowhere/\u{202e}x"],
+        &["--config", path],
+        &["--check-config", "--config", path],
+        &["--ca-file", "/nowhere/\u{202e}x", "https://127.0.0.1:1/"],
+    ] {
+        fs::write(&file, format!("\u{202e}name {url} --\u{202e}flag\n\u{202e}\n")).expect("written");
+        let (text, _) = output(args);
+        assert!(!text.contains(['\u{202e}', '\u{2066}', '\u{feff}']), "{args:?}: {text:?}");
+        assert!(text.contains("\\u{2"), "{args:?}: {text}");
+    }
+    fs::write(&file, format!("name {url}\n")).expect("written");
+    let (text, code) = output(&["--check-config", "--config", path]);
+    assert!(
+        code == Some(0) && !text.contains('\u{202e}') && text.contains("\\u{202e}conf: 1 target, ok"),
+        "{text}"
+    );
+}
+
+#[test]
+fn hooks_that_cannot_run_are_reported_before_they_are_needed() {
+    let dir = directory("missing");
+    let (server, _) = switched();
+    let url = server.url("http");
+    let file = dir.join("conf");
+    let path = file.to_str().expect("text");
+    let program = dir.join("tell");
+    let write_program = || {
+        use std::os::unix::fs::PermissionsExt;
+        fs::write(&program, "#!/bin/sh\n").expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
+    };
+    let named = program.to_str().expect("text");
+    let why = format!("--on-change: `{}", &named[..40]);
+    let text = format!("--on-change {named}\na {url}\nb {url}?b\n");
+    fs::write(&file, &text).expect("written");
+    for args in
+        [&["--config", path][..], &["--check-config", "--config", path], &["--on-change", named, &url]]
+    {
+        let (said, code) = output(args);
+        assert!(code == Some(2) && said.contains(&why) && said.contains("does not exist"), "{said}");
+        assert_eq!(said.lines().count(), 1, "said once: {said}");
+    }
+    let (said, code) = output(&["--once", "--config", path]);
+    assert_eq!(code, Some(0), "no hook is needed: {said}");
+    let (said, code) = output(&["--on-change", "echo $PINGSTATE_TO", &url]);
+    assert!(code == Some(2) && said.contains("is shell syntax"), "{said}");
+
+    write_program();
+    let daemon = Daemon::start(&["--config", path]);
+    daemon.wait_for_state("up");
+    // Also that of targets that stay as they are.
+    fs::remove_file(&program).expect("removed");
+    daemon.signal("-HUP");
+    let reloaded = || Some(daemon.next_line()).filter(|line| line.contains("reloaded"));
+    let line = eventually("a refusal", reloaded);
+    assert!(line.contains("not reloaded") && line.contains(&why), "{line}");
+    write_program();
+    daemon.signal("-HUP");
+    assert!(eventually("a reload", reloaded).contains("reloaded: 2 targets kept"));
+}

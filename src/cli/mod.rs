@@ -15,6 +15,7 @@ mod hooks;
 pub(crate) mod lines;
 pub(crate) mod log;
 mod options;
+mod program;
 mod run;
 pub(crate) mod start;
 pub(crate) mod targets;

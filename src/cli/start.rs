@@ -2,10 +2,12 @@
 
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
+use super::program::check_programs;
 use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
 use crate::monitor::{INTERVAL, Monitor, Successor};
+use crate::verdict::printable;
 
 /// All that a daemon needs.
 pub(crate) struct Start {
@@ -31,10 +33,17 @@ impl Start {
     pub(crate) fn new(options: Options, log: Log) -> Result<Start, Vec<String>> {
         let Some(config) = options.config else {
             let monitors = monitors(&options.targets, log).map_err(|error| vec![error])?;
+            let mut errors = Vec::new();
+            if !options.once {
+                check_programs(&options.targets, &mut errors);
+            }
+            if !errors.is_empty() {
+                return Err(errors.into_iter().map(|(_, error)| error).collect());
+            }
             let every = every(&options.targets);
             return Ok(Start { monitors, daemon: options.daemon, every, source: None });
         };
-        let plan = Plan::new(&config, &[], log)?;
+        let plan = Plan::new(&config, &[], !options.once, log)?;
         let started = plan.successors.into_iter().filter_map(|successor| match successor {
             Successor::Start(monitor) => Some(monitor),
             _ => None,
@@ -48,7 +57,7 @@ impl Start {
 impl Source {
     /// What `--check-config` says of a file in which nothing is wrong.
     pub(crate) fn approval(&self) -> String {
-        format!("{}: {}, ok\n", self.config.name(), targets(self.prints.len()))
+        format!("{}: {}, ok\n", printable(&self.config.name(), usize::MAX), targets(self.prints.len()))
     }
 
     /// Reads the file again and has the server watch what it says now. If anything is wrong with it,
@@ -85,7 +94,7 @@ impl Source {
 
     fn plan(&self, log: Log) -> Result<Plan, Vec<String>> {
         self.config.refuse_to_wait().map_err(|error| vec![error])?;
-        Plan::new(&self.config, &self.prints, log)
+        Plan::new(&self.config, &self.prints, true, log)
     }
 }
 
@@ -98,13 +107,17 @@ struct Plan {
 }
 
 impl Plan {
-    /// What the file asks for now, while the targets are watched that `present` tells apart.
+    /// What the file asks for now, while the targets are watched that `present` tells apart. `runs_hooks`
+    /// says whether their programs are of interest.
     #[cold]
-    fn new(config: &Config, present: &[u64], log: Log) -> Result<Plan, Vec<String>> {
+    fn new(config: &Config, present: &[u64], runs_hooks: bool, log: Log) -> Result<Plan, Vec<String>> {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;
         let (successors, prints) = successors(&targets, present, log, &mut errors);
+        if runs_hooks {
+            check_programs(&targets, &mut errors);
+        }
         if errors.is_empty() {
             return Ok(Plan { successors, prints, daemon, every: every(&targets) });
         }

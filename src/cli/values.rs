@@ -5,6 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::program::refuse_shell_syntax;
+use crate::verdict::printable;
+
 /// What decimal numbers are counted in: billionths of one. The least that can be asked for is a
 /// thousandth.
 const BILLION: u64 = 1_000_000_000;
@@ -76,7 +79,7 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, String> {
     refuse_control_characters(text)?;
     let words = split(text)?;
     match words.first() {
-        Some(program) if !program.is_empty() => Ok(words),
+        Some(program) if !program.is_empty() => refuse_shell_syntax(&words).map(|()| words),
         _ => Err("the command is empty".to_owned()),
     }
 }

@@ -1,0 +1,218 @@
+//! Whether hooks can be run, as far as that can be known before they are.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+
+use super::TargetOptions;
+use super::values::quote;
+
+/// How much of a file Linux looks at to find out how to execute it (`BINPRM_BUF_SIZE`).
+const HEAD_MAX: u64 = 256;
+
+/// Where programs are looked for if the environment does not say it.
+const PATH_DEFAULT: &str = "/usr/local/bin:/bin:/usr/bin";
+
+/// Programs that are shells, or may be one.
+const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "busybox"];
+
+/// Words that mean something to a shell only.
+const OPERATORS: [&str; 11] = ["|", ">", ">>", "<", "&&", "||", ";", "&", "2>", "2>>", "2>&1"];
+
+/// Adds an error for each program of a hook that cannot be run, with the line of the first target that
+/// has it.
+pub(super) fn check_programs(targets: &[TargetOptions], errors: &mut Vec<(usize, String)>) {
+    let mut checked = BTreeSet::new();
+    for options in targets {
+        let program = options.settings.on_change.as_ref().and_then(|words| words.first());
+        if let Some(program) = program.filter(|program| checked.insert(program.as_str())) {
+            if let Err(error) = check(program) {
+                errors.push((options.line, format!("--on-change: {} {error}", quote(program))));
+            }
+        }
+    }
+}
+
+/// A command that is meant for a shell is an error unless one reads it.
+pub(super) fn refuse_shell_syntax(words: &[String]) -> Result<(), String> {
+    let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+    let is_redirection =
+        |word: &str| ["/", "./"].iter().any(|file| word.trim_start_matches(['>', '<']).starts_with(file));
+    let is_syntax = |word: &str| {
+        OPERATORS.contains(&word)
+            || ["$PINGSTATE_", "${PINGSTATE_"].iter().any(|start| word.starts_with(start))
+            || (word.starts_with(['>', '<']) && is_redirection(word))
+            || (word.starts_with("2>") && is_redirection(&word[1..]))
+    };
+    match words.iter().find(|word| is_syntax(word)) {
+        Some(word) if !SHELLS.contains(&program) => {
+            Err(format!("{} is shell syntax, and no shell reads the command: write sh -c '…'", quote(word)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with a program.
+fn check(program: &str) -> Result<(), String> {
+    let path = find(program)?;
+    let mut head = Vec::new();
+    // One that may be executed need not be readable.
+    let Ok(file) = File::open(&path) else { return Ok(()) };
+    if file.take(HEAD_MAX).read_to_end(&mut head).is_err() {
+        return Ok(());
+    }
+    let Some(line) = head.strip_prefix(b"#!") else {
+        return match head.contains(&0) {
+            true => Ok(()),
+            false => {
+                Err("is a script without #! and the path of its interpreter in the first line".to_owned())
+            }
+        };
+    };
+    let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or_default());
+    let mut words = line.trim_matches([' ', '\t']).split([' ', '\t']).filter(|word| !word.is_empty());
+    let interpreter = words.next().unwrap_or_default();
+    let windows = if line.ends_with('\r') { " (its lines end as on Windows, with CR LF)" } else { "" };
+    let describe = |interpreter: &str, error| {
+        format!("cannot be run: its interpreter {} {error}{windows}", quote(interpreter))
+    };
+    executable(Path::new(interpreter)).map_err(|error| describe(interpreter, error))?;
+    match words.next() {
+        // It looks for the program in PATH itself.
+        Some(program)
+            if interpreter.ends_with("/env") && !program.starts_with('-') && !program.contains('=') =>
+        {
+            find(program).map(drop).map_err(|error| describe(program, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file that a program's name stands for: without a slash, the first in PATH that can be executed.
+fn find(program: &str) -> Result<PathBuf, String> {
+    if program.contains('/') {
+        return executable(Path::new(program)).map(|()| program.into());
+    }
+    let path = env::var_os("PATH").unwrap_or_else(|| PATH_DEFAULT.into());
+    let mut error = None;
+    for directory in env::split_paths(&path) {
+        let file = directory.join(program);
+        match executable(&file) {
+            Ok(()) => return Ok(file),
+            Err(other) if file.is_file() => error = Some(format!("in PATH {other}")),
+            Err(_) => {}
+        }
+    }
+    Err(error.unwrap_or_else(|| "is not in PATH (write its full path)".to_owned()))
+}
+
+/// What is wrong with a file that is to be executed.
+fn executable(path: &Path) -> Result<(), String> {
+    let file = match fs::metadata(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err("does not exist".to_owned());
+        }
+        Err(error) => return Err(format!("cannot be read: {}", super::log::plain(&error))),
+    };
+    if !file.is_file() {
+        return Err(if file.is_dir() { "is a directory" } else { "is not a file" }.to_owned());
+    }
+    match access(path, AccessFlags::X_OK) {
+        Ok(()) => Ok(()),
+        Err(_) => Err("is not executable here (chmod +x, or its file system is mounted noexec)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn shell_syntax_is_refused_unless_a_shell_reads_it() {
+        let read = |text: &str| refuse_shell_syntax(&super::super::values::split(text).expect(text));
+        for text in [
+            "echo down | mail ops",
+            "echo down > /tmp/log",
+            "echo down >> /tmp/log",
+            "mail ops < /tmp/text",
+            "true && false",
+            "true || false",
+            "true ; false",
+            "/usr/bin/logger $PINGSTATE_TARGET",
+            "$PINGSTATE_TO x",
+            "logger \"${PINGSTATE_TARGET} is down\"",
+            "tell me &",
+            "tell me 2>&1",
+            "tell me >/dev/null",
+            "tell me 2>/dev/null",
+            "tell me >>./log",
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.contains("is shell syntax") && error.contains("sh -c '…'"), "{error}");
+        }
+        for text in [
+            "sh -c 'echo $PINGSTATE_TO | mail ops'",
+            "/bin/sh -c 'a' '|' $PINGSTATE_TO",
+            "bash -c x ';'",
+            "/bin/busybox sh -c x '>'",
+            "/usr/bin/env sh -c 'a | b > c'",
+            "curl -d 'a > b; c' http://h/?a&b",
+            "logger '> 5' 'a;' '2>x' 2/3 <x> state=$PINGSTATE_TO",
+        ] {
+            assert_eq!(read(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_known_before_it_is() {
+        let dir = env::temp_dir().join(format!("pingstate-{}-programs", std::process::id()));
+        fs::create_dir_all(&dir).expect("made");
+        let file = |name: &str, text: &str, mode: u32| {
+            let path = dir.join(name);
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
+            path.display().to_string()
+        };
+        let wrong = [
+            ("/nowhere/program".to_owned(), "does not exist"),
+            ("/etc/hosts/program".to_owned(), "does not exist"),
+            ("pingstate-no-such-program".to_owned(), "is not in PATH (write its full path)"),
+            ("/tmp".to_owned(), "is a directory"),
+            ("/dev/null".to_owned(), "is not a file"),
+            (file("plain", "#!/bin/sh\n", 0o644), "is not executable here"),
+            (file("bare", "echo x\n", 0o755), "is a script without #!"),
+            (file("empty", "", 0o755), "is a script without #!"),
+            (file("gone", "#! /nowhere/sh -e\n", 0o755), "its interpreter `/nowhere/sh` does not exist"),
+            (file("none", "#!\n", 0o755), "its interpreter `` does not exist"),
+            (
+                file("windows", "#!/bin/sh\r\necho\r\n", 0o755),
+                "its interpreter `/bin/sh\\r` does not exist (its lines end as on Windows, with CR LF)",
+            ),
+            (
+                file("env", "#!/usr/bin/env pingstate-no-such\n", 0o755),
+                "its interpreter `pingstate-no-such` is not in PATH",
+            ),
+        ];
+        for (program, expected) in wrong {
+            let error = check(&program).expect_err(&program);
+            assert!(error.contains(expected), "{program}: {error}");
+        }
+        for program in [
+            "sh".to_owned(),
+            "/bin/sh".to_owned(),
+            file("good", "#!/bin/sh\n", 0o755),
+            file("options", "#!/usr/bin/env -S sh -e\n", 0o755),
+            file("one", "#!/usr/bin/env sh", 0o755),
+            env::current_exe().expect("this").display().to_string(),
+        ] {
+            assert_eq!(check(&program), Ok(()), "{program}");
+        }
+        let _ = fs::remove_dir_all(&dir);
+    }
+}

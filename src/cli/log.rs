@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
 use socket2::SockRef;
 
+use crate::verdict::printable;
+
 /// Where the system shows this process what its standard error is.
 const STDERR: &str = "/proc/self/fd/2";
 
@@ -121,12 +123,7 @@ fn is_journal(stream: Option<&str>, stderr: Option<(u64, u64)>) -> bool {
 /// The journal knows the process's name already; everybody else is told. Whatever the text holds, it stays one line.
 fn dressed(journal: bool, priority: Priority, text: &str) -> String {
     let mut line = if journal { priority.prefix() } else { "pingstate: " }.to_owned();
-    for c in text.chars() {
-        match c.is_control() {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
-        }
-    }
+    line.push_str(&printable(text, usize::MAX));
     line.push('\n');
     line
 }

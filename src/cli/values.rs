@@ -253,16 +253,5 @@ pub(super) fn quote(text: &str) -> String {
 
 /// The same without quotes: printable, and not too long.
 pub(super) fn shown(text: &str) -> String {
-    let mut out = String::new();
-    for (i, c) in text.chars().enumerate() {
-        match c {
-            _ if i == SHOWN_MAX => {
-                out.push('…');
-                break;
-            }
-            _ if c.is_control() => out.extend(c.escape_default()),
-            _ => out.push(c),
-        }
-    }
-    out
+    printable(text, SHOWN_MAX)
 }

@@ -241,6 +241,36 @@ fn closed_standard_descriptors_are_not_taken_by_sockets() {
     assert_eq!(fds, ["/dev/null"; 3]);
 }
 
+/// Lack of processes or memory, and a program that is just being installed, pass: the change is told late.
+#[test]
+fn a_hook_that_cannot_be_started_for_the_moment_is_started_later() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = directory("moment");
+    let program = dir.join("tell");
+    let text = format!("#!/bin/sh\necho $PINGSTATE_TO >> '{}'\n", dir.join("log").display());
+    fs::write(&program, text).expect("written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
+    let (server, is_up) = switched();
+    let hook = program.to_str().expect("text");
+    let daemon =
+        Daemon::start(&["--interval", "0.05", "--fall", "1", "--on-change", hook, &server.url("http")]);
+    daemon.wait_for_state("up");
+    // ETXTBSY as long as it is open.
+    let writer = fs::File::options().append(true).open(&program).expect("opened");
+    is_up.store(false, Ordering::SeqCst);
+    daemon.wait_for_state("down");
+    drop(writer);
+    eventually("the hook", || (lines(&dir.join("log")) == ["down"]).then_some(()));
+    if !has_strace() {
+        return;
+    }
+    let failing =
+        Fault::inject(&daemon, "/^(clone|clone3|fork|vfork)$:error=EAGAIN:when=1..3").expect("strace");
+    is_up.store(true, Ordering::SeqCst);
+    eventually("the hook", || (lines(&dir.join("log")) == ["down", "up"]).then_some(()));
+    drop(failing);
+}
+
 /// What `pingstate` prints with these arguments, and its exit code.
 fn output(args: &[&str]) -> (String, Option<i32>) {
     let output = pingstate().args(args).output().expect("runs");

@@ -8,7 +8,7 @@ use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
 use super::config::TlsConfig;
-use super::failure::{explain, failure};
+use super::failure::{Known, explain, failure, too_large};
 use super::witness::Witness;
 use crate::verdict::{Failure, Reason, printable};
 
@@ -23,6 +23,7 @@ const HOST_MAX: usize = 80;
 pub(crate) struct TlsClient {
     connection: ClientConnection,
     witness: Arc<Witness>,
+    known: Known,
     /// Whether any byte has come from the peer.
     heard: bool,
     closed: bool,
@@ -38,12 +39,14 @@ impl TlsClient {
             let host = printable(host, HOST_MAX);
             failure(Reason::TlsName, &format!("no certificate can be for {host:?}, which is not a host name"))
         })?;
+        let nameless = matches!(name, ServerName::IpAddress(_));
+        let known = Known { greeted: false, nameless, verified: config.verify };
         let (config, witness) = config.at(unix);
         let mut connection = ClientConnection::new(config, name.to_owned())
-            .map_err(|error| failure(Reason::Local, &error.to_string()))?;
+            .map_err(|error| Failure { reason: Reason::Local, ..explain(&error, known) })?;
         // What waits to be sent is the caller's own, who is never asked to send it in parts.
         connection.set_buffer_limit(None);
-        Ok(TlsClient { connection, witness, heard: false, closed: false, failure: None })
+        Ok(TlsClient { connection, witness, known, heard: false, closed: false, failure: None })
     }
 
     /// Takes ciphertext from the peer and appends what it decrypts to, to `plaintext`. After a
@@ -60,8 +63,7 @@ impl TlsClient {
             // An error here means that buffers are full, which processing and reading should cure.
             let stuck = self.connection.read_tls(&mut rest).is_err();
             if stuck && full {
-                return self
-                    .fail(failure(Reason::TlsProtocol, "peer sent a handshake message that is too large"));
+                return self.fail(too_large());
             }
             full = stuck;
             let processed = self.connection.process_new_packets();
@@ -71,7 +73,7 @@ impl TlsClient {
                 Ok(state) => self.closed = state.peer_has_closed(),
                 Err(error) => {
                     let greeted = self.connection.protocol_version().is_some();
-                    return self.fail(explain(&error, greeted));
+                    return self.fail(explain(&error, Known { greeted, ..self.known }));
                 }
             }
         }

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, Error};
 
+use super::failure::{Known, certificate, explain};
 use super::verify::{Anybody, Trust};
 use super::witness::Witness;
 
@@ -23,6 +24,7 @@ pub(crate) struct TlsConfig {
     /// Everything but the time. Its clock says 1970 and is never asked.
     timeless: Arc<ClientConfig>,
     verifier: Arc<dyn ServerCertVerifier>,
+    pub(super) verify: bool,
 }
 
 impl TlsConfig {
@@ -40,12 +42,12 @@ impl TlsConfig {
         let verifier: Arc<dyn ServerCertVerifier> = if verify { Arc::new(trust) } else { Arc::new(Anybody) };
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(Stopped(Duration::ZERO)))
             .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
+            .map_err(|error| explain(&error, Known::default()).detail)?
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(TlsConfig { timeless: Arc::new(config), verifier })
+        Ok(TlsConfig { timeless: Arc::new(config), verifier, verify })
     }
 
     /// The configuration for one connection, whose clock stands at `unix`, and what remembers the
@@ -75,21 +77,21 @@ fn give_all(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
     let pem = pem.strip_prefix(BYTE_ORDER_MARK).unwrap_or(pem);
     let mut given = 0_usize;
     let mut refusal = None;
-    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
-        let certificate = certificate.map_err(|error| describe(index + 1, &error))?;
-        match trust.give(certificate) {
+    for (index, item) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let item = item.map_err(|error| describe(index + 1, &error))?;
+        match trust.give(item) {
             Ok(()) => given += 1,
-            Err(error) => refusal = refusal.or(Some((index + 1, error))),
+            Err(Error::InvalidCertificate(error)) if refusal.is_none() => {
+                refusal = Some(certificate(&format!("certificate {} in the PEM text", index + 1), &error).1);
+            }
+            Err(_) => {}
         }
     }
-    match refusal {
-        _ if given > 0 => Ok(()),
-        Some((number, Error::InvalidCertificate(error))) => {
-            Err(format!("certificate {number} in the PEM text cannot be used: {error}"))
-        }
-        Some((number, error)) => Err(format!("certificate {number} in the PEM text cannot be used: {error}")),
-        None => Err("no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")".to_owned()),
+    if given > 0 {
+        return Ok(());
     }
+    let none = "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")";
+    Err(refusal.unwrap_or_else(|| none.to_owned()))
 }
 
 fn describe(number: usize, error: &pem::Error) -> String {
@@ -149,7 +151,7 @@ mod tests {
         assert_eq!(error(&bad), "certificate 1 in the PEM text is not proper base64");
         let bad = good.replacen("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE--", 1);
         assert_eq!(error(&bad), "certificate 1 in the PEM text has a malformed BEGIN line");
-        assert_eq!(error(ODD), "certificate 1 in the PEM text cannot be used: BadEncoding");
+        assert_eq!(error(ODD), "certificate 1 in the PEM text is malformed");
         assert!(TlsConfig::new(false, ODD.as_bytes()).is_err());
     }
 

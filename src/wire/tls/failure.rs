@@ -1,12 +1,13 @@
 //! Why a connection failed, in words for a person.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use super::verify::Finding;
+use super::verify::{Finding, RSA_BITS, UNKNOWN_ISSUER};
 use crate::verdict::{Failure, Reason, printable};
 
 /// How many of a certificate's names are told.
@@ -17,65 +18,238 @@ const NAME_MAX: usize = 40;
 const LAST_SECOND: u64 = 253_402_300_799;
 const SECONDS_PER_DAY: u64 = 86_400;
 
-const TOO_OLD: &str = "peer speaks only a TLS older than 1.2";
+const REISSUE: &str = "; reissue it with P-256 or RSA 2048 and SHA-256, or use --no-verify-tls";
+
+/// The ends of DER-encoded object identifiers of keys and signatures that ring cannot verify.
+const UNSUPPORTED: [([u8; 4], &str); 10] = [
+    ([0xce, 0x3d, 4, 1], "ECDSA with SHA-1"),
+    ([0x3d, 4, 3, 4], "ECDSA with SHA-512"),
+    ([0x0d, 1, 1, 4], "MD5"),
+    ([0x0d, 1, 1, 5], "SHA-1"),
+    ([0x0d, 1, 1, 10], "RSA-PSS"),
+    ([0xce, 0x38, 4, 1], "DSA"),
+    ([0xce, 0x38, 4, 3], "DSA"),
+    ([3, 0x2b, 0x65, 0x71], "Ed448"),
+    ([0x81, 4, 0, 0x23], "P-521"),
+    ([0x81, 4, 0, 10], "secp256k1"),
+];
 
 /// A failure of this kind, told as one of TLS.
 pub(super) fn failure(reason: Reason, what: &str) -> Failure {
     Failure::new(reason, format!("TLS: {what}"))
 }
 
-/// What `error` means. `greeted` if the peer has sent a proper hello before it.
-pub(super) fn explain(error: &Error, greeted: bool) -> Failure {
-    let what = match error {
-        Error::InvalidCertificate(error) => return certificate("certificate", error),
-        Error::AlertReceived(AlertDescription::ProtocolVersion)
-        | Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => TOO_OLD.to_owned(),
-        Error::AlertReceived(alert) => format!("the peer refused: {}", alert_name(*alert)),
+/// What is known of a connection that failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// The server has sent a proper hello.
+    pub(super) greeted: bool,
+    /// There is only an address to connect to, which is not sent to the server (RFC 6066 section 3).
+    pub(super) nameless: bool,
+    /// Its certificate is verified: fewer algorithms are offered then.
+    pub(super) verified: bool,
+}
+
+/// What `error` means.
+pub(super) fn explain(error: &Error, known: Known) -> Failure {
+    let (what, why) = match error {
+        Error::InvalidCertificate(error) => {
+            let (reason, what) = certificate("certificate", error);
+            return failure(reason, &what);
+        }
+        Error::AlertReceived(alert) => (REFUSES, refusal(*alert, known)),
+        Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            (REFUSES, TOO_OLD.to_owned())
+        }
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType
             | InvalidMessage::UnknownProtocolVersion
             | InvalidMessage::MessageTooLarge
             | InvalidMessage::InvalidEmptyPayload,
-        ) if !greeted => "peer does not speak TLS".to_owned(),
-        other => other.to_string(),
+        ) if !known.greeted => (NO_TLS, String::new()),
+        Error::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
+        ) => return too_large(),
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => (NEEDS_TLS13, String::new()),
+        Error::InvalidMessage(why) => (VIOLATES, words(why)),
+        Error::PeerIncompatible(_) => {
+            ("the server lacks a TLS feature that pingstate requires", String::new())
+        }
+        Error::PeerMisbehaved(why) => (VIOLATES, words(why)),
+        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+            (VIOLATES, "unexpected message".to_owned())
+        }
+        Error::DecryptError => ("the server sends data that cannot be decrypted", String::new()),
+        Error::NoCertificatesPresented => ("the server has no certificate", String::new()),
+        Error::PeerSentOversizedRecord => ("the server sends a record that is too large", String::new()),
+        _ => ("unexpected error of the TLS library", String::new()),
     };
-    failure(Reason::TlsProtocol, &what)
+    failure(Reason::TlsProtocol, &format!("{what}{why}"))
 }
 
-/// What speaks against a certificate; `noun` says which one.
-fn certificate(noun: &str, error: &CertificateError) -> Failure {
-    let (reason, what) = match error {
+/// RFC 8446 section 4.4.2 allows 16 MiB of certificates, of which the library takes 64 KiB.
+pub(super) fn too_large() -> Failure {
+    let what = "the server sends a handshake message of more than 64 KiB; \
+                remove the certificates that do not belong to its chain";
+    failure(Reason::TlsProtocol, what)
+}
+
+const NO_TLS: &str = "the server does not speak TLS on this port; is it for http:// or another protocol?";
+const VIOLATES: &str = "the server does not keep to the TLS protocol: ";
+const NEEDS_TLS13: &str = "the server's key is of a kind that requires TLS 1.3; enable that there";
+const REFUSES: &str = "the server refuses the handshake";
+const TOO_OLD: &str = "; it must enable TLS 1.2 or TLS 1.3";
+
+/// What a server means that refuses with an alert (RFC 8446 section 6).
+fn refusal(alert: AlertDescription, known: Known) -> String {
+    let mut why = match alert {
+        AlertDescription::ProtocolVersion => TOO_OLD,
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity if !known.greeted => {
+            "; it may support only cipher suites or curves that pingstate does not \
+             (TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3, is required)"
+        }
+        AlertDescription::HandshakeFailure
+        | AlertDescription::NoCertificate
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied
+        | AlertDescription::CertificateRequired => {
+            "; it may require a client certificate, which pingstate cannot send"
+        }
+        AlertDescription::UnrecognisedName | AlertDescription::InternalError if !known.nameless => {
+            "; it may have no certificate for this host name"
+        }
+        AlertDescription::IllegalParameter => ": illegal parameter",
+        AlertDescription::DecodeError => ": decode error",
+        AlertDescription::InternalError => ": internal error",
+        AlertDescription::NoApplicationProtocol => ": no application protocol",
+        _ => "",
+    }
+    .to_owned();
+    if why.is_empty() {
+        why = format!(" with TLS alert {}", u8::from(alert));
+    }
+    if !known.greeted {
+        why.push_str(match alert {
+            _ if known.nameless => "; it may need a host name instead of the address",
+            AlertDescription::HandshakeFailure if known.verified => {
+                "; P-521, Ed448 and RSA-PSS keys and SHA-512 with P-256 need --no-verify-tls"
+            }
+            _ => "",
+        });
+    }
+    why
+}
+
+/// The name of one of the library's errors in words: `PskExtensionMustBeLast` becomes "psk extension must
+/// be last". What comes with the name is left out.
+pub(super) fn words(error: &dyn fmt::Debug) -> String {
+    let name = format!("{error:?}");
+    let mut words = String::new();
+    let mut letters = name.chars().take_while(char::is_ascii_alphanumeric).peekable();
+    let mut previous = 'A';
+    while let Some(letter) = letters.next() {
+        let starts_word =
+            !previous.is_ascii_uppercase() || letters.peek().is_some_and(char::is_ascii_lowercase);
+        if letter.is_ascii_uppercase() && starts_word && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+        previous = letter;
+    }
+    words
+}
+
+/// What speaks against a certificate, in a sentence about `noun`.
+pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, String) {
+    let mut reason = Reason::TlsUntrusted;
+    let mut detail = String::new();
+    let what = match error {
         CertificateError::ExpiredContext { time, not_after } => {
-            (Reason::TlsExpired, format!("expired on {}, {}", date(*not_after), ago(*time, *not_after)))
+            reason = Reason::TlsExpired;
+            detail = format!("{}, {}", date(*not_after), ago(*time, *not_after));
+            "expired on "
+        }
+        // The library says so of one that ends before it begins.
+        CertificateError::Expired => {
+            reason = Reason::TlsExpired;
+            "has expired, or expires before it becomes valid"
         }
         CertificateError::NotValidYetContext { time, not_before } => {
-            let (from, now) = (date(*not_before), date(*time));
-            (Reason::TlsNotYetValid, format!("not valid before {from}, and this machine's clock says {now}"))
+            reason = Reason::TlsNotYetValid;
+            detail = format!("{}, and this machine's clock says {}", date(*not_before), date(*time));
+            "not valid before "
+        }
+        CertificateError::NotValidYet => {
+            reason = Reason::TlsNotYetValid;
+            "is not valid yet"
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
+            reason = Reason::TlsName;
             let host = printable(&expected.to_str(), 2 * NAME_MAX);
-            (Reason::TlsName, format!("is for {}; not for {host}", names(presented)))
+            detail = format!("{}; not for {host}", names(presented));
+            "is for "
         }
-        CertificateError::UnknownIssuer => (Reason::TlsUntrusted, "issuer is not trusted".to_owned()),
-        CertificateError::BadEncoding => (Reason::TlsUntrusted, "is malformed".to_owned()),
-        CertificateError::BadSignature => (Reason::TlsUntrusted, "has a bad signature".to_owned()),
-        CertificateError::InvalidPurposeContext { .. } => {
-            (Reason::TlsUntrusted, "is not one for servers".to_owned())
+        CertificateError::NotValidForName => {
+            reason = Reason::TlsName;
+            "is not for this host"
         }
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            (Reason::TlsUntrusted, "has a kind of signature that is not supported".to_owned())
+        CertificateError::UnknownIssuer => UNKNOWN_ISSUER,
+        CertificateError::BadEncoding => "is malformed",
+        CertificateError::BadSignature => "has a bad signature: it does not match the server's key",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "is not one for servers (its extended key usage lacks server authentication)"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id: id, .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            public_key_algorithm_id: id,
+            ..
+        } => {
+            detail = format!("{}, which pingstate cannot verify{REISSUE}", algorithm(id));
+            "chain uses "
         }
         CertificateError::Other(other) => match other.0.downcast_ref::<Finding>() {
             Some(Finding::Issuer(error)) => return certificate("issuer's certificate", error),
-            Some(Finding::SelfSigned) => {
-                (Reason::TlsUntrusted, "issuer is not trusted: it is self-signed".to_owned())
+            Some(Finding::KeySize(bits)) => {
+                let wrong = if *bits < *RSA_BITS.start() { "short" } else { "long" };
+                detail = format!("{bits} bits, which is too {wrong}{REISSUE}");
+                "chain has an RSA key of "
             }
-            None => (Reason::TlsUntrusted, format!("is refused: {other}")),
+            Some(Finding::Other(what)) => what,
+            None => {
+                detail = words(&other.0);
+                let what = match &*detail {
+                    "ca used as end entity" => {
+                        "is that of a CA; reissue it for a server, or pass it with --ca-file"
+                    }
+                    "end entity used as ca" => "was issued by a certificate that is not that of a CA",
+                    "unsupported cert version" => {
+                        "has X.509 version 1; reissue it as version 3 with a subject alternative name"
+                    }
+                    "name constraint violation" => {
+                        "has names that its CA must not certify (name constraints)"
+                    }
+                    "path len constraint violated" => {
+                        "chain has more intermediate certificates than its CA permits (path length)"
+                    }
+                    _ => return (reason, format!("{noun} is refused: {detail}")),
+                };
+                detail.clear();
+                what
+            }
         },
-        other => (Reason::TlsUntrusted, format!("is refused: {other}")),
+        CertificateError::Revoked => "has been revoked",
+        _ => "is refused by the TLS library",
     };
-    failure(reason, &format!("{noun} {what}"))
+    (reason, format!("{noun} {what}{detail}"))
+}
+
+/// The name of an algorithm that is not supported.
+fn algorithm(id: &[u8]) -> &'static str {
+    let name = UNSUPPORTED.iter().find(|(oid, _)| id.windows(oid.len()).any(|part| part == oid));
+    name.map_or("an algorithm", |(_, name)| name)
 }
 
 /// The names of a certificate, at most [`NAMES_MAX`] of them.
@@ -93,7 +267,7 @@ fn names(presented: &[String]) -> String {
         told.push_str(&printable(&name, NAME_MAX));
     }
     match count {
-        0 => "no host (none in its subjectAltName)".to_owned(),
+        0 => "no host (it has no subject alternative name)".to_owned(),
         1..=NAMES_MAX => told,
         _ => format!("{told} and {} more", count - NAMES_MAX),
     }
@@ -122,31 +296,6 @@ fn ago(now: UnixTime, then: UnixTime) -> String {
     }
 }
 
-/// An alert by the name that RFC 8446 section 6 and its registry give it.
-fn alert_name(alert: AlertDescription) -> String {
-    let name = match alert {
-        AlertDescription::CloseNotify => "close_notify",
-        AlertDescription::UnexpectedMessage => "unexpected_message",
-        AlertDescription::BadRecordMac => "bad_record_mac",
-        AlertDescription::RecordOverflow => "record_overflow",
-        AlertDescription::HandshakeFailure => "handshake_failure",
-        AlertDescription::IllegalParameter => "illegal_parameter",
-        AlertDescription::AccessDenied => "access_denied",
-        AlertDescription::DecodeError => "decode_error",
-        AlertDescription::DecryptError => "decrypt_error",
-        AlertDescription::InsufficientSecurity => "insufficient_security",
-        AlertDescription::InternalError => "internal_error",
-        AlertDescription::UserCanceled => "user_canceled",
-        AlertDescription::MissingExtension => "missing_extension",
-        AlertDescription::UnsupportedExtension => "unsupported_extension",
-        AlertDescription::UnrecognisedName => "unrecognized_name",
-        AlertDescription::CertificateRequired => "certificate_required (it wants a client's certificate)",
-        AlertDescription::NoApplicationProtocol => "no_application_protocol",
-        other => return format!("alert {}", u8::from(other)),
-    };
-    name.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +316,7 @@ mod tests {
         let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
         assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
         assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
-        assert_eq!(names(&[]), "no host (none in its subjectAltName)");
+        assert_eq!(names(&[]), "no host (it has no subject alternative name)");
     }
 
     #[test]
@@ -180,26 +329,9 @@ mod tests {
                 presented: vec!["DnsName(\"c\")".to_owned()],
             };
             let shown = printable(&host, 80);
-            let detail = certificate("certificate", &error).detail;
-            assert_eq!(detail, format!("TLS: certificate is for c; not for {shown}"));
+            let (reason, detail) = certificate("certificate", &error);
+            assert_eq!((reason, detail), (Reason::TlsName, format!("certificate is for c; not for {shown}")));
         }
-    }
-
-    #[test]
-    fn a_peer_that_has_greeted_does_speak_tls() {
-        let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
-        assert_eq!(explain(&error, false).detail, "TLS: peer does not speak TLS");
-        assert_ne!(explain(&error, true).detail, "TLS: peer does not speak TLS");
-    }
-
-    #[test]
-    fn a_signature_of_an_odd_kind_is_told_as_such() {
-        let error = CertificateError::UnsupportedSignatureAlgorithmContext {
-            signature_algorithm_id: Vec::new(),
-            supported_algorithms: Vec::new(),
-        };
-        let told = "TLS: certificate has a kind of signature that is not supported";
-        assert_eq!(certificate("certificate", &error).detail, told);
     }
 
     #[test]
@@ -211,33 +343,5 @@ mod tests {
         assert_eq!(ago(at(86_400), at(0)), "1 day ago");
         assert_eq!(ago(at(172_800), at(0)), "2 days ago");
         assert_eq!(ago(at(0), at(172_800)), "less than a day ago");
-    }
-
-    #[test]
-    fn alerts_are_told_by_their_names_in_the_rfcs_or_by_number() {
-        for (code, name) in [
-            (0, "close_notify"),
-            (10, "unexpected_message"),
-            (20, "bad_record_mac"),
-            (22, "record_overflow"),
-            (40, "handshake_failure"),
-            (47, "illegal_parameter"),
-            (49, "access_denied"),
-            (50, "decode_error"),
-            (51, "decrypt_error"),
-            (71, "insufficient_security"),
-            (80, "internal_error"),
-            (90, "user_canceled"),
-            (109, "missing_extension"),
-            (110, "unsupported_extension"),
-            (112, "unrecognized_name"),
-            (116, "certificate_required (it wants a client's certificate)"),
-            (120, "no_application_protocol"),
-        ] {
-            assert_eq!(alert_name(AlertDescription::from(code)), name);
-        }
-        assert_eq!(alert_name(AlertDescription::from(200)), "alert 200");
-        let failure = explain(&Error::AlertReceived(AlertDescription::UnrecognisedName), false);
-        assert_eq!(failure.detail, "TLS: the peer refused: unrecognized_name");
     }
 }

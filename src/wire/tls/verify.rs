@@ -1,6 +1,7 @@
 //! Who is trusted: the two ways a server's certificate is judged.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -11,16 +12,21 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
-use super::der;
+use super::der::{self, Fields};
 
-/// How many of the certificates that come with a server's own are looked at. Paths are searched
-/// among all of them in every order, so that a pile of hundred lookalikes costs hundreds of times
-/// what six do, while every other probe waits. Honest servers send one to four.
+/// How many intermediate certificates a chain can have: paths are searched among all of them in every
+/// order, so that a pile of hundred lookalikes costs hundreds of times what six do, while every other
+/// probe waits. Real chains have one to four, and the library takes no more than six either.
 const INTERMEDIATES_MAX: usize = 6;
+
+/// The sizes of RSA keys with which ring verifies signatures.
+pub(super) const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// Trusts whom a root certificate vouches for, and the very certificates it was given.
 pub(super) struct Trust {
     roots: RootCertStore,
+    /// Given certificates that are not those of CAs, to tell a server whose issuer is among them.
+    no_cas: RootCertStore,
     /// SHA-256 of each given certificate: a fraction of the memory of a whole system's bundle.
     given: Vec<Fingerprint>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -32,31 +38,26 @@ impl Trust {
     /// Trust in the roots that are built in.
     pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Trust { roots, given: Vec::new(), algorithms }
+        Trust { roots, no_cas: RootCertStore::empty(), given: Vec::new(), algorithms }
     }
 
     /// Trusts `certificate` too.
     ///
     /// As a server's own certificate it is trusted as it stands, whoever has signed it: the library
-    /// knows roots only, and refuses a self-signed server. As a root it is trusted only if it is not
-    /// one that servers use: the key in a gadget must not vouch for other names.
+    /// knows roots only, and refuses a self-signed server. As a root it is trusted only if it is that
+    /// of a CA: the key in a gadget must not vouch for other names.
     pub(super) fn give(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
-        let end_entity = is_end_entity(&certificate);
-        if !end_entity {
-            self.add_root(&certificate)?;
-        }
-        self.given.extend(fingerprint(&certificate));
-        Ok(())
-    }
-
-    /// System bundles repeat what is built in: a root is kept once.
-    fn add_root(&mut self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
-        self.roots.add(certificate.clone())?;
-        if let Some(added) = self.roots.roots.pop() {
-            if !self.roots.roots.contains(&added) {
-                self.roots.roots.push(added);
+        let is_ca = Fields::of(&certificate).is_none_or(|fields| fields.is_ca());
+        let store = if is_ca { &mut self.roots } else { &mut self.no_cas };
+        let print = fingerprint(&certificate);
+        store.add(certificate)?;
+        // System bundles repeat what is built in: a root is kept once.
+        if let Some(added) = store.roots.pop() {
+            if !store.roots.contains(&added) {
+                store.roots.push(added);
             }
         }
+        self.given.extend(print);
         Ok(())
     }
 
@@ -71,7 +72,11 @@ impl Trust {
         now: UnixTime,
     ) -> Result<(), Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
+        let fields = Fields::of(certificate).ok_or(CertificateError::BadEncoding)?;
         let alone = judge_alone(&parsed, now);
+        if let (Ok(()), Some(finding)) = (&alone, bad_size(fields.key)) {
+            return Err(finding.into());
+        }
         if self.is_given(certificate) {
             // Dates, which are checked first, and purpose count. What else speaks against it does
             // not, above all being a CA's: `openssl req -x509` makes such certificates for servers.
@@ -80,20 +85,77 @@ impl Trust {
                 other => other,
             };
         }
-        let others = others.get(..INTERMEDIATES_MAX).unwrap_or(others);
-        alone
-            .and_then(|()| {
-                verify_server_cert_signed_by_trust_anchor(
-                    &parsed,
-                    &self.roots,
-                    others,
-                    now,
-                    self.algorithms.all,
-                )
-                .map_err(Finding::blame_issuer)
-            })
-            .map_err(|error| Finding::self_signed(error, certificate))
+        let (chain, is_whole) = chain(&fields, others);
+        let others: Vec<_> = chain.iter().map(|der| CertificateDer::from(*der)).collect();
+        let path_to = |roots| {
+            let algorithms = self.algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, &others, now, algorithms)
+        };
+        let Err(error) = alone.and_then(|()| path_to(&self.roots).map_err(Finding::blame_issuer)) else {
+            return Ok(());
+        };
+        let what = match &error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))
+                if fields.is_self_issued() =>
+            {
+                SELF_SIGNED
+            }
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) if !is_whole => TOO_LONG,
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) if path_to(&self.no_cas).is_ok() => {
+                NO_CA
+            }
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) if others.is_empty() => ALONE,
+            Error::InvalidCertificate(CertificateError::BadSignature) => {
+                return Err(self.unsigned(&fields, &chain).into());
+            }
+            _ => return Err(error),
+        };
+        Err(Finding::Other(what).into())
     }
+
+    /// Why a signature in a chain does not fit the key that should have made it.
+    fn unsigned(&self, leaf: &Fields<'_>, chain: &[&[u8]]) -> Finding {
+        let mut issuer = leaf.issuer;
+        for other in chain.iter().filter_map(|other| Fields::of(other)) {
+            if let Some(finding) = bad_size(other.key) {
+                return finding;
+            }
+            issuer = other.issuer;
+        }
+        let roots = self.roots.roots.iter().filter(|root| *root.subject == *issuer);
+        roots
+            .filter_map(|root| bad_size(&root.subject_public_key_info))
+            .next()
+            .unwrap_or(Finding::Other(NAMESAKE))
+    }
+}
+
+/// Those of `others` that can be in the chain of `leaf`, nearest first, and whether that is all of
+/// them. Servers also send their own certificate twice, or whole bundles of unrelated ones.
+fn chain<'a>(leaf: &Fields<'a>, others: &'a [CertificateDer<'_>]) -> (Vec<&'a [u8]>, bool) {
+    let mut chain: Vec<&[u8]> = Vec::new();
+    let mut issuer = leaf.issuer;
+    let mut next = 0;
+    loop {
+        for other in others {
+            let other: &[u8] = other;
+            if Fields::of(other).is_none_or(|fields| fields.subject != issuer) || chain.contains(&other) {
+                continue;
+            }
+            if chain.len() == INTERMEDIATES_MAX {
+                return (chain, false);
+            }
+            chain.push(other);
+        }
+        let Some(fields) = chain.get(next).and_then(|at| Fields::of(at)) else { return (chain, true) };
+        issuer = fields.issuer;
+        next += 1;
+    }
+}
+
+fn bad_size(key: &[u8]) -> Option<Finding> {
+    let bits = der::rsa_bits(key)?;
+    (!RSA_BITS.contains(&bits)).then_some(Finding::KeySize(bits))
 }
 
 /// Judges what a certificate says of itself: its dates first, then whether it is for servers.
@@ -114,18 +176,6 @@ pub(super) fn not_after(certificate: &CertificateDer<'_>) -> Option<Duration> {
             Some(Duration::from_secs(not_after.as_secs()))
         }
         _ => None,
-    }
-}
-
-/// Whether this is a server's certificate rather than a CA's, as seen on the first day of its life.
-fn is_end_entity(certificate: &CertificateDer<'_>) -> bool {
-    let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
-    let epoch = UnixTime::since_unix_epoch(Duration::ZERO);
-    match judge_alone(&parsed, epoch) {
-        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
-            judge_alone(&parsed, not_before).is_ok()
-        }
-        other => other.is_ok(),
     }
 }
 
@@ -180,31 +230,34 @@ impl fmt::Debug for Trust {
 /// What the library's own errors cannot say.
 #[derive(Debug)]
 pub(super) enum Finding {
-    /// Nobody but the certificate itself vouches for it.
-    SelfSigned,
     /// The error is about a certificate further up.
     Issuer(CertificateError),
+    /// There is an RSA key of this many bits, which are not among [`RSA_BITS`].
+    KeySize(usize),
+    /// This, in a sentence about a certificate.
+    Other(&'static str),
 }
+
+pub(super) const UNKNOWN_ISSUER: &str =
+    "issuer is not trusted; if it is a private CA, pass its certificate with --ca-file";
+const ALONE: &str = "issuer is not trusted; either pass its certificate with --ca-file (private CA), \
+                     or have the server send its intermediate certificate";
+const SELF_SIGNED: &str = "issuer is not trusted: it is self-signed; pass it with --ca-file to trust it";
+const TOO_LONG: &str = "chain has more than 6 intermediate certificates";
+const NO_CA: &str = "issuer is in --ca-file, but is not a CA (basic constraints, key usage); \
+                     pass the server's own certificate, or reissue the issuer's";
+const NAMESAKE: &str =
+    "has a bad signature: it is not from the CA of that name in --ca-file; was that renewed?";
 
 impl Finding {
     /// Of a certificate whose own dates are good, bad dates are those of an issuer.
     fn blame_issuer(error: Error) -> Error {
         match error {
             Error::InvalidCertificate(
-                inner @ (CertificateError::ExpiredContext { .. }
+                inner @ (CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYetContext { .. }),
             ) => Finding::Issuer(inner).into(),
-            other => other,
-        }
-    }
-
-    fn self_signed(error: Error, certificate: &[u8]) -> Error {
-        match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))
-                if der::is_self_issued(certificate) =>
-            {
-                Finding::SelfSigned.into()
-            }
             other => other,
         }
     }
@@ -266,6 +319,10 @@ impl ServerCertVerifier for Anybody {
             SignatureScheme::ECDSA_NISTP521_SHA512,
             SignatureScheme::ED25519,
             SignatureScheme::ED448,
+            // rsa_pss_pss_sha256, _sha384 and _sha512 (RFC 8446 section 4.2.3).
+            SignatureScheme::Unknown(0x0809),
+            SignatureScheme::Unknown(0x080a),
+            SignatureScheme::Unknown(0x080b),
             SignatureScheme::RSA_PSS_SHA256,
             SignatureScheme::RSA_PSS_SHA384,
             SignatureScheme::RSA_PSS_SHA512,

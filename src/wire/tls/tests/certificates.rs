@@ -59,7 +59,7 @@ fn a_certificate_for_other_names_is_told_with_them() {
         (&["127.0.0.1", "::1"], "127.0.0.2", "127.0.0.1, ::1; not for 127.0.0.2"),
         (&["127.0.0.1"], "a.example", "127.0.0.1; not for a.example"),
         (&["a.example"], "127.0.0.1", "a.example; not for 127.0.0.1"),
-        (&[], "a.example", "no host (none in its subjectAltName); not for a.example"),
+        (&[], "a.example", "no host (it has no subject alternative name); not for a.example"),
         (
             &["1.example", "2.example", "3.example", "4.example", "5.example", "6.example", "7.example"],
             "a.example",
@@ -78,15 +78,90 @@ fn an_unknown_issuer_is_not_trusted() {
     let stranger = Party::self_signed(ca_params("another CA"));
     let namesake = Party::ca();
     let config = trusting(&ca);
-    for issuer in [&stranger, &namesake] {
+    for (issuer, chained, expected) in [
+        (
+            &stranger,
+            false,
+            "issuer is not trusted; either pass its certificate with --ca-file (private CA), or ",
+        ),
+        (
+            &stranger,
+            true,
+            "issuer is not trusted; if it is a private CA, pass its certificate with --ca-file",
+        ),
+        (&namesake, false, "has a bad signature: it is not from the CA of that name in --ca-file"),
+        (&namesake, true, "has a bad signature: it is not from the CA of that name in --ca-file"),
+    ] {
         let leaf = Party::signed_by(params(&[HOST]), issuer);
-        for chain in [&[&leaf][..], &[&leaf, issuer]] {
-            let (reason, told) = refusal(&config, HOST, CLOCK, chain);
-            assert_eq!(reason, Reason::TlsUntrusted);
-            let expected =
-                if std::ptr::eq(issuer, &stranger) { "issuer is not trusted" } else { "has a bad signature" };
-            assert_eq!(told, format!("TLS: certificate {expected}"));
-        }
+        let chain = if chained { &[&leaf, issuer][..] } else { &[&leaf] };
+        let (reason, told) = refusal(&config, HOST, CLOCK, chain);
+        assert_eq!(reason, Reason::TlsUntrusted);
+        assert!(told.starts_with(&format!("TLS: certificate {expected}")), "{told}");
+    }
+}
+
+#[test]
+fn a_missing_intermediate_certificate_is_suggested() {
+    let ca = Party::ca();
+    let intermediate = Party::signed_by(ca_params("intermediate"), &ca);
+    let leaf = Party::signed_by(params(&[HOST]), &intermediate);
+    // Its own certificate again, or one of another chain, does not help.
+    let stray = Party::self_signed(ca_params("stray"));
+    for chain in [&[&leaf][..], &[&leaf, &leaf], &[&leaf, &stray]] {
+        let (_, told) = refusal(&trusting(&ca), HOST, CLOCK, chain);
+        assert!(told.ends_with("have the server send its intermediate certificate"), "{told}");
+    }
+}
+
+#[test]
+fn one_of_two_given_cas_of_the_same_name_suffices() {
+    let (old, new) = (Party::ca(), Party::ca());
+    let config = TlsConfig::new(true, format!("{}{}", old.pem(), new.pem()).as_bytes()).unwrap();
+    for ca in [&old, &new] {
+        let leaf = Party::signed_by(params(&[HOST]), ca);
+        assert_eq!(ask(&config, HOST, CLOCK, &[&leaf]), Ok(()));
+    }
+}
+
+#[test]
+fn a_cross_signed_ca_is_trusted_through_either_root() {
+    let (old, new) = (Party::ca(), Party::self_signed(ca_params("new root")));
+    let leaf = Party::signed_by(params(&[HOST]), &new);
+    let bridge = Party {
+        cert: ca_params("new root").signed_by(&new.key, &old.cert, &old.key).unwrap(),
+        ..Party::ca()
+    };
+    for root in [&old, &new] {
+        assert_eq!(ask(&trusting(root), HOST, CLOCK, &[&leaf, &bridge]), Ok(()));
+        assert_eq!(ask(&trusting(root), HOST, CLOCK, &[&leaf, &new, &bridge]), Ok(()));
+    }
+}
+
+#[test]
+fn a_given_root_with_key_usage_alone_is_a_ca() {
+    let mut alone = params(&["root.example"]);
+    alone.distinguished_name.push(DnType::CommonName, "root without basic constraints");
+    alone.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    let root = Party::self_signed(alone);
+    let leaf = Party::signed_by(params(&[HOST]), &root);
+    assert_eq!(ask(&trusting(&root), HOST, CLOCK, &[&leaf]), Ok(()));
+    assert_eq!(ask(&trusting(&root), HOST, CLOCK, &[&leaf, &root]), Ok(()));
+}
+
+#[test]
+fn a_given_issuer_that_is_not_a_ca_is_told_as_such() {
+    let mut for_clients = params(&["gadget.example"]);
+    for_clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let mut explicit = params(&["gadget.example"]);
+    explicit.is_ca = IsCa::ExplicitNoCa;
+    for issuer in [params(&["gadget.example"]), for_clients, explicit] {
+        let mut issuer = issuer;
+        issuer.distinguished_name.push(DnType::CommonName, "gadget");
+        let issuer = Party::self_signed(issuer);
+        let leaf = Party::signed_by(params(&[HOST]), &issuer);
+        let (reason, told) = refusal(&trusting(&issuer), HOST, CLOCK, &[&leaf]);
+        assert_eq!(reason, Reason::TlsUntrusted);
+        assert!(told.starts_with("TLS: certificate issuer is in --ca-file, but is not a CA"), "{told}");
     }
 }
 
@@ -103,22 +178,49 @@ fn a_chain_is_followed() {
 }
 
 #[test]
-fn only_the_first_certificates_of_a_chain_are_looked_at() {
+fn certificates_that_do_not_belong_to_the_chain_are_no_obstacle() {
     let ca = Party::ca();
     let issuer = Party::signed_by(ca_params("issuer"), &ca);
     let leaf = Party::signed_by(params(&[HOST]), &issuer);
-    let strays: Vec<_> = (0..6).map(|n| Party::self_signed(ca_params(&format!("stray {n}")))).collect();
-    let config = trusting(&ca);
-    for (count, trusted) in [(5, true), (6, false)] {
-        let chain: Vec<_> = [&leaf].into_iter().chain(&strays[..count]).chain([&issuer]).collect();
-        assert_eq!(ask(&config, HOST, CLOCK, &chain).is_ok(), trusted, "behind {count}");
+    let strays: Vec<_> = (0..40).map(|n| Party::self_signed(ca_params(&format!("stray {n}")))).collect();
+    let chain: Vec<_> = [&leaf, &leaf].into_iter().chain(&strays).chain([&issuer]).collect();
+    assert_eq!(ask(&trusting(&ca), HOST, CLOCK, &chain), Ok(()));
+}
+
+#[test]
+fn a_chain_of_more_than_six_intermediate_certificates_is_told_as_such() {
+    let mut chain = vec![Party::ca()];
+    let ca = trusting(&chain[0]);
+    for count in 1..=9 {
+        let issuer = Party::signed_by(ca_params(&format!("number {count}")), chain.last().unwrap());
+        chain.push(issuer);
+        let leaf = Party::signed_by(params(&[HOST]), chain.last().unwrap());
+        let sent: Vec<_> = [&leaf].into_iter().chain(chain[1..].iter().rev()).collect();
+        if count <= 6 {
+            assert_eq!(ask(&ca, HOST, CLOCK, &sent), Ok(()));
+            continue;
+        }
+        let told = "TLS: certificate chain has more than 6 intermediate certificates".to_owned();
+        assert_eq!(refusal(&ca, HOST, CLOCK, &sent), (Reason::TlsUntrusted, told));
     }
+}
+
+#[test]
+fn a_certificate_that_ends_before_it_begins_is_told_as_expired() {
+    let ca = Party::ca();
+    let mut reversed = params(&[HOST]);
+    (reversed.not_before, reversed.not_after) = (reversed.not_after, reversed.not_before);
+    let leaf = Party::signed_by(reversed, &ca);
+    let told = "TLS: certificate has expired, or expires before it becomes valid".to_owned();
+    assert_eq!(refusal(&trusting(&ca), HOST, CLOCK, &[&leaf]), (Reason::TlsExpired, told));
 }
 
 #[test]
 fn self_signed_servers_are_refused_unless_given() {
     let nobody = TlsConfig::new(true, b"").unwrap();
-    let told = "TLS: certificate issuer is not trusted: it is self-signed".to_owned();
+    let told =
+        "TLS: certificate issuer is not trusted: it is self-signed; pass it with --ca-file to trust it"
+            .to_owned();
     let mut as_ca = params(&[HOST]);
     as_ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     for params in [params(&[HOST]), as_ca] {
@@ -183,7 +285,8 @@ fn purpose_and_authority_count() {
     let mut for_clients = params(&[HOST]);
     for_clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     let leaf = Party::signed_by(for_clients, &ca);
-    let told = "TLS: certificate is not one for servers".to_owned();
+    let told = "TLS: certificate is not one for servers (its extended key usage lacks server authentication)"
+        .to_owned();
     assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
 
     let no_ca = Party::signed_by(params(&["b.example"]), &ca);
@@ -193,7 +296,8 @@ fn purpose_and_authority_count() {
     let mut as_ca = ca_params("a CA that serves");
     as_ca.subject_alt_names = params(&[HOST]).subject_alt_names;
     let leaf = Party::signed_by(as_ca, &ca);
-    let told = "TLS: certificate is refused: CaUsedAsEndEntity".to_owned();
+    let told =
+        "TLS: certificate is that of a CA; reissue it for a server, or pass it with --ca-file".to_owned();
     assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
 }
 
@@ -208,7 +312,8 @@ fn the_signature_of_the_handshake_counts() {
             let mut client = client(&config, HOST);
             let failure = converse(&mut client, &mut server, 99, 99).unwrap_err();
             assert_eq!(failure.reason, Reason::TlsUntrusted);
-            assert_eq!(failure.detail, "TLS: certificate has a bad signature");
+            let told = "TLS: certificate has a bad signature: it does not match the server's key";
+            assert_eq!(failure.detail, told);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod certificates;
 mod conversation;
+mod errors;
 mod hostile;
+mod words;
 
 use std::io::{Read, Write};
 use std::sync::Arc;

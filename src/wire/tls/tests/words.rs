@@ -1,0 +1,180 @@
+//! What is said of errors of the TLS library.
+
+use std::fmt::Debug;
+
+use rustls::{AlertDescription, CertificateError, Error as LibraryError, InvalidMessage, OtherError};
+
+use super::super::failure::{Known, certificate, explain, words};
+use super::errors::{Verbatim, declared, errors, source};
+use super::*;
+use crate::verdict::DETAIL_MAX;
+
+/// All that can be known of a connection that fails.
+fn situations() -> Vec<Known> {
+    let mut situations = Vec::new();
+    for greeted in [false, true] {
+        for nameless in [false, true] {
+            situations.extend([false, true].map(|verified| Known { greeted, nameless, verified }));
+        }
+    }
+    situations
+}
+
+/// Fails for anything that is not plain words, or that contradicts the reason it comes with.
+fn check(failure: &Failure, of: &dyn Debug) {
+    let detail = failure.detail.strip_prefix("TLS: ").unwrap();
+    assert!(detail.len() > 10 && failure.detail.len() <= DETAIL_MAX, "{of:?}: {detail}");
+    for mark in ["::", "{", "}", "[", "\"", "_", "Error", "Some(", "  ", ": :", "; ;", "variant"] {
+        assert!(!detail.contains(mark), "{of:?}: {detail}");
+    }
+    assert!(!detail.ends_with([' ', ':', ';', ',']), "{of:?}: {detail}");
+    for word in detail.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let joined = word
+            .chars()
+            .zip(word.chars().skip(1))
+            .any(|(a, b)| a.is_ascii_lowercase() && b.is_ascii_uppercase());
+        let known = ["ChaCha20", "KiB"].contains(&word);
+        assert!(!joined || known, "{of:?}: {word} in {detail}");
+    }
+    let says = |text: &str| detail.contains(text);
+    assert_eq!(failure.reason == Reason::TlsExpired, says("expired"), "{of:?}: {detail}");
+    assert_eq!(failure.reason == Reason::TlsNotYetValid, says("not valid"), "{of:?}: {detail}");
+    assert_eq!(failure.reason == Reason::TlsName, says("not for "), "{of:?}: {detail}");
+    let of_certificate = detail.starts_with("certificate ") || detail.starts_with("issuer's certificate ");
+    let reasons = [Reason::TlsUntrusted, Reason::TlsExpired, Reason::TlsNotYetValid, Reason::TlsName];
+    assert_eq!(of_certificate, reasons.contains(&failure.reason), "{of:?}: {detail}");
+}
+
+fn check_all(error: &LibraryError) {
+    for known in situations() {
+        check(&explain(error, known), error);
+    }
+}
+
+#[test]
+fn every_error_of_the_library_is_told_in_words() {
+    errors().iter().for_each(check_all);
+}
+
+#[test]
+fn every_finding_about_a_certificate_is_told_in_words() {
+    let file = source("rustls-webpki").join("error.rs");
+    let declared = declared(&file, "Error");
+    for spelled in [
+        "CaUsedAsEndEntity",
+        "EndEntityUsedAsCa",
+        "UnsupportedCertVersion",
+        "NameConstraintViolation",
+        "PathLenConstraintViolated",
+        "UnsupportedCriticalExtension",
+    ] {
+        assert!(declared.contains(spelled), "{spelled} has another name now");
+    }
+    for variant in &declared {
+        // The library's own errors about dates and names come with words of their own.
+        if ["CertExpired", "CrlExpired", "CertNotValidYet", "CertNotValidForName"].contains(&&**variant) {
+            continue;
+        }
+        let told = |debug: String| {
+            let error = CertificateError::Other(OtherError(Arc::new(Verbatim(debug.leak()))));
+            let error = LibraryError::InvalidCertificate(error);
+            check_all(&error);
+            explain(&error, Known::default()).detail
+        };
+        let detail = told(variant.clone());
+        assert_eq!(told(format!("{variant}(Context {{ id: [1, 2] }})")), detail);
+    }
+}
+
+#[test]
+fn names_of_errors_become_words() {
+    for (name, told) in [
+        ("UnsupportedCriticalExtension", "unsupported critical extension"),
+        ("UnknownCA", "unknown ca"),
+        ("UnknownPSKIdentity", "unknown psk identity"),
+        ("Tls12NotOffered", "tls12 not offered"),
+        ("MissingData(\"ServerHello\")", "missing data"),
+        ("Context { id: [1] }", "context"),
+        ("", ""),
+    ] {
+        assert_eq!(words(&Verbatim(name)), told);
+    }
+}
+
+fn detail(error: LibraryError, known: Known) -> String {
+    explain(&error, known).detail
+}
+
+#[test]
+fn a_peer_that_has_greeted_does_speak_tls() {
+    let error = LibraryError::InvalidMessage(InvalidMessage::InvalidContentType);
+    let known = Known::default();
+    assert!(detail(error.clone(), known).contains("does not speak TLS on this port"));
+    assert!(!detail(error, Known { greeted: true, ..known }).contains("does not speak TLS"));
+}
+
+const NO_COMMON: &str = "TLS: the server refuses the handshake; it may support only cipher suites or curves that \
+    pingstate does not (TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3, is required)";
+
+#[test]
+fn a_refusal_is_explained_by_what_was_offered() {
+    let alert = |alert, known| detail(LibraryError::AlertReceived(alert), known);
+    let failure = |known| alert(AlertDescription::HandshakeFailure, known);
+    let known = Known::default();
+    assert_eq!(failure(known), NO_COMMON);
+    let verified = failure(Known { verified: true, ..known });
+    let keys = "; P-521, Ed448 and RSA-PSS keys and SHA-512 with P-256 need --no-verify-tls";
+    assert_eq!(verified, format!("{NO_COMMON}{keys}"));
+    // After its hello it cannot be the algorithms.
+    let greeted = failure(Known { greeted: true, ..known });
+    assert_eq!(greeted, alert(AlertDescription::CertificateRequired, known));
+    assert!(greeted.contains("client certificate"), "{greeted}");
+    for (code, told) in [(112, "certificate for this host name"), (80, "certificate for this host name")] {
+        assert!(alert(AlertDescription::from(code), known).contains(told));
+    }
+    for code in [40, 71, 80, 112, 47] {
+        let told = alert(AlertDescription::from(code), Known { nameless: true, ..known });
+        assert!(told.contains("need a host name instead of the address"), "{told}");
+        assert!(!told.contains("for this host name"), "{told}");
+    }
+    assert_eq!(
+        alert(AlertDescription::from(200), known),
+        "TLS: the server refuses the handshake with TLS alert 200"
+    );
+}
+
+#[test]
+fn algorithms_that_are_not_supported_are_named() {
+    // DER of the identifiers, without tag and length of the first element.
+    for (id, told) in [
+        (&b"\x2a\x86\x48\xce\x3d\x04\x03\x04"[..], "ECDSA with SHA-512"),
+        (b"\x2a\x86\x48\xce\x3d\x04\x01", "ECDSA with SHA-1"),
+        (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00", "SHA-1"),
+        (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04\x05\x00", "MD5"),
+        (b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23", "P-521"),
+        (b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x0a", "secp256k1"),
+        (b"\x06\x03\x2b\x65\x71", "Ed448"),
+        (b"\x06\x07\x2a\x86\x48\xce\x38\x04\x01", "DSA"),
+        // Supported, but not together: ECDSA with SHA-256, an RSA key, a P-256 key.
+        (b"\x2a\x86\x48\xce\x3d\x04\x03\x02", "an algorithm"),
+        (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00", "an algorithm"),
+        (b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "an algorithm"),
+        (b"", "an algorithm"),
+    ] {
+        let of_key = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: Vec::new(),
+            public_key_algorithm_id: id.to_vec(),
+        };
+        let of_signature = CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: id.to_vec(),
+            supported_algorithms: Vec::new(),
+        };
+        for error in [of_key, of_signature] {
+            let (reason, detail) = certificate("certificate", &error);
+            assert_eq!(reason, Reason::TlsUntrusted);
+            let told =
+                format!("certificate chain uses {told}, which pingstate cannot verify; reissue it with ");
+            assert!(detail.starts_with(&told), "{detail}");
+        }
+    }
+}

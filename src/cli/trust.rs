@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::log::{Log, Priority};
 use crate::probe::build::Trust;
 
-/// The most that is read of a file of certificates: ten times what the largest bundles have.
+/// The largest file of certificates that is read: ten times what the largest bundles have.
 const PEM_MAX: u64 = 4 * 1024 * 1024;
 
 /// Certificates to trust, and that trust.
@@ -79,19 +79,22 @@ impl Trusts {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    File::open(path)?.take(PEM_MAX).read_to_end(&mut text)?;
-    Ok(text)
+    // One more than the limit, to tell a file that was read whole from one that was cut.
+    match File::open(path)?.take(PEM_MAX + 1).read_to_end(&mut text)? as u64 {
+        0..=PEM_MAX => Ok(text),
+        _ => Err(io::ErrorKind::FileTooLarge.into()),
+    }
 }
 
 fn from_flag(verify: bool, path: &Path) -> Result<Source, String> {
-    let pem = read(path)
-        .map_err(|error| format!("--ca-file: {}: {}", path.display(), super::log::plain(&error)))?;
+    let named = |what: &str| format!("--ca-file: {}: {what}", path.display());
+    let pem = read(path).map_err(|error| named(&super::log::plain(&error)))?;
     if pem.is_empty() {
-        return Err(format!("--ca-file: {}: is empty", path.display()));
+        return Err(named("is empty"));
     }
     match Trust::new(verify, &pem) {
         Ok(trust) => Ok((pem, trust)),
-        Err(error) => Err(format!("--ca-file: {}", error.message())),
+        Err(error) => Err(named(error.message())),
     }
 }
 

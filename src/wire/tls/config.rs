@@ -15,8 +15,12 @@ use super::failure::{Known, certificate, explain};
 use super::verify::{Anybody, Trust};
 use super::witness::Witness;
 
-/// What some editors put before the first line of a text file.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The start of the line before a certificate.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-";
+
+/// What a certificate in DER begins with.
+const SEQUENCE: u8 = 0x30;
+const IS_DER: &str = "not PEM but DER; convert it with: openssl x509 -inform der -in FILE -out FILE.pem";
 
 /// What is trusted: shared by all https conversations of one kind. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,15 +78,20 @@ impl TimeProvider for Stopped {
 /// Trusts each certificate of a PEM text. Text that is broken is an error, and so is one with no
 /// certificate that can be used; single odd ones are passed over, since system bundles hold some.
 fn give_all(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
-    let pem = pem.strip_prefix(BYTE_ORDER_MARK).unwrap_or(pem);
     let mut given = 0_usize;
     let mut refusal = None;
-    for (index, item) in CertificateDer::pem_slice_iter(pem).enumerate() {
-        let item = item.map_err(|error| describe(index + 1, &error))?;
-        match trust.give(item) {
+    let mut number = 0;
+    // Other sections are not decoded: that of an encrypted key is no base64.
+    for (at, start) in pem.windows(BEGIN.len()).enumerate() {
+        if start != BEGIN || matches!(pem.get(at.wrapping_sub(1)), Some(b' '..=b'~')) {
+            continue;
+        }
+        let item = CertificateDer::from_pem_slice(&pem[at..]);
+        number += 1;
+        match trust.give(item.map_err(|error| describe(number, &error))?) {
             Ok(()) => given += 1,
             Err(Error::InvalidCertificate(error)) if refusal.is_none() => {
-                refusal = Some(certificate(&format!("certificate {} in the PEM text", index + 1), &error).1);
+                refusal = Some(certificate(&format!("certificate {number} in the PEM text"), &error).1);
             }
             Err(_) => {}
         }
@@ -90,8 +99,10 @@ fn give_all(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
     if given > 0 {
         return Ok(());
     }
-    let none = "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")";
-    Err(refusal.unwrap_or_else(|| none.to_owned()))
+    Err(refusal.unwrap_or_else(|| match pem.first() {
+        Some(&SEQUENCE) => IS_DER.to_owned(),
+        _ => "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")".to_owned(),
+    }))
 }
 
 fn describe(number: usize, error: &pem::Error) -> String {
@@ -129,6 +140,10 @@ mod tests {
             format!("\u{feff}{good}"),
             good.replace('\n', "\r\n"),
             format!("# a comment\n{key}{good}"),
+            format!("# {}{good}", good.trim_end().replace('\n', "\n# ") + "\n"),
+            format!(
+                "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: A,B\n\nAAAA\n-----END RSA PRIVATE KEY-----\n{good}"
+            ),
             format!("{ODD}{good}"),
             format!("{good}{ODD}\n{good}"),
         ] {
@@ -143,6 +158,7 @@ mod tests {
         let none = "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")";
         assert_eq!(error(" "), none);
         assert_eq!(error("\0\u{1}binary"), none);
+        assert_eq!(error("0\u{1}binary"), IS_DER);
         assert_eq!(error(&rcgen::KeyPair::generate().unwrap().serialize_pem()), none);
         let cut = &good[..good.len() - 30];
         assert_eq!(error(cut), "certificate 1 in the PEM text has no END line");

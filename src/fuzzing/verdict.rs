@@ -9,13 +9,11 @@ use crate::probe::build::{BuiltProbe, ProbeBuilder};
 use crate::probe::{Attempt, Input, Output, Probe};
 use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 
-/// How an attempt ended.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    Verdict(ProbeResult),
-    /// A redirect is followed to this host and port.
-    Redirect(String, u16),
-}
+/// The most connections of one attempt: ten redirects are followed.
+const CONNECTIONS_MAX: usize = 11;
+
+/// How an attempt went: where it was redirected to, and its result.
+type End = (Vec<(String, u16)>, ProbeResult);
 
 /// One byte that chooses the probe, one that chooses how the connection ends, two for the cut, then
 /// what the peer sends.
@@ -39,9 +37,7 @@ pub fn verdict(data: &[u8]) {
     for pieces in others {
         assert_eq!(converse(&probe, &pieces, end, now), whole, "cut differently");
     }
-    if let End::Verdict(result) = &whole {
-        sensible(result, check, stream);
-    }
+    sensible(&whole.1, check, stream);
 }
 
 fn sensible(result: &ProbeResult, check: &str, stream: &[u8]) {
@@ -57,38 +53,57 @@ fn sensible(result: &ProbeResult, check: &str, stream: &[u8]) {
     }
 }
 
-/// Hands the pieces over until the attempt has come to its end, and then that of the connection.
+/// Hands the pieces over until the attempt has come to its end, and then that of the connection. Whoever
+/// it is redirected to sends the same.
 fn converse(probe: &BuiltProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
     let mut attempt = probe.begin(now);
-    assert!(matches!(attempt.poll_output(), Some(Output::Connect { .. })));
+    let Some(Output::Connect { host, port }) = attempt.poll_output() else { panic!("it connects first") };
+    let mut places = vec![(host, port)];
     let to = SocketAddr::from(([127, 0, 0, 1], 80));
-    if let Some(end) = tell(&mut *attempt, Input::Connected(to), now) {
-        return end;
-    }
-    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        if let Some(end) = tell(&mut *attempt, Input::Received(piece), now) {
-            return end;
+    loop {
+        let last = match end % 3 {
+            0 => Input::Closed,
+            1 => Input::Failed(Failure::new(Reason::Reset, "connection reset\n")),
+            _ => Input::TimedOut,
+        };
+        let received = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| Input::Received(piece));
+        let mut inputs = std::iter::once(Input::Connected(to)).chain(received).chain([last]);
+        let next = inputs.find_map(|input| tell(&mut *attempt, input, now));
+        match next.expect("it ends with its connection") {
+            Output::Connect { host, port } => places.push((host, port)),
+            Output::Done(result) => return (places, result),
+            output => panic!("{output:?} ends nothing"),
         }
+        assert!(places.len() <= CONNECTIONS_MAX, "{places:?}");
     }
-    let last = match end % 3 {
-        0 => Input::Closed,
-        1 => Input::Failed(Failure::new(Reason::Reset, "connection reset\n")),
-        _ => Input::TimedOut,
-    };
-    tell(&mut *attempt, last, now).expect("it ends with its connection")
 }
 
-fn tell(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option<End> {
+/// What the attempt does next, if this is the end of a connection.
+fn tell(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option<Output> {
     attempt.handle_input(input, now);
     let mut end = None;
     while let Some(output) = attempt.poll_output() {
         assert!(end.is_none(), "{output:?} after the end");
         match output {
-            Output::Connect { host, port } => end = Some(End::Redirect(host, port)),
-            Output::Done(result) => end = Some(End::Verdict(result)),
-            Output::Send(bytes) => assert!(!bytes.is_empty()),
+            Output::Connect { .. } | Output::Done(_) => end = Some(output),
+            Output::Send(bytes) => one_request(&bytes),
             Output::Work(_) => panic!("no probe here works elsewhere"),
         }
     }
     end
+}
+
+/// What a peer sends can neither end the request early nor make its cookies two fields.
+fn one_request(bytes: &[u8]) {
+    assert!(!bytes.is_empty());
+    let Some(head) = std::str::from_utf8(bytes).ok().filter(|head| head.contains(" HTTP/1.1\r\n")) else {
+        return; // TLS.
+    };
+    let lines: Vec<_> = head.split("\r\n").collect();
+    assert!(
+        head.ends_with("\r\n\r\n") && lines.iter().filter(|line| line.is_empty()).count() == 2,
+        "{head:?}"
+    );
+    assert!(!head.replace("\r\n", "").contains(['\r', '\n', '\0']), "{head:?}");
+    assert!(lines.iter().filter(|line| line.starts_with("Cookie: ")).count() <= 1, "{head:?}");
 }

@@ -210,8 +210,34 @@ const HEADS: &[(&str, Option<Difference>)] = &[
     ("302 Found\r\nLocation:\r\n /ok", Some((Some("/ok"), "folding (RFC 9112 section 5.2)"))),
 ];
 
-/// The start of a request: its line and its Host, as far as spelling matters.
-type Asked = (String, String);
+/// Answers that set cookies.
+const COOKIES: &[(&str, Option<Difference>)] = &[
+    // The answer is a redirect only once.
+    ("302 Found\r\nSet-Cookie: a=1\r\nLocation: /d/b;p?q", None),
+    ("302 Found\r\nset-cookie:a=1; Path=/; HttpOnly; SameSite=Lax\r\nLocation: ", None),
+    ("302 Found\r\nSet-Cookie: a=1\r\nLocation: /d/x/y", None),
+    ("302 Found\r\nSet-Cookie: a=1\r\nLocation: /ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Path=/ok\r\nLocation: /ok/x?y", None),
+    ("302 Found\r\nSet-Cookie: a=1; Path=/o\r\nLocation: /ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Path=ok\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1\r\nSet-Cookie: a=2\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1\r\nSet-Cookie: a=; Max-Age=0\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Max-Age=-1\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Max-Age=9\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Expires=Thu, 01 Jan 1970 00:00:01 GMT\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Expires=Thu, 01-Jan-1970 00:00:01 GMT\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Expires=Wed, 01 Jan 2098 00:00:00 GMT\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Secure\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Domain=other.example\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Domain=127.0.0.1\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=1; Path=/\r\nLocation: http://localhost:PORT/ok", None),
+    ("302 Found\r\nSet-Cookie: a = \"b c\" ; x\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: a=b=c\r\nLocation: /d/ok", None),
+    ("302 Found\r\nSet-Cookie: =b\r\nLocation: /d/ok", None),
+];
+
+/// The start of a request: its line, its Host as far as spelling matters, and its Cookie.
+type Asked = (String, String, String);
 
 /// Answers the first request of a client with a head that the test chooses, all others with 200.
 struct Redirector {
@@ -231,12 +257,13 @@ impl Redirector {
                 return; // The server stops.
             }
             assert!(request.starts_with("GET /") && request.ends_with("\r\n\r\n"), "{request:?}");
-            let host = request.lines().find_map(|line| line.strip_prefix("Host: ")).expect("a Host");
-            let line = request.lines().next().expect("a line");
-            let (line, host) = (upper_case_escapes(line), host.to_ascii_lowercase());
+            let field = |name: &str| request.lines().find_map(|line| line.strip_prefix(name));
+            let host = field("Host: ").expect("a Host").to_ascii_lowercase();
+            let cookie = field("Cookie: ").unwrap_or_default().to_owned();
+            let line = upper_case_escapes(request.lines().next().expect("a line"));
             let count = {
                 let mut requests = requests.lock().expect("no panic");
-                requests.push((line, host));
+                requests.push((line, host, cookie));
                 requests.len()
             };
             let head = match count {
@@ -285,7 +312,8 @@ fn upper_case_escapes(line: &str) -> String {
 /// curl with no configuration, proxy or name server of this machine's, following redirects.
 fn curl(port: u16) -> Command {
     let mut curl = Command::new("curl");
-    curl.args(["-q", "-sL", "--noproxy", "*", "--proto-redir", "=http", "--max-time", "20"]);
+    // An empty file of cookies has it keep those that are set.
+    curl.args(["-q", "-sL", "-b", "", "--noproxy", "*", "--proto-redir", "=http", "--max-time", "20"]);
     for port in [port, 80] {
         curl.args(["--resolve", &format!("*:{port}:127.0.0.1")]);
     }
@@ -312,8 +340,8 @@ fn redirects_lead_where_curl_goes() {
         let (expected, why) = match different {
             None => (server.follow(head, &mut curl(port)), "curl"),
             Some((path, why)) => {
-                let host = ours.first().map(|(_, host)| host.clone()).unwrap_or_default();
-                let asked = |path: &str| vec![(format!("GET {path} HTTP/1.1"), host.clone())];
+                let (_, host, cookie) = ours.first().cloned().unwrap_or_default();
+                let asked = |path: &str| vec![(format!("GET {path} HTTP/1.1"), host.clone(), cookie.clone())];
                 (path.map_or(Vec::new(), asked), why)
             }
         };
@@ -328,8 +356,8 @@ fn redirects_lead_where_curl_goes() {
     for (location, path, why) in DIFFERENT {
         compare(&found(location), Some((*path, why)));
     }
-    for (head, different) in HEADS {
-        compare(head.as_bytes(), *different);
+    for (head, different) in HEADS.iter().chain(COOKIES) {
+        compare(&server.with_port(head.as_bytes()), *different);
     }
     for length in [8_000, 9_000, 30_000, 60_000] {
         compare(&found(format!("/ok?{}", "a/".repeat(length / 2)).as_bytes()), None);

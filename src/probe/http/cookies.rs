@@ -3,6 +3,7 @@
 //! A cookie goes back to the host that set it and to no other, whatever its `Domain` says: a health check
 //! is not logged in elsewhere.
 
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::wire::http::response::Head;
@@ -61,8 +62,9 @@ impl Cookies {
     pub(super) fn field(&mut self, url: &Url) -> String {
         let mut field = String::new();
         let is_for = |cookie: &&Cookie| {
-            let scheme_fits = !cookie.secure || url.scheme == Scheme::Https;
-            cookie.host == url.host && scheme_fits && is_below(directory_and_page(url).1, &cookie.path)
+            cookie.host == url.host
+                && (!cookie.secure || is_secure(url))
+                && is_below(directory_and_page(url).1, &cookie.path)
         };
         for cookie in self.kept.iter().filter(is_for) {
             if field.len() + cookie.name.len() + cookie.value.len() + "; =".len() > FIELD_MAX {
@@ -126,6 +128,13 @@ fn directory_and_page(url: &Url) -> (&str, &str) {
     let page = url.path.split('?').next().unwrap_or_default();
     let directory = page.rsplit_once('/').map_or("", |(directory, _)| directory);
     (if directory.is_empty() { "/" } else { directory }, page)
+}
+
+/// As curl and browsers: what stays on this machine needs no encryption.
+fn is_secure(url: &Url) -> bool {
+    url.scheme == Scheme::Https
+        || url.host == "localhost"
+        || url.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Whether a cookie of `path` is for this page (section 5.1.4).

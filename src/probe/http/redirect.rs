@@ -45,8 +45,10 @@ pub(super) fn follow(
     let Some(location) = head.headers.get_all("location").find(|text| !text.is_empty()) else {
         return Err(format!("HTTP {status} without a Location"));
     };
-    let url = here.url.join(location).map_err(|error| {
-        format!("HTTP {status} with a bad Location '{}': {error}", printable(location, SHOWN_MAX))
+    let url = here.url.join(location).map_err(|error| match location.contains('@') {
+        // Not repeated: it may hold a password.
+        true => format!("HTTP {status} with a bad Location: {error}"),
+        false => format!("HTTP {status} with a bad Location '{}': {error}", printable(location, SHOWN_MAX)),
     })?;
     if follow == Follow::SameMethod && !keeps_method(status) {
         return Err(format!("HTTP {status} to {}, where it would become a GET", shown(&url)));

@@ -128,9 +128,8 @@ fn cookies_are_for_their_host_only() {
     assert_eq!(sent(&probe, &there), ["", "", "a=1"], "and are there on the way back");
 }
 
-#[cfg(feature = "tls")]
 #[test]
-fn cookies_that_are_secure_go_over_tls_only() {
+fn cookies_that_are_secure_go_over_tls_or_stay_on_this_machine() {
     use crate::probe::http::cookies::Cookies;
     use crate::wire::http::response::ResponseReader;
     use crate::wire::url::Url;
@@ -142,6 +141,13 @@ fn cookies_that_are_secure_go_over_tls_only() {
     cookies.store(reader.head().expect("a head"), &url("https://h/"), Duration::ZERO);
     assert_eq!(cookies.field(&url("https://h/")), "a=1; b=2");
     assert_eq!(cookies.field(&url("http://h/")), "b=2");
+    for (home, sent) in
+        [("127.1.2.3", "a=1; b=2"), ("[::1]", "a=1; b=2"), ("localhost", "a=1; b=2"), ("[::2]", "b=2")]
+    {
+        let mut cookies = Cookies::default();
+        cookies.store(reader.head().expect("a head"), &url(&format!("http://{home}/")), Duration::ZERO);
+        assert_eq!(cookies.field(&url(&format!("http://{home}:8080/"))), sent, "{home}");
+    }
 }
 
 #[test]

@@ -152,6 +152,10 @@ fn a_location_that_leads_nowhere_is_told() {
         (&to(302, "http://a b/"), "HTTP 302 with a bad Location 'http://a b/': "),
         (&to(302, "http://h:0/"), "HTTP 302 with a bad Location 'http://h:0/': "),
         (&to(302, &long), "HTTP 302 with a bad Location 'http://h/xxx"),
+        (
+            &to(302, "http://u:secret@h:0/"),
+            "HTTP 302 with a bad Location: port `0` is not between 1 and 65535",
+        ),
         (&to(302, "http://h/\u{202e}x y"), ""),
     ] {
         let (_, script) = play(&checking(""), &[answer]);

@@ -283,6 +283,8 @@ fn a_check_that_never_returns_does_not_hold_up_the_end() {
 #[test]
 fn a_policy_that_panics_keeps_the_state_and_the_monitor() {
     let policy = Policy::function(|_, _, _| panic!("no rule"));
+    let mut fsm = PingFsm::with(State::Up, policy.clone(), HISTORY);
+    assert_eq!((fsm.fire(Event::Fail, None, "no"), fsm.snapshot().recent.len()), (State::Up, 1));
     let (_target, good) = target();
     let monitor = Monitor::new(built(good)).policy(policy).interval(5 * MS).start().expect("starts");
     eventually("checks", || (monitor.snapshot().recent.len() >= 3).then_some(()));

@@ -119,32 +119,47 @@ fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
 
 /// What `path` asks for, and of which target if not of all; `None` if there is no such thing.
 ///
-/// Empty segments and `.` are skipped and every segment is decoded, as nginx does before it selects a
+/// Empty segments and `.` are skipped and segments are decoded, as nginx does before it selects a
 /// location: a `proxy_pass` with one slash too many asks for `//state`. A final `/` means a directory, of
 /// which there is only one. A `/` that is part of a name is written `%2F`.
 fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
-    let is_skipped = |segment: &str| matches!(segment, "" | ".");
-    let raw = path.strip_prefix('/')?.split('/');
-    let is_directory = raw.clone().next_back().is_some_and(is_skipped);
-    let segments = raw.filter(|segment| !is_skipped(segment));
-    // One more than the longest path has.
-    let segments = segments.take(4).map(decoded).collect::<Option<Vec<_>>>()?;
-    let page = match segments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Page::Status,
-        _ if is_directory => return None,
-        ["status"] => Page::Status,
-        ["state"] => Page::State,
-        ["healthz"] => Page::Health,
-        ["metrics"] => Page::Metrics,
-        ["probe"] => Page::Probe,
-        ["events"] => Page::Events,
-        ["wait"] => Page::Wait,
-        ["targets", name] => return Some((Some(fleet.find(name)?), Page::Status)),
-        ["targets", name, "state"] => return Some((Some(fleet.find(name)?), Page::State)),
-        ["targets", name, "healthz"] => return Some((Some(fleet.find(name)?), Page::Health)),
-        _ => return None,
+    let mut plain = String::new();
+    let mut is_directory = false;
+    for segment in path.strip_prefix('/')?.split('/') {
+        is_directory = matches!(segment, "" | ".");
+        if !is_directory {
+            plain.push('/');
+            plain.push_str(segment);
+        }
+    }
+    if is_directory && !plain.is_empty() {
+        return None;
+    }
+    let page = match &*decoded(&plain)? {
+        "" | "/status" => Page::Status,
+        "/state" => Page::State,
+        "/healthz" => Page::Health,
+        "/metrics" => Page::Metrics,
+        "/probe" => Page::Probe,
+        "/events" => Page::Events,
+        "/wait" => Page::Wait,
+        _ => return find_target(plain.strip_prefix("/targets/")?, fleet),
     };
     Some((None, page))
+}
+
+/// The same for what follows `/targets/`.
+fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
+    let (name, page) = match rest.split_once('/') {
+        None => (rest, Page::Status),
+        Some((name, page)) => match &*decoded(page)? {
+            "state" => (name, Page::State),
+            "healthz" => (name, Page::Health),
+            _ => return None,
+        },
+    };
+    let watch = fleet.find(&decoded(name)?)?;
+    Some((Some(watch), page))
 }
 
 #[cfg(test)]

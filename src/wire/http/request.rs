@@ -118,14 +118,12 @@ fn check_first_line(head: &[u8]) -> Result<(), u16> {
 /// The head of a request of a later version 1.x as one of HTTP/1.1 (RFC 9110 section 2.5): httparse
 /// accepts no other.
 fn as_http11(head: &[u8]) -> Cow<'_, [u8]> {
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or(head);
-    let mut version = line.splitn(3, |byte| *byte == b' ').skip(2);
-    if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9', rest @ ..]) = version.next() {
-        let mut head = head.to_vec();
-        if let Some(minor) = head.get_mut(line.len() - rest.len() - 1) {
-            *minor = b'1';
+    let line = head.get(..memchr(b'\n', head).unwrap_or(head.len())).unwrap_or(head);
+    if let [before @ .., b'2'..=b'9'] = line.strip_suffix(b"\r").unwrap_or(line) {
+        if before.ends_with(b" HTTP/1.") {
+            let end = head.get(before.len() + 1..).unwrap_or_default();
+            return Cow::Owned([before, b"1", end].concat());
         }
-        return Cow::Owned(head);
     }
     Cow::Borrowed(head)
 }

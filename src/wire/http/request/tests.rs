@@ -267,7 +267,7 @@ fn garbage_is_refused_as_early_as_it_shows() {
         (b"GET / HTTP/1.1 \r\n", 400, 15),
         (b"GET / HTTP/1.1\r\r\n", 400, 16),
         (b"GET / HTTP/1.10\r\n", 400, 15),
-        (b"GET / HTTP/1.90\r\n", 400, 15),
+        (b"GET / HTTP/1.90\r\n", 505, 15),
         (b"GET / HTTP/1.x\r\n", 505, 14),
         (b"GET / HTTP/2\r\n", 505, 12),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\nGET / HTTP/1.1\r\n\r\n", 400, 12),

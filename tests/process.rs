@@ -337,7 +337,12 @@ fn hooks_that_cannot_run_are_reported_before_they_are_needed() {
         [&["--config", path][..], &["--check-config", "--config", path], &["--on-change", named, &url]]
     {
         let (said, code) = output(args);
-        assert!(code == Some(2) && said.contains(&why) && said.contains("does not exist"), "{said}");
+        assert!(
+            code == Some(2)
+                && said.contains(&why)
+                && said.contains("cannot be run: No such file or directory"),
+            "{said}"
+        );
         assert_eq!(said.lines().count(), 1, "said once: {said}");
     }
     let (said, code) = output(&["--once", "--config", path]);

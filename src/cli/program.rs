@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -78,7 +78,7 @@ fn check(program: &str) -> Result<(), String> {
     let interpreter = words.next().unwrap_or_default();
     let windows = if line.ends_with('\r') { " (its lines end as on Windows, with CR LF)" } else { "" };
     let describe = |interpreter: &str, error| {
-        format!("cannot be run: its interpreter {} {error}{windows}", quote(interpreter))
+        format!("is a script whose interpreter {} {error}{windows}", quote(interpreter))
     };
     executable(Path::new(interpreter)).map_err(|error| describe(interpreter, error))?;
     match words.next() {
@@ -97,28 +97,22 @@ fn find(program: &str) -> Result<PathBuf, String> {
     if program.contains('/') {
         return executable(Path::new(program)).map(|()| program.into());
     }
-    let path = env::var_os("PATH").unwrap_or_else(|| PATH_DEFAULT.into());
-    let mut error = None;
-    for directory in env::split_paths(&path) {
-        let file = directory.join(program);
+    let path = env::var("PATH").unwrap_or_else(|_| PATH_DEFAULT.to_owned());
+    let files = path.split(':').map(|directory| Path::new(directory).join(program));
+    let mut error = "is not in PATH (write its full path)".to_owned();
+    for file in files {
         match executable(&file) {
             Ok(()) => return Ok(file),
-            Err(other) if file.is_file() => error = Some(format!("in PATH {other}")),
+            Err(other) if file.is_file() => error = other,
             Err(_) => {}
         }
     }
-    Err(error.unwrap_or_else(|| "is not in PATH (write its full path)".to_owned()))
+    Err(error)
 }
 
 /// What is wrong with a file that is to be executed.
 fn executable(path: &Path) -> Result<(), String> {
-    let file = match fs::metadata(path) {
-        Ok(file) => file,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Err("does not exist".to_owned());
-        }
-        Err(error) => return Err(format!("cannot be read: {}", super::log::plain(&error))),
-    };
+    let file = fs::metadata(path).map_err(|error| format!("cannot be run: {}", super::log::plain(&error)))?;
     if !file.is_file() {
         return Err(if file.is_dir() { "is a directory" } else { "is not a file" }.to_owned());
     }
@@ -180,23 +174,26 @@ mod tests {
             path.display().to_string()
         };
         let wrong = [
-            ("/nowhere/program".to_owned(), "does not exist"),
-            ("/etc/hosts/program".to_owned(), "does not exist"),
+            ("/nowhere/program".to_owned(), "cannot be run: No such file or directory"),
+            ("/etc/hosts/program".to_owned(), "cannot be run: Not a directory"),
             ("pingstate-no-such-program".to_owned(), "is not in PATH (write its full path)"),
             ("/tmp".to_owned(), "is a directory"),
             ("/dev/null".to_owned(), "is not a file"),
             (file("plain", "#!/bin/sh\n", 0o644), "is not executable here"),
             (file("bare", "echo x\n", 0o755), "is a script without #!"),
             (file("empty", "", 0o755), "is a script without #!"),
-            (file("gone", "#! /nowhere/sh -e\n", 0o755), "its interpreter `/nowhere/sh` does not exist"),
-            (file("none", "#!\n", 0o755), "its interpreter `` does not exist"),
+            (
+                file("gone", "#! /nowhere/sh -e\n", 0o755),
+                "whose interpreter `/nowhere/sh` cannot be run: No such file",
+            ),
+            (file("none", "#!\n", 0o755), "whose interpreter `` cannot be run: No such file"),
             (
                 file("windows", "#!/bin/sh\r\necho\r\n", 0o755),
-                "its interpreter `/bin/sh\\r` does not exist (its lines end as on Windows, with CR LF)",
+                "whose interpreter `/bin/sh\\r` cannot be run: No such file or directory (its lines end as on Windows, with CR LF)",
             ),
             (
                 file("env", "#!/usr/bin/env pingstate-no-such\n", 0o755),
-                "its interpreter `pingstate-no-such` is not in PATH",
+                "whose interpreter `pingstate-no-such` is not in PATH",
             ),
         ];
         for (program, expected) in wrong {

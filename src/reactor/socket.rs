@@ -69,7 +69,7 @@ impl Socket {
             Transport::Udp => {
                 let socket = UdpSocket::bind(any_port(to))?;
                 socket.connect(to)?;
-                if is_self_connected(to, || socket.local_addr(), || socket.peer_addr())? {
+                if is_self_connected(to, &|| socket.local_addr(), &|| socket.peer_addr())? {
                     // It would receive its own query instead of an ICMP error.
                     return Err(ErrorKind::ConnectionRefused.into());
                 }
@@ -229,7 +229,7 @@ fn is_unconnected(peer: io::Result<SocketAddr>) -> io::Result<bool> {
 /// on which nothing listens, and the socket's SYN has met itself (simultaneous open, RFC 9293 section
 /// 3.5). It is reset: TIME_WAIT would keep the port from its server.
 fn refuse_self_connection(stream: &TcpStream, to: SocketAddr) -> io::Result<()> {
-    if is_self_connected(to, || stream.local_addr(), || stream.peer_addr())? {
+    if is_self_connected(to, &|| stream.local_addr(), &|| stream.peer_addr())? {
         let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         return Err(ErrorKind::ConnectionRefused.into());
     }
@@ -239,8 +239,8 @@ fn refuse_self_connection(stream: &TcpStream, to: SocketAddr) -> io::Result<()> 
 /// Whether both ends of a socket connected to `to` are the socket itself.
 fn is_self_connected(
     to: SocketAddr,
-    local: impl FnOnce() -> io::Result<SocketAddr>,
-    peer: impl FnOnce() -> io::Result<SocketAddr>,
+    local: &dyn Fn() -> io::Result<SocketAddr>,
+    peer: &dyn Fn() -> io::Result<SocketAddr>,
 ) -> io::Result<bool> {
     // Linux never chooses a privileged port as the local one (ip_local_port_range in ip(7)).
     if to.port() < 1024 {

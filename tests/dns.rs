@@ -334,3 +334,57 @@ fn two_lost_packets_do_not_use_up_a_budget_of_five_seconds() {
     let result = check_with(&probe, asking(&[names.address]));
     assert!(result.ok, "{result:?}");
 }
+
+/// Runs `--once` with these files in the place of the system's, in a network of its own.
+fn once(hosts: &str, conf: &str, url: &str) -> (Option<i32>, String) {
+    let (hosts, conf) = (file("etc-hosts", hosts), file("etc-resolv.conf", conf));
+    let script = "mount --bind $1 /etc/hosts && mount --bind $2 /etc/resolv.conf && exec $3 --once $4";
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", script, "sh"])
+        .args([&hosts, &conf])
+        .arg(pingstate().get_program())
+        .arg(url)
+        .output()
+        .expect("runs");
+    for path in [hosts, conf] {
+        let _ = std::fs::remove_file(path);
+    }
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn names_are_found_by_the_files_of_the_system() {
+    if !net::alone("names_are_found_by_the_files_of_the_system") {
+        return;
+    }
+    net::must("ip link set lo up");
+    let server = NameServer::start_at("127.0.0.1:53", |q| match &*q.name {
+        "db.corp.local" => vec![q.addresses(GOOD, 300)],
+        _ => vec![q.code(3)],
+    });
+    let target = Server::answering(OK);
+    let url = |name: &str| format!("tcp://{name}:{}", target.address.port());
+    let conf = "search corp.local\n";
+    for name in ["db", "db.corp.local"] {
+        let (code, said) = once("", conf, &url(name));
+        assert_eq!(code, Some(0), "{said}");
+    }
+    let mut blocked: String = (0..65_600).map(|i| format!("0.0.0.0 ad{i}.example\n")).collect();
+    blocked.push_str("127.0.0.1 last.example\n");
+    let (code, said) = once(&blocked, conf, &url("last.example"));
+    assert_eq!((code, said.lines().count()), (Some(0), 1), "{said}");
+    // What is not used is logged, once.
+    let line = "0.0.0.0 ad.example\n";
+    blocked = line.repeat(8 * 1024 * 1024 / line.len() + 1) + "127.0.0.1 last.example\n";
+    let (code, said) =
+        once(&blocked, "nameserver fe80::1%eth0\nnameserver 127.0.0.1\n", &url("last.example"));
+    assert_eq!(code, Some(3), "{said}");
+    for told in [
+        "hosts file: only the first 8 MiB",
+        "resolv.conf: name server \"fe80::1%eth0\" is not used: the zone must be a number",
+    ] {
+        assert_eq!(said.matches(told).count(), 1, "{said}");
+    }
+    drop(server);
+}

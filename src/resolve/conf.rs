@@ -79,8 +79,13 @@ impl Conf {
                     let word = words.next().unwrap_or_default();
                     match server(word) {
                         None => notes.push(format!(
-                            "name server \"{}\" is not used: it must be an IP address",
-                            printable(word, SHOWN_MAX)
+                            "name server \"{}\" is not used: {}",
+                            printable(word, SHOWN_MAX),
+                            if word.contains('%') {
+                                "the zone must be a number"
+                            } else {
+                                "it must be an IP address"
+                            }
                         )),
                         Some(server) if servers.len() < SERVERS_MAX => servers.push(server),
                         Some(server) => notes.push(format!(
@@ -227,12 +232,12 @@ mod tests {
 
     #[test]
     fn what_is_not_used_is_told() {
-        let text = "nameserver 1.1.1.1#5353\nnameserver dns.example\nnameserver\nnameserver 1.1.1.1\n\
+        let text = "nameserver 1.1.1.1#5353\nnameserver fe80::1%eth0\nnameserver\nnameserver 1.1.1.1\n\
             nameserver 2.2.2.2\nnameserver ::3\nnameserver 4.4.4.4\nsearch lan . b..c \n\
             options rotate edns0 trust-ad inet6 single-request ndots:1 nonsense\nsortlist 10.0.0.0\nfamily inet4\n";
         let told = [
             "name server \"1.1.1.1#5353\" is not used: it must be an IP address",
-            "name server \"dns.example\" is not used: it must be an IP address",
+            "name server \"fe80::1%eth0\" is not used: the zone must be a number",
             "name server \"\" is not used: it must be an IP address",
             "name server 4.4.4.4 is not used: it is not among the first 3",
             "search domain \"b..c\" is not used: it is not a domain name",

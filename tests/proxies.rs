@@ -173,8 +173,18 @@ fn serves(proxy: SocketAddr, server: &Server) {
     for body in ["hello", &"x".repeat(100_000)] {
         let fields = format!("Host: localhost\r\nContent-Length: {}\r\nConnection: close", body.len());
         let request = format!("POST /state HTTP/1.1\r\n{fields}\r\n\r\n{body}");
-        let answer = String::from_utf8(talk(proxy, request.as_bytes())).expect("text");
+        let mut stream = TcpStream::connect(proxy).expect("connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        let mut piece = [0; 4096];
+        // Caddy often resets the connection after the answer to a body that the server did not want.
+        while !answer.ends_with("method not allowed\n") {
+            let Ok(len @ 1..) = stream.read(&mut piece) else { break };
+            answer.push_str(&String::from_utf8_lossy(&piece[..len]));
+        }
         assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("llow: GET, HEAD\r\n"), "{answer}");
+        assert!(answer.ends_with("method not allowed\n"), "{answer}");
     }
     let cookies = format!("Host: localhost\r\nCookie: {}\r\n", "a=bcdef;".repeat(980));
     assert!(ask(proxy, "GET", "/state", &cookies).ends_with("up\n"), "7.8 KiB of cookies");

@@ -226,11 +226,14 @@ impl HttpCheck {
 
 /// The first coding of a body in which a text cannot be found.
 fn compression(headers: &Headers) -> Option<&'static str> {
-    let codings = ["content-encoding", "transfer-encoding"].map(|name| headers.elements(name));
-    codings
-        .into_iter()
-        .flatten()
-        .find_map(|coding| COMPRESSIONS.into_iter().find(|known| coding.eq_ignore_ascii_case(known)))
+    for name in ["content-encoding", "transfer-encoding"] {
+        for coding in headers.elements(name) {
+            if let Some(known) = COMPRESSIONS.iter().find(|known| coding.eq_ignore_ascii_case(known)) {
+                return Some(known);
+            }
+        }
+    }
+    None
 }
 
 impl fmt::Debug for HttpCheck {

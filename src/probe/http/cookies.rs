@@ -14,8 +14,10 @@ const COOKIES_MAX: usize = 64;
 /// The longest cookie, in bytes of its name, value and path. Browsers keep no longer ones either.
 const COOKIE_MAX: usize = 4096;
 /// The longest `Cookie` field, in bytes: curl's limit, and all that many servers accept.
-pub(super) const FIELD_MAX: usize = 8190;
+const FIELD_MAX: usize = 8190;
 
+/// The end of the last year that can be written as a date.
+const CLOCK_MAX: Duration = Duration::from_secs(253_402_300_799);
 /// White space, as RFC 6265 knows it.
 const BLANK: [char; 2] = [' ', '\t'];
 
@@ -30,8 +32,8 @@ pub(super) struct Cookies {
 struct Cookie {
     host: String,
     path: String,
-    name: String,
-    value: String,
+    /// `NAME=VALUE`.
+    pair: String,
     secure: bool,
 }
 
@@ -41,14 +43,12 @@ impl Cookies {
         for field in head.headers.get_all("set-cookie") {
             let Some((cookie, expired)) = parse(field, url, unix) else { continue };
             self.kept.retain(|kept| {
-                (&kept.host, &kept.path, &kept.name) != (&cookie.host, &cookie.path, &cookie.name)
+                (&kept.host, &kept.path, name(&kept.pair)) != (&cookie.host, &cookie.path, name(&cookie.pair))
             });
             if expired {
                 continue;
             }
-            if self.kept.len() == COOKIES_MAX
-                || cookie.path.len() + cookie.name.len() + cookie.value.len() > COOKIE_MAX
-            {
+            if self.kept.len() == COOKIES_MAX || cookie.path.len() + cookie.pair.len() > COOKIE_MAX {
                 self.overflowed = true;
                 continue;
             }
@@ -61,52 +61,74 @@ impl Cookies {
     /// The value of the `Cookie` field for a request of `url`; empty if there is none.
     pub(super) fn field(&mut self, url: &Url) -> String {
         let mut field = String::new();
-        let is_for = |cookie: &&Cookie| {
-            cookie.host == url.host
-                && (!cookie.secure || is_secure(url))
-                && is_below(directory_and_page(url).1, &cookie.path)
-        };
-        for cookie in self.kept.iter().filter(is_for) {
-            if field.len() + cookie.name.len() + cookie.value.len() + "; =".len() > FIELD_MAX {
+        for cookie in &self.kept {
+            if cookie.host != url.host
+                || !((is_secure(url) || !cookie.secure) && is_below(page(url), &cookie.path))
+            {
+                continue;
+            }
+            if field.len() + cookie.pair.len() + "; ".len() > FIELD_MAX {
                 self.overflowed = true;
                 continue;
             }
-            let separator = if field.is_empty() { "" } else { "; " };
-            field.extend([separator, &cookie.name, "=", &cookie.value]);
+            append(&mut field, &cookie.pair);
         }
         field
     }
 }
 
+/// Adds a `NAME=VALUE` to a `Cookie` field.
+pub(super) fn append(field: &mut String, pair: &str) {
+    if !field.is_empty() {
+        field.push_str("; ");
+    }
+    field.push_str(pair);
+}
+
+/// The name in `NAME=VALUE`.
+pub(super) fn name(pair: &str) -> &str {
+    split(pair).0
+}
+
 /// Reads a `Set-Cookie` field (section 5.2); whether the cookie is to be deleted. `None` if it is ignored.
 fn parse(field: &str, url: &Url, unix: Duration) -> Option<(Cookie, bool)> {
     let mut parts = field.split(';');
-    let (name, value) = pair(parts.next()?)?;
-    let (mut path, mut secure) = (directory_and_page(url).0, false);
-    // Whether it is to be kept, as either attribute has it. Max-Age counts more.
-    let (mut max_age, mut expires) = (None, None);
+    let (name, value) = split(parts.next()?);
+    if name.is_empty() || !field.contains('=') {
+        return None;
+    }
+    let pair = format!("{name}={value}");
+    let (mut path, mut secure) = (directory(url), false);
+    // Whether it has expired, as either attribute has it. Max-Age counts more.
+    let (mut by_age, mut by_date) = (None, None);
     for attribute in parts {
-        let (key, value) = pair(attribute).unwrap_or((attribute.trim_matches(BLANK), ""));
-        match &*key.to_ascii_lowercase() {
-            "path" if value.starts_with('/') => path = value,
-            "domain" if !is_domain_of(value, &url.host) => return None,
-            "secure" => secure = true,
-            // What cannot be read as a number is ignored, but one of any size counts.
-            "max-age" if value.starts_with(['-', '0']) => max_age = Some(false),
-            "max-age" if value.starts_with(|c: char| c.is_ascii_digit()) => max_age = Some(true),
-            "expires" => expires = is_in_the_future(value, unix),
-            _ => {}
+        let (key, value) = split(attribute);
+        let is = |name: &str| key.eq_ignore_ascii_case(name);
+        if is("path") && value.starts_with('/') {
+            path = value;
+        } else if is("domain") && !is_domain_of(value, &url.host) {
+            return None;
+        } else if is("secure") {
+            secure = true;
+        } else if is("max-age") {
+            // What is no number is ignored, but one of any size counts.
+            by_age = match value.bytes().next() {
+                Some(b'-' | b'0') => Some(true),
+                Some(b'1'..=b'9') => Some(false),
+                _ => by_age,
+            };
+        } else if is("expires") {
+            by_date = time(value).map(|date| Some(date) <= time(&now(unix)));
         }
     }
-    let expired = !max_age.or(expires).unwrap_or(true);
-    let (name, value) = (name.to_owned(), value.to_owned());
-    Some((Cookie { host: url.host.clone(), path: path.to_owned(), name, value, secure }, expired))
+    let expired = by_age.or(by_date).unwrap_or(false);
+    Some((Cookie { host: url.host.clone(), path: path.to_owned(), pair, secure }, expired))
 }
 
-fn pair(text: &str) -> Option<(&str, &str)> {
-    let (name, value) = text.split_once('=')?;
-    let (name, value) = (name.trim_matches(BLANK), value.trim_matches(BLANK));
-    (!name.is_empty()).then_some((name, value))
+/// The text before and after the first `=`, without blanks around them.
+fn split(text: &str) -> (&str, &str) {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    (name.trim_matches(BLANK), value.trim_matches(BLANK))
 }
 
 /// Whether a page of `host` may name this domain (section 5.3). A browser would refuse the cookie otherwise.
@@ -116,18 +138,38 @@ fn is_domain_of(domain: &str, host: &str) -> bool {
         || host.strip_suffix(&*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The date with blanks, as RFC 9110 section 5.6.7 has it, or with the hyphens of older servers.
-fn is_in_the_future(date: &str, unix: Duration) -> Option<bool> {
-    let date =
-        httpdate::parse_http_date(date).or_else(|_| httpdate::parse_http_date(&date.replace('-', " ")));
-    Some(date.ok()?.duration_since(UNIX_EPOCH).is_ok_and(|date| date > unix))
+fn now(unix: Duration) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + unix.min(CLOCK_MAX))
 }
 
-/// The path of a cookie that names none (section 5.1.4), and the path without the query.
-fn directory_and_page(url: &Url) -> (&str, &str) {
-    let page = url.path.split('?').next().unwrap_or_default();
-    let directory = page.rsplit_once('/').map_or("", |(directory, _)| directory);
-    (if directory.is_empty() { "/" } else { directory }, page)
+/// Year, month, day, hour, minute and second of a date like `Thu, 01 Jan 1970 00:00:00 GMT`, with blanks or
+/// the hyphens of older servers, and with two or four digits of the year (RFC 6265 section 5.1.1).
+fn time(date: &str) -> Option<[usize; 6]> {
+    let mut words = date.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).skip(1);
+    let [day, month, year, hour, minute, second] = std::array::from_fn(|_| words.next().unwrap_or_default());
+    let is_month =
+        |known: &[u8]| month.as_bytes().get(..3).is_some_and(|month| month.eq_ignore_ascii_case(known));
+    let month = b"janfebmaraprmayjunjulaugsepoctnovdec".chunks(3).position(is_month)?;
+    let number = |word: &str| word.parse::<usize>().ok();
+    let year = match number(year)? {
+        year @ ..70 => year + 2000,
+        year @ 70..100 => year + 1900,
+        year => year,
+    };
+    Some([year, month, number(day)?, number(hour)?, number(minute)?, number(second)?])
+}
+
+/// The path without the query.
+fn page(url: &Url) -> &str {
+    url.path.split('?').next().unwrap_or_default()
+}
+
+/// The path of a cookie that names none (section 5.1.4).
+fn directory(url: &Url) -> &str {
+    match page(url).rsplit_once('/') {
+        Some((directory, _)) if !directory.is_empty() => directory,
+        _ => "/",
+    }
 }
 
 /// As curl and browsers: what stays on this machine needs no encryption.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::HttpPlan;
 use super::channel::Channel;
+use super::cookies;
 use super::redirect::{Hop, same_origin};
 use crate::check::{Answer, Search};
 use crate::clock::Now;
@@ -142,22 +143,25 @@ fn unreadable(error: HttpError) -> Failure {
 
 fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
     let at_home = same_origin(&hop.url, &plan.url);
-    let is_private = |name: &str| PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private));
-    let host = hop.url.host_field();
-    if hop.cookies.is_empty() && (at_home || !plan.headers.iter().any(|(name, _)| is_private(name))) {
-        return request_head(&hop.method, &hop.url.path, &host, &plan.headers);
-    }
-    let sent = plan.headers.iter().filter(|(name, _)| at_home || !is_private(name)).cloned();
-    let (users, mut headers): (Vec<_>, Vec<_>) =
-        sent.partition(|(name, _)| !hop.cookies.is_empty() && name.eq_ignore_ascii_case("cookie"));
-    if !hop.cookies.is_empty() {
+    let (mut headers, mut field) = (Vec::new(), String::new());
+    for (name, value) in &plan.headers {
+        if !at_home && PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private)) {
+            continue;
+        }
+        if hop.cookies.is_empty() || !name.eq_ignore_ascii_case("cookie") {
+            headers.push((name.clone(), value.clone()));
+            continue;
+        }
         // One field (RFC 6265 section 5.4), in which a cookie that the target has set replaces the user's.
-        let name = |pair: &str| pair.split('=').next().unwrap_or(pair).trim().to_owned();
-        let set: Vec<_> = hop.cookies.split(';').map(name).collect();
-        let users = users.iter().flat_map(|(_, value)| value.split(';')).map(str::trim);
-        let mut pairs: Vec<_> = users.filter(|pair| !pair.is_empty() && !set.contains(&name(pair))).collect();
-        pairs.push(&hop.cookies);
-        headers.push(("Cookie".to_owned(), pairs.join("; ")));
+        for pair in value.split(';').map(|pair| pair.trim_matches(' ')).filter(|pair| !pair.is_empty()) {
+            if !hop.cookies.split(';').any(|set| cookies::name(set) == cookies::name(pair)) {
+                cookies::append(&mut field, pair);
+            }
+        }
     }
-    request_head(&hop.method, &hop.url.path, &host, &headers)
+    if !hop.cookies.is_empty() {
+        cookies::append(&mut field, &hop.cookies);
+        headers.push(("Cookie".to_owned(), field));
+    }
+    request_head(&hop.method, &hop.url.path, &hop.url.host_field(), &headers)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Follow;
-use super::cookies::{Cookies, FIELD_MAX};
+use super::cookies::Cookies;
 use crate::verdict::printable;
 use crate::wire::http::response::Head;
 use crate::wire::url::{Scheme, Url};
@@ -59,18 +59,18 @@ pub(super) fn follow(
     let method = if becomes_get(status, &here.method) { Cow::Borrowed("GET") } else { here.method.clone() };
     let cookies_sent = cookies.field(&url);
     let next = Hop { url, method, cookies: cookies_sent };
-    let remark = || match cookies.overflowed {
-        true => format!(" (not all cookies were sent back: the limit is {FIELD_MAX} bytes)"),
-        false => String::new(),
+    let place = shown(&next.url);
+    let mut error = if next == *here || before.contains(&next) {
+        format!("redirect loop: HTTP {status} back to {place}")
+    } else if before.len() >= REDIRECTS_MAX {
+        format!("more than {REDIRECTS_MAX} redirects, the last to {place}")
+    } else {
+        return Ok(next);
     };
-    if next == *here || before.contains(&next) {
-        return Err(format!("redirect loop: HTTP {status} back to {}{}", shown(&next.url), remark()));
+    if cookies.overflowed {
+        error.push_str(" (some cookies were not sent back: the limit is 8 KiB)");
     }
-    if before.len() >= REDIRECTS_MAX {
-        let place = shown(&next.url);
-        return Err(format!("more than {REDIRECTS_MAX} redirects, the last to {place}{}", remark()));
-    }
-    Ok(next)
+    Err(error)
 }
 
 /// Whether the next request has to be the same, body included (RFC 9110 sections 15.4.8 and 15.4.9).

@@ -175,7 +175,7 @@ fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .ignore_invalid_headers_in_responses(true);
     // There are at most as many fields as lines.
-    let lines = memchr::memchr_iter(b'\n', buffer).count();
+    let lines = buffer.iter().filter(|byte| **byte == b'\n').count();
     let mut fields = vec![httparse::EMPTY_HEADER; lines.min(FIELDS_MAX)];
     let mut answer = httparse::Response::new(&mut fields);
     let whole = config.parse_response(&mut answer, buffer).map_err(|error| complaint(error, buffer))?;
@@ -217,7 +217,7 @@ fn complaint(error: httparse::Error, buffer: &[u8]) -> HttpError {
             // What remains is NUL, or CR that does not end a line.
             let is_bad = |line: &&[u8]| {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
-                memchr::memchr2(b'\0', b'\r', line).is_some()
+                line.contains(&b'\0') || line.contains(&b'\r')
             };
             malformed("header field", buffer.split(|byte| *byte == b'\n').find(is_bad).unwrap_or_default())
         }

@@ -18,17 +18,14 @@ const NAME_MAX: usize = 40;
 const LAST_SECOND: u64 = 253_402_300_799;
 const SECONDS_PER_DAY: u64 = 86_400;
 
-const REISSUE: &str = "; reissue it with P-256 or RSA 2048 and SHA-256, or use --no-verify-tls";
+const REISSUE: &str = "; reissue it with P-256 and SHA-256, or use --no-verify-tls";
 
 /// The ends of DER-encoded object identifiers of keys and signatures that ring cannot verify.
-const UNSUPPORTED: [([u8; 4], &str); 10] = [
+const UNSUPPORTED: [([u8; 4], &str); 7] = [
     ([0xce, 0x3d, 4, 1], "ECDSA with SHA-1"),
     ([0x3d, 4, 3, 4], "ECDSA with SHA-512"),
     ([0x0d, 1, 1, 4], "MD5"),
     ([0x0d, 1, 1, 5], "SHA-1"),
-    ([0x0d, 1, 1, 10], "RSA-PSS"),
-    ([0xce, 0x38, 4, 1], "DSA"),
-    ([0xce, 0x38, 4, 3], "DSA"),
     ([3, 0x2b, 0x65, 0x71], "Ed448"),
     ([0x81, 4, 0, 0x23], "P-521"),
     ([0x81, 4, 0, 10], "secp256k1"),
@@ -52,58 +49,45 @@ pub(super) struct Known {
 
 /// What `error` means.
 pub(super) fn explain(error: &Error, known: Known) -> Failure {
-    let (what, why) = match error {
+    let what = match error {
         Error::InvalidCertificate(error) => {
             let (reason, what) = certificate("certificate", error);
             return failure(reason, &what);
         }
-        Error::AlertReceived(alert) => (REFUSES, refusal(*alert, known)),
+        Error::AlertReceived(alert) => refusal(*alert, error, known),
         Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
-            (REFUSES, TOO_OLD.to_owned())
+            refusal(AlertDescription::ProtocolVersion, error, Known::default())
+        }
+        // The server chose among what was offered, but the library has no use for its key in TLS 1.2.
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
+            refusal(AlertDescription::HandshakeFailure, error, Known::default())
         }
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType
             | InvalidMessage::UnknownProtocolVersion
             | InvalidMessage::MessageTooLarge
             | InvalidMessage::InvalidEmptyPayload,
-        ) if !known.greeted => (NO_TLS, String::new()),
+        ) if !known.greeted => {
+            "the server does not speak TLS on this port; is it for http:// or another protocol?".to_owned()
+        }
         Error::InvalidMessage(
             InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
         ) => return too_large(),
-        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => (NEEDS_TLS13, String::new()),
-        Error::InvalidMessage(why) => (VIOLATES, words(why)),
-        Error::PeerIncompatible(_) => {
-            ("the server lacks a TLS feature that pingstate requires", String::new())
-        }
-        Error::PeerMisbehaved(why) => (VIOLATES, words(why)),
-        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            (VIOLATES, "unexpected message".to_owned())
-        }
-        Error::DecryptError => ("the server sends data that cannot be decrypted", String::new()),
-        Error::NoCertificatesPresented => ("the server has no certificate", String::new()),
-        Error::PeerSentOversizedRecord => ("the server sends a record that is too large", String::new()),
-        _ => ("unexpected error of the TLS library", String::new()),
+        other => words(other),
     };
-    failure(Reason::TlsProtocol, &format!("{what}{why}"))
+    failure(Reason::TlsProtocol, &what)
 }
 
 /// RFC 8446 section 4.4.2 allows 16 MiB of certificates, of which the library takes 64 KiB.
 pub(super) fn too_large() -> Failure {
-    let what = "the server sends a handshake message of more than 64 KiB; \
-                remove the certificates that do not belong to its chain";
+    let what = "the server sends more than 64 KiB of certificates; remove those that are not of its chain";
     failure(Reason::TlsProtocol, what)
 }
 
-const NO_TLS: &str = "the server does not speak TLS on this port; is it for http:// or another protocol?";
-const VIOLATES: &str = "the server does not keep to the TLS protocol: ";
-const NEEDS_TLS13: &str = "the server's key is of a kind that requires TLS 1.3; enable that there";
-const REFUSES: &str = "the server refuses the handshake";
-const TOO_OLD: &str = "; it must enable TLS 1.2 or TLS 1.3";
-
 /// What a server means that refuses with an alert (RFC 8446 section 6).
-fn refusal(alert: AlertDescription, known: Known) -> String {
-    let mut why = match alert {
-        AlertDescription::ProtocolVersion => TOO_OLD,
+fn refusal(alert: AlertDescription, error: &Error, known: Known) -> String {
+    let why = match alert {
+        AlertDescription::ProtocolVersion => "; it must enable TLS 1.2 or TLS 1.3",
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity if !known.greeted => {
             "; it may support only cipher suites or curves that pingstate does not \
              (TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3, is required)"
@@ -112,6 +96,8 @@ fn refusal(alert: AlertDescription, known: Known) -> String {
         | AlertDescription::NoCertificate
         | AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied
@@ -121,18 +107,15 @@ fn refusal(alert: AlertDescription, known: Known) -> String {
         AlertDescription::UnrecognisedName | AlertDescription::InternalError if !known.nameless => {
             "; it may have no certificate for this host name"
         }
-        AlertDescription::IllegalParameter => ": illegal parameter",
-        AlertDescription::DecodeError => ": decode error",
-        AlertDescription::InternalError => ": internal error",
-        AlertDescription::NoApplicationProtocol => ": no application protocol",
         _ => "",
-    }
-    .to_owned();
-    if why.is_empty() {
-        why = format!(" with TLS alert {}", u8::from(alert));
-    }
+    };
+    let mut what = match (why, alert) {
+        ("", AlertDescription::Unknown(number)) => format!("received fatal alert {number}"),
+        ("", _) => words(error),
+        _ => format!("the server refuses the handshake{why}"),
+    };
     if !known.greeted {
-        why.push_str(match alert {
+        what.push_str(match alert {
             _ if known.nameless => "; it may need a host name instead of the address",
             AlertDescription::HandshakeFailure if known.verified => {
                 "; P-521, Ed448 and RSA-PSS keys and SHA-512 with P-256 need --no-verify-tls"
@@ -140,25 +123,27 @@ fn refusal(alert: AlertDescription, known: Known) -> String {
             _ => "",
         });
     }
-    why
+    what
 }
 
-/// The name of one of the library's errors in words: `PskExtensionMustBeLast` becomes "psk extension must
-/// be last". What comes with the name is left out.
-pub(super) fn words(error: &dyn fmt::Debug) -> String {
-    let name = format!("{error:?}");
+/// What the library says of an error, its names of variants in words: `PskExtensionMustBeLast` becomes
+/// "psk extension must be last". What comes with a name is left out.
+pub(super) fn words(error: &dyn fmt::Display) -> String {
+    let text = error.to_string();
     let mut words = String::new();
-    let mut letters = name.chars().take_while(char::is_ascii_alphanumeric).peekable();
-    let mut previous = 'A';
+    let mut letters = text.chars().take_while(|letter| !"({[\"".contains(*letter)).peekable();
+    let mut previous = ' ';
     while let Some(letter) = letters.next() {
-        let starts_word =
-            !previous.is_ascii_uppercase() || letters.peek().is_some_and(char::is_ascii_lowercase);
-        if letter.is_ascii_uppercase() && starts_word && !words.is_empty() {
+        let ends_acronym =
+            previous.is_ascii_uppercase() && letters.peek().is_some_and(char::is_ascii_lowercase);
+        let starts_word = ends_acronym || previous.is_ascii_lowercase() || previous.is_ascii_digit();
+        if letter.is_ascii_uppercase() && starts_word {
             words.push(' ');
         }
-        words.push(letter.to_ascii_lowercase());
+        words.push(if letter == '_' { ' ' } else { letter.to_ascii_lowercase() });
         previous = letter;
     }
+    words.truncate(words.trim_end().len());
     words
 }
 
@@ -220,28 +205,20 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
             Some(Finding::Other(what)) => what,
             None => {
                 detail = words(&other.0);
-                let what = match &*detail {
+                match &*detail {
                     "ca used as end entity" => {
-                        "is that of a CA; reissue it for a server, or pass it with --ca-file"
+                        detail.push_str("; reissue it for a server, or pass it with --ca-file")
                     }
-                    "end entity used as ca" => "was issued by a certificate that is not that of a CA",
-                    "unsupported cert version" => {
-                        "has X.509 version 1; reissue it as version 3 with a subject alternative name"
-                    }
-                    "name constraint violation" => {
-                        "has names that its CA must not certify (name constraints)"
-                    }
-                    "path len constraint violated" => {
-                        "chain has more intermediate certificates than its CA permits (path length)"
-                    }
-                    _ => return (reason, format!("{noun} is refused: {detail}")),
-                };
-                detail.clear();
-                what
+                    "unsupported cert version" => detail.push_str("; reissue it with X.509 version 3"),
+                    _ => {}
+                }
+                "is refused: "
             }
         },
-        CertificateError::Revoked => "has been revoked",
-        _ => "is refused by the TLS library",
+        other => {
+            detail = words(other);
+            "is refused: "
+        }
     };
     (reason, format!("{noun} {what}{detail}"))
 }

@@ -25,8 +25,8 @@ pub(super) const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 /// Trusts whom a root certificate vouches for, and the very certificates it was given.
 pub(super) struct Trust {
     roots: RootCertStore,
-    /// Given certificates that are not those of CAs, to tell a server whose issuer is among them.
-    no_cas: RootCertStore,
+    /// The subjects of given certificates that are not those of CAs.
+    no_cas: Vec<Vec<u8>>,
     /// SHA-256 of each given certificate: a fraction of the memory of a whole system's bundle.
     given: Vec<Fingerprint>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -38,7 +38,7 @@ impl Trust {
     /// Trust in the roots that are built in.
     pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Trust { roots, no_cas: RootCertStore::empty(), given: Vec::new(), algorithms }
+        Trust { roots, no_cas: Vec::new(), given: Vec::new(), algorithms }
     }
 
     /// Trusts `certificate` too.
@@ -47,17 +47,23 @@ impl Trust {
     /// knows roots only, and refuses a self-signed server. As a root it is trusted only if it is that
     /// of a CA: the key in a gadget must not vouch for other names.
     pub(super) fn give(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
-        let is_ca = Fields::of(&certificate).is_none_or(|fields| fields.is_ca());
-        let store = if is_ca { &mut self.roots } else { &mut self.no_cas };
         let print = fingerprint(&certificate);
-        store.add(certificate)?;
-        // System bundles repeat what is built in: a root is kept once.
-        if let Some(added) = store.roots.pop() {
-            if !store.roots.contains(&added) {
-                store.roots.push(added);
-            }
+        match Fields::of(&certificate) {
+            Some(fields) if !fields.is_ca() => self.no_cas.push(fields.subject.to_vec()),
+            _ => self.add_root(certificate)?,
         }
         self.given.extend(print);
+        Ok(())
+    }
+
+    /// System bundles repeat what is built in: a root is kept once.
+    fn add_root(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
+        self.roots.add(certificate)?;
+        if let Some(added) = self.roots.roots.pop() {
+            if !self.roots.roots.contains(&added) {
+                self.roots.roots.push(added);
+            }
+        }
         Ok(())
     }
 
@@ -87,24 +93,27 @@ impl Trust {
         }
         let (chain, is_whole) = chain(&fields, others);
         let others: Vec<_> = chain.iter().map(|der| CertificateDer::from(*der)).collect();
-        let path_to = |roots| {
-            let algorithms = self.algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&parsed, roots, &others, now, algorithms)
+        let algorithms = self.algorithms.all;
+        let issued = |()| {
+            verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, &others, now, algorithms)
+                .map_err(Finding::blame_issuer)
         };
-        let Err(error) = alone.and_then(|()| path_to(&self.roots).map_err(Finding::blame_issuer)) else {
-            return Ok(());
-        };
+        let Err(error) = alone.and_then(issued) else { return Ok(()) };
         let what = match &error {
             Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))
                 if fields.is_self_issued() =>
             {
                 SELF_SIGNED
             }
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) if !is_whole => TOO_LONG,
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) if path_to(&self.no_cas).is_ok() => {
-                NO_CA
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                let top = chain.last().and_then(|top| Fields::of(top)).unwrap_or(fields);
+                match () {
+                    () if !is_whole => TOO_LONG,
+                    () if self.no_cas.iter().any(|subject| subject == top.issuer) => NO_CA,
+                    () if chain.is_empty() => ALONE,
+                    () => return Err(error),
+                }
             }
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) if others.is_empty() => ALONE,
             Error::InvalidCertificate(CertificateError::BadSignature) => {
                 return Err(self.unsigned(&fields, &chain).into());
             }
@@ -240,12 +249,11 @@ pub(super) enum Finding {
 
 pub(super) const UNKNOWN_ISSUER: &str =
     "issuer is not trusted; if it is a private CA, pass its certificate with --ca-file";
-const ALONE: &str = "issuer is not trusted; either pass its certificate with --ca-file (private CA), \
+const ALONE: &str = "issuer is not trusted; pass that of a private CA with --ca-file, \
                      or have the server send its intermediate certificate";
 const SELF_SIGNED: &str = "issuer is not trusted: it is self-signed; pass it with --ca-file to trust it";
 const TOO_LONG: &str = "chain has more than 6 intermediate certificates";
-const NO_CA: &str = "issuer is in --ca-file, but is not a CA (basic constraints, key usage); \
-                     pass the server's own certificate, or reissue the issuer's";
+const NO_CA: &str = "issuer is in --ca-file, but is not a CA; pass the server's own certificate instead";
 const NAMESAKE: &str =
     "has a bad signature: it is not from the CA of that name in --ca-file; was that renewed?";
 

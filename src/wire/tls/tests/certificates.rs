@@ -79,11 +79,7 @@ fn an_unknown_issuer_is_not_trusted() {
     let namesake = Party::ca();
     let config = trusting(&ca);
     for (issuer, chained, expected) in [
-        (
-            &stranger,
-            false,
-            "issuer is not trusted; either pass its certificate with --ca-file (private CA), or ",
-        ),
+        (&stranger, false, "issuer is not trusted; pass that of a private CA with --ca-file, or "),
         (
             &stranger,
             true,
@@ -297,7 +293,7 @@ fn purpose_and_authority_count() {
     as_ca.subject_alt_names = params(&[HOST]).subject_alt_names;
     let leaf = Party::signed_by(as_ca, &ca);
     let told =
-        "TLS: certificate is that of a CA; reissue it for a server, or pass it with --ca-file".to_owned();
+        "TLS: certificate is refused: ca used as end entity; reissue it for a server, or pass it with --ca-file".to_owned();
     assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
 }
 

@@ -50,7 +50,7 @@ const BELONGS: &[(&str, &[u32])] = &[
     ("mio", REACTOR),
     ("socket2", SYSTEM), // the log may be written to a socket
     ("signal_hook", REACTOR),
-    ("nix", REACTOR),
+    ("nix", SYSTEM),
     ("getrandom", REACTOR),
     ("TcpStream", REACTOR),
     ("TcpListener", REACTOR),

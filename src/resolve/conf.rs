@@ -3,8 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use memchr::memrchr;
-
 use crate::verdict::printable;
 use crate::wire::dns::Name;
 
@@ -69,7 +67,7 @@ impl Conf {
         let mut used = text;
         if text.len() > CONF_MAX {
             notes.push(format!("only the first {} KiB are read", CONF_MAX / 1024));
-            used = &text[..memrchr(b'\n', &text[..=CONF_MAX]).unwrap_or(0)];
+            used = &text[..text[..=CONF_MAX].iter().rposition(|byte| *byte == b'\n').unwrap_or(0)];
         }
         for line in used.split(|b| *b == b'\n') {
             let line = String::from_utf8_lossy(line);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 /// How much of the file is read, in bytes: block lists have several megabytes.
 pub(crate) const HOSTS_MAX: usize = 8 * 1024 * 1024;
@@ -33,7 +33,7 @@ impl Hosts {
         let mut is_cut = text.len() > HOSTS_MAX;
         if is_cut {
             // Part of a line could be another name than the whole one.
-            text.truncate(memrchr(b'\n', &text[..=HOSTS_MAX]).unwrap_or(0));
+            text.truncate(text[..=HOSTS_MAX].iter().rposition(|byte| *byte == b'\n').unwrap_or(0));
         }
         text.make_ascii_lowercase();
         let mut names = Vec::new();
@@ -68,7 +68,7 @@ impl Hosts {
                 break;
             }
             let before = &self.text[..*at as usize];
-            let line = memrchr(b'\n', before).map_or(0, |end| end + 1);
+            let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             if let Some(address) = address(&before[line..]).filter(|address| !found.contains(address)) {
                 found.push(address);
             }

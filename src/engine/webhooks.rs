@@ -1,9 +1,10 @@
-//! Webhooks: changes posted over HTTP, to each URL one after the other, again after a pause if it failed.
+//! Webhooks: changes are posted over HTTP, to each URL one after the other, and again after a pause if that
+//! failed.
 //!
-//! A try to deliver is a conversation like any check's. It has one of [`WEBHOOKS_PARALLEL`] places of its
-//! own behind those of the targets, see [`Engine::slot`].
+//! An attempt to deliver runs like a check of a target. It has one of [`WEBHOOKS_PARALLEL`] places of its own
+//! behind those of the targets, see [`Engine::slot`].
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,33 +16,34 @@ use crate::probe::build::{DELIVERY_TIMEOUT, Webhook};
 use crate::snapshot::transition::{Transition, line};
 use crate::verdict::{ProbeResult, Reason};
 
-/// All that is to be delivered, by URL.
 #[derive(Default)]
 pub(super) struct Webhooks {
-    channels: BTreeMap<Arc<str>, Channel>,
-    /// When each channel that is not in a slot has its next turn.
-    turns: BTreeSet<(Instant, Arc<str>)>,
-    /// The tries under way.
-    slots: [Option<Arc<str>>; WEBHOOKS_PARALLEL],
-    /// Letters in all channels.
-    letters: usize,
+    /// One for each URL that has pending deliveries. There are few URLs: a list is searched as fast as a tree,
+    /// and smaller.
+    queues: Vec<Queue>,
+    /// Pending deliveries of all queues.
+    pending: usize,
 }
 
-/// What is to be delivered to one URL. It is there as long as there is anything.
-#[derive(Default)]
-struct Channel {
-    letters: VecDeque<Letter>,
-    /// How often the first of them has been tried.
-    tries: u32,
-    /// A try has failed since the last delivery, and it was said.
+/// The pending deliveries to one URL.
+struct Queue {
+    url: Arc<str>,
+    deliveries: VecDeque<Delivery>,
+    /// When the first delivery is attempted next.
+    due: Instant,
+    /// The slot of the attempt in progress.
+    slot: Option<usize>,
+    /// Attempts at the first delivery so far.
+    attempts: u32,
+    /// An attempt has failed since the last successful delivery, and this was logged.
     failing: bool,
-    /// Letters have been dropped since the last delivery, and it was said.
-    overrun: bool,
+    /// Deliveries have been dropped since the last successful one, and this was logged.
+    dropping: bool,
 }
 
-struct Letter {
+struct Delivery {
     webhook: Arc<Webhook>,
-    /// What it tells of, for people.
+    /// What it reports, for the log.
     subject: String,
     json: String,
 }
@@ -71,106 +73,108 @@ impl Engine {
             lasted: change.lasted,
         });
         let subject = format!("{}: {} → {}", watch.name(), change.from, change.to);
-        self.enqueue(Letter { webhook, subject, json }, now);
+        self.enqueue(Delivery { webhook, subject, json }, now);
         self.start_deliveries(now);
     }
 
-    fn enqueue(&mut self, letter: Letter, now: Now) {
-        let key: Arc<str> = letter.webhook.key().into();
-        if !self.webhooks.channels.contains_key(&key) {
-            self.webhooks.turns.insert((now.instant, key.clone()));
-        }
-        let channel = self.webhooks.channels.entry(key).or_default();
-        channel.letters.push_back(letter);
-        self.webhooks.letters += 1;
-        let letters = self.webhooks.letters;
-        let channel = if channel.letters.len() > WEBHOOK_LETTERS_MAX {
-            channel
-        } else if letters > LETTERS_MAX.max(self.webhooks.channels.len()) {
-            // Whoever takes his letters does not lose any to those who do not.
-            let longest = self.webhooks.channels.values_mut().max_by_key(|channel| channel.letters.len());
-            let Some(longest) = longest else { return };
+    fn enqueue(&mut self, delivery: Delivery, now: Now) {
+        let Webhooks { queues, pending } = &mut self.webhooks;
+        let url = delivery.webhook.key();
+        let index = queues.iter().position(|queue| &*queue.url == url).unwrap_or_else(|| {
+            queues.push(Queue {
+                url: url.into(),
+                deliveries: VecDeque::new(),
+                due: now.instant,
+                slot: None,
+                attempts: 0,
+                failing: false,
+                dropping: false,
+            });
+            queues.len() - 1
+        });
+        let Some(queue) = queues.get_mut(index) else { return };
+        queue.deliveries.push_back(delivery);
+        *pending += 1;
+        let queue = if queue.deliveries.len() > WEBHOOK_LETTERS_MAX {
+            queue
+        } else if *pending > LETTERS_MAX.max(queues.len()) {
+            // A receiver that accepts its deliveries loses none to those that do not.
+            let Some(longest) = queues.iter_mut().max_by_key(|queue| queue.deliveries.len()) else { return };
             longest
         } else {
             return;
         };
-        // The first one may be under way; one that is alone is never too much.
-        let Some(Letter { webhook, .. }) = channel.letters.remove(1) else { return };
-        self.webhooks.letters -= 1;
+        // The first one may be in progress, and a single one is never too much.
+        let Some(Delivery { webhook, .. }) = queue.deliveries.remove(1) else { return };
+        *pending -= 1;
         self.counters.webhooks.dropped += 1;
-        if !std::mem::replace(&mut channel.overrun, true) {
+        if !std::mem::replace(&mut queue.dropping, true) {
             self.say(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
         }
     }
 
-    /// Starts what is due, as far as there are slots for it.
+    /// Starts the attempts that are due, as far as slots are free.
     pub(super) fn start_deliveries(&mut self, now: Now) {
-        while let Some(slot) = self.webhooks.slots.iter().position(Option::is_none) {
-            let Some((at, key)) = self.webhooks.turns.pop_first() else { break };
-            if at > now.instant {
-                self.webhooks.turns.insert((at, key));
-                break;
-            }
-            let Some(letter) = self.webhooks.first(&key) else { continue };
-            let attempt = letter.webhook.deliver(&letter.json, now);
-            self.webhooks.slots[slot] = Some(key);
+        while let Some(slot) = self.webhooks.free_slot() {
+            let Some(queue) = self.webhooks.next().filter(|queue| queue.due <= now.instant) else { break };
+            let Some(first) = queue.deliveries.front() else { break };
+            let attempt = first.webhook.deliver(&first.json, now);
+            queue.slot = Some(slot);
             self.begin_try(self.fleet.watches().len() + slot, attempt, DELIVERY_TIMEOUT, now);
         }
-        let is_free = self.webhooks.slots.iter().any(Option::is_none);
-        let next = self.webhooks.turns.first().map(|(at, _)| *at).filter(|_| is_free);
+        let is_free = self.webhooks.free_slot().is_some();
+        let next = self.webhooks.next().map(|queue| queue.due).filter(|_| is_free);
         self.timers.set(Owner::Webhooks, next);
     }
 
-    /// A try to deliver has ended.
+    /// Takes the result of an attempt to deliver.
     #[cold]
     pub(super) fn handle_delivered(&mut self, slot: usize, result: &ProbeResult, now: Now) {
-        let Some(key) = self.webhooks.slots[slot].take() else { return };
-        let Some(channel) = self.webhooks.channels.get_mut(&key) else { return };
-        channel.tries += 1;
-        let is_last = channel.tries >= DELIVERY_TRIES_MAX || is_refused(result);
-        let tries = channel.tries;
-        let mut pause = Duration::ZERO;
+        let Webhooks { queues, pending } = &mut self.webhooks;
+        let Some(index) = queues.iter().position(|queue| queue.slot == Some(slot)) else { return };
+        let Some(queue) = queues.get_mut(index) else { return };
+        queue.slot = None;
+        queue.attempts += 1;
+        let attempts = queue.attempts;
+        let is_last = attempts >= DELIVERY_TRIES_MAX || is_refused(result);
         let mut line = None;
-        if let Some(Letter { webhook, subject, .. }) = channel.letters.front() {
-            let times = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+        if let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() {
+            let times = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
             let why = || webhook.redacted(&result.detail);
             line = if result.ok {
-                channel.failing.then(|| format!("webhook {webhook}: delivered after {times} ({subject})"))
+                queue.failing.then(|| format!("webhook {webhook}: delivered after {times} ({subject})"))
             } else if is_last {
                 Some(format!("webhook {webhook}: given up after {times}: {} ({subject})", why()))
             } else {
                 let line = || format!("webhook {webhook}: failed, to be tried again: {} ({subject})", why());
-                (!channel.failing).then(line)
+                (!queue.failing).then(line)
             };
         }
-        channel.failing = !result.ok;
+        queue.failing = !result.ok;
+        queue.due = now.instant;
         if result.ok || is_last {
-            channel.letters.pop_front();
-            channel.tries = 0;
-            channel.overrun &= !result.ok;
-            self.webhooks.letters -= 1;
+            queue.deliveries.pop_front();
+            queue.attempts = 0;
+            queue.dropping &= !result.ok;
+            *pending -= 1;
             let counters = &mut self.counters.webhooks;
             *if result.ok { &mut counters.ok } else { &mut counters.failed } += 1;
         } else {
-            pause = pause_after(tries);
+            queue.due += pause_after(attempts);
+        }
+        if queue.deliveries.is_empty() {
+            queues.remove(index);
         }
         line.into_iter().for_each(|line| self.say(line));
-        if self.webhooks.first(&key).is_some() {
-            self.webhooks.turns.insert((now.instant + pause, key));
-        } else {
-            self.webhooks.channels.remove(&key);
-        }
         self.start_deliveries(now);
     }
-}
 
-impl Engine {
     /// The daemon stops: a line for each webhook that has not got all it should.
     #[cold]
     pub(super) fn report_undelivered(&mut self) {
-        for channel in std::mem::take(&mut self.webhooks.channels).into_values() {
-            let Some(Letter { webhook, subject, .. }) = channel.letters.front() else { continue };
-            let more = match channel.letters.len() {
+        for queue in std::mem::take(&mut self.webhooks.queues) {
+            let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() else { continue };
+            let more = match queue.deliveries.len() {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
@@ -180,18 +184,23 @@ impl Engine {
 }
 
 impl Webhooks {
-    fn first(&self, key: &str) -> Option<&Letter> {
-        self.channels.get(key)?.letters.front()
+    fn free_slot(&self) -> Option<usize> {
+        (0..WEBHOOKS_PARALLEL).find(|slot| self.queues.iter().all(|queue| queue.slot != Some(*slot)))
     }
 
-    /// What the letters that wait are about, channel by channel.
+    /// The queue without an attempt in progress that is due first.
+    fn next(&mut self) -> Option<&mut Queue> {
+        let idle = self.queues.iter_mut().filter(|queue| queue.slot.is_none());
+        idle.min_by(|a, b| (a.due, &a.url).cmp(&(b.due, &b.url)))
+    }
+
+    /// The subjects of all pending deliveries, queue by queue.
     #[cfg(test)]
     pub(super) fn subjects(&self) -> Vec<&str> {
-        let letters = self.channels.values().flat_map(|channel| &channel.letters);
-        let subjects: Vec<_> = letters.map(|letter| letter.subject.as_str()).collect();
-        assert_eq!(subjects.len(), self.letters, "letters, as counted and as bookkept");
-        let under_way = self.slots.iter().flatten().count();
-        assert_eq!(self.channels.len(), self.turns.len() + under_way, "each channel has one turn");
+        let deliveries = self.queues.iter().flat_map(|queue| &queue.deliveries);
+        let subjects: Vec<_> = deliveries.map(|delivery| delivery.subject.as_str()).collect();
+        assert_eq!(subjects.len(), self.pending, "pending deliveries");
+        assert!(self.queues.iter().all(|queue| !queue.deliveries.is_empty()), "an empty queue");
         subjects
     }
 }

@@ -35,10 +35,6 @@ impl Engine {
         self.conns.get(id).is_some()
     }
 
-    pub(crate) fn is_stream(&self, id: ConnId) -> bool {
-        self.streams.contains(&id)
-    }
-
     /// Outputs that nobody has taken.
     pub(crate) fn outputs_waiting(&self) -> usize {
         self.outputs.len()

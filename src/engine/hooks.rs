@@ -34,7 +34,7 @@ pub(crate) enum HookEnd {
 #[derive(Default)]
 pub(super) struct Hooks {
     last: u64,
-    running: BTreeMap<HookId, Run>,
+    running: Vec<Run>,
     /// What each target's next run is to tell: the latest change.
     news: BTreeMap<usize, News>,
     /// The targets of `news` that have no run at work, in the order of their changes.
@@ -50,6 +50,7 @@ pub(super) struct Hooks {
 }
 
 struct Run {
+    id: HookId,
     /// `None` if it is not watched any more.
     target: Option<usize>,
     name: String,
@@ -84,13 +85,13 @@ impl Hooks {
     }
 
     fn is_running(&self, target: usize) -> bool {
-        self.running.values().any(|run| run.target == Some(target))
+        self.running.iter().any(|run| run.target == Some(target))
     }
 
     /// The targets have other places now, or none. What is at work goes on to its end, for the target of
     /// its name even if that has been away.
     pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>, fleet: &Fleet) {
-        for run in self.running.values_mut() {
+        for run in &mut self.running {
             run.target = run.target.and_then(&place);
             if run.target.is_none() {
                 run.target = fleet.watches().iter().position(|watch| watch.name() == run.name);
@@ -124,7 +125,8 @@ impl Engine {
     #[cold]
     pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
         let now = self.observe(now);
-        let Some(run) = self.hooks.running.remove(&id) else { return };
+        let Some(index) = self.hooks.running.iter().position(|run| run.id == id) else { return };
+        let run = self.hooks.running.swap_remove(index);
         if matches!(end, HookEnd::NoRoom(_)) {
             self.hooks.shortage += 1;
             if run.target.is_some() && run.news.tries < HOOK_TRIES_MAX {
@@ -189,9 +191,9 @@ impl Engine {
     #[cold]
     pub(super) fn handle_hooks_timeout(&mut self, now: Now) {
         self.hooks.paused.take_if(|until| *until <= now.instant);
-        for (id, run) in &mut self.hooks.running {
+        for run in &mut self.hooks.running {
             if run.by.take_if(|by| *by <= now.instant).is_some() {
-                self.outputs.push_back(Output::Kill(*id));
+                self.outputs.push_back(Output::Kill(run.id));
             }
         }
         self.start_hooks(now);
@@ -232,11 +234,11 @@ impl Engine {
             let by = Some(now.instant + hook.limit());
             self.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
             let name = watch.name().to_owned();
-            self.hooks.running.insert(id, Run { target: Some(target), name, hook, news, by });
+            self.hooks.running.push(Run { id, target: Some(target), name, hook, news, by });
         }
         let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
         let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + BREATH));
-        let kills = self.hooks.running.values().filter_map(|run| run.by);
+        let kills = self.hooks.running.iter().filter_map(|run| run.by);
         self.timers.set(Owner::Hooks, kills.chain(next).min());
     }
 }

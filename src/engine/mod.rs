@@ -25,7 +25,7 @@ mod tries;
 mod vitals;
 mod webhooks;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,7 @@ pub(crate) struct Engine {
     /// Whose name a lookup resolves.
     lookups: BTreeMap<LookupId, usize>,
     /// Which connection carries a query.
-    queries: BTreeMap<QueryId, ConnId>,
+    queries: Vec<(QueryId, ConnId)>,
     /// Whose check waits for a piece of work.
     jobs: BTreeMap<JobId, usize>,
     last_job: JobId,
@@ -152,7 +152,7 @@ pub(crate) struct Engine {
     echo: Echo,
     clients: usize,
     owed: Owed,
-    streams: BTreeSet<ConnId>,
+    streams: Vec<ConnId>,
     journal: Journal,
     /// Since when there is something that the streams have not been told.
     news: Option<Now>,
@@ -194,7 +194,7 @@ impl Engine {
             timers: Timers::new(now.instant),
             resolver,
             lookups: BTreeMap::new(),
-            queries: BTreeMap::new(),
+            queries: Vec::new(),
             jobs: BTreeMap::new(),
             last_job: JobId(0),
             unresolved: Vec::new(),
@@ -203,7 +203,7 @@ impl Engine {
             echo: Echo::default(),
             clients: 0,
             owed: Owed::default(),
-            streams: BTreeSet::new(),
+            streams: Vec::new(),
             news: None,
             counters: Counters::default(),
             started: now.unix,
@@ -256,7 +256,7 @@ impl Engine {
         while let Some(owner) = self.timers.take_due(now.instant) {
             match owner {
                 Owner::Target(target) => self.handle_target_timeout(target, now),
-                Owner::Client(id) if self.streams.contains(&id) => self.handle_stream_timeout(id, now),
+                Owner::Client(id) if self.is_stream(id) => self.handle_stream_timeout(id, now),
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.resume_accept(),
@@ -341,6 +341,10 @@ impl Engine {
         self.release_held(now);
     }
 
+    pub(crate) fn is_stream(&self, id: ConnId) -> bool {
+        matches!(self.conns.get(id), Some(Conn::Stream(_)))
+    }
+
     fn add(&mut self, conn: Conn) -> ConnId {
         let id = self.ids.take();
         self.conns.insert(id, conn);
@@ -371,11 +375,11 @@ impl Engine {
                 self.timers.set(Owner::Client(id), None);
             }
             Conn::Stream(_) => {
-                self.streams.remove(&id);
+                self.streams.retain(|stream| *stream != id);
                 self.timers.set(Owner::Client(id), None);
             }
             Conn::Query { query, .. } => {
-                self.queries.remove(&query);
+                self.queries.retain(|(open, _)| *open != query);
             }
             Conn::Dialed { .. } | Conn::Probed { .. } => {}
         }

@@ -39,8 +39,9 @@ impl Engine {
                 self.open_query(query, transport, server, outbox, false);
             }
             resolve::Output::Close(query) => {
-                if let Some(id) = self.queries.get(&query) {
-                    self.close(*id);
+                let open = self.queries.iter().find(|(open, _)| *open == query).map(|(_, id)| *id);
+                if let Some(id) = open {
+                    self.close(id);
                 }
             }
             resolve::Output::Found { lookup, addresses, last } => {
@@ -69,7 +70,7 @@ impl Engine {
         relieved: bool,
     ) {
         let id = self.add(Conn::Query { query, server, transport, outbox, relieved });
-        self.queries.insert(query, id);
+        self.queries.push((query, id));
         self.outputs.push_back(Output::Open { id, transport, to: server });
         if transport != Transport::Tcp {
             self.outputs.push_back(Output::Write(id));

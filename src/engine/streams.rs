@@ -68,7 +68,7 @@ impl Engine {
 
     /// Tells the clients what they can take of the news.
     pub(super) fn publish(&mut self, now: Now) {
-        for id in self.streams.iter().copied().collect::<Vec<_>>() {
+        for id in self.streams.clone() {
             self.refill(id, now);
         }
     }
@@ -128,7 +128,7 @@ impl Engine {
             heard: 0,
         };
         self.conns.insert(id, Conn::Stream(Box::new(stream)));
-        self.streams.insert(id);
+        self.streams.push(id);
         self.outputs.push_back(Output::Read(id));
         true
     }
@@ -136,7 +136,7 @@ impl Engine {
     /// Other targets are watched now. Who waits for one that is gone waits for that of its name, or for
     /// nothing any more.
     pub(super) fn move_wishes(&mut self, moved: &Moved, now: Now) {
-        for id in self.streams.iter().copied().collect::<Vec<_>>() {
+        for id in self.streams.clone() {
             let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { continue };
             match &mut stream.wish {
                 _ if stream.stage != Stage::Open => {}

@@ -66,8 +66,8 @@ impl Conf {
         let mut notes = Vec::new();
         let mut used = text;
         if text.len() > CONF_MAX {
-            notes.push(format!("only the first {} KiB are read", CONF_MAX / 1024));
             used = &text[..text[..=CONF_MAX].iter().rposition(|byte| *byte == b'\n').unwrap_or(0)];
+            notes.push("resolv.conf: only the first 64 KiB are read".to_owned());
         }
         for line in used.split(|b| *b == b'\n') {
             let line = String::from_utf8_lossy(line);
@@ -76,24 +76,28 @@ impl Conf {
                 Some("nameserver") if own.is_empty() => {
                     let word = words.next().unwrap_or_default();
                     match server(word) {
-                        None => notes.push(format!(
-                            "name server \"{}\" is not used: {}",
-                            printable(word, SHOWN_MAX),
-                            if word.contains('%') {
-                                "the zone must be a number"
-                            } else {
-                                "it must be an IP address"
-                            }
-                        )),
                         Some(server) if servers.len() < SERVERS_MAX => servers.push(server),
-                        Some(server) => notes.push(format!(
-                            "name server {} is not used: it is not among the first {SERVERS_MAX}",
-                            server.ip()
-                        )),
+                        Some(_) => note(&mut notes, "name server", word, "it is not among the first 3"),
+                        None if word.contains('%') => {
+                            note(&mut notes, "name server", word, "the zone must be a number");
+                        }
+                        None => note(&mut notes, "name server", word, "it must be an IP address"),
                     }
                 }
-                Some("domain") => conf.set_search(words.take(1), &mut notes),
-                Some("search") => conf.set_search(words, &mut notes),
+                Some(key @ ("domain" | "search")) => {
+                    let most = if key == "domain" { 1 } else { usize::MAX };
+                    conf.search.clear();
+                    // The root is where names are looked for anyway.
+                    for word in words.take(most).filter(|word| *word != ".") {
+                        match domain(word) {
+                            Some(domain) if conf.search.len() < SEARCH_MAX => conf.search.push(domain),
+                            Some(_) => {
+                                note(&mut notes, "search domain", word, "it is not among the first 32")
+                            }
+                            None => note(&mut notes, "search domain", word, "it is not a domain name"),
+                        }
+                    }
+                }
                 Some("options") => words.for_each(|option| conf.set(option)),
                 _ => {}
             }
@@ -101,27 +105,7 @@ impl Conf {
         if !servers.is_empty() {
             conf.servers = servers;
         }
-        notes.truncate(NOTES_MAX);
-        notes.iter_mut().for_each(|note| note.insert_str(0, "resolv.conf: "));
         (conf, notes)
-    }
-
-    fn set_search<'a>(&mut self, words: impl Iterator<Item = &'a str>, notes: &mut Vec<String>) {
-        self.search.clear();
-        // The root is where names are looked for anyway.
-        for word in words.filter(|word| *word != ".") {
-            match domain(word) {
-                Some(domain) if self.search.len() < SEARCH_MAX => self.search.push(domain),
-                domain => {
-                    let why = match domain {
-                        Some(_) => "there are too many",
-                        None => "it is not a domain name",
-                    };
-                    let word = printable(word, SHOWN_MAX);
-                    notes.push(format!("search domain \"{word}\" is not used: {why}"));
-                }
-            }
-        }
     }
 
     fn set(&mut self, option: &str) {
@@ -138,6 +122,14 @@ impl Conf {
             "attempts" => self.attempts = value.clamp(1, ATTEMPTS_MAX),
             _ => {}
         }
+    }
+}
+
+#[cold]
+fn note(notes: &mut Vec<String>, what: &str, word: &str, why: &str) {
+    if notes.len() < NOTES_MAX {
+        let word = printable(word, SHOWN_MAX);
+        notes.push(format!("resolv.conf: {what} \"{word}\" is not used: {why}"));
     }
 }
 
@@ -237,7 +229,7 @@ mod tests {
             "name server \"1.1.1.1#5353\" is not used: it must be an IP address",
             "name server \"fe80::1%eth0\" is not used: the zone must be a number",
             "name server \"\" is not used: it must be an IP address",
-            "name server 4.4.4.4 is not used: it is not among the first 3",
+            "name server \"4.4.4.4\" is not used: it is not among the first 3",
             "search domain \"b..c\" is not used: it is not a domain name",
         ];
         assert_eq!(notes(text), told.map(|note| format!("resolv.conf: {note}")));
@@ -252,7 +244,7 @@ mod tests {
         let many: String = (0..34).map(|i| format!(" d{i}")).collect();
         let search = notes(&format!("search{many}\n"));
         assert_eq!(search.len(), 2);
-        assert_eq!(search[0], "resolv.conf: search domain \"d32\" is not used: there are too many");
+        assert_eq!(search[0], "resolv.conf: search domain \"d32\" is not used: it is not among the first 32");
         let hostile = format!("nameserver \x1b[31m{}\n", "x".repeat(999)).repeat(99);
         let notes = notes(&hostile);
         assert_eq!(notes.len(), NOTES_MAX);

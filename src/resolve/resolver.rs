@@ -10,7 +10,7 @@ use crate::wire::dns::Name;
 use super::cache::Cache;
 use super::conf::Conf;
 use super::failure;
-use super::hosts::{HOSTS_MAX, Hosts, NAMES_MAX};
+use super::hosts::Hosts;
 use super::names;
 use super::search::{News, SLOTS, Search};
 use super::shared::Shared;
@@ -25,6 +25,10 @@ pub(crate) const LOOKUPS_MAX: usize = 65_536;
 const TTL_S_MAX: u32 = 300;
 /// The same for an answer that one family is missing from, only because no server answered for it.
 const PARTIAL_TTL_S_MAX: u32 = 30;
+
+/// What is logged of a hosts file that exceeds the limits of [`Hosts`].
+const HOSTS_CUT: &str = "hosts file: only the first 8 MiB and 1048576 names are used; \
+    put longer block lists into a name server";
 
 /// A name being searched for. The lesser came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,20 +76,12 @@ impl Resolver {
         resolver
     }
 
-    /// Takes the text of `/etc/hosts`, whenever it has changed. Returns log lines about what of it is not
-    /// used.
+    /// Takes the text of `/etc/hosts`, whenever it has changed. Returns a log line if not all of it is used.
     pub(crate) fn set_hosts(&mut self, text: impl Into<Vec<u8>>) -> Option<String> {
         // The old names go first: there is not always room for both.
         self.hosts = Hosts::default();
         self.hosts = Hosts::parse(text);
-        let cut = || {
-            let mib = HOSTS_MAX / (1024 * 1024);
-            format!(
-                "hosts file: only the first {mib} MiB and {NAMES_MAX} names are used; \
-                 put longer block lists into a name server"
-            )
-        };
-        self.hosts.is_cut.then(cut)
+        self.hosts.is_cut.then(|| HOSTS_CUT.to_owned())
     }
 
     /// Takes the text of `/etc/resolv.conf`, whenever it has changed. Queries in flight go on; what

@@ -36,7 +36,7 @@ pub(super) struct Hooks {
     last: u64,
     running: Vec<Run>,
     /// What each target's next run is to tell: the latest change.
-    news: BTreeMap<usize, News>,
+    news: BTreeMap<usize, Box<News>>,
     /// The targets of `news` that have no run at work, in the order of their changes.
     queue: VecDeque<usize>,
     /// Starts in this turn of the loop.
@@ -55,7 +55,7 @@ struct Run {
     target: Option<usize>,
     name: String,
     hook: Arc<Hook>,
-    news: News,
+    news: Box<News>,
     /// When it is killed; `None` once it was.
     by: Option<Instant>,
 }
@@ -113,7 +113,8 @@ impl Engine {
             return;
         }
         let (probe, detail, latency) = (watch.target().to_owned(), last.detail.clone(), last.latency);
-        let news = News { probe, change: change.clone(), detail, error: last.reason, latency, tries: 0 };
+        let news =
+            Box::new(News { probe, change: change.clone(), detail, error: last.reason, latency, tries: 0 });
         let waited = self.hooks.news.insert(target, news).is_some();
         if !waited && !self.hooks.is_running(target) {
             self.hooks.queue.push_back(target);
@@ -173,7 +174,7 @@ impl Engine {
     /// there is a pause. A later change takes its place.
     fn start_again(&mut self, run: Run, now: Now) {
         let Some(target) = run.target else { return };
-        self.hooks.news.entry(target).or_insert(News { tries: run.news.tries + 1, ..run.news });
+        self.hooks.news.entry(target).or_insert(Box::new(News { tries: run.news.tries + 1, ..*run.news }));
         self.hooks.queue.push_front(target);
         if self.hooks.shortage % 2 == 1 {
             for _ in 0..HOOK_ROOM {

@@ -41,7 +41,7 @@ pub(crate) struct Resolver {
     own_servers: Vec<SocketAddr>,
     hosts: Hosts,
     cache: Cache,
-    searches: BTreeMap<SearchId, Search>,
+    searches: BTreeMap<SearchId, Box<Search>>,
     /// Those that have started: few, since every one holds at least [`SLOTS`] queries.
     running: BTreeSet<SearchId>,
     /// Those that wait for their turn, first come, first served.
@@ -145,9 +145,11 @@ impl Resolver {
     /// Tells that time has passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.seen = Some(now);
-        let is_due = |search: &Search| search.deadline().is_some_and(|deadline| deadline <= now);
-        let due: Vec<SearchId> =
-            self.running.iter().copied().filter(|id| self.searches.get(id).is_some_and(is_due)).collect();
+        let is_due = |id: &SearchId| {
+            let deadline = self.searches.get(id).and_then(|search| search.deadline());
+            deadline.is_some_and(|deadline| deadline <= now)
+        };
+        let due: Vec<SearchId> = self.running.iter().copied().filter(is_due).collect();
         for id in due {
             self.step(id, now, |search, shared| search.handle_timeout(shared, now));
         }
@@ -180,7 +182,7 @@ impl Resolver {
     /// The most that is held of an answer over TCP that has not come whole, in bytes.
     #[cfg(test)]
     pub(crate) fn longest_stream(&self) -> usize {
-        self.searches.values().map(Search::longest_stream).max().unwrap_or_default()
+        self.searches.values().map(|search| search.longest_stream()).max().unwrap_or_default()
     }
 
     /// What is known about a name without asking anybody.
@@ -216,7 +218,7 @@ impl Resolver {
             None => {
                 let id = SearchId(self.next_search);
                 self.next_search += 1;
-                self.searches.insert(id, Search::new(name));
+                self.searches.insert(id, Box::new(Search::new(name)));
                 self.by_name.insert(name.to_owned(), id);
                 self.waiting.insert(id);
                 id

@@ -1,22 +1,19 @@
-//! What is done when a target changes, made once for all targets of which the same is asked.
+//! Hooks and webhooks, created once for all targets with the same settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Settings;
-use super::trust::Trusted;
+use super::trust::{Trusted, fingerprint};
 use crate::monitor::{HOOK_TIMEOUT, Hook, Monitor};
 use crate::probe::build::Webhook;
 
-/// All that has been made so far.
+/// Those created so far, by the fingerprints of their settings.
 #[derive(Default)]
 pub(super) struct Hooks {
-    /// By their words, the time they have, and whether they are told of the first state.
-    commands: BTreeMap<(Vec<String>, Duration, bool), Arc<Hook>>,
-    /// By their URL, whom they trust, and whether they are told of the first state; `None` for a URL that
-    /// is wrong.
-    webhooks: BTreeMap<(String, u64, bool), Option<Arc<Webhook>>>,
+    commands: BTreeMap<u64, Arc<Hook>>,
+    /// `None` for a URL that is invalid.
+    webhooks: BTreeMap<u64, Option<Arc<Webhook>>>,
 }
 
 impl Hooks {
@@ -31,7 +28,7 @@ impl Hooks {
         let first = settings.hook_first;
         if let Some(words) = &settings.on_change {
             let timeout = settings.hook_timeout.unwrap_or(HOOK_TIMEOUT);
-            let made = self.commands.entry((words.clone(), timeout, first));
+            let made = self.commands.entry(fingerprint(&(words, timeout, first)));
             let hook = made.or_insert_with(|| Arc::new(Hook::new(words).timeout(timeout).first(first)));
             monitor = monitor.on_change(hook.clone());
         }
@@ -42,7 +39,7 @@ impl Hooks {
     }
 
     fn webhook(&mut self, url: &str, first: bool, trusted: &Trusted) -> Result<Arc<Webhook>, Option<String>> {
-        let key = (url.to_owned(), trusted.mark, first);
+        let key = fingerprint(&(url, trusted.mark, first));
         if let Some(made) = self.webhooks.get(&key) {
             return made.clone().ok_or(None);
         }

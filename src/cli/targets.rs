@@ -1,11 +1,10 @@
 //! From options to monitors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::hooks::Hooks;
 use super::log::Log;
-use super::trust::{Trusted, Trusts};
+use super::trust::{Trusted, Trusts, fingerprint};
 use super::values::shown;
 use super::{Daemon, Target, TargetOptions};
 use crate::fsm::Policy;
@@ -45,7 +44,9 @@ pub(crate) fn successors(
     let mut prints = Vec::with_capacity(targets.len());
     for options in targets {
         let successor = means.trusts(options).and_then(|trusted| {
-            let print = fingerprint(options, &trusted);
+            let marks = (trusted.target.mark, trusted.webhook.mark);
+            // As long as it is the same, so is the target.
+            let print = fingerprint(&(&options.name, &options.target, &options.settings, marks));
             prints.push(print);
             if let Some(place) = places.get(&print) {
                 return Ok(Successor::Keep(*place));
@@ -123,14 +124,6 @@ impl Means {
         }
         self.hooks.attach(monitor, settings, &trusted.webhook)
     }
-}
-
-/// A number for all that is asked of a target: as long as it is the same, so is that.
-fn fingerprint(options: &TargetOptions, trusted: &TrustedBy) -> u64 {
-    let mut print = DefaultHasher::new();
-    let marks = (trusted.target.mark, trusted.webhook.mark);
-    (&options.name, &options.target, &options.settings, marks).hash(&mut print);
-    print.finish()
 }
 
 fn build(options: &TargetOptions, trust: Option<&Trust>, name: Option<&str>) -> Result<BuiltProbe, String> {

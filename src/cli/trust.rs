@@ -27,8 +27,9 @@ pub(super) struct Trusted {
 /// Every trust that has been asked for.
 pub(super) struct Trusts {
     log: Log,
-    /// By whether certificates are checked, and the file that is trusted; `None` if that is of no use.
-    made: BTreeMap<(bool, Option<PathBuf>), Option<Trusted>>,
+    /// By the fingerprint of whether certificates are verified and of the file that is trusted; `None` if that
+    /// cannot be used.
+    made: BTreeMap<u64, Option<Trusted>>,
     /// Once it has been looked at.
     environment: Option<Option<Source>>,
 }
@@ -41,7 +42,7 @@ impl Trusts {
     /// Whom somebody trusts. The error is one line that names the flag, and is told once: it is the
     /// same for all who share it.
     pub(super) fn of(&mut self, verify: bool, ca_file: &Option<PathBuf>) -> Result<Trusted, Option<String>> {
-        let key = (verify, ca_file.clone());
+        let key = fingerprint(&(verify, ca_file));
         if let Some(made) = self.made.get(&key) {
             return made.clone().ok_or(None);
         }
@@ -63,9 +64,7 @@ impl Trusts {
                 (both, Some(trust.map_err(|error| format!("--ca-file: {}", error.message()))?))
             }
         };
-        let mut mark = DefaultHasher::new();
-        pem.hash(&mut mark);
-        Ok(Trusted { trust, mark: mark.finish() })
+        Ok(Trusted { trust, mark: fingerprint(&pem) })
     }
 
     fn environment(&mut self, verify: bool) -> Option<&Source> {
@@ -75,6 +74,13 @@ impl Trusts {
         }
         self.environment.get_or_insert_with(|| from_environment(log)).as_ref()
     }
+}
+
+/// A number that is the same for equal values and, but for a chance of 1 in 2^64, for no others.
+pub(super) fn fingerprint(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -12,6 +12,7 @@ pub use builder::ServerBuilder;
 pub use checked::{Checked, Notice};
 pub use handle::MonitorHandle;
 pub use names::Names;
+#[cfg(feature = "cli")]
 pub(crate) use once::check_and_notice;
 pub use once::{check, check_all, check_with};
 pub use ping_fsm::PingFsm;

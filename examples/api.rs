@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("serving on http://{}", server.address());
 
     // A client polls until the first check has finished, and then stops the server.
-    let (address, stopper) = (server.address(), server.stopper()?);
+    let (address, shutdown_handle) = (server.address(), server.shutdown_handle()?);
     let client = thread::spawn(move || {
         let response = loop {
             match get(address, "/healthz") {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         };
         let responses = response.and_then(|health| Ok([health, get(address, "/state")?]));
-        stopper.stop();
+        shutdown_handle.stop();
         responses
     });
     server.run()?;

@@ -27,7 +27,7 @@ fn main() {
         Ok(other) => (false, format!("expected 1, got {other}")),
         Err(error) => (false, error),
     })
-    .within(Duration::from_millis(100));
+    .timeout(Duration::from_millis(100));
 
     let report = |when: &str| {
         let result = check(&probe);

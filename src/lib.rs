@@ -28,7 +28,7 @@
 //!
 //! # What it refuses to do
 //!
-//! No threads but those that a program asks for ([`Monitor::start`], [`blocking`], [`Output::Work`]), no
+//! No threads but those that a program asks for ([`Monitor::start`], [`blocking`], [`Output::BlockingTask`]), no
 //! async runtime, no locks, no `unsafe`. No proxy, no database, no configuration that has to be there.
 //! Nothing that comes from the network can make it panic, wait for ever or grow.
 //!
@@ -111,22 +111,22 @@ struct Readme;
 mod sim;
 
 // The public interface is:
-pub use check::{Banner, BannerJudgement, HttpResponse, Judgement};
+pub use check::{Banner, BannerVerdict, CheckVerdict, HttpResponse};
 pub use clock::Now;
 pub use fsm::{Check, Event, HISTORY, Policy, State};
 pub use library::{
-    Checked, MonitorHandle, Names, Notice, PingFsm, Server, ServerBuilder, Stopper, check, check_all,
-    check_with, serve,
+    CheckEvent, MonitorHandle, PingFsm, ResolverConfig, Server, ServerBuilder, ShutdownHandle, Warning,
+    check, check_all, check_with, serve,
 };
 pub use monitor::{
-    HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL, Successor,
+    HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL, TargetUpdate,
 };
 pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
 pub use probe::build::{
-    BODY_DEFAULT, BODY_MAX, BuiltProbe, Error, HTTP_TIMEOUT, NAME_MAX, ProbeBuilder, TCP_TIMEOUT,
-    TIMEOUT_MAX, Trust, Webhook, probe,
+    BODY_DEFAULT, BODY_MAX, Error, HTTP_TIMEOUT, NAME_MAX, NetProbe, ProbeBuilder, TCP_TIMEOUT, TIMEOUT_MAX,
+    TlsTrust, Webhook, probe,
 };
-pub use probe::{Attempt, Input, Output, Probe, Work};
+pub use probe::{Attempt, BlockingTask, Input, Output, Probe};
 pub use snapshot::Snapshot;
 pub use verdict::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason};
 pub use wire::http::response::Headers;

@@ -13,7 +13,7 @@ use crate::fsm::{HISTORY, Policy, State};
 use crate::probe::Probe;
 use crate::probe::build::Webhook;
 use crate::probe::guard::label;
-pub use fleet::Successor;
+pub use fleet::TargetUpdate;
 pub(crate) use fleet::{Fleet, Moved, clash};
 pub use hook::{HOOK_TIMEOUT, Hook};
 use rules::Rules;

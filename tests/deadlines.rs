@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::*;
-use pingstate::{Monitor, Names, ProbeBuilder, check_all};
+use pingstate::{Monitor, ProbeBuilder, ResolverConfig, check_all};
 
 /// The timeout of every check here, and how much later than that a check may end.
 const TIMEOUT: Duration = Duration::from_millis(700);
@@ -133,10 +133,10 @@ fn no_check_outlives_its_timeout() {
         let probe = ProbeBuilder::from_url(&url).name(what).check(check).timeout(TIMEOUT).build();
         Monitor::new(probe.unwrap_or_else(|error| panic!("{what}: {error}")))
     });
-    let names = Names::default().servers([dns.0]).mdns(dns.0);
+    let names = ResolverConfig::default().servers([dns.0]).mdns(dns.0);
     let start = now();
     let mut ends = Vec::new();
-    let tell = |checked: &pingstate::Checked<'_>| {
+    let tell = |checked: &pingstate::CheckEvent<'_>| {
         ends.push((checked.name.to_owned(), now() - start, checked.result.clone()));
     };
     check_all(monitors, names, tell).expect("runs");

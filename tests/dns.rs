@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::dns::*;
 use common::*;
-use pingstate::{Names, ProbeBuilder, ProbeResult, check_with};
+use pingstate::{ProbeBuilder, ProbeResult, ResolverConfig, check_with};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const GOOD: &[&str] = &["127.0.0.1"];
@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_millis(1500);
 const SLACK: Duration = Duration::from_millis(100);
 
 /// Checks a good server under this name, with names resolved in this way.
-fn check(name: &str, names: Names) -> (ProbeResult, Duration) {
+fn check(name: &str, names: ResolverConfig) -> (ProbeResult, Duration) {
     let server = Server::answering(OK);
     let url = format!("http://{name}:{}/", server.address.port());
     let probe = ProbeBuilder::from_url(&url).timeout(TIMEOUT).build().expect("a target");
@@ -32,8 +32,11 @@ fn check(name: &str, names: Names) -> (ProbeResult, Duration) {
     (result, took)
 }
 
-fn asking(servers: &[SocketAddr]) -> Names {
-    Names::default().hosts("/nonexistent").resolv_conf("/nonexistent").servers(servers.iter().copied())
+fn asking(servers: &[SocketAddr]) -> ResolverConfig {
+    ResolverConfig::default()
+        .hosts("/nonexistent")
+        .resolv_conf("/nonexistent")
+        .servers(servers.iter().copied())
 }
 
 /// Takes questions and never answers.
@@ -175,7 +178,7 @@ fn search_lists_and_hosts_are_followed_and_read_again_when_they_change() {
     });
     let conf = file("resolv.conf", "search outer.example inner.example\noptions ndots:2\n");
     let hosts = file("hosts", "127.0.0.1 printer printer.lan # here\n");
-    let names = || Names::default().hosts(&hosts).resolv_conf(&conf).servers([server.address]);
+    let names = || ResolverConfig::default().hosts(&hosts).resolv_conf(&conf).servers([server.address]);
     assert!(check("db", names()).0.ok);
     assert!(check("printer.lan", names()).0.ok);
     assert!(!check("other", names()).0.ok);
@@ -245,7 +248,7 @@ fn a_hosts_file_that_is_cut_is_logged() {
     let (noticed, checked) = (notices.clone(), checks.clone());
     let builder = pingstate::Server::builder(monitor)
         .names(asking(&[names.address]).hosts(&hosts))
-        .on_notice(move |_| count(&noticed))
+        .on_warning(move |_| count(&noticed))
         .on_check(move |_| count(&checked));
     let mut daemon = builder.bind(api).expect("bound");
     eventually("several checks", || {

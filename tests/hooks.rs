@@ -48,7 +48,7 @@ impl Bed {
         };
         let (sender, notices) = channel();
         let server = Server::builder((0..count).map(monitor))
-            .on_notice(move |notice| drop(sender.send(notice.text.clone())))
+            .on_warning(move |notice| drop(sender.send(notice.text.clone())))
             .bind(([127, 0, 0, 1], 0))
             .expect("serves");
         let mut bed = Bed { server, is_up, notices, dir };
@@ -244,7 +244,7 @@ fn nothing_is_left_when_the_server_ends() {
         assert!(!is_dead(&own) && !is_dead(&child));
         let Bed { mut server, .. } = bed;
         if is_stopped {
-            server.stopper().expect("a stopper").stop();
+            server.shutdown_handle().expect("a stopper").stop();
             assert!(!server.turn(None).expect("turns"));
         } else {
             drop(server);

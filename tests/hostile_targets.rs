@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use hostile::{Peer, acts, peers, url};
-use pingstate::{Monitor, Names, ProbeBuilder, check_all};
+use pingstate::{Monitor, ProbeBuilder, ResolverConfig, check_all};
 
 /// The timeout of every check here, and how much later than that a check may end.
 const TIMEOUT: Duration = Duration::from_millis(700);
@@ -30,10 +30,10 @@ fn in_time(peers: &[Peer]) -> Vec<String> {
     });
     let mut ends = Vec::new();
     let start = now();
-    let tell = |checked: &pingstate::Checked<'_>| {
+    let tell = |checked: &pingstate::CheckEvent<'_>| {
         ends.push((checked.index, now() - start, checked.result.clone()));
     };
-    check_all(monitors, Names::default(), tell).expect("runs");
+    check_all(monitors, ResolverConfig::default(), tell).expect("runs");
     let mut wrong = Vec::new();
     let mut count = 0;
     for (index, took, result) in ends {

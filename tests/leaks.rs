@@ -72,7 +72,7 @@ fn what_is_stopped_leaves_nothing_behind() {
     let serve_once = || {
         let mut server = Server::builder(Monitor::new(Done)).stop_on_signals().bind(([127, 0, 0, 1], 0));
         let server = server.as_mut().expect("serves");
-        server.stopper().expect("a stopper").stop();
+        server.shutdown_handle().expect("a stopper").stop();
         server.run().expect("runs");
     };
     let work_once = || assert!(check(&blocking("work", || true)).ok);

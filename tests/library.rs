@@ -32,7 +32,7 @@ fn target() -> (common::Server, ProbeBuilder) {
     (target, probe("tcp", "127.0.0.1", port))
 }
 
-fn built(builder: ProbeBuilder) -> BuiltProbe {
+fn built(builder: ProbeBuilder) -> NetProbe {
     builder.build().expect("a probe")
 }
 
@@ -60,40 +60,49 @@ fn what_a_program_holds_can_go_to_another_thread() {
     sent::<Monitor>();
     sent::<ServerBuilder>();
     sent::<Server>();
-    sent::<Successor>();
+    sent::<TargetUpdate>();
     sent::<Box<dyn Probe>>();
     sent::<Box<dyn Attempt>>();
-    sent::<Work>();
+    sent::<BlockingTask>();
     sent::<Output>();
     shared::<MonitorHandle>();
     shared::<ProbeBuilder>();
-    shared::<BuiltProbe>();
+    shared::<NetProbe>();
     shared::<BlockingProbe>();
     shared::<PingFsm>();
     shared::<Policy>();
     shared::<Snapshot>();
     shared::<ProbeResult>();
-    shared::<Stopper>();
-    shared::<Names>();
-    shared::<Trust>();
+    shared::<ShutdownHandle>();
+    shared::<ResolverConfig>();
+    shared::<TlsTrust>();
     shared::<Hook>();
     shared::<Webhook>();
-    shared::<Notice>();
+    shared::<Warning>();
     shared::<Error>();
     shared::<HttpResponse>();
     shared::<Input<'static>>();
-    shared::<Checked<'static>>();
+    shared::<CheckEvent<'static>>();
 }
 
 #[test]
 fn what_a_program_holds_can_be_shown() {
     fn shown<T: Debug>() {}
-    shown::<(Banner, BannerJudgement, HttpResponse, Judgement, Headers)>();
+    shown::<(Banner, BannerVerdict, HttpResponse, CheckVerdict, Headers)>();
     shown::<(Now, Check, Event, Policy, State)>();
-    shown::<(Checked<'_>, MonitorHandle, Names, PingFsm, Server, ServerBuilder, Stopper, Successor)>();
-    shown::<(Hook, Webhook, Notice)>();
-    shown::<(Monitor, BlockingProbe, BuiltProbe, Error, ProbeBuilder, Trust)>();
-    shown::<(Input<'_>, Output, Work, Snapshot, Failure, ProbeResult, Reason)>();
+    shown::<(
+        CheckEvent<'_>,
+        MonitorHandle,
+        ResolverConfig,
+        PingFsm,
+        Server,
+        ServerBuilder,
+        ShutdownHandle,
+        TargetUpdate,
+    )>();
+    shown::<(Hook, Webhook, Warning)>();
+    shown::<(Monitor, BlockingProbe, NetProbe, Error, ProbeBuilder, TlsTrust)>();
+    shown::<(Input<'_>, Output, BlockingTask, Snapshot, Failure, ProbeResult, Reason)>();
     let secret = probe("http", "localhost", 80).header("Authorization", "Bearer 1234");
     assert!(!format!("{secret:?}").contains("1234"));
 }

@@ -183,14 +183,14 @@ fn any_name_is_one_label() {
         |name: &str| Monitor::new(probe("tcp", "127.0.0.1", 1).name(name).build().expect("a probe"));
     let server = pingstate::Server::builder(names.map(monitor)).bind(([127, 0, 0, 1], 0));
     let mut server = server.expect("bound");
-    let (api, stopper) = (server.address(), server.stopper().expect("a stopper"));
+    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a stopper"));
     let running = thread::spawn(move || server.run());
     // A target has this sample once it has been checked.
     let scrape = || {
         Some(get(api, "/metrics")).filter(|(_, _, text)| text.matches("pingstate_up{").count() == names.len())
     };
     let (status, _, text) = eventually("a result of each target", scrape);
-    stopper.stop();
+    shutdown_handle.stop();
     running.join().expect("no panic").expect("an ordinary end");
     assert_eq!(status, 200);
     check_with_promtool(&text);

@@ -225,9 +225,9 @@ fn the_watchdog_of_a_loop_that_is_stuck_hears_nothing() {
 #[ignore = "started by another test"]
 fn a_daemon_with_a_loop_of_its_own() {
     let monitor = Monitor::new(pingstate::blocking("disk", || true)).interval(Duration::from_secs(600));
-    let builder = Server::builder(monitor).notify_systemd().tell_of_hangup();
+    let builder = Server::builder(monitor).notify_systemd().reload_on_sighup();
     let mut server = builder.bind(([127, 0, 0, 1], 0)).expect("serves");
-    while !server.is_hung_up() {
+    while !server.take_reload_request() {
         server.turn(Duration::from_millis(20)).expect("turns");
     }
     while server.next_turn().is_some_and(|at| at <= now()) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::dns::NameServer;
 use common::net::{alone, must, run};
 use common::*;
-use pingstate::{Monitor, Names, ProbeBuilder, ProbeResult, check_all};
+use pingstate::{Monitor, ProbeBuilder, ProbeResult, ResolverConfig, check_all};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -41,14 +41,14 @@ fn has_v6() -> bool {
 }
 
 /// Checks all of these at once; the results in order, none later than the timeout.
-fn check(urls: &[String], names: Names) -> Vec<(ProbeResult, Duration)> {
+fn check(urls: &[String], names: ResolverConfig) -> Vec<(ProbeResult, Duration)> {
     let monitors = urls.iter().map(|url| {
         Monitor::new(ProbeBuilder::from_url(url).name(url).timeout(TIMEOUT).build().expect("a target"))
     });
     let monitors: Vec<_> = monitors.collect();
     let mut ends = Vec::new();
     let start = now();
-    let tell = |checked: &pingstate::Checked<'_>| {
+    let tell = |checked: &pingstate::CheckEvent<'_>| {
         ends.push((checked.index, checked.result.clone(), now() - start));
     };
     check_all(monitors, names, tell).expect("runs");
@@ -90,7 +90,7 @@ fn addresses_that_cannot_be_reached_say_why() {
         wanted.push(("tcp://[fd99::9]:80", "timed out after 1.5 s: no answer to connecting to [fd99::9]:80"));
     }
     let urls: Vec<_> = wanted.iter().map(|(url, _)| (*url).to_owned()).collect();
-    for ((url, says), (result, _)) in wanted.iter().zip(check(&urls, Names::default())) {
+    for ((url, says), (result, _)) in wanted.iter().zip(check(&urls, ResolverConfig::default())) {
         assert!(!result.ok && result.detail.starts_with(says), "{url}: {result:?}");
     }
 }
@@ -128,7 +128,7 @@ fn firewalls_that_drop_and_reject_say_why() {
         (8007, "connection refused by"),
     ];
     let urls: Vec<_> = says.iter().map(|(port, _)| format!("tcp://10.99.0.1:{port}")).collect();
-    for ((port, says), (result, _)) in says.iter().zip(check(&urls, Names::default())) {
+    for ((port, says), (result, _)) in says.iter().zip(check(&urls, ResolverConfig::default())) {
         assert!(!result.ok && result.detail.starts_with(says), "{port}: {result:?}");
     }
     // A daemon whose target's firewall comes and goes.
@@ -165,7 +165,7 @@ fn a_good_address_behind_bad_ones_is_found() {
         };
         vec![question.addresses(addresses, 0)]
     });
-    let names = || Names::default().servers([names.address]);
+    let names = || ResolverConfig::default().servers([names.address]);
     let url = |name: &str| format!("http://{name}.example:{}/", server.address.port());
     let mut wanted = vec![("holes", 740, 1400), ("routes", 0, 700)];
     if v6 {
@@ -290,7 +290,7 @@ fn ports_that_run_out_are_a_local_failure_and_tried_again() {
         must("ip -6 route add fd50::/64 dev bare");
         must("ip -6 addr del ::1/128 dev lo");
         must("ip -6 addr flush dev wire");
-        let (result, _) = check(&["tcp://[fd50::1]:80".to_owned()], Names::default()).remove(0);
+        let (result, _) = check(&["tcp://[fd50::1]:80".to_owned()], ResolverConfig::default()).remove(0);
         assert_eq!(result.reason.map(|reason| reason.as_str()), Some("unreachable"), "{result:?}");
         must("ip -6 addr add ::1/128 dev lo");
     }
@@ -299,12 +299,12 @@ fn ports_that_run_out_are_a_local_failure_and_tried_again() {
     let held: Vec<_> = (40000..40004).map(|port| listen(&format!("[::]:{port}"))).collect();
     let targets = listeners.iter().map(|listener| listener.local_addr().expect("bound"));
     let targets: Vec<_> = targets.map(|address| format!("tcp://{address}")).collect();
-    for (result, took) in check(&targets, Names::default()) {
+    for (result, took) in check(&targets, ResolverConfig::default()) {
         assert_eq!(result.reason.map(|reason| reason.as_str()), Some("local"), "{result:?}");
         assert!(result.detail.contains("no local port is free"), "{result:?}");
         assert!(took >= TIMEOUT, "tried again until its time is up: {took:?}");
     }
-    let names = Names::default().servers(["10.99.0.1:53".parse().expect("an address")]);
+    let names = ResolverConfig::default().servers(["10.99.0.1:53".parse().expect("an address")]);
     let monitors = targets
         .iter()
         .map(|url| Monitor::new(ProbeBuilder::from_url(url).timeout(PATIENCE).build().expect("a target")));

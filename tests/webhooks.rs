@@ -34,7 +34,7 @@ impl Bed {
             .policy(Policy::Thresholds { fall: 1, rise: 1 })
             .webhook(webhook);
         let server = Server::builder(monitor)
-            .on_notice(move |notice| drop(sender.send(notice.text.clone())))
+            .on_warning(move |notice| drop(sender.send(notice.text.clone())))
             .on_check(move |_| {
                 counted.fetch_add(1, Ordering::SeqCst);
             })
@@ -80,7 +80,7 @@ impl Bed {
 }
 
 fn to(address: SocketAddr) -> Webhook {
-    Webhook::to(&format!("http://{address}/hooks/s3cret"), None).expect("a URL")
+    Webhook::new(&format!("http://{address}/hooks/s3cret"), None).expect("a URL")
 }
 
 /// Reads a request: its head and its body.

@@ -89,33 +89,33 @@ fn charset(media_type: &str) -> Option<&str> {
 /// of a `bool`, or of a `bool` and a text.
 ///
 /// ```
-/// use pingstate::Judgement;
+/// use pingstate::CheckVerdict;
 ///
-/// assert_eq!(Judgement::from(true), Judgement { ok: true, detail: None });
-/// assert_eq!(Judgement::from((false, "disk full")).detail.as_deref(), Some("disk full"));
+/// assert_eq!(CheckVerdict::from(true), CheckVerdict { ok: true, detail: None });
+/// assert_eq!(CheckVerdict::from((false, "disk full")).detail.as_deref(), Some("disk full"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct CheckVerdict {
     /// Whether the target is healthy.
     pub ok: bool,
     /// What to show instead of `HTTP 200`.
     pub detail: Option<String>,
 }
 
-impl From<bool> for Judgement {
+impl From<bool> for CheckVerdict {
     fn from(ok: bool) -> Self {
-        Judgement { ok, detail: None }
+        CheckVerdict { ok, detail: None }
     }
 }
 
-impl<S: Into<String>> From<(bool, S)> for Judgement {
+impl<S: Into<String>> From<(bool, S)> for CheckVerdict {
     fn from((ok, detail): (bool, S)) -> Self {
-        Judgement { ok, detail: Some(detail.into()) }
+        CheckVerdict { ok, detail: Some(detail.into()) }
     }
 }
 
 /// A check of the library's user.
-pub(crate) type HttpClosure = Arc<dyn Fn(&HttpResponse) -> Judgement + Send + Sync>;
+pub(crate) type HttpClosure = Arc<dyn Fn(&HttpResponse) -> CheckVerdict + Send + Sync>;
 
 /// What makes an HTTP answer a healthy one.
 #[derive(Clone)]

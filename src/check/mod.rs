@@ -5,9 +5,9 @@ mod needle;
 mod tcp;
 
 pub(crate) use http::{Answer, HttpCheck, HttpClosure};
-pub use http::{HttpResponse, Judgement};
+pub use http::{CheckVerdict, HttpResponse};
 pub(crate) use needle::Search;
-pub use tcp::{Banner, BannerJudgement};
+pub use tcp::{Banner, BannerVerdict};
 pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};
 
 use crate::verdict::printable;

@@ -50,34 +50,34 @@ pub enum Banner {
 /// A [`Banner`], and perhaps a detail. Made of a [`Banner`], or of one and a text.
 ///
 /// ```
-/// use pingstate::{Banner, BannerJudgement};
+/// use pingstate::{Banner, BannerVerdict};
 ///
-/// assert_eq!(BannerJudgement::from(Banner::More).detail, None);
-/// let judgement = BannerJudgement::from((Banner::No, "not SSH"));
+/// assert_eq!(BannerVerdict::from(Banner::More).detail, None);
+/// let judgement = BannerVerdict::from((Banner::No, "not SSH"));
 /// assert_eq!((judgement.banner, judgement.detail.as_deref()), (Banner::No, Some("not SSH")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BannerJudgement {
+pub struct BannerVerdict {
     /// The answer.
     pub banner: Banner,
     /// What to show instead of `connect ok` or `check failed`.
     pub detail: Option<String>,
 }
 
-impl From<Banner> for BannerJudgement {
+impl From<Banner> for BannerVerdict {
     fn from(banner: Banner) -> Self {
-        BannerJudgement { banner, detail: None }
+        BannerVerdict { banner, detail: None }
     }
 }
 
-impl<S: Into<String>> From<(Banner, S)> for BannerJudgement {
+impl<S: Into<String>> From<(Banner, S)> for BannerVerdict {
     fn from((banner, detail): (Banner, S)) -> Self {
-        BannerJudgement { banner, detail: Some(detail.into()) }
+        BannerVerdict { banner, detail: Some(detail.into()) }
     }
 }
 
 /// A check of the library's user.
-pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerJudgement + Send + Sync>;
+pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerVerdict + Send + Sync>;
 
 /// What makes a TCP peer a healthy one.
 #[derive(Clone)]
@@ -151,7 +151,7 @@ impl TcpCheck {
                 None => None,
             },
             TcpCheck::Custom(check) => {
-                let BannerJudgement { banner, detail } = check(heard);
+                let BannerVerdict { banner, detail } = check(heard);
                 let detail = |default: &str| detail.unwrap_or_else(|| default.to_owned());
                 match banner {
                     Banner::Yes => Some(ProbeResult::up(latency, &detail("connect ok"))),

@@ -11,7 +11,7 @@ use super::config::Loaded;
 use super::log::Log;
 use super::values::split;
 use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
-use crate::monitor::Successor;
+use crate::monitor::TargetUpdate;
 
 /// Arguments that end with a line feed each.
 pub fn args(data: &[u8]) {
@@ -143,11 +143,11 @@ fn again(loaded: &Loaded) {
     let mut errors = Vec::new();
     let (started, prints) = targets::successors(&loaded.targets, &[], Log::new(), &mut errors);
     errors.iter().for_each(|(_, error)| one_line(error));
-    assert!(started.iter().all(|next| matches!(next, Successor::Start(_))));
+    assert!(started.iter().all(|next| matches!(next, TargetUpdate::Start(_))));
     if errors.is_empty() && loaded.errors.is_empty() {
         let (kept, same) = targets::successors(&loaded.targets, &prints, Log::new(), &mut errors);
         assert!(
-            kept.iter().zip(0..).all(|(next, at)| matches!(next, Successor::Keep(place) if *place == at))
+            kept.iter().zip(0..).all(|(next, at)| matches!(next, TargetUpdate::Keep(place) if *place == at))
         );
         assert_eq!((kept.len(), &same, errors.len()), (loaded.targets.len(), &prints, 0));
     }

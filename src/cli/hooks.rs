@@ -43,7 +43,7 @@ impl Hooks {
         if let Some(made) = self.webhooks.get(&key) {
             return made.clone().ok_or(None);
         }
-        let made = Webhook::to(url, trusted.trust.as_ref()).map(|webhook| Arc::new(webhook.first(first)));
+        let made = Webhook::new(url, trusted.trust.as_ref()).map(|webhook| Arc::new(webhook.first(first)));
         self.webhooks.insert(key, made.as_ref().ok().cloned());
         made.map_err(|error| Some(format!("--webhook: {}", error.message())))
     }

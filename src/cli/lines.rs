@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{EXIT_FAILED, EXIT_NAME, EXIT_OK};
 use crate::fsm::State;
-use crate::library::Checked;
+use crate::library::CheckEvent;
 use crate::verdict::Reason;
 
 /// What the log says of a change of state.
-pub(crate) fn change_line(checked: &Checked<'_>, from: State, lasted: Duration) -> String {
+pub(crate) fn change_line(checked: &CheckEvent<'_>, from: State, lasted: Duration) -> String {
     let mut line =
         format!("{} is {}: {}", shown(checked.name, checked.target), checked.state, checked.result.detail);
     if let Some(latency) = checked.result.latency {
@@ -21,14 +21,14 @@ pub(crate) fn change_line(checked: &Checked<'_>, from: State, lasted: Duration) 
 }
 
 /// What `--once` prints of a check.
-pub(crate) fn result_line(checked: &Checked<'_>) -> String {
+pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
     let latency = checked.result.latency.map_or_else(|| "-".to_owned(), milliseconds);
     let state = checked.state;
     format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.target), checked.result.detail)
 }
 
 /// The exit code that `--once` owes to a check.
-pub(crate) fn exit_code(checked: &Checked<'_>) -> u8 {
+pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
     match checked.result.reason {
         Some(Reason::DnsNotFound | Reason::DnsFailed | Reason::DnsTimeout) => EXIT_NAME,
         // One that is slow has not failed, and is not up.
@@ -60,7 +60,7 @@ mod tests {
     fn the_columns_of_once_are_aligned() {
         let line = |result: &ProbeResult, state| {
             let (name, target) = ("web", "tcp://web:1");
-            result_line(&Checked { index: 0, name, target, result, state, changed: None })
+            result_line(&CheckEvent { index: 0, name, target, result, state, changed: None })
         };
         let up = line(&ProbeResult::up(Duration::from_micros(410), "connect ok"), State::Up);
         let down = line(&ProbeResult::down(Reason::Refused, "refused"), State::Down);

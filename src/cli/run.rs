@@ -7,7 +7,7 @@ use super::log::{Log, Priority};
 use super::start::{Source, Start};
 use super::{Command, Options};
 use crate::fsm::State;
-use crate::library::{Checked, Server, check_and_notice};
+use crate::library::{CheckEvent, Server, check_and_warn};
 
 pub fn main() -> ExitCode {
     let log = Log::new();
@@ -62,12 +62,12 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         .reap_orphans()
         .notify_systemd()
         .on_check(move |checked| tell_change(checked, log))
-        .on_notice(move |notice| log.line(Priority::Warning, &notice.text));
+        .on_warning(move |notice| log.line(Priority::Warning, &notice.text));
     for host in daemon.api_allow_hosts {
         builder = builder.allow_host(host);
     }
     if source.is_some() {
-        builder = builder.tell_of_hangup();
+        builder = builder.reload_on_sighup();
     }
     let mut server = builder
         .bind(daemon.api)
@@ -85,7 +85,7 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
 /// Turns the loop until a signal says stop, and reads the file again whenever one says so.
 fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Result<()> {
     while server.turn(None)? {
-        if let (true, Some(source)) = (server.is_hung_up(), &mut source) {
+        if let (true, Some(source)) = (server.take_reload_request(), &mut source) {
             source.reload(server, log);
         }
     }
@@ -95,15 +95,15 @@ fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Resul
 /// Checks every target once and prints a line each.
 fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = super::EXIT_OK;
-    let on_check = |checked: &Checked<'_>| {
+    let on_check = |checked: &CheckEvent<'_>| {
         if !super::log::print(&super::lines::result_line(checked)) {
             worst = worst.max(super::EXIT_FAILED);
         }
         worst = worst.max(super::lines::exit_code(checked));
     };
-    let on_notice = |text: &str| log.line(Priority::Warning, text);
+    let on_warning = |text: &str| log.line(Priority::Warning, text);
     let names = super::targets::names(&start.daemon);
-    let checked = check_and_notice(start.monitors, names, on_check, on_notice);
+    let checked = check_and_warn(start.monitors, names, on_check, on_warning);
     if let Err(error) = checked {
         log.error(&format!("cannot go on: {}", super::log::plain(&error)));
         worst = super::EXIT_FAILED;
@@ -112,12 +112,12 @@ fn check_once(start: Start, log: Log) -> ExitCode {
 }
 
 /// One line per change of state, nothing per ordinary check.
-fn tell_change(checked: &Checked<'_>, log: Log) {
+fn tell_change(checked: &CheckEvent<'_>, log: Log) {
     let Some((from, lasted)) = checked.changed else { return };
     let priority = match checked.state {
         State::Down => Priority::Error,
         State::Degraded => Priority::Warning,
-        State::Up | State::Unknown => Priority::Notice,
+        State::Up | State::Unknown => Priority::Warning,
     };
     log.line(priority, &super::lines::change_line(checked, from, lasted));
 }

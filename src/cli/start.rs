@@ -6,7 +6,7 @@ use super::program::check_programs;
 use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
-use crate::monitor::{INTERVAL, Monitor, Successor};
+use crate::monitor::{INTERVAL, Monitor, TargetUpdate};
 use crate::verdict::printable;
 
 /// All that a daemon needs.
@@ -45,7 +45,7 @@ impl Start {
         };
         let plan = Plan::new(&config, &[], !options.once, log)?;
         let started = plan.successors.into_iter().filter_map(|successor| match successor {
-            Successor::Start(monitor) => Some(monitor),
+            TargetUpdate::Start(monitor) => Some(monitor),
             _ => None,
         });
         let (monitors, daemon) = (started.collect(), plan.daemon);
@@ -79,7 +79,7 @@ impl Source {
             }
         };
         let (before, after) = (self.prints.len(), plan.prints.len());
-        let kept = plan.successors.iter().filter(|next| matches!(next, Successor::Keep(_))).count();
+        let kept = plan.successors.iter().filter(|next| matches!(next, TargetUpdate::Keep(_))).count();
         if let Err(error) = server.replace(plan.successors) {
             return refuse(server, &plain(&error));
         }
@@ -100,7 +100,7 @@ impl Source {
 
 /// What a file asks for.
 struct Plan {
-    successors: Vec<Successor>,
+    successors: Vec<TargetUpdate>,
     prints: Vec<u64>,
     daemon: Daemon,
     every: String,

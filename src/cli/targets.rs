@@ -8,10 +8,10 @@ use super::trust::{Trusted, Trusts, fingerprint};
 use super::values::shown;
 use super::{Daemon, Target, TargetOptions};
 use crate::fsm::Policy;
-use crate::library::Names;
-use crate::monitor::{INTERVAL, Monitor, RETRY_INTERVAL, Successor};
+use crate::library::ResolverConfig;
+use crate::monitor::{INTERVAL, Monitor, RETRY_INTERVAL, TargetUpdate};
 use crate::probe::Probe;
-use crate::probe::build::{BuiltProbe, Error, NAME_MAX, ProbeBuilder, Trust, probe};
+use crate::probe::build::{Error, NAME_MAX, NetProbe, ProbeBuilder, TlsTrust, probe};
 
 /// The monitors that a command line asks for. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
@@ -36,7 +36,7 @@ pub(crate) fn successors(
     present: &[u64],
     log: Log,
     errors: &mut Vec<(usize, String)>,
-) -> (Vec<Successor>, Vec<u64>) {
+) -> (Vec<TargetUpdate>, Vec<u64>) {
     let mut means = Means::new(log);
     let mut places = BTreeMap::new();
     places.extend(present.iter().copied().zip(0..));
@@ -49,10 +49,10 @@ pub(crate) fn successors(
             let print = fingerprint(&(&options.name, &options.target, &options.settings, marks));
             prints.push(print);
             if let Some(place) = places.get(&print) {
-                return Ok(Successor::Keep(*place));
+                return Ok(TargetUpdate::Keep(*place));
             }
             let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
-            means.monitor(probe, options, &trusted).map(Successor::Start)
+            means.monitor(probe, options, &trusted).map(TargetUpdate::Start)
         });
         match successor {
             Ok(successor) => successors.push(successor),
@@ -63,8 +63,8 @@ pub(crate) fn successors(
 }
 
 /// How the options want names resolved.
-pub(crate) fn names(daemon: &Daemon) -> Names {
-    Names::default().servers(daemon.dns.iter().copied())
+pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
+    ResolverConfig::default().servers(daemon.dns.iter().copied())
 }
 
 /// What targets share.
@@ -102,7 +102,7 @@ impl Means {
 
     fn monitor(
         &mut self,
-        probe: BuiltProbe,
+        probe: NetProbe,
         options: &TargetOptions,
         trusted: &TrustedBy,
     ) -> Result<Monitor, Option<String>> {
@@ -126,7 +126,7 @@ impl Means {
     }
 }
 
-fn build(options: &TargetOptions, trust: Option<&Trust>, name: Option<&str>) -> Result<BuiltProbe, String> {
+fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) -> Result<NetProbe, String> {
     let builder = match &options.target {
         Target::Url(url) => ProbeBuilder::from_url(url),
         Target::Parts { protocol, address, port, path } => probe(protocol, address, *port).path(path),
@@ -182,7 +182,7 @@ pub(super) fn shown_url(url: &str) -> String {
 /// name, by their place: `HOST:PORT-2`. The same URL twice would be two targets that nobody could tell
 /// apart.
 fn tell_apart(
-    probes: &mut [BuiltProbe],
+    probes: &mut [NetProbe],
     targets: &[TargetOptions],
     trusted: &[TrustedBy],
 ) -> Result<(), String> {

@@ -7,19 +7,19 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::log::{Log, Priority};
-use crate::probe::build::Trust;
+use crate::probe::build::TlsTrust;
 
 /// The largest file of certificates that is read: ten times what the largest bundles have.
 const PEM_MAX: u64 = 4 * 1024 * 1024;
 
 /// Certificates to trust, and that trust.
-type Source = (Vec<u8>, Trust);
+type Source = (Vec<u8>, TlsTrust);
 
 /// Whom those trust of whom the same is asked.
 #[derive(Clone, Default)]
 pub(super) struct Trusted {
     /// `None` for the usual roots.
-    pub(super) trust: Option<Trust>,
+    pub(super) trust: Option<TlsTrust>,
     /// Another number for other certificates.
     pub(super) mark: u64,
 }
@@ -60,7 +60,7 @@ impl Trusts {
             (None, Some((pem, trust))) => (pem.clone(), Some(trust.clone())),
             (Some((flag, _)), Some((environment, _))) => {
                 let both = [&flag, &b"\n"[..], environment].concat();
-                let trust = Trust::new(verify, &both);
+                let trust = TlsTrust::new(verify, &both);
                 (both, Some(trust.map_err(|error| format!("--ca-file: {}", error.message()))?))
             }
         };
@@ -98,7 +98,7 @@ fn from_flag(verify: bool, path: &Path) -> Result<Source, String> {
     if pem.is_empty() {
         return Err(named("is empty"));
     }
-    match Trust::new(verify, &pem) {
+    match TlsTrust::new(verify, &pem) {
         Ok(trust) => Ok((pem, trust)),
         Err(error) => Err(named(error.message())),
     }
@@ -112,7 +112,7 @@ fn from_environment(log: Log) -> Option<Source> {
     if read.as_ref().is_ok_and(Vec::is_empty) {
         return None;
     }
-    let source = read.and_then(|pem| match Trust::new(true, &pem) {
+    let source = read.and_then(|pem| match TlsTrust::new(true, &pem) {
         Ok(trust) => Ok((pem, trust)),
         Err(error) => Err(error.message().to_owned()),
     });

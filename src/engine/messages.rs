@@ -7,7 +7,7 @@ use super::hooks::HookId;
 use super::{ConnId, Transport};
 use crate::fsm::Change;
 use crate::monitor::Hook;
-use crate::probe::Work;
+use crate::probe::BlockingTask;
 use crate::verdict::{Failure, ProbeResult};
 
 /// What happened to a connection.
@@ -53,7 +53,7 @@ pub(crate) enum Output {
     /// Measure the process and tell it to [`Engine::handle_vitals`](super::Engine::handle_vitals).
     Measure,
     /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`](super::Engine::handle_worked).
-    Work(JobId, Work),
+    BlockingTask(JobId, BlockingTask),
     /// Run this hook with these additions to its environment and tell what came of it to
     /// [`Engine::handle_hook_ended`](super::Engine::handle_hook_ended).
     Spawn { id: HookId, hook: Arc<Hook>, env: Vec<(&'static str, String)> },

@@ -2,13 +2,13 @@
 
 use super::{Conn, Engine, Output, Owner};
 use crate::clock::Now;
-use crate::monitor::Successor;
+use crate::monitor::TargetUpdate;
 
 impl Engine {
     /// Watches these targets from now on. What stays keeps its state, its beat and the check under way;
     /// a check of what goes is given up without a verdict. If it can not be, says why and changes nothing.
     #[cold]
-    pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Result<(), String> {
+    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>, now: Now) -> Result<(), String> {
         if let Some(refusal) = self.fleet.refusal(&successors) {
             return Err(refusal);
         }
@@ -17,7 +17,7 @@ impl Engine {
         let mut stays = vec![true; self.tries.len()];
         stays[..self.fleet.watches().len()].fill(false);
         for successor in &successors {
-            if let Successor::Keep(place) = successor {
+            if let TargetUpdate::Keep(place) = successor {
                 stays[*place] = true;
             }
         }

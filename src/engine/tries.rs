@@ -128,7 +128,7 @@ impl Engine {
                     let conn = self.tries[target].as_deref().and_then(|this| this.conn);
                     self.send(conn, bytes);
                 }
-                probe::Output::Work(work) => discard(work),
+                probe::Output::BlockingTask(work) => discard(work),
                 probe::Output::Connect { .. } => {}
             }
         }
@@ -159,11 +159,11 @@ impl Engine {
                         return self.finish(target, failure.into(), now);
                     }
                 }
-                Some(probe::Output::Work(work)) => {
+                Some(probe::Output::BlockingTask(work)) => {
                     self.last_job.0 += 1;
                     self.jobs.insert(self.last_job, target);
                     this.jobs.push(self.last_job);
-                    self.outputs.push_back(Output::Work(self.last_job, work));
+                    self.outputs.push_back(Output::BlockingTask(self.last_job, work));
                 }
             }
         }

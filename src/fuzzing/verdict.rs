@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Source;
 use super::source::slicings;
 use crate::clock::{Now, test_now};
-use crate::probe::build::{BuiltProbe, ProbeBuilder};
+use crate::probe::build::{NetProbe, ProbeBuilder};
 use crate::probe::{Attempt, Input, Output, Probe};
 use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 
@@ -55,7 +55,7 @@ fn sensible(result: &ProbeResult, check: &str, stream: &[u8]) {
 
 /// Hands the pieces over until the attempt has come to its end, and then that of the connection. Whoever
 /// it is redirected to sends the same.
-fn converse(probe: &BuiltProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
+fn converse(probe: &NetProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
     let mut attempt = probe.begin(now);
     let Some(Output::Connect { host, port }) = attempt.poll_output() else { panic!("it connects first") };
     let mut places = vec![(host, port)];
@@ -87,7 +87,7 @@ fn tell(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option<Output>
         match output {
             Output::Connect { .. } | Output::Done(_) => end = Some(output),
             Output::Send(bytes) => one_request(&bytes),
-            Output::Work(_) => panic!("no probe here works elsewhere"),
+            Output::BlockingTask(_) => panic!("no probe here works elsewhere"),
         }
     }
     end

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use super::checked::{Checked, Notice, OnCheck, OnNotice};
-use super::names::Names;
+use super::checked::{CheckEvent, OnCheck, OnWarning, Warning};
+use super::names::ResolverConfig;
 use super::server::Server;
 use crate::api::host::HostGuard;
 use crate::engine::Schedule;
@@ -32,34 +32,34 @@ use crate::monitor::{Monitor, clash};
 /// ```
 pub struct ServerBuilder {
     monitors: Vec<Monitor>,
-    names: Names,
+    names: ResolverConfig,
     allowed: Vec<String>,
     signals: bool,
     hangup: bool,
     orphans: bool,
     notify: bool,
     on_check: Option<OnCheck>,
-    on_notice: Option<OnNotice>,
+    on_warning: Option<OnWarning>,
 }
 
 impl ServerBuilder {
     pub(super) fn new(monitors: Vec<Monitor>) -> Self {
         ServerBuilder {
             monitors,
-            names: Names::default(),
+            names: ResolverConfig::default(),
             allowed: Vec::new(),
             signals: false,
             hangup: false,
             orphans: false,
             notify: false,
             on_check: None,
-            on_notice: None,
+            on_warning: None,
         }
     }
 
     /// How names are resolved.
     #[must_use]
-    pub fn names(mut self, names: Names) -> Self {
+    pub fn names(mut self, names: ResolverConfig) -> Self {
         self.names = names;
         self
     }
@@ -82,9 +82,9 @@ impl ServerBuilder {
     }
 
     /// Takes SIGHUP, which then no longer ends the program by itself, and ends a turn of the loop: see
-    /// [`Server::is_hung_up`].
+    /// [`Server::take_reload_request`].
     #[must_use]
-    pub fn tell_of_hangup(mut self) -> Self {
+    pub fn reload_on_sighup(mut self) -> Self {
         self.hangup = true;
         self
     }
@@ -101,7 +101,7 @@ impl ServerBuilder {
     /// Calls this after every check, on the thread that runs the server: it holds the server up as long
     /// as it takes. A panic in it is one of [`Server::run`].
     #[must_use]
-    pub fn on_check(mut self, call: impl FnMut(&Checked<'_>) + Send + 'static) -> Self {
+    pub fn on_check(mut self, call: impl FnMut(&CheckEvent<'_>) + Send + 'static) -> Self {
         self.on_check = Some(Box::new(call));
         self
     }
@@ -110,8 +110,8 @@ impl ServerBuilder {
     /// parts of the hosts file or resolv.conf that are not used. As [`ServerBuilder::on_check`] does, it
     /// holds the server up.
     #[must_use]
-    pub fn on_notice(mut self, call: impl FnMut(&Notice) + Send + 'static) -> Self {
-        self.on_notice = Some(Box::new(call));
+    pub fn on_warning(mut self, call: impl FnMut(&Warning) + Send + 'static) -> Self {
+        self.on_warning = Some(Box::new(call));
         self
     }
 
@@ -158,7 +158,7 @@ impl ServerBuilder {
         if self.notify {
             reactor.notify_manager();
         }
-        Ok(Server::new(reactor, address, self.on_check, self.on_notice))
+        Ok(Server::new(reactor, address, self.on_check, self.on_warning))
     }
 }
 

@@ -10,9 +10,9 @@ use crate::verdict::ProbeResult;
 /// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`](crate::ServerBuilder::on_check).
 ///
 /// ```
-/// use pingstate::{Checked, Monitor, Names, State, blocking, check_all};
+/// use pingstate::{CheckEvent, Monitor, ResolverConfig, State, blocking, check_all};
 ///
-/// fn log(checked: &Checked<'_>) {
+/// fn log(checked: &CheckEvent<'_>) {
 ///     if let Some((before, _)) = checked.changed {
 ///         eprintln!("{}: {before} -> {}: {}", checked.name, checked.state, checked.result.detail);
 ///     }
@@ -20,12 +20,12 @@ use crate::verdict::ProbeResult;
 ///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
 /// }
 ///
-/// check_all(Monitor::new(blocking("disk", || true)), Names::default(), log)?;
+/// check_all(Monitor::new(blocking("disk", || true)), ResolverConfig::default(), log)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Checked<'a> {
+pub struct CheckEvent<'a> {
     /// The target's place in the list of monitors.
     pub index: usize,
     /// The target's name.
@@ -41,34 +41,34 @@ pub struct Checked<'a> {
 }
 
 /// Something that people should know and that is no check's result: a hook that failed, a webhook that
-/// was given up. See [`ServerBuilder::on_notice`](crate::ServerBuilder::on_notice).
+/// was given up. See [`ServerBuilder::on_warning`](crate::ServerBuilder::on_notice).
 ///
 /// ```
-/// use pingstate::{Monitor, Notice, Server, blocking};
+/// use pingstate::{Monitor, Warning, Server, blocking};
 ///
-/// fn log(notice: &Notice) {
+/// fn log(notice: &Warning) {
 ///     eprintln!("warning: {}", notice.text); // db: the hook mail exited with status 1: no route
 /// }
 ///
-/// let server = Server::builder(Monitor::new(blocking("db", || true))).on_notice(log).bind(([127, 0, 0, 1], 0))?;
+/// let server = Server::builder(Monitor::new(blocking("db", || true))).on_warning(log).bind(([127, 0, 0, 1], 0))?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Notice {
+pub struct Warning {
     /// One line.
     pub text: String,
 }
 
-pub(super) type OnNotice = Box<dyn FnMut(&Notice) + Send>;
+pub(super) type OnWarning = Box<dyn FnMut(&Warning) + Send>;
 
-pub(super) type OnCheck = Box<dyn FnMut(&Checked<'_>) + Send>;
+pub(super) type OnCheck = Box<dyn FnMut(&CheckEvent<'_>) + Send>;
 
 /// Tells of the checks that have ended since the last time.
-pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&Checked<'_>)) {
+pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
     for Verdict { target, result, change } in reactor.take_verdicts() {
         let watch = reactor.engine().fleet().watch(target);
-        on_check(&Checked {
+        on_check(&CheckEvent {
             index: target,
             name: watch.name(),
             target: watch.target(),

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use super::names::Names;
+use super::names::ResolverConfig;
 use super::once::no_guard;
 use crate::engine::Schedule;
 use crate::fsm::State;
@@ -34,14 +34,14 @@ impl Monitor {
     /// # Errors
     /// The system's, of making an event loop or a thread.
     pub fn start(self) -> io::Result<MonitorHandle> {
-        self.start_with(Names::default())
+        self.start_with(ResolverConfig::default())
     }
 
     /// The same, with names resolved in this way.
     ///
     /// # Errors
     /// As [`Monitor::start`].
-    pub fn start_with(self, names: Names) -> io::Result<MonitorHandle> {
+    pub fn start_with(self, names: ResolverConfig) -> io::Result<MonitorHandle> {
         let mut reactor = names.reactor(vec![self], Schedule::Beat, no_guard())?;
         let bell = reactor.bell()?;
         let (orders, received) = channel();

@@ -9,11 +9,11 @@ mod ping_fsm;
 mod server;
 
 pub use builder::ServerBuilder;
-pub use checked::{Checked, Notice};
+pub use checked::{CheckEvent, Warning};
 pub use handle::MonitorHandle;
-pub use names::Names;
+pub use names::ResolverConfig;
 #[cfg(feature = "cli")]
-pub(crate) use once::check_and_notice;
+pub(crate) use once::check_and_warn;
 pub use once::{check, check_all, check_with};
 pub use ping_fsm::PingFsm;
-pub use server::{Server, Stopper, serve};
+pub use server::{Server, ShutdownHandle, serve};

@@ -22,30 +22,30 @@ const MDNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251
 /// # use std::net::TcpListener;
 /// # let listener = TcpListener::bind("127.0.0.1:0")?;
 /// # let port = listener.local_addr()?.port();
-/// use pingstate::{Names, check_with, probe};
+/// use pingstate::{ResolverConfig, check_with, probe};
 ///
 /// # let dir = std::env::temp_dir().join(format!("pingstate-names-{}", std::process::id()));
 /// # std::fs::create_dir_all(&dir)?;
 /// # let path = dir.join("hosts");
 /// std::fs::write(&path, "127.0.0.1 db.example\n")?;
-/// let names = Names::default().hosts(&path).servers([([192, 0, 2, 53], 53).into()]);
+/// let names = ResolverConfig::default().hosts(&path).servers([([192, 0, 2, 53], 53).into()]);
 /// let probe = probe("tcp", "db.example", port).build()?;
 /// assert!(check_with(&probe, names).ok);
 /// # std::fs::remove_dir_all(&dir)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Names {
+pub struct ResolverConfig {
     servers: Vec<SocketAddr>,
     hosts: PathBuf,
     resolv_conf: PathBuf,
     mdns: SocketAddr,
 }
 
-impl Default for Names {
+impl Default for ResolverConfig {
     /// `/etc/hosts`, then the name servers of `/etc/resolv.conf`; both are read again when they change.
     fn default() -> Self {
-        Names {
+        ResolverConfig {
             servers: Vec::new(),
             hosts: "/etc/hosts".into(),
             resolv_conf: "/etc/resolv.conf".into(),
@@ -54,7 +54,7 @@ impl Default for Names {
     }
 }
 
-impl Names {
+impl ResolverConfig {
     /// Asks these name servers instead of those of resolv.conf; its other lines count.
     #[must_use]
     pub fn servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {

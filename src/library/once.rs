@@ -5,19 +5,19 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::checked::{Checked, tell};
-use super::names::Names;
+use super::checked::{CheckEvent, tell};
+use super::names::ResolverConfig;
 use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::engine::Schedule;
 use crate::monitor::Monitor;
-use crate::probe::build::BuiltProbe;
+use crate::probe::build::NetProbe;
 use crate::probe::guard::guarded;
 use crate::probe::{Attempt, Probe};
 use crate::reactor;
 use crate::verdict::{ProbeResult, Reason};
 
-impl BuiltProbe {
+impl NetProbe {
     /// Checks the target once and waits for the result: at most the probe's timeout.
     ///
     /// ```
@@ -52,22 +52,22 @@ impl BuiltProbe {
 /// ```
 #[must_use]
 pub fn check(probe: &dyn Probe) -> ProbeResult {
-    check_with(probe, Names::default())
+    check_with(probe, ResolverConfig::default())
 }
 
 /// The same as [`check`], with names resolved in this way.
 ///
 /// ```
-/// use pingstate::{Names, Reason, check_with, probe};
+/// use pingstate::{ResolverConfig, Reason, check_with, probe};
 ///
 /// // Neither a hosts file nor a name server: nothing leaves this machine.
-/// let alone = Names::default().hosts("/dev/null").resolv_conf("/dev/null").servers([([127, 0, 0, 1], 1).into()]);
+/// let alone = ResolverConfig::default().hosts("/dev/null").resolv_conf("/dev/null").servers([([127, 0, 0, 1], 1).into()]);
 /// let result = check_with(&probe("tcp", "nowhere.invalid", 1).build()?, alone);
 /// assert_eq!(result.reason, Some(Reason::DnsNotFound));
 /// # Ok::<(), pingstate::Error>(())
 /// ```
 #[must_use]
-pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
+pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
     let begin = || Begun {
         name: probe.name().to_owned(),
         timeout: probe.timeout(),
@@ -98,14 +98,14 @@ pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
 /// # use std::net::TcpListener;
 /// # let listener = TcpListener::bind("127.0.0.1:0")?;
 /// # let port = listener.local_addr()?.port();
-/// use pingstate::{Monitor, Names, check_all, probe};
+/// use pingstate::{Monitor, ResolverConfig, check_all, probe};
 ///
 /// let monitors = [
 ///     Monitor::new(probe("tcp", "127.0.0.1", port).name("v4").build()?),
 ///     Monitor::new(probe("tcp", "localhost", port).name("name").build()?),
 /// ];
 /// let mut results = Vec::new();
-/// check_all(monitors, Names::default(), |checked| {
+/// check_all(monitors, ResolverConfig::default(), |checked| {
 ///     results.push((checked.name.to_owned(), checked.result.ok));
 /// })?;
 /// results.sort();
@@ -117,23 +117,23 @@ pub fn check_with(probe: &dyn Probe, names: Names) -> ProbeResult {
 /// The system's, of making the event loop or of polling.
 pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
-    names: Names,
-    on_check: impl FnMut(&Checked<'_>),
+    names: ResolverConfig,
+    on_check: impl FnMut(&CheckEvent<'_>),
 ) -> io::Result<()> {
-    check_and_notice(monitors.into_iter().collect(), names, on_check, |_| {})
+    check_and_warn(monitors.into_iter().collect(), names, on_check, |_| {})
 }
 
 /// The same, with a call for every line that people should know of.
-pub(crate) fn check_and_notice(
+pub(crate) fn check_and_warn(
     monitors: Vec<Monitor>,
-    names: Names,
-    mut on_check: impl FnMut(&Checked<'_>),
-    mut on_notice: impl FnMut(&str),
+    names: ResolverConfig,
+    mut on_check: impl FnMut(&CheckEvent<'_>),
+    mut on_warning: impl FnMut(&str),
 ) -> io::Result<()> {
     let mut reactor = names.reactor(monitors, Schedule::Once, no_guard())?;
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
-        reactor.take_notices().iter().for_each(|text| on_notice(text));
+        reactor.take_notices().iter().for_each(|text| on_warning(text));
         tell(&mut reactor, &mut on_check);
     }
     Ok(())

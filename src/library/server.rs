@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::builder::ServerBuilder;
-use super::checked::{Notice, OnCheck, OnNotice, tell};
-use crate::monitor::{Monitor, Successor};
+use super::checked::{OnCheck, OnWarning, Warning, tell};
+use crate::monitor::{Monitor, TargetUpdate};
 use crate::reactor::{self, Bell, Reactor};
 use crate::snapshot::Snapshot;
 
@@ -27,13 +27,13 @@ use crate::snapshot::Snapshot;
 /// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).build()?);
 /// let mut server = serve(monitor, ([127, 0, 0, 1], 0))?;
 /// println!("http://{}/status", server.address());
-/// # let stopper = server.stopper()?;
+/// # let shutdown_handle = server.shutdown_handle()?;
 /// # let mut client = TcpStream::connect(server.address())?;
 /// # client.write_all(b"GET /targets HTTP/1.0\r\n\r\n")?;
 /// # let client = thread::spawn(move || {
 /// #     let mut answer = String::new();
 /// #     let _ = client.read_to_string(&mut answer);
-/// #     stopper.stop();
+/// #     shutdown_handle.stop();
 /// #     answer
 /// # });
 /// server.run()?;
@@ -64,10 +64,10 @@ pub fn serve(
 ///     Monitor::new(blocking("disk", || true)),
 /// ])
 /// .bind(([127, 0, 0, 1], 0))?;
-/// let stopper = server.stopper()?;
+/// let shutdown_handle = server.shutdown_handle()?;
 /// let thread = std::thread::spawn(move || server.run());
 /// // Do other work …
-/// stopper.stop();
+/// shutdown_handle.stop();
 /// thread.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -75,7 +75,7 @@ pub struct Server {
     reactor: Reactor,
     address: SocketAddr,
     on_check: Option<OnCheck>,
-    on_notice: Option<OnNotice>,
+    on_warning: Option<OnWarning>,
     /// What there is to do at the end is done.
     ended: bool,
 }
@@ -85,9 +85,9 @@ impl Server {
         reactor: Reactor,
         address: SocketAddr,
         on_check: Option<OnCheck>,
-        on_notice: Option<OnNotice>,
+        on_warning: Option<OnWarning>,
     ) -> Self {
-        Server { reactor, address, on_check, on_notice, ended: false }
+        Server { reactor, address, on_check, on_warning, ended: false }
     }
 
     /// A server for these monitors, to be bound.
@@ -108,7 +108,7 @@ impl Server {
         Some(Snapshot::of(watch.name(), watch.target(), watch.fsm(), reactor::now()))
     }
 
-    /// Runs until it is stopped: by a [`Stopper`], or by a signal (see
+    /// Runs until it is stopped: by a [`ShutdownHandle`], or by a signal (see
     /// [`ServerBuilder::stop_on_signals`]).
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl Server {
     /// # use std::net::TcpListener;
     /// # let listener = TcpListener::bind("127.0.0.1:0")?;
     /// # let port = listener.local_addr()?.port();
-    /// use pingstate::{Monitor, Server, State, Successor, blocking, probe};
+    /// use pingstate::{Monitor, Server, State, TargetUpdate, blocking, probe};
     ///
     /// let mut server = Server::builder([
     ///     Monitor::new(blocking("disk", || true)),
@@ -169,7 +169,7 @@ impl Server {
     ///
     /// // The database moves to the first place, the disk goes and a cache comes.
     /// let cache = Monitor::new(probe("tcp", "127.0.0.1", port).name("cache").build()?);
-    /// server.replace(vec![Successor::Keep(1), Successor::Start(cache)])?;
+    /// server.replace(vec![TargetUpdate::Keep(1), TargetUpdate::Start(cache)])?;
     /// let states = [0, 1].map(|place| server.snapshot(place).map(|target| target.state));
     /// assert_eq!(states, [Some(State::Up), Some(State::Unknown)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -178,16 +178,16 @@ impl Server {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if one is kept that is not there or is kept twice, or if two have the
     /// same name. Then all stays as it is.
-    pub fn replace(&mut self, successors: Vec<Successor>) -> io::Result<()> {
+    pub fn replace(&mut self, successors: Vec<TargetUpdate>) -> io::Result<()> {
         // What has ended is told by the place that it had.
         self.tell();
         self.reactor.replace(successors).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
     }
 
     /// Whether SIGHUP has come since the last time this was asked: the custom is to read one's
-    /// configuration again. See [`ServerBuilder::tell_of_hangup`].
-    pub fn is_hung_up(&mut self) -> bool {
-        self.reactor.is_hung_up()
+    /// configuration again. See [`ServerBuilder::reload_on_sighup`].
+    pub fn take_reload_request(&mut self) -> bool {
+        self.reactor.take_reload_request()
     }
 
     /// Reports that the new configuration cannot be used, for this reason: the status that the service
@@ -208,8 +208,8 @@ impl Server {
     ///
     /// # Errors
     /// The system's, of making a descriptor to wake the loop with.
-    pub fn stopper(&mut self) -> io::Result<Stopper> {
-        Ok(Stopper { stopped: self.reactor.stop_flag(), bell: self.reactor.bell()? })
+    pub fn shutdown_handle(&mut self) -> io::Result<ShutdownHandle> {
+        Ok(ShutdownHandle { stopped: self.reactor.stop_flag(), bell: self.reactor.bell()? })
     }
 
     /// Tells of what has come since the last time.
@@ -219,8 +219,8 @@ impl Server {
             None => drop(self.reactor.take_verdicts()),
         }
         for text in self.reactor.take_notices() {
-            if let Some(on_notice) = &mut self.on_notice {
-                on_notice(&Notice { text });
+            if let Some(on_warning) = &mut self.on_warning {
+                on_warning(&Warning { text });
             }
         }
     }
@@ -254,22 +254,22 @@ impl fmt::Debug for Server {
 /// Stops a [`Server`] from elsewhere, as often as one likes.
 ///
 /// ```
-/// use pingstate::{Monitor, Stopper, blocking, serve};
+/// use pingstate::{Monitor, ShutdownHandle, blocking, serve};
 ///
 /// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
-/// let stopper: Stopper = server.stopper()?;
-/// std::thread::spawn(move || stopper.stop());
+/// let shutdown_handle: ShutdownHandle = server.shutdown_handle()?;
+/// std::thread::spawn(move || shutdown_handle.stop());
 /// server.run()?;
 /// assert!(!server.turn(None)?, "it stays stopped");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Stopper {
+pub struct ShutdownHandle {
     stopped: Arc<AtomicBool>,
     bell: Bell,
 }
 
-impl Stopper {
+impl ShutdownHandle {
     /// Ends [`Server::run`], and makes [`Server::turn`] say so.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);

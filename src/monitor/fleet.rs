@@ -11,7 +11,7 @@ use crate::fsm::{Change, State};
 use crate::probe::Attempt;
 use crate::verdict::ProbeResult;
 pub(crate) use successor::Moved;
-pub use successor::Successor;
+pub use successor::TargetUpdate;
 
 /// All monitors of one daemon.
 pub(crate) struct Fleet {

@@ -55,7 +55,7 @@ fn spans_without_end_are_cut() {
     assert_eq!(fleet.watch(1).beat() - now.instant, Duration::from_millis(1001));
     fleet.watch_mut(1).advance(now.instant + S * 2);
     assert_eq!(fleet.watch(1).beat() - now.instant, INTERVAL_MAX / 2 * 3);
-    let endless = crate::probe::blocking::blocking("endless", || true).within(Duration::MAX);
+    let endless = crate::probe::blocking::blocking("endless", || true).timeout(Duration::MAX);
     assert_eq!(Fleet::new(vec![Monitor::new(endless)], now).watch(0).timeout(), TIMEOUT_MAX);
 }
 

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::words::timed_out;
-use super::{Attempt, Input, Output, Probe, Work};
-use crate::check::Judgement;
+use super::{Attempt, BlockingTask, Input, Output, Probe};
+use crate::check::CheckVerdict;
 use crate::clock::Now;
 use crate::verdict::{ProbeResult, Reason};
 
 /// The time a blocking check may take unless told otherwise.
 pub const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Closure = Arc<dyn Fn() -> Judgement + Send + Sync>;
+type Closure = Arc<dyn Fn() -> CheckVerdict + Send + Sync>;
 
 /// A probe that calls a closure on a thread of its own. See [`blocking`].
 ///
@@ -24,7 +24,7 @@ type Closure = Arc<dyn Fn() -> Judgement + Send + Sync>;
 ///
 /// let probe: BlockingProbe = blocking("backup", || true);
 /// assert_eq!(probe.timeout(), BLOCKING_TIMEOUT);
-/// let patient = probe.within(Duration::from_secs(60));
+/// let patient = probe.timeout(Duration::from_secs(60));
 /// assert_eq!(patient.timeout(), Duration::from_secs(60));
 /// ```
 pub struct BlockingProbe {
@@ -54,7 +54,7 @@ pub struct BlockingProbe {
 ///     Ok(other) => (false, format!("1 is {other}")),
 ///     Err(error) => (false, error),
 /// });
-/// let database = database.within(Duration::from_secs(2));
+/// let database = database.timeout(Duration::from_secs(2));
 /// assert_eq!(check(&database).detail, "select 1");
 ///
 /// assert_eq!(check(&blocking("disk", || false)).detail, "check failed");
@@ -63,7 +63,7 @@ pub struct BlockingProbe {
 pub fn blocking<F, J>(name: impl Into<String>, check: F) -> BlockingProbe
 where
     F: Fn() -> J + Send + Sync + 'static,
-    J: Into<Judgement>,
+    J: Into<CheckVerdict>,
 {
     BlockingProbe {
         name: name.into(),
@@ -76,7 +76,7 @@ where
 impl BlockingProbe {
     /// The time one check may take: [`BLOCKING_TIMEOUT`] unless told otherwise.
     #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
@@ -97,7 +97,7 @@ impl Probe for BlockingProbe {
             Output::Done(ProbeResult::down(Reason::Custom, detail))
         } else {
             let (closure, busy) = (self.closure.clone(), Busy(self.busy.clone()));
-            Output::Work(Work::new(move || {
+            Output::BlockingTask(BlockingTask::new(move || {
                 let _busy = busy;
                 result(closure())
             }))
@@ -115,7 +115,7 @@ impl Drop for Busy {
     }
 }
 
-fn result(judgement: Judgement) -> ProbeResult {
+fn result(judgement: CheckVerdict) -> ProbeResult {
     let word = if judgement.ok { "check ok" } else { "check failed" };
     let detail = judgement.detail.as_deref().unwrap_or(word);
     match judgement.ok {
@@ -160,7 +160,7 @@ mod tests {
     use crate::probe::guard::guarded;
 
     fn work(attempt: &mut Box<dyn Attempt>) -> ProbeResult {
-        let Some(Output::Work(work)) = attempt.poll_output() else { panic!("no work") };
+        let Some(Output::BlockingTask(work)) = attempt.poll_output() else { panic!("no work") };
         guarded(|| work.run()).unwrap_or_else(ProbeResult::from)
     }
 
@@ -188,7 +188,7 @@ mod tests {
     fn while_a_check_is_not_back_no_other_is_started() {
         let probe = blocking("db", || true);
         let mut first = probe.begin(test_now());
-        let Some(Output::Work(stuck)) = first.poll_output() else { panic!("no work") };
+        let Some(Output::BlockingTask(stuck)) = first.poll_output() else { panic!("no work") };
         first.handle_input(Input::TimedOut, test_now());
         let mut second = probe.begin(test_now());
         let Some(Output::Done(result)) = second.poll_output() else { panic!("not done") };
@@ -213,9 +213,9 @@ mod tests {
     #[test]
     fn a_check_may_take_its_time_and_says_so_when_that_is_up() {
         let probe = blocking("db", || true);
-        assert_eq!((probe.name(), probe.timeout()), ("db", BLOCKING_TIMEOUT));
-        let probe = probe.within(Duration::from_secs(3));
-        assert_eq!(probe.timeout(), Duration::from_secs(3));
+        assert_eq!((probe.name(), Probe::timeout(&probe)), ("db", BLOCKING_TIMEOUT));
+        let probe = probe.timeout(Duration::from_secs(3));
+        assert_eq!(Probe::timeout(&probe), Duration::from_secs(3));
         let mut attempt = probe.begin(test_now());
         attempt.poll_output();
         attempt.handle_input(Input::TimedOut, test_now());

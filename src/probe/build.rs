@@ -8,10 +8,10 @@ mod tests;
 mod trust;
 mod webhook;
 
-pub use built::BuiltProbe;
+pub use built::NetProbe;
 pub use error::Error;
 pub use rules::NAME_MAX;
-pub use trust::Trust;
+pub use trust::TlsTrust;
 pub(crate) use webhook::DELIVERY_TIMEOUT;
 pub use webhook::Webhook;
 
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::http::{Follow, HttpPlan};
 use super::tcp::TcpPlan;
-use crate::check::{BannerJudgement, HttpResponse, Judgement};
+use crate::check::{BannerVerdict, CheckVerdict, HttpResponse};
 use crate::wire::http::write::check_method;
 use crate::wire::url::{Scheme, Url};
 use built::Plan;
@@ -108,7 +108,7 @@ pub struct ProbeBuilder {
     timeout: Option<Duration>,
     verify: bool,
     ca_pem: Vec<u8>,
-    trust: Option<Trust>,
+    trust: Option<TlsTrust>,
     method: Cow<'static, str>,
     headers: Vec<(String, String)>,
     max_body: usize,
@@ -175,7 +175,7 @@ impl ProbeBuilder {
     pub fn check_response<F, J>(mut self, check: F) -> Self
     where
         F: Fn(&HttpResponse) -> J + Send + Sync + 'static,
-        J: Into<Judgement>,
+        J: Into<CheckVerdict>,
     {
         self.check = Check::Response(Arc::new(move |response| check(response).into()));
         self
@@ -208,7 +208,7 @@ impl ProbeBuilder {
     pub fn check_banner<F, J>(mut self, check: F) -> Self
     where
         F: Fn(&[u8]) -> J + Send + Sync + 'static,
-        J: Into<BannerJudgement>,
+        J: Into<BannerVerdict>,
     {
         self.check = Check::Banner(Arc::new(move |heard| check(heard).into()));
         self
@@ -244,7 +244,7 @@ impl ProbeBuilder {
 
     /// A trust made before: it takes the place of what [`ProbeBuilder::verify_tls`] and
     /// [`ProbeBuilder::ca_pem`] say, and many probes can share it.
-    pub fn trust(mut self, trust: &Trust) -> Self {
+    pub fn trust(mut self, trust: &TlsTrust) -> Self {
         self.trust = Some(trust.clone());
         self
     }
@@ -303,7 +303,7 @@ impl ProbeBuilder {
     ///
     /// # Errors
     /// What is wrong with the description: the first thing found.
-    pub fn build(self) -> Result<BuiltProbe, Error> {
+    pub fn build(self) -> Result<NetProbe, Error> {
         let mut url = self.url?;
         let is_tcp = url.scheme == Scheme::Tcp;
         if let (Some(path), false) = (&self.path, is_tcp) {
@@ -320,7 +320,7 @@ impl ProbeBuilder {
         if is_tcp {
             let check = self.check.for_tcp()?;
             let plan = TcpPlan { name, url, check, timeout };
-            return Ok(BuiltProbe::new(Plan::Tcp(Arc::new(plan))));
+            return Ok(NetProbe::new(Plan::Tcp(Arc::new(plan))));
         }
         check_method(&self.method).map_err(Error::Method)?;
         if self.method == "CONNECT" {
@@ -337,7 +337,7 @@ impl ProbeBuilder {
         let follow = if self.follow { Follow::Always } else { Follow::Never };
         let content = Vec::new();
         let plan = HttpPlan { name, url, method, headers, content, check, max_body, follow, tls, timeout };
-        Ok(BuiltProbe::new(Plan::Http(Arc::new(plan))))
+        Ok(NetProbe::new(Plan::Http(Arc::new(plan))))
     }
 }
 

@@ -24,7 +24,7 @@ use crate::verdict::{Failure, ProbeResult};
 /// A target that can be tried, again and again.
 ///
 /// What it says of itself is asked for often and should be kept at hand. [`Probe::begin`] and the
-/// attempts run on the loop: they must not block; what can only block is for [`Output::Work`] or
+/// attempts run on the loop: they must not block; what can only block is for [`Output::BlockingTask`] or
 /// [`blocking`](crate::blocking). A panic in them is a failed check.
 ///
 /// A Redis server is healthy if it answers a PING:
@@ -190,31 +190,31 @@ pub enum Input<'a> {
     Closed,
     /// No connection could be made, in time or at all, or it broke. There is no connection any more.
     Failed(Failure),
-    /// What came of the [`Output::Work`] that was asked for.
+    /// What came of the [`Output::BlockingTask`] that was asked for.
     Worked(ProbeResult),
     /// The time is up. An attempt that does not say [`Output::Done`] now is ended with `timed out
     /// after 2 s`. What it sends now is sent if the system takes it at once.
     TimedOut,
 }
 
-/// Something to run on a thread of its own; see [`Output::Work`].
+/// Something to run on a thread of its own; see [`Output::BlockingTask`].
 ///
 /// ```
-/// use pingstate::{ProbeResult, Reason, Work};
+/// use pingstate::{ProbeResult, Reason, BlockingTask};
 ///
-/// let work = Work::new(|| match std::fs::metadata("/") {
+/// let work = BlockingTask::new(|| match std::fs::metadata("/") {
 ///     Ok(_) => ProbeResult::up(Default::default(), "mounted"),
 ///     Err(error) => ProbeResult::down(Reason::Local, &error.to_string()),
 /// });
 /// assert!(work.run().ok); // As the thread does it.
 /// ```
-pub struct Work(Box<dyn FnOnce() -> ProbeResult + Send>);
+pub struct BlockingTask(Box<dyn FnOnce() -> ProbeResult + Send>);
 
-impl Work {
+impl BlockingTask {
     /// What is to be run.
     #[must_use]
     pub fn new(work: impl FnOnce() -> ProbeResult + Send + 'static) -> Self {
-        Work(Box::new(work))
+        BlockingTask(Box::new(work))
     }
 
     /// Runs it, here.
@@ -224,7 +224,7 @@ impl Work {
     }
 }
 
-impl fmt::Debug for Work {
+impl fmt::Debug for BlockingTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Work")
     }
@@ -259,7 +259,7 @@ pub enum Output {
     /// for nothing can end it from outside: when the check is over before, the thread goes on for
     /// nothing. [`blocking`](crate::blocking) sees to it that there are not many of them. A panic in it
     /// is a failed check.
-    Work(Work),
+    BlockingTask(BlockingTask),
     /// The verdict. The connection, if any, is closed.
     Done(ProbeResult),
 }
@@ -269,7 +269,7 @@ impl fmt::Debug for Output {
         match self {
             Output::Connect { host, port } => write!(f, "Connect({host} {port})"),
             Output::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
-            Output::Work(work) => work.fmt(f),
+            Output::BlockingTask(work) => work.fmt(f),
             Output::Done(result) => write!(f, "Done({result:?})"),
         }
     }

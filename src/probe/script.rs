@@ -105,7 +105,7 @@ impl Script {
                     assert!(!bytes.is_empty() && self.connect.is_none());
                     self.sent.extend(bytes);
                 }
-                Output::Work(_) => panic!("no probe here works elsewhere"),
+                Output::BlockingTask(_) => panic!("no probe here works elsewhere"),
                 Output::Done(result) => self.done = Some(result),
             }
         }

@@ -112,25 +112,25 @@ fn while_listening(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{Banner, BannerJudgement};
+    use crate::check::{Banner, BannerVerdict};
     use crate::probe::Probe;
-    use crate::probe::build::{BuiltProbe, ProbeBuilder};
+    use crate::probe::build::{NetProbe, ProbeBuilder};
     use crate::probe::script::{Script, cuts};
     use crate::verdict::Failure;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn described(describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> BuiltProbe {
+    fn described(describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
         let builder = ProbeBuilder::from_url("tcp://[::1]:22").name("ssh").timeout(Duration::from_secs(2));
         describe(builder).build().expect("a probe")
     }
 
-    fn spec(text: &str) -> BuiltProbe {
+    fn spec(text: &str) -> NetProbe {
         described(|probe| probe.check(text))
     }
 
     /// Connected after 3 ms, and 10 ms later.
-    fn listening(probe: &BuiltProbe) -> Script {
+    fn listening(probe: &NetProbe) -> Script {
         let mut script = Script::begin(probe);
         assert_eq!(script.connect(), ("::1".to_owned(), 22));
         script.wait(MS * 3);
@@ -215,7 +215,7 @@ mod tests {
     fn a_closure_decides_on_the_bytes_so_far() {
         let check = |heard: &[u8]| match heard {
             b"yes" => Banner::Yes.into(),
-            b"no!" => BannerJudgement::from((Banner::No, "it said no")),
+            b"no!" => BannerVerdict::from((Banner::No, "it said no")),
             b"bad" => Banner::No.into(),
             _ => Banner::More.into(),
         };

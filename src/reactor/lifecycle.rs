@@ -91,15 +91,15 @@ impl Reactor {
 
     /// Whether SIGHUP has arrived since the last call. What is done about it is done by the next turn, and
     /// the service manager is told so.
-    pub(crate) fn is_hung_up(&mut self) -> bool {
-        let is_hung_up = self.hung_up.swap(false, Ordering::SeqCst);
-        if is_hung_up {
+    pub(crate) fn take_reload_request(&mut self) -> bool {
+        let take_reload_request = self.hung_up.swap(false, Ordering::SeqCst);
+        if take_reload_request {
             self.reloads = true;
             // With the time of the monotonic clock, the manager knows that the next READY=1 is about this
             // reload (sd_notify(3)).
             self.engine.notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_us()));
             self.carry_out(clock::now());
         }
-        is_hung_up
+        take_reload_request
     }
 }

@@ -34,7 +34,7 @@ use mio::{Events, Poll, Token};
 use crate::clock::Now;
 use crate::engine::ids::ById;
 use crate::engine::{ConnId, Engine, HookEnd, Output, Verdict};
-use crate::monitor::Successor;
+use crate::monitor::TargetUpdate;
 pub(crate) use bell::Bell;
 use children::Children;
 pub(crate) use clock::{now, random};
@@ -162,7 +162,7 @@ impl Reactor {
     }
 
     /// Watches these targets from now on; if that can not be, says why, and all stays as it is.
-    pub(crate) fn replace(&mut self, successors: Vec<Successor>) -> Result<(), String> {
+    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>) -> Result<(), String> {
         let now = clock::now();
         self.engine.replace(successors, now)?;
         self.carry_out(now);
@@ -330,7 +330,7 @@ impl Reactor {
                     self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
                 }
                 Output::Measure => self.engine.handle_vitals(vitals::measure(), now),
-                Output::Work(job, work) => {
+                Output::BlockingTask(job, work) => {
                     let started = self.bell().and_then(|bell| self.workers.start(job, work, bell));
                     if let Err(error) = started {
                         self.engine.handle_worked(job, trouble::of_thread(&error), now);

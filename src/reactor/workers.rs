@@ -6,7 +6,7 @@ use std::thread;
 
 use super::bell::Bell;
 use crate::engine::JobId;
-use crate::probe::Work;
+use crate::probe::BlockingTask;
 use crate::probe::guard::guarded;
 use crate::verdict::ProbeResult;
 
@@ -21,7 +21,7 @@ pub(super) struct Workers {
 
 impl Workers {
     /// Runs `work` on a thread of its own and wakes the loop when it is done.
-    pub(super) fn start(&mut self, job: JobId, work: Work, bell: Bell) -> io::Result<()> {
+    pub(super) fn start(&mut self, job: JobId, work: BlockingTask, bell: Bell) -> io::Result<()> {
         let (sender, _) = self.results.get_or_insert_with(channel);
         let sender = sender.clone();
         thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {

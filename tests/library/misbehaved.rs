@@ -30,7 +30,7 @@ enum Place {
     Begin,
     Output,
     Input,
-    Work,
+    BlockingTask,
     End,
 }
 
@@ -75,7 +75,7 @@ impl Attempt for ShakyAttempt {
             Place::Name | Place::Target | Place::End => {
                 Some(Output::Done(ProbeResult::down(Reason::Custom, "an ordinary end")))
             }
-            Place::Work => Some(Output::Work(Work::new(|| panic!("elsewhere")))),
+            Place::BlockingTask => Some(Output::BlockingTask(BlockingTask::new(|| panic!("elsewhere")))),
             _ => Some(Output::Connect { host: "localhost".to_owned(), port }),
         }
     }
@@ -114,7 +114,7 @@ fn checks_that_panic_fail_alone() {
 /// What panics on a thread of its own is told as its result. (This attempt panics at that, too.)
 #[test]
 fn work_that_panics_fails_alone() {
-    fails_alone(Shaky(Place::Work, 1), "the probe panicked: when told");
+    fails_alone(Shaky(Place::BlockingTask, 1), "the probe panicked: when told");
     let result = check(&blocking("db", || -> bool { std::panic::panic_any(7) }));
     assert_eq!(result.detail, "the probe panicked: without a word");
 }
@@ -135,8 +135,8 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
         let result = check(&Shaky(place, 1));
         assert_eq!((result.ok, result.reason, &*result.detail), (false, Some(Reason::Custom), detail));
         let mut told = Vec::new();
-        let tell = |checked: &Checked<'_>| told.push(checked.result.detail.clone());
-        check_all(Monitor::new(Shaky(place, 1)), Names::default(), tell).expect("a loop");
+        let tell = |checked: &CheckEvent<'_>| told.push(checked.result.detail.clone());
+        check_all(Monitor::new(Shaky(place, 1)), ResolverConfig::default(), tell).expect("a loop");
         let detail = if place == Place::Name { "an ordinary end" } else { detail };
         assert_eq!(told, [detail]);
     }
@@ -171,7 +171,7 @@ fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
             self.0.name()
         }
         fn timeout(&self) -> Duration {
-            self.0.timeout()
+            Probe::timeout(&self.0)
         }
         fn begin(&self, now: Now) -> Box<dyn Attempt> {
             self.0.begin(now)
@@ -186,7 +186,7 @@ fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
     let last = Monitor::new(Last(blocking("last", || true)));
     let mut server = serve([last, Monitor::new(built(good)).interval(5 * MS)], ANY).expect("serves");
     turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
-    server.replace(vec![Successor::Keep(1)]).expect("replaced");
+    server.replace(vec![TargetUpdate::Keep(1)]).expect("replaced");
     turn_until(&mut server, "more checks", |server| snapshot(server, 0).recent.len() >= 3);
     assert_eq!(snapshot(&server, 0).state, State::Up);
 }
@@ -225,7 +225,7 @@ fn absurd_results_are_shown() {
         .retries(u32::MAX)
         .history(usize::MAX);
     let mut server = serve(monitor, ANY).expect("serves");
-    let (api, stopper) = (server.address(), server.stopper().expect("a stopper"));
+    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a stopper"));
     turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
     let running = std::thread::spawn(move || server.run());
     for path in ["/status", "/metrics", "/probe?target="] {
@@ -233,7 +233,7 @@ fn absurd_results_are_shown() {
         assert_eq!(status, 200, "{path}: {text}");
         assert!(!text.contains(['\0', '\u{202e}']) && !text.contains(" inf"), "{path}: {text}");
     }
-    stopper.stop();
+    shutdown_handle.stop();
     running.join().expect("no panic").expect("an ordinary end");
 }
 
@@ -249,7 +249,7 @@ fn a_check_that_never_returns_holds_up_nobody_and_no_second_one_is_begun() {
     let (_target, good) = target();
     let mut server = serve(
         [
-            Monitor::new(stuck.within(30 * MS)).interval(50 * MS),
+            Monitor::new(stuck.timeout(30 * MS)).interval(50 * MS),
             Monitor::new(built(good)).interval(10 * MS).history(1000),
         ],
         ANY,
@@ -274,7 +274,7 @@ fn a_check_that_never_returns_does_not_hold_up_the_end() {
     let (release, gate) = channel::<()>();
     let gate = Mutex::new(gate);
     let stuck = blocking("stuck", move || gate.lock().expect("sound").recv().is_err());
-    let monitor = Monitor::new(stuck.within(Duration::from_secs(60))).start().expect("starts");
+    let monitor = Monitor::new(stuck.timeout(Duration::from_secs(60))).start().expect("starts");
     let last = monitor.stop();
     assert_eq!(last.state, State::Unknown);
     drop(release);

@@ -38,7 +38,7 @@ fn the_hosts_file_is_read_again_when_it_changes() {
     let dir = Dir::new("hosts");
     let (target, _) = target();
     let port = target.address.port();
-    let names = Names::default()
+    let names = ResolverConfig::default()
         .hosts(dir.file("hosts", ""))
         .resolv_conf(dir.file("resolv.conf", ""))
         .servers([([127, 0, 0, 1], 1).into()]);
@@ -58,7 +58,7 @@ fn resolv_conf_is_read_again_when_it_changes() {
     let dir = Dir::new("resolv");
     let server = UdpSocket::bind("127.0.0.1:0").expect("bound");
     server.set_read_timeout(Some(PATIENCE)).expect("set");
-    let names = Names::default()
+    let names = ResolverConfig::default()
         .hosts(dir.file("hosts", ""))
         .resolv_conf(dir.file("resolv.conf", "search lan\n"))
         .servers([server.local_addr().expect("an address")]);
@@ -78,7 +78,7 @@ fn resolv_conf_is_read_again_when_it_changes() {
 fn multicast_names_are_asked_for_where_it_is_said() {
     let group = UdpSocket::bind("127.0.0.1:0").expect("bound");
     group.set_read_timeout(Some(PATIENCE)).expect("set");
-    let names = Names::default().hosts("/dev/null").mdns(group.local_addr().expect("an address"));
+    let names = ResolverConfig::default().hosts("/dev/null").mdns(group.local_addr().expect("an address"));
     let probe = built(probe("tcp", "nas.local", 1).timeout(Duration::from_millis(100)));
     let result = check_with(&probe, names);
     let mut query = [0; 512];

@@ -6,7 +6,7 @@ use super::common::eventually;
 use super::*;
 
 /// A target that is down.
-fn nobody() -> BuiltProbe {
+fn nobody() -> NetProbe {
     let (target, probe) = target();
     drop(target);
     built(probe.name("nobody"))

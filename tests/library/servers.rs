@@ -22,7 +22,7 @@ fn several_monitors_share_one_server_until_another_thread_stops_it() {
     drop(gone);
     let monitors = [built(good.name("good")), built(bad.name("bad"))].map(Monitor::new);
     let mut server = serve(monitors.map(|monitor| monitor.interval(10 * MS)), ANY).expect("serves");
-    let (api, stopper) = (server.address(), server.stopper().expect("a stopper"));
+    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a stopper"));
     let running = thread::spawn(move || server.run());
     eventually("both checked", || {
         let states = ["good", "bad"].map(|name| get(api, &format!("/targets/{name}/state")).2);
@@ -30,12 +30,12 @@ fn several_monitors_share_one_server_until_another_thread_stops_it() {
     });
     let status: serde_json::Value = serde_json::from_str(&get(api, "/status").2).expect("JSON");
     assert_eq!((&status["state"], &status["counts"]["up"]), (&"down".into(), &1.into()));
-    stopper.clone().stop();
-    stopper.stop();
+    shutdown_handle.clone().stop();
+    shutdown_handle.stop();
     running.join().expect("no panic").expect("no error");
     let refused = TcpStream::connect(api).expect_err("closed");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    stopper.stop(); // Nobody is there any more.
+    shutdown_handle.stop(); // Nobody is there any more.
 }
 
 #[test]
@@ -95,10 +95,12 @@ fn other_monitors_take_the_place_of_some_while_the_rest_go_on() {
     let (peer, _) = silent.accept().expect("the silent target is asked");
     let before = snapshot(&server, 0);
     let cache = Monitor::new(built(probe("tcp", "127.0.0.1", port).name("cache"))).interval(HOUR);
-    for wrong in [vec![Successor::Keep(2)], vec![Successor::Keep(0), Successor::Keep(0)]] {
+    for wrong in [vec![TargetUpdate::Keep(2)], vec![TargetUpdate::Keep(0), TargetUpdate::Keep(0)]] {
         assert_eq!(server.replace(wrong).expect_err("refused").kind(), ErrorKind::InvalidInput);
     }
-    server.replace(vec![Successor::Start(cache), Successor::Keep(1), Successor::Keep(0)]).expect("replaced");
+    server
+        .replace(vec![TargetUpdate::Start(cache), TargetUpdate::Keep(1), TargetUpdate::Keep(0)])
+        .expect("replaced");
     let after = snapshot(&server, 2);
     assert_eq!((after.state, after.transitions), (State::Up, before.transitions));
     assert_eq!(after.recent, before.recent);
@@ -119,10 +121,10 @@ fn other_monitors_take_the_place_of_some_while_the_rest_go_on() {
     turn_until(&mut server, "the next check", |_| silent.accept().map(|peer| next.set(Some(peer))).is_ok());
     let (mut peer, _) = next.take().expect("it is asked again");
     peer.set_nonblocking(false).expect("set");
-    server.replace(vec![Successor::Keep(2)]).expect("replaced");
+    server.replace(vec![TargetUpdate::Keep(2)]).expect("replaced");
     assert_eq!(peer.read(&mut [0]).expect("closed"), 0);
     assert!(server.snapshot(1).is_none());
-    assert!(!server.is_hung_up());
+    assert!(!server.take_reload_request());
 }
 
 #[test]
@@ -179,8 +181,8 @@ fn a_server_lives_in_another_event_loop() {
         }
     }
 
-    let stopper = server.stopper().expect("a stopper");
-    thread::spawn(move || stopper.stop());
+    let shutdown_handle = server.shutdown_handle().expect("a stopper");
+    thread::spawn(move || shutdown_handle.stop());
     assert!(wait(&mut poll, &mut events, PATIENCE), "a stopper makes it readable");
     eventually("the end", || (!server.turn(Duration::ZERO).expect("turns")).then_some(()));
 }

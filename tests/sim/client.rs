@@ -63,13 +63,13 @@ pub(super) struct Client {
 impl World {
     /// Somebody comes, if the door is open.
     pub(super) fn knock(&mut self) {
-        let flood = self.plan.flood.filter(|flood| *flood != Flood::Names);
+        let flood = self.plan.flood.filter(|flood| *flood != Flood::ResolverConfig);
         let quarters = if flood == Some(Flood::Waits) { 1 } else { 3 };
         if let Some(flood) = flood.filter(|_| self.turns > self.plan.turns * quarters / 4) {
             self.plan.flood = None;
             let (kind, count, requests) = match flood {
                 Flood::Silent => (Kind::Silent, 300, 0),
-                Flood::Deaf | Flood::Names => (Kind::Deaf, 100, FLOOD),
+                Flood::Deaf | Flood::ResolverConfig => (Kind::Deaf, 100, FLOOD),
                 Flood::Waits => (Kind::Polite, STREAMS_MAX + 20, 0),
             };
             for _ in 0..count {

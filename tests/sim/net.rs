@@ -119,7 +119,7 @@ impl World {
                     self.hear_shutdown(id);
                 }
                 Output::Close(id) => self.close(id),
-                Output::Work(..) => unreachable!("no target here works elsewhere"),
+                Output::BlockingTask(..) => unreachable!("no target here works elsewhere"),
                 Output::Farewell(id, bytes) => {
                     assert!(!bytes.is_empty());
                     self.farewell = Some(id);
@@ -236,7 +236,7 @@ impl World {
             Output::Read(id) => (3, id.0),
             Output::Shutdown(id) => (4, id.0),
             Output::Close(id) => (5, id.0),
-            Output::Work(..) => (10, 0),
+            Output::BlockingTask(..) => (10, 0),
             Output::Farewell(id, _) => (6, id.0),
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),

@@ -96,7 +96,7 @@ pub(super) enum Flood {
     /// Many who ask for a lot and never read.
     Deaf,
     /// Targets with names that no server answers for.
-    Names,
+    ResolverConfig,
     /// As many clients as there may be that wait for a state.
     Waits,
 }
@@ -125,7 +125,7 @@ impl Plan {
         let flood = match rng.below(300) {
             0..=3 => Some(Flood::Silent),
             4..=6 => Some(Flood::Deaf),
-            7..=8 => Some(Flood::Names),
+            7..=8 => Some(Flood::ResolverConfig),
             9 => Some(Flood::Waits),
             _ => None,
         };
@@ -140,7 +140,7 @@ impl Plan {
                 (target.interval, target.history, target.rules) = (50 * MS, 150, Rules::default());
             }
         }
-        if flood == Some(Flood::Names) {
+        if flood == Some(Flood::ResolverConfig) {
             turns = 120;
             roles = [Role::Dead; 3];
             files.iter_mut().for_each(|files: &mut Files| files.sound = false);

@@ -81,7 +81,7 @@ impl Posts {
         self.wishes.push(wish);
         let Some((url, first)) = wish else { return monitor };
         let port = POSTS + url as u16;
-        let webhook = Webhook::to(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL");
+        let webhook = Webhook::new(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL");
         monitor.webhook(webhook.first(first))
     }
 }

@@ -3,7 +3,7 @@
 use super::plan::{Plan, S, Target, target};
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
-use crate::monitor::Successor;
+use crate::monitor::TargetUpdate;
 
 /// Targets at the same time, after a reload.
 const TARGETS_MAX: usize = 8;
@@ -57,11 +57,11 @@ impl World {
     /// A list that is refused changes nothing.
     fn ask_for_nonsense(&mut self) {
         let count = self.roster.len();
-        let mut list: Vec<Successor> = (0..count).map(Successor::Keep).collect();
+        let mut list: Vec<TargetUpdate> = (0..count).map(TargetUpdate::Keep).collect();
         match self.reloads.rng.below(2) {
-            0 => list.insert(self.reloads.rng.index(count + 1), Successor::Keep(count)),
+            0 => list.insert(self.reloads.rng.index(count + 1), TargetUpdate::Keep(count)),
             _ if count == 0 => return,
-            _ => list.push(Successor::Keep(self.reloads.rng.index(count))),
+            _ => list.push(TargetUpdate::Keep(self.reloads.rng.index(count))),
         }
         let answer = self.engine.replace(list, self.moment(self.at));
         assert!(answer.is_err() && self.engine.poll_output().is_none(), "it is refused");
@@ -129,7 +129,7 @@ impl World {
             match next {
                 Next::Keep(place) => {
                     self.roster.push(before[place]);
-                    successors.push(Successor::Keep(place));
+                    successors.push(TargetUpdate::Keep(place));
                 }
                 Next::Start(target) => {
                     let place = self.plan.targets.len();
@@ -138,7 +138,7 @@ impl World {
                     self.plan.targets.push(*target);
                     self.roster.push(place);
                     started.push(place);
-                    successors.push(Successor::Start(monitor));
+                    successors.push(TargetUpdate::Start(monitor));
                 }
             }
         }

@@ -149,7 +149,7 @@ impl World {
         }
         let asked = &self.asked[name];
         // Where there are too many names, some are never asked for.
-        let is_crowded = self.plan.flood == Some(Flood::Names);
+        let is_crowded = self.plan.flood == Some(Flood::ResolverConfig);
         this.misled |= asked.dirty || asked.poisoned_until > self.at || is_crowded;
         this.cost += asked.busy_until.saturating_sub(self.at);
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::probe::build::BuiltProbe;
+use crate::probe::build::NetProbe;
 use crate::probe::{Attempt, Input, Output, Probe};
 use crate::verdict::ProbeResult;
 
@@ -38,7 +38,7 @@ impl Ledger {
 }
 
 pub(super) struct SpyProbe {
-    pub(super) inner: BuiltProbe,
+    pub(super) inner: NetProbe,
     pub(super) target: usize,
     pub(super) ledger: Ledger,
 }
@@ -112,7 +112,7 @@ impl Attempt for SpyAttempt {
                 track.done = Some(result.clone());
             }
             Some(Output::Send(_)) | None => {}
-            Some(Output::Work(_)) => unreachable!("no target here works elsewhere"),
+            Some(Output::BlockingTask(_)) => unreachable!("no target here works elsewhere"),
         }
         output
     }

@@ -102,9 +102,12 @@ fn a_body_is_text_by_its_charset() {
 
 #[test]
 fn judgements_are_made_from_what_closures_say() {
-    assert_eq!(Judgement::from(true), Judgement { ok: true, detail: None });
-    assert_eq!(Judgement::from((false, "why")), Judgement { ok: false, detail: Some("why".to_owned()) });
-    assert_eq!(Judgement::from((true, String::from("x"))).detail.as_deref(), Some("x"));
+    assert_eq!(CheckVerdict::from(true), CheckVerdict { ok: true, detail: None });
+    assert_eq!(
+        CheckVerdict::from((false, "why")),
+        CheckVerdict { ok: false, detail: Some("why".to_owned()) }
+    );
+    assert_eq!(CheckVerdict::from((true, String::from("x"))).detail.as_deref(), Some("x"));
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
 /// A probe that connects on its own, on another thread, tells what it knows.
 #[test]
 fn what_a_probe_has_measured_itself_is_kept() {
-    let worked = probe::Work::new(|| {
+    let worked = probe::BlockingTask::new(|| {
         let mut result = ProbeResult::up(MS, "fine");
         result.phases.connect = Some(MS * 9);
         result.address = "10.0.0.9:5432".parse().ok();
@@ -97,7 +97,7 @@ fn what_a_probe_has_measured_itself_is_kept() {
             secs(2)
         }
         fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-            let work = probe::Output::Work(probe::Work::new(|| unreachable!("run by hand")));
+            let work = probe::Output::BlockingTask(probe::BlockingTask::new(|| unreachable!("run by hand")));
             Box::new(DriverAttempt(Some(work)))
         }
     }
@@ -115,7 +115,7 @@ fn what_a_probe_has_measured_itself_is_kept() {
     let mut bench = Bench::watching(vec![Monitor::new(Driver)], Schedule::Beat);
     bench.pass(Duration::ZERO);
     let outputs = bench.outputs();
-    let [Output::Work(job, _)] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::BlockingTask(job, _)] = &outputs[..] else { panic!("{outputs:?}") };
     bench.engine.handle_worked(*job, worked.run(), bench.now);
     let result = result(&mut bench);
     assert_eq!((result.phases, result.address), (phases(None, Some(9)), "10.0.0.9:5432".parse().ok()));

@@ -1,7 +1,7 @@
 //! Probes that a program wrote, told and asked by hand: work, chatter, silence and last words.
 
 use super::*;
-use crate::probe::Work;
+use crate::probe::BlockingTask;
 
 /// What a probe wants once it has been told this; at its start it has been told nothing.
 type Wants = fn(Option<&probe::Input<'_>>) -> Vec<probe::Output>;
@@ -46,7 +46,7 @@ fn connect(host: &str) -> probe::Output {
 }
 
 fn work() -> probe::Output {
-    probe::Output::Work(Work::new(fine))
+    probe::Output::BlockingTask(BlockingTask::new(fine))
 }
 
 fn fine() -> ProbeResult {
@@ -60,7 +60,7 @@ fn bad() -> ProbeResult {
 /// The work that the outputs so far ask for.
 fn jobs(bench: &mut Bench) -> Vec<JobId> {
     let job = |output| match output {
-        Output::Work(job, _) => Some(job),
+        Output::BlockingTask(job, _) => Some(job),
         _ => None,
     };
     bench.outputs().into_iter().filter_map(job).collect()

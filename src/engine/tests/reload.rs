@@ -1,8 +1,8 @@
 //! Other targets in the place of those that are watched, in the middle of everything.
 
 use super::*;
-use crate::monitor::Successor::{self, Keep, Start};
-use crate::probe::Work;
+use crate::monitor::TargetUpdate::{self, Keep, Start};
+use crate::probe::BlockingTask;
 
 const HOSTS: [&str; 8] =
     ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8"];
@@ -16,7 +16,7 @@ fn watching(hosts: &[&'static str]) -> Bench {
 }
 
 impl Bench {
-    fn replace(&mut self, successors: Vec<Successor>) {
+    fn replace(&mut self, successors: Vec<TargetUpdate>) {
         self.engine.replace(successors, self.now).expect("it fits");
         self.check_books();
     }
@@ -144,7 +144,7 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
         }
         fn begin(&self, _now: Now) -> Box<dyn Attempt> {
             let connect = probe::Output::Connect { host: "localhost".into(), port: 80 };
-            let work = probe::Output::Work(Work::new(|| ProbeResult::up(secs(0), "worked")));
+            let work = probe::Output::BlockingTask(BlockingTask::new(|| ProbeResult::up(secs(0), "worked")));
             Box::new(BothAttempt(VecDeque::from([connect, work])))
         }
     }

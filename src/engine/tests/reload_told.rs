@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::monitor::Hook;
-use crate::monitor::Successor::{self, Keep, Start};
+use crate::monitor::TargetUpdate::{self, Keep, Start};
 use crate::probe::build::Webhook;
 
 /// Two targets with one switch, checked every second and up by now.
@@ -15,11 +15,11 @@ fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
 }
 
 /// A new target of this name that is never heard of.
-fn silent(name: &'static str) -> Successor {
+fn silent(name: &'static str) -> TargetUpdate {
     Start(Monitor::new(Hello(name)))
 }
 
-fn replace(bench: &mut Bench, successors: Vec<Successor>) {
+fn replace(bench: &mut Bench, successors: Vec<TargetUpdate>) {
     bench.engine.replace(successors, bench.now).expect("it fits");
 }
 
@@ -124,7 +124,7 @@ fn what_a_hook_is_told_after_a_reload_is_of_one_piece() {
 
 #[test]
 fn deliveries_go_on_behind_any_number_of_targets() {
-    let webhook = Arc::new(Webhook::to("http://127.0.0.1:9/", None).expect("a webhook"));
+    let webhook = Arc::new(Webhook::new("http://127.0.0.1:9/", None).expect("a webhook"));
     let (is_up, mut bench) = watched(|monitor| monitor.webhook(webhook.clone()));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(1));

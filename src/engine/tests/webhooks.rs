@@ -6,7 +6,7 @@ use crate::probe::build::Webhook;
 const OK: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
 fn webhook(port: u16) -> Webhook {
-    Webhook::to(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL")
+    Webhook::new(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL")
 }
 
 /// Targets with one switch, each with its webhook, checked every second and up.

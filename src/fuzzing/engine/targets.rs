@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::{Attempt, Input, Output, Probe, Work};
+use crate::probe::{Attempt, BlockingTask, Input, Output, Probe};
 use crate::verdict::{ProbeResult, Reason};
 
 /// How many attempts of a target have begun.
@@ -80,7 +80,9 @@ impl ScriptedAttempt {
                 0 | 1 => Output::Connect { host: host.to_owned(), port: byte.into() },
                 2 => Output::Send(vec![byte; byte.into()]),
                 3 => Output::Send(vec![byte; usize::from(byte) << 9]),
-                4 => Output::Work(Work::new(move || ProbeResult::down(Reason::Custom, "worked"))),
+                4 => Output::BlockingTask(BlockingTask::new(move || {
+                    ProbeResult::down(Reason::Custom, "worked")
+                })),
                 5 => Output::Done(ProbeResult::up(Duration::from_millis(byte.into()), "fine\n")),
                 6 => Output::Done(ProbeResult::down(Reason::Custom, "")),
                 _ => Output::Send(Vec::new()),

@@ -11,7 +11,7 @@ use crate::api::counters::Vitals;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::{ConnId, Engine, Input, JobId, Output, Schedule, Transport};
-use crate::probe::Work;
+use crate::probe::BlockingTask;
 use crate::resolve::Resolver;
 use crate::verdict::{Failure, Reason};
 
@@ -83,7 +83,7 @@ pub(super) struct World {
     used: BTreeSet<ConnId>,
     parting: BTreeSet<ConnId>,
     tallies: Vec<Tally>,
-    jobs: Vec<(JobId, Work)>,
+    jobs: Vec<(JobId, BlockingTask)>,
 }
 
 impl World {
@@ -368,7 +368,7 @@ impl World {
                 let now = self.now;
                 self.engine.handle_vitals(Vitals::default(), now);
             }
-            Output::Work(job, work) => self.jobs.push((job, work)),
+            Output::BlockingTask(job, work) => self.jobs.push((job, work)),
             Output::Verdict(verdict) => {
                 self.tallies[verdict.target].verdicts += 1;
                 let detail = &verdict.result.detail;

@@ -9,16 +9,16 @@ use crate::probe::guard::discard;
 /// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
 ///
 /// ```
-/// use pingstate::{Monitor, Successor, blocking, serve};
+/// use pingstate::{Monitor, TargetUpdate, blocking, serve};
 ///
 /// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
 /// let tape = Monitor::new(blocking("tape", || true));
-/// server.replace(vec![Successor::Start(tape), Successor::Keep(0)])?;
-/// assert!(server.replace(vec![Successor::Keep(2)]).is_err(), "there are two");
+/// server.replace(vec![TargetUpdate::Start(tape), TargetUpdate::Keep(0)])?;
+/// assert!(server.replace(vec![TargetUpdate::Keep(2)]).is_err(), "there are two");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub enum Successor {
+pub enum TargetUpdate {
     /// The target at this place of the present list, with all that is known of it.
     Keep(usize),
     /// A new target.
@@ -35,10 +35,10 @@ pub(crate) struct Moved {
 
 impl Fleet {
     /// Why these can not take the place of the present targets.
-    pub(crate) fn refusal(&self, successors: &[Successor]) -> Option<String> {
+    pub(crate) fn refusal(&self, successors: &[TargetUpdate]) -> Option<String> {
         let mut kept = vec![false; self.watches().len()];
         for successor in successors {
-            let Successor::Keep(place) = successor else { continue };
+            let TargetUpdate::Keep(place) = successor else { continue };
             match kept.get_mut(*place) {
                 None => return Some(format!("there is no target at place {place} to keep")),
                 Some(true) => return Some(format!("the target at place {place} is kept twice")),
@@ -46,15 +46,15 @@ impl Fleet {
             }
         }
         clash(successors.iter().map(|successor| match successor {
-            Successor::Keep(place) => self.watch(*place).name(),
-            Successor::Start(monitor) => monitor.name(),
+            TargetUpdate::Keep(place) => self.watch(*place).name(),
+            TargetUpdate::Start(monitor) => monitor.name(),
         }))
     }
 
     /// Puts these in the place of the present targets. The first checks of new ones are scheduled as at
     /// the start; those that stay keep their schedule.
-    pub(crate) fn replace(&mut self, successors: Vec<Successor>, now: Now) -> Moved {
-        let started = successors.iter().filter(|next| matches!(next, Successor::Start(_))).count();
+    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>, now: Now) -> Moved {
+        let started = successors.iter().filter(|next| matches!(next, TargetUpdate::Start(_))).count();
         let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
         let mut present: Vec<Option<Watch>> =
             std::mem::take(&mut self.watches).into_iter().map(Some).collect();
@@ -63,11 +63,11 @@ impl Fleet {
         let mut index = 0;
         for (place, successor) in successors.into_iter().enumerate() {
             match successor {
-                Successor::Keep(before) => {
+                TargetUpdate::Keep(before) => {
                     self.watches.extend(present[before].take());
                     kept[before] = Some(place);
                 }
-                Successor::Start(monitor) => {
+                TargetUpdate::Start(monitor) => {
                     self.watches.push(Watch::new(monitor, Place { index, total }, now));
                     index += 1;
                 }

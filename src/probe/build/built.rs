@@ -15,16 +15,16 @@ use crate::probe::{Attempt, Probe};
 /// # use std::net::TcpListener;
 /// # let listener = TcpListener::bind("127.0.0.1:0")?;
 /// # let port = listener.local_addr()?.port();
-/// use pingstate::{BuiltProbe, Monitor, Probe, probe};
+/// use pingstate::{NetProbe, Monitor, Probe, probe};
 ///
-/// let ssh: BuiltProbe = probe("tcp", "localhost", port).name("ssh").build()?;
+/// let ssh: NetProbe = probe("tcp", "localhost", port).name("ssh").build()?;
 /// assert_eq!((ssh.name(), ssh.target()), ("ssh", &*format!("tcp://localhost:{port}")));
 /// let monitor = Monitor::new(ssh.clone()); // Again and again …
 /// assert!(ssh.check().ok); // … and once.
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct BuiltProbe {
+pub struct NetProbe {
     target: String,
     plan: Plan,
 }
@@ -36,17 +36,17 @@ pub(super) enum Plan {
     Http(Arc<HttpPlan>),
 }
 
-impl BuiltProbe {
+impl NetProbe {
     pub(super) fn new(plan: Plan) -> Self {
         let url = match &plan {
             Plan::Tcp(plan) => &plan.url,
             Plan::Http(plan) => &plan.url,
         };
-        BuiltProbe { target: url.to_string(), plan }
+        NetProbe { target: url.to_string(), plan }
     }
 }
 
-impl Probe for BuiltProbe {
+impl Probe for NetProbe {
     fn name(&self) -> &str {
         match &self.plan {
             Plan::Tcp(plan) => &plan.name,
@@ -73,7 +73,7 @@ impl Probe for BuiltProbe {
     }
 }
 
-impl fmt::Debug for BuiltProbe {
+impl fmt::Debug for NetProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BuiltProbe").field("name", &self.name()).field("target", &self.target()).finish()
     }

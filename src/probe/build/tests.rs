@@ -6,7 +6,7 @@ use crate::check::Banner;
 use crate::probe::Probe;
 use crate::probe::script::Script;
 
-fn seconds(probe: &BuiltProbe) -> u64 {
+fn seconds(probe: &NetProbe) -> u64 {
     probe.timeout().as_secs()
 }
 
@@ -48,11 +48,11 @@ fn a_port_is_a_number_or_none() {
 fn https_has_its_own_port_and_shares_its_roots() {
     let probes: Vec<_> = (0..50).map(|_| probe("https", "h", None).build().expect("a probe")).collect();
     assert_eq!(probes[0].target(), "https://h:443/");
-    let trust = Trust::new(false, &[]).expect("no roots");
+    let trust = TlsTrust::new(false, &[]).expect("no roots");
     assert!(probe("https", "h", None).trust(&trust).verify_tls(true).build().is_ok());
     assert_eq!(refused_field(probe("https", "h", None).ca_pem(b"not PEM")), "ca-file");
     assert_eq!(refused_field(probe("http", "h", None).ca_pem(b"not PEM")), "ca-file");
-    assert_eq!(Trust::new(true, b"not PEM").expect_err("no PEM").field(), "ca-file");
+    assert_eq!(TlsTrust::new(true, b"not PEM").expect_err("no PEM").field(), "ca-file");
 }
 
 #[cfg(not(feature = "tls"))]

@@ -9,28 +9,28 @@ use crate::wire::url::Scheme;
 /// Whom https probes trust. Cheap to clone: probes that are given the same one share it.
 ///
 /// ```
-/// use pingstate::{Error, Trust, probe};
+/// use pingstate::{Error, TlsTrust, probe};
 ///
 /// # if !cfg!(feature = "tls") {
 /// #     return Ok(());
 /// # }
-/// let anybody = Trust::new(false, b"")?;
+/// let anybody = TlsTrust::new(false, b"")?;
 /// let nas = probe("https", "192.168.1.2", 443).trust(&anybody).build()?;
 /// let router = probe("https", "192.168.1.1", 443).trust(&anybody).build()?;
-/// assert!(matches!(Trust::new(true, b"not a certificate"), Err(Error::CaFile(_))));
+/// assert!(matches!(TlsTrust::new(true, b"not a certificate"), Err(Error::CaFile(_))));
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Trust(pub(super) TlsConfig);
+pub struct TlsTrust(pub(super) TlsConfig);
 
-impl Trust {
+impl TlsTrust {
     /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM, may be empty); in
     /// anybody if not `verify`.
     ///
     /// # Errors
     /// [`Error::CaFile`] if the PEM text is none, or in a build without TLS.
     pub fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, Error> {
-        TlsConfig::new(verify, extra_roots).map(Trust).map_err(Error::CaFile)
+        TlsConfig::new(verify, extra_roots).map(TlsTrust).map_err(Error::CaFile)
     }
 }
 
@@ -48,12 +48,12 @@ pub(super) fn of(scheme: Scheme, verify: bool, extra_roots: &[u8]) -> Result<Opt
         };
     }
     if !extra_roots.is_empty() {
-        return Trust::new(verify, extra_roots).map(|trust| Some(trust.0));
+        return TlsTrust::new(verify, extra_roots).map(|trust| Some(trust.0));
     }
     let usual = &USUAL[usize::from(verify)];
     if let Some(config) = usual.get() {
         return Ok(Some(config.clone()));
     }
-    let config = Trust::new(verify, &[])?.0;
+    let config = TlsTrust::new(verify, &[])?.0;
     Ok(Some(usual.get_or_init(|| config).clone()))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Error, Trust, trust};
+use super::{Error, TlsTrust, trust};
 use crate::check::HttpCheck;
 use crate::clock::Now;
 use crate::probe::Attempt;
@@ -21,9 +21,9 @@ pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 /// use pingstate::{Error, Webhook};
 ///
-/// let webhook = Webhook::to("http://127.0.0.1:9000/hooks/s3cret", None)?.first(true);
+/// let webhook = Webhook::new("http://127.0.0.1:9000/hooks/s3cret", None)?.first(true);
 /// assert_eq!(format!("{webhook:?}"), "Webhook(http://127.0.0.1:9000)");
-/// assert!(matches!(Webhook::to("tcp://127.0.0.1:9000", None), Err(Error::Url(_))));
+/// assert!(matches!(Webhook::new("tcp://127.0.0.1:9000", None), Err(Error::Url(_))));
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl Webhook {
     ///
     /// # Errors
     /// What is wrong with the URL. What is in its path may be secret and is not repeated.
-    pub fn to(url: &str, trust: Option<&Trust>) -> Result<Self, Error> {
+    pub fn new(url: &str, trust: Option<&TlsTrust>) -> Result<Self, Error> {
         let url = Url::parse(url).map_err(|message| match message.strip_suffix(AUTHORIZATION_HINT) {
             // That is for targets.
             Some(start) => Error::Url(format!("{start} (a hook that runs curl can send them)")),
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_detail_does_not_repeat_the_path() {
-        let webhook = Webhook::to("http://h/hooks/T0ps3cret?token=s3cret.token", None).expect("a URL");
+        let webhook = Webhook::new("http://h/hooks/T0ps3cret?token=s3cret.token", None).expect("a URL");
         for (text, shown) in [
             ("HTTP 302 to https://h:443/hooks/T0ps3cret/", "HTTP 302 to https://h:443/…/…/"),
             ("HTTP 302 to http://other:80/login", "HTTP 302 to http://other:80/login"),
@@ -167,7 +167,7 @@ mod tests {
             ("HTTPS://s3cret@h", "a hook that runs curl can send them"),
             ("http://h/s3cret\n", ""),
         ] {
-            let error = Webhook::to(url, None).expect_err(url);
+            let error = Webhook::new(url, None).expect_err(url);
             assert!(!error.message().contains("--header"), "{error}");
             assert!(!error.message().contains("s3cret") && error.message().contains(said), "{error}");
         }

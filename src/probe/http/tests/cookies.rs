@@ -9,7 +9,7 @@ fn setting(status: u16, location: &str, cookies: &[&str]) -> String {
 }
 
 /// The `Cookie` fields of the requests that are made for these answers.
-fn sent(probe: &BuiltProbe, answers: &[String]) -> Vec<String> {
+fn sent(probe: &NetProbe, answers: &[String]) -> Vec<String> {
     let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
     let (asked, script) = play(probe, &answers);
     assert!(script.verdict().ok, "{:?}", script.verdict());

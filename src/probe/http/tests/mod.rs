@@ -10,22 +10,22 @@ mod tls;
 use std::time::Duration;
 
 use crate::probe::Input;
-use crate::probe::build::{BuiltProbe, ProbeBuilder};
+use crate::probe::build::{NetProbe, ProbeBuilder};
 use crate::probe::script::{Script, cuts};
 use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
 
 const MS: Duration = Duration::from_millis(1);
 
-fn build(url: &str, describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> BuiltProbe {
+fn build(url: &str, describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
     describe(ProbeBuilder::from_url(url)).build().expect("a probe")
 }
 
-fn checking(spec: &str) -> BuiltProbe {
+fn checking(spec: &str) -> NetProbe {
     build("http://example.com/healthz", |probe| probe.check(spec))
 }
 
 /// Connected to the target, and its request sent: 7 ms after the start.
-fn asked(probe: &BuiltProbe) -> Script {
+fn asked(probe: &NetProbe) -> Script {
     let mut script = Script::begin(probe);
     script.wait(MS * 3);
     script.connected();
@@ -34,7 +34,7 @@ fn asked(probe: &BuiltProbe) -> Script {
 }
 
 /// The verdict on an answer after which nothing more comes, the same however it is cut.
-fn verdict(probe: &BuiltProbe, answer: &str) -> Option<ProbeResult> {
+fn verdict(probe: &NetProbe, answer: &str) -> Option<ProbeResult> {
     let play = |pieces: Vec<&[u8]>| {
         let mut script = asked(probe);
         script.receive_all(pieces);
@@ -49,7 +49,7 @@ fn verdict(probe: &BuiltProbe, answer: &str) -> Option<ProbeResult> {
 }
 
 /// The verdict on an answer that is ended by the close of the connection, however it is cut.
-fn verdict_closed(probe: &BuiltProbe, answer: &str) -> ProbeResult {
+fn verdict_closed(probe: &NetProbe, answer: &str) -> ProbeResult {
     let mut verdicts = cuts(answer.as_bytes()).map(|pieces| {
         let mut script = asked(probe);
         script.receive_all(pieces);

@@ -6,7 +6,7 @@ use super::*;
 pub(super) type Asked = ((String, u16), String);
 
 /// Plays a chain of answers, each to one request. Once they are used up the last is `HTTP 200`.
-pub(super) fn play(probe: &BuiltProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
+pub(super) fn play(probe: &NetProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
     let mut script = Script::begin(probe);
     let mut asked = Vec::new();
     let mut answers = answers.iter();

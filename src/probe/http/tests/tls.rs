@@ -7,7 +7,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 
 use super::*;
-use crate::probe::build::Trust;
+use crate::probe::build::TlsTrust;
 
 /// A server that has a certificate of its own for `localhost`.
 struct Site {
@@ -32,7 +32,7 @@ fn site() -> Site {
 }
 
 impl Site {
-    fn probe(&self, check: &str) -> BuiltProbe {
+    fn probe(&self, check: &str) -> NetProbe {
         build("https://localhost:8443/x", |p| p.check(check).ca_pem(self.pem.as_bytes()))
     }
 
@@ -208,7 +208,7 @@ fn a_peer_that_speaks_no_tls_is_told_of() {
 #[test]
 fn a_redirect_from_http_to_https_is_trusted_alike() {
     let site = site();
-    let trust = Trust::new(true, site.pem.as_bytes()).expect("a certificate");
+    let trust = TlsTrust::new(true, site.pem.as_bytes()).expect("a certificate");
     let probe = build("http://localhost/", |p| p.trust(&trust).header("Authorization", "s3cret"));
     let mut script = asked(&probe);
     assert!(text(script.sent()).contains("s3cret"));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
-use crate::verdict::{DETAIL_MAX, ProbeResult, Reason, printable};
+use crate::result::{DETAIL_MAX, ProbeResult, Reason, printable};
 pub(crate) use history::History;
 pub(crate) use last::Last;
 pub(crate) use tally::Tally;
@@ -250,7 +250,7 @@ pub(crate) struct Change {
     pub(crate) from: State,
     pub(crate) to: State,
     /// How long the state before it lasted.
-    pub(crate) lasted: Duration,
+    pub(crate) previous_state_duration: Duration,
 }
 
 impl Change {
@@ -265,7 +265,7 @@ impl Change {
 pub(crate) struct Fsm {
     policy: Policy,
     /// What the policy says: the state, but for slowness.
-    judged: State,
+    policy_state: State,
     /// Successes make it degraded where the policy says up.
     slow: bool,
     state: State,
@@ -280,7 +280,7 @@ impl Fsm {
     pub(crate) fn new(initial: State, policy: Policy, history: usize, now: Now) -> Self {
         Fsm {
             policy,
-            judged: initial,
+            policy_state: initial,
             slow: false,
             state: initial,
             since: now.instant,
@@ -301,9 +301,14 @@ impl Fsm {
             Some(last) if *last.detail == *result.detail => last.detail.clone(),
             _ => Arc::from(printable(&result.detail, DETAIL_MAX)),
         };
-        self.judged = self.policy.next(self.judged, event, self.streak);
-        let to = if self.slow && self.judged == State::Up { State::Degraded } else { self.judged };
-        let change = (to != self.state).then(|| Change { from: self.state, to, lasted: self.stay(now) });
+        self.policy_state = self.policy.next(self.policy_state, event, self.streak);
+        let to =
+            if self.slow && self.policy_state == State::Up { State::Degraded } else { self.policy_state };
+        let change = (to != self.state).then(|| Change {
+            from: self.state,
+            to,
+            previous_state_duration: self.time_in_state(now),
+        });
         if let Some(change) = &change {
             self.tally.note_change(change);
             self.state = to;
@@ -333,8 +338,8 @@ impl Fsm {
     }
 
     /// The state that the policy has led to: healthy targets that are slow are up there.
-    pub(crate) fn judged(&self) -> State {
-        self.judged
+    pub(crate) fn policy_state(&self) -> State {
+        self.policy_state
     }
 
     pub(crate) fn is_slow(&self) -> bool {
@@ -347,7 +352,7 @@ impl Fsm {
     }
 
     /// How long the state has lasted.
-    pub(crate) fn stay(&self, now: Now) -> Duration {
+    pub(crate) fn time_in_state(&self, now: Now) -> Duration {
         now.instant.saturating_duration_since(self.since)
     }
 
@@ -362,8 +367,8 @@ impl Fsm {
 
     /// How long it has been in this state by now, all stays together.
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
-        let stay = if state == self.state { self.stay(now) } else { Duration::ZERO };
-        self.tally.lasted(state).saturating_add(stay)
+        let time_in_state = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
+        self.tally.previous_state_duration(state).saturating_add(time_in_state)
     }
 
     pub(crate) fn last(&self) -> Option<&Last> {

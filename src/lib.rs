@@ -96,8 +96,8 @@ mod monitor;
 mod probe;
 mod reactor;
 mod resolve;
+mod result;
 mod snapshot;
-mod verdict;
 mod wire;
 
 /// The README's programs, compiled with the other examples.
@@ -127,6 +127,6 @@ pub use probe::build::{
     TlsTrust, Webhook, probe,
 };
 pub use probe::{Attempt, BlockingTask, Input, Output, Probe};
+pub use result::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason};
 pub use snapshot::Snapshot;
-pub use verdict::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason};
 pub use wire::http::response::Headers;

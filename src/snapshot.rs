@@ -10,7 +10,7 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::clock::Now;
 use crate::fsm::{Check, Event, Fsm, History, Last, State};
-use crate::verdict::{Phases, Reason};
+use crate::result::{Phases, Reason};
 
 /// The last second of the year 9999. No time and no span is told as longer than this: it keeps
 /// every number finite and clear of the exponent form, and dates within four digits of a year.
@@ -151,7 +151,7 @@ impl<'a> View<'a> {
             last_event: last.map(|last| last.event),
             last_detail: last.map(|last| &last.detail),
             last_latency: last.and_then(|last| last.latency),
-            uptime_in_state: fsm.stay(now),
+            uptime_in_state: fsm.time_in_state(now),
             last_check: last.map(|last| last.at.unix),
             last_check_age: last.map(|last| now.since(last.at)),
             transitions: fsm.transitions(),

@@ -27,12 +27,12 @@ const FLOORS: &[(&str, u32)] = &[
     ("fsm", 1),
     ("check", 1),
     ("wire", 0),
-    ("verdict", 0),
+    ("result", 0),
     ("clock", 0),
 ];
 
 /// The imports that are allowed between two modules of one floor.
-const SIDEWAYS: &[(&str, &str)] = &[("cli", "library"), ("wire", "verdict")];
+const SIDEWAYS: &[(&str, &str)] = &[("cli", "library"), ("wire", "result")];
 
 const NOWHERE: &[u32] = &[];
 const REACTOR: &[u32] = &[7];
@@ -201,7 +201,7 @@ fn planted_violations_are_caught() {
         ("src/fsm.rs", "fn f() -> crate::check::Check {}", "check is on floor 1, fsm is on floor 1"),
         (
             "src/wire/url/mod.rs",
-            "use crate::{clock::Now, verdict::{Reason, printable}};",
+            "use crate::{clock::Now, result::{Reason, printable}};",
             "clock is on floor 0",
         ),
         (
@@ -262,7 +262,7 @@ fn what_is_allowed_is_not_reported() {
             "src/probe/tcp.rs",
             "use super::http; use super::super::wire; pub(crate) fn f(c: crate::probe::P) {}",
         ),
-        ("src/wire/tls/mod.rs", "use crate::verdict::Failure; pub(in crate::wire) struct S;"),
+        ("src/wire/tls/mod.rs", "use crate::result::Failure; pub(in crate::wire) struct S;"),
         ("src/reactor/mod.rs", "use mio::net::TcpStream; use std::{fs, env}; fn f() { Instant::now(); }"),
         ("src/cli/log.rs", "use std::os::unix::fs::MetadataExt; fn f() { std::io::stderr(); }"),
         ("src/lib.rs", "mod engine; pub use crate::engine::Engine; pub use probe::Probe;"),

@@ -90,7 +90,7 @@ mod tests {
     use crate::clock::test_now;
     use crate::monitor::Monitor;
     use crate::probe::build::ProbeBuilder;
-    use crate::verdict::{ProbeResult, Reason};
+    use crate::result::{ProbeResult, Reason};
 
     fn fleet() -> Fleet {
         let probe = |url: &str, name: &str| ProbeBuilder::from_url(url).name(name).build().expect("a probe");

@@ -3,7 +3,7 @@
 //! Requests that arrive together (pipelining) wait in the inbox until the one before is answered. How
 //! long a client may take, what it is owed and when it is closed is the engine's business.
 
-use crate::api::echo::Echo;
+use crate::api::response_cache::ResponseCache;
 use crate::wire::http::request::{HEAD_MAX, Read, Request, read};
 
 /// Bytes that a client holds before it is known whether they are more than one request.
@@ -16,7 +16,7 @@ pub(crate) enum Next {
     Wait,
     /// This request answered. If it does not keep the connection, it is the last one.
     Request(Request),
-    /// The same request as that of the [`Echo`] answered.
+    /// The same request as that of the [`ResponseCache`] answered.
     Again,
     /// Nothing that could be answered: it is refused with this status, and the connection closed.
     Refuse(u16),
@@ -58,11 +58,11 @@ impl Client {
     }
 
     /// Takes the next request off the inbox. To be asked again once its answer has been sent.
-    pub(crate) fn next(&mut self, echo: &mut Echo) -> Next {
+    pub(crate) fn next(&mut self, response_cache: &mut ResponseCache) -> Next {
         if self.inbox.is_empty() && !self.cut {
             return Next::Wait;
         }
-        if let Some((request, taken)) = echo.recognise(&self.inbox) {
+        if let Some((request, taken)) = response_cache.lookup(&self.inbox) {
             self.take(taken, request.keep_alive);
             return Next::Again;
         }
@@ -74,7 +74,7 @@ impl Client {
             }
             Read::Refused(status) => self.refuse(status),
             Read::Request(request, taken) => {
-                echo.note(self.inbox.get(..taken).unwrap_or(&self.inbox), &request);
+                response_cache.note(self.inbox.get(..taken).unwrap_or(&self.inbox), &request);
                 self.take(taken, request.keep_alive);
                 Next::Request(request)
             }

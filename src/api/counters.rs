@@ -37,7 +37,7 @@ pub(crate) struct Connections {
 
 /// The process as the system sees it; `None` where the system does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Vitals {
+pub(crate) struct ProcessStats {
     pub(crate) cpu: Option<Duration>,
     pub(crate) resident_bytes: Option<u64>,
     pub(crate) virtual_bytes: Option<u64>,
@@ -50,7 +50,7 @@ pub(crate) struct Vitals {
 pub(crate) struct Figures<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) connections: Connections,
-    pub(crate) vitals: Vitals,
+    pub(crate) process_stats: ProcessStats,
     /// When the daemon started, as the time since 1970.
     pub(crate) started: Duration,
 }

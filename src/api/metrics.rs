@@ -158,14 +158,14 @@ fn tell_process(out: &mut Exposition, figures: &Figures<'_>) {
             out.sample(&[], value);
         }
     };
-    let vitals = &figures.vitals;
+    let process_stats = &figures.process_stats;
     let count = |value: Option<u64>| value.map(Value::Count);
     let started = Some(Value::Seconds(figures.started));
-    tell("process_cpu_seconds_total", "counter", "CPU time spent.", vitals.cpu.map(Value::Seconds));
-    tell("process_resident_memory_bytes", "gauge", "Memory in use.", count(vitals.resident_bytes));
-    tell("process_virtual_memory_bytes", "gauge", "Memory asked for.", count(vitals.virtual_bytes));
-    tell("process_open_fds", "gauge", "Open file descriptors.", count(vitals.open_fds));
-    tell("process_max_fds", "gauge", "File descriptors that may be open.", count(vitals.max_fds));
+    tell("process_cpu_seconds_total", "counter", "CPU time spent.", process_stats.cpu.map(Value::Seconds));
+    tell("process_resident_memory_bytes", "gauge", "Memory in use.", count(process_stats.resident_bytes));
+    tell("process_virtual_memory_bytes", "gauge", "Memory asked for.", count(process_stats.virtual_bytes));
+    tell("process_open_fds", "gauge", "Open file descriptors.", count(process_stats.open_fds));
+    tell("process_max_fds", "gauge", "File descriptors that may be open.", count(process_stats.max_fds));
     tell("process_start_time_seconds", "gauge", "When the daemon started.", started);
 }
 

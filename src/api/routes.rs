@@ -33,7 +33,7 @@ enum Page {
 
 /// How much there is to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bulk {
+pub(crate) enum ResponseSize {
     /// A line.
     Word,
     /// What is known of one target.
@@ -42,15 +42,16 @@ pub(crate) enum Bulk {
     Listing,
 }
 
-impl Bulk {
-    pub(crate) const ALL: [Bulk; 3] = [Bulk::Word, Bulk::Snapshot, Bulk::Listing];
+impl ResponseSize {
+    pub(crate) const ALL: [ResponseSize; 3] =
+        [ResponseSize::Word, ResponseSize::Snapshot, ResponseSize::Listing];
 
     /// That of the answer to a request, at the most.
-    pub(crate) fn of(request: &Request, fleet: &Fleet) -> Bulk {
+    pub(crate) fn of(request: &Request, fleet: &Fleet) -> ResponseSize {
         match find(&request.path, fleet) {
-            Some((None, Page::Status | Page::Metrics)) if fleet.watches().len() != 1 => Bulk::Listing,
-            Some((_, Page::Status | Page::Metrics | Page::Probe)) => Bulk::Snapshot,
-            Some((_, Page::State | Page::Health | Page::Events | Page::Wait)) | None => Bulk::Word,
+            Some((None, Page::Status | Page::Metrics)) if fleet.watches().len() != 1 => ResponseSize::Listing,
+            Some((_, Page::Status | Page::Metrics | Page::Probe)) => ResponseSize::Snapshot,
+            Some((_, Page::State | Page::Health | Page::Events | Page::Wait)) | None => ResponseSize::Word,
         }
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     use crate::clock::test_now;
     use crate::monitor::Monitor;
     use crate::monitor::mute::Mute;
-    use crate::verdict::ProbeResult;
+    use crate::result::ProbeResult;
 
     fn fleet() -> Fleet {
         let now = test_now();

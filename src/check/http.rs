@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::needle::{Needle, Search};
 use super::{split, unknown};
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 use crate::wire::http::response::{Head, Headers};
 
 /// The most items a `status:` list may have.

@@ -10,7 +10,7 @@ pub(crate) use needle::Search;
 pub use tcp::{Banner, BannerVerdict};
 pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};
 
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// The longest spec, in bytes. It also bounds the text that is looked for in a body.
 pub(crate) const SPEC_MAX: usize = 4096;

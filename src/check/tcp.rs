@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::needle::{Needle, Search};
 use super::{split, unknown};
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 /// How much of what a peer sends is looked at for a text, in bytes.
 pub(crate) const BANNER_MAX: usize = 256;

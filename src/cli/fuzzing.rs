@@ -141,15 +141,15 @@ fn as_on_the_command_line(line: &[u8], loaded: &Loaded) {
 /// What is read again and is the same is kept.
 fn again(loaded: &Loaded) {
     let mut errors = Vec::new();
-    let (started, prints) = targets::successors(&loaded.targets, &[], Log::new(), &mut errors);
+    let (started, fingerprints) = targets::successors(&loaded.targets, &[], Log::new(), &mut errors);
     errors.iter().for_each(|(_, error)| one_line(error));
     assert!(started.iter().all(|next| matches!(next, TargetUpdate::Start(_))));
     if errors.is_empty() && loaded.errors.is_empty() {
-        let (kept, same) = targets::successors(&loaded.targets, &prints, Log::new(), &mut errors);
+        let (kept, same) = targets::successors(&loaded.targets, &fingerprints, Log::new(), &mut errors);
         assert!(
             kept.iter().zip(0..).all(|(next, at)| matches!(next, TargetUpdate::Keep(place) if *place == at))
         );
-        assert_eq!((kept.len(), &same, errors.len()), (loaded.targets.len(), &prints, 0));
+        assert_eq!((kept.len(), &same, errors.len()), (loaded.targets.len(), &fingerprints, 0));
     }
 }
 

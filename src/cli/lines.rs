@@ -5,17 +5,21 @@ use std::time::Duration;
 use super::{EXIT_FAILED, EXIT_NAME, EXIT_OK};
 use crate::fsm::State;
 use crate::library::CheckEvent;
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// What the log says of a change of state.
-pub(crate) fn change_line(checked: &CheckEvent<'_>, from: State, lasted: Duration) -> String {
+pub(crate) fn change_line(
+    checked: &CheckEvent<'_>,
+    from: State,
+    previous_state_duration: Duration,
+) -> String {
     let mut line =
         format!("{} is {}: {}", shown(checked.name, checked.target), checked.state, checked.result.detail);
     if let Some(latency) = checked.result.latency {
         line.push_str(&format!(", {}", milliseconds(latency)));
     }
     if from != State::Unknown {
-        line.push_str(&format!(" (was {from} for {:.1} s)", lasted.as_secs_f64()));
+        line.push_str(&format!(" (was {from} for {:.1} s)", previous_state_duration.as_secs_f64()));
     }
     line
 }
@@ -54,7 +58,7 @@ fn milliseconds(latency: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::ProbeResult;
+    use crate::result::ProbeResult;
 
     #[test]
     fn the_columns_of_once_are_aligned() {

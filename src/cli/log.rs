@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
 use socket2::SockRef;
 
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// Where the system shows this process what its standard error is.
 const STDERR: &str = "/proc/self/fd/2";

@@ -113,11 +113,11 @@ fn check_once(start: Start, log: Log) -> ExitCode {
 
 /// One line per change of state, nothing per ordinary check.
 fn tell_change(checked: &CheckEvent<'_>, log: Log) {
-    let Some((from, lasted)) = checked.changed else { return };
+    let Some((from, previous_state_duration)) = checked.changed else { return };
     let priority = match checked.state {
         State::Down => Priority::Error,
         State::Degraded => Priority::Warning,
         State::Up | State::Unknown => Priority::Warning,
     };
-    log.line(priority, &super::lines::change_line(checked, from, lasted));
+    log.line(priority, &super::lines::change_line(checked, from, previous_state_duration));
 }

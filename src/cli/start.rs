@@ -7,7 +7,7 @@ use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
 use crate::monitor::{INTERVAL, Monitor, TargetUpdate};
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// All that a daemon needs.
 pub(crate) struct Start {
@@ -25,7 +25,7 @@ pub(crate) struct Source {
     /// What the daemon was started with.
     daemon: Daemon,
     /// What tells apart its targets, in the order of the server's list.
-    prints: Vec<u64>,
+    fingerprints: Vec<u64>,
 }
 
 impl Start {
@@ -49,7 +49,7 @@ impl Start {
             _ => None,
         });
         let (monitors, daemon) = (started.collect(), plan.daemon);
-        let source = Some(Source { config, daemon: daemon.clone(), prints: plan.prints });
+        let source = Some(Source { config, daemon: daemon.clone(), fingerprints: plan.fingerprints });
         Ok(Start { monitors, daemon, every: plan.every, source })
     }
 }
@@ -57,7 +57,7 @@ impl Start {
 impl Source {
     /// What `--check-config` says of a file in which nothing is wrong.
     pub(crate) fn approval(&self) -> String {
-        format!("{}: {}, ok\n", printable(&self.config.name(), usize::MAX), targets(self.prints.len()))
+        format!("{}: {}, ok\n", printable(&self.config.name(), usize::MAX), targets(self.fingerprints.len()))
     }
 
     /// Reads the file again and has the server watch what it says now. If anything is wrong with it,
@@ -78,12 +78,12 @@ impl Source {
                 return refuse(server, &format!("{first}{more}"));
             }
         };
-        let (before, after) = (self.prints.len(), plan.prints.len());
+        let (before, after) = (self.fingerprints.len(), plan.fingerprints.len());
         let kept = plan.successors.iter().filter(|next| matches!(next, TargetUpdate::Keep(_))).count();
         if let Err(error) = server.replace(plan.successors) {
             return refuse(server, &plain(&error));
         }
-        self.prints = plan.prints;
+        self.fingerprints = plan.fingerprints;
         for flag in differences(&self.daemon, &plan.daemon) {
             log.line(Priority::Warning, &format!("{flag}: takes effect at the next start"));
         }
@@ -94,14 +94,14 @@ impl Source {
 
     fn plan(&self, log: Log) -> Result<Plan, Vec<String>> {
         self.config.refuse_to_wait().map_err(|error| vec![error])?;
-        Plan::new(&self.config, &self.prints, true, log)
+        Plan::new(&self.config, &self.fingerprints, true, log)
     }
 }
 
 /// What a file asks for.
 struct Plan {
     successors: Vec<TargetUpdate>,
-    prints: Vec<u64>,
+    fingerprints: Vec<u64>,
     daemon: Daemon,
     every: String,
 }
@@ -114,12 +114,12 @@ impl Plan {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;
-        let (successors, prints) = successors(&targets, present, log, &mut errors);
+        let (successors, fingerprints) = successors(&targets, present, log, &mut errors);
         if runs_hooks {
             check_programs(&targets, &mut errors);
         }
         if errors.is_empty() {
-            return Ok(Plan { successors, prints, daemon, every: every(&targets) });
+            return Ok(Plan { successors, fingerprints, daemon, every: every(&targets) });
         }
         errors.sort_unstable();
         let located = |(line, error)| match line {

@@ -15,7 +15,7 @@ use crate::probe::build::{Error, NAME_MAX, NetProbe, ProbeBuilder, TlsTrust, pro
 
 /// The monitors that a command line asks for. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
-    let mut means = Means::new(log);
+    let mut means = SharedResources::new(log);
     let mut trusted = Vec::with_capacity(targets.len());
     let mut probes = Vec::with_capacity(targets.len());
     for options in targets {
@@ -37,17 +37,17 @@ pub(crate) fn successors(
     log: Log,
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<TargetUpdate>, Vec<u64>) {
-    let mut means = Means::new(log);
+    let mut means = SharedResources::new(log);
     let mut places = BTreeMap::new();
     places.extend(present.iter().copied().zip(0..));
     let mut successors = Vec::with_capacity(targets.len());
-    let mut prints = Vec::with_capacity(targets.len());
+    let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
         let successor = means.trusts(options).and_then(|trusted| {
             let marks = (trusted.target.mark, trusted.webhook.mark);
             // As long as it is the same, so is the target.
             let print = fingerprint(&(&options.name, &options.target, &options.settings, marks));
-            prints.push(print);
+            fingerprints.push(print);
             if let Some(place) = places.get(&print) {
                 return Ok(TargetUpdate::Keep(*place));
             }
@@ -59,7 +59,7 @@ pub(crate) fn successors(
             Err(error) => errors.extend(error.map(|error| (options.line, error))),
         }
     }
-    (successors, prints)
+    (successors, fingerprints)
 }
 
 /// How the options want names resolved.
@@ -68,7 +68,7 @@ pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
 }
 
 /// What targets share.
-struct Means {
+struct SharedResources {
     trusts: Trusts,
     hooks: Hooks,
 }
@@ -79,9 +79,9 @@ struct TrustedBy {
     webhook: Trusted,
 }
 
-impl Means {
-    fn new(log: Log) -> Means {
-        Means { trusts: Trusts::new(log), hooks: Hooks::default() }
+impl SharedResources {
+    fn new(log: Log) -> SharedResources {
+        SharedResources { trusts: Trusts::new(log), hooks: Hooks::default() }
     }
 
     /// The error is one line that names the flag, unless it was told before.

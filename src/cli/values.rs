@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::program::refuse_shell_syntax;
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// What decimal numbers are counted in: billionths of one. The least that can be asked for is a
 /// thousandth.

@@ -2,13 +2,13 @@
 
 use super::limits::ANSWERS_PER_TURN;
 use super::{Conn, ConnId, Engine};
-use crate::api::routes::Bulk;
+use crate::api::routes::ResponseSize;
 
 /// What the engine holds, counted anew.
 pub(crate) struct Audit {
     pub(crate) clients: usize,
     /// Bytes of answers in memory by their bulk, as bookkept and as they add up, and how many wait.
-    pub(crate) owed: [(usize, usize, usize); 3],
+    pub(crate) response_budget: [(usize, usize, usize); 3],
     /// This turn of the loop has made as many answers as it may.
     pub(crate) out_of_breath: bool,
     /// Bytes that wait for targets, at most for one of them.
@@ -41,12 +41,13 @@ impl Engine {
     }
 
     pub(crate) fn audit(&self) -> Audit {
-        let owed = Bulk::ALL.map(|bulk| (self.owed.bytes(bulk), 0, self.owed.waiting(bulk)));
+        let response_budget = ResponseSize::ALL
+            .map(|size| (self.response_budget.bytes(size), 0, self.response_budget.waiting(size)));
         let query_inbox = self.resolver.longest_stream();
         let mut audit = Audit {
             clients: 0,
-            owed,
-            out_of_breath: self.owed.made() >= ANSWERS_PER_TURN,
+            response_budget,
+            out_of_breath: self.response_budget.made() >= ANSWERS_PER_TURN,
             probe_outbox: 0,
             queries: 0,
             streams: 0,
@@ -59,7 +60,7 @@ impl Engine {
                 Conn::Client(caller) => {
                     audit.clients += 1;
                     audit.client_inbox = audit.client_inbox.max(caller.inbox());
-                    audit.owed[caller.bulk as usize].1 += caller.outbox.held();
+                    audit.response_budget[caller.size as usize].1 += caller.outbox.held();
                 }
                 Conn::Probed { outbox, .. } => audit.probe_outbox = audit.probe_outbox.max(outbox.len()),
                 Conn::Query { .. } => audit.queries += 1,
@@ -67,7 +68,7 @@ impl Engine {
                     audit.streams += 1;
                     audit.stream_outbox = audit.stream_outbox.max(stream.outbox.held());
                 }
-                Conn::Dialed { .. } => {}
+                Conn::Connecting { .. } => {}
             }
         }
         assert_eq!(audit.clients, self.clients, "clients, as counted and as bookkept");

@@ -6,9 +6,9 @@ use super::limits::*;
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::client::{Client, Next};
-use crate::api::echo::Moment;
 use crate::api::response::Response;
-use crate::api::routes::{Answer, Bulk, answer};
+use crate::api::response_cache::CacheKey;
+use crate::api::routes::{Answer, ResponseSize, answer};
 use crate::clock::Now;
 use crate::wire::http::request::{Method, Request};
 
@@ -20,16 +20,16 @@ pub(super) struct Caller {
     /// The peer has ended its side; it may still read.
     ended: bool,
     /// That of what is in the outbox, or waits for room.
-    pub(super) bulk: Bulk,
+    pub(super) size: ResponseSize,
     /// A request whose answer waits for [`OWED_MAX`], or for the process to be measured.
     held: Option<Request>,
-    pub(super) came: Instant,
+    pub(super) accepted_at: Instant,
     /// When it last got a whole answer, or came.
-    pub(super) since: Instant,
+    pub(super) last_response_at: Instant,
     /// When the head it is sending must be complete.
-    head_by: Option<Instant>,
+    head_deadline: Option<Instant>,
     /// When the answer it is owed was made.
-    pub(super) owed_at: Instant,
+    pub(super) response_queued_at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,12 +45,12 @@ enum Stage {
 
 impl Caller {
     /// Keeps a request that is answered later.
-    pub(super) fn hold(&mut self, request: Request, bulk: Bulk) {
-        (self.held, self.bulk) = (Some(request), bulk);
+    pub(super) fn defer_request(&mut self, request: Request, size: ResponseSize) {
+        (self.held, self.size) = (Some(request), size);
     }
 
-    pub(super) fn take_held(&mut self) -> Option<(Request, Bulk)> {
-        Some((self.held.take()?, self.bulk))
+    pub(super) fn take_held(&mut self) -> Option<(Request, ResponseSize)> {
+        Some((self.held.take()?, self.size))
     }
 
     pub(super) fn unsent(&self) -> &[u8] {
@@ -64,15 +64,15 @@ impl Caller {
     }
 
     /// When the answer it is owed must be taken.
-    fn taken_by(&self) -> Instant {
+    fn send_deadline(&self) -> Instant {
         let slack_s = self.outbox.held() / CLIENT_RATE;
-        self.owed_at + CLIENT_STALL + Duration::from_secs(slack_s as u64)
+        self.response_queued_at + CLIENT_STALL + Duration::from_secs(slack_s as u64)
     }
 
     /// Whether it takes its answer more slowly than it may when others wait for it.
     fn is_slow(&self, now: Now) -> bool {
         let taken = self.outbox.held() - self.outbox.len();
-        let span_s = now.instant.saturating_duration_since(self.owed_at).as_secs();
+        let span_s = now.instant.saturating_duration_since(self.response_queued_at).as_secs();
         !self.outbox.is_empty() && (taken as u64) < span_s.saturating_mul(CLIENT_RATE_WAITED_FOR as u64)
     }
 
@@ -90,7 +90,7 @@ impl Engine {
     /// Takes a new API client in. If there are too many, the one that has been useless longest is
     /// closed for it.
     pub(crate) fn accept(&mut self, now: Now) -> ConnId {
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         if self.clients >= CLIENTS_MAX {
             self.evict();
             self.release_held(now);
@@ -101,12 +101,12 @@ impl Engine {
             outbox: Outbox::default(),
             stage: Stage::Open,
             ended: false,
-            bulk: Bulk::Word,
+            size: ResponseSize::Word,
             held: None,
-            came: now.instant,
-            since: now.instant,
-            head_by: None,
-            owed_at: now.instant,
+            accepted_at: now.instant,
+            last_response_at: now.instant,
+            head_deadline: None,
+            response_queued_at: now.instant,
         })));
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
         id
@@ -138,7 +138,7 @@ impl Engine {
             }
             Input::Sent(count) => self.handle_sent(id, count, now),
             Input::Failed(_) => {
-                self.forget(id);
+                self.drop_conn(id);
             }
             Input::Connected | Input::Datagram(..) => {}
         }
@@ -150,7 +150,7 @@ impl Engine {
         }
         let Some(caller) = self.caller(id) else { return };
         if caller.stage == Stage::Open && caller.outbox.is_empty() {
-            let status = match (&caller.held, caller.head_by) {
+            let status = match (&caller.held, caller.head_deadline) {
                 (Some(_), _) => Some(503),
                 (None, Some(_)) => Some(408),
                 (None, None) => None,
@@ -166,15 +166,18 @@ impl Engine {
     /// Says whether that got the client its own.
     fn make_way(&mut self, id: ConnId, now: Now) -> bool {
         let waiting = self.caller(id).filter(|caller| caller.held.is_some());
-        let Some(bulk) = waiting.map(|caller| caller.bulk) else { return false };
+        let Some(size) = waiting.map(|caller| caller.size) else { return false };
         let slow = self.conns.iter().filter_map(|(id, conn)| match conn {
-            Conn::Client(caller) if caller.bulk == bulk && caller.is_slow(now) => Some((caller.owed_at, id)),
+            Conn::Client(caller) if caller.size == size && caller.is_slow(now) => {
+                Some((caller.response_queued_at, id))
+            }
             _ => None,
         });
         let Some((_, slowest)) = slow.min() else { return false };
         self.close(slowest);
         self.release_held(now);
-        self.owed.is_measured_for(id) || self.caller(id).is_some_and(|caller| caller.held.is_none())
+        self.response_budget.is_measured_for(id)
+            || self.caller(id).is_some_and(|caller| caller.held.is_none())
     }
 
     pub(super) fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
@@ -190,7 +193,7 @@ impl Engine {
         if caller.stage != Stage::Open || !caller.outbox.is_empty() || caller.held.is_some() {
             return;
         }
-        let next = caller.client.next(&mut self.echo);
+        let next = caller.client.next(&mut self.response_cache);
         if next == Next::Wait && caller.client.is_large() && self.heads() > HEADS_MAX {
             return self.refuse(id, 503, now);
         }
@@ -201,12 +204,12 @@ impl Engine {
             Next::Refuse(status) => self.refuse(id, status, now),
             Next::Wait if caller.ended => self.close(id),
             Next::Wait if caller.client.is_idle() => {
-                let idle_by = caller.since + CLIENT_IDLE;
+                let idle_by = caller.last_response_at + CLIENT_IDLE;
                 self.timers.set(Owner::Client(id), Some(idle_by));
             }
             Next::Wait => {
-                let head_by = *caller.head_by.get_or_insert(now.instant + CLIENT_HEAD);
-                self.timers.set(Owner::Client(id), Some(head_by));
+                let head_deadline = *caller.head_deadline.get_or_insert(now.instant + CLIENT_HEAD);
+                self.timers.set(Owner::Client(id), Some(head_deadline));
             }
         }
     }
@@ -221,24 +224,24 @@ impl Engine {
     }
 
     fn reply(&mut self, id: ConnId, request: Request, now: Now) {
-        let bulk = Bulk::of(&request, &self.fleet);
-        if self.owed.is_full(bulk) {
-            return self.wait_for_room(id, request, bulk, now);
+        let size = ResponseSize::of(&request, &self.fleet);
+        if self.response_budget.is_full(size) {
+            return self.wait_for_room(id, request, size, now);
         }
         let response = match answer(&request, &self.fleet, &self.guard, now) {
             Answer::Now(response) => response,
-            Answer::Metrics => return self.await_vitals(id, request, bulk, now),
+            Answer::Metrics => return self.await_process_stats(id, request, size, now),
             Answer::Wait(wait) => return self.open_wait(id, &request, wait, now),
             Answer::Events(wanted) => return self.open_stream(id, &request, &wanted, now),
         };
-        self.respond(id, &request, bulk, response, now);
+        self.respond(id, &request, size, response, now);
     }
 
     /// The client's request is answered once others have taken their answers.
-    fn wait_for_room(&mut self, id: ConnId, request: Request, bulk: Bulk, now: Now) {
+    fn wait_for_room(&mut self, id: ConnId, request: Request, size: ResponseSize, now: Now) {
         let Some(caller) = self.caller(id) else { return };
-        caller.hold(request, bulk);
-        self.owed.wait(bulk, id);
+        caller.defer_request(request, size);
+        self.response_budget.wait(size, id);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
     }
 
@@ -246,53 +249,62 @@ impl Engine {
         &mut self,
         id: ConnId,
         request: &Request,
-        bulk: Bulk,
+        size: ResponseSize,
         response: Response,
         now: Now,
     ) {
         let head_only = request.method == Method::Head;
         let date = self.date.at(now.unix);
         let bytes = response.write(head_only, request.keep_alive, request.http11, date);
-        if bulk == Bulk::Word {
-            self.echo.note_answer(request, &bytes, self.moment(now));
+        if size == ResponseSize::Word {
+            self.response_cache.note_answer(request, &bytes, self.moment(now));
         }
-        self.owe(id, bulk, bytes, request.keep_alive, now);
+        self.send_response(id, size, bytes, request.keep_alive, now);
     }
 
     /// Answers the request that was answered last.
     fn repeat(&mut self, id: ConnId, now: Now) {
-        let Some(request) = self.echo.request() else { return };
-        match self.echo.answer(self.moment(now)) {
-            Some(answer) => self.owe(id, Bulk::Word, answer.to_vec(), request.keep_alive, now),
+        let Some(request) = self.response_cache.request() else { return };
+        match self.response_cache.answer(self.moment(now)) {
+            Some(answer) => {
+                self.send_response(id, ResponseSize::Word, answer.to_vec(), request.keep_alive, now)
+            }
             None => self.reply(id, request.clone(), now),
         }
     }
 
     /// What words depend on.
-    fn moment(&self, now: Now) -> Moment {
-        Moment { second: now.unix.as_secs(), changes: self.fleet.changes() }
+    fn moment(&self, now: Now) -> CacheKey {
+        CacheKey { second: now.unix.as_secs(), changes: self.fleet.changes() }
     }
 
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
         let bytes = Response::error(status).write(false, false, true, self.date.at(now.unix));
-        self.owed.leave(id);
+        self.response_budget.leave(id);
         let Some(caller) = self.caller(id) else { return };
         caller.client = Client::new();
-        self.owe(id, Bulk::Word, bytes, false, now);
+        self.send_response(id, ResponseSize::Word, bytes, false, now);
     }
 
-    pub(super) fn owe(&mut self, id: ConnId, bulk: Bulk, bytes: Vec<u8>, keep: bool, now: Now) {
+    pub(super) fn send_response(
+        &mut self,
+        id: ConnId,
+        size: ResponseSize,
+        bytes: Vec<u8>,
+        keep: bool,
+        now: Now,
+    ) {
         let len = bytes.len();
         let Some(caller) = self.caller(id) else { return };
         caller.held = None;
-        caller.head_by = None;
+        caller.head_deadline = None;
         if !keep {
             caller.stage = Stage::Closing;
         }
-        caller.owed_at = now.instant;
-        caller.bulk = bulk;
+        caller.response_queued_at = now.instant;
+        caller.size = size;
         caller.outbox.push(bytes);
-        self.owed.add(bulk, len);
+        self.response_budget.add(size, len);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
         self.outputs.push_back(Output::Write(id));
     }
@@ -302,13 +314,13 @@ impl Engine {
         let held = caller.outbox.held();
         caller.outbox.advance(count);
         if !caller.outbox.is_empty() {
-            let stall_by = (now.instant + CLIENT_STALL).min(caller.taken_by());
+            let stall_by = (now.instant + CLIENT_STALL).min(caller.send_deadline());
             self.timers.set(Owner::Client(id), Some(stall_by));
             return;
         }
-        caller.since = now.instant;
-        let (stage, ended, bulk) = (caller.stage, caller.ended, caller.bulk);
-        self.owed.sub(bulk, held);
+        caller.last_response_at = now.instant;
+        let (stage, ended, size) = (caller.stage, caller.ended, caller.size);
+        self.response_budget.sub(size, held);
         match stage {
             Stage::Open => {
                 self.pump(id, now);
@@ -331,7 +343,7 @@ impl Engine {
 
     /// Answers the clients that waited for others' answers to be sent.
     pub(super) fn release_held(&mut self, now: Now) {
-        while let Some(id) = self.owed.next() {
+        while let Some(id) = self.response_budget.next() {
             if let Some((request, _)) = self.caller(id).and_then(Caller::take_held) {
                 self.reply(id, request, now);
             }

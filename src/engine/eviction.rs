@@ -10,8 +10,8 @@ impl Conn {
     /// When an API client came, and when it last had all that there was for it.
     fn ages(&self) -> Option<(Instant, Instant)> {
         match self {
-            Conn::Client(caller) => Some((caller.came, caller.since)),
-            Conn::Stream(stream) => Some((stream.came, stream.since)),
+            Conn::Client(caller) => Some((caller.accepted_at, caller.last_response_at)),
+            Conn::Stream(stream) => Some((stream.accepted_at, stream.since)),
             _ => None,
         }
     }
@@ -21,9 +21,9 @@ impl Engine {
     /// A new client could not be taken in; `can_evict` if for want of something that another client
     /// holds. Says whether it is worth trying again at once; otherwise [`Output::Accept`] says when.
     pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         // It fails even if nobody waits: a client that has just got the last descriptor stays.
-        if let Some(id) = self.idlest(false, false).filter(|_| can_evict) {
+        if let Some(id) = self.least_useful_client(false, false).filter(|_| can_evict) {
             self.close(id);
             self.release_held(now);
             return true;
@@ -48,18 +48,18 @@ impl Engine {
     /// go last, the first of them first: so that neither a crowd nor clients that ask without pause
     /// push somebody out before he was heard.
     pub(super) fn evict(&mut self) -> bool {
-        let Some(id) = self.idlest(true, false) else { return false };
+        let Some(id) = self.least_useful_client(true, false) else { return false };
         self.close(id);
         true
     }
 
     /// The client to evict first. Streams go after all others.
-    pub(super) fn idlest(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
+    pub(super) fn least_useful_client(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
         let clients = self.conns.iter().filter_map(|(id, conn)| {
-            let (came, since) = conn.ages()?;
+            let (accepted_at, last_response_at) = conn.ages()?;
             let is_stream = matches!(conn, Conn::Stream(_));
-            let is_new = self.seen.saturating_duration_since(came) < CLIENT_GRACE;
-            Some((is_stream, is_new, if is_new { came } else { since }, id))
+            let is_new = self.seen.saturating_duration_since(accepted_at) < CLIENT_GRACE;
+            Some((is_stream, is_new, if is_new { accepted_at } else { last_response_at }, id))
         });
         let clients = clients
             .filter(|(is_stream, is_new, ..)| (even_if_new || !is_new) && (*is_stream || !only_streams));

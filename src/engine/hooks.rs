@@ -10,8 +10,8 @@ use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::{Fleet, Hook};
 use crate::probe::words::seconds;
+use crate::result::{Reason, printable};
 use crate::snapshot::{age_s, latency_ms};
-use crate::verdict::{Reason, printable};
 
 /// How much of a program's name a line shows, in characters.
 const PROGRAM_SHOWN_MAX: usize = 100;
@@ -125,7 +125,7 @@ impl Engine {
     /// A hook has ended, or could not be started. `said` is the first line of what it printed.
     #[cold]
     pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         let Some(index) = self.hooks.running.iter().position(|run| run.id == id) else { return };
         let run = self.hooks.running.swap_remove(index);
         if matches!(end, HookEnd::NoRoom(_)) {
@@ -162,7 +162,7 @@ impl Engine {
             let name = run.name;
             let program = program(&run.hook);
             let colon = if said.is_empty() { "" } else { ": " };
-            self.say(format!("{name}: the hook {program} {what}{colon}{said}"));
+            self.log_notice(format!("{name}: the hook {program} {what}{colon}{said}"));
         }
         if let Some(target) = run.target.filter(|target| self.hooks.news.contains_key(target)) {
             self.hooks.queue.push_back(target);
@@ -216,7 +216,7 @@ impl Engine {
             if let Some(hook) = watch.hook() {
                 let line =
                     format!("{}: the hook {} was not started: the daemon stops", watch.name(), program(hook));
-                self.say(line);
+                self.log_notice(line);
             }
         }
         self.report_undelivered();
@@ -238,7 +238,7 @@ impl Engine {
             self.hooks.running.push(Run { id, target: Some(target), name, hook, news, by });
         }
         let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
-        let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + BREATH));
+        let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + YIELD_DELAY));
         let kills = self.hooks.running.iter().filter_map(|run| run.by);
         self.timers.set(Owner::Hooks, kills.chain(next).min());
     }
@@ -261,7 +261,7 @@ impl News {
             ("PINGSTATE_ERROR", self.error.map_or("", Reason::as_str).to_owned()),
             ("PINGSTATE_LATENCY_MS", latency.unwrap_or_default()),
             ("PINGSTATE_PROBE", self.probe.replace('\0', "")),
-            ("PINGSTATE_SINCE_S", age_s(self.change.lasted).to_string()),
+            ("PINGSTATE_SINCE_S", age_s(self.change.previous_state_duration).to_string()),
         ]
     }
 }

@@ -42,7 +42,7 @@ pub(crate) const OWED_MAX: usize = 1024 * 1024;
 pub(crate) const ANSWERS_PER_TURN: usize = 16;
 
 /// How long the loop may sleep when answers wait for its next turn only.
-pub(crate) const BREATH: Duration = Duration::from_micros(50);
+pub(crate) const YIELD_DELAY: Duration = Duration::from_micros(50);
 
 /// Streams of events and clients that wait for a state, at the same time, besides the other clients. One more
 /// evicts the one that has gone longest without news.
@@ -58,7 +58,7 @@ pub(crate) const STREAM_BATCH_MAX: usize = 4 * 1024;
 pub(crate) const STREAM_INPUT_MAX: usize = 64 * 1024;
 
 /// Transitions that are remembered for streams, and checks as well; with many targets two of each.
-pub(crate) const JOURNAL_MIN: usize = 256;
+pub(crate) const EVENT_LOG_MIN: usize = 256;
 
 /// How long accepting pauses at most when the system has no descriptor for a new client.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -71,11 +71,11 @@ pub(crate) const PROBE_OUTPUTS_MAX: usize = 1024;
 
 /// How late the loop may be before the time is held to have been lost by this machine (stopped,
 /// starved, swapped out) and not by the targets.
-pub(crate) const STALL: Duration = Duration::from_millis(100);
+pub(crate) const CLOCK_STALL: Duration = Duration::from_millis(100);
 
 /// How long the loop sleeps at most while checks are under way: time that is lost while nothing was due
 /// would not be noticed.
-pub(crate) const PULSE: Duration = Duration::from_millis(100);
+pub(crate) const WAKEUP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often the time lost is given back to one check. A machine that loses time in every turn has too
 /// much to do, and a silent target is silent all the same.
@@ -104,10 +104,10 @@ pub(crate) const HOOK_ROOM: usize = 8;
 pub(crate) const WEBHOOKS_PARALLEL: usize = 4;
 
 /// Changes that wait to be delivered to one URL.
-pub(crate) const WEBHOOK_LETTERS_MAX: usize = 256;
+pub(crate) const WEBHOOK_QUEUE_MAX: usize = 256;
 
 /// Changes that wait to be delivered to all URLs together, if more than one waits for the URL.
-pub(crate) const LETTERS_MAX: usize = 1024;
+pub(crate) const DELIVERIES_MAX: usize = 1024;
 
 /// How often one change is tried to be delivered.
 pub(crate) const DELIVERY_TRIES_MAX: u32 = 10;

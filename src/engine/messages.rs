@@ -8,7 +8,7 @@ use super::{ConnId, Transport};
 use crate::fsm::Change;
 use crate::monitor::Hook;
 use crate::probe::BlockingTask;
-use crate::verdict::{Failure, ProbeResult};
+use crate::result::{Failure, ProbeResult};
 
 /// What happened to a connection.
 #[derive(Debug)]
@@ -45,13 +45,13 @@ pub(crate) enum Output {
     /// Close it; it is not spoken of again.
     Close(ConnId),
     /// Send these bytes if the system takes them at once (a TLS alert, say); its [`Output::Close`] follows.
-    Farewell(ConnId, Vec<u8>),
+    FinalWrite(ConnId, Vec<u8>),
     /// Accepting was paused and may go on.
     Accept,
     /// See whether the hosts file or resolv.conf changed, and answer with [`Engine::handle_files`](super::Engine::handle_files).
     RefreshFiles,
-    /// Measure the process and tell it to [`Engine::handle_vitals`](super::Engine::handle_vitals).
-    Measure,
+    /// Measure the process and tell it to [`Engine::handle_process_stats`](super::Engine::handle_vitals).
+    ReadProcessStats,
     /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`](super::Engine::handle_worked).
     BlockingTask(JobId, BlockingTask),
     /// Run this hook with these additions to its environment and tell what came of it to
@@ -62,14 +62,14 @@ pub(crate) enum Output {
     /// Tell this to the service manager.
     Notify(String),
     /// Tell this line to people.
-    Say(String),
+    Log(String),
     /// A check has ended.
-    Verdict(Verdict),
+    CheckResult(CheckResult),
 }
 
 /// The end of one check.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct CheckResult {
     /// The target's place in the list of monitors.
     pub(crate) target: usize,
     pub(crate) result: ProbeResult,

@@ -7,22 +7,22 @@
 #[cfg(test)]
 mod audit;
 mod clients;
-mod dials;
+mod connections;
+mod event_log;
 mod eviction;
 mod hooks;
 pub(crate) mod ids;
-mod journal;
 pub(crate) mod limits;
 mod messages;
 mod names;
 mod notices;
 mod outbox;
-mod owed;
+mod process_stats;
 mod reload;
+mod response_budget;
+mod runs;
 mod streams;
 mod timers;
-mod tries;
-mod vitals;
 mod webhooks;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -30,27 +30,27 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::api::counters::Counters;
-use crate::api::echo::Echo;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
+use crate::api::response_cache::ResponseCache;
 use crate::clock::Now;
 use crate::monitor::{Fleet, Monitor};
-use crate::probe::dial::Slot;
+use crate::probe::connector::AttemptId;
 pub(crate) use crate::resolve::Transport;
 use crate::resolve::{LookupId, QueryId, Resolver};
 use clients::Caller;
+use event_log::EventLog;
 use hooks::Hooks;
 pub(crate) use hooks::{HookEnd, HookId};
 pub(crate) use ids::ConnId;
 use ids::{ById, Ids};
-use journal::Journal;
-pub(crate) use messages::{Input, JobId, Output, Verdict};
-use notices::Manager;
+pub(crate) use messages::{CheckResult, Input, JobId, Output};
+use notices::ServiceManager;
 use outbox::Outbox;
-use owed::Owed;
+use response_budget::ResponseBudget;
+use runs::ProbeRun;
 use streams::Stream;
 use timers::Timers;
-use tries::Try;
 use webhooks::Webhooks;
 
 /// What a deadline belongs to.
@@ -87,11 +87,11 @@ impl timers::Owner for Owner {
 /// All that can be at the other end of a connection.
 enum Conn {
     /// A probe's connection that does not stand yet.
-    Dialed {
+    Connecting {
         target: usize,
-        slot: Slot,
+        slot: AttemptId,
         /// A client has given way for it.
-        relieved: bool,
+        retried_after_eviction: bool,
     },
     /// A probe's connection.
     Probed { target: usize, outbox: Outbox },
@@ -106,7 +106,7 @@ enum Conn {
         transport: Transport,
         outbox: Outbox,
         /// A client has given way for it.
-        relieved: bool,
+        retried_after_eviction: bool,
     },
 }
 
@@ -128,12 +128,12 @@ pub(crate) struct Engine {
     /// Targets that have not had a verdict yet.
     unchecked: usize,
     /// The targets' checks in the order of the targets, and behind them the deliveries to webhooks.
-    tries: Vec<Option<Box<Try>>>,
+    runs: Vec<Option<Box<ProbeRun>>>,
     /// How many of them there are.
-    under_way: usize,
+    in_flight: usize,
     /// When the loop is to turn although nothing may be due, as long as there are any; from its seeing to
     /// the deadlines until the next news. It tells of time lost in sleep: in between, time goes into work.
-    pulse: Option<Instant>,
+    wakeup: Option<Instant>,
     conns: ById<Conn>,
     ids: Ids,
     timers: Timers<Owner>,
@@ -149,11 +149,11 @@ pub(crate) struct Engine {
     unresolved: Vec<usize>,
     guard: HostGuard,
     date: Date,
-    echo: Echo,
+    response_cache: ResponseCache,
     clients: usize,
-    owed: Owed,
+    response_budget: ResponseBudget,
     streams: Vec<ConnId>,
-    journal: Journal,
+    event_log: EventLog,
     /// Since when there is something that the streams have not been told.
     news: Option<Now>,
     counters: Counters,
@@ -163,7 +163,7 @@ pub(crate) struct Engine {
     hooks: Hooks,
     webhooks: Webhooks,
     /// Who started the daemon and wants to be told about it.
-    manager: Option<Manager>,
+    manager: Option<ServiceManager>,
     /// The manager's sign of life is due.
     watched: bool,
     outputs: VecDeque<Output>,
@@ -182,10 +182,10 @@ impl Engine {
     ) -> Self {
         let mut engine = Engine {
             unchecked: monitors.len(),
-            tries: (0..monitors.len() + limits::WEBHOOKS_PARALLEL).map(|_| None).collect(),
-            under_way: 0,
-            pulse: None,
-            journal: Journal::new(monitors.len(), now),
+            runs: (0..monitors.len() + limits::WEBHOOKS_PARALLEL).map(|_| None).collect(),
+            in_flight: 0,
+            wakeup: None,
+            event_log: EventLog::new(monitors.len(), now),
             fleet: Fleet::new(monitors, now),
             schedule,
             backlog: Vec::new(),
@@ -200,9 +200,9 @@ impl Engine {
             unresolved: Vec::new(),
             guard,
             date: Date::default(),
-            echo: Echo::default(),
+            response_cache: ResponseCache::default(),
             clients: 0,
-            owed: Owed::default(),
+            response_budget: ResponseBudget::default(),
             streams: Vec::new(),
             news: None,
             counters: Counters::default(),
@@ -225,10 +225,10 @@ impl Engine {
 
     /// Tells what happened to a connection. News of one that is gone is ignored.
     pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         match self.conns.get_mut(id) {
             None => return,
-            Some(Conn::Dialed { .. }) => self.handle_dialed(id, input, now),
+            Some(Conn::Connecting { .. }) => self.handle_connecting(id, input, now),
             Some(Conn::Probed { target, outbox }) => {
                 if let Input::Sent(count) = input {
                     outbox.advance(count);
@@ -241,14 +241,14 @@ impl Engine {
             Some(Conn::Stream(_)) => self.handle_stream(id, input, now),
             Some(Conn::Query { .. }) => self.handle_query(id, input, now),
         }
-        self.settle(now);
+        self.drain_resolver(now);
     }
 
     /// Tells that time has passed. Readiness that came with it must be told before: what is
     /// already here is not late.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
-        let now = self.observe(now);
-        self.owed.begin_turn();
+        let now = self.update_clock(now);
+        self.response_budget.begin_turn();
         if self.hooks.begin_turn() {
             self.start_hooks(now);
         }
@@ -265,12 +265,12 @@ impl Engine {
                 Owner::Status => self.tell_status(now),
                 Owner::Watchdog => self.watched = true,
             }
-            self.settle(now);
+            self.drain_resolver(now);
         }
         if std::mem::take(&mut self.watched) {
             self.handle_watchdog(now);
         }
-        self.set_pulse(now);
+        self.set_wakeup(now);
     }
 
     /// What is to be done next.
@@ -284,7 +284,7 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] wants to be called; always later than its last call.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.pulse).min()
+        self.timers.next().into_iter().chain(self.wakeup).min()
     }
 
     /// The bytes that wait to be sent over a connection.
@@ -293,7 +293,7 @@ impl Engine {
             Some(Conn::Probed { outbox, .. } | Conn::Query { outbox, .. }) => outbox.unsent(),
             Some(Conn::Client(caller)) => caller.unsent(),
             Some(Conn::Stream(stream)) => stream.outbox.unsent(),
-            Some(Conn::Dialed { .. }) | None => &[],
+            Some(Conn::Connecting { .. }) | None => &[],
         }
     }
 
@@ -303,7 +303,7 @@ impl Engine {
         match self.conns.get(id) {
             Some(Conn::Probed { .. } | Conn::Query { .. } | Conn::Stream(_)) => usize::MAX,
             Some(Conn::Client(caller)) => caller.room(),
-            Some(Conn::Dialed { .. }) | None => 0,
+            Some(Conn::Connecting { .. }) | None => 0,
         }
     }
 
@@ -317,23 +317,23 @@ impl Engine {
     ///
     /// The loop carries things out by the moment at which its turn began, and deadlines by a later one.
     /// Time does not run backwards for that: the moment given back is never before the last.
-    fn observe(&mut self, now: Now) -> Now {
+    fn update_clock(&mut self, now: Now) -> Now {
         let gap = now.instant.saturating_duration_since(self.seen);
         if gap.is_zero() {
             return Now { instant: self.seen, ..now };
         }
         let late = self.poll_timeout().map(|due| now.instant.saturating_duration_since(due));
-        if late.is_some_and(|late| late >= limits::STALL) {
-            self.extend_tries(gap);
+        if late.is_some_and(|late| late >= limits::CLOCK_STALL) {
+            self.extend_runs(gap);
             self.resolver.extend(gap);
         }
-        (self.seen, self.pulse) = (now.instant, None);
+        (self.seen, self.wakeup) = (now.instant, None);
         now
     }
 
     /// Carries out what follows from what has been told: what the resolver wants, and answers that
     /// waited for others to be sent.
-    fn settle(&mut self, now: Now) {
+    fn drain_resolver(&mut self, now: Now) {
         while let Some(output) = self.resolver.poll_output() {
             self.handle_resolver(output, now);
         }
@@ -355,23 +355,23 @@ impl Engine {
     fn close(&mut self, id: ConnId) {
         if let Some(Conn::Probed { outbox, .. }) = self.conns.get(id) {
             if !outbox.is_empty() {
-                self.outputs.push_back(Output::Farewell(id, outbox.unsent().to_vec()));
+                self.outputs.push_back(Output::FinalWrite(id, outbox.unsent().to_vec()));
             }
         }
-        if self.forget(id) {
+        if self.drop_conn(id) {
             self.outputs.push_back(Output::Close(id));
         }
     }
 
     /// Drops what is known of a connection that is gone; says whether anything was.
-    fn forget(&mut self, id: ConnId) -> bool {
+    fn drop_conn(&mut self, id: ConnId) -> bool {
         let Some(conn) = self.conns.remove(id) else { return false };
         self.ids.give_back(id);
         match conn {
             Conn::Client(caller) => {
                 self.clients -= 1;
-                self.owed.sub(caller.bulk, caller.outbox.held());
-                self.owed.leave(id);
+                self.response_budget.sub(caller.size, caller.outbox.held());
+                self.response_budget.leave(id);
                 self.timers.set(Owner::Client(id), None);
             }
             Conn::Stream(_) => {
@@ -381,7 +381,7 @@ impl Engine {
             Conn::Query { query, .. } => {
                 self.queries.retain(|(open, _)| *open != query);
             }
-            Conn::Dialed { .. } | Conn::Probed { .. } => {}
+            Conn::Connecting { .. } | Conn::Probed { .. } => {}
         }
         if self.accept_paused {
             self.resume_accept();

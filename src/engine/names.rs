@@ -6,12 +6,12 @@ use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::resolve::{self, LookupId, QueryId, QueryInput};
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 impl Engine {
     /// The answer to [`Output::RefreshFiles`]: the files that changed since the last time.
     pub(crate) fn handle_files(&mut self, hosts: Option<Vec<u8>>, resolv_conf: Option<&[u8]>, now: Now) {
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         let mut notes = Vec::new();
         if let Some(text) = hosts {
             notes.extend(self.resolver.set_hosts(text));
@@ -19,16 +19,16 @@ impl Engine {
         if let Some(text) = resolv_conf {
             notes.extend(self.resolver.set_resolv_conf(text));
         }
-        notes.into_iter().for_each(|note| self.say(note));
+        notes.into_iter().for_each(|note| self.log_notice(note));
         for target in std::mem::take(&mut self.unresolved) {
-            let Some(this) = self.tries[target].as_deref_mut() else { continue };
-            let Some(dial) = this.dial.as_ref().filter(|_| this.wanted) else { continue };
+            let Some(this) = self.runs[target].as_deref_mut() else { continue };
+            let Some(connector) = this.connector.as_ref().filter(|_| this.wanted) else { continue };
             this.wanted = false;
-            let lookup = self.resolver.lookup(dial.host(), now.instant);
+            let lookup = self.resolver.lookup(connector.host(), now.instant);
             this.lookup = Some(lookup);
             self.lookups.insert(lookup, target);
         }
-        self.settle(now);
+        self.drain_resolver(now);
     }
 
     pub(super) fn handle_resolver(&mut self, output: resolve::Output, now: Now) {
@@ -46,17 +46,17 @@ impl Engine {
             }
             resolve::Output::Found { lookup, addresses, last } => {
                 let Some(target) = self.waiter(lookup, last) else { return };
-                if let Some(dial) = self.dial(target) {
-                    dial.handle_addresses(&addresses, last, now.instant);
+                if let Some(connector) = self.connector(target) {
+                    connector.handle_addresses(&addresses, last, now.instant);
                 }
-                self.drive(target, now);
+                self.poll_attempt(target, now);
             }
             resolve::Output::NotFound { lookup, failure } => {
                 let Some(target) = self.waiter(lookup, true) else { return };
-                if let Some(dial) = self.dial(target) {
-                    dial.handle_unresolved(failure, now.instant);
+                if let Some(connector) = self.connector(target) {
+                    connector.handle_unresolved(failure, now.instant);
                 }
-                self.drive(target, now);
+                self.poll_attempt(target, now);
             }
         }
     }
@@ -67,9 +67,9 @@ impl Engine {
         transport: Transport,
         server: SocketAddr,
         outbox: Outbox,
-        relieved: bool,
+        retried_after_eviction: bool,
     ) {
-        let id = self.add(Conn::Query { query, server, transport, outbox, relieved });
+        let id = self.add(Conn::Query { query, server, transport, outbox, retried_after_eviction });
         self.queries.push((query, id));
         self.outputs.push_back(Output::Open { id, transport, to: server });
         if transport != Transport::Tcp {
@@ -78,10 +78,12 @@ impl Engine {
     }
 
     pub(super) fn handle_query(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(Conn::Query { query, server, transport, outbox, relieved }) = self.conns.get_mut(id) else {
+        let Some(Conn::Query { query, server, transport, outbox, retried_after_eviction }) =
+            self.conns.get_mut(id)
+        else {
             return;
         };
-        let (query, from, relieved) = (*query, *server, *relieved);
+        let (query, from, retried_after_eviction) = (*query, *server, *retried_after_eviction);
         let input = match input {
             Input::Connected => {
                 if *transport == Transport::Tcp {
@@ -95,8 +97,8 @@ impl Engine {
             Input::Closed => QueryInput::Closed,
             Input::Failed(failure) => {
                 let (transport, outbox) = (*transport, std::mem::take(outbox));
-                self.forget(id);
-                if failure.reason == Reason::Local && !relieved && self.evict() {
+                self.drop_conn(id);
+                if failure.reason == Reason::Local && !retried_after_eviction && self.evict() {
                     // A client has given way: its descriptor is for this query.
                     return self.open_query(query, transport, from, outbox, true);
                 }
@@ -120,7 +122,7 @@ impl Engine {
             return self.lookups.get(&lookup).copied();
         }
         let target = self.lookups.remove(&lookup)?;
-        if let Some(this) = self.tries[target].as_deref_mut() {
+        if let Some(this) = self.runs[target].as_deref_mut() {
             this.lookup = None;
         }
         Some(target)

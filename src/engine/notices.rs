@@ -7,13 +7,13 @@ use super::limits::{STATUS_PAUSE, WATCHDOG_SLACK};
 use super::{Engine, Output, Owner};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// How much of the reason for which a reload was refused the status shows, in characters.
 const REFUSAL_SHOWN_MAX: usize = 200;
 
 /// What the service manager was told, and what it wants.
-pub(super) struct Manager {
+pub(super) struct ServiceManager {
     status: String,
     told: Instant,
     /// How often it wants a sign of life.
@@ -25,12 +25,12 @@ pub(super) struct Manager {
 impl Engine {
     /// There is a service manager, which may want a sign of life at these times: it is told that the
     /// daemon serves, and from now on what there is to tell.
-    pub(crate) fn supervise(&mut self, watchdog: Option<Duration>, now: Now) {
-        let now = self.observe(now);
+    pub(crate) fn attach_service_manager(&mut self, watchdog: Option<Duration>, now: Now) {
+        let now = self.update_clock(now);
         let status = self.status();
         self.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
-        self.manager = Some(Manager { status, told: now.instant, watchdog, refusal: String::new() });
-        self.set_watchdog(now);
+        self.manager = Some(ServiceManager { status, told: now.instant, watchdog, refusal: String::new() });
+        self.set_watchdog_timer(now);
     }
 
     /// Another list of targets was refused, for this reason, or accepted if it is empty. The service
@@ -51,12 +51,12 @@ impl Engine {
     }
 
     /// Tells people.
-    pub(super) fn say(&mut self, line: String) {
-        self.outputs.push_back(Output::Say(line));
+    pub(super) fn log_notice(&mut self, line: String) {
+        self.outputs.push_back(Output::Log(line));
     }
 
     /// Tells everybody who is concerned that a target has changed its state.
-    pub(super) fn spread(&mut self, target: usize, change: &Change, now: Now) {
+    pub(super) fn notify_state_change(&mut self, target: usize, change: &Change, now: Now) {
         self.call_hook(target, change, now);
         self.post(target, change, now);
         self.tell_status_soon(now);
@@ -86,10 +86,10 @@ impl Engine {
         if self.is_on_time(now) {
             self.notify("WATCHDOG=1");
         }
-        self.set_watchdog(now);
+        self.set_watchdog_timer(now);
     }
 
-    fn set_watchdog(&mut self, now: Now) {
+    fn set_watchdog_timer(&mut self, now: Now) {
         let every = self.manager.as_ref().and_then(|manager| manager.watchdog);
         self.timers.set(Owner::Watchdog, every.map(|every| now.instant + every));
     }
@@ -98,7 +98,7 @@ impl Engine {
     /// checks, not the deadlines that they are started and ended by.
     fn is_on_time(&self, now: Now) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
-        self.tries.iter().enumerate().all(|(place, this)| match this {
+        self.runs.iter().enumerate().all(|(place, this)| match this {
             Some(this) => !is_late(this.deadline()),
             None => self.slot(place).is_some() || !is_late(self.fleet.watch(place).due()),
         })

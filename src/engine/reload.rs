@@ -12,9 +12,9 @@ impl Engine {
         if let Some(refusal) = self.fleet.refusal(&successors) {
             return Err(refusal);
         }
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         // Deliveries to webhooks, whose places are behind those of the targets, are nobody's.
-        let mut stays = vec![true; self.tries.len()];
+        let mut stays = vec![true; self.runs.len()];
         stays[..self.fleet.watches().len()].fill(false);
         for successor in &successors {
             if let TargetUpdate::Keep(place) = successor {
@@ -24,47 +24,47 @@ impl Engine {
         for (place, stays) in stays.into_iter().enumerate() {
             self.timers.set(Owner::Target(place), None);
             if !stays {
-                self.give_up(place, now);
+                self.abort(place, now);
             }
         }
         let mut moved = self.fleet.replace(successors, now);
         let targets = self.fleet.watches().len();
-        let deliveries = self.tries.len() - moved.kept.len();
+        let deliveries = self.runs.len() - moved.kept.len();
         moved.kept.extend((targets..targets + deliveries).map(Some));
-        self.move_tries(&moved.kept, targets + deliveries);
-        self.move_what_belongs_to_tries(&moved.kept);
+        self.move_runs(&moved.kept, targets + deliveries);
+        self.move_references_to_runs(&moved.kept);
         self.hooks.remap(|target| moved.named[target], &self.fleet);
-        self.journal.remap(&moved, targets);
+        self.event_log.remap(&moved, targets);
         self.move_wishes(&moved, now);
         self.unchecked = self.fleet.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
-        (0..self.tries.len()).for_each(|place| self.set_target_timer(place));
+        (0..self.runs.len()).for_each(|place| self.set_target_timer(place));
         self.note_reload("", now);
-        self.settle(now);
-        self.set_pulse(now);
+        self.drain_resolver(now);
+        self.set_wakeup(now);
         Ok(())
     }
 
     /// Ends a check that nobody wants the result of any more.
-    fn give_up(&mut self, target: usize, now: Now) {
-        self.hang_up(target, now);
-        if self.tries[target].take().is_some() {
-            self.under_way -= 1;
+    fn abort(&mut self, target: usize, now: Now) {
+        self.disconnect(target, now);
+        if self.runs[target].take().is_some() {
+            self.in_flight -= 1;
         }
     }
 
-    fn move_tries(&mut self, places: &[Option<usize>], total: usize) {
-        let before = std::mem::take(&mut self.tries);
-        self.tries.resize_with(total, || None);
+    fn move_runs(&mut self, places: &[Option<usize>], total: usize) {
+        let before = std::mem::take(&mut self.runs);
+        self.runs.resize_with(total, || None);
         for (this, place) in before.into_iter().zip(places) {
             if let Some(place) = place {
-                self.tries[*place] = this;
+                self.runs[*place] = this;
             }
         }
     }
 
     /// Names targets by their new places wherever one is named. What belonged to checks that were given
     /// up is gone already, except for what merely waits to be told or looked at.
-    fn move_what_belongs_to_tries(&mut self, places: &[Option<usize>]) {
+    fn move_references_to_runs(&mut self, places: &[Option<usize>]) {
         let moved = |target: &mut usize| match places[*target] {
             Some(place) => {
                 *target = place;
@@ -73,7 +73,7 @@ impl Engine {
             None => false,
         };
         for conn in self.conns.values_mut() {
-            if let Conn::Dialed { target, .. } | Conn::Probed { target, .. } = conn {
+            if let Conn::Connecting { target, .. } | Conn::Probed { target, .. } = conn {
                 moved(target);
             }
         }
@@ -81,7 +81,7 @@ impl Engine {
         self.jobs.retain(|_, target| moved(target));
         self.unresolved.retain_mut(moved);
         self.outputs.retain_mut(|output| match output {
-            Output::Verdict(verdict) => moved(&mut verdict.target),
+            Output::CheckResult(verdict) => moved(&mut verdict.target),
             _ => true,
         });
     }

@@ -8,14 +8,14 @@
 
 use std::time::Instant;
 
-use super::journal::Cursor;
+use super::event_log::Cursor;
 use super::limits::*;
 use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Owner};
 use crate::api::events::{self, KEEP_ALIVE, Subscription};
 use crate::api::params::no_target;
 use crate::api::response::Response;
-use crate::api::routes::Bulk;
+use crate::api::routes::ResponseSize;
 use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::Change;
@@ -29,7 +29,7 @@ pub(super) struct Stream {
     stage: Stage,
     /// The peer has ended its side; it may still read.
     ended: bool,
-    pub(super) came: Instant,
+    pub(super) accepted_at: Instant,
     /// When it had last taken all that there was, or came.
     pub(super) since: Instant,
     /// Bytes that it has sent since: there is nothing left for it to say.
@@ -61,7 +61,7 @@ impl Engine {
     pub(super) fn note_check(&mut self, target: usize, change: Option<&Change>, now: Now) {
         let fsm = self.fleet.watch(target).fsm();
         let Some(last) = fsm.last() else { return };
-        if self.journal.note(target, last, change, fsm.state()) && !self.streams.is_empty() {
+        if self.event_log.note(target, last, change, fsm.state()) && !self.streams.is_empty() {
             self.news = Some(now);
         }
     }
@@ -78,12 +78,12 @@ impl Engine {
         let head_only = request.method == Method::Head;
         let opening = events::opening(self.date.at(now.unix), head_only).into_bytes();
         if head_only {
-            return self.owe(id, Bulk::Word, opening, false, now);
+            return self.send_response(id, ResponseSize::Word, opening, false, now);
         }
-        let wish = Wish::Events(self.journal.cursor(wanted));
+        let wish = Wish::Events(self.event_log.cursor(wanted));
         if self.take_seat(id, request, wish, now) {
-            self.journal.keep(wanted);
-            self.hand(id, opening, now);
+            self.event_log.keep(wanted);
+            self.write_stream(id, opening, now);
         }
     }
 
@@ -95,7 +95,7 @@ impl Engine {
             wait.reached(&self.fleet).or_else(|| wait.timeout.is_zero().then(|| wait.gave_up(&self.fleet)));
         if let Some(response) = at_once {
             let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
-            return self.owe(id, Bulk::Word, bytes, false, now);
+            return self.send_response(id, ResponseSize::Word, bytes, false, now);
         }
         let until = now.instant + wait.timeout;
         let wish = Wish::Answer { wait, head_only, http11: request.http11 };
@@ -108,14 +108,14 @@ impl Engine {
     /// longest without news is evicted; if all of them have just come, there is no room.
     fn take_seat(&mut self, id: ConnId, request: &Request, wish: Wish, now: Now) -> bool {
         if self.streams.len() >= STREAMS_MAX {
-            let Some(idlest) = self.idlest(false, true) else {
+            let Some(least_useful_client) = self.least_useful_client(false, true) else {
                 let response = Response { body: "too many streams\n".into(), ..Response::error(503) };
                 let head_only = request.method == Method::Head;
                 let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
-                self.owe(id, Bulk::Word, bytes, false, now);
+                self.send_response(id, ResponseSize::Word, bytes, false, now);
                 return false;
             };
-            self.close(idlest);
+            self.close(least_useful_client);
         }
         let Some(ended) = self.leave_clients(id) else { return false };
         let stream = Stream {
@@ -123,7 +123,7 @@ impl Engine {
             outbox: Outbox::default(),
             stage: Stage::Open,
             ended,
-            came: now.instant,
+            accepted_at: now.instant,
             since: now.instant,
             heard: 0,
         };
@@ -192,7 +192,7 @@ impl Engine {
                 }
             }
             Input::Failed(_) => {
-                self.forget(id);
+                self.drop_conn(id);
             }
             Input::Connected | Input::Datagram(..) => {}
         }
@@ -206,7 +206,7 @@ impl Engine {
             return self.close(id);
         }
         match &stream.wish {
-            Wish::Events(_) => self.hand(id, KEEP_ALIVE.into(), now),
+            Wish::Events(_) => self.write_stream(id, KEEP_ALIVE.into(), now),
             Wish::Answer { wait, .. } => {
                 // It may have been reached in this very turn.
                 let response = wait.reached(&self.fleet).unwrap_or_else(|| wait.gave_up(&self.fleet));
@@ -224,9 +224,9 @@ impl Engine {
         }
         match &mut stream.wish {
             Wish::Events(cursor) => {
-                let batch = self.journal.batch(cursor, &self.fleet);
+                let batch = self.event_log.batch(cursor, &self.fleet);
                 if !batch.is_empty() {
-                    self.hand(id, batch.into_bytes(), now);
+                    self.write_stream(id, batch.into_bytes(), now);
                 }
             }
             Wish::Answer { wait, .. } => {
@@ -243,10 +243,10 @@ impl Engine {
         let Wish::Answer { head_only, http11, .. } = stream.wish else { return };
         stream.stage = Stage::Closing;
         let bytes = response.write(head_only, false, http11, self.date.at(now.unix));
-        self.hand(id, bytes, now);
+        self.write_stream(id, bytes, now);
     }
 
-    fn hand(&mut self, id: ConnId, bytes: Vec<u8>, now: Now) {
+    fn write_stream(&mut self, id: ConnId, bytes: Vec<u8>, now: Now) {
         let Some(stream) = self.stream(id) else { return };
         stream.outbox.push(bytes);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));

@@ -39,13 +39,13 @@ impl<O: Owner> Timers<O> {
             (0, Some(at)) => {
                 let entry = (self.count(at), owner);
                 self.heap.push(entry);
-                self.settle(self.heap.len() - 1, entry);
+                self.drain_resolver(self.heap.len() - 1, entry);
             }
             (seat, None) => self.remove(seat - 1),
             (seat, Some(at)) => {
                 let entry = (self.count(at), owner);
                 if self.heap[seat - 1].0 != entry.0 {
-                    self.settle(seat - 1, entry);
+                    self.drain_resolver(seat - 1, entry);
                 }
             }
         }
@@ -76,12 +76,12 @@ impl<O: Owner> Timers<O> {
         self.seats[owner.place()] = 0;
         let Some(last) = self.heap.pop() else { return };
         if index < self.heap.len() {
-            self.settle(index, last);
+            self.drain_resolver(index, last);
         }
     }
 
     /// Puts `entry` where it belongs, from the free place at `index` on.
-    fn settle(&mut self, mut index: usize, entry: Entry<O>) {
+    fn drain_resolver(&mut self, mut index: usize, entry: Entry<O>) {
         while index > 0 && is_earlier(entry, self.heap[(index - 1) / BELOW]) {
             self.seat(index, self.heap[(index - 1) / BELOW]);
             index = (index - 1) / BELOW;

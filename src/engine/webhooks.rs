@@ -13,8 +13,8 @@ use super::{Engine, Owner};
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::probe::build::{DELIVERY_TIMEOUT, Webhook};
+use crate::result::{ProbeResult, Reason};
 use crate::snapshot::transition::{Transition, line};
-use crate::verdict::{ProbeResult, Reason};
 
 #[derive(Default)]
 pub(super) struct Webhooks {
@@ -70,7 +70,7 @@ impl Engine {
             detail: &last.detail,
             error: last.reason,
             latency: last.latency,
-            lasted: change.lasted,
+            previous_state_duration: change.previous_state_duration,
         });
         let subject = format!("{}: {} → {}", watch.name(), change.from, change.to);
         self.enqueue(Delivery { webhook, subject, json }, now);
@@ -95,9 +95,9 @@ impl Engine {
         let Some(queue) = queues.get_mut(index) else { return };
         queue.deliveries.push_back(delivery);
         *pending += 1;
-        let queue = if queue.deliveries.len() > WEBHOOK_LETTERS_MAX {
+        let queue = if queue.deliveries.len() > WEBHOOK_QUEUE_MAX {
             queue
-        } else if *pending > LETTERS_MAX.max(queues.len()) {
+        } else if *pending > DELIVERIES_MAX.max(queues.len()) {
             // A receiver that accepts its deliveries loses none to those that do not.
             let Some(longest) = queues.iter_mut().max_by_key(|queue| queue.deliveries.len()) else { return };
             longest
@@ -109,7 +109,7 @@ impl Engine {
         *pending -= 1;
         self.counters.webhooks.dropped += 1;
         if !std::mem::replace(&mut queue.dropping, true) {
-            self.say(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
+            self.log_notice(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
         }
     }
 
@@ -120,7 +120,7 @@ impl Engine {
             let Some(first) = queue.deliveries.front() else { break };
             let attempt = first.webhook.deliver(&first.json, now);
             queue.slot = Some(slot);
-            self.begin_try(self.fleet.watches().len() + slot, attempt, DELIVERY_TIMEOUT, now);
+            self.begin_run(self.fleet.watches().len() + slot, attempt, DELIVERY_TIMEOUT, now);
         }
         let is_free = self.webhooks.free_slot().is_some();
         let next = self.webhooks.next().map(|queue| queue.due).filter(|_| is_free);
@@ -165,7 +165,7 @@ impl Engine {
         if queue.deliveries.is_empty() {
             queues.remove(index);
         }
-        line.into_iter().for_each(|line| self.say(line));
+        line.into_iter().for_each(|line| self.log_notice(line));
         self.start_deliveries(now);
     }
 
@@ -178,7 +178,7 @@ impl Engine {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            self.say(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
+            self.log_notice(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
         }
     }
 }
@@ -214,6 +214,6 @@ fn is_refused(result: &ProbeResult) -> bool {
 }
 
 /// How long to wait after so many tries, of which there was at least one.
-fn pause_after(tries: u32) -> Duration {
-    (DELIVERY_PAUSE * 2_u32.saturating_pow(tries.saturating_sub(1))).min(DELIVERY_PAUSE_MAX)
+fn pause_after(runs: u32) -> Duration {
+    (DELIVERY_PAUSE * 2_u32.saturating_pow(runs.saturating_sub(1))).min(DELIVERY_PAUSE_MAX)
 }

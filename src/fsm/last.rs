@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Event;
 use super::span::Spans;
 use crate::clock::Now;
-use crate::verdict::{Phases, Reason};
+use crate::result::{Phases, Reason};
 
 /// The most recent check in full.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::verdict::Phases;
+use crate::result::Phases;
 
 /// A span, or none, in nanoseconds: what lasts five centuries is cut to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Change, Event, State};
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// Counts of one target's checks and changes. They only ever grow.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Tally {
     /// Changes by the state they led to, by [`State::index`].
     pub(crate) to: [u64; 4],
     /// How long states lasted that are over, in nanoseconds, by [`State::index`].
-    lasted: [u64; 4],
+    previous_state_duration: [u64; 4],
 }
 
 impl Tally {
@@ -34,12 +34,13 @@ impl Tally {
 
     pub(super) fn note_change(&mut self, change: &Change) {
         self.to[change.to.index()] += 1;
-        let lasted = &mut self.lasted[change.from.index()];
-        *lasted = lasted.saturating_add(u64::try_from(change.lasted.as_nanos()).unwrap_or(u64::MAX));
+        let previous_state_duration = &mut self.previous_state_duration[change.from.index()];
+        *previous_state_duration = previous_state_duration
+            .saturating_add(u64::try_from(change.previous_state_duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// How long all stays in a state lasted together, but for one that is not over yet.
-    pub(super) fn lasted(&self, state: State) -> Duration {
-        Duration::from_nanos(self.lasted[state.index()])
+    pub(super) fn previous_state_duration(&self, state: State) -> Duration {
+        Duration::from_nanos(self.previous_state_duration[state.index()])
     }
 }

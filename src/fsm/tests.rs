@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::test_now;
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 fn ok() -> ProbeResult {
     ProbeResult::up(Duration::from_millis(5), "fine")
@@ -88,11 +88,14 @@ fn transitions_count_changes_and_time_runs_from_the_change() {
     let at = |s| t0.after(Duration::from_secs(s));
     let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, t0);
     let change = fsm.fire(&ok(), at(1)).expect("unknown to up");
-    assert_eq!((change.from, change.to, change.lasted.as_secs()), (State::Unknown, State::Up, 1));
+    assert_eq!(
+        (change.from, change.to, change.previous_state_duration.as_secs()),
+        (State::Unknown, State::Up, 1)
+    );
     assert_eq!(fsm.fire(&ok(), at(6)), None);
-    assert_eq!(fsm.stay(at(6)).as_secs(), 5);
+    assert_eq!(fsm.time_in_state(at(6)).as_secs(), 5);
     assert!(fsm.fire(&fail(), at(11)).is_some());
-    assert_eq!((fsm.transitions(), fsm.stay(at(11))), (2, Duration::ZERO));
+    assert_eq!((fsm.transitions(), fsm.time_in_state(at(11))), (2, Duration::ZERO));
     let last = fsm.last().expect("checked");
     assert_eq!((last.event, last.latency, last.at), (Event::Fail, None, at(11)));
 }

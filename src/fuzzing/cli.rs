@@ -7,7 +7,7 @@ use super::source::slicings;
 use crate::check::{HttpCheck, Search, TcpCheck};
 use crate::probe::Probe;
 use crate::probe::build::{ProbeBuilder, probe};
-use crate::verdict::printable;
+use crate::result::printable;
 use crate::wire::http::request::{Read, read};
 use crate::wire::http::write::{check_method, parse_header, request_head};
 use crate::wire::url::{Scheme, URL_MAX, Url};

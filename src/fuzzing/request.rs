@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::Source;
 use super::source::slicings;
 use crate::api::client::{Client, Next};
-use crate::api::echo::Echo;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
+use crate::api::response_cache::ResponseCache;
 use crate::api::routes::{Answer, answer};
 use crate::clock::{Now, test_now};
 use crate::monitor::{Fleet, Monitor};
@@ -102,7 +102,7 @@ fn parameters(query: &str) {
 /// answered before the next is asked for. Whether the one before `is_remembered` changes nothing.
 fn converse(pieces: &[&[u8]], is_remembered: bool) -> (Vec<Next>, bool) {
     let mut client = Client::new();
-    let mut echo = Echo::default();
+    let mut echo = ResponseCache::default();
     let mut said = Vec::new();
     for piece in pieces {
         let mut rest = *piece;
@@ -114,7 +114,7 @@ fn converse(pieces: &[&[u8]], is_remembered: bool) -> (Vec<Next>, bool) {
             client.receive(here);
             loop {
                 if !is_remembered {
-                    echo = Echo::default();
+                    echo = ResponseCache::default();
                 }
                 match client.next(&mut echo) {
                     Next::Wait => break,

@@ -7,7 +7,7 @@ use super::source::slicings;
 use crate::clock::{Now, test_now};
 use crate::probe::build::{NetProbe, ProbeBuilder};
 use crate::probe::{Attempt, Input, Output, Probe};
-use crate::verdict::{DETAIL_MAX, Failure, ProbeResult, Reason};
+use crate::result::{DETAIL_MAX, Failure, ProbeResult, Reason};
 
 /// The most connections of one attempt: ten redirects are followed.
 const CONNECTIONS_MAX: usize = 11;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::engine::Verdict;
+use crate::engine::CheckResult;
 use crate::fsm::State;
 use crate::reactor::Reactor;
-use crate::verdict::ProbeResult;
+use crate::result::ProbeResult;
 
 /// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`](crate::ServerBuilder::on_check).
 ///
@@ -66,7 +66,7 @@ pub(super) type OnCheck = Box<dyn FnMut(&CheckEvent<'_>) + Send>;
 
 /// Tells of the checks that have ended since the last time.
 pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
-    for Verdict { target, result, change } in reactor.take_verdicts() {
+    for CheckResult { target, result, change } in reactor.take_verdicts() {
         let watch = reactor.engine().fleet().watch(target);
         on_check(&CheckEvent {
             index: target,
@@ -74,7 +74,7 @@ pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'
             target: watch.target(),
             result: &result,
             state: change.as_ref().map_or(watch.fsm().state(), |change| change.to),
-            changed: change.map(|change| (change.from, change.lasted)),
+            changed: change.map(|change| (change.from, change.previous_state_duration)),
         });
     }
 }

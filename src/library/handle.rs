@@ -10,9 +10,9 @@ use super::once::no_guard;
 use crate::engine::Schedule;
 use crate::fsm::State;
 use crate::monitor::Monitor;
-use crate::reactor::{self, Bell, Reactor};
+use crate::reactor::{self, Reactor, Waker};
+use crate::result::{ProbeResult, Reason};
 use crate::snapshot::Snapshot;
-use crate::verdict::{ProbeResult, Reason};
 
 impl Monitor {
     /// Starts to watch the target on a thread of its own; the first check begins at once.
@@ -43,12 +43,12 @@ impl Monitor {
     /// As [`Monitor::start`].
     pub fn start_with(self, names: ResolverConfig) -> io::Result<MonitorHandle> {
         let mut reactor = names.reactor(vec![self], Schedule::Beat, no_guard())?;
-        let bell = reactor.bell()?;
+        let waker = reactor.waker()?;
         let (orders, received) = channel();
         let last = snapshot(&reactor);
         let thread =
             thread::Builder::new().name("pingstate".to_owned()).spawn(move || watch(reactor, &received))?;
-        Ok(MonitorHandle { orders, bell, thread: Some(thread), last })
+        Ok(MonitorHandle { orders, waker, thread: Some(thread), last })
     }
 }
 
@@ -76,7 +76,7 @@ impl Monitor {
 /// ```
 pub struct MonitorHandle {
     orders: Sender<Order>,
-    bell: Bell,
+    waker: Waker,
     thread: Option<JoinHandle<()>>,
     /// What there is to tell if the thread is gone.
     last: Snapshot,
@@ -124,7 +124,7 @@ impl MonitorHandle {
         }
         let (sender, answer) = channel();
         self.orders.send(order(sender)).ok()?;
-        self.bell.ring();
+        self.waker.wake();
         answer.recv().ok()
     }
 
@@ -132,7 +132,7 @@ impl MonitorHandle {
         let own = self.is_own_thread();
         let Some(thread) = self.thread.take() else { return };
         let _ = self.orders.send(Order::Stop);
-        self.bell.ring();
+        self.waker.wake();
         if !own {
             let _ = thread.join();
         }

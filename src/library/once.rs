@@ -15,7 +15,7 @@ use crate::probe::build::NetProbe;
 use crate::probe::guard::guarded;
 use crate::probe::{Attempt, Probe};
 use crate::reactor;
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 impl NetProbe {
     /// Checks the target once and waits for the result: at most the probe's timeout.

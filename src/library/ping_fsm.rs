@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::fsm::{Event, Fsm, HISTORY, Policy, State};
 use crate::reactor;
+use crate::result::{ProbeResult, Reason};
 use crate::snapshot::Snapshot;
-use crate::verdict::{ProbeResult, Reason};
 
 /// A state machine that is driven by hand.
 ///

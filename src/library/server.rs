@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::builder::ServerBuilder;
 use super::checked::{OnCheck, OnWarning, Warning, tell};
 use crate::monitor::{Monitor, TargetUpdate};
-use crate::reactor::{self, Bell, Reactor};
+use crate::reactor::{self, Reactor, Waker};
 use crate::snapshot::Snapshot;
 
 /// Watches these monitors and serves their states at `address`; port 0 is any free port. Takes one
@@ -209,7 +209,7 @@ impl Server {
     /// # Errors
     /// The system's, of making a descriptor to wake the loop with.
     pub fn shutdown_handle(&mut self) -> io::Result<ShutdownHandle> {
-        Ok(ShutdownHandle { stopped: self.reactor.stop_flag(), bell: self.reactor.bell()? })
+        Ok(ShutdownHandle { stopped: self.reactor.stop_flag(), waker: self.reactor.waker()? })
     }
 
     /// Tells of what has come since the last time.
@@ -266,13 +266,13 @@ impl fmt::Debug for Server {
 #[derive(Clone, Debug)]
 pub struct ShutdownHandle {
     stopped: Arc<AtomicBool>,
-    bell: Bell,
+    waker: Waker,
 }
 
 impl ShutdownHandle {
     /// Ends [`Server::run`], and makes [`Server::turn`] say so.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.bell.ring();
+        self.waker.wake();
     }
 }

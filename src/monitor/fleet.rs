@@ -9,7 +9,7 @@ use super::{Monitor, Watch};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
-use crate::verdict::ProbeResult;
+use crate::result::ProbeResult;
 pub(crate) use successor::Moved;
 pub use successor::TargetUpdate;
 

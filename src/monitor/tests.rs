@@ -8,7 +8,7 @@ use super::*;
 use crate::clock::{Now, test_now};
 use crate::fsm::Event;
 use crate::probe::build::TIMEOUT_MAX;
-use crate::verdict::{DETAIL_MAX, ProbeResult, Reason};
+use crate::result::{DETAIL_MAX, ProbeResult, Reason};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -84,7 +84,7 @@ fn fired(fleet: &mut Fleet, script: &str, now: Now) -> Vec<(State, String)> {
             "-" => ProbeResult::down(Reason::Refused, "no"),
             ms => ProbeResult::up(Duration::from_millis(ms.parse().unwrap_or(0)), "fine"),
         };
-        fleet.watch_mut(0).weigh(&mut result);
+        fleet.watch_mut(0).apply_slow_threshold(&mut result);
         fleet.fire(0, &result, now);
         (fleet.watch(0).fsm().state(), result.detail)
     };
@@ -159,12 +159,12 @@ fn an_answer_without_latency_is_not_slow_and_a_long_detail_makes_room() {
     let now = test_now();
     let mut fleet = Fleet::new(vec![slow(0, None)], now);
     let mut result = ProbeResult::up(S, &"x".repeat(DETAIL_MAX));
-    fleet.watch_mut(0).weigh(&mut result);
+    fleet.watch_mut(0).apply_slow_threshold(&mut result);
     assert!(result.detail.ends_with("x…, slow (over 0 ms)"), "{}", result.detail);
     assert_eq!(result.detail.chars().count(), DETAIL_MAX);
     result.latency = None;
     let before = result.clone();
-    fleet.watch_mut(0).weigh(&mut result);
+    fleet.watch_mut(0).apply_slow_threshold(&mut result);
     assert_eq!(result, before);
 }
 

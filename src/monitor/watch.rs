@@ -11,7 +11,7 @@ use crate::probe::build::{TIMEOUT_MAX, Webhook};
 use crate::probe::guard::label;
 use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
-use crate::verdict::{DETAIL_MAX, ProbeResult, printable};
+use crate::result::{DETAIL_MAX, ProbeResult, printable};
 
 /// A monitor at work: its state machine and its beat.
 pub(crate) struct Watch {
@@ -128,7 +128,7 @@ impl Watch {
     }
 
     /// Notes whether an answer is slow, and says so in its detail.
-    pub(crate) fn weigh(&mut self, result: &mut ProbeResult) {
+    pub(crate) fn apply_slow_threshold(&mut self, result: &mut ProbeResult) {
         let Some(Special { rules, .. }) = self.special.as_deref() else { return };
         let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };
         let limit = match rules.slow_clear {
@@ -190,7 +190,7 @@ impl Watch {
     /// The interval that the last check and the state ask for.
     fn interval_wanted(&self) -> Duration {
         let (Some(special), Some(last)) = (&self.special, self.fsm.last()) else { return self.interval };
-        let interval = match (self.fsm.judged(), last.event) {
+        let interval = match (self.fsm.policy_state(), last.event) {
             (State::Down, Event::Fail) => special.rules.interval_down,
             (State::Down, Event::Ok) | (State::Up | State::Degraded, Event::Fail) => {
                 special.rules.interval_fast

@@ -9,7 +9,7 @@ use super::words::timed_out;
 use super::{Attempt, BlockingTask, Input, Output, Probe};
 use crate::check::CheckVerdict;
 use crate::clock::Now;
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 /// The time a blocking check may take unless told otherwise.
 pub const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 
 /// Calls `call`; a panic in it becomes a failure that repeats its message. What a panic leaves behind
 /// is not looked at again: the attempt that it came from is dropped.

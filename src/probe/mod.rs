@@ -6,7 +6,7 @@
 
 pub(crate) mod blocking;
 pub(crate) mod build;
-pub(crate) mod dial;
+pub(crate) mod connector;
 pub(crate) mod guard;
 pub(crate) mod http;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::verdict::{Failure, ProbeResult};
+use crate::result::{Failure, ProbeResult};
 
 /// A target that can be tried, again and again.
 ///

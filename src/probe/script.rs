@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Attempt, Input, Output, Probe};
 use crate::clock::{Now, test_now};
-use crate::verdict::{Failure, Phases, ProbeResult};
+use crate::result::{Failure, Phases, ProbeResult};
 
 /// A try in progress. Panics at whatever an attempt must not do.
 pub(crate) struct Script {

@@ -7,7 +7,7 @@ use super::words::timed_out;
 use super::{Attempt, Input, Output};
 use crate::check::{Ending, Search, TcpCheck};
 use crate::clock::Now;
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 use crate::wire::url::Url;
 
 /// What to try: shared by all tries of one target.
@@ -116,7 +116,7 @@ mod tests {
     use crate::probe::Probe;
     use crate::probe::build::{NetProbe, ProbeBuilder};
     use crate::probe::script::{Script, cuts};
-    use crate::verdict::Failure;
+    use crate::result::Failure;
 
     const MS: Duration = Duration::from_millis(1);
 

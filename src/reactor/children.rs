@@ -28,7 +28,7 @@ use signal_hook::low_level::{pipe::register, unregister};
 
 use crate::engine::{HookEnd, HookId};
 use crate::monitor::Hook;
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// How much of a hook's output is kept, in bytes. The rest is read and forgotten.
 const KEPT: usize = 1024;

@@ -36,7 +36,7 @@ impl Reactor {
         let Some((notify, watchdog)) = Notify::from_env() else { return };
         self.notify = Some(notify);
         let now = clock::now();
-        self.engine.supervise(watchdog, now);
+        self.engine.attach_service_manager(watchdog, now);
         self.carry_out(now);
     }
 

@@ -4,19 +4,19 @@
 //! does what the engine asks for. Events are edges: a flag per socket remembers that the system may
 //! hold more than was read.
 
-mod bell;
+mod backoff;
 mod children;
 mod clock;
 mod files;
+mod io_error;
 mod lifecycle;
 mod listener;
 mod notify;
-mod rest;
+mod process_stats;
 mod signals;
 mod socket;
 mod traffic;
-mod trouble;
-mod vitals;
+mod waker;
 mod workers;
 
 use std::collections::BTreeSet;
@@ -33,17 +33,17 @@ use mio::{Events, Poll, Token};
 
 use crate::clock::Now;
 use crate::engine::ids::ById;
-use crate::engine::{ConnId, Engine, HookEnd, Output, Verdict};
+use crate::engine::{CheckResult, ConnId, Engine, HookEnd, Output};
 use crate::monitor::TargetUpdate;
-pub(crate) use bell::Bell;
+use backoff::BackoffSet;
 use children::Children;
 pub(crate) use clock::{now, random};
 use files::Files;
 use listener::Listener;
 use notify::Notify;
-use rest::Rest;
 use signals::Signals;
 use socket::Socket;
+pub(crate) use waker::Waker;
 use workers::Workers;
 
 /// Bytes read at once. Every stream is read through this one buffer.
@@ -85,18 +85,18 @@ pub(crate) struct Reactor {
     reloads: bool,
     files: Files,
     /// Connections to read from without being told by the system.
-    hot: BTreeSet<ConnId>,
-    rest: Rest,
+    ready_without_event: BTreeSet<ConnId>,
+    backoff: BackoffSet,
     /// Connections whose sockets poll does not know yet.
     unregistered: Vec<ConnId>,
     /// Connections to write to.
     writes: Vec<ConnId>,
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<CheckResult>,
     /// Lines for people.
     notices: Vec<String>,
     /// The system had more events than were taken in the last turn, perhaps.
     crowded: bool,
-    bell: Option<Bell>,
+    waker: Option<Waker>,
     workers: Workers,
     children: Children,
     notify: Option<Notify>,
@@ -117,14 +117,14 @@ impl Reactor {
             hung_up: Arc::default(),
             reloads: false,
             files: Files::new(hosts, resolv_conf),
-            hot: BTreeSet::new(),
-            rest: Rest::default(),
+            ready_without_event: BTreeSet::new(),
+            backoff: BackoffSet::default(),
             unregistered: Vec::new(),
             writes: Vec::new(),
             verdicts: Vec::new(),
             notices: Vec::new(),
             crowded: false,
-            bell: None,
+            waker: None,
             workers: Workers::default(),
             children: Children::default(),
             notify: None,
@@ -141,13 +141,13 @@ impl Reactor {
     }
 
     /// Something that ends a turn of the loop from another thread.
-    pub(crate) fn bell(&mut self) -> io::Result<Bell> {
-        if let Some(bell) = &self.bell {
-            return Ok(bell.clone());
+    pub(crate) fn waker(&mut self) -> io::Result<Waker> {
+        if let Some(waker) = &self.waker {
+            return Ok(waker.clone());
         }
-        let bell = Bell::new(self.poll.registry(), BELL)?;
-        self.bell = Some(bell.clone());
-        Ok(bell)
+        let waker = Waker::new(self.poll.registry(), BELL)?;
+        self.waker = Some(waker.clone());
+        Ok(waker)
     }
 
     /// Starts a check of a target now, unless one is under way.
@@ -170,7 +170,7 @@ impl Reactor {
     }
 
     /// The checks that have ended since the last call.
-    pub(crate) fn take_verdicts(&mut self) -> Vec<Verdict> {
+    pub(crate) fn take_verdicts(&mut self) -> Vec<CheckResult> {
         std::mem::take(&mut self.verdicts)
     }
 
@@ -186,7 +186,7 @@ impl Reactor {
             self.carry_out(clock::now());
         }
         let until = at_most.and_then(|at_most| clock::now().instant.checked_add(at_most));
-        let mut timeout = self.patience(until);
+        let mut timeout = self.poll_timeout(until);
         while let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != ErrorKind::Interrupted {
                 return Err(error);
@@ -195,14 +195,14 @@ impl Reactor {
                 break;
             }
             // As by being stopped and continued: what has happened meanwhile is news all the same.
-            timeout = self.patience(until);
+            timeout = self.poll_timeout(until);
         }
         if self.is_told_to_stop() {
             self.engine.start_no_hooks();
         }
         let now = clock::now();
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        let unfinished = std::mem::take(&mut self.hot);
+        let unfinished = std::mem::take(&mut self.ready_without_event);
         for event in &events {
             self.handle_event(event, now);
         }
@@ -211,7 +211,7 @@ impl Reactor {
         for id in unfinished {
             self.read(id, now);
         }
-        for id in self.rest.take(now.instant) {
+        for id in self.backoff.take(now.instant) {
             self.read(id, now);
             self.writes.push(id);
         }
@@ -244,18 +244,19 @@ impl Reactor {
 
     /// When the next turn has something to do even if nothing happens.
     pub(crate) fn next_turn(&self) -> Option<Instant> {
-        let unfinished = self.crowded || self.reloads || !self.hot.is_empty() || !self.writes.is_empty();
+        let unfinished =
+            self.crowded || self.reloads || !self.ready_without_event.is_empty() || !self.writes.is_empty();
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }
         let notify = self.notify.as_ref().filter(|notify| notify.is_behind());
         let notify = notify.map(|_| clock::now().instant + NOTIFY_AGAIN);
-        let due = [self.engine.poll_timeout(), self.rest.until(), self.children.next_look(), notify];
+        let due = [self.engine.poll_timeout(), self.backoff.until(), self.children.next_look(), notify];
         due.into_iter().flatten().min()
     }
 
     /// How long the loop may sleep, at most until then.
-    fn patience(&self, until: Option<Instant>) -> Option<Duration> {
+    fn poll_timeout(&self, until: Option<Instant>) -> Option<Duration> {
         let now = clock::now().instant;
         let check = self.signals.as_ref().or(self.hangup.as_ref()).map(|_| now + SIGNAL_CHECK);
         let wake = self.next_turn().into_iter().chain(until).chain(check).min()?;
@@ -300,7 +301,7 @@ impl Reactor {
                 Output::Write(id) => self.writes.push(id),
                 Output::Read(id) => {
                     if self.sockets.get(id).is_some_and(|socket| socket.unread) {
-                        self.hot.insert(id);
+                        self.ready_without_event.insert(id);
                     }
                 }
                 Output::Shutdown(id) => {
@@ -308,7 +309,7 @@ impl Reactor {
                         socket.shutdown();
                     }
                 }
-                Output::Farewell(id, bytes) => {
+                Output::FinalWrite(id, bytes) => {
                     if let Some(socket) = self.sockets.get_mut(id) {
                         let _ = socket.send(&bytes);
                     }
@@ -317,8 +318,8 @@ impl Reactor {
                     if let Some(socket) = self.sockets.remove(id) {
                         socket.close(&mut self.buffer);
                     }
-                    self.hot.remove(&id);
-                    self.rest.remove(id);
+                    self.ready_without_event.remove(&id);
+                    self.backoff.remove(id);
                 }
                 Output::Accept => {
                     if let Some(listener) = &mut self.listener {
@@ -329,18 +330,18 @@ impl Reactor {
                     let (hosts, resolv_conf) = self.files.refresh(now.instant);
                     self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
                 }
-                Output::Measure => self.engine.handle_vitals(vitals::measure(), now),
+                Output::ReadProcessStats => self.engine.handle_process_stats(process_stats::measure(), now),
                 Output::BlockingTask(job, work) => {
-                    let started = self.bell().and_then(|bell| self.workers.start(job, work, bell));
+                    let started = self.waker().and_then(|waker| self.workers.start(job, work, waker));
                     if let Err(error) = started {
-                        self.engine.handle_worked(job, trouble::of_thread(&error), now);
+                        self.engine.handle_worked(job, io_error::of_thread(&error), now);
                     }
                 }
                 Output::Spawn { id, hook, env } => {
                     let registry = self.poll.registry();
                     if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
-                        let why = trouble::text(&error);
-                        let end = match trouble::may_pass(&error) {
+                        let why = io_error::text(&error);
+                        let end = match io_error::may_pass(&error) {
                             true => HookEnd::NoRoom(why),
                             false => HookEnd::NotStarted(why),
                         };
@@ -353,8 +354,8 @@ impl Reactor {
                         notify.send(text);
                     }
                 }
-                Output::Say(line) => self.notices.push(line),
-                Output::Verdict(verdict) => self.verdicts.push(verdict),
+                Output::Log(line) => self.notices.push(line),
+                Output::CheckResult(verdict) => self.verdicts.push(verdict),
             }
         }
     }

@@ -47,7 +47,7 @@ impl Notify {
     pub(super) fn flush(&mut self) {
         while let Some(text) = self.unsent.first() {
             match self.socket.send_to_addr(text.as_bytes(), &self.manager) {
-                Err(error) if is_passing(&error) => return,
+                Err(error) if is_transient(&error) => return,
                 // A manager that is gone is told nothing.
                 _ => drop(self.unsent.remove(0)),
             }
@@ -59,8 +59,8 @@ impl Notify {
     }
 }
 
-fn is_passing(error: &io::Error) -> bool {
-    super::trouble::is_local(error) || error.kind() == ErrorKind::Interrupted
+fn is_transient(error: &io::Error) -> bool {
+    super::io_error::is_resource_exhaustion(error) || error.kind() == ErrorKind::Interrupted
 }
 
 /// A path, or after an `@` a name in Linux's abstract space. Other kinds are not for this process.

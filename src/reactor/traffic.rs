@@ -7,7 +7,7 @@ use mio::Token;
 use mio::event::Event;
 
 use super::socket::{Received, Socket};
-use super::{READS_PER_TURN, Reactor, clock, listener, trouble};
+use super::{READS_PER_TURN, Reactor, clock, io_error, listener};
 use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
 
@@ -23,7 +23,7 @@ impl Reactor {
                     self.engine.handle_input(id, Input::Connected, now);
                 }
                 Err(error) => {
-                    let failure = trouble::of_connect(&error, socket.to);
+                    let failure = io_error::of_connect(&error, socket.to);
                     self.sockets.remove(id);
                     return self.engine.handle_input(id, Input::Failed(failure), now);
                 }
@@ -59,16 +59,18 @@ impl Reactor {
                     Input::Closed
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
+                Err(error) if io_error::is_resource_exhaustion(&error) => {
+                    return self.backoff.add(id, now.instant);
+                }
                 Err(error) => {
-                    let failure = trouble::of_stream(&error, socket.to);
+                    let failure = io_error::of_stream(&error, socket.to);
                     self.sockets.remove(id);
                     Input::Failed(failure)
                 }
             };
             self.engine.handle_input(id, input, now);
         }
-        self.hot.insert(id);
+        self.ready_without_event.insert(id);
     }
 
     /// Writes what waits, until the system takes no more. What the engine says after that waits for
@@ -90,9 +92,11 @@ impl Reactor {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if trouble::is_local(&error) => return self.rest.add(id, now.instant),
+                Err(error) if io_error::is_resource_exhaustion(&error) => {
+                    return self.backoff.add(id, now.instant);
+                }
                 Err(error) => {
-                    let failure = trouble::of_stream(&error, socket.to);
+                    let failure = io_error::of_stream(&error, socket.to);
                     self.sockets.remove(id);
                     return self.engine.handle_input(id, Input::Failed(failure), now);
                 }
@@ -112,7 +116,7 @@ impl Reactor {
                 }
             }
             Err(error) => {
-                let failure = trouble::of_connect(&error, to);
+                let failure = io_error::of_connect(&error, to);
                 self.engine.handle_input(id, Input::Failed(failure), now);
             }
         }
@@ -126,12 +130,12 @@ impl Reactor {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
             match socket.register(self.poll.registry(), Token(id.0)) {
                 Ok(()) => {}
-                Err(error) if trouble::is_local(&error) && !socket.connecting => {
+                Err(error) if io_error::is_resource_exhaustion(&error) && !socket.connecting => {
                     self.unregistered.push(id);
-                    self.rest.add(id, now.instant);
+                    self.backoff.add(id, now.instant);
                 }
                 Err(error) => {
-                    let failure = trouble::of_connect(&error, socket.to);
+                    let failure = io_error::of_connect(&error, socket.to);
                     self.sockets.remove(id);
                     self.engine.handle_input(id, Input::Failed(failure), now);
                     has_failed = true;
@@ -155,15 +159,15 @@ impl Reactor {
                             self.sockets.insert(id, socket);
                         }
                         Err(error) => {
-                            let failure = trouble::of_stream(&error, from);
+                            let failure = io_error::of_stream(&error, from);
                             self.engine.handle_input(id, Input::Failed(failure), now);
                         }
                     }
                 }
                 // The client was gone before it was taken in.
-                Err(error) if trouble::is_passing(&error) => {}
+                Err(error) if io_error::is_transient(&error) => {}
                 Err(error) => {
-                    let can_evict = trouble::is_local(&error);
+                    let can_evict = io_error::is_resource_exhaustion(&error);
                     if !self.engine.handle_accept_failed(can_evict, now) {
                         listener.waiting = false;
                     }

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use super::bell::Bell;
+use super::waker::Waker;
 use crate::engine::JobId;
 use crate::probe::BlockingTask;
 use crate::probe::guard::guarded;
-use crate::verdict::ProbeResult;
+use crate::result::ProbeResult;
 
 type Done = (JobId, ProbeResult);
 
@@ -21,14 +21,14 @@ pub(super) struct Workers {
 
 impl Workers {
     /// Runs `work` on a thread of its own and wakes the loop when it is done.
-    pub(super) fn start(&mut self, job: JobId, work: BlockingTask, bell: Bell) -> io::Result<()> {
+    pub(super) fn start(&mut self, job: JobId, work: BlockingTask, waker: Waker) -> io::Result<()> {
         let (sender, _) = self.results.get_or_insert_with(channel);
         let sender = sender.clone();
         thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {
             let result = guarded(|| work.run()).unwrap_or_else(ProbeResult::from);
             // Neither the loop nor its interest in this need outlive the work.
             if sender.send((job, result)).is_ok() {
-                bell.ring();
+                waker.wake();
             }
         })?;
         Ok(())

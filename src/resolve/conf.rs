@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use crate::verdict::printable;
+use crate::result::printable;
 use crate::wire::dns::Name;
 
 /// The port of name servers.

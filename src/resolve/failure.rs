@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::verdict::{Failure, Reason, printable};
+use crate::result::{Failure, Reason, printable};
 use crate::wire::dns::rcode_name;
 
 use super::conf::PORT;
@@ -14,7 +14,7 @@ const SERVERS_SHOWN_MAX: usize = 3;
 
 /// A name that was denied. The greater says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Denial {
+pub(super) enum NegativeAnswer {
     /// Nobody on the local network knows it: multicast DNS has no other way to say no.
     Nobody,
     /// A server says that it does not exist.
@@ -25,7 +25,7 @@ pub(super) enum Denial {
 
 /// Why nothing could be learned about a name. The greater says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Trouble {
+pub(super) enum LookupError {
     /// Multicast queries cannot be sent.
     NoMulticast,
     /// No socket to the servers could be opened, or they refused.
@@ -40,39 +40,43 @@ pub(super) enum Trouble {
     Refused(SocketAddr, u8),
 }
 
-impl Denial {
+impl NegativeAnswer {
     pub(super) fn failure(self, name: &str) -> Failure {
         let detail = match self {
-            Denial::Nobody => {
+            NegativeAnswer::Nobody => {
                 format!("name does not exist: {name} (nobody on the local network answers to it)")
             }
-            Denial::NoName(server) => format!("name does not exist: {name} (asked {})", shown(server)),
-            Denial::NoData(server) => format!("name has no address: {name} (asked {})", shown(server)),
+            NegativeAnswer::NoName(server) => {
+                format!("name does not exist: {name} (asked {})", shown(server))
+            }
+            NegativeAnswer::NoData(server) => {
+                format!("name has no address: {name} (asked {})", shown(server))
+            }
         };
         Failure::new(Reason::DnsNotFound, detail)
     }
 }
 
-impl Trouble {
+impl LookupError {
     pub(super) fn failure(self, name: &str, servers: &[SocketAddr]) -> Failure {
         let (reason, detail) = match self {
-            Trouble::NoMulticast => {
+            LookupError::NoMulticast => {
                 (Reason::DnsFailed, format!("the local network cannot be asked for {name} by multicast DNS"))
             }
-            Trouble::Unreachable => {
+            LookupError::Unreachable => {
                 (Reason::DnsFailed, format!("no name server reachable for {name} (tried {})", list(servers)))
             }
-            Trouble::Silent => {
+            LookupError::Silent => {
                 (Reason::DnsTimeout, format!("no name server answered for {name} (asked {})", list(servers)))
             }
-            Trouble::NoStream(server) => (
+            LookupError::NoStream(server) => (
                 Reason::DnsFailed,
                 format!("name server {} cannot be asked for {name} over TCP", shown(server)),
             ),
-            Trouble::Broken(server) => {
+            LookupError::Broken(server) => {
                 (Reason::DnsFailed, format!("name server {} sent a broken answer for {name}", shown(server)))
             }
-            Trouble::Refused(server, code) => (
+            LookupError::Refused(server, code) => (
                 Reason::DnsFailed,
                 format!("name server {} answered {} for {name}", shown(server), rcode_name(code)),
             ),
@@ -126,19 +130,19 @@ mod tests {
         let text = |failure: Failure| failure.detail;
         assert_eq!(list(&[server; 4]), "192.0.2.53, 192.0.2.53, 192.0.2.53");
         assert_eq!(
-            text(Denial::NoName(server).failure("db.example")),
+            text(NegativeAnswer::NoName(server).failure("db.example")),
             "name does not exist: db.example (asked 192.0.2.53)"
         );
         assert_eq!(
-            text(Denial::NoData(other).failure("db")),
+            text(NegativeAnswer::NoData(other).failure("db")),
             "name has no address: db (asked [2001:db8::53]:5353)"
         );
         assert_eq!(
-            text(Trouble::Silent.failure("db", &[server, other])),
+            text(LookupError::Silent.failure("db", &[server, other])),
             "no name server answered for db (asked 192.0.2.53, [2001:db8::53]:5353)",
         );
         assert_eq!(
-            text(Trouble::Refused(server, 2).failure("db", &[])),
+            text(LookupError::Refused(server, 2).failure("db", &[])),
             "name server 192.0.2.53 answered SERVFAIL for db",
         );
     }
@@ -146,13 +150,16 @@ mod tests {
     #[test]
     fn the_greater_says_more() {
         let server: SocketAddr = "192.0.2.53:53".parse().unwrap();
-        assert!(Denial::NoData(server) > Denial::NoName(server) && Denial::NoName(server) > Denial::Nobody);
         assert!(
-            Trouble::Refused(server, 2) > Trouble::Broken(server)
-                && Trouble::Broken(server) > Trouble::NoStream(server)
-                && Trouble::NoStream(server) > Trouble::Silent
+            NegativeAnswer::NoData(server) > NegativeAnswer::NoName(server)
+                && NegativeAnswer::NoName(server) > NegativeAnswer::Nobody
         );
-        assert!(Trouble::Silent > Trouble::Unreachable);
+        assert!(
+            LookupError::Refused(server, 2) > LookupError::Broken(server)
+                && LookupError::Broken(server) > LookupError::NoStream(server)
+                && LookupError::NoStream(server) > LookupError::Silent
+        );
+        assert!(LookupError::Silent > LookupError::Unreachable);
     }
 
     #[test]

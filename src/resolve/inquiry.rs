@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::wire::dns::{CHAIN_MAX, Kind, Name, Question, Reply};
 
-use super::failure::{Denial, Trouble};
+use super::failure::{LookupError, NegativeAnswer};
 use super::plan::{ROUND_PATIENCE, SERVER_PATIENCE, Step, attempts, step};
 use super::query::Query;
 use super::shared::Shared;
@@ -27,15 +27,15 @@ const ADDRESSES_MAX: usize = 32;
 
 /// How an inquiry ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Resolution {
     /// Addresses, at least one, and for how many seconds they serve.
     Found(Vec<IpAddr>, u32),
-    Denied(Denial),
-    Failed(Trouble),
+    Denied(NegativeAnswer),
+    Failed(LookupError),
 }
 
 /// One question on its way to an answer.
-pub(super) struct Inquiry {
+pub(super) struct QueryPlan {
     name: Name,
     kind: Kind,
     multicast: bool,
@@ -49,23 +49,23 @@ pub(super) struct Inquiry {
     /// In the order in which they were asked, at most [`OPEN_MAX`].
     open: Vec<Query>,
     held: Option<Held>,
-    trouble: Option<Trouble>,
-    outcome: Option<Outcome>,
+    error: Option<LookupError>,
+    outcome: Option<Resolution>,
 }
 
 /// An outcome that may still be bettered.
 struct Held {
-    outcome: Outcome,
+    outcome: Resolution,
     /// By the answers to queries before this one.
     step: usize,
     /// Until then.
     until: Instant,
 }
 
-impl Inquiry {
+impl QueryPlan {
     /// Asks for the addresses of this kind.
     pub(super) fn start(name: Name, kind: Kind, multicast: bool, shared: &mut Shared, now: Instant) -> Self {
-        let mut inquiry = Inquiry {
+        let mut inquiry = QueryPlan {
             name,
             kind,
             multicast,
@@ -75,24 +75,24 @@ impl Inquiry {
             next_at: Some(now),
             open: Vec::new(),
             held: None,
-            trouble: None,
+            error: None,
             outcome: None,
         };
         if kind == Kind::Aaaa && shared.conf.no_aaaa && !multicast {
             // The least of all denials, so that the answer for A decides.
-            inquiry.settle(Outcome::Denied(Denial::Nobody), shared);
+            inquiry.settle(Resolution::Denied(NegativeAnswer::Nobody), shared);
         }
         inquiry.handle_timeout(shared, now);
         inquiry
     }
 
-    pub(super) fn outcome(&self) -> Option<&Outcome> {
+    pub(super) fn outcome(&self) -> Option<&Resolution> {
         self.outcome.as_ref()
     }
 
     /// The most telling thing that has gone wrong so far.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
-        self.trouble
+    pub(super) fn error(&self) -> Option<LookupError> {
+        self.error
     }
 
     /// How many queries it has in flight, or is entitled to.
@@ -131,15 +131,15 @@ impl Inquiry {
         match *input {
             QueryInput::Failed => {
                 let query = self.open.remove(at);
-                let trouble = match query.transport {
-                    Transport::Tcp => Trouble::NoStream(query.server),
-                    _ => Trouble::Unreachable,
+                let error = match query.transport {
+                    Transport::Tcp => LookupError::NoStream(query.server),
+                    _ => LookupError::Unreachable,
                 };
-                self.miss(&query, trouble, shared, now);
+                self.miss(&query, error, shared, now);
             }
             QueryInput::Closed => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, Trouble::Broken(query.server), shared, now);
+                self.miss(&query, LookupError::Broken(query.server), shared, now);
             }
             QueryInput::Received { from, bytes } => {
                 let Some(reply) = self.open[at].receive(from, bytes) else { return };
@@ -153,16 +153,16 @@ impl Inquiry {
     fn handle_reply(&mut self, at: usize, reply: Reply, shared: &mut Shared, now: Instant) {
         match reply {
             Reply::Truncated => self.ask_over_tcp(at, shared, now),
-            Reply::NoName => self.deny(at, Denial::NoName, shared, now),
+            Reply::NoName => self.deny(at, NegativeAnswer::NoName, shared, now),
             Reply::Addresses { addresses, ttl_s } => self.find(at, addresses, ttl_s, shared, now),
             Reply::Alias { target, ttl_s } => self.follow(at, target, ttl_s, shared, now),
             Reply::Refused(code) => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, Trouble::Refused(query.server, code), shared, now);
+                self.miss(&query, LookupError::Refused(query.server, code), shared, now);
             }
             Reply::Broken | Reply::Foreign => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, Trouble::Broken(query.server), shared, now);
+                self.miss(&query, LookupError::Broken(query.server), shared, now);
             }
         }
     }
@@ -174,7 +174,7 @@ impl Inquiry {
         }
         if target == self.name || self.aliases.contains(&target) || self.aliases.len() == CHAIN_MAX {
             let query = self.close_at(at, shared);
-            return self.miss(&query, Trouble::Broken(query.server), shared, now);
+            return self.miss(&query, LookupError::Broken(query.server), shared, now);
         }
         self.close_all(shared);
         self.ttl_s = self.ttl_s.min(ttl_s);
@@ -185,28 +185,34 @@ impl Inquiry {
     fn find(&mut self, at: usize, mut addresses: Vec<IpAddr>, ttl_s: u32, shared: &mut Shared, now: Instant) {
         addresses.retain(|address| !is_link_local(*address));
         if addresses.is_empty() {
-            return self.deny(at, Denial::NoData, shared, now);
+            return self.deny(at, NegativeAnswer::NoData, shared, now);
         }
         if !self.multicast {
-            return self.settle(Outcome::Found(addresses, ttl_s.min(self.ttl_s)), shared);
+            return self.settle(Resolution::Found(addresses, ttl_s.min(self.ttl_s)), shared);
         }
-        if let Some(Held { outcome: Outcome::Found(gathered, least), .. }) = &mut self.held {
+        if let Some(Held { outcome: Resolution::Found(gathered, least), .. }) = &mut self.held {
             addresses.retain(|address| !gathered.contains(address));
             gathered.extend(addresses);
             gathered.truncate(ADDRESSES_MAX);
             *least = ttl_s.min(*least);
             return;
         }
-        self.hold(Outcome::Found(addresses, ttl_s), usize::MAX, now + GATHER);
+        self.hold(Resolution::Found(addresses, ttl_s), usize::MAX, now + GATHER);
     }
 
     /// A server says no: believed once those listed before it have had their chance.
-    fn deny(&mut self, at: usize, denial: fn(SocketAddr) -> Denial, shared: &mut Shared, now: Instant) {
+    fn deny(
+        &mut self,
+        at: usize,
+        denial: fn(SocketAddr) -> NegativeAnswer,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
         if self.multicast {
             return; // It is another host, or has no address that can be used; others may have better ones.
         }
         let query = self.close_at(at, shared);
-        let outcome = Outcome::Denied(denial(query.server));
+        let outcome = Resolution::Denied(denial(query.server));
         let earlier = self.open.iter().filter(|open| open.step < query.step);
         match earlier.map(|open| open.heeded_until).max() {
             Some(until) if until > now => self.hold(outcome, query.step, until),
@@ -214,16 +220,16 @@ impl Inquiry {
         }
     }
 
-    fn hold(&mut self, outcome: Outcome, step: usize, until: Instant) {
+    fn hold(&mut self, outcome: Resolution, step: usize, until: Instant) {
         self.held = Some(Held { outcome, step, until });
         self.next_at = None;
     }
 
     /// A query has come to nothing: the next server is asked at once, unless one is already. Errors end
     /// the inquiry once every server has had its attempts; silence does not, the packets may be lost.
-    fn miss(&mut self, query: &Query, trouble: Trouble, shared: &Shared, now: Instant) {
-        let trouble = if self.multicast { Trouble::NoMulticast } else { trouble };
-        self.trouble = self.trouble.max(Some(trouble));
+    fn miss(&mut self, query: &Query, error: LookupError, shared: &Shared, now: Instant) {
+        let error = if self.multicast { LookupError::NoMulticast } else { error };
+        self.error = self.error.max(Some(error));
         if self.next_at.is_none() {
             return;
         }
@@ -248,9 +254,9 @@ impl Inquiry {
             self.ask(shared, now);
         }
         if self.outcome.is_none() && self.deadline().is_none() {
-            let outcome = match self.trouble {
-                Some(Trouble::Silent) if self.multicast => Outcome::Denied(Denial::Nobody),
-                trouble => Outcome::Failed(trouble.unwrap_or(Trouble::Unreachable)),
+            let outcome = match self.error {
+                Some(LookupError::Silent) if self.multicast => Resolution::Denied(NegativeAnswer::Nobody),
+                error => Resolution::Failed(error.unwrap_or(LookupError::Unreachable)),
             };
             self.settle(outcome, shared);
         }
@@ -259,7 +265,7 @@ impl Inquiry {
     /// Nobody waits any longer: whatever has not answered by now is silent.
     pub(super) fn give_up(&mut self, shared: &mut Shared) {
         if self.outcome.is_none() {
-            self.settle(Outcome::Failed(Trouble::Silent), shared);
+            self.settle(Resolution::Failed(LookupError::Silent), shared);
         }
     }
 
@@ -299,7 +305,7 @@ impl Inquiry {
             server: step.server,
             question,
             asked: now,
-            heeded_until: now + step.heeded,
+            heeded_until: now + step.negative_wait,
             expires: now + step.lasts,
             stream: Vec::new(),
         });
@@ -351,7 +357,7 @@ impl Inquiry {
         if query.asked + SERVER_PATIENCE <= now {
             shared.mark_slow(query.server, now);
         }
-        self.trouble = self.trouble.max(Some(Trouble::Silent));
+        self.error = self.error.max(Some(LookupError::Silent));
     }
 
     fn close_at(&mut self, at: usize, shared: &mut Shared) -> Query {
@@ -366,7 +372,7 @@ impl Inquiry {
         }
     }
 
-    fn settle(&mut self, outcome: Outcome, shared: &mut Shared) {
+    fn settle(&mut self, outcome: Resolution, shared: &mut Shared) {
         self.close_all(shared);
         self.next_at = None;
         self.held = None;
@@ -376,7 +382,7 @@ impl Inquiry {
 
 impl Held {
     fn may_change(&self, open: &[Query]) -> bool {
-        matches!(self.outcome, Outcome::Found(..)) || open.iter().any(|query| query.step < self.step)
+        matches!(self.outcome, Resolution::Found(..)) || open.iter().any(|query| query.step < self.step)
     }
 }
 

@@ -26,7 +26,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use resolver::Resolver;
 
-use crate::verdict::Failure;
+use crate::result::Failure;
 
 /// Where unpredictable message ids come from.
 pub(crate) type Random = Box<dyn FnMut() -> u16 + Send>;

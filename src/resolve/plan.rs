@@ -39,7 +39,7 @@ pub(super) struct Step {
     /// Until the next step.
     pub(super) pause: Duration,
     /// How long a later server's denial waits for this one.
-    pub(super) heeded: Duration,
+    pub(super) negative_wait: Duration,
     pub(super) lasts: Duration,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn step(index: usize, multicast: bool, shared: &Shared, now: Instant)
             server: shared.mdns,
             transport: Transport::Multicast,
             pause: Duration::from_millis(*pauses.first()?),
-            heeded: Duration::ZERO,
+            negative_wait: Duration::ZERO,
             lasts: Duration::from_millis(pauses.iter().sum()),
         });
     }
@@ -74,7 +74,7 @@ pub(super) fn step(index: usize, multicast: bool, shared: &Shared, now: Instant)
         server,
         transport: if shared.conf.use_vc { Transport::Tcp } else { Transport::Udp },
         pause,
-        heeded: if is_slow { SLOW_DENIAL_PATIENCE } else { DENIAL_PATIENCE },
+        negative_wait: if is_slow { SLOW_DENIAL_PATIENCE } else { DENIAL_PATIENCE },
         lasts: shared.conf.timeout,
     })
 }

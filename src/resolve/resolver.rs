@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::verdict::Failure;
+use crate::result::Failure;
 use crate::wire::dns::Name;
 
 use super::cache::Cache;
@@ -12,7 +12,7 @@ use super::conf::Conf;
 use super::failure;
 use super::hosts::Hosts;
 use super::names;
-use super::search::{News, SLOTS, Search};
+use super::search::{LookupUpdate, SLOTS, Search};
 use super::shared::Shared;
 use super::{LookupId, Output, QueryId, QueryInput, Random};
 
@@ -254,14 +254,14 @@ impl Resolver {
         &mut self,
         id: SearchId,
         now: Instant,
-        act: impl FnOnce(&mut Search, &mut Shared) -> Option<News>,
+        act: impl FnOnce(&mut Search, &mut Shared) -> Option<LookupUpdate>,
     ) {
         self.shared.spare = self.spare();
         let Some(search) = self.searches.get_mut(&id) else { return };
         let Some(news) = act(search, &mut self.shared) else { return };
         let outbox = &mut self.shared.outbox;
         let is_over = match news {
-            News::Found { fresh, all, ttl_s, whole, last } => {
+            LookupUpdate::Found { fresh, all, ttl_s, whole, last } => {
                 for lookup in &search.lookups {
                     outbox.push_back(Output::Found { lookup: *lookup, addresses: fresh.clone(), last });
                 }
@@ -273,7 +273,7 @@ impl Resolver {
                 }
                 last
             }
-            News::NotFound(failure) => {
+            LookupUpdate::NotFound(failure) => {
                 for lookup in &search.lookups {
                     outbox.push_back(Output::NotFound { lookup: *lookup, failure: failure.clone() });
                 }

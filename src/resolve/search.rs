@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::verdict::Failure;
+use crate::result::Failure;
 use crate::wire::dns::{Kind, Name};
 
-use super::failure::{Denial, Trouble, list};
-use super::inquiry::{Inquiry, Outcome};
+use super::failure::{LookupError, NegativeAnswer, list};
+use super::inquiry::{QueryPlan, Resolution};
 use super::names::candidates;
 use super::shared::Shared;
 use super::{LookupId, QueryId, QueryInput};
@@ -33,20 +33,20 @@ pub(super) struct Search {
     pair: Option<Pair>,
     /// The addresses handed over while the other family has not answered.
     partial: Option<Vec<IpAddr>>,
-    trouble: Option<Trouble>,
-    denial: Option<Denial>,
+    error: Option<LookupError>,
+    denial: Option<NegativeAnswer>,
 }
 
 /// One full name, asked for in both families.
 struct Pair {
-    a: Inquiry,
-    aaaa: Inquiry,
+    a: QueryPlan,
+    aaaa: QueryPlan,
     /// When the family that has answered stops waiting for the other.
     enough_at: Option<Instant>,
 }
 
 /// What a search has come to.
-pub(super) enum News {
+pub(super) enum LookupUpdate {
     Found {
         /// Addresses not handed over before.
         fresh: Vec<IpAddr>,
@@ -70,13 +70,13 @@ impl Search {
             multicast: false,
             pair: None,
             partial: None,
-            trouble: None,
+            error: None,
             denial: None,
         }
     }
 
     /// Sends the first queries.
-    pub(super) fn start(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+    pub(super) fn start(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         // Only as typed: names from the search list go to the name servers, whatever they end in.
         self.multicast = Name::parse(self.shown_name()).is_some_and(|name| name.is_local());
         self.candidates = candidates(&self.name, &shared.conf);
@@ -85,7 +85,7 @@ impl Search {
     }
 
     /// Another lookup joins: silent servers are asked again soon.
-    pub(super) fn hurry(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+    pub(super) fn hurry(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
         pair.a.hurry(now);
         pair.aaaa.hurry(now);
@@ -140,9 +140,9 @@ impl Search {
             }
         }
         let mut text = format!("waiting for {} to resolve {name}", list(&servers));
-        let trouble = pair.a.trouble().max(pair.aaaa.trouble());
-        if let Some(trouble) = trouble.filter(|trouble| *trouble > Trouble::Silent) {
-            text += &format!("; {}", trouble.failure(name, &shared.conf.servers).detail);
+        let error = pair.a.error().max(pair.aaaa.error());
+        if let Some(error) = error.filter(|error| *error > LookupError::Silent) {
+            text += &format!("; {}", error.failure(name, &shared.conf.servers).detail);
         }
         text
     }
@@ -153,14 +153,14 @@ impl Search {
         input: &QueryInput<'_>,
         shared: &mut Shared,
         now: Instant,
-    ) -> Option<News> {
+    ) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
         pair.a.handle_input(query, input, shared, now);
         pair.aaaa.handle_input(query, input, shared, now);
         self.news(shared, now)
     }
 
-    pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+    pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
         pair.a.handle_timeout(shared, now);
         pair.aaaa.handle_timeout(shared, now);
@@ -177,15 +177,15 @@ impl Search {
     fn try_next(&mut self, shared: &mut Shared, now: Instant) -> bool {
         let multicast = self.multicast;
         self.pair = self.candidates.pop().map(|name| Pair {
-            a: Inquiry::start(name.clone(), Kind::A, multicast, shared, now),
-            aaaa: Inquiry::start(name, Kind::Aaaa, multicast, shared, now),
+            a: QueryPlan::start(name.clone(), Kind::A, multicast, shared, now),
+            aaaa: QueryPlan::start(name, Kind::Aaaa, multicast, shared, now),
             enough_at: None,
         });
         self.pair.is_some()
     }
 
     /// What the answers so far amount to; goes on to the next full name when they amount to nothing.
-    fn news(&mut self, shared: &mut Shared, now: Instant) -> Option<News> {
+    fn news(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         loop {
             let pair = self.pair.as_mut()?;
             if !pair.is_answered() {
@@ -195,31 +195,37 @@ impl Search {
                 if let (None, Some((all, ttl_s))) = (&self.partial, pair.found()) {
                     pair.enough_at = Some(now + LATE_FAMILY_MAX);
                     self.partial = Some(all.clone());
-                    return Some(News::Found { fresh: all.clone(), all, ttl_s, whole: false, last: false });
+                    return Some(LookupUpdate::Found {
+                        fresh: all.clone(),
+                        all,
+                        ttl_s,
+                        whole: false,
+                        last: false,
+                    });
                 }
                 pair.give_up(shared);
             }
             if let Some((all, ttl_s)) = pair.found() {
                 let known = self.partial.take().unwrap_or_default();
                 let fresh = all.iter().filter(|address| !known.contains(address)).copied().collect();
-                return Some(News::Found { fresh, all, ttl_s, whole: pair.is_whole(), last: true });
+                return Some(LookupUpdate::Found { fresh, all, ttl_s, whole: pair.is_whole(), last: true });
             }
-            let (denial, trouble) = pair.denied();
+            let (denial, error) = pair.denied();
             self.denial = self.denial.max(denial);
-            self.trouble = self.trouble.max(trouble);
+            self.error = self.error.max(error);
             // As in glibc: servers that do not answer will not do so for the next name either.
-            let is_hopeless = matches!(trouble, Some(Trouble::Unreachable | Trouble::Silent));
+            let is_hopeless = matches!(error, Some(LookupError::Unreachable | LookupError::Silent));
             if is_hopeless || !self.try_next(shared, now) {
-                return Some(News::NotFound(self.failure(shared)));
+                return Some(LookupUpdate::NotFound(self.failure(shared)));
             }
         }
     }
 
     fn failure(&self, shared: &Shared) -> Failure {
         let name = self.shown_name();
-        match self.trouble {
-            Some(trouble) => trouble.failure(name, &shared.conf.servers),
-            None => self.denial.unwrap_or(Denial::Nobody).failure(name),
+        match self.error {
+            Some(error) => error.failure(name, &shared.conf.servers),
+            None => self.denial.unwrap_or(NegativeAnswer::Nobody).failure(name),
         }
     }
 
@@ -229,7 +235,7 @@ impl Search {
 }
 
 impl Pair {
-    fn outcomes(&self) -> [Option<&Outcome>; 2] {
+    fn outcomes(&self) -> [Option<&Resolution>; 2] {
         [self.aaaa.outcome(), self.a.outcome()]
     }
 
@@ -239,7 +245,9 @@ impl Pair {
 
     /// Whether both families have really answered.
     fn is_whole(&self) -> bool {
-        self.outcomes().iter().all(|outcome| matches!(outcome, Some(Outcome::Found(..) | Outcome::Denied(_))))
+        self.outcomes()
+            .iter()
+            .all(|outcome| matches!(outcome, Some(Resolution::Found(..) | Resolution::Denied(_))))
     }
 
     /// Whether the family that has answered has waited long enough for the other. It only stops
@@ -256,7 +264,7 @@ impl Pair {
         let mut all = Vec::new();
         let mut least = u32::MAX;
         for outcome in self.outcomes() {
-            if let Some(Outcome::Found(addresses, ttl_s)) = outcome {
+            if let Some(Resolution::Found(addresses, ttl_s)) = outcome {
                 all.extend(addresses);
                 least = least.min(*ttl_s);
             }
@@ -265,22 +273,22 @@ impl Pair {
     }
 
     /// Why there are none.
-    fn denied(&self) -> (Option<Denial>, Option<Trouble>) {
-        let (mut denial, mut trouble) = (None, None);
+    fn denied(&self) -> (Option<NegativeAnswer>, Option<LookupError>) {
+        let (mut denial, mut error) = (None, None);
         for outcome in self.outcomes() {
             match outcome {
-                Some(Outcome::Denied(said)) => denial = denial.max(Some(*said)),
-                Some(Outcome::Failed(met)) => trouble = trouble.max(Some(*met)),
+                Some(Resolution::Denied(said)) => denial = denial.max(Some(*said)),
+                Some(Resolution::Failed(met)) => error = error.max(Some(*met)),
                 _ => {}
             }
         }
-        (denial, if self.is_no_name() { None } else { trouble })
+        (denial, if self.is_no_name() { None } else { error })
     }
 
     /// Whether a server said that the name does not exist. That is believed of an answer for A: for
     /// AAAA some servers say so wrongly (RFC 4074 section 4.2).
     fn is_no_name(&self) -> bool {
-        matches!(self.a.outcome(), Some(Outcome::Denied(Denial::NoName(_))))
+        matches!(self.a.outcome(), Some(Resolution::Denied(NegativeAnswer::NoName(_))))
     }
 
     fn give_up(&mut self, shared: &mut Shared) {

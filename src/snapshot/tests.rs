@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::test_now;
 use crate::fsm::{HISTORY, Policy};
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 const NAME: &str = "api";
 const TARGET: &str = "https://api.example.com:443/healthz";
@@ -196,7 +196,7 @@ fn a_hostile_detail_stays_one_string() {
     fsm.fire(&raw(hostile), t0);
     let json = json(&fsm, t0);
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
-    assert_eq!(value["last_detail"], crate::verdict::printable(hostile, 256));
+    assert_eq!(value["last_detail"], crate::result::printable(hostile, 256));
     assert_eq!(value["state"], "down");
     assert_eq!(json.lines().count(), 31, "{json}");
 }
@@ -212,7 +212,7 @@ fn no_target_can_grow_the_snapshot_beyond_measure() {
             fsm.fire(&ProbeResult::down(Reason::Banner, &detail), t0.after(ms(i)));
         }
         let len = json(&fsm, t0).len();
-        assert!(len < (HISTORY + 1) * (4 * crate::verdict::DETAIL_MAX + 200), "{text:?} {len}");
+        assert!(len < (HISTORY + 1) * (4 * crate::result::DETAIL_MAX + 200), "{text:?} {len}");
     }
 }
 

@@ -6,7 +6,7 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::{age_s, latency_ms, timestamp_s};
 use crate::fsm::{Event, State};
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// A change of a target's state.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Transition<'a> {
     pub(crate) error: Option<Reason>,
     pub(crate) latency: Option<Duration>,
     /// How long the state before it lasted.
-    pub(crate) lasted: Duration,
+    pub(crate) previous_state_duration: Duration,
 }
 
 impl Serialize for Transition<'_> {
@@ -39,7 +39,7 @@ impl Serialize for Transition<'_> {
         out.serialize_field("detail", self.detail)?;
         out.serialize_field("error", &self.error.map(Reason::as_str))?;
         out.serialize_field("latency_ms", &self.latency.map(latency_ms))?;
-        out.serialize_field("since_s", &age_s(self.lasted))?;
+        out.serialize_field("since_s", &age_s(self.previous_state_duration))?;
         out.end()
     }
 }
@@ -92,7 +92,7 @@ mod tests {
             detail: "connection refused by 192.0.2.1:5432",
             error: Some(Reason::Refused),
             latency: None,
-            lasted: Duration::from_millis(5049),
+            previous_state_duration: Duration::from_millis(5049),
         };
         assert_eq!(
             line(&down),

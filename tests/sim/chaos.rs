@@ -2,7 +2,7 @@
 
 use super::plan::{MS, S};
 use super::world::{Event, World};
-use crate::engine::limits::{ACCEPT_PAUSE, CLIENT_GRACE, STALL};
+use crate::engine::limits::{ACCEPT_PAUSE, CLIENT_GRACE, CLOCK_STALL};
 
 impl World {
     /// How late the loop is this time.
@@ -26,7 +26,7 @@ impl World {
 
     /// What the loop loses is given back if a deadline was due for long; else it counts.
     pub(super) fn note_lateness(&mut self, late: u64, due: Option<u64>) {
-        let stalled = due.is_some_and(|due| self.at.saturating_sub(due) >= STALL.as_nanos() as u64);
+        let stalled = due.is_some_and(|due| self.at.saturating_sub(due) >= CLOCK_STALL.as_nanos() as u64);
         if stalled {
             self.tally.add("loop: stalls");
         } else {

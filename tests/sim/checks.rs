@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::journal::Entry;
 use super::names::{How, hosts};
 use super::plan::{MS, PORT, Wants};
-use super::site::{Mood, Try};
+use super::site::{Mood, ProbeRun};
 use super::world::{Sock, World};
-use crate::engine::Verdict;
+use crate::engine::CheckResult;
 use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
-use crate::probe::dial::ADDRESSES_MAX;
-use crate::verdict::{ProbeResult, Reason};
+use crate::probe::connector::ADDRESSES_MAX;
+use crate::result::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
 
 /// Queries that may be in flight.
@@ -82,8 +82,8 @@ impl World {
     }
 
     /// A check has ended: was that the truth?
-    pub(super) fn judge(&mut self, verdict: Verdict) {
-        let Verdict { target: place, result, change } = verdict;
+    pub(super) fn judge(&mut self, verdict: CheckResult) {
+        let CheckResult { target: place, result, change } = verdict;
         let target = self.roster[place];
         let this = self.tries[target].take();
         let this = this.unwrap_or_else(|| panic!("target {target} has a verdict and no try"));
@@ -115,7 +115,8 @@ impl World {
         let moments = [self.at, self.seen].map(|at| self.moment(at).unix);
         assert!(moments.contains(&unix), "the time of {}", self.shown(target, &this, &result));
         let changed = self.models[target].fire(result.reason, &detail, self.seen, unix);
-        let told = change.map(|change| (change.from, change.to, change.lasted.as_nanos() as u64));
+        let told =
+            change.map(|change| (change.from, change.to, change.previous_state_duration.as_nanos() as u64));
         assert_eq!(told, changed, "change of target {target}");
         self.models[target].compare(watch.fsm(), target, self.moment(self.seen), self.seen);
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
@@ -137,7 +138,7 @@ impl World {
     }
 
     /// What came of a try, whether it counts or is repeated.
-    fn hold_against_truth(&mut self, target: usize, this: &Try, result: &ProbeResult) {
+    fn hold_against_truth(&mut self, target: usize, this: &ProbeRun, result: &ProbeResult) {
         let due = self.due(target, this);
         let shown = || self.shown(target, this, result);
         match &due {
@@ -164,7 +165,7 @@ impl World {
     }
 
     /// What was measured and seen during the last try of a check.
-    fn check_measured(&self, target: usize, this: &Try, result: &ProbeResult) {
+    fn check_measured(&self, target: usize, this: &ProbeRun, result: &ProbeResult) {
         let shown = || self.shown(target, this, result);
         let (phases, is_http) = (&result.phases, self.plan.targets[target].is_http());
         let sum: Duration = phases.each().iter().filter_map(|(_, span)| *span).sum();
@@ -183,7 +184,7 @@ impl World {
         assert!(answered == expected || !result.ok && answered <= expected, "{}", shown());
     }
 
-    fn shown(&self, target: usize, this: &Try, result: &ProbeResult) -> String {
+    fn shown(&self, target: usize, this: &ProbeRun, result: &ProbeResult) -> String {
         let plan = &self.plan.targets[target];
         format!(
             "target {target} ({:?} {:?} at {}), {:?}, held up {} ms of {}, misled {}, begun at {} ms, now {}: {result:?}",
@@ -199,7 +200,7 @@ impl World {
         )
     }
 
-    fn due(&self, target: usize, this: &Try) -> Due {
+    fn due(&self, target: usize, this: &ProbeRun) -> Due {
         let plan = &self.plan.targets[target];
         if this.stalls == STALLS_MAX {
             return Due::Anything; // Time that is lost from now on counts against the target.
@@ -275,7 +276,7 @@ impl World {
         );
         let audit = self.engine.audit();
         assert!(audit.clients <= CLIENTS_MAX && audit.queries <= QUERIES_MAX);
-        for (bytes, counted, waiting) in audit.owed {
+        for (bytes, counted, waiting) in audit.response_budget {
             assert_eq!(bytes, counted, "bytes owed, as bookkept and as they add up");
             assert!(bytes <= OWED_MAX + 256 * 1024, "too much is owed");
             let is_full = bytes >= OWED_MAX || audit.out_of_breath;
@@ -302,7 +303,7 @@ impl World {
         if audit.out_of_breath {
             self.tally.add("caps: steps with no further answer in this turn");
         }
-        if audit.owed.iter().any(|(_, _, waiting)| *waiting > 0) {
+        if audit.response_budget.iter().any(|(_, _, waiting)| *waiting > 0) {
             self.tally.add("clients: steps with an answer held");
             self.excuse_clients();
         }

@@ -8,7 +8,7 @@ use super::requests::Ask;
 use super::world::{Event, Sock, World};
 use crate::engine::limits::STREAMS_MAX;
 use crate::engine::{ConnId, Input};
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// How often the clients of a flood ask.
 pub(super) const FLOOD: u64 = 12;

@@ -6,7 +6,7 @@ use super::names::{How, MDNS, Role, hosts, server, zone};
 use super::plan::{MS, S};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input, Transport};
-use crate::verdict::Reason;
+use crate::result::Reason;
 use crate::wire::dns::tests::{A, AAAA, ANSWER, CNAME, SOA, TRUNCATED, answer, record, wire};
 
 /// A query of the engine's.

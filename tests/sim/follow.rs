@@ -12,7 +12,7 @@ use crate::engine::limits::{
     CLIENT_STALL, STREAM_BATCH_MAX, STREAM_INPUT_MAX, STREAM_KEEP_ALIVE, STREAMS_MAX,
 };
 use crate::fsm::State;
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// More than the text of any event in these worlds.
 const EVENT_MAX: usize = 2048;

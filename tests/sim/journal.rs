@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::plan::Target;
 use crate::fsm::State;
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// Events of a kind that are remembered at least.
 const MOST: usize = 256;

@@ -7,7 +7,7 @@ use super::plan::{MS, Target};
 use super::schedule::Mind;
 use crate::clock::Now;
 use crate::fsm::{Event, Fsm, Policy, State};
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 /// One target's life on paper.
 pub(super) struct Model {
@@ -106,9 +106,9 @@ impl Model {
         }
         self.transitions += 1;
         self.entered[self.state as usize] += 1;
-        let lasted = at - self.since;
+        let previous_state_duration = at - self.since;
         self.since = at;
-        Some((before, self.state, lasted))
+        Some((before, self.state, previous_state_duration))
     }
 
     fn follows(&self, ok: bool) -> State {

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use super::plan::S;
 use super::posts::is_post;
 use super::world::{Event, News, Sock, World};
-use crate::api::counters::Vitals;
+use crate::api::counters::ProcessStats;
 use crate::engine::{ConnId, Input, Output, Transport};
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 
 impl World {
     pub(super) fn happen(&mut self, event: Event) {
@@ -120,7 +120,7 @@ impl World {
                 }
                 Output::Close(id) => self.close(id),
                 Output::BlockingTask(..) => unreachable!("no target here works elsewhere"),
-                Output::Farewell(id, bytes) => {
+                Output::FinalWrite(id, bytes) => {
                     assert!(!bytes.is_empty());
                     self.farewell = Some(id);
                 }
@@ -129,14 +129,16 @@ impl World {
                     self.tally.add("accept: paused and resumed");
                 }
                 Output::RefreshFiles => self.refresh(),
-                Output::Measure => {
-                    self.call(self.at, |engine, now| engine.handle_vitals(Vitals::default(), now));
+                Output::ReadProcessStats => {
+                    self.call(self.at, |engine, now| {
+                        engine.handle_process_stats(ProcessStats::default(), now)
+                    });
                 }
                 Output::Spawn { id, env, .. } => self.spawn(id, &env),
                 Output::Kill(id) => self.kill(id),
                 Output::Notify(text) => self.notified(&text),
-                Output::Say(line) => assert!(!line.contains(char::is_control) && !line.contains("s3cret")),
-                Output::Verdict(verdict) => self.judge(verdict),
+                Output::Log(line) => assert!(!line.contains(char::is_control) && !line.contains("s3cret")),
+                Output::CheckResult(verdict) => self.judge(verdict),
             }
         }
         assert!(self.farewell.is_none(), "a farewell without a close");
@@ -237,15 +239,15 @@ impl World {
             Output::Shutdown(id) => (4, id.0),
             Output::Close(id) => (5, id.0),
             Output::BlockingTask(..) => (10, 0),
-            Output::Farewell(id, _) => (6, id.0),
+            Output::FinalWrite(id, _) => (6, id.0),
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),
-            Output::Measure => (11, 0),
+            Output::ReadProcessStats => (11, 0),
             Output::Spawn { .. } => (12, 0),
             Output::Kill(_) => (13, 0),
             Output::Notify(_) => (14, 0),
-            Output::Say(_) => (15, 0),
-            Output::Verdict(verdict) => {
+            Output::Log(_) => (15, 0),
+            Output::CheckResult(verdict) => {
                 self.hasher.write(verdict.result.detail.as_bytes());
                 (9, verdict.target)
             }

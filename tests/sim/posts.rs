@@ -11,7 +11,7 @@ use crate::engine::{ConnId, Input};
 use crate::fsm::State;
 use crate::monitor::Monitor;
 use crate::probe::build::Webhook;
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// The port of the first URL. All are on this machine.
 const POSTS: u16 = 20_000;

@@ -6,7 +6,7 @@ use super::names::{CAST, has_both, hosts, is_spare};
 use super::plan::{Flood, MS, NEEDLE, PORT, S, Wants};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input};
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 /// How a target meets one try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) enum Mood {
 }
 
 /// One try of a target, as the world sees it.
-pub(super) struct Try {
+pub(super) struct ProbeRun {
     pub(super) begun: u64,
     pub(super) deadline: u64,
     /// How often its deadline has been put off.
@@ -122,7 +122,7 @@ impl World {
         };
         let dead_v6 = self.rng.permille(500);
         let (timeout, path, host) = (plan.timeout, plan.path.to_owned(), plan.host);
-        self.tries[target] = Some(Try {
+        self.tries[target] = Some(ProbeRun {
             begun: self.seen,
             deadline: self.seen + timeout,
             stalls: 0,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::probe::build::NetProbe;
 use crate::probe::{Attempt, Input, Output, Probe};
-use crate::verdict::ProbeResult;
+use crate::result::ProbeResult;
 
 /// What is known of one target's tries.
 #[derive(Default)]

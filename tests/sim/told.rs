@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plan::{MS, S};
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
-use crate::engine::limits::{BREATH, HOOK_PAUSE_MAX, HOOK_STARTS_PER_TURN, HOOKS_MAX};
+use crate::engine::limits::{HOOK_PAUSE_MAX, HOOK_STARTS_PER_TURN, HOOKS_MAX, YIELD_DELAY};
 use crate::engine::{HookEnd, HookId};
 use crate::fsm::State;
 use crate::monitor::{Hook, Monitor};
@@ -82,10 +82,10 @@ impl Told {
 }
 
 impl World {
-    pub(super) fn supervise(&mut self) {
+    pub(super) fn attach_service_manager(&mut self) {
         if self.told.managed {
             let watchdog = Some(Duration::from_nanos(WATCHDOG));
-            self.call(0, |engine, now| engine.supervise(watchdog, now));
+            self.call(0, |engine, now| engine.attach_service_manager(watchdog, now));
         }
     }
 
@@ -114,7 +114,7 @@ impl World {
         told.starts += 1;
         assert!(told.starts <= HOOK_STARTS_PER_TURN, "too many at once");
         if told.starts == HOOK_STARTS_PER_TURN {
-            told.rests_until = told.rests_until.max(self.seen + BREATH.as_nanos() as u64);
+            told.rests_until = told.rests_until.max(self.seen + YIELD_DELAY.as_nanos() as u64);
         }
         if told.rng.permille(70) {
             self.tally.add("hooks: not started");

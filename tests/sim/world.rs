@@ -16,17 +16,17 @@ use super::posts::{Post, Posts};
 use super::reload::Reloads;
 use super::rng::Rng;
 use super::schedule::Schedule;
-use super::site::{Site, Try};
+use super::site::{ProbeRun, Site};
 use super::spy::Ledger;
 use super::tally::Tally;
 use super::told::Told;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
-use crate::engine::limits::{STALL, STALLS_MAX};
+use crate::engine::limits::{CLOCK_STALL, STALLS_MAX};
 use crate::engine::{self, ConnId, Engine, HookEnd, HookId, Input};
 use crate::fsm::State;
 use crate::resolve::Resolver;
-use crate::verdict::Reason;
+use crate::result::Reason;
 
 /// What the network does to a connection.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ pub(super) struct World {
     pub(super) roster: Vec<usize>,
     pub(super) reloads: Reloads,
     pub(super) begins: Vec<u64>,
-    pub(super) tries: Vec<Option<Try>>,
+    pub(super) tries: Vec<Option<ProbeRun>>,
     pub(super) models: Vec<Model>,
     pub(super) schedules: Vec<Schedule>,
     /// How late checks have begun, and how many of them.
@@ -221,7 +221,7 @@ impl World {
     }
 
     pub(super) fn run(&mut self) {
-        self.supervise();
+        self.attach_service_manager();
         self.schedule_reload();
         self.schedule(0, Event::Chaos);
         if self.plan.weather.clients > 0 || self.plan.flood.is_some() {
@@ -290,7 +290,7 @@ impl World {
     pub(super) fn call<R>(&mut self, at: u64, tell: impl FnOnce(&mut Engine, Now) -> R) -> R {
         if at > self.seen {
             let due = self.engine.poll_timeout().map(|due| self.since_start(due));
-            if due.is_some_and(|due| at.saturating_sub(due) >= STALL.as_nanos() as u64) {
+            if due.is_some_and(|due| at.saturating_sub(due) >= CLOCK_STALL.as_nanos() as u64) {
                 let gap = at - self.seen;
                 for this in self.tries.iter_mut().flatten().filter(|this| this.stalls < STALLS_MAX) {
                     this.stalls += 1;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::api::counters::{Connections, Counters, Hooks, Vitals, Webhooks};
+use crate::api::counters::{Connections, Counters, Hooks, ProcessStats, Webhooks};
 use crate::clock::test_now;
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 fn told(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> String {
     let response = metrics(fleet, figures, now);
@@ -17,7 +17,7 @@ fn told(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> String {
 
 fn figures(counters: &Counters) -> Figures<'_> {
     let started = Duration::from_secs(1_738_200_000);
-    Figures { counters, connections: Connections::default(), vitals: Vitals::default(), started }
+    Figures { counters, connections: Connections::default(), process_stats: ProcessStats::default(), started }
 }
 
 /// The samples of a family, without its name.
@@ -122,7 +122,7 @@ fn the_daemon_tells_of_itself() {
     assert!(!text.contains("target=") && !text.contains("pingstate_up"));
     assert!(!text.contains("process_cpu"), "what the system does not tell");
     figures.connections = Connections { probe: 1, client: 2, stream: 3, dns: 4 };
-    figures.vitals = Vitals {
+    figures.process_stats = ProcessStats {
         cpu: Some(Duration::from_millis(10)),
         resident_bytes: Some(1_048_576),
         virtual_bytes: Some(2_097_152),

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::client::{Client, Next};
-use crate::api::echo::Echo;
 use crate::api::response::Date;
+use crate::api::response_cache::ResponseCache;
 use crate::clock::test_now;
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -301,7 +301,7 @@ fn a_conversation_byte_for_byte() {
         DELETE /status HTTP/1.1\r\nHost: [::1]:8787\r\n\r\nGET /x HTTP/1.0\r\n\r\n",
     );
     let mut sent = Vec::new();
-    while let Next::Request(request) = client.next(&mut Echo::default()) {
+    while let Next::Request(request) = client.next(&mut ResponseCache::default()) {
         let head_only = request.method == Method::Head;
         let response = answer(&request, &fleet, &guard(), t0);
         sent.extend(response.write(

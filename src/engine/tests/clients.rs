@@ -1,7 +1,7 @@
 //! API clients, told and asked by hand.
 
 use super::*;
-use crate::api::routes::Bulk;
+use crate::api::routes::ResponseSize;
 
 #[test]
 fn a_client_that_is_owed_an_answer_is_not_read() {
@@ -17,7 +17,7 @@ fn a_client_that_is_owed_an_answer_is_not_read() {
     }
     assert!(bench.engine.room(id) > 0);
     assert!(bench.outputs().iter().any(|o| matches!(o, Output::Read(r) if *r == id)));
-    assert_eq!(bench.engine.owed.bytes(Bulk::Word), 0);
+    assert_eq!(bench.engine.response_budget.bytes(ResponseSize::Word), 0);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == deaf));
-    assert_eq!(bench.engine.owed.bytes(Bulk::Word), 0);
+    assert_eq!(bench.engine.response_budget.bytes(ResponseSize::Word), 0);
 }
 
 #[test]
@@ -119,7 +119,7 @@ pub(super) fn large() -> (Bench, ConnId) {
     if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(deaf) {
         let before = caller.outbox.held();
         caller.outbox.push(vec![b'x'; OWED_MAX]);
-        bench.engine.owed.add(Bulk::Listing, caller.outbox.held() - before);
+        bench.engine.response_budget.add(ResponseSize::Listing, caller.outbox.held() - before);
     }
     (bench, deaf)
 }
@@ -149,7 +149,7 @@ fn no_large_answer_is_made_beside_another_until_that_is_sent_to_the_last_byte() 
     assert!(bench.engine.unsent(second).is_empty());
     bench.deliver(first);
     assert!(bench.deliver(second).contains("\"targets\": ["));
-    assert_eq!(bench.engine.owed.waiting(Bulk::Listing), 0);
+    assert_eq!(bench.engine.response_budget.waiting(ResponseSize::Listing), 0);
 }
 
 #[test]
@@ -275,16 +275,22 @@ fn large_heads_have_a_limit_together() {
 
 #[test]
 fn no_listing_is_made_once_the_cap_is_reached_nor_waits_for_a_client_that_is_gone() {
-    for (owed, waiting) in [(OWED_MAX - 1, 0), (OWED_MAX, 1)] {
+    for (response_budget, waiting) in [(OWED_MAX - 1, 0), (OWED_MAX, 1)] {
         let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
         let id = bench.engine.accept(bench.now);
-        bench.engine.owed.add(Bulk::Listing, owed);
+        bench.engine.response_budget.add(ResponseSize::Listing, response_budget);
         bench.tell(id, Input::Received(LIST));
         let is_waiting = bench.engine.unsent(id).is_empty();
-        assert_eq!((bench.engine.owed.waiting(Bulk::Listing), is_waiting), (waiting, waiting > 0));
+        assert_eq!(
+            (bench.engine.response_budget.waiting(ResponseSize::Listing), is_waiting),
+            (waiting, waiting > 0)
+        );
         bench.tell(id, Input::Failed(Failure::new(Reason::Reset, "reset")));
-        let left = (bench.engine.owed.waiting(Bulk::Listing), bench.engine.owed.bytes(Bulk::Listing));
-        assert_eq!(left, (0, owed));
+        let left = (
+            bench.engine.response_budget.waiting(ResponseSize::Listing),
+            bench.engine.response_budget.bytes(ResponseSize::Listing),
+        );
+        assert_eq!(left, (0, response_budget));
     }
 }
 
@@ -292,15 +298,15 @@ fn no_listing_is_made_once_the_cap_is_reached_nor_waits_for_a_client_that_is_gon
 fn a_listing_that_waits_too_long_becomes_a_503_and_is_not_given_later() {
     let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
     let id = bench.engine.accept(bench.now);
-    bench.engine.owed.add(Bulk::Listing, OWED_MAX);
+    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX);
     bench.tell(id, Input::Received(LIST));
     bench.pass(CLIENT_IDLE - Duration::from_millis(1));
     assert!(bench.engine.unsent(id).is_empty());
     bench.pass(Duration::from_millis(1));
     assert!(bench.engine.unsent(id).starts_with(b"HTTP/1.1 503 "));
     let len = bench.engine.unsent(id).len();
-    bench.engine.owed.sub(Bulk::Listing, OWED_MAX);
-    bench.engine.settle(bench.now);
+    bench.engine.response_budget.sub(ResponseSize::Listing, OWED_MAX);
+    bench.engine.drain_resolver(bench.now);
     assert_eq!(bench.engine.unsent(id).len(), len);
 }
 
@@ -336,7 +342,7 @@ fn who_takes_a_large_answer_in_good_time_does_not_give_way() {
     }
     // As if it had been its turn a moment ago.
     if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(busy) {
-        caller.owed_at = bench.now.instant;
+        caller.response_queued_at = bench.now.instant;
     }
     bench.tell(busy, Input::Sent(OWED_MAX));
     bench.pass(secs(1));
@@ -361,10 +367,14 @@ fn a_crowd_that_asks_for_much_keeps_nobody_from_a_word() {
     assert!(bench.deliver(quick).ends_with("unknown\n"));
     bench.engine.handle_timeout(bench.now);
     assert_eq!(served(&bench), 2 * ANSWERS_PER_TURN);
-    assert_eq!(bench.engine.poll_timeout(), Some(bench.now.instant + BREATH), "it does not sleep over it");
-    bench.pass(BREATH);
+    assert_eq!(
+        bench.engine.poll_timeout(),
+        Some(bench.now.instant + YIELD_DELAY),
+        "it does not sleep over it"
+    );
+    bench.pass(YIELD_DELAY);
     assert_eq!(served(&bench), 3 * ANSWERS_PER_TURN);
-    assert!(bench.engine.poll_timeout() > Some(bench.now.instant + BREATH));
+    assert!(bench.engine.poll_timeout() > Some(bench.now.instant + YIELD_DELAY));
 }
 
 #[test]

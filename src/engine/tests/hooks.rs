@@ -172,7 +172,7 @@ fn starts_that_fail_are_not_all_tried_in_one_turn() {
             }
         }
         tried.push(starts);
-        bench.pass(BREATH);
+        bench.pass(YIELD_DELAY);
     }
     assert!(tried[1..].iter().all(|starts| *starts <= HOOK_STARTS_PER_TURN), "{tried:?}");
 }
@@ -224,13 +224,13 @@ fn a_hook_that_there_is_never_room_for_is_given_up() {
     let first = spawned(&bench.outputs())[0].0;
     bench.end(first, no_room(), "");
     let begun = bench.now.instant;
-    let mut tries = 0;
+    let mut attempts = 0;
     let lines = loop {
         let outputs = bench.outputs();
         let runs = spawned(&outputs);
         if let [(id, told), ..] = &runs[..] {
             assert_eq!((runs.len(), told.as_str()), (1, "t0 degraded down"));
-            tries += 1;
+            attempts += 1;
             bench.end(*id, no_room(), "");
         }
         bench.pass(Duration::from_millis(50));
@@ -240,9 +240,9 @@ fn a_hook_that_there_is_never_room_for_is_given_up() {
         }
     };
     assert_eq!(lines, ["t0: the hook notify could not be started: too many open files"]);
-    assert_eq!((tries, bench.engine.counters.hooks.not_started), (HOOK_TRIES_MAX + 1, 1));
-    let lasted = bench.now.instant - begun;
-    assert!((secs(30)..secs(60)).contains(&lasted), "{lasted:?}");
+    assert_eq!((attempts, bench.engine.counters.hooks.not_started), (HOOK_TRIES_MAX + 1, 1));
+    let elapsed = bench.now.instant - begun;
+    assert!((secs(30)..secs(60)).contains(&elapsed), "{elapsed:?}");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn who_found_no_room_goes_first_with_the_next_turn() {
     let first = spawned(&bench.outputs());
     assert_eq!(first.len(), HOOK_STARTS_PER_TURN);
     bench.end(first[1].0, no_room(), "");
-    bench.now = bench.now.after(BREATH / 5);
+    bench.now = bench.now.after(YIELD_DELAY / 5);
     bench.end(first[0].0, HookEnd::Exited(0), "");
     assert_eq!(spawned(&bench.outputs()), []);
     bench.engine.handle_timeout(bench.now);
@@ -290,7 +290,7 @@ fn a_single_round_of_checks_runs_no_hooks() {
     let monitors = monitors.into_iter().map(|monitor| monitor.on_change(hook().first(true))).collect();
     let mut bench = Bench::watching(monitors, Schedule::Once);
     bench.pass(secs(1));
-    assert!(matches!(bench.outputs()[..], [Output::Verdict(_)]));
+    assert!(matches!(bench.outputs()[..], [Output::CheckResult(_)]));
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! The engine, told and asked by hand.
 
 mod clients;
+mod event_log;
 mod eviction;
 mod hooks;
-mod journal;
 mod notices;
 mod phases;
 mod probes;
+mod process_stats;
 mod reload;
 mod reload_told;
 mod retries;
+mod runs;
 mod streams;
-mod tries;
-mod vitals;
 mod webhooks;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,7 +25,7 @@ use super::*;
 use crate::clock::test_now;
 use crate::fsm::State;
 use crate::probe::{self, Attempt, Probe};
-use crate::verdict::{Failure, ProbeResult, Reason};
+use crate::result::{Failure, ProbeResult, Reason};
 
 /// Connects, says hello and is content with any answer.
 struct Hello(&'static str);
@@ -167,7 +167,7 @@ impl Bench {
 /// The lines for people among the outputs.
 fn said(outputs: &[Output]) -> Vec<&str> {
     let lines = outputs.iter().filter_map(|output| match output {
-        Output::Say(line) => Some(line.as_str()),
+        Output::Log(line) => Some(line.as_str()),
         _ => None,
     });
     lines.collect()

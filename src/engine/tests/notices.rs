@@ -20,7 +20,7 @@ fn a_service_manager_hears_of_the_state_once_a_second_at_most() {
     let mut bench = Bench::watching(monitors, Schedule::Beat);
     bench.engine.notify("STOPPING=1");
     assert!(bench.outputs().is_empty(), "nobody is there");
-    bench.engine.supervise(None, bench.now);
+    bench.engine.attach_service_manager(None, bench.now);
     assert_eq!(notified(&bench.outputs()), ["READY=1\nSTATUS=3 unknown"]);
     bench.pass(Duration::from_millis(999));
     assert_eq!(notified(&bench.outputs()), [""; 0]);
@@ -40,7 +40,7 @@ fn a_service_manager_hears_of_the_state_once_a_second_at_most() {
 #[test]
 fn the_watchdog_is_told_as_long_as_every_check_is_on_time() {
     let mut bench = Bench::new(&["127.0.0.1"]);
-    bench.engine.supervise(Some(secs(3)), bench.now);
+    bench.engine.attach_service_manager(Some(secs(3)), bench.now);
     bench.outputs();
     for _ in 0..5 {
         bench.pass(secs(3));
@@ -51,7 +51,7 @@ fn the_watchdog_is_told_as_long_as_every_check_is_on_time() {
     bench.engine.handle_timeout(bench.now);
     assert_eq!(signs_of_life(&bench.outputs()), 1);
     // A check that nobody begins.
-    while bench.engine.tries[0].is_some() {
+    while bench.engine.runs[0].is_some() {
         bench.pass(secs(1));
     }
     bench.outputs();
@@ -68,7 +68,7 @@ fn the_watchdog_is_told_as_long_as_every_check_is_on_time() {
 #[test]
 fn a_check_that_nobody_ends_is_missed_by_the_watchdog() {
     let mut bench = Bench::new(&["127.0.0.1"]);
-    bench.engine.supervise(Some(secs(3)), bench.now);
+    bench.engine.attach_service_manager(Some(secs(3)), bench.now);
     bench.pass(Duration::ZERO);
     bench.engine.timers.set(Owner::Target(0), None);
     bench.outputs();

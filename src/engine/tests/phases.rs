@@ -1,14 +1,14 @@
 //! What the engine itself sees of a check: names resolved, connections made, to whom.
 
 use super::*;
-use crate::verdict::Phases;
+use crate::result::Phases;
 
 const MS: Duration = Duration::from_millis(1);
 
 /// The result of the check that has just ended.
 fn result(bench: &mut Bench) -> ProbeResult {
     let verdict = bench.outputs().into_iter().find_map(|output| match output {
-        Output::Verdict(verdict) => Some(verdict),
+        Output::CheckResult(verdict) => Some(verdict),
         _ => None,
     });
     verdict.expect("a verdict").result

@@ -70,7 +70,7 @@ fn jobs(bench: &mut Bench) -> Vec<JobId> {
 fn told(bench: &mut Bench) -> String {
     let outputs = bench.outputs();
     let mut verdicts = outputs.iter().filter_map(|output| match output {
-        Output::Verdict(verdict) => Some(verdict.result.detail.clone()),
+        Output::CheckResult(verdict) => Some(verdict.result.detail.clone()),
         _ => None,
     });
     let told = verdicts.next().unwrap_or_else(|| panic!("no verdict in {outputs:?}"));
@@ -207,8 +207,12 @@ fn last_words_are_sent_before_the_connection_closes() {
     bench.outputs();
     bench.pass(secs(2));
     let outputs = bench.outputs();
-    let [Output::Write(_), Output::Farewell(to, bytes), Output::Close(closed), Output::Verdict(verdict)] =
-        &outputs[..]
+    let [
+        Output::Write(_),
+        Output::FinalWrite(to, bytes),
+        Output::Close(closed),
+        Output::CheckResult(verdict),
+    ] = &outputs[..]
     else {
         panic!("{outputs:?}")
     };

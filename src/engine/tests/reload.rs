@@ -23,14 +23,14 @@ impl Bench {
 
     /// The connection that the check of this target holds or makes.
     fn connection(&self, target: usize) -> ConnId {
-        let this = self.engine.tries[target].as_deref().expect("a check");
+        let this = self.engine.runs[target].as_deref().expect("a check");
         this.conn.or(this.slots.first().map(|(_, id)| *id)).expect("a connection")
     }
 
     /// Takes the outputs; the verdicts among them, by name.
     fn verdicts(&mut self) -> Vec<&'static str> {
         let verdicts = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Verdict(verdict) => Some(verdict.target),
+            Output::CheckResult(verdict) => Some(verdict.target),
             _ => None,
         });
         let names: Vec<_> = verdicts.collect();
@@ -47,16 +47,16 @@ impl Bench {
         let mut counts = [0; 4];
         engine.fleet().watches().iter().for_each(|watch| counts[watch.fsm().state().index()] += 1);
         assert_eq!(engine.fleet().counts(), counts);
-        assert_eq!(engine.tries.len(), engine.fleet().watches().len() + WEBHOOKS_PARALLEL);
-        assert_eq!(engine.tries.iter().flatten().count(), engine.under_way);
+        assert_eq!(engine.runs.len(), engine.fleet().watches().len() + WEBHOOKS_PARALLEL);
+        assert_eq!(engine.runs.iter().flatten().count(), engine.in_flight);
         for (id, conn) in engine.conns.iter() {
-            if let Conn::Dialed { target, .. } | Conn::Probed { target, .. } = conn {
-                let this = engine.tries[*target].as_deref().expect("a check");
+            if let Conn::Connecting { target, .. } | Conn::Probed { target, .. } = conn {
+                let this = engine.runs[*target].as_deref().expect("a check");
                 assert!(this.conn == Some(id) || this.slots.iter().any(|(_, slot)| *slot == id));
             }
         }
         let owned =
-            engine.tries.iter().flatten().map(|this| this.slots.len() + usize::from(this.conn.is_some()));
+            engine.runs.iter().flatten().map(|this| this.slots.len() + usize::from(this.conn.is_some()));
         assert_eq!(owned.sum::<usize>(), engine.conns.iter().count(), "there are no clients here");
     }
 }
@@ -68,7 +68,7 @@ fn checks_under_way_go_on_under_their_new_places_and_others_end_without_a_verdic
     bench.outputs();
     bench.pass(secs(1));
     let [first, second, third] = [0, 1, 2].map(|target| {
-        if bench.engine.tries[target].is_none() {
+        if bench.engine.runs[target].is_none() {
             bench.engine.check_now(target, bench.now);
         }
         bench.connection(target)
@@ -168,7 +168,7 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
     assert_eq!((bench.engine.jobs.len(), &bench.engine.unresolved[..]), (2, &[1, 0][..]));
     bench.outputs();
     bench.engine.handle_files(Some(Vec::new()), Some(b""), bench.now);
-    assert!(bench.engine.tries.iter().flatten().all(|this| !this.slots.is_empty()), "localhost is known");
+    assert!(bench.engine.runs.iter().flatten().all(|this| !this.slots.is_empty()), "localhost is known");
     jobs.iter().for_each(|job| bench.engine.handle_worked(*job, ProbeResult::up(secs(0), "x"), bench.now));
     assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
     bench.replace(vec![Keep(1), Keep(0)]);
@@ -191,7 +191,9 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
     bench.pass(secs(2));
     let outputs = bench.outputs();
     let timed_out = outputs.iter().any(|output| match output {
-        Output::Verdict(verdict) => verdict.target == 1 && verdict.result.reason == Some(Reason::DnsTimeout),
+        Output::CheckResult(verdict) => {
+            verdict.target == 1 && verdict.result.reason == Some(Reason::DnsTimeout)
+        }
         _ => false,
     });
     assert!(timed_out, "{outputs:?}");
@@ -249,7 +251,7 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
             }
         }
         for output in bench.outputs() {
-            if let Output::Verdict(verdict) = output {
+            if let Output::CheckResult(verdict) = output {
                 told[verdict.target] += 1;
             }
         }

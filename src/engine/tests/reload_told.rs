@@ -56,7 +56,7 @@ fn hooks_find_their_targets_and_those_of_others_end_by_themselves() {
     }
     let outputs = bench.outputs();
     let said = |text: &str| {
-        outputs.iter().any(|output| matches!(output, Output::Say(line) if line.starts_with(text)))
+        outputs.iter().any(|output| matches!(output, Output::Log(line) if line.starts_with(text)))
     };
     assert!(said("t0: the hook tell exited") && said("t1: the hook tell exited"), "{outputs:?}");
     let again = outputs.iter().filter_map(|output| match output {
@@ -198,7 +198,7 @@ fn who_waits_for_all_is_answered_when_the_worst_target_goes() {
 #[test]
 fn the_manager_is_told_of_the_states_there_are() {
     let (_is_up, mut bench) = watched(|monitor| monitor);
-    bench.engine.supervise(None, bench.now);
+    bench.engine.attach_service_manager(None, bench.now);
     bench.outputs();
     replace(&mut bench, vec![Keep(0), silent("t2")]);
     bench.pass(secs(1));

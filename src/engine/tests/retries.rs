@@ -25,7 +25,7 @@ fn answer(bench: &mut Bench) {
 fn verdicts(bench: &mut Bench) -> Vec<(bool, Option<State>)> {
     let outputs = bench.outputs().into_iter();
     let verdict = |output| match output {
-        Output::Verdict(verdict) => Some((verdict.result.ok, verdict.change.map(|change| change.to))),
+        Output::CheckResult(verdict) => Some((verdict.result.ok, verdict.change.map(|change| change.to))),
         _ => None,
     };
     outputs.filter_map(verdict).collect()
@@ -162,7 +162,7 @@ fn a_slow_answer_is_told_of_as_slow() {
     bench.pass(Duration::ZERO);
     answer(&mut bench);
     let outputs = bench.outputs();
-    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
+    let Some(Output::CheckResult(verdict)) = outputs.last() else { panic!("{outputs:?}") };
     assert_eq!((verdict.result.ok, &*verdict.result.detail), (true, "answered, slow (over 0 ms)"));
     assert_eq!(bench.state(), State::Degraded);
 }

@@ -321,7 +321,7 @@ fn who_wants_to_know_of_a_target_that_is_gone_is_let_go() {
     bench.engine.fleet.fire(0, &ProbeResult::up(secs(0), "fine"), bench.now);
     let places = vec![None, Some(0)];
     let moved = Moved { kept: places.clone(), named: places };
-    bench.engine.journal.remap(&moved, 1);
+    bench.engine.event_log.remap(&moved, 1);
     bench.engine.move_wishes(&moved, bench.now);
     assert!(closes(&mut bench, gone));
     let said = bench.deliver(lost);

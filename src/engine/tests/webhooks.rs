@@ -262,30 +262,30 @@ fn some_urls_are_served_side_by_side_and_the_others_wait_their_turn() {
 #[test]
 fn what_waits_is_bounded_and_the_oldest_is_dropped() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
-    for _ in 0..WEBHOOK_LETTERS_MAX + 10 {
+    for _ in 0..WEBHOOK_QUEUE_MAX + 10 {
         bench.change(&is_up);
     }
     assert_eq!(bench.engine.counters.webhooks.dropped, 10);
     let changes = bench.engine.webhooks.subjects();
-    assert_eq!(changes.len(), WEBHOOK_LETTERS_MAX);
+    assert_eq!(changes.len(), WEBHOOK_QUEUE_MAX);
     assert_eq!(changes[0], "t0: up → degraded", "the first one is being tried");
 
-    let many = LETTERS_MAX / WEBHOOK_LETTERS_MAX + 1;
+    let many = DELIVERIES_MAX / WEBHOOK_QUEUE_MAX + 1;
     let (is_up, mut bench) = posting((1..=many as u16).map(webhook).collect());
     let mut lines = 0;
-    for _ in 0..WEBHOOK_LETTERS_MAX + 2 {
+    for _ in 0..WEBHOOK_QUEUE_MAX + 2 {
         is_up.fetch_xor(true, Ordering::Relaxed);
         bench.pass(secs(1));
         lines += said(&bench.outputs()).iter().filter(|line| line.contains("too much to deliver")).count();
     }
-    assert_eq!(bench.engine.webhooks.subjects().len(), LETTERS_MAX);
+    assert_eq!(bench.engine.webhooks.subjects().len(), DELIVERIES_MAX);
     assert!(lines <= many, "said once for each");
 }
 
 /// Four dead URLs have filled what may wait in all; a fifth, healthy one gets two changes in a row.
 #[test]
 fn dead_webhooks_do_not_cost_a_healthy_one_its_latest_change() {
-    let (is_up, mut monitors) = switched(LETTERS_MAX / WEBHOOK_LETTERS_MAX);
+    let (is_up, mut monitors) = switched(DELIVERIES_MAX / WEBHOOK_QUEUE_MAX);
     let healthy = Arc::new(AtomicBool::new(true));
     let probe = Switch { name: "healthy".to_owned(), is_up: healthy.clone() };
     monitors.push(Monitor::new(probe).interval(secs(1)));
@@ -294,16 +294,16 @@ fn dead_webhooks_do_not_cost_a_healthy_one_its_latest_change() {
     let mut bench = Bench::watching(monitors, Schedule::Beat);
     bench.pass(Duration::from_millis(999));
     bench.outputs();
-    for _ in 0..WEBHOOK_LETTERS_MAX + 2 {
+    for _ in 0..WEBHOOK_QUEUE_MAX + 2 {
         is_up.fetch_xor(true, Ordering::Relaxed);
         bench.pass(secs(1));
         bench.outputs();
     }
-    assert_eq!(bench.engine.webhooks.subjects().len(), LETTERS_MAX);
+    assert_eq!(bench.engine.webhooks.subjects().len(), DELIVERIES_MAX);
     healthy.store(false, Ordering::Relaxed);
     bench.pass(secs(2));
     let changes = bench.engine.webhooks.subjects();
-    assert_eq!(changes.len(), LETTERS_MAX);
+    assert_eq!(changes.len(), DELIVERIES_MAX);
     let healthy: Vec<_> = changes.into_iter().filter(|change| change.starts_with("healthy")).collect();
     assert_eq!(healthy, ["healthy: up → degraded", "healthy: degraded → down"]);
 }
@@ -315,7 +315,7 @@ fn checks_go_on_whatever_becomes_of_deliveries() {
         is_up.fetch_xor(true, Ordering::Relaxed);
         bench.pass(secs(1));
         let outputs = bench.outputs();
-        assert_eq!(outputs.iter().filter(|output| matches!(output, Output::Verdict(_))).count(), 1);
+        assert_eq!(outputs.iter().filter(|output| matches!(output, Output::CheckResult(_))).count(), 1);
     }
 }
 

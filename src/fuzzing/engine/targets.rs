@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
 use crate::probe::{Attempt, BlockingTask, Input, Output, Probe};
-use crate::verdict::{ProbeResult, Reason};
+use crate::result::{ProbeResult, Reason};
 
 /// How many attempts of a target have begun.
 pub(super) type Begun = Arc<AtomicUsize>;

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use super::targets::{Begun, targets};
 use super::{Source, message};
-use crate::api::counters::Vitals;
+use crate::api::counters::ProcessStats;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::{ConnId, Engine, Input, JobId, Output, Schedule, Transport};
 use crate::probe::BlockingTask;
 use crate::resolve::Resolver;
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 
 /// The limits that must hold.
 const CLIENTS_MAX: usize = 256;
 const STREAMS_MAX: usize = 1024;
 const OWED_MAX: usize = 4 * 1024 * 1024;
-const STALL: Duration = Duration::from_millis(100);
+const CLOCK_STALL: Duration = Duration::from_millis(100);
 /// How long a name server is waited for at most: two servers, each asked twice, one second each time,
 /// with and without the search list, and then some.
 const QUERY_LASTS: Duration = Duration::from_secs(10);
@@ -286,7 +286,7 @@ impl World {
     fn note_time(&mut self) {
         let now = self.now.instant;
         let late = self.engine.poll_timeout().map(|due| now.saturating_duration_since(due));
-        if late.is_some_and(|late| late >= STALL) {
+        if late.is_some_and(|late| late >= CLOCK_STALL) {
             self.lost += now - self.seen;
         }
         self.seen = now;
@@ -352,7 +352,7 @@ impl World {
                 let peer = self.conns.get_mut(&id).expect("shut down when closed");
                 assert!(!std::mem::replace(&mut peer.shut, true), "shut down twice");
             }
-            Output::Farewell(id, bytes) => {
+            Output::FinalWrite(id, bytes) => {
                 assert!(self.conns.contains_key(&id) && !bytes.is_empty());
                 self.parting.insert(id);
             }
@@ -364,12 +364,12 @@ impl World {
                 let now = self.now;
                 self.engine.handle_files(None, None, now);
             }
-            Output::Measure => {
+            Output::ReadProcessStats => {
                 let now = self.now;
-                self.engine.handle_vitals(Vitals::default(), now);
+                self.engine.handle_process_stats(ProcessStats::default(), now);
             }
             Output::BlockingTask(job, work) => self.jobs.push((job, work)),
-            Output::Verdict(verdict) => {
+            Output::CheckResult(verdict) => {
                 self.tallies[verdict.target].verdicts += 1;
                 let detail = &verdict.result.detail;
                 assert!(!detail.contains(char::is_control) && detail.chars().count() <= 256);
@@ -377,7 +377,7 @@ impl World {
                 assert_eq!(verdict.result.ok, verdict.result.reason.is_none());
             }
             Output::Accept => {}
-            Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Say(_) => {
+            Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Log(_) => {
                 unreachable!("nobody here wants to be told")
             }
         }

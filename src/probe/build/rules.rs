@@ -2,7 +2,7 @@
 
 use super::{BODY_MAX, Error};
 use crate::check::{HttpCheck, HttpClosure, TcpCheck, TcpClosure};
-use crate::verdict::printable;
+use crate::result::printable;
 use crate::wire::http::write::parse_header;
 
 /// The longest name, in characters.

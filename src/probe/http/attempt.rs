@@ -11,7 +11,7 @@ use super::{Follow, HttpPlan};
 use crate::clock::Now;
 use crate::probe::words::timed_out;
 use crate::probe::{Attempt, Input, Output};
-use crate::verdict::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason, printable};
+use crate::result::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason, printable};
 
 /// One try of a target that is healthy if it answers a request as it should.
 pub(crate) struct HttpAttempt {
@@ -58,7 +58,7 @@ impl HttpAttempt {
     }
 
     fn connect(&mut self, now: Now) {
-        self.hang_up(now);
+        self.disconnect(now);
         let host = self.here.url.host.clone();
         self.outputs.push_back(Output::Connect { host, port: self.here.url.port });
         self.stage = Stage::Connecting;
@@ -75,11 +75,11 @@ impl HttpAttempt {
     }
 
     /// Notes what the exchange took and showed, and says goodbye to the peer, where its protocol wants one.
-    fn hang_up(&mut self, now: Now) {
+    fn disconnect(&mut self, now: Now) {
         if let Stage::Talking(exchange) = &mut self.stage {
             exchange.end_phase(&mut self.phases, now);
             self.tls_not_after = exchange.not_after().or(self.tls_not_after);
-            exchange.hang_up();
+            exchange.disconnect();
         }
         self.flush();
     }
@@ -152,7 +152,7 @@ impl HttpAttempt {
             let place = redirect::shown(&self.here.url);
             result.detail = printable(&format!("after redirect to {place}: {}", result.detail), DETAIL_MAX);
         }
-        self.hang_up(now);
+        self.disconnect(now);
         (result.phases, result.http_status) = (self.phases, self.http_status);
         (result.http10, result.tls_not_after) = (self.http10, self.tls_not_after);
         self.stage = Stage::Over;

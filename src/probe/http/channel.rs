@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 use crate::wire::tls::{TlsClient, TlsConfig};
 
 /// What is left of a plaintext buffer after a piece has been read from it, in bytes: one TLS record.
@@ -60,7 +60,7 @@ impl Channel {
     }
 
     /// Announces the end of the connection, which TLS requires (RFC 8446 section 6.1).
-    pub(super) fn hang_up(&mut self) {
+    pub(super) fn disconnect(&mut self) {
         if let Channel::Tls { client, .. } = self {
             if !client.is_handshaking() {
                 client.close();

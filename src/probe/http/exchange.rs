@@ -8,7 +8,7 @@ use super::cookies;
 use super::redirect::{Hop, same_origin};
 use crate::check::{Answer, Search};
 use crate::clock::Now;
-use crate::verdict::{Failure, Phases, ProbeResult, Reason};
+use crate::result::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
 use crate::wire::url::Scheme;
@@ -80,8 +80,8 @@ impl Exchange {
     }
 
     /// Nothing more will be said or heard.
-    pub(super) fn hang_up(&mut self) {
-        self.channel.hang_up();
+    pub(super) fn disconnect(&mut self) {
+        self.channel.disconnect();
     }
 
     /// Adds the phases that have come to their end by now.

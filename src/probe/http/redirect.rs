@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Follow;
 use super::cookies::Cookies;
-use crate::verdict::printable;
+use crate::result::printable;
 use crate::wire::http::response::Head;
 use crate::wire::url::{Scheme, Url};
 

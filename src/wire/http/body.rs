@@ -30,7 +30,7 @@ impl Body {
     }
 
     /// Takes the next bytes; whether the body has ended or `kept` is full.
-    pub(super) fn receive(&mut self, bytes: &[u8], kept: &mut Kept) -> Result<bool, HttpError> {
+    pub(super) fn receive(&mut self, bytes: &[u8], kept: &mut BodyBuffer) -> Result<bool, HttpError> {
         match self {
             Body::Length(left) => {
                 kept.push(split_data(bytes, left).0);
@@ -76,14 +76,14 @@ pub(super) fn extend_up_to(limit: usize, buffer: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// The first bytes of a body, as many as were asked for.
-pub(super) struct Kept {
+pub(super) struct BodyBuffer {
     bytes: Vec<u8>,
     limit: usize,
 }
 
-impl Kept {
+impl BodyBuffer {
     pub(super) fn new(limit: usize) -> Self {
-        Kept { bytes: Vec::new(), limit }
+        BodyBuffer { bytes: Vec::new(), limit }
     }
 
     /// Keeps `bytes` as far as there is room.

@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), decoded.
 
-use super::body::{Kept, split_data};
+use super::body::{BodyBuffer, split_data};
 use super::response::HttpError;
 
 /// The most hexadecimal digits of a chunk's size: what a `u64` holds.
@@ -60,7 +60,7 @@ impl Chunked {
     }
 
     /// Takes the next bytes; whether the body has ended or `kept` is full.
-    pub(super) fn receive(&mut self, bytes: &[u8], kept: &mut Kept) -> Result<bool, HttpError> {
+    pub(super) fn receive(&mut self, bytes: &[u8], kept: &mut BodyBuffer) -> Result<bool, HttpError> {
         let mut rest = bytes;
         while !kept.is_full() {
             let Some((&byte, after)) = rest.split_first() else {

@@ -1,6 +1,6 @@
 //! The answers that targets give, read.
 
-use super::body::{Body, Kept};
+use super::body::{Body, BodyBuffer};
 use super::head::HeadReader;
 
 pub(crate) use super::head::Head;
@@ -23,7 +23,7 @@ pub(crate) struct ResponseReader {
     to_head: bool,
     stage: Stage,
     head: Option<Head>,
-    kept: Kept,
+    kept: BodyBuffer,
 }
 
 enum Stage {
@@ -38,7 +38,7 @@ impl ResponseReader {
     /// of the body are kept, and none after them is waited for.
     pub(crate) fn new(to_head: bool, max_body: usize) -> Self {
         let stage = Stage::Head(HeadReader::default());
-        ResponseReader { to_head, stage, head: None, kept: Kept::new(max_body) }
+        ResponseReader { to_head, stage, head: None, kept: BodyBuffer::new(max_body) }
     }
 
     /// Takes the next bytes. After an error or the end, further bytes are ignored.

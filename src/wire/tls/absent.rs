@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 
 const NO_TLS: &str = "this build has no TLS (feature \"tls\")";
 

@@ -9,8 +9,8 @@ use rustls::pki_types::ServerName;
 
 use super::config::TlsConfig;
 use super::failure::{Known, explain, failure, too_large};
-use super::witness::Witness;
-use crate::verdict::{Failure, Reason, printable};
+use super::recording_verifier::RecordingVerifier;
+use crate::result::{Failure, Reason, printable};
 
 /// The longest part of a host that is no name which is told, in characters.
 const HOST_MAX: usize = 80;
@@ -22,7 +22,7 @@ const HOST_MAX: usize = 80;
 /// renegotiate and empty records are counted, and a few too many end the connection.
 pub(crate) struct TlsClient {
     connection: ClientConnection,
-    witness: Arc<Witness>,
+    recording_verifier: Arc<RecordingVerifier>,
     known: Known,
     /// Whether any byte has come from the peer.
     heard: bool,
@@ -41,12 +41,12 @@ impl TlsClient {
         })?;
         let nameless = matches!(name, ServerName::IpAddress(_));
         let known = Known { greeted: false, nameless, verified: config.verify };
-        let (config, witness) = config.at(unix);
+        let (config, recording_verifier) = config.at(unix);
         let mut connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| Failure { reason: Reason::Local, ..explain(&error, known) })?;
         // What waits to be sent is the caller's own, who is never asked to send it in parts.
         connection.set_buffer_limit(None);
-        Ok(TlsClient { connection, witness, known, heard: false, closed: false, failure: None })
+        Ok(TlsClient { connection, recording_verifier, known, heard: false, closed: false, failure: None })
     }
 
     /// Takes ciphertext from the peer and appends what it decrypts to, to `plaintext`. After a
@@ -120,7 +120,7 @@ impl TlsClient {
     /// When the certificate that the peer has shown expires, as the time since 1970; also if it was
     /// refused.
     pub(crate) fn not_after(&self) -> Option<Duration> {
-        self.witness.not_after()
+        self.recording_verifier.not_after()
     }
 
     /// The failure to tell of when the peer ends the connection while [`TlsClient::is_handshaking`].

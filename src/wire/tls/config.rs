@@ -12,8 +12,8 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, Error};
 
 use super::failure::{Known, certificate, explain};
-use super::verify::{Anybody, Trust};
-use super::witness::Witness;
+use super::recording_verifier::RecordingVerifier;
+use super::verify::{NoVerification, Trust};
 
 /// The start of the line before a certificate.
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-";
@@ -43,7 +43,8 @@ impl TlsConfig {
         if !extra_roots.is_empty() {
             give_all(&mut trust, extra_roots)?;
         }
-        let verifier: Arc<dyn ServerCertVerifier> = if verify { Arc::new(trust) } else { Arc::new(Anybody) };
+        let verifier: Arc<dyn ServerCertVerifier> =
+            if verify { Arc::new(trust) } else { Arc::new(NoVerification) };
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(Stopped(Duration::ZERO)))
             .with_safe_default_protocol_versions()
             .map_err(|error| explain(&error, Known::default()).detail)?
@@ -56,12 +57,12 @@ impl TlsConfig {
 
     /// The configuration for one connection, whose clock stands at `unix`, and what remembers the
     /// certificate that comes over it. Some hundred bytes: all that is large is shared.
-    pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<Witness>) {
-        let witness = Arc::new(Witness::new(self.verifier.clone()));
+    pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<RecordingVerifier>) {
+        let recording_verifier = Arc::new(RecordingVerifier::new(self.verifier.clone()));
         let mut config = ClientConfig::clone(&self.timeless);
         config.time_provider = Arc::new(Stopped(unix));
-        config.dangerous().set_certificate_verifier(witness.clone());
-        (Arc::new(config), witness)
+        config.dangerous().set_certificate_verifier(recording_verifier.clone());
+        (Arc::new(config), recording_verifier)
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use super::verify::{Finding, RSA_BITS, UNKNOWN_ISSUER};
-use crate::verdict::{Failure, Reason, printable};
+use super::verify::{CertError, RSA_BITS, UNKNOWN_ISSUER};
+use crate::result::{Failure, Reason, printable};
 
 /// How many of a certificate's names are told.
 const NAMES_MAX: usize = 5;
@@ -195,14 +195,14 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
             detail = format!("{}, which pingstate cannot verify{REISSUE}", algorithm(id));
             "chain uses "
         }
-        CertificateError::Other(other) => match other.0.downcast_ref::<Finding>() {
-            Some(Finding::Issuer(error)) => return certificate("issuer's certificate", error),
-            Some(Finding::KeySize(bits)) => {
+        CertificateError::Other(other) => match other.0.downcast_ref::<CertError>() {
+            Some(CertError::Issuer(error)) => return certificate("issuer's certificate", error),
+            Some(CertError::KeySize(bits)) => {
                 let wrong = if *bits < *RSA_BITS.start() { "short" } else { "long" };
                 detail = format!("{bits} bits, which is too {wrong}{REISSUE}");
                 "chain has an RSA key of "
             }
-            Some(Finding::Other(what)) => what,
+            Some(CertError::Other(what)) => what,
             None => {
                 detail = words(&other.0);
                 match &*detail {

@@ -18,13 +18,13 @@ mod config;
 mod der;
 #[cfg(feature = "tls")]
 mod failure;
+#[cfg(feature = "tls")]
+mod recording_verifier;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tests;
 #[cfg(feature = "tls")]
 mod verify;
-#[cfg(feature = "tls")]
-mod witness;
 
 #[cfg(not(feature = "tls"))]
 pub(crate) use absent::{TlsClient, TlsConfig};

@@ -96,7 +96,7 @@ impl Trust {
         let algorithms = self.algorithms.all;
         let issued = |()| {
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, &others, now, algorithms)
-                .map_err(Finding::blame_issuer)
+                .map_err(CertError::blame_issuer)
         };
         let Err(error) = alone.and_then(issued) else { return Ok(()) };
         let what = match &error {
@@ -119,11 +119,11 @@ impl Trust {
             }
             _ => return Err(error),
         };
-        Err(Finding::Other(what).into())
+        Err(CertError::Other(what).into())
     }
 
     /// Why a signature in a chain does not fit the key that should have made it.
-    fn unsigned(&self, leaf: &Fields<'_>, chain: &[&[u8]]) -> Finding {
+    fn unsigned(&self, leaf: &Fields<'_>, chain: &[&[u8]]) -> CertError {
         let mut issuer = leaf.issuer;
         for other in chain.iter().filter_map(|other| Fields::of(other)) {
             if let Some(finding) = bad_size(other.key) {
@@ -135,7 +135,7 @@ impl Trust {
         roots
             .filter_map(|root| bad_size(&root.subject_public_key_info))
             .next()
-            .unwrap_or(Finding::Other(NAMESAKE))
+            .unwrap_or(CertError::Other(NAMESAKE))
     }
 }
 
@@ -162,9 +162,9 @@ fn chain<'a>(leaf: &Fields<'a>, others: &'a [CertificateDer<'_>]) -> (Vec<&'a [u
     }
 }
 
-fn bad_size(key: &[u8]) -> Option<Finding> {
+fn bad_size(key: &[u8]) -> Option<CertError> {
     let bits = der::rsa_bits(key)?;
-    (!RSA_BITS.contains(&bits)).then_some(Finding::KeySize(bits))
+    (!RSA_BITS.contains(&bits)).then_some(CertError::KeySize(bits))
 }
 
 /// Judges what a certificate says of itself: its dates first, then whether it is for servers.
@@ -238,7 +238,7 @@ impl fmt::Debug for Trust {
 
 /// What the library's own errors cannot say.
 #[derive(Debug)]
-pub(super) enum Finding {
+pub(super) enum CertError {
     /// The error is about a certificate further up.
     Issuer(CertificateError),
     /// There is an RSA key of this many bits, which are not among [`RSA_BITS`].
@@ -257,7 +257,7 @@ const NO_CA: &str = "issuer is in --ca-file, but is not a CA; pass the server's 
 const NAMESAKE: &str =
     "has a bad signature: it is not from the CA of that name in --ca-file; was that renewed?";
 
-impl Finding {
+impl CertError {
     /// Of a certificate whose own dates are good, bad dates are those of an issuer.
     fn blame_issuer(error: Error) -> Error {
         match error {
@@ -265,21 +265,21 @@ impl Finding {
                 inner @ (CertificateError::Expired
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYetContext { .. }),
-            ) => Finding::Issuer(inner).into(),
+            ) => CertError::Issuer(inner).into(),
             other => other,
         }
     }
 }
 
-impl From<Finding> for Error {
-    fn from(finding: Finding) -> Self {
+impl From<CertError> for Error {
+    fn from(finding: CertError) -> Self {
         Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(finding))))
     }
 }
 
-impl std::error::Error for Finding {}
+impl std::error::Error for CertError {}
 
-impl fmt::Display for Finding {
+impl fmt::Display for CertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("certificate refused")
     }
@@ -287,9 +287,9 @@ impl fmt::Display for Finding {
 
 /// Trusts anybody, whatever the certificate.
 #[derive(Debug)]
-pub(super) struct Anybody;
+pub(super) struct NoVerification;
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

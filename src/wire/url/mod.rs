@@ -12,7 +12,7 @@ use std::fmt;
 
 pub(crate) use host::AUTHORIZATION_HINT;
 
-use crate::verdict::printable;
+use crate::result::printable;
 
 /// The longest URL that is read, in bytes: several times what web servers accept by default.
 pub(crate) const URL_MAX: usize = 64 * 1024;

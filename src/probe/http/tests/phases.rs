@@ -1,7 +1,7 @@
 //! How long the parts of a check took, and what else was seen.
 
 use super::*;
-use crate::verdict::Phases;
+use crate::result::Phases;
 
 fn phases(first_byte: u32, transfer: Option<u32>) -> Phases {
     let transfer = transfer.map(|ms| MS * ms);

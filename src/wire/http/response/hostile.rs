@@ -194,7 +194,7 @@ fn complaints_show_no_more_than_a_piece() {
 
 #[test]
 fn the_memory_of_the_body_doubles_but_not_past_the_limit() {
-    let mut kept = Kept::new(10_000);
+    let mut kept = BodyBuffer::new(10_000);
     let mut sizes = std::collections::BTreeSet::new();
     for _ in 0..10_000 {
         kept.push(b"x");

@@ -333,7 +333,7 @@ fn a_host_that_is_no_name_is_told_as_far_as_it_matters() {
         let Err(failure) = TlsClient::new(&TlsConfig::new(true, b"").unwrap(), &host, CLOCK) else {
             panic!("{host} is a name")
         };
-        let shown = crate::verdict::printable(&host, 80);
+        let shown = crate::result::printable(&host, 80);
         let told = format!("TLS: no certificate can be for {shown:?}, which is not a host name");
         assert_eq!((failure.reason, failure.detail), (Reason::TlsName, told));
     }

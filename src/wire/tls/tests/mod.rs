@@ -19,7 +19,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 use super::{TlsClient, TlsConfig};
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 
 /// 2025-01-30 01:20:00 UTC.
 const CLOCK: Duration = Duration::from_secs(1_738_200_000);

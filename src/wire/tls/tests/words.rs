@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, Error as LibraryError, InvalidM
 use super::super::failure::{Known, certificate, explain, words};
 use super::errors::{Verbatim, declared, errors, source};
 use super::*;
-use crate::verdict::DETAIL_MAX;
+use crate::result::DETAIL_MAX;
 
 /// All that can be known of a connection that fails.
 fn situations() -> Vec<Known> {

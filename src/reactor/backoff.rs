@@ -10,19 +10,19 @@ const REST: Duration = Duration::from_millis(10);
 
 /// The connections that rest, all until the same moment.
 #[derive(Default)]
-pub(super) struct Rest {
-    tired: BTreeSet<ConnId>,
+pub(super) struct BackoffSet {
+    waiting: BTreeSet<ConnId>,
     until: Option<Instant>,
 }
 
-impl Rest {
+impl BackoffSet {
     pub(super) fn add(&mut self, id: ConnId, now: Instant) {
-        self.tired.insert(id);
+        self.waiting.insert(id);
         self.until.get_or_insert(now + REST);
     }
 
     pub(super) fn remove(&mut self, id: ConnId) {
-        self.tired.remove(&id);
+        self.waiting.remove(&id);
     }
 
     pub(super) fn until(&self) -> Option<Instant> {
@@ -32,7 +32,7 @@ impl Rest {
     /// Those that have rested, to be read from and written to.
     pub(super) fn take(&mut self, now: Instant) -> BTreeSet<ConnId> {
         match self.until.take_if(|at| *at <= now) {
-            Some(_) => std::mem::take(&mut self.tired),
+            Some(_) => std::mem::take(&mut self.waiting),
             None => BTreeSet::new(),
         }
     }

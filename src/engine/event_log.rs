@@ -8,16 +8,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limits::{JOURNAL_MIN, STREAM_BATCH_MAX};
+use super::limits::{EVENT_LOG_MIN, STREAM_BATCH_MAX};
 use crate::api::events::{self, EventId, Subscription};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Last, State};
 use crate::monitor::{Fleet, Moved, Watch};
+use crate::result::Reason;
 use crate::snapshot::transition::{CheckEnd, Transition, line};
-use crate::verdict::Reason;
 
 /// The latest transitions and, once somebody has asked for them, checks. All are numbered in one row.
-pub(super) struct Journal {
+pub(super) struct EventLog {
     boot: u64,
     last: u64,
     transitions: Ring,
@@ -73,10 +73,10 @@ impl Cursor {
     }
 }
 
-impl Journal {
+impl EventLog {
     pub(super) fn new(targets: usize, now: Now) -> Self {
         let most = most(targets);
-        Journal {
+        EventLog {
             boot: u64::try_from(now.unix.as_micros()).unwrap_or(u64::MAX),
             last: 0,
             transitions: Ring::new(most),
@@ -111,7 +111,7 @@ impl Journal {
                 ts: last.at.unix,
                 event: last.event,
                 state,
-                change: change.map(|change| (change.from, change.lasted)),
+                change: change.map(|change| (change.from, change.previous_state_duration)),
                 detail: last.detail.clone(),
                 error: last.reason,
                 latency: last.latency,
@@ -199,9 +199,19 @@ impl Journal {
         let Entry { ts, event, state, error, latency, .. } = *entry;
         let (target, probe, detail) = (watch.name(), watch.target(), &*entry.detail);
         match entry.change {
-            Some((from, lasted)) => {
+            Some((from, previous_state_duration)) => {
                 let to = state;
-                let told = Transition { ts, target, probe, from, to, detail, error, latency, lasted };
+                let told = Transition {
+                    ts,
+                    target,
+                    probe,
+                    from,
+                    to,
+                    detail,
+                    error,
+                    latency,
+                    previous_state_duration,
+                };
                 events::event(id, "transition", &line(&told))
             }
             None => {
@@ -214,7 +224,7 @@ impl Journal {
 
 /// How many events of a kind are kept of so many targets.
 fn most(targets: usize) -> usize {
-    JOURNAL_MIN.max(targets.saturating_mul(2))
+    EVENT_LOG_MIN.max(targets.saturating_mul(2))
 }
 
 impl Ring {

@@ -14,7 +14,7 @@ fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
     bench.tell(id, Input::Received(b"x"));
     let outputs = bench.outputs();
     assert!(
-        matches!(&outputs[..], [Output::Close(c), Output::Verdict(v)] if *c == id && v.result.ok),
+        matches!(&outputs[..], [Output::Close(c), Output::CheckResult(v)] if *c == id && v.result.ok),
         "{outputs:?}"
     );
     assert_eq!(bench.state(), State::Up);
@@ -36,7 +36,7 @@ fn a_silent_target_fails_at_its_deadline_and_not_later() {
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
     let outputs = bench.outputs();
-    let [Output::Close(closed), Output::Verdict(verdict)] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Close(closed), Output::CheckResult(verdict)] = &outputs[..] else { panic!("{outputs:?}") };
     assert_eq!(*closed, id);
     assert_eq!(verdict.result.detail, "timed out after 2 s: no answer to connecting to 127.0.0.1:80");
     assert_eq!(verdict.result.reason, Some(Reason::ConnectTimeout));
@@ -51,7 +51,7 @@ fn an_attempt_that_says_nothing_at_its_end_is_ended() {
     bench.outputs();
     bench.pass(secs(2));
     let outputs = bench.outputs();
-    let Some(Output::Verdict(verdict)) = outputs.last() else { panic!("{outputs:?}") };
+    let Some(Output::CheckResult(verdict)) = outputs.last() else { panic!("{outputs:?}") };
     assert_eq!(verdict.result.detail, "timed out after 2 s");
 }
 
@@ -66,7 +66,7 @@ fn time_that_the_loop_lost_is_not_held_against_the_target() {
     assert!(bench.outputs().is_empty(), "one check is still under way, and there is no burst");
     bench.tell(id, Input::Connected);
     bench.tell(id, Input::Received(b"x"));
-    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Verdict(v) if v.result.ok)));
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::CheckResult(v) if v.result.ok)));
     bench.pass(secs(5));
     let opens = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
     assert_eq!(opens, 1);
@@ -112,7 +112,7 @@ fn time_that_goes_into_work_is_not_given_back() {
     bench.pass(Duration::from_millis(399));
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
-    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Verdict(v) if !v.result.ok)));
+    assert!(bench.outputs().iter().any(|o| matches!(o, Output::CheckResult(v) if !v.result.ok)));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_is_not_used_of_a_file_is_logged_once_for_each_version() {
     bench.engine.handle_files(Some(too_long), Some(b"nameserver nonsense\n"), bench.now);
     let said = |bench: &mut Bench| -> Vec<String> {
         let outputs = bench.outputs().into_iter();
-        outputs.filter_map(|o| if let Output::Say(line) = o { Some(line) } else { None }).collect()
+        outputs.filter_map(|o| if let Output::Log(line) = o { Some(line) } else { None }).collect()
     };
     let told = [
         "hosts file: only the first 8 MiB and 1048576 names are used; put longer block lists into a name server",
@@ -161,13 +161,13 @@ fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
     bench.pass(Duration::ZERO);
     assert!(matches!(bench.outputs()[..], [Output::RefreshFiles]));
     bench.engine.handle_files(None, None, early);
-    assert!(matches!(bench.outputs()[..], [Output::Verdict(_)]));
+    assert!(matches!(bench.outputs()[..], [Output::CheckResult(_)]));
     bench.pass(secs(5) - Duration::from_micros(31));
     assert!(bench.outputs().is_empty(), "the next beat has not come");
     let before_beat = bench.now;
     bench.pass(Duration::from_micros(2));
     bench.engine.handle_files(None, None, before_beat);
-    assert!(matches!(bench.outputs()[..], [Output::RefreshFiles, Output::Verdict(_)]));
+    assert!(matches!(bench.outputs()[..], [Output::RefreshFiles, Output::CheckResult(_)]));
     bench.pass(secs(4));
     assert!(bench.outputs().is_empty(), "the beat is over");
 }
@@ -222,18 +222,18 @@ fn trouble_that_no_client_can_cure_costs_one_of_them_now_and_then() {
         let clients: Vec<_> = (0..100).map(|_| bench.engine.accept(bench.now)).collect();
         bench.pass(Duration::ZERO);
         bench.engine.handle_files(None, None, bench.now);
-        let mut tries = 0;
+        let mut runs = 0;
         for _ in 0..20 {
             let mut opens = bench.opens();
             while let Some(id) = opens.pop() {
-                tries += 1;
+                runs += 1;
                 bench.tell(id, Input::Failed(Failure::new(Reason::Local, "no memory")));
                 opens.extend(bench.opens());
             }
             bench.pass(Duration::from_millis(50));
         }
         let left = clients.iter().filter(|id| bench.engine.knows(**id)).count();
-        assert!((80..100).contains(&left) && tries <= 44, "{left} clients left after {tries} tries");
+        assert!((80..100).contains(&left) && runs <= 44, "{left} clients left after {runs} tries");
     }
 }
 
@@ -246,7 +246,7 @@ fn every_target_is_checked_once_and_not_more_than_some_at_a_time() {
     assert_eq!(opens.len(), ONCE_PARALLEL);
     assert!(!bench.engine.is_finished());
     bench.pass(secs(10));
-    let verdicts = bench.outputs().iter().filter(|o| matches!(o, Output::Verdict(_))).count();
+    let verdicts = bench.outputs().iter().filter(|o| matches!(o, Output::CheckResult(_))).count();
     assert_eq!(verdicts, hosts.len());
     assert!(bench.engine.is_finished());
     assert_eq!(bench.engine.poll_timeout(), None);
@@ -278,7 +278,7 @@ fn a_loop_that_is_always_late_still_ends_its_checks() {
 
 #[test]
 fn the_loop_counts_as_late_from_a_tenth_of_a_second_on() {
-    for (late, lost) in [(STALL, true), (STALL - Duration::from_millis(1), false)] {
+    for (late, lost) in [(CLOCK_STALL, true), (CLOCK_STALL - Duration::from_millis(1), false)] {
         let mut bench = Bench::new(&["127.0.0.1"]);
         bench.pass(Duration::ZERO);
         bench.opened();

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 
 use super::ConnId;
 use super::limits::{ANSWERS_PER_TURN, OWED_MAX};
-use crate::api::routes::Bulk;
+use crate::api::routes::ResponseSize;
 
 #[derive(Default)]
-pub(super) struct Owed {
+pub(super) struct ResponseBudget {
     accounts: [Account; 3],
     /// Answers other than words that this turn of the loop has made.
     made: usize,
@@ -27,12 +27,12 @@ struct Account {
     waiting: VecDeque<ConnId>,
 }
 
-impl Owed {
+impl ResponseBudget {
     /// Whether a further answer has to wait: for room, for one that is being measured for, or for the next
     /// turn of the loop. Words never do: they weigh less than who asks for them.
-    pub(super) fn is_full(&self, bulk: Bulk) -> bool {
+    pub(super) fn is_full(&self, size: ResponseSize) -> bool {
         let is_busy = self.made >= ANSWERS_PER_TURN || self.measuring.is_some();
-        bulk != Bulk::Word && (is_busy || self.bytes(bulk) >= OWED_MAX)
+        size != ResponseSize::Word && (is_busy || self.bytes(size) >= OWED_MAX)
     }
 
     /// A turn of the loop begins.
@@ -41,26 +41,26 @@ impl Owed {
     }
 
     /// Whether somebody waits for nothing but the next turn.
-    pub(super) fn is_out_of_breath(&self) -> bool {
+    pub(super) fn turn_quota_reached(&self) -> bool {
         let waits = |account: &Account| account.bytes < OWED_MAX && !account.waiting.is_empty();
         self.made >= ANSWERS_PER_TURN && self.accounts.iter().any(waits)
     }
 
-    pub(super) fn bytes(&self, bulk: Bulk) -> usize {
-        self.accounts[bulk as usize].bytes
+    pub(super) fn bytes(&self, size: ResponseSize) -> usize {
+        self.accounts[size as usize].bytes
     }
 
-    pub(super) fn add(&mut self, bulk: Bulk, bytes: usize) {
-        self.accounts[bulk as usize].bytes += bytes;
-        self.made += usize::from(bulk != Bulk::Word);
+    pub(super) fn add(&mut self, size: ResponseSize, bytes: usize) {
+        self.accounts[size as usize].bytes += bytes;
+        self.made += usize::from(size != ResponseSize::Word);
     }
 
-    pub(super) fn sub(&mut self, bulk: Bulk, bytes: usize) {
-        self.accounts[bulk as usize].bytes -= bytes;
+    pub(super) fn sub(&mut self, size: ResponseSize, bytes: usize) {
+        self.accounts[size as usize].bytes -= bytes;
     }
 
-    pub(super) fn wait(&mut self, bulk: Bulk, id: ConnId) {
-        self.accounts[bulk as usize].waiting.push_back(id);
+    pub(super) fn wait(&mut self, size: ResponseSize, id: ConnId) {
+        self.accounts[size as usize].waiting.push_back(id);
     }
 
     /// The client waits no more.
@@ -84,8 +84,8 @@ impl Owed {
 
     /// Takes the next client for whose answer there is room.
     pub(super) fn next(&mut self) -> Option<ConnId> {
-        let open = Bulk::ALL.into_iter().filter(|bulk| !self.is_full(*bulk));
-        let place = open.map(|bulk| bulk as usize).find(|place| !self.accounts[*place].waiting.is_empty())?;
+        let open = ResponseSize::ALL.into_iter().filter(|size| !self.is_full(*size));
+        let place = open.map(|size| size as usize).find(|place| !self.accounts[*place].waiting.is_empty())?;
         self.accounts[place].waiting.pop_front()
     }
 
@@ -95,7 +95,7 @@ impl Owed {
     }
 
     #[cfg(test)]
-    pub(super) fn waiting(&self, bulk: Bulk) -> usize {
-        self.accounts[bulk as usize].waiting.len()
+    pub(super) fn waiting(&self, size: ResponseSize) -> usize {
+        self.accounts[size as usize].waiting.len()
     }
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::api::events::{EventId, Subscription};
-use crate::engine::journal::{Cursor, Journal};
+use crate::engine::event_log::{Cursor, EventLog};
 use crate::fsm::Change;
 use crate::monitor::Moved;
 
 /// A journal and the targets that it is about.
 struct Desk {
-    journal: Journal,
+    event_log: EventLog,
     fleet: Fleet,
     now: Now,
 }
@@ -17,7 +17,7 @@ impl Desk {
     fn new(hosts: &[&'static str]) -> Desk {
         let now = test_now();
         let fleet = Fleet::new(hosts.iter().map(|host| Monitor::new(Hello(host))).collect(), now);
-        Desk { journal: Journal::new(hosts.len(), now), fleet, now }
+        Desk { event_log: EventLog::new(hosts.len(), now), fleet, now }
     }
 
     /// Checks of a target: `+` and `-`, one a second; how many were noted.
@@ -32,19 +32,19 @@ impl Desk {
             let change = self.fleet.fire(target, &result, self.now);
             let fsm = self.fleet.watch(target).fsm();
             let last = fsm.last().expect("checked");
-            noted += usize::from(self.journal.note(target, last, change.as_ref(), fsm.state()));
+            noted += usize::from(self.event_log.note(target, last, change.as_ref(), fsm.state()));
         }
         noted
     }
 
     fn cursor(&mut self, target: Option<usize>, checks: bool, last: Option<EventId>) -> Cursor {
         let wanted = Subscription { target, checks, last };
-        self.journal.keep(&wanted);
-        self.journal.cursor(&wanted)
+        self.event_log.keep(&wanted);
+        self.event_log.cursor(&wanted)
     }
 
     fn all(&mut self, cursor: &mut Cursor) -> String {
-        std::iter::from_fn(|| Some(self.journal.batch(cursor, &self.fleet)).filter(|text| !text.is_empty()))
+        std::iter::from_fn(|| Some(self.event_log.batch(cursor, &self.fleet)).filter(|text| !text.is_empty()))
             .collect()
     }
 
@@ -141,12 +141,12 @@ fn a_number_that_was_never_given_is_of_another_start() {
 fn who_is_overrun_is_told_how_much_he_missed() {
     let mut desk = Desk::new(&["db"]);
     let mut early = desk.cursor(None, false, None);
-    desk.check(0, &"+-".repeat(JOURNAL_MIN / 2));
+    desk.check(0, &"+-".repeat(EVENT_LOG_MIN / 2));
     let mut middle = desk.cursor(None, false, id(10));
-    assert_eq!(desk.follow(&mut early.clone()).len(), JOURNAL_MIN);
+    assert_eq!(desk.follow(&mut early.clone()).len(), EVENT_LOG_MIN);
     desk.check(0, &"+-".repeat(10));
     let told = desk.follow(&mut early);
-    assert_eq!((&*told[0], &*told[1], told.len()), ("lost {\"count\":20}", "21", JOURNAL_MIN + 1));
+    assert_eq!((&*told[0], &*told[1], told.len()), ("lost {\"count\":20}", "21", EVENT_LOG_MIN + 1));
     assert_eq!(desk.follow(&mut middle)[..2], ["lost {\"count\":10}", "21"]);
     // Who comes back too late does not know how many there were.
     let mut late = desk.cursor(None, false, id(19));
@@ -162,7 +162,7 @@ fn who_follows_one_target_is_told_that_he_may_have_missed_some() {
     let mut desk = Desk::new(&["a", "b"]);
     desk.check(0, "+");
     let mut follows = desk.cursor(Some(0), false, None);
-    desk.check(1, &"+-".repeat(JOURNAL_MIN / 2 - 1));
+    desk.check(1, &"+-".repeat(EVENT_LOG_MIN / 2 - 1));
     desk.check(0, "-");
     assert_eq!(desk.follow(&mut follows.clone()), ["256"], "nothing is lost");
     desk.check(1, "+-");
@@ -177,7 +177,7 @@ fn batches_are_small_and_miss_nothing() {
     let whole = desk.all(&mut cursor.clone());
     let mut pieces = Vec::new();
     loop {
-        let batch = desk.journal.batch(&mut cursor, &desk.fleet);
+        let batch = desk.event_log.batch(&mut cursor, &desk.fleet);
         if batch.is_empty() {
             break;
         }
@@ -195,12 +195,12 @@ fn an_event_larger_than_a_batch_is_told_by_itself() {
     let mut cursor = desk.cursor(None, false, None);
     desk.check(0, "+-");
     for number in 1..3 {
-        let batch = desk.journal.batch(&mut cursor, &desk.fleet);
+        let batch = desk.event_log.batch(&mut cursor, &desk.fleet);
         assert!(
             batch.starts_with(&format!("id: 1738200000000000-{number}\n")) && batch.len() > STREAM_BATCH_MAX
         );
     }
-    assert_eq!(desk.journal.batch(&mut cursor, &desk.fleet), "");
+    assert_eq!(desk.event_log.batch(&mut cursor, &desk.fleet), "");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
     desk.check(0, "-");
     desk.fleet = Fleet::new(["new", "other", "kept"].map(|host| Monitor::new(Hello(host))).into(), desk.now);
     let places = vec![None, Some(2)];
-    desk.journal.remap(&Moved { kept: places.clone(), named: places }, 3);
+    desk.event_log.remap(&Moved { kept: places.clone(), named: places }, 3);
     desk.check(0, "-");
     let text = desk.all(&mut cursor);
     let told: Vec<_> = ["gone", "kept", "new"].map(|name| text.matches(name).count()).into();
@@ -235,11 +235,11 @@ fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
 fn more_targets_have_a_longer_journal() {
     let mut desk = Desk::new(&["db"; 200]);
     let mut cursor = desk.cursor(None, false, None);
-    let change = Change { from: State::Up, to: State::Down, lasted: Duration::ZERO };
+    let change = Change { from: State::Up, to: State::Down, previous_state_duration: Duration::ZERO };
     desk.check(0, "+");
     let last = desk.fleet.watch(0).fsm().last().expect("checked");
     for _ in 0..500 {
-        desk.journal.note(0, last, Some(&change), State::Down);
+        desk.event_log.note(0, last, Some(&change), State::Down);
     }
     let told = desk.follow(&mut cursor);
     assert_eq!((&*told[0], told.len()), ("lost {\"count\":101}", 401));

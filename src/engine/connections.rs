@@ -5,50 +5,52 @@ use super::outbox::Outbox;
 use super::{Conn, ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::probe;
-use crate::probe::dial::{self, Dial};
-use crate::verdict::Reason;
+use crate::probe::connector::{self, Connector};
+use crate::result::Reason;
 
 impl Engine {
     /// What happened to a connection that is being made.
-    pub(super) fn handle_dialed(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(Conn::Dialed { target, slot, relieved }) = self.conns.get(id) else { return };
-        let (target, slot, relieved) = (*target, *slot, *relieved);
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        let Some(dial) = &mut this.dial else { return };
+    pub(super) fn handle_connecting(&mut self, id: ConnId, input: Input<'_>, now: Now) {
+        let Some(Conn::Connecting { target, slot, retried_after_eviction }) = self.conns.get(id) else {
+            return;
+        };
+        let (target, slot, retried_after_eviction) = (*target, *slot, *retried_after_eviction);
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
+        let Some(connector) = &mut this.connector else { return };
         match input {
-            Input::Connected => dial.handle_connected(slot),
+            Input::Connected => connector.handle_connected(slot),
             Input::Failed(failure) => {
                 // If that was of no use just now, the trouble is another one, and takes time.
-                let evicts = failure.reason == Reason::Local && !relieved;
-                dial.handle_failed(slot, failure, now.instant);
+                let evicts = failure.reason == Reason::Local && !retried_after_eviction;
+                connector.handle_failed(slot, failure, now.instant);
                 this.take_slot(slot);
-                self.forget(id);
+                self.drop_conn(id);
                 if evicts && self.evict() {
                     self.retry(target, now);
                 }
             }
             _ => return,
         }
-        self.drive(target, now);
+        self.poll_attempt(target, now);
     }
 
     /// A client has given way: its descriptor is for this check, before the next client takes it.
     fn retry(&mut self, target: usize, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        if let Some(dial) = &mut this.dial {
-            this.relieved = true;
-            dial.retry(now.instant);
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
+        if let Some(connector) = &mut this.connector {
+            this.retried_after_eviction = true;
+            connector.retry(now.instant);
         }
     }
 
     /// The connection that a check is making.
-    pub(super) fn dial(&mut self, target: usize) -> Option<&mut Dial> {
-        self.tries[target].as_deref_mut()?.dial.as_mut()
+    pub(super) fn connector(&mut self, target: usize) -> Option<&mut Connector> {
+        self.runs[target].as_deref_mut()?.connector.as_mut()
     }
 
     /// What happened to a connection that stands.
     pub(super) fn handle_probed(&mut self, id: ConnId, target: usize, input: Input<'_>, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
         let input = match input {
             Input::Received(bytes) => probe::Input::Received(bytes),
             Input::Closed => probe::Input::Closed,
@@ -61,41 +63,41 @@ impl Engine {
         let gone = matches!(input, probe::Input::Failed(_));
         this.tell(input, now);
         if gone {
-            self.forget(id);
+            self.drop_conn(id);
         }
-        self.drive(target, now);
+        self.poll_attempt(target, now);
     }
 
-    pub(super) fn handle_dial(&mut self, target: usize, output: dial::Output, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
+    pub(super) fn handle_connector(&mut self, target: usize, output: connector::Output, now: Now) {
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
         match output {
-            dial::Output::Resolve => {
-                let Some(dial) = &mut this.dial else { return };
-                if let Ok(address) = dial.host().parse() {
-                    dial.handle_literal(address, now.instant);
+            connector::Output::Resolve => {
+                let Some(connector) = &mut this.connector else { return };
+                if let Ok(address) = connector.host().parse() {
+                    connector.handle_literal(address, now.instant);
                     return;
                 }
                 this.wanted = true;
                 self.unresolved.push(target);
                 self.outputs.push_back(Output::RefreshFiles);
             }
-            dial::Output::Open(slot, to) => {
-                let relieved = std::mem::take(&mut this.relieved);
-                let id = self.add(Conn::Dialed { target, slot, relieved });
-                if let Some(this) = self.tries[target].as_deref_mut() {
+            connector::Output::Open(slot, to) => {
+                let retried_after_eviction = std::mem::take(&mut this.retried_after_eviction);
+                let id = self.add(Conn::Connecting { target, slot, retried_after_eviction });
+                if let Some(this) = self.runs[target].as_deref_mut() {
                     this.slots.push((slot, id));
                 }
                 self.outputs.push_back(Output::Open { id, transport: Transport::Tcp, to });
             }
-            dial::Output::Close(slot) => {
+            connector::Output::Close(slot) => {
                 if let Some(id) = this.take_slot(slot) {
                     self.close(id);
                 }
             }
-            dial::Output::Connected(slot, address) => {
+            connector::Output::Connected(slot, address) => {
                 let id = this.take_slot(slot);
                 this.conn = id;
-                this.leave_dial(now);
+                this.end_connecting(now);
                 this.address = Some(address);
                 this.tell(probe::Input::Connected(address), now);
                 let lookup = this.lookup.take();
@@ -104,8 +106,8 @@ impl Engine {
                 }
                 self.drop_lookup(lookup);
             }
-            dial::Output::Failed(failure) => {
-                this.leave_dial(now);
+            connector::Output::Failed(failure) => {
+                this.end_connecting(now);
                 this.tell(probe::Input::Failed(failure), now);
             }
         }
@@ -125,9 +127,9 @@ impl Engine {
     }
 
     /// Closes whatever connection a check has or is making.
-    pub(super) fn hang_up(&mut self, target: usize, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
-        this.leave_dial(now);
+    pub(super) fn disconnect(&mut self, target: usize, now: Now) {
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
+        this.end_connecting(now);
         this.wanted = false;
         let lookup = this.lookup.take();
         for job in std::mem::take(&mut this.jobs) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::socket::Socket;
 use crate::engine::Transport;
-use crate::verdict::{Failure, ProbeResult, Reason};
+use crate::result::{Failure, ProbeResult, Reason};
 
 /// The numbers of `ENFILE`, `EMFILE` and `ENOBUFS`, for which the standard library has no kinds. They
 /// are the same on all Linux systems but for `ENOBUFS`.
@@ -21,7 +21,7 @@ const ENOBUFS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) 
 
 /// Whether the trouble is this machine's own and may pass: no descriptors, buffers, memory or ports, or
 /// no room for another watch of epoll (`ENOSPC`).
-pub(super) fn is_local(error: &io::Error) -> bool {
+pub(super) fn is_resource_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
         || matches!(
             error.kind(),
@@ -32,11 +32,11 @@ pub(super) fn is_local(error: &io::Error) -> bool {
 /// Whether a program that could not be started may be startable soon: for want of resources, or because
 /// it is being written (`ETXTBSY`).
 pub(super) fn may_pass(error: &io::Error) -> bool {
-    is_local(error) || error.kind() == ErrorKind::ExecutableFileBusy
+    is_resource_exhaustion(error) || error.kind() == ErrorKind::ExecutableFileBusy
 }
 
 /// Whether accepting can go on at once: it was interrupted, or that one client went away.
-pub(super) fn is_passing(error: &io::Error) -> bool {
+pub(super) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
         return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));
     }
     let text = text(error);
-    if is_local(error) {
+    if is_resource_exhaustion(error) {
         return Failure::new(Reason::Local, format!("no socket for {to}: {text}"));
     }
     match error.kind() {

@@ -3,32 +3,32 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::limits::{BREATH, ONCE_PARALLEL, PROBE_OUTPUTS_MAX, PULSE, STALLS_MAX};
-use super::{ConnId, Engine, JobId, Output, Owner, Schedule, Verdict};
+use super::limits::{ONCE_PARALLEL, PROBE_OUTPUTS_MAX, STALLS_MAX, WAKEUP_INTERVAL, YIELD_DELAY};
+use super::{CheckResult, ConnId, Engine, JobId, Output, Owner, Schedule};
 use crate::clock::Now;
-use crate::probe::dial::{Dial, Slot};
+use crate::probe::connector::{AttemptId, Connector};
 use crate::probe::guard::{discard, guarded};
 use crate::probe::words::seconds;
 use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
-use crate::verdict::{Failure, Phases, ProbeResult, Reason};
+use crate::result::{Failure, Phases, ProbeResult, Reason};
 
 /// One check under way.
-pub(super) struct Try {
+pub(super) struct ProbeRun {
     attempt: Box<dyn Attempt>,
     timeout: Duration,
     deadline: Instant,
     /// How often the deadline has been put off.
     stalls: u8,
     /// The connection being made.
-    pub(super) dial: Option<Dial>,
+    pub(super) connector: Option<Connector>,
     /// The dial's name waits for fresh files.
     pub(super) wanted: bool,
     pub(super) lookup: Option<LookupId>,
     /// A client has given way for the dial's next connection.
-    pub(super) relieved: bool,
+    pub(super) retried_after_eviction: bool,
     /// The connections being tried for the dial.
-    pub(super) slots: Vec<(Slot, ConnId)>,
+    pub(super) slots: Vec<(AttemptId, ConnId)>,
     /// The connection that stands.
     pub(super) conn: Option<ConnId>,
     /// How long resolving and connecting took, and whom the connections were to.
@@ -63,22 +63,22 @@ impl Engine {
 
     /// A target's deadline or beat has come.
     pub(super) fn handle_target_timeout(&mut self, target: usize, now: Now) {
-        match &mut self.tries[target] {
+        match &mut self.runs[target] {
             Some(this) if this.deadline <= now.instant => self.expire(target, now),
             Some(this) => {
-                if let Some(dial) = &mut this.dial {
-                    dial.handle_timeout(now.instant);
+                if let Some(connector) = &mut this.connector {
+                    connector.handle_timeout(now.instant);
                 }
-                self.drive(target, now);
+                self.poll_attempt(target, now);
             }
             None => self.begin(target, now),
         }
     }
 
     /// The time the loop lost is given back to every check under way.
-    pub(super) fn extend_tries(&mut self, gap: Duration) {
-        for target in 0..self.tries.len() {
-            if let Some(this) = self.tries[target].as_mut().filter(|this| this.stalls < STALLS_MAX) {
+    pub(super) fn extend_runs(&mut self, gap: Duration) {
+        for target in 0..self.runs.len() {
+            if let Some(this) = self.runs[target].as_mut().filter(|this| this.stalls < STALLS_MAX) {
                 this.stalls += 1;
                 this.deadline += gap;
                 self.set_target_timer(target);
@@ -87,45 +87,45 @@ impl Engine {
     }
 
     /// Has the loop turn from time to time as long as a check is under way, and soon if answers wait for it.
-    pub(super) fn set_pulse(&mut self, now: Now) {
-        self.pulse = match self.owed.is_out_of_breath() {
-            true => Some(now.instant + BREATH),
-            false => (self.under_way > 0).then(|| now.instant + PULSE),
+    pub(super) fn set_wakeup(&mut self, now: Now) {
+        self.wakeup = match self.response_budget.turn_quota_reached() {
+            true => Some(now.instant + YIELD_DELAY),
+            false => (self.in_flight > 0).then(|| now.instant + WAKEUP_INTERVAL),
         };
     }
 
     fn begin(&mut self, target: usize, now: Now) {
         match guarded(|| (self.fleet.begin(target, now), self.fleet.watch(target).timeout())) {
-            Ok((attempt, timeout)) => self.begin_try(target, attempt, timeout, now),
+            Ok((attempt, timeout)) => self.begin_run(target, attempt, timeout, now),
             Err(failure) => self.finish(target, failure.into(), now),
         }
     }
 
     /// Starts a conversation in a place where there is none.
-    pub(super) fn begin_try(&mut self, place: usize, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) {
-        self.tries[place] = Some(Box::new(Try::new(attempt, timeout, now)));
-        self.under_way += 1;
-        self.drive(place, now);
+    pub(super) fn begin_run(&mut self, place: usize, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) {
+        self.runs[place] = Some(Box::new(ProbeRun::new(attempt, timeout, now)));
+        self.in_flight += 1;
+        self.poll_attempt(place, now);
     }
 
     /// The time is up: the attempt gets one chance to say what it was waiting for.
     fn expire(&mut self, target: usize, now: Now) {
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
         let timeout = format!("timed out after {}", seconds(this.timeout));
-        match &this.dial {
-            Some(dial) => {
+        match &this.connector {
+            Some(connector) => {
                 let lookup = this.lookup.and_then(|lookup| self.resolver.describe(lookup));
-                let mut failure = dial.timed_out(lookup);
+                let mut failure = connector.timed_out(lookup);
                 failure.detail = format!("{timeout}: {}", failure.detail);
                 this.tell(probe::Input::Failed(failure), now);
             }
             None => this.tell(probe::Input::TimedOut, now),
         }
-        while let Some(output) = self.tries[target].as_deref_mut().and_then(Try::poll) {
+        while let Some(output) = self.runs[target].as_deref_mut().and_then(ProbeRun::poll) {
             match output {
                 probe::Output::Done(result) => return self.finish(target, result, now),
                 probe::Output::Send(bytes) => {
-                    let conn = self.tries[target].as_deref().and_then(|this| this.conn);
+                    let conn = self.runs[target].as_deref().and_then(|this| this.conn);
                     self.send(conn, bytes);
                 }
                 probe::Output::BlockingTask(work) => discard(work),
@@ -136,19 +136,19 @@ impl Engine {
     }
 
     /// Does what a check wants until it waits for something to happen.
-    pub(super) fn drive(&mut self, target: usize, now: Now) {
-        while let Some(this) = self.tries[target].as_deref_mut() {
-            if let Some(output) = this.dial.as_mut().and_then(Dial::poll_output) {
-                self.handle_dial(target, output, now);
+    pub(super) fn poll_attempt(&mut self, target: usize, now: Now) {
+        while let Some(this) = self.runs[target].as_deref_mut() {
+            if let Some(output) = this.connector.as_mut().and_then(Connector::poll_output) {
+                self.handle_connector(target, output, now);
                 continue;
             }
             match this.poll() {
                 None => break,
                 Some(probe::Output::Done(result)) => return self.finish(target, result, now),
                 Some(probe::Output::Connect { host, port }) => {
-                    self.hang_up(target, now);
-                    if let Some(this) = self.tries[target].as_deref_mut() {
-                        this.dial = Some(Dial::new(host, port, now.instant));
+                    self.disconnect(target, now);
+                    if let Some(this) = self.runs[target].as_deref_mut() {
+                        this.connector = Some(Connector::new(host, port, now.instant));
                     }
                 }
                 Some(probe::Output::Send(bytes)) => {
@@ -172,30 +172,30 @@ impl Engine {
 
     /// A piece of work has come to its end. If its check is over, nobody cares any more.
     pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
-        let now = self.observe(now);
+        let now = self.update_clock(now);
         let Some(target) = self.jobs.remove(&job) else { return };
-        let Some(this) = self.tries[target].as_deref_mut() else { return };
+        let Some(this) = self.runs[target].as_deref_mut() else { return };
         this.jobs.retain(|known| *known != job);
         this.tell(probe::Input::Worked(result), now);
-        self.drive(target, now);
-        self.settle(now);
+        self.poll_attempt(target, now);
+        self.drain_resolver(now);
     }
 
     /// Starts a check outside the beat, unless one is under way already.
     pub(crate) fn check_now(&mut self, target: usize, now: Now) {
-        let now = self.observe(now);
-        if self.tries[target].is_none() {
+        let now = self.update_clock(now);
+        if self.runs[target].is_none() {
             self.begin(target, now);
-            self.settle(now);
-            self.set_pulse(now);
+            self.drain_resolver(now);
+            self.set_wakeup(now);
         }
     }
 
     fn finish(&mut self, target: usize, mut result: ProbeResult, now: Now) {
-        self.hang_up(target, now);
-        if let Some(this) = self.tries[target].take() {
+        self.disconnect(target, now);
+        if let Some(this) = self.runs[target].take() {
             this.complete(&mut result);
-            self.under_way -= 1;
+            self.in_flight -= 1;
         }
         if let Some(slot) = self.slot(target) {
             self.set_target_timer(target);
@@ -205,7 +205,7 @@ impl Engine {
         if watch.retry(&result, now.instant) {
             return self.set_target_timer(target);
         }
-        watch.weigh(&mut result);
+        watch.apply_slow_threshold(&mut result);
         if self.fleet.watch(target).fsm().last().is_none() {
             self.unchecked -= 1;
         }
@@ -214,9 +214,9 @@ impl Engine {
             self.note_check(target, change.as_ref(), now);
         }
         let told = change.clone().filter(|_| self.schedule == Schedule::Beat);
-        self.outputs.push_back(Output::Verdict(Verdict { target, result, change }));
+        self.outputs.push_back(Output::CheckResult(CheckResult { target, result, change }));
         if let Some(change) = told {
-            self.spread(target, &change, now);
+            self.notify_state_change(target, &change, now);
         }
         self.fleet.watch_mut(target).advance(now.instant);
         self.set_target_timer(target);
@@ -226,10 +226,10 @@ impl Engine {
     }
 
     pub(super) fn set_target_timer(&mut self, target: usize) {
-        let at = match &self.tries[target] {
+        let at = match &self.runs[target] {
             Some(this) => {
-                let dial = this.dial.as_ref().and_then(Dial::poll_timeout);
-                Some(dial.map_or(this.deadline, |at| at.min(this.deadline)))
+                let connector = this.connector.as_ref().and_then(Connector::poll_timeout);
+                Some(connector.map_or(this.deadline, |at| at.min(this.deadline)))
             }
             None if self.slot(target).is_some() => None,
             None => {
@@ -255,22 +255,22 @@ impl Attempt for Over {
     }
 }
 
-impl Drop for Try {
+impl Drop for ProbeRun {
     fn drop(&mut self) {
         discard(std::mem::replace(&mut self.attempt, Box::new(Over)));
     }
 }
 
-impl Try {
+impl ProbeRun {
     fn new(attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
-        Try {
+        ProbeRun {
             attempt,
             timeout,
             deadline: now.instant + timeout,
             stalls: 0,
-            dial: None,
+            connector: None,
             wanted: false,
-            relieved: false,
+            retried_after_eviction: false,
             lookup: None,
             slots: Vec::new(),
             conn: None,
@@ -283,15 +283,15 @@ impl Try {
     }
 
     /// The connection is not being made any more, or stands: how long that took is noted.
-    pub(super) fn leave_dial(&mut self, now: Now) {
-        let Some(dial) = self.dial.take() else { return };
-        let (resolve, connect) = dial.spent(now.instant);
+    pub(super) fn end_connecting(&mut self, now: Now) {
+        let Some(connector) = self.connector.take() else { return };
+        let (resolve, connect) = connector.spent(now.instant);
         for (phase, span) in [(&mut self.phases.resolve, resolve), (&mut self.phases.connect, connect)] {
             if let Some(span) = span {
                 Phases::extend(phase, span);
             }
         }
-        self.address = dial.tried().or(self.address);
+        self.address = connector.tried().or(self.address);
     }
 
     /// Adds what the attempt does not know of its own connections.
@@ -330,7 +330,7 @@ impl Try {
         Some(probe::Output::Done(failure.into()))
     }
 
-    pub(super) fn take_slot(&mut self, slot: Slot) -> Option<ConnId> {
+    pub(super) fn take_slot(&mut self, slot: AttemptId) -> Option<ConnId> {
         let place = self.slots.iter().position(|(open, _)| *open == slot)?;
         Some(self.slots.remove(place).1)
     }

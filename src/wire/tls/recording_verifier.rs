@@ -12,14 +12,14 @@ use super::verify;
 /// Has the certificate judged by another, after noting when it expires: the library itself forgets
 /// one that is refused.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct RecordingVerifier {
     judge: Arc<dyn ServerCertVerifier>,
     not_after: OnceLock<Option<Duration>>,
 }
 
-impl Witness {
+impl RecordingVerifier {
     pub(super) fn new(judge: Arc<dyn ServerCertVerifier>) -> Self {
-        Witness { judge, not_after: OnceLock::new() }
+        RecordingVerifier { judge, not_after: OnceLock::new() }
     }
 
     /// When the certificate that came expires, as the time since 1970.
@@ -28,7 +28,7 @@ impl Witness {
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::verdict::{Failure, Reason};
+use crate::result::{Failure, Reason};
 
 /// How long an address may stay silent until the next one is tried beside it (RFC 8305 section 8).
 pub(crate) const NEXT_ADDRESS: Duration = Duration::from_millis(250);
@@ -15,26 +15,26 @@ pub(crate) const LOCAL_RETRY: Duration = Duration::from_millis(50);
 /// How many addresses of one name are tried at the most.
 pub(crate) const ADDRESSES_MAX: usize = 64;
 
-/// One connection attempt of a [`Dial`], by its place in the order they were started.
-pub(crate) type Slot = u32;
+/// One connection attempt of a [`Connector`], by its place in the order they were started.
+pub(crate) type AttemptId = u32;
 
-/// What a [`Dial`] wants done.
+/// What a [`Connector`] wants done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Find the addresses of [`Dial::host`].
+    /// Find the addresses of [`Connector::host`].
     Resolve,
     /// Connect to this address.
-    Open(Slot, SocketAddr),
+    Open(AttemptId, SocketAddr),
     /// Forget this connection attempt.
-    Close(Slot),
+    Close(AttemptId),
     /// This connection stands. All others are closed; the dial is over.
-    Connected(Slot, SocketAddr),
+    Connected(AttemptId, SocketAddr),
     /// No connection can be had. The dial is over.
     Failed(Failure),
 }
 
 /// One connection being made.
-pub(crate) struct Dial {
+pub(crate) struct Connector {
     host: String,
     port: u16,
     /// Every address there is, each once, in the order they came.
@@ -43,7 +43,7 @@ pub(crate) struct Dial {
     prefer_v6: bool,
     /// More addresses may follow.
     resolving: bool,
-    started: Slot,
+    started: AttemptId,
     /// When the next address may be tried although others are under way.
     next_at: Option<Instant>,
     /// The most telling failure so far.
@@ -68,13 +68,13 @@ struct Candidate {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Waiting,
-    Open(Slot),
+    Open(AttemptId),
     Failed,
 }
 
-impl Dial {
+impl Connector {
     pub(crate) fn new(host: String, port: u16, now: Instant) -> Self {
-        Dial {
+        Connector {
             host,
             port,
             candidates: Vec::new(),
@@ -146,7 +146,7 @@ impl Dial {
     }
 
     /// A connection attempt succeeded.
-    pub(crate) fn handle_connected(&mut self, slot: Slot) {
+    pub(crate) fn handle_connected(&mut self, slot: AttemptId) {
         let Some(place) = self.place(slot) else { return };
         let address = SocketAddr::new(self.candidates[place].ip, self.port);
         for candidate in &self.candidates {
@@ -161,7 +161,7 @@ impl Dial {
 
     /// A connection attempt failed. [`Reason::Local`] is this machine's own trouble: the same address
     /// is tried again shortly.
-    pub(crate) fn handle_failed(&mut self, slot: Slot, failure: Failure, now: Instant) {
+    pub(crate) fn handle_failed(&mut self, slot: AttemptId, failure: Failure, now: Instant) {
         let Some(place) = self.place(slot) else { return };
         let local = failure.reason == Reason::Local;
         self.note(failure);
@@ -260,7 +260,7 @@ impl Dial {
         open.min().map(|(_, ip)| ip)
     }
 
-    fn place(&self, slot: Slot) -> Option<usize> {
+    fn place(&self, slot: AttemptId) -> Option<usize> {
         self.candidates.iter().position(|candidate| candidate.stage == Stage::Open(slot))
     }
 

@@ -3,18 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
-use mio::{Registry, Token, Waker};
+use mio::{Registry, Token};
 
 /// Ends the loop's wait, from any thread, however often.
 #[derive(Clone, Debug)]
-pub(crate) struct Bell(Arc<Waker>);
+pub(crate) struct Waker(Arc<mio::Waker>);
 
-impl Bell {
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Bell> {
-        Ok(Bell(Arc::new(Waker::new(registry, token)?)))
+impl Waker {
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Waker> {
+        Ok(Waker(Arc::new(mio::Waker::new(registry, token)?)))
     }
 
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         // It fails only when the loop is so far behind that it is awake anyway, or gone.
         let _ = self.0.wake();
     }

@@ -4,7 +4,7 @@ use std::fs::{File, read_dir};
 use std::io::Read;
 use std::time::Duration;
 
-use crate::api::counters::Vitals;
+use crate::api::counters::ProcessStats;
 
 /// How much is read of a file.
 const FILE_MAX: u64 = 16 * 1024;
@@ -15,9 +15,9 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// The process at this moment.
 #[cold]
-pub(super) fn measure() -> Vitals {
+pub(super) fn measure() -> ProcessStats {
     let status = text("/proc/self/status");
-    Vitals {
+    ProcessStats {
         cpu: cpu(&text("/proc/self/stat")),
         resident_bytes: kilobytes(&status, "VmRSS:"),
         virtual_bytes: kilobytes(&status, "VmSize:"),
@@ -81,8 +81,15 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_has_all_of_them() {
-        let vitals = measure();
-        assert!(vitals.cpu.is_some() && vitals.max_fds >= vitals.open_fds && vitals.open_fds > Some(2));
-        assert!(vitals.virtual_bytes >= vitals.resident_bytes && vitals.resident_bytes > Some(100_000));
+        let process_stats = measure();
+        assert!(
+            process_stats.cpu.is_some()
+                && process_stats.max_fds >= process_stats.open_fds
+                && process_stats.open_fds > Some(2)
+        );
+        assert!(
+            process_stats.virtual_bytes >= process_stats.resident_bytes
+                && process_stats.resident_bytes > Some(100_000)
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use super::clients::large;
 use super::*;
-use crate::api::counters::Vitals;
-use crate::api::routes::Bulk;
+use crate::api::counters::ProcessStats;
+use crate::api::routes::ResponseSize;
 
 fn ask(bench: &mut Bench, request: &str) -> ConnId {
     let id = bench.engine.accept(bench.now);
@@ -12,12 +12,12 @@ fn ask(bench: &mut Bench, request: &str) -> ConnId {
 }
 
 fn measures(bench: &mut Bench) -> usize {
-    bench.outputs().iter().filter(|output| matches!(output, Output::Measure)).count()
+    bench.outputs().iter().filter(|output| matches!(output, Output::ReadProcessStats)).count()
 }
 
 fn measure(bench: &mut Bench) {
-    let vitals = Vitals { open_fds: Some(7), ..Vitals::default() };
-    bench.engine.handle_vitals(vitals, bench.now);
+    let process_stats = ProcessStats { open_fds: Some(7), ..ProcessStats::default() };
+    bench.engine.handle_process_stats(process_stats, bench.now);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn figures_are_told_once_the_process_is_measured_and_the_connection_goes_on() {
     assert!(bench.deliver(other).ends_with("\r\n\r\n"));
     bench.tell(id, Input::Received(GET));
     assert!(bench.deliver(id).ends_with("\r\n\r\nunknown\n"));
-    assert_eq!(bench.engine.owed.bytes(Bulk::Snapshot), 0);
+    assert_eq!(bench.engine.response_budget.bytes(ResponseSize::Snapshot), 0);
 }
 
 #[test]
@@ -59,31 +59,31 @@ fn figures_of_many_targets_wait_for_room_like_a_listing() {
     let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
     let [first, second] = [(); 2].map(|()| ask(&mut bench, "GET /metrics"));
     assert_eq!(measures(&mut bench), 1);
-    bench.engine.owed.add(Bulk::Listing, OWED_MAX - 1);
+    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX - 1);
     measure(&mut bench);
     assert!(!bench.engine.unsent(first).is_empty() && bench.engine.unsent(second).is_empty());
-    assert_eq!(bench.engine.owed.waiting(Bulk::Listing), 1);
-    bench.engine.owed.sub(Bulk::Listing, OWED_MAX - 1);
+    assert_eq!(bench.engine.response_budget.waiting(ResponseSize::Listing), 1);
+    bench.engine.response_budget.sub(ResponseSize::Listing, OWED_MAX - 1);
     bench.deliver(first);
     assert_eq!(measures(&mut bench), 1);
     measure(&mut bench);
     assert!(bench.deliver(second).contains("process_open_fds 7"));
     // One that comes while there is no room waits before anything is measured.
-    bench.engine.owed.add(Bulk::Listing, OWED_MAX);
+    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX);
     ask(&mut bench, "GET /metrics");
-    assert_eq!((measures(&mut bench), bench.engine.owed.waiting(Bulk::Listing)), (0, 1));
+    assert_eq!((measures(&mut bench), bench.engine.response_budget.waiting(ResponseSize::Listing)), (0, 1));
 }
 
 /// What comes later does not take the room while the process is measured.
 #[test]
 fn who_waits_for_figures_keeps_his_place_and_his_time() {
     let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
-    bench.engine.owed.add(Bulk::Listing, OWED_MAX);
+    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX);
     let [first, second] = [(); 2].map(|()| ask(&mut bench, "GET /metrics"));
     let listing = ask(&mut bench, "GET /status");
     bench.pass(secs(5));
-    bench.engine.owed.sub(Bulk::Listing, 1);
-    bench.engine.settle(bench.now);
+    bench.engine.response_budget.sub(ResponseSize::Listing, 1);
+    bench.engine.drain_resolver(bench.now);
     assert_eq!(measures(&mut bench), 1);
     measure(&mut bench);
     let is_told = |bench: &Bench| [first, second, listing].map(|id| !bench.engine.unsent(id).is_empty());
@@ -110,7 +110,7 @@ fn who_dawdles_gives_way_to_who_has_waited_for_figures() {
     bench.pass(secs(1));
     let outputs = bench.outputs();
     assert!(outputs.iter().any(|output| matches!(output, Output::Close(slow) if *slow == dawdler)));
-    assert!(outputs.iter().any(|output| matches!(output, Output::Measure)));
+    assert!(outputs.iter().any(|output| matches!(output, Output::ReadProcessStats)));
     measure(&mut bench);
     assert!(bench.deliver(patient).contains("process_open_fds 7"));
 }

@@ -41,7 +41,7 @@ pub struct CheckEvent<'a> {
 }
 
 /// Something that people should know and that is no check's result: a hook that failed, a webhook that
-/// was given up. See [`ServerBuilder::on_warning`](crate::ServerBuilder::on_notice).
+/// was given up. See [`ServerBuilder::on_warning`](crate::ServerBuilder::on_warning).
 ///
 /// ```
 /// use pingstate::{Monitor, Warning, Server, blocking};

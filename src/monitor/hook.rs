@@ -13,7 +13,7 @@ pub const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// A command to run when a target changes its state: see [`Monitor::on_change`](crate::Monitor::on_change).
 ///
 /// It is started without a shell. What it prints is read, of which the first line is shown if it fails
-/// (see [`ServerBuilder::on_warning`](crate::ServerBuilder::on_notice)). It is over when its process ends:
+/// (see [`ServerBuilder::on_warning`](crate::ServerBuilder::on_warning)). It is over when its process ends:
 /// what it leaves running in its process group is killed.
 ///
 /// ```

@@ -1,5 +1,5 @@
-//! `/probe`: the last check of one target under the names of Prometheus's blackbox exporter, so that
-//! dashboards made for that show it. Nothing is probed for it: only what is watched can be asked for.
+//! `/probe`: the last check of one target under the metric names of the Prometheus blackbox exporter, so that
+//! dashboards for it work. A request starts no probe: it selects a configured target.
 
 use std::time::Duration;
 
@@ -11,32 +11,31 @@ use crate::monitor::{Fleet, Watch};
 use crate::wire::http::query::raw_parameter;
 use crate::wire::url::Url;
 
-/// The last check of the target that the query names.
+/// Responds with the last check of the target in the query.
 #[cold]
 pub(super) fn probe(query: &str, fleet: &Fleet) -> Result<Response, Response> {
     let Some(target) = value(query, "target")? else {
         return Err(bad(&["target must be the name or the URL of a target"]));
     };
-    // A URL that was not encoded for the query may hold `%` and `+` of its own.
+    // A URL that was not encoded for the query may contain `%` and `+` itself.
     let raw = raw_parameter(query, "target").unwrap_or_default();
     let watch = find(&target, fleet).or_else(|| by_url(raw, fleet)).ok_or_else(no_target)?;
     let Some(last) = watch.fsm().last() else {
         return Err(Response::new(503, TEXT, "not checked yet\n"));
     };
     let mut out = Exposition::with_capacity(2048);
-    tell(&mut out, watch.target(), last);
+    write_last_check(&mut out, watch.target(), last);
     Ok(Response::new(200, CONTENT_TYPE, out.into_bytes()))
 }
 
-/// The target of this name, or else the first of this URL.
+/// The target with this name, or else the first with this URL.
 fn find<'a>(target: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
     let same = |watch: &&Watch| watch.target() == target;
     fleet.find(target).or_else(|| fleet.watches().iter().find(same)).or_else(|| by_url(target, fleet))
 }
 
-/// The first target of this URL, which is read like a TARGET of the command line. The scheme may be left
-/// out, as the blackbox exporter allows, and so may a `/` at the end, or be too much, unless there is a
-/// target that has just that.
+/// The first target with this URL, which is parsed like a TARGET of the command line. The scheme is optional,
+/// as in the blackbox exporter. A final `/` is ignored unless a target matches exactly.
 fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
     ["", "tcp://", "http://", "https://"].into_iter().find_map(|scheme| {
         let url = Url::parse(&[scheme, text].concat()).ok()?.to_string();
@@ -49,18 +48,18 @@ fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
     })
 }
 
-fn tell(out: &mut Exposition, url: &str, last: &Last) {
+fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     let phases = last.phases();
     let parts = phases.each().into_iter().filter_map(|(_, span)| span);
-    // One that got no answer took as long as its parts.
-    let whole = last.latency.unwrap_or_else(|| parts.fold(Duration::ZERO, Duration::saturating_add));
+    // A check without a response has no latency: its phases are added up.
+    let total = last.latency.unwrap_or_else(|| parts.fold(Duration::ZERO, Duration::saturating_add));
     let version = last.address.map_or(0, |address| if address.is_ipv4() { 4 } else { 6 });
     let mut gauge = |name, help, value: Value| {
         out.family(name, "gauge", help);
         out.sample(&[], value);
     };
     gauge("probe_success", "Whether the last check succeeded.", (last.event == Event::Ok).into());
-    gauge("probe_duration_seconds", "How long the last check took.", Value::Seconds(whole));
+    gauge("probe_duration_seconds", "How long the last check took.", Value::Seconds(total));
     let resolve = Value::Seconds(phases.resolve.unwrap_or_default());
     gauge("probe_dns_lookup_time_seconds", "How long finding the address took.", resolve);
     gauge("probe_ip_protocol", "Whether it was IPv4 or IPv6.", Value::Count(version));
@@ -113,15 +112,15 @@ mod tests {
         fleet
     }
 
-    fn said(query: &str) -> (u16, String) {
+    fn response(query: &str) -> (u16, String) {
         let (Ok(response) | Err(response)) = probe(query, &fleet());
         assert_eq!(response.content_type, if response.status == 200 { CONTENT_TYPE } else { TEXT });
         (response.status, String::from_utf8(response.body).expect("text"))
     }
 
-    /// The samples, without what is said of them.
+    /// The response without its comment lines.
     fn samples(query: &str) -> String {
-        let (status, text) = said(query);
+        let (status, text) = response(query);
         assert_eq!(status, 200, "{text}");
         text.lines().filter(|line| !line.starts_with('#')).map(|line| line.to_owned() + "\n").collect()
     }
@@ -146,7 +145,6 @@ mod tests {
         );
     }
 
-    /// As TARGETs of the command line are.
     #[test]
     fn a_url_is_read_like_a_target() {
         let urls = [
@@ -193,7 +191,7 @@ mod tests {
             ("nas.lan:445", Some(3)),
             ("NAS.lan:445", Some(3)),
             ("http://nas.lan:8080/a%2520b?c=%2Bd%26e", Some(4)),
-            // As it is written, but for what would end the parameter.
+            // Only the `&`, which would end the parameter, is encoded.
             ("http://nas.lan:8080/a%20b?c=+d%26e", None),
             ("http://nas.lan/dir", Some(5)),
             ("http://nas.lan/file", Some(6)),
@@ -210,30 +208,30 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_the_answer_is_told() {
+    fn the_http_version_is_reported() {
         let version = |status, http10| {
             let probe = ProbeBuilder::from_url("http://nas.lan/").name("nas").build().expect("a probe");
             let mut fleet = Fleet::new(vec![Monitor::new(probe)], test_now());
             let mut result = ProbeResult::up(Duration::ZERO, "fine");
             (result.http_status, result.http10) = (status, http10);
             fleet.fire(0, &result, test_now());
-            let Ok(response) = super::probe("target=nas", &fleet) else { panic!("it is found") };
+            let Ok(response) = super::probe("target=nas", &fleet) else { panic!("target not found") };
             let text = String::from_utf8(response.body).expect("text");
             text.lines().find_map(|line| line.strip_prefix("probe_http_version ")).map(str::to_owned)
         };
         assert_eq!(version(Some(200), false).as_deref(), Some("1.1"));
         assert_eq!(version(Some(404), true).as_deref(), Some("1"));
-        assert_eq!(version(None, false).as_deref(), Some("0"), "there was no answer");
+        assert_eq!(version(None, false).as_deref(), Some("0"), "no response");
     }
 
     #[test]
-    fn nothing_else_is_probed() {
+    fn unknown_targets_are_errors() {
         let no = |status, line: &str| (status, format!("{line}\n"));
-        assert_eq!(said(""), no(400, "target must be the name or the URL of a target"));
-        assert_eq!(said("target=%"), no(400, "target is not well encoded"));
+        assert_eq!(response(""), no(400, "target must be the name or the URL of a target"));
+        assert_eq!(response("target=%"), no(400, "target is not well encoded"));
         for other in ["", "ssh", "http://[::1]:8080/", "tcp://192.0.2.3:22"] {
-            assert_eq!(said(&format!("target={other}")), no(404, "no target of this name"));
+            assert_eq!(response(&format!("target={other}")), no(404, "no target of this name"));
         }
-        assert_eq!(said("target=new"), no(503, "not checked yet"));
+        assert_eq!(response("target=new"), no(503, "not checked yet"));
     }
 }

@@ -1,36 +1,36 @@
-//! One API client's conversation: bytes in, one request at a time out.
+//! Splits the bytes of one API connection into requests.
 //!
-//! Requests that arrive together (pipelining) wait in the inbox until the one before is answered. How
-//! long a client may take, what it is owed and when it is closed is the engine's business.
+//! Pipelined requests wait in the inbox until the response to the previous one is sent. The engine owns
+//! deadlines, pending responses and the closing of the connection.
 
 use crate::api::response_cache::ResponseCache;
 use crate::wire::http::request::{HEAD_MAX, Read, Request, read};
 
-/// Bytes that a client holds before it is known whether they are more than one request.
+/// Limit of the inbox, in bytes, unless it holds the start of one long head.
 const INBOX: usize = 8 * 1024;
 
-/// What a client wants next.
+/// Result of [`Client::next`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Nothing yet: more bytes are needed, or the conversation is over.
+    /// No request: more bytes are needed, or the last request has been taken.
     Wait,
-    /// This request answered. If it does not keep the connection, it is the last one.
+    /// The next request. It is the last one if it does not keep the connection alive.
     Request(Request),
-    /// The same request as that of the [`ResponseCache`] answered.
+    /// The request stored in the [`ResponseCache`].
     Again,
-    /// Nothing that could be answered: it is refused with this status, and the connection closed.
+    /// An invalid request: respond with this status and close the connection.
     Refuse(u16),
 }
 
-/// The bytes of a client that have not been made into requests.
+/// The bytes received and not yet parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
     inbox: Vec<u8>,
-    /// Bytes were dropped after those in the inbox.
+    /// Bytes after those in the inbox were dropped.
     cut: bool,
-    /// The last request has been taken, or the client has been refused.
+    /// The last request has been taken, or a request was refused.
     over: bool,
-    /// The inbox is the beginning of one head.
+    /// The inbox holds the start of a single head of at least [`INBOX`] bytes.
     is_large: bool,
 }
 
@@ -39,15 +39,15 @@ impl Client {
         Client::default()
     }
 
-    /// How many bytes the client may be handed: more than [`INBOX`] only if they are of one head.
+    /// How many bytes [`Client::receive`] accepts now.
     pub(crate) fn room(&self) -> usize {
         let max = if self.is_large { HEAD_MAX } else { INBOX };
         max.saturating_sub(self.inbox.len())
     }
 
-    /// Takes bytes in, cut anywhere. Once the conversation is over they are ignored, so that the
-    /// engine can read on until the peer closes. A client that is handed more than [`Client::room`]
-    /// is refused after the requests that did fit.
+    /// Appends received bytes. Bytes after the last request are ignored, so that the engine can read until
+    /// the peer closes. Bytes beyond [`Client::room`] are dropped, and the client is refused (431) after the
+    /// complete requests.
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
         if self.over || self.cut {
             return;
@@ -57,7 +57,7 @@ impl Client {
         self.cut = fitting.len() < bytes.len();
     }
 
-    /// Takes the next request off the inbox. To be asked again once its answer has been sent.
+    /// Takes the next request from the inbox. Call it again once the response has been sent.
     pub(crate) fn next(&mut self, response_cache: &mut ResponseCache) -> Next {
         if self.inbox.is_empty() && !self.cut {
             return Next::Wait;
@@ -86,25 +86,24 @@ impl Client {
         if !keep_alive {
             self.end();
         } else if taken >= self.inbox.len() {
-            // Kept connections are idle most of the time: they should not hold memory then.
+            // Persistent connections are idle most of the time and must not hold memory meanwhile.
             self.inbox = Vec::new();
         } else {
             self.inbox.drain(..taken);
         }
     }
 
-    /// Whether the client is between requests: nothing of the next one has come. The empty lines that
-    /// some clients send after a request do not count (RFC 9112 section 2.2).
+    /// Whether no byte of a next request has arrived. Empty lines, which some clients send after a request,
+    /// do not count (RFC 9112 section 2.2).
     pub(crate) fn is_idle(&self) -> bool {
         !self.cut && self.inbox.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
-    /// It holds a large part of one head and wants more.
     pub(crate) fn is_large(&self) -> bool {
         self.is_large
     }
 
-    /// The bytes held.
+    /// Bytes in the inbox.
     pub(crate) fn held(&self) -> usize {
         self.inbox.len()
     }

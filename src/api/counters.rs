@@ -1,15 +1,15 @@
-//! What the daemon knows of itself, for `/metrics`: the engine counts it.
+//! The daemon's own metrics, which the engine counts for `/metrics`.
 
 use std::time::Duration;
 
-/// Counts that only ever grow, from the start of the daemon on.
+/// Counters since the start of the daemon.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) hooks: Hooks,
     pub(crate) webhooks: Webhooks,
 }
 
-/// Commands run at changes of state, by how they ended.
+/// Runs of hook commands by result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hooks {
     pub(crate) ok: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Hooks {
     pub(crate) not_started: u64,
 }
 
-/// Changes of state posted to a URL, by what came of it.
+/// Webhook deliveries by result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Webhooks {
     pub(crate) ok: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Webhooks {
     pub(crate) dropped: u64,
 }
 
-/// Open connections by what they are for.
+/// Open connections by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Connections {
     pub(crate) probe: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Connections {
     pub(crate) dns: u64,
 }
 
-/// The process as the system sees it; `None` where the system does not say.
+/// Resource usage of the process; `None` where the system does not report it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProcessStats {
     pub(crate) cpu: Option<Duration>,
@@ -45,7 +45,7 @@ pub(crate) struct ProcessStats {
     pub(crate) max_fds: Option<u64>,
 }
 
-/// All of it at one moment.
+/// The metrics at one point in time.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures<'a> {
     pub(crate) counters: &'a Counters,

@@ -1,18 +1,18 @@
-//! `/events`: the form of a stream of events (WHATWG HTML section 9.2), and what a client asks of it.
+//! `/events`: server-sent events (WHATWG HTML section 9.2), and the parameters of a subscription.
 
 use crate::api::params::{bad, target, value};
 use crate::api::response::Response;
 use crate::monitor::Fleet;
 use crate::wire::http::request::Request;
 
-/// A comment that says nothing: it keeps the connection alive, and finds out whether it is.
+/// A comment line that keeps the connection alive and detects a dead peer.
 pub(crate) const KEEP_ALIVE: &str = ": still here\n\n";
 
-/// What every stream begins with: how long to wait before coming back when it breaks, in milliseconds.
+/// The first lines of every stream: the reconnection time in milliseconds, and a comment.
 const GREETING: &str = "retry: 3000\n: pingstate\n\n";
 
-/// Names one event: the start of the daemon that told it, and its number. The start is in microseconds
-/// since 1970: where there is no clock that goes on without power, it is often in the same second.
+/// Event id: the start time of the daemon and a sequence number. The start time is in microseconds since
+/// 1970: on machines without a battery-backed clock, several starts often fall into the same second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EventId {
     pub(crate) boot: u64,
@@ -26,19 +26,19 @@ impl EventId {
     }
 }
 
-/// What a client wants to be told.
+/// The events that a client subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
-    /// The place of the only target that matters.
+    /// The target's index. `None`: all targets.
     pub(crate) target: Option<usize>,
-    /// Checks as well as transitions.
+    /// Whether to send checks in addition to transitions.
     pub(crate) checks: bool,
-    /// The last event that it has seen, if it comes back.
+    /// `Last-Event-ID` of a client that reconnects.
     pub(crate) last: Option<EventId>,
 }
 
 impl Subscription {
-    /// What the request asks for, or the answer if that makes no sense.
+    /// Parses the request. `Err` is the error response.
     pub(super) fn asked(request: &Request, fleet: &Fleet) -> Result<Subscription, Response> {
         let checks = match value(&request.query, "checks")?.as_deref() {
             None | Some("0") => false,
@@ -50,28 +50,28 @@ impl Subscription {
     }
 }
 
-/// The head of a stream, which ends when the connection does, and its first lines.
+/// The response head and first lines of a stream, whose body ends with the connection.
 pub(crate) fn opening(date: &str, head_only: bool) -> String {
     let greeting = if head_only { "" } else { GREETING };
     [
         "HTTP/1.1 200 OK\r\nDate: ",
         date,
         "\r\nContent-Type: text/event-stream\r\nCache-Control: no-store, no-transform\r\n",
-        // nginx holds an answer back until 4 or 8 KiB of it have come, unless this field says otherwise.
+        // Without this field, nginx buffers a response until it has 4 or 8 KiB.
         "X-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
         greeting,
     ]
     .concat()
 }
 
-/// One event. Its data is one line.
+/// One event. `data` must be a single line.
 pub(crate) fn event(id: EventId, kind: &str, data: &str) -> String {
     let (boot, seq) = (id.boot.to_string(), id.seq.to_string());
     ["id: ", &boot, "-", &seq, "\nevent: ", kind, "\ndata: ", data, "\n\n"].concat()
 }
 
-/// The event for a client that has missed others: how many, or null if there may be some and their number
-/// is not known. It has no id: the client stays at the last event that it has seen.
+/// The event for a client that missed events; `count` is null if their number is unknown. It has no id, so
+/// that the client keeps the id of the last event it received.
 pub(crate) fn lost(count: Option<u64>) -> String {
     let count = count.map_or("null".to_owned(), |count| count.to_string());
     ["event: lost\ndata: {\"count\":", &count, "}\n\n"].concat()
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_says_what_it_wants() {
+    fn subscriptions_are_parsed() {
         let wanted = |target, checks, last| Ok(Subscription { target, checks, last });
         assert_eq!(asked("", ""), wanted(None, false, None));
         assert_eq!(asked("checks=0", "5"), wanted(None, false, None));

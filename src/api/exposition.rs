@@ -1,21 +1,20 @@
-//! The text format of Prometheus, version 0.0.4: families of samples, each with its labels.
+//! Writer of the Prometheus text format, version 0.0.4.
 //!
-//! A large fleet has hundreds of thousands of lines: numbers are written digit by digit, and exactly.
+//! Thousands of targets give hundreds of thousands of lines: numbers are written without `format!`.
 
 use std::time::Duration;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Families of samples in writing.
 pub(super) struct Exposition {
     text: String,
-    /// The present family, and where it and its samples begin.
     family: &'static str,
+    /// Where the current family begins in `text`.
     start: usize,
+    /// Where its samples begin.
     body: usize,
 }
 
-/// A sample's value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
     Count(u64),
@@ -23,18 +22,17 @@ pub(super) enum Value {
 }
 
 impl From<bool> for Value {
-    fn from(is_so: bool) -> Self {
-        Value::Count(is_so.into())
+    fn from(value: bool) -> Self {
+        Value::Count(value.into())
     }
 }
 
 impl Exposition {
-    /// Nothing yet, and room for so many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Exposition { text: String::with_capacity(bytes), family: "", start: 0, body: 0 }
     }
 
-    /// Begins a family of this type. One that gets no samples is not told of.
+    /// Begins a family. A family without samples is omitted.
     pub(super) fn family(&mut self, name: &'static str, kind: &str, help: &str) {
         self.end_family();
         self.start = self.text.len();
@@ -50,12 +48,12 @@ impl Exposition {
         }
     }
 
-    /// A sample of the family.
+    /// Writes a sample of the current family.
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: Value) {
         self.part("", labels, value);
     }
 
-    /// A sample of the family whose name goes on, as those of a summary do.
+    /// Writes a sample with a suffix after the family's name, such as `_sum` of a summary.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: Value) {
         self.text.push_str(self.family);
         self.text.push_str(suffix);
@@ -81,7 +79,7 @@ impl Exposition {
     }
 }
 
-/// A label's value: a backslash, a quote and an end of line are escaped.
+/// Escapes backslash, quote and line feed, as label values require.
 fn push_escaped(text: &mut String, value: &str) {
     if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         return text.push_str(value);
@@ -100,11 +98,10 @@ fn push_number(text: &mut String, number: u64) {
     if number >= 10 {
         push_number(text, number / 10);
     }
-    // A digit is below ten.
     text.push(char::from(b'0' + (number % 10) as u8));
 }
 
-/// Seconds with as many decimals as there are.
+/// Writes seconds without trailing zeros.
 fn push_seconds(text: &mut String, span: Duration) {
     push_number(text, span.as_secs());
     let mut rest = span.subsec_nanos();
@@ -131,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn families_have_a_head_and_only_those_that_have_samples() {
+    fn families_with_samples_have_a_header_and_others_are_omitted() {
         let text = written(|out| {
             out.family("none", "gauge", "Nothing.");
             out.family("a", "counter", "Some \u{fc} things.");

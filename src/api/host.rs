@@ -1,9 +1,9 @@
-//! Which `Host` the API answers to.
+//! Checks the `Host` field of API requests.
 //!
-//! A web page can have its own name resolve to 127.0.0.1 after it was loaded (DNS rebinding) and then
-//! read whatever serves there, since for the browser it is still the page's own site. Its requests
-//! carry the page's name in `Host`, though: an API that is bound to loopback answers loopback names
-//! only. Bound to another address, it is open to the network by intent and answers to any name.
+//! DNS rebinding: a web page can make its own name resolve to 127.0.0.1 after it was loaded and then read
+//! local services, because the browser still treats them as the page's origin. `Host` carries the page's
+//! name in these requests, so an API bound to loopback accepts loopback names only. An API bound to another
+//! address is open to the network on purpose and accepts any name.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,7 +11,6 @@ use memchr::memchr;
 
 use crate::wire::http::request::Request;
 
-/// Decides which requests are meant for this API.
 #[derive(Clone, Debug)]
 pub(crate) struct HostGuard {
     guarded: bool,
@@ -19,15 +18,15 @@ pub(crate) struct HostGuard {
 }
 
 impl HostGuard {
-    /// For an API bound to this address. `allowed` are further names it answers to, in any case,
-    /// with or without a port, which is not looked at.
+    /// `bound` is the API's listen address. `allowed` are additional accepted names; case and port are
+    /// ignored.
     pub(crate) fn new(bound: IpAddr, allowed: Vec<String>) -> Self {
-        let allowed = allowed.iter().map(|name| plain(name).to_owned()).collect();
+        let allowed = allowed.iter().map(|name| normalize(name).to_owned()).collect();
         HostGuard { guarded: bound.to_canonical().is_loopback(), allowed }
     }
 
-    /// Whether the request may be answered. One without a host may if it is HTTP/1.0, which has no
-    /// such field; browsers do not speak that.
+    /// Whether the request is accepted. A request without a host is accepted in HTTP/1.0 only: that version
+    /// does not require the field, and browsers do not use it.
     pub(crate) fn admits(&self, request: &Request) -> bool {
         if !self.guarded {
             return true;
@@ -42,14 +41,13 @@ impl HostGuard {
     }
 }
 
-/// A name as the user gives it: with or without port, brackets or final dot. A bare IPv6 address
-/// stays as it is: what follows its first colon is no port.
-fn plain(given: &str) -> &str {
+/// Strips port, brackets and final dot from a configured name. A bare IPv6 address is unchanged.
+fn normalize(given: &str) -> &str {
     without_port(given).unwrap_or(given)
 }
 
-/// The name or address of a `Host` value (RFC 3986 section 3.2.2), without brackets and final dot.
-/// `None` if what follows it is not a port, or if it is empty.
+/// The name or address of a `Host` value (RFC 3986 section 3.2.2) without brackets and final dot.
+/// `None` if it is empty or followed by an invalid port.
 fn without_port(host: &str) -> Option<&str> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(inner) => inner.split_once(']').filter(|(inner, _)| inner.parse::<Ipv6Addr>().is_ok())?,
@@ -66,7 +64,7 @@ fn without_port(host: &str) -> Option<&str> {
     (is_port && !name.is_empty()).then_some(name)
 }
 
-/// Whether the name always means this machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3).
+/// Whether the name always refers to the local host (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3).
 fn is_loopback(name: &str) -> bool {
     if let Ok(address) = name.parse::<IpAddr>() {
         return address.to_canonical().is_loopback();
@@ -103,7 +101,7 @@ mod tests {
 
     fn admits(guard: &HostGuard, host: &str) -> bool {
         let both = [true, false].map(|http11| guard.admits(&request(Some(host), http11)));
-        assert_eq!(both[0], both[1], "a host that is sent counts in both versions");
+        assert_eq!(both[0], both[1], "the version does not matter if a host is sent");
         both[0]
     }
 

@@ -1,7 +1,7 @@
 //! All targets in one JSON object.
 //!
-//! One pass writes it straight from the state machines; nothing is copied but the numbers. It is the
-//! one answer whose cost grows with the number of targets: about 3 KB for each with a full history.
+//! It is serialized directly from the state machines without intermediate copies: about 3 KB for each target
+//! with a full history.
 
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -10,7 +10,7 @@ use crate::fsm::State;
 use crate::monitor::{Fleet, Watch};
 use crate::snapshot::View;
 
-/// The worst state, how many targets are in which state, and a snapshot of each.
+/// The worst state, the number of targets by state, and a snapshot of each target.
 pub(crate) struct Listing<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) now: Now,
@@ -42,7 +42,6 @@ impl Serialize for Targets<'_> {
     }
 }
 
-/// One target's snapshot.
 pub(crate) fn view(watch: &Watch, now: Now) -> View<'_> {
     View::of(watch.name(), watch.target(), watch.fsm(), now)
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: every target and the daemon itself, for Prometheus to scrape.
+//! `/metrics`: every target and the daemon itself, in the Prometheus text format.
 
 use crate::api::counters::Figures;
 use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
@@ -7,23 +7,23 @@ use crate::clock::Now;
 use crate::fsm::{Event, Last, State};
 use crate::monitor::{Fleet, Watch};
 
-/// Bytes of what is told of the daemon, and of a target with a short name.
-const DAEMON_USUAL: usize = 4096;
-const TARGET_USUAL: usize = 1536;
+/// Initial capacity in bytes for the daemon's metrics and for each target.
+const DAEMON_CAPACITY: usize = 4096;
+const TARGET_CAPACITY: usize = 1536;
 
 #[cold]
 pub(crate) fn metrics(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> Response {
-    let mut out = Exposition::with_capacity(DAEMON_USUAL + TARGET_USUAL * fleet.watches().len());
-    tell_states(&mut out, fleet.watches(), now);
-    tell_last_checks(&mut out, fleet.watches());
-    tell_beats(&mut out, fleet);
-    tell_daemon(&mut out, figures);
-    tell_process(&mut out, figures);
+    let mut out = Exposition::with_capacity(DAEMON_CAPACITY + TARGET_CAPACITY * fleet.watches().len());
+    write_states(&mut out, fleet.watches(), now);
+    write_last_checks(&mut out, fleet.watches());
+    write_schedule(&mut out, fleet);
+    write_daemon(&mut out, figures);
+    write_process(&mut out, figures);
     Response::new(200, CONTENT_TYPE, out.into_bytes())
 }
 
-fn tell_states(out: &mut Exposition, watches: &[Watch], now: Now) {
-    // A target that has not been checked has no sample: 0 would raise alerts, and NaN would spread to sums.
+fn write_states(out: &mut Exposition, watches: &[Watch], now: Now) {
+    // A target without a check has no sample: 0 would raise alerts, and NaN would make sums NaN.
     out.family("pingstate_up", "gauge", "1 if the target is up, 0 if it is degraded or down.");
     for watch in watches.iter().filter(|watch| watch.fsm().state() != State::Unknown) {
         out.sample(&[("target", watch.name())], (watch.fsm().state() == State::Up).into());
@@ -63,9 +63,9 @@ fn by_state(watches: &[Watch]) -> impl Iterator<Item = (&Watch, State)> {
     watches.iter().flat_map(|watch| State::ALL.map(|state| (watch, state)))
 }
 
-/// What there is to say of each target's last check. What it did not come to has no sample.
-fn tell_last_checks(out: &mut Exposition, watches: &[Watch]) {
-    let mut tell = |name, help, value: fn(&Last) -> Option<Value>| {
+/// Phases that the last check did not reach have no sample.
+fn write_last_checks(out: &mut Exposition, watches: &[Watch]) {
+    let mut write = |name, help, value: fn(&Last) -> Option<Value>| {
         out.family(name, "gauge", help);
         for watch in watches {
             if let Some(value) = watch.fsm().last().and_then(value) {
@@ -73,16 +73,16 @@ fn tell_last_checks(out: &mut Exposition, watches: &[Watch]) {
             }
         }
     };
-    tell("pingstate_last_check_timestamp_seconds", "When the last check ended.", |last| {
+    write("pingstate_last_check_timestamp_seconds", "When the last check ended.", |last| {
         Some(Value::Seconds(last.at.unix))
     });
-    tell("pingstate_probe_duration_seconds", "How long the last check took to be answered.", |last| {
+    write("pingstate_probe_duration_seconds", "How long the last check took to be answered.", |last| {
         last.latency.map(Value::Seconds)
     });
-    tell("pingstate_http_status_code", "The status of the last answer over HTTP.", |last| {
+    write("pingstate_http_status_code", "The status of the last answer over HTTP.", |last| {
         last.http_status.map(|status| Value::Count(status.into()))
     });
-    tell("pingstate_tls_not_after_timestamp_seconds", "When the certificate seen last expires.", |last| {
+    write("pingstate_tls_not_after_timestamp_seconds", "When the certificate seen last expires.", |last| {
         last.tls_not_after.map(Value::Seconds)
     });
     out.family("pingstate_probe_phase_seconds", "gauge", "How long each part of the last check took.");
@@ -95,25 +95,25 @@ fn tell_last_checks(out: &mut Exposition, watches: &[Watch]) {
     }
 }
 
-/// Whether the loop keeps up.
-fn tell_beats(out: &mut Exposition, fleet: &Fleet) {
+/// Shows whether the event loop keeps up.
+fn write_schedule(out: &mut Exposition, fleet: &Fleet) {
     let lag = fleet.lag();
-    out.family("pingstate_check_lag_seconds", "summary", "How late checks began after their beats.");
+    out.family("pingstate_check_lag_seconds", "summary", "Delay of checks after their scheduled times.");
     out.part("_sum", &[], Value::Seconds(lag.sum));
     out.part("_count", &[], Value::Count(lag.count));
-    out.family("pingstate_beats_skipped_total", "counter", "Beats that went by without a check.");
+    out.family("pingstate_beats_skipped_total", "counter", "Scheduled checks that were skipped.");
     out.sample(&[], Value::Count(fleet.skipped()));
 }
 
-fn tell_daemon(out: &mut Exposition, figures: &Figures<'_>) {
+fn write_daemon(out: &mut Exposition, figures: &Figures<'_>) {
     let Figures { counters, connections, .. } = figures;
-    let mut tell = |name, kind, help, label, values: &[(&str, u64)]| {
+    let mut write = |name, kind, help, label, values: &[(&str, u64)]| {
         out.family(name, kind, help);
-        for (word, value) in values {
-            out.sample(&[(label, word)], Value::Count(*value));
+        for (name, value) in values {
+            out.sample(&[(label, name)], Value::Count(*value));
         }
     };
-    tell(
+    write(
         "pingstate_connections",
         "gauge",
         "Open connections by what they are for.",
@@ -126,7 +126,7 @@ fn tell_daemon(out: &mut Exposition, figures: &Figures<'_>) {
         ],
     );
     let hooks = &counters.hooks;
-    tell(
+    write(
         "pingstate_hook_runs_total",
         "counter",
         "Commands run at changes of state.",
@@ -139,7 +139,7 @@ fn tell_daemon(out: &mut Exposition, figures: &Figures<'_>) {
         ],
     );
     let webhooks = &counters.webhooks;
-    tell(
+    write(
         "pingstate_webhook_deliveries_total",
         "counter",
         "Changes of state posted to a URL.",
@@ -150,9 +150,9 @@ fn tell_daemon(out: &mut Exposition, figures: &Figures<'_>) {
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1));
 }
 
-/// What every client library of Prometheus tells, under its names.
-fn tell_process(out: &mut Exposition, figures: &Figures<'_>) {
-    let mut tell = |name, kind, help, value: Option<Value>| {
+/// The process metrics that every Prometheus client library exports.
+fn write_process(out: &mut Exposition, figures: &Figures<'_>) {
+    let mut write = |name, kind, help, value: Option<Value>| {
         out.family(name, kind, help);
         if let Some(value) = value {
             out.sample(&[], value);
@@ -161,12 +161,12 @@ fn tell_process(out: &mut Exposition, figures: &Figures<'_>) {
     let process_stats = &figures.process_stats;
     let count = |value: Option<u64>| value.map(Value::Count);
     let started = Some(Value::Seconds(figures.started));
-    tell("process_cpu_seconds_total", "counter", "CPU time spent.", process_stats.cpu.map(Value::Seconds));
-    tell("process_resident_memory_bytes", "gauge", "Memory in use.", count(process_stats.resident_bytes));
-    tell("process_virtual_memory_bytes", "gauge", "Memory asked for.", count(process_stats.virtual_bytes));
-    tell("process_open_fds", "gauge", "Open file descriptors.", count(process_stats.open_fds));
-    tell("process_max_fds", "gauge", "File descriptors that may be open.", count(process_stats.max_fds));
-    tell("process_start_time_seconds", "gauge", "When the daemon started.", started);
+    write("process_cpu_seconds_total", "counter", "CPU time spent.", process_stats.cpu.map(Value::Seconds));
+    write("process_resident_memory_bytes", "gauge", "Memory in use.", count(process_stats.resident_bytes));
+    write("process_virtual_memory_bytes", "gauge", "Memory asked for.", count(process_stats.virtual_bytes));
+    write("process_open_fds", "gauge", "Open file descriptors.", count(process_stats.open_fds));
+    write("process_max_fds", "gauge", "File descriptors that may be open.", count(process_stats.max_fds));
+    write("process_start_time_seconds", "gauge", "When the daemon started.", started);
 }
 
 #[cfg(test)]

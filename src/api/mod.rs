@@ -1,9 +1,8 @@
-//! The HTTP API: which request is answered how.
+//! The HTTP API.
 //!
-//! The way of a request: [`client`] takes it off the bytes received, [`routes`] finds the answer,
-//! which [`host`] may forbid, and [`response`] writes it; [`response_cache`] spares that when the same is asked
-//! again. Nothing here waits or owns a socket: sending an answer, and how long that may take, is the
-//! engine's business.
+//! [`client`] parses requests from the received bytes, [`host`] checks their `Host`, [`routes`] selects the
+//! response and [`response`] formats it; [`response_cache`] skips these steps for repeated requests. The API
+//! owns no socket and no deadline: the engine sends responses.
 
 mod blackbox;
 pub(crate) mod client;

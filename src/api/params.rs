@@ -1,27 +1,27 @@
-//! What the query of a request says, where a page reads one; and the answer where it makes no sense.
+//! Query parameters of API requests, and the responses to invalid ones.
 
 use crate::api::response::{Response, TEXT};
 use crate::monitor::Fleet;
 use crate::wire::http::query::parameter;
 
-/// A parameter's value, decoded.
+/// The decoded value of a parameter. `Err` is the error response.
 pub(super) fn value(query: &str, name: &str) -> Result<Option<String>, Response> {
     parameter(query, name).transpose().map_err(|_| bad(&[name, " is not well encoded"]))
 }
 
-/// The place of the target that `target` names, if it is there.
+/// The index of the target named by the parameter `target`, if present. `Err` is the error response.
 pub(super) fn target(query: &str, fleet: &Fleet) -> Result<Option<usize>, Response> {
     let Some(name) = value(query, "target")? else { return Ok(None) };
-    let place = fleet.watches().iter().position(|watch| watch.name() == name);
-    place.map(Some).ok_or_else(no_target)
+    let index = fleet.watches().iter().position(|watch| watch.name() == name);
+    index.map(Some).ok_or_else(no_target)
 }
 
-/// The answer to a name that no target has.
+/// The response for an unknown target name.
 pub(crate) fn no_target() -> Response {
     Response::new(404, TEXT, "no target of this name\n")
 }
 
-/// The answer to a request that cannot be understood, in one line.
+/// The response (400) to an invalid request, one line.
 pub(super) fn bad(words: &[&str]) -> Response {
     Response::new(400, TEXT, words.concat() + "\n")
 }

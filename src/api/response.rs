@@ -1,4 +1,4 @@
-//! An answer of the API, and its bytes on the wire.
+//! A response of the API and its wire format.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,17 +7,16 @@ use crate::snapshot::SECONDS_MAX;
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const TEXT: &str = "text/plain";
 
-/// Room for the head of most answers.
-const HEAD_USUAL: usize = 192;
-/// Bodies up to this many bytes go behind their head; before a longer one, all of it has to move.
-const BODY_COPIED: usize = 4096;
+/// Initial capacity for a head, in bytes.
+const HEAD_CAPACITY: usize = 192;
+/// Bodies up to this size, in bytes, are appended to the head; longer ones get the head inserted.
+const BODY_COPY_MAX: usize = 4096;
 
-/// An answer, before it is known how the connection goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
-    /// A further header field: a whole line, or nothing.
+    /// An additional header line with CRLF, or empty.
     pub(crate) field: &'static str,
     pub(crate) body: Vec<u8>,
 }
@@ -27,23 +26,23 @@ impl Response {
         Response { status, content_type, field: "", body: body.into() }
     }
 
-    /// An answer that says nothing but what its status means, in one line. 503 is for lack of room, which
-    /// passes soon (RFC 9110 section 10.2.3).
+    /// A response whose body is the reason phrase. 503 means that the daemon is at a limit and includes
+    /// `Retry-After` (RFC 9110 section 10.2.3).
     pub(crate) fn error(status: u16) -> Self {
         let line = status_words(status)[4..].to_ascii_lowercase() + "\n";
         let field = if status == 503 { "Retry-After: 1\r\n" } else { "" };
         Response { field, ..Response::new(status, TEXT, line) }
     }
 
-    /// The answer's bytes. `head_only` leaves the body out but tells its length, as HEAD wants it
-    /// (RFC 9110 section 9.3.2); `http11` is the version of the request, and decides whether keeping
-    /// the connection or closing it has to be said (RFC 9112 section 9.3).
+    /// Formats the response. `head_only` omits the body but sends its length, as HEAD requires (RFC 9110
+    /// section 9.3.2). `http11` is the version of the request: the default for persistent connections
+    /// depends on it (RFC 9112 section 9.3).
     ///
-    /// The version in the status line is 1.1 for 1.0 clients too: it tells what the server can do
-    /// (RFC 9110 section 2.5).
+    /// The status line has version 1.1 for HTTP/1.0 clients too: it is the server's version (RFC 9110
+    /// section 2.5).
     pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, date: &str) -> Vec<u8> {
         let Response { status, content_type, field, mut body } = self;
-        let mut head = String::with_capacity(HEAD_USUAL + body.len().min(BODY_COPIED));
+        let mut head = String::with_capacity(HEAD_CAPACITY + body.len().min(BODY_COPY_MAX));
         let mut write = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
         write(&["HTTP/1.1 ", status_words(status), "\r\nDate: ", date, "\r\nContent-Type: ", content_type]);
         write(&["\r\nContent-Length: ", &body.len().to_string(), "\r\n", field]);
@@ -57,17 +56,17 @@ impl Response {
         if head_only {
             return head;
         }
-        if body.len() <= BODY_COPIED {
+        if body.len() <= BODY_COPY_MAX {
             head.append(&mut body);
             return head;
         }
-        // The body of a large fleet is megabytes: the head goes in front of it, not into a copy.
+        // The body may be megabytes: inserting the head avoids a second buffer.
         body.splice(0..0, head);
         body
     }
 }
 
-/// The moment of an answer in the form of RFC 9110 section 5.6.7, written once a second.
+/// The `Date` field (RFC 9110 section 5.6.7), formatted once per second.
 #[derive(Default)]
 pub(crate) struct Date {
     second: Option<u64>,
@@ -75,7 +74,7 @@ pub(crate) struct Date {
 }
 
 impl Date {
-    /// The wall clock at `unix`, the time since 1970; the form ends with the year 9999.
+    /// Formats `unix`, the time since 1970. The format ends with the year 9999.
     pub(crate) fn at(&mut self, unix: Duration) -> &str {
         let second = unix.as_secs().min(SECONDS_MAX);
         if self.second != Some(second) {

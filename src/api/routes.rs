@@ -1,7 +1,7 @@
-//! Which request is answered how.
+//! Routes: maps requests to responses.
 //!
-//! `/state` and `/healthz` cost the same for one target and for ten thousand, since the fleet keeps
-//! count of its states; `/targets/NAME` looks its name up; only `/status` goes through all targets.
+//! `/state` and `/healthz` cost the same for one target and for ten thousand, because the fleet counts its
+//! states; `/targets/NAME` is a map lookup; only `/status` and `/metrics` iterate over all targets.
 
 use crate::api::blackbox;
 use crate::api::events::Subscription;
@@ -16,10 +16,10 @@ use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
-/// The methods of every path there is.
+/// All paths allow the same methods.
 const ALLOW: &str = "Allow: GET, HEAD\r\n";
 
-/// What is asked for, of one target or of all together.
+/// The endpoints; some exist for one target and for all together.
 #[derive(Clone, Copy)]
 enum Page {
     Status,
@@ -31,14 +31,14 @@ enum Page {
     Wait,
 }
 
-/// How much there is to an answer.
+/// The size class of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResponseSize {
-    /// A line.
+    /// One line.
     Word,
-    /// What is known of one target.
+    /// The data of one target.
     Snapshot,
-    /// What is known of all, megabytes perhaps.
+    /// The data of all targets, which may be megabytes.
     Listing,
 }
 
@@ -46,7 +46,7 @@ impl ResponseSize {
     pub(crate) const ALL: [ResponseSize; 3] =
         [ResponseSize::Word, ResponseSize::Snapshot, ResponseSize::Listing];
 
-    /// That of the answer to a request, at the most.
+    /// The upper bound for the response to `request`.
     pub(crate) fn of(request: &Request, fleet: &Fleet) -> ResponseSize {
         match find(&request.path, fleet) {
             Some((None, Page::Status | Page::Metrics)) if fleet.watches().len() != 1 => ResponseSize::Listing,
@@ -56,49 +56,47 @@ impl ResponseSize {
     }
 }
 
-/// How a request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// At once, with this.
+    /// This response, immediately.
     Now(Response),
-    /// With the figures of the daemon, once they are there.
+    /// Metrics, once the engine has collected the daemon's own.
     Metrics,
-    /// With a word when its state is reached, or the time is up.
+    /// A line when the state is reached or the timeout expires.
     Wait(Wait),
-    /// With events as they come.
+    /// An event stream.
     Events(Subscription),
 }
 
-/// The answer to a request. For HEAD it is that to GET: leaving the body out is up to
-/// [`Response::write`].
+/// Answers a request. HEAD is answered like GET: [`Response::write`] leaves out the body.
 pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Answer {
-    match admitted(request, fleet, guard, now) {
+    match try_answer(request, fleet, guard, now) {
         Ok(answer) => answer,
         Err(refusal) => Answer::Now(refusal),
     }
 }
 
-fn admitted(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Result<Answer, Response> {
+fn try_answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Result<Answer, Response> {
     if !guard.admits(request) {
         return Err(Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n"));
     }
-    // The whole server (RFC 9110 section 9.3.7).
+    // `OPTIONS *` applies to the server as a whole (RFC 9110 section 9.3.7).
     let is_server = request.method == Method::Options && request.path == "*";
     let Some((target, page)) = find(if is_server { "/" } else { &request.path }, fleet) else {
         return Err(Response::error(404));
     };
     match request.method {
         Method::Get | Method::Head => {}
-        // What HAProxy's `option httpchk` sends by default: a 405 would count as down.
+        // HAProxy's `option httpchk` sends OPTIONS by default and would treat 405 as down.
         Method::Options => return Err(Response { field: ALLOW, ..Response::new(200, TEXT, "") }),
         Method::Other => return Err(Response { field: ALLOW, ..Response::error(405) }),
     }
     let state = target.map_or_else(|| fleet.worst(), |watch| watch.fsm().state());
     Ok(Answer::Now(match page {
         Page::Status => Response::new(200, JSON, status(target, fleet, now)),
-        Page::State => word(200, state.as_str()),
-        Page::Health if state == State::Up => word(200, "ok"),
-        Page::Health => word(503, state.as_str()),
+        Page::State => line(200, state.as_str()),
+        Page::Health if state == State::Up => line(200, "ok"),
+        Page::Health => line(503, state.as_str()),
         Page::Metrics => return Ok(Answer::Metrics),
         Page::Probe => blackbox::probe(&request.query, fleet)?,
         Page::Events => return Subscription::asked(request, fleet).map(Answer::Events),
@@ -106,11 +104,11 @@ fn admitted(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Re
     }))
 }
 
-fn word(status: u16, word: &str) -> Response {
-    Response::new(status, TEXT, [word, "\n"].concat())
+fn line(status: u16, text: &str) -> Response {
+    Response::new(status, TEXT, [text, "\n"].concat())
 }
 
-/// The snapshot of the target, of the only one there is, or of all.
+/// The snapshot of `target`; without one, of all targets, or of the only one.
 fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
     match (target, fleet.watches()) {
         (Some(watch), _) | (None, [watch]) => pretty(&view(watch, now)),
@@ -118,11 +116,11 @@ fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
     }
 }
 
-/// What `path` asks for, and of which target if not of all; `None` if there is no such thing.
+/// The target (`None`: all) and the page that `path` selects; `None` if it does not exist.
 ///
 /// Empty segments and `.` are skipped and segments are decoded, as nginx does before it selects a
-/// location: a `proxy_pass` with one slash too many asks for `//state`. A final `/` means a directory, of
-/// which there is only one. A `/` that is part of a name is written `%2F`.
+/// location: a `proxy_pass` with one slash too many requests `//state`. A final `/` denotes a directory, and
+/// only the root is one. A `/` in a target's name must be written `%2F`.
 fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
     let mut plain = String::new();
     let mut is_directory = false;
@@ -149,7 +147,7 @@ fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
     Some((None, page))
 }
 
-/// The same for what follows `/targets/`.
+/// [`find`] for the part after `/targets/`.
 fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
     let (name, page) = match rest.split_once('/') {
         None => (rest, Page::Status),

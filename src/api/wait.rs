@@ -1,4 +1,4 @@
-//! `/wait`: a client that waits for a state, for boot scripts.
+//! `/wait`: responds when a target reaches a state, for boot scripts.
 
 use std::time::Duration;
 
@@ -7,56 +7,53 @@ use crate::api::response::{Response, TEXT};
 use crate::fsm::State;
 use crate::monitor::Fleet;
 
-/// How long a client waits unless it says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a client may wait.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
-/// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     state: State,
-    /// The target's place; `None` is the worst of all.
+    /// The target's index. `None`: the worst state of all targets.
     pub(crate) target: Option<usize>,
     pub(crate) timeout: Duration,
 }
 
 impl Wait {
-    /// What the query asks for, or the answer if that makes no sense.
+    /// Parses the query. `Err` is the error response.
     pub(super) fn asked(query: &str, fleet: &Fleet) -> Result<Wait, Response> {
-        let word = value(query, "state")?;
-        let state = State::ALL.into_iter().find(|state| word.as_deref() == Some(state.as_str()));
+        let name = value(query, "state")?;
+        let state = State::ALL.into_iter().find(|state| name.as_deref() == Some(state.as_str()));
         let Some(state) = state else {
             return Err(bad(&["state must be unknown, up, degraded or down"]));
         };
         let timeout = match value(query, "timeout")? {
-            None => TIMEOUT,
+            None => TIMEOUT_DEFAULT,
             Some(text) => seconds(&text).ok_or_else(|| bad(&["timeout must be 0 to 3600 seconds"]))?,
         };
         Ok(Wait { state, target: target(query, fleet)?, timeout })
     }
 
-    /// The answer, if the state is reached.
+    /// The response, if the state is reached.
     pub(crate) fn reached(&self, fleet: &Fleet) -> Option<Response> {
-        (self.present(fleet) == self.state).then(|| word(200, self.state))
+        (self.current(fleet) == self.state).then(|| response(200, self.state))
     }
 
-    /// The answer when the time is up.
+    /// The response after the timeout.
     pub(crate) fn gave_up(&self, fleet: &Fleet) -> Response {
-        word(503, self.present(fleet))
+        response(503, self.current(fleet))
     }
 
-    fn present(&self, fleet: &Fleet) -> State {
+    fn current(&self, fleet: &Fleet) -> State {
         self.target.map_or_else(|| fleet.worst(), |target| fleet.watch(target).fsm().state())
     }
 }
 
-fn word(status: u16, state: State) -> Response {
+fn response(status: u16, state: State) -> Response {
     Response::new(status, TEXT, [state.as_str(), "\n"].concat())
 }
 
-/// Seconds as a decimal number, to the millisecond. Read by hand: the tables that reading floating-point
-/// numbers takes are larger than all of this page.
+/// Parses decimal seconds, truncated to milliseconds. `f64::from_str` is avoided: its tables are larger than
+/// the code of this endpoint.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_number = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
@@ -90,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_says_which_state_of_whom_and_for_how_long() {
+    fn a_query_gives_state_target_and_timeout() {
         let up = |target, ms| Ok(Wait { state: State::Up, target, timeout: Duration::from_millis(ms) });
         assert_eq!(asked("state=up"), up(None, 60_000));
         assert_eq!(asked("state=up&timeout=0"), up(None, 0));
@@ -104,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_in_one_clear_line() {
+    fn invalid_queries_are_rejected_with_one_line() {
         let no = |status, line: &str| Err((status, format!("{line}\n")));
         for query in ["", "timeout=1", "state", "state=", "state=UP", "state=on", "States=up"] {
             assert_eq!(asked(query), no(400, "state must be unknown, up, degraded or down"), "{query}");
@@ -121,13 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_the_word_of_the_state_that_there_is() {
+    fn the_response_is_the_current_state() {
         let fleet = fleet();
-        let said = |response: Response| (response.status, response.body);
-        let wait = |state, target| Wait { state, target, timeout: TIMEOUT };
-        assert_eq!(wait(State::Up, Some(1)).reached(&fleet).map(said), Some((200, b"up\n".to_vec())));
+        let status_and_body = |response: Response| (response.status, response.body);
+        let wait = |state, target| Wait { state, target, timeout: TIMEOUT_DEFAULT };
+        assert_eq!(
+            wait(State::Up, Some(1)).reached(&fleet).map(status_and_body),
+            Some((200, b"up\n".to_vec()))
+        );
         assert_eq!(wait(State::Down, Some(1)).reached(&fleet), None);
-        assert_eq!(wait(State::Unknown, None).reached(&fleet).map(said), Some((200, b"unknown\n".to_vec())));
-        assert_eq!(said(wait(State::Up, Some(0)).gave_up(&fleet)), (503, b"unknown\n".to_vec()));
+        assert_eq!(
+            wait(State::Unknown, None).reached(&fleet).map(status_and_body),
+            Some((200, b"unknown\n".to_vec()))
+        );
+        assert_eq!(status_and_body(wait(State::Up, Some(0)).gave_up(&fleet)), (503, b"unknown\n".to_vec()));
     }
 }

@@ -158,7 +158,7 @@ mod tests {
     fn what_is_wrong_with_a_url_is_told_without_it() {
         for (url, said) in [
             ("hooks.example.com/s3cret", "it is not a URL: it must begin with tcp://, http:// or https://"),
-            ("http://h/s3cret`x y", "a path can not hold a space (write %20): it"),
+            ("http://h/s3cret`x y", "a path cannot hold a space (write %20): it"),
             ("s3cret://h/", "it is not tcp, http or https"),
             (
                 "http://me:s3cret@h/",

@@ -1,25 +1,24 @@
-//! The body of an answer: where it ends, and what of it is kept.
+//! Response bodies: framing and buffering.
 
 use super::chunked::Chunked;
 use super::head::Head;
 use super::response::HttpError;
 
-/// How the end of a body is told.
+/// How a body is framed.
 pub(super) enum Body {
-    /// After so many bytes more; at once if there is no body.
+    /// The number of bytes that remain; 0 without a body.
     Length(u64),
     Chunked(Chunked),
-    /// By the close of the connection.
     UntilClose,
 }
 
 impl Body {
-    /// The body that follows `head`, by RFC 9112 section 6.3; `to_head` if it answers a HEAD request.
+    /// The framing of the body after `head` (RFC 9112 section 6.3); `to_head` if the request was HEAD.
     pub(super) fn after(head: &Head, to_head: bool) -> Result<Body, HttpError> {
         if to_head || matches!(head.status, 204 | 304) {
             return Ok(Body::Length(0));
         }
-        // `identity`, struck from the RFCs since, stands for no coding at all.
+        // `identity`, which RFC 7230 removed, means no coding.
         let codings = head.headers.elements("transfer-encoding");
         let codings = codings.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"));
         match (codings.last(), head.headers.content_length()) {
@@ -29,22 +28,22 @@ impl Body {
         }
     }
 
-    /// Takes the next bytes; whether the body has ended or `kept` is full.
-    pub(super) fn receive(&mut self, bytes: &[u8], kept: &mut BodyBuffer) -> Result<bool, HttpError> {
+    /// Receives the next bytes. Returns whether the body has ended or `buffer` is full.
+    pub(super) fn receive(&mut self, bytes: &[u8], buffer: &mut BodyBuffer) -> Result<bool, HttpError> {
         match self {
             Body::Length(left) => {
-                kept.push(split_data(bytes, left).0);
-                Ok(*left == 0 || kept.is_full())
+                buffer.push(split_data(bytes, left).0);
+                Ok(*left == 0 || buffer.is_full())
             }
-            Body::Chunked(chunked) => chunked.receive(bytes, kept),
+            Body::Chunked(chunked) => chunked.receive(bytes, buffer),
             Body::UntilClose => {
-                kept.push(bytes);
-                Ok(kept.is_full())
+                buffer.push(bytes);
+                Ok(buffer.is_full())
             }
         }
     }
 
-    /// The connection was closed: an error unless that is how this body ends.
+    /// Handles the close of the connection: an error unless it ends this body.
     pub(super) fn close(&self) -> Result<(), HttpError> {
         match self {
             Body::Length(left) => {
@@ -56,14 +55,14 @@ impl Body {
     }
 }
 
-/// Splits off what belongs to a run of `left` bytes, and counts it.
+/// Splits off at most `left` bytes and subtracts their number.
 pub(super) fn split_data<'a>(bytes: &'a [u8], left: &mut u64) -> (&'a [u8], &'a [u8]) {
     let run = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
     *left = left.saturating_sub(run as u64);
     bytes.split_at(run)
 }
 
-/// Appends `bytes` as far as `limit` allows. Memory doubles as the buffer grows, but not past the limit.
+/// Appends `bytes` up to `limit`. The capacity doubles, but does not exceed the limit.
 pub(super) fn extend_up_to(limit: usize, buffer: &mut Vec<u8>, bytes: &[u8]) {
     let held = buffer.len();
     let bytes = bytes.get(..limit.saturating_sub(held)).unwrap_or(bytes);
@@ -75,7 +74,7 @@ pub(super) fn extend_up_to(limit: usize, buffer: &mut Vec<u8>, bytes: &[u8]) {
     buffer.extend_from_slice(bytes);
 }
 
-/// The first bytes of a body, as many as were asked for.
+/// The first `limit` bytes of a body.
 pub(super) struct BodyBuffer {
     bytes: Vec<u8>,
     limit: usize,
@@ -86,7 +85,7 @@ impl BodyBuffer {
         BodyBuffer { bytes: Vec::new(), limit }
     }
 
-    /// Keeps `bytes` as far as there is room.
+    /// Appends `bytes` up to the limit.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         extend_up_to(self.limit, &mut self.bytes, bytes);
     }
@@ -99,7 +98,7 @@ impl BodyBuffer {
         &self.bytes
     }
 
-    /// The memory held, in bytes.
+    /// The allocated memory, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity()

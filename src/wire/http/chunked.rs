@@ -1,76 +1,75 @@
-//! The chunked transfer coding (RFC 9112 section 7.1), decoded.
+//! Decoder of the chunked transfer coding (RFC 9112 section 7.1).
 
 use super::body::{BodyBuffer, split_data};
 use super::response::HttpError;
 
-/// The most hexadecimal digits of a chunk's size: what a `u64` holds.
+/// Limit of hexadecimal digits of a chunk size: a `u64`.
 const DIGITS_MAX: u8 = 16;
-/// The most bytes of padding, chunk extensions and trailers in one body, so that they cannot dwarf the
-/// data. RFC 9112 section 7.1.1 asks for such a limit.
+/// Limit for padding, chunk extensions and trailers of one body, in bytes. RFC 9112 section 7.1.1 recommends
+/// a limit.
 pub(super) const OVERHEAD_MAX: u32 = 256 * 1024;
 
-/// Where in the coding the next byte stands.
+/// What the next byte belongs to.
 #[derive(Clone, Copy)]
-enum Place {
-    /// In the digits of a chunk's size.
+enum ChunkState {
+    /// The digits of a chunk size.
     Size,
-    /// After them, where some servers pad the line with spaces.
+    /// Spaces that some servers add after the size.
     Padding,
-    /// In an extension, which means nothing to anyone.
+    /// A chunk extension, which is ignored.
     Extension,
-    /// Before the LF that ends the line of the size.
+    /// The LF at the end of the size line.
     SizeEnd,
-    /// In the chunk's data, of which so many bytes are still to come.
+    /// Chunk data; the number of bytes that remain.
     Data(u64),
-    /// After the data, before the CR.
+    /// The line end after the data.
     DataEnd,
-    /// After the data, between CR and LF.
+    /// The LF after the data and CR.
     DataLf,
-    /// In the trailers, which are not kept.
+    /// The trailers, which are discarded.
     Trailers(TrailerLine),
 }
 
-/// What a line of the trailers has shown so far.
+/// The part of a trailer line that has been read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TrailerLine {
     Start,
-    /// An empty line's CR: the end, if LF follows.
+    /// The CR of an empty line; LF ends the body.
     End,
-    /// A field's name.
     Name,
-    /// What follows its colon, or the continuation of an earlier line (RFC 9112 section 5.2).
+    /// A field value, or the continuation of the previous line (RFC 9112 section 5.2).
     Value,
-    /// A CR at the end of a field's line.
+    /// The CR after a field value.
     ValueEnd,
 }
 
-/// Decodes one chunked body. Line ends may be bare LFs, as in heads.
+/// Decodes one chunked body. Lines may end with a bare LF, as in heads.
 pub(super) struct Chunked {
-    place: Place,
+    state: ChunkState,
     size: u64,
     digits: u8,
     overhead: u32,
-    /// Whether a trailer field has come, which the next line can continue.
+    /// Whether a trailer field was read, which the next line may continue.
     has_trailer: bool,
 }
 
 impl Chunked {
     pub(super) fn new() -> Self {
-        Chunked { place: Place::Size, size: 0, digits: 0, overhead: 0, has_trailer: false }
+        Chunked { state: ChunkState::Size, size: 0, digits: 0, overhead: 0, has_trailer: false }
     }
 
-    /// Takes the next bytes; whether the body has ended or `kept` is full.
-    pub(super) fn receive(&mut self, bytes: &[u8], kept: &mut BodyBuffer) -> Result<bool, HttpError> {
+    /// Receives the next bytes. Returns whether the body has ended or `buffer` is full.
+    pub(super) fn receive(&mut self, bytes: &[u8], buffer: &mut BodyBuffer) -> Result<bool, HttpError> {
         let mut rest = bytes;
-        while !kept.is_full() {
+        while !buffer.is_full() {
             let Some((&byte, after)) = rest.split_first() else {
                 return Ok(false);
             };
-            if let Place::Data(left) = &mut self.place {
+            if let ChunkState::Data(left) = &mut self.state {
                 let (data, after) = split_data(rest, left);
-                kept.push(data);
+                buffer.push(data);
                 if *left == 0 {
-                    self.place = Place::DataEnd;
+                    self.state = ChunkState::DataEnd;
                 }
                 rest = after;
                 continue;
@@ -83,21 +82,23 @@ impl Chunked {
         Ok(true)
     }
 
-    /// Takes a byte that is not data; whether it ends the body.
+    /// Processes a byte that is not data. Returns whether it ends the body.
     fn take(&mut self, byte: u8) -> Result<bool, HttpError> {
-        match self.place {
-            Place::Size | Place::Padding | Place::Extension | Place::SizeEnd => self.take_size(byte)?,
-            Place::Data(_) => {}
-            Place::DataEnd | Place::DataLf => match (self.place, byte) {
+        match self.state {
+            ChunkState::Size | ChunkState::Padding | ChunkState::Extension | ChunkState::SizeEnd => {
+                self.take_size(byte)?
+            }
+            ChunkState::Data(_) => {}
+            ChunkState::DataEnd | ChunkState::DataLf => match (self.state, byte) {
                 (_, b'\n') => self.begin_line(),
-                (Place::DataEnd, b'\r') => self.place = Place::DataLf,
+                (ChunkState::DataEnd, b'\r') => self.state = ChunkState::DataLf,
                 _ => return Err(HttpError::new("malformed chunk: its data goes on past its size")),
             },
-            Place::Trailers(line) => {
+            ChunkState::Trailers(line) => {
                 self.count_overhead()?;
                 match self.take_trailer(line, byte) {
                     Some(TrailerLine::End) if byte == b'\n' => return Ok(true),
-                    Some(line) => self.place = Place::Trailers(line),
+                    Some(line) => self.state = ChunkState::Trailers(line),
                     None => return Err(HttpError::new("malformed trailer field")),
                 }
             }
@@ -105,7 +106,7 @@ impl Chunked {
         Ok(false)
     }
 
-    /// Takes a byte of the trailers, by the rules for heads; `None` if it cannot stand there.
+    /// Processes a byte of the trailers by the rules for heads; `None` if it is invalid.
     fn take_trailer(&mut self, line: TrailerLine, byte: u8) -> Option<TrailerLine> {
         match (line, byte) {
             (TrailerLine::Start | TrailerLine::End, b'\n') | (TrailerLine::Start, b'\r') => {
@@ -134,29 +135,31 @@ impl Chunked {
     }
 
     fn begin_line(&mut self) {
-        self.place = Place::Size;
+        self.state = ChunkState::Size;
         self.size = 0;
         self.digits = 0;
     }
 
-    /// Takes a byte of the line that gives a chunk's size.
+    /// Processes a byte of a chunk's size line.
     fn take_size(&mut self, byte: u8) -> Result<(), HttpError> {
-        match (self.place, byte) {
-            (Place::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.take_digit(byte)?,
-            // An empty line would read as the last chunk if no digit were asked for.
-            (Place::Size, _) if self.digits == 0 => {
+        match (self.state, byte) {
+            (ChunkState::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.take_digit(byte)?,
+            // Without this check, an empty line would be the last chunk.
+            (ChunkState::Size, _) if self.digits == 0 => {
                 return Err(HttpError::new("malformed chunk: no size"));
             }
-            (_, b'\n') if self.size == 0 => self.place = Place::Trailers(TrailerLine::Start),
-            (_, b'\n') => self.place = Place::Data(self.size),
-            (Place::Size | Place::Padding | Place::Extension, b'\r') => self.place = Place::SizeEnd,
-            (Place::Size | Place::Padding, b' ' | b'\t') => {
-                self.count_overhead()?;
-                self.place = Place::Padding;
+            (_, b'\n') if self.size == 0 => self.state = ChunkState::Trailers(TrailerLine::Start),
+            (_, b'\n') => self.state = ChunkState::Data(self.size),
+            (ChunkState::Size | ChunkState::Padding | ChunkState::Extension, b'\r') => {
+                self.state = ChunkState::SizeEnd
             }
-            (Place::Size | Place::Padding, b';') => self.place = Place::Extension,
-            (Place::Extension, b'\t' | b' '..=b'~' | 0x80..) => self.count_overhead()?,
-            (Place::Extension, _) => {
+            (ChunkState::Size | ChunkState::Padding, b' ' | b'\t') => {
+                self.count_overhead()?;
+                self.state = ChunkState::Padding;
+            }
+            (ChunkState::Size | ChunkState::Padding, b';') => self.state = ChunkState::Extension,
+            (ChunkState::Extension, b'\t' | b' '..=b'~' | 0x80..) => self.count_overhead()?,
+            (ChunkState::Extension, _) => {
                 return Err(HttpError::new("malformed chunk: its extension holds a control character"));
             }
             _ => return Err(HttpError::new("malformed chunk: its size is not a number")),

@@ -1,19 +1,19 @@
-//! The head of an answer, read byte by byte: interim answers skipped, other protocols recognised.
+//! Incremental parser of response heads: skips interim responses and detects other protocols.
 
 use super::body::extend_up_to;
 use super::headers::Headers;
 use super::response::HttpError;
 
-/// The longest head, in bytes, with empty lines before it.
+/// The longest head, in bytes, including empty lines before it.
 pub(super) const HEAD_MAX: usize = 256 * 1024;
-/// The most header fields that one head may have.
+/// The most header fields of a head.
 pub(super) const FIELDS_MAX: usize = 1024;
-/// The most interim (1xx) answers before the final one.
+/// The most interim (1xx) responses before the final one.
 pub(super) const INTERIM_MAX: u8 = 64;
-/// How much of something that is not an HTTP answer is waited for and shown, in bytes.
+/// How much of a response in another protocol is read and shown, in bytes.
 const EXCERPT_MAX: usize = 20;
 
-/// The status line and the header fields of an answer.
+/// The status line and header fields of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) status: u16,
@@ -22,26 +22,25 @@ pub(crate) struct Head {
     pub(crate) headers: Headers,
 }
 
-/// Collects bytes until the final head is whole.
+/// Collects bytes until the final head is complete.
 ///
-/// httparse begins anew with each call, so it is asked only twice per head: when the status line
-/// has ended, to complain early, and when the empty line has come. That keeps the cost of a head
-/// that trickles in linear.
+/// httparse starts at the first byte in each call, so it is called twice per head: after the status line, to
+/// report errors early, and after the empty line. This keeps the cost linear if a head arrives byte by byte.
 #[derive(Default)]
 pub(super) struct HeadReader {
     buffer: Vec<u8>,
-    /// Bytes taken so far for this head.
+    /// Bytes received for this head.
     taken: usize,
     interims: u8,
     status_line_read: bool,
 }
 
 impl HeadReader {
-    /// Takes the next bytes: the final head, once it is whole, and the bytes after it.
+    /// Receives the next bytes. Returns the final head, once it is complete, and the bytes after it.
     pub(super) fn receive<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<(Head, &'a [u8])>, HttpError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            // Byte by byte as long as it may be another protocol, then line by line.
+            // Byte by byte while it may be another protocol, then line by line.
             let len = match self.buffer.len() < EXCERPT_MAX {
                 true => 1,
                 false => memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1),
@@ -59,7 +58,7 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// Why the close of the connection comes too early.
+    /// The error if the connection closes within the head.
     pub(super) fn cut_short(&self) -> HttpError {
         if self.is_foreign() {
             return self.foreign("");
@@ -70,16 +69,16 @@ impl HeadReader {
         HttpError::new("connection closed before the whole head had come")
     }
 
-    /// The memory held, in bytes.
+    /// The allocated memory, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> usize {
         self.buffer.capacity()
     }
 
-    /// Takes a byte, or a line as far as it is here.
+    /// Processes a byte, a line or the start of one.
     fn take(&mut self, piece: &[u8]) -> Result<Option<Head>, HttpError> {
         self.taken += piece.len();
-        // RFC 9112 section 2.2 has servers skip empty lines before a message; sloppy ones send them.
+        // RFC 9112 section 2.2 allows empty lines before requests; some servers send them before responses.
         if self.buffer.is_empty() && matches!(piece, b"\r" | b"\n") {
             return Ok(None);
         }
@@ -90,8 +89,8 @@ impl HeadReader {
         if !piece.ends_with(b"\n") {
             return Ok(None);
         }
-        let whole = self.buffer.ends_with(b"\n\n") || self.buffer.ends_with(b"\n\r\n");
-        if self.status_line_read && !whole {
+        let complete = self.buffer.ends_with(b"\n\n") || self.buffer.ends_with(b"\n\r\n");
+        if self.status_line_read && !complete {
             return Ok(None);
         }
         self.status_line_read = true;
@@ -106,8 +105,7 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// RFC 9110 section 15.2: a client must be able to read any number of interim answers; here that
-    /// number ends where no honest server goes.
+    /// RFC 9110 section 15.2 allows any number of interim responses; the limit is far above real use.
     fn skip_interim(&mut self, status: u16) -> Result<(), HttpError> {
         if status == 101 {
             return Err(HttpError::new("answer 101 to a request that asks for no upgrade"));
@@ -122,8 +120,8 @@ impl HeadReader {
         Ok(())
     }
 
-    /// Whether what has come cannot be the start of an HTTP/1 status line. The protocol's name may be in
-    /// lower case, as some devices send it and curl reads it.
+    /// Whether the bytes cannot be the start of an HTTP/1 status line. Lower-case `http` is accepted, as in
+    /// curl, because some devices send it.
     fn is_foreign(&self) -> bool {
         let start =
             b"HTTP/1.".iter().zip(&self.buffer).all(|(expected, byte)| expected.eq_ignore_ascii_case(byte));
@@ -132,7 +130,7 @@ impl HeadReader {
         !(start && minor && space)
     }
 
-    /// A later minor version is read as HTTP/1.1 (RFC 9110 section 2.5); httparse knows none.
+    /// A later minor version is treated as HTTP/1.1 (RFC 9110 section 2.5); httparse rejects it.
     fn normalize_version(&mut self) {
         if let Some(name) = self.buffer.get_mut(..4) {
             name.make_ascii_uppercase();
@@ -142,8 +140,8 @@ impl HeadReader {
         }
     }
 
-    /// Waits for enough of a foreign protocol to show it: a line, [`EXCERPT_MAX`] bytes, or anything
-    /// binary. The moment depends on the bytes alone, not on how they are cut.
+    /// Collects an excerpt of another protocol: up to a line end, a binary byte or [`EXCERPT_MAX`] bytes. The
+    /// result does not depend on how the bytes are split into reads.
     fn take_foreign(&self) -> Result<Option<Head>, HttpError> {
         if !matches!(self.buffer.last(), Some(b'\r' | b'\t' | b' '..=b'~')) {
             return Err(self.foreign(""));
@@ -164,37 +162,37 @@ impl HeadReader {
     }
 }
 
-/// Reads a head; `None` if `buffer` ends before it does.
+/// Parses a head; `None` if it is incomplete.
 fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     check_lines(buffer)?;
     let mut config = httparse::ParserConfig::default();
-    // What old devices send, and browsers and curl read.
+    // Old devices send these; browsers and curl accept them.
     config
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)
         .allow_multiple_spaces_in_response_status_delimiters(true)
         .ignore_invalid_headers_in_responses(true);
-    // There are at most as many fields as lines.
+    // A head has at most as many fields as lines.
     let lines = buffer.iter().filter(|byte| **byte == b'\n').count();
     let mut fields = vec![httparse::EMPTY_HEADER; lines.min(FIELDS_MAX)];
-    let mut answer = httparse::Response::new(&mut fields);
-    let whole = config.parse_response(&mut answer, buffer).map_err(|error| complaint(error, buffer))?;
-    // RFC 9110 section 15 ends at 599, but some servers use what lies beyond, 999 for one.
-    let Some(status @ 100..) = answer.code else {
-        return Err(complaint(httparse::Error::Status, buffer));
+    let mut response = httparse::Response::new(&mut fields);
+    let status = config.parse_response(&mut response, buffer).map_err(|error| parse_error(error, buffer))?;
+    // RFC 9110 section 15 ends at 599, but some servers send higher codes, such as 999.
+    let Some(code @ 100..) = response.code else {
+        return Err(parse_error(httparse::Error::Status, buffer));
     };
-    if whole.is_partial() {
+    if status.is_partial() {
         return Ok(None);
     }
     Ok(Some(Head {
-        status,
-        http10: answer.version == Some(0),
-        headers: Headers::from_parsed(answer.headers.iter()),
+        status: code,
+        http10: response.version == Some(0),
+        headers: Headers::from_parsed(response.headers.iter()),
     }))
 }
 
-/// Refuses a line without a colon that continues no field, as curl does. httparse would skip it like a
-/// field with a name that no field can have.
+/// Rejects a line that has no colon and continues no field, as curl does. httparse would skip it like a field
+/// with an invalid name.
 fn check_lines(buffer: &[u8]) -> Result<(), HttpError> {
     let mut continues = false;
     for line in buffer.split(|byte| *byte == b'\n').skip(1).map(<[u8]>::trim_ascii_end) {
@@ -207,14 +205,14 @@ fn check_lines(buffer: &[u8]) -> Result<(), HttpError> {
     Ok(())
 }
 
-fn complaint(error: httparse::Error, buffer: &[u8]) -> HttpError {
+fn parse_error(error: httparse::Error, buffer: &[u8]) -> HttpError {
     match error {
         httparse::Error::TooManyHeaders => HttpError::new("more than 1024 header fields"),
         httparse::Error::Status | httparse::Error::Version => {
             malformed("status line", buffer.split(|byte| *byte == b'\n').next().unwrap_or_default())
         }
         _ => {
-            // What remains is NUL, or CR that does not end a line.
+            // The remaining errors are NUL, and CR that does not end a line.
             let is_bad = |line: &&[u8]| {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 line.contains(&b'\0') || line.contains(&b'\r')
@@ -224,7 +222,7 @@ fn complaint(error: httparse::Error, buffer: &[u8]) -> HttpError {
     }
 }
 
-/// Shows the start of a line.
+/// The error with an excerpt of the line.
 fn malformed(what: &str, line: &[u8]) -> HttpError {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let (shown, ellipsis) = match line.get(..2 * EXCERPT_MAX) {

@@ -1,17 +1,17 @@
-//! Header fields, and the few lists in them that decide how a message is framed.
+//! Header fields, and the lists in them that determine framing.
 
 use httparse::Header;
 
 use crate::wire::url::percent_encoded;
 
-/// How much of a bad value a complaint shows, in characters.
-const SHOWN_MAX: usize = 20;
+/// How much of an invalid value an error shows, in characters.
+const EXCERPT_MAX: usize = 20;
 
-/// The header fields of an answer in the order received.
+/// The header fields of a response, in the order received.
 ///
-/// Names are kept as sent and compared without regard to case. Values are UTF-8 or, failing that,
-/// Latin-1, so that every byte is kept in some form; in a `Location` that is not UTF-8, the bytes that no
-/// URL can hold are percent-encoded instead. A value folded over several lines is one line.
+/// Names keep their case and are compared case-insensitively. Values are decoded as UTF-8 or else as Latin-1;
+/// in a `Location` that is not UTF-8, bytes that are invalid in a URL are percent-encoded instead. Folded
+/// values are joined into one line.
 ///
 /// ```
 /// # use std::{io::{Read, Write}, net::TcpListener, thread};
@@ -40,39 +40,39 @@ impl Headers {
         Headers(fields.map(|field| (field.name.to_owned(), text(field.name, field.value))).collect())
     }
 
-    /// The value of the first field of this name.
+    /// The value of the first field with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_all(name).next()
     }
 
-    /// The values of all fields of this name, in the order received.
+    /// The values of all fields with this name, in the order received.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.iter().filter(move |field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1)
     }
 
-    /// All fields as names and values, in the order received.
+    /// All names and values, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The elements of a comma-separated list, over all fields of this name (RFC 9110 section 5.6.1).
+    /// The elements of the comma-separated lists in all fields with this name (RFC 9110 section 5.6.1).
     pub(crate) fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
         self.get_all(name).flat_map(|value| value.split(',')).map(|element| element.trim_matches([' ', '\t']))
     }
 
-    /// Whether a comma-separated list of this name holds `token`, in any case.
+    /// Whether these lists contain `token`, in any case.
     pub(super) fn has_element(&self, name: &str, token: &str) -> bool {
         self.elements(name).any(|element| element.eq_ignore_ascii_case(token))
     }
 
-    /// The length that `Content-Length` announces. Several equal values are one (RFC 9112 section
-    /// 6.3); anything else that is not one plain number is an error, as the body's end is unknown.
+    /// The value of `Content-Length`. Repeated equal values are valid (RFC 9112 section 6.3); others are an
+    /// error, because the end of the body is unknown.
     pub(super) fn content_length(&self) -> Result<Option<u64>, String> {
         let mut length = None;
         for element in self.elements("content-length") {
             let number = decimal(element).ok_or_else(|| {
-                let shown: String = element.chars().take(SHOWN_MAX).collect();
+                let shown: String = element.chars().take(EXCERPT_MAX).collect();
                 format!("malformed Content-Length: {shown:?}")
             })?;
             if length.is_some_and(|earlier| earlier != number) {
@@ -84,8 +84,8 @@ impl Headers {
     }
 }
 
-/// Digits only: `str::parse` would take a sign as well. A number of any size is valid (RFC 9110 section
-/// 8.6); nothing is as long as the largest one, so greater ones are read as that.
+/// Digits only: `str::parse` accepts a sign. Any size is valid (RFC 9110 section 8.6); larger numbers become
+/// `u64::MAX`.
 fn decimal(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -93,7 +93,7 @@ fn decimal(digits: &str) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
-/// A field's value as text: its lines, if it was folded, joined by a space (RFC 9112 section 5.2).
+/// Decodes a value and joins folded lines with a space (RFC 9112 section 5.2).
 fn text(name: &str, value: &[u8]) -> String {
     let mut text = String::with_capacity(value.len());
     for line in value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
@@ -102,7 +102,7 @@ fn text(name: &str, value: &[u8]) -> String {
         }
         match std::str::from_utf8(line) {
             Ok(line) => text.push_str(line),
-            // Decoding it as Latin-1 would lose which bytes to ask for.
+            // As Latin-1, the bytes to request would be lost.
             Err(_) if name.eq_ignore_ascii_case("location") => text.push_str(&percent_encoded(line)),
             Err(_) => text.extend(line.iter().copied().map(char::from)),
         }

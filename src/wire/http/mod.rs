@@ -1,7 +1,7 @@
-//! HTTP/1.1 messages, read and written in both directions.
+//! HTTP/1.1 messages: parsing and writing.
 //!
-//! Answers of targets are read leniently, as far as real devices stray from the RFCs and no further
-//! than what still has one meaning; requests of API clients are read strictly.
+//! Responses of targets are parsed leniently: deviations of real devices are accepted as long as they are
+//! unambiguous. Requests of API clients are parsed strictly.
 
 mod body;
 mod chunked;
@@ -14,7 +14,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod write;
 
-/// Whether `byte` may stand in a method or a field name (RFC 9110 section 5.6.2).
+/// `tchar`, the bytes of methods and field names (RFC 9110 section 5.6.2).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,6 +1,5 @@
-//! For tests: messages with a few bytes changed, added or lost, the same ones every time.
+//! For tests: deterministic mutations of messages.
 
-/// A source of them.
 pub(super) struct Mutation {
     random: u32,
 }
@@ -18,7 +17,7 @@ impl Mutation {
         self.random as usize % limit
     }
 
-    /// The message with one to three bytes changed to `odd` ones, added or lost.
+    /// The message with one to three bytes replaced by bytes of `odd`, inserted or removed.
     pub(super) fn of(&mut self, message: &[u8], odd: &[u8]) -> Vec<u8> {
         let mut bytes = message.to_vec();
         for _ in 0..=self.below(3) {

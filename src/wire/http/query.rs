@@ -1,30 +1,26 @@
-//! The query of a request target, and what percent-encoding hides.
+//! Query parameters and percent-decoding.
 
-/// The value of the first parameter called `name`, decoded as a form's (a `+` is a space); a parameter
-/// without `=` is empty. `None` if there is none, and an error if its encoding is malformed or hides
-/// something that is not UTF-8.
-///
-/// It is no longer than the head that it came in.
+/// The value of the first parameter named `name`, decoded like a form's (`+` is a space); without `=` it is
+/// empty. `None` if there is none; an error if the encoding is malformed or the value is not UTF-8.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<Result<String, Malformed>> {
     Some(decoded(&raw_parameter(query, name)?.replace('+', " ")).ok_or(Malformed))
 }
 
-/// The same as it was sent.
+/// [`parameter`] without decoding.
 pub(crate) fn raw_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.find(|(key, _)| is_spelled(key, name)).map(|(_, value)| value)
+    pairs.find(|(key, _)| matches_name(key, name)).map(|(_, value)| value)
 }
 
-/// The encoding of a parameter cannot be read.
+/// The encoding of a parameter is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-fn is_spelled(key: &str, name: &str) -> bool {
+fn matches_name(key: &str, name: &str) -> bool {
     key == name || key.contains('%') && decoded(key).is_some_and(|key| key == name)
 }
 
-/// Text without its percent-encoding (RFC 3986 section 2.1); `None` if that is malformed or hides
-/// something that is not UTF-8.
+/// Decodes percent-encoding (RFC 3986 section 2.1); `None` if it is malformed or the result is not UTF-8.
 pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
@@ -38,7 +34,6 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
 }
 
 fn nibble(digit: u8) -> Option<u8> {
-    // A hexadecimal digit is below 16.
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 

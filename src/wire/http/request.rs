@@ -1,4 +1,4 @@
-//! The requests that API clients send, read.
+//! Parser of API requests.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,20 @@ use memchr::{memchr, memchr_iter};
 
 use super::headers::Headers;
 
-/// The longest request head that is read, in bytes: what nginx passes on by default
-/// (`large_client_header_buffers 4 8k`), more than HAProxy does (`tune.bufsize`).
+/// The longest request head, in bytes: the default of nginx (`large_client_header_buffers 4 8k`), and more
+/// than that of HAProxy (`tune.bufsize`).
 pub(crate) const HEAD_MAX: usize = 32 * 1024;
-/// The longest line of a head, in bytes: nginx and Apache end at 8 KiB, cookies of that size included.
+/// The longest line of a head, in bytes: nginx and Apache allow 8 KiB.
 const LINE_MAX: usize = 8 * 1024 + 512;
-/// The most header fields that a request may have.
+/// The most header fields of a request.
 const FIELDS_MAX: usize = 256;
-/// The header fields that are looked at.
+/// The header fields that are used.
 const FIELDS_READ: [&str; 5] = ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID"];
-/// The longest `Last-Event-ID` that is looked at, in bytes: longer ones are not of this API.
+/// The longest `Last-Event-ID` that is used, in bytes: the API sends none that is longer.
 const EVENT_ID_MAX: usize = 64;
-/// The most empty lines that are skipped before a request (RFC 9112 section 2.2 wants one).
+/// The most empty lines that are skipped before a request (RFC 9112 section 2.2 requires one).
 const EMPTY_LINES_MAX: usize = 8;
 
-/// A method the API knows, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
@@ -29,42 +28,40 @@ pub(crate) enum Method {
     Other,
 }
 
-/// A request head, as far as the API cares.
+/// The parts of a request head that the API uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// The path as sent, without query or fragment; of an absolute-form target, its path.
+    /// The path as sent, without query and fragment.
     pub(crate) path: String,
-    /// What follows the path's `?` as sent, without fragment; empty if there is none.
+    /// The query as sent, without `?`; empty if there is none.
     pub(crate) query: String,
     /// HTTP/1.1 or a later 1.x rather than 1.0.
     pub(crate) http11: bool,
-    /// The host asked for (RFC 9112 section 3.2: an absolute-form target's authority wins over the
-    /// `Host` field), as sent, with its port if any.
+    /// The host as sent, with its port if any. The authority of an absolute-form target overrides the `Host`
+    /// field (RFC 9112 section 3.2).
     pub(crate) host: Option<String>,
-    /// Whether the connection is kept after the answer: the client wants it, and sends no body.
+    /// Whether the connection stays open after the response: the client requests it and sends no body.
     pub(crate) keep_alive: bool,
-    /// The last event that the client has seen of a stream that it was cut off from.
+    /// The last event that a reconnecting client received.
     pub(crate) last_event_id: Option<String>,
 }
 
-/// What the bytes received so far amount to.
+/// Result of [`read`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// Not a whole head yet.
+    /// The head is incomplete.
     Partial,
-    /// A request, and how many bytes of the input it took.
+    /// A request and its length in bytes.
     Request(Request, usize),
-    /// Not a request that can be answered: the status to refuse it with (400, 431, 505), after
-    /// which the connection closes.
+    /// An invalid request: the status of the response (400, 431, 505). The connection must be closed.
     Refused(u16),
 }
 
-/// Reads one request head from the start of `inbox`.
+/// Parses one request head at the start of `inbox`.
 ///
-/// Only the first [`HEAD_MAX`] bytes are looked at; once there are so many, it does not ask for
-/// more. Until a head is whole, only its first line is parsed, so that a client that sends byte by
-/// byte costs little and one that speaks another protocol is refused at once.
+/// Only the first [`HEAD_MAX`] bytes are parsed; a longer head is refused. Until a head is complete, only its
+/// first line is parsed: slow clients cost little, and other protocols are refused early.
 pub(crate) fn read(inbox: &[u8]) -> Read {
     let window = inbox.get(..HEAD_MAX).unwrap_or(inbox);
     let Some(head) = skip_empty_lines(window) else {
@@ -87,7 +84,7 @@ pub(crate) fn read(inbox: &[u8]) -> Read {
     }
 }
 
-/// What follows the empty lines at the start; `None` if there are too many.
+/// Skips empty lines at the start; `None` if there are too many.
 fn skip_empty_lines(window: &[u8]) -> Option<&[u8]> {
     let mut rest = window;
     for _ in 0..=EMPTY_LINES_MAX {
@@ -99,7 +96,7 @@ fn skip_empty_lines(window: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// The status to refuse the request line with, as soon as it shows a fault.
+/// `Err` is the status to refuse the request line with, even if it is incomplete.
 fn check_first_line(head: &[u8]) -> Result<(), u16> {
     let end = memchr(b'\n', head).map_or(head.len(), |newline| newline + 1).min(LINE_MAX);
     let line = as_http11(head.get(..end).unwrap_or(head));
@@ -107,7 +104,7 @@ fn check_first_line(head: &[u8]) -> Result<(), u16> {
     let Err(error) = request.parse(&line) else {
         return Ok(());
     };
-    // httparse says "version" of any third word that is not HTTP/1.0 or 1.1.
+    // httparse reports a version error for any third word other than HTTP/1.0 or 1.1.
     let mut words = line.splitn(3, |byte| *byte == b' ').skip(2);
     let is_http = words
         .next()
@@ -115,8 +112,7 @@ fn check_first_line(head: &[u8]) -> Result<(), u16> {
     Err(if error == httparse::Error::Version && is_http { 505 } else { 400 })
 }
 
-/// The head of a request of a later version 1.x as one of HTTP/1.1 (RFC 9110 section 2.5): httparse
-/// accepts no other.
+/// A later version 1.x is treated as HTTP/1.1 (RFC 9110 section 2.5); httparse rejects it.
 fn as_http11(head: &[u8]) -> Cow<'_, [u8]> {
     let line = head.get(..memchr(b'\n', head).unwrap_or(head.len())).unwrap_or(head);
     if let [before @ .., b'2'..=b'9'] = line.strip_suffix(b"\r").unwrap_or(line) {
@@ -128,8 +124,8 @@ fn as_http11(head: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(head)
 }
 
-/// The length of the head with the empty line that ends it; an error if a line is too long, or there are
-/// too many: a head that trickles in is looked through for each of its bytes.
+/// The length of the head including its final empty line. The limits on lines bound the cost of a head that
+/// arrives byte by byte, which is scanned for each byte.
 fn end_of_head(head: &[u8]) -> Result<Option<usize>, TooLong> {
     let mut start = 0;
     for (line, end) in memchr_iter(b'\n', head).enumerate() {
@@ -148,7 +144,7 @@ fn end_of_head(head: &[u8]) -> Result<Option<usize>, TooLong> {
 /// A line is longer than [`LINE_MAX`], or there are more than [`FIELDS_MAX`] after the first.
 struct TooLong;
 
-/// Reads a whole head; the error is the status to refuse it with.
+/// Parses a complete head. `Err` is the status to refuse it with.
 fn parse(head: &[u8]) -> Result<Request, u16> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut request = httparse::Request::new(&mut fields);
@@ -179,7 +175,7 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         query: query.to_owned(),
         http11,
         host: authority.or(host_field).map(str::to_owned),
-        // What follows the head would be misread as the next request.
+        // The body would be parsed as the next request.
         keep_alive: !has_body && wants_keep_alive(&headers, http11),
         last_event_id: headers
             .get("last-event-id")
@@ -188,10 +184,9 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
     })
 }
 
-/// Whether a body follows the head. The API reads none: it answers without waiting for it, as RFC 9110
-/// section 10.1.1 allows also where the client expects `100 (Continue)`.
-///
-/// A body whose end cannot be known is refused (RFC 9112 section 6.3).
+/// Whether a body follows the head. The API reads no body and responds without waiting for it, which RFC 9110
+/// section 10.1.1 also allows for `Expect: 100-continue`. A body whose end is unknown is refused (RFC 9112
+/// section 6.3).
 fn has_body(headers: &Headers) -> Result<bool, u16> {
     let length = headers.content_length().map_err(|_| 400u16)?;
     match headers.elements("transfer-encoding").last() {
@@ -201,7 +196,7 @@ fn has_body(headers: &Headers) -> Result<bool, u16> {
     }
 }
 
-/// RFC 9112 section 3.2: exactly one valid `Host` field, which only HTTP/1.0 may lack.
+/// RFC 9112 section 3.2: exactly one valid `Host` field; HTTP/1.0 may omit it.
 fn host_field(headers: &Headers, http11: bool) -> Result<Option<&str>, u16> {
     let mut hosts = headers.get_all("host");
     match (hosts.next(), hosts.next()) {
@@ -211,8 +206,8 @@ fn host_field(headers: &Headers, http11: bool) -> Result<Option<&str>, u16> {
     }
 }
 
-/// Whether `text` has the form of a host and perhaps a port, without user information (RFC 9110
-/// section 4.2.4). An empty one is allowed: `Host` may be (RFC 9112 section 3.2).
+/// Whether `text` is a host with an optional port and without userinfo (RFC 9110 section 4.2.4). It may be
+/// empty, as in `Host` (RFC 9112 section 3.2).
 fn is_authority(text: &str) -> bool {
     let (host_is_valid, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(None) => return false,
@@ -237,13 +232,13 @@ fn is_in_name(byte: u8) -> bool {
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b';' | b'=')
 }
 
-/// What stands before the query, and the query (RFC 3986 section 3.4).
+/// Splits the query from a request target and drops the fragment (RFC 3986 section 3.4).
 fn split_query(target: &str) -> (&str, &str) {
     let target = target.split('#').next().unwrap_or(target);
     target.split_once('?').unwrap_or((target, ""))
 }
 
-/// Authority and path of a request target in any form, without its query (RFC 9112 section 3.2).
+/// Authority and path of a request target without query, in any form (RFC 9112 section 3.2).
 fn split_target(target: &str) -> (Option<&str>, &str) {
     match target.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => {

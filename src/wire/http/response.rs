@@ -1,4 +1,4 @@
-//! The answers that targets give, read.
+//! Parser of target responses.
 
 use super::body::{Body, BodyBuffer};
 use super::head::HeadReader;
@@ -6,7 +6,7 @@ use super::head::HeadReader;
 pub(crate) use super::head::Head;
 pub use super::headers::Headers;
 
-/// Why an answer cannot be read: one line for a person.
+/// A parse error: one line for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HttpError(pub(crate) String);
 
@@ -16,14 +16,14 @@ impl HttpError {
     }
 }
 
-/// Reads one final answer (after any interim ones), however its bytes are cut.
+/// Incremental parser of one final response, after any interim ones.
 ///
-/// It holds at most the head, up to 256 KiB, and then `max_body` bytes of the body.
+/// It buffers the head, up to 256 KiB, and then up to `max_body` bytes of the body.
 pub(crate) struct ResponseReader {
     to_head: bool,
     stage: Stage,
     head: Option<Head>,
-    kept: BodyBuffer,
+    buffer: BodyBuffer,
 }
 
 enum Stage {
@@ -34,44 +34,43 @@ enum Stage {
 }
 
 impl ResponseReader {
-    /// For the answer to a request; `to_head` if that was a HEAD request; at most `max_body` bytes
-    /// of the body are kept, and none after them is waited for.
+    /// `to_head`: the request was HEAD. The response is done once `max_body` bytes of the body are buffered.
     pub(crate) fn new(to_head: bool, max_body: usize) -> Self {
         let stage = Stage::Head(HeadReader::default());
-        ResponseReader { to_head, stage, head: None, kept: BodyBuffer::new(max_body) }
+        ResponseReader { to_head, stage, head: None, buffer: BodyBuffer::new(max_body) }
     }
 
-    /// Takes the next bytes. After an error or the end, further bytes are ignored.
+    /// Receives the next bytes. After an error or the end, they are ignored.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(), HttpError> {
-        let outcome = self.advance(bytes);
-        if outcome.is_err() {
+        let result = self.advance(bytes);
+        if result.is_err() {
             self.stage = Stage::Failed;
         }
-        outcome
+        result
     }
 
-    /// The peer ended its side. An error if that cuts the answer short; the body so far stays.
+    /// Handles the end of the stream: an error if the response is incomplete. The body read so far is kept.
     pub(crate) fn close(&mut self) -> Result<(), HttpError> {
-        let outcome = match &self.stage {
+        let result = match &self.stage {
             Stage::Head(reader) => Err(reader.cut_short()),
             Stage::Body(body) => body.close(),
             Stage::Done | Stage::Failed => return Ok(()),
         };
-        self.stage = if outcome.is_ok() { Stage::Done } else { Stage::Failed };
-        outcome
+        self.stage = if result.is_ok() { Stage::Done } else { Stage::Failed };
+        result
     }
 
-    /// The head of the final answer, once it is whole and tells where the body ends.
+    /// The head of the final response, once it is complete and the framing of the body is valid.
     pub(crate) fn head(&self) -> Option<&Head> {
         self.head.as_ref()
     }
 
     /// The body decoded so far, at most `max_body` bytes.
     pub(crate) fn body(&self) -> &[u8] {
-        self.kept.bytes()
+        self.buffer.bytes()
     }
 
-    /// Whether nothing more is needed: the answer has ended, or `max_body` bytes of it are here.
+    /// Whether the response has ended or `max_body` bytes of its body are buffered.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
@@ -87,19 +86,19 @@ impl ResponseReader {
             rest = after;
         }
         if let Stage::Body(body) = &mut self.stage {
-            if self.kept.is_full() || body.receive(rest, &mut self.kept)? {
+            if self.buffer.is_full() || body.receive(rest, &mut self.buffer)? {
                 self.stage = Stage::Done;
             }
         }
         Ok(())
     }
 
-    /// The memory held beside the head's fields, in bytes.
+    /// The allocated memory without [`Self::head`], in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
         match &self.stage {
-            Stage::Head(reader) => reader.held() + self.kept.held(),
-            _ => self.kept.held(),
+            Stage::Head(reader) => reader.held() + self.buffer.held(),
+            _ => self.buffer.held(),
         }
     }
 }

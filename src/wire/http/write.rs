@@ -1,19 +1,19 @@
-//! The requests that probes send, written; and what users may put into them.
+//! Writes the requests of probes and validates methods and headers of the user.
 
 use super::is_token_byte;
 use crate::wire::url::percent_encoded;
 
 /// The longest method, in characters.
 const METHOD_MAX: usize = 32;
-/// How much of a bad header a complaint shows, in characters.
-const SHOWN_MAX: usize = 40;
+/// How much of an invalid header an error shows, in characters.
+const EXCERPT_MAX: usize = 40;
 
-/// The head of a request without a body, on a connection of its own.
+/// The head of a request without a body, with `Connection: close`.
 ///
-/// `headers` replace the default fields of the same name and follow them otherwise. Method and
-/// headers are taken to have passed [`check_method`] and [`parse_header`].
+/// `headers` replace default fields with the same name; others follow the defaults. Method and headers must
+/// have been validated by [`check_method`] and [`parse_header`].
 pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(String, String)]) -> Vec<u8> {
-    // RFC 9110 section 8.6: methods that are expected to bring content say so when there is none.
+    // RFC 9110 section 8.6: methods that anticipate content send a length of 0 without it.
     let content_length = matches!(method, "POST" | "PUT" | "PATCH").then_some(("Content-Length", "0"));
     let defaults = [
         ("Host", host),
@@ -27,8 +27,8 @@ pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(Str
     let mut head = Vec::with_capacity(256);
     head.extend_from_slice(method.as_bytes());
     head.push(b' ');
-    // Paths come from redirects too: what a hostile target sends there must not end the target or the
-    // line and become a part of the next request.
+    // Paths also come from redirects: a hostile server must not be able to end the request line and inject
+    // fields or requests.
     head.extend_from_slice(percent_encoded(path.as_bytes()).as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in defaults.clone() {
@@ -57,7 +57,7 @@ fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
     head.extend_from_slice(b"\r\n");
 }
 
-/// Whether `method` can be sent. The error is one line for a person.
+/// Validates a method. The error is one line for the user.
 pub(crate) fn check_method(method: &str) -> Result<(), String> {
     if method.is_empty() {
         return Err("the method is empty".to_owned());
@@ -65,28 +65,28 @@ pub(crate) fn check_method(method: &str) -> Result<(), String> {
     if method.len() > METHOD_MAX {
         return Err(format!("the method is longer than {METHOD_MAX} characters"));
     }
-    match foreign_to_token(method) {
+    match find_non_token(method) {
         Some(c) => Err(format!("a method cannot contain {c:?}")),
         None => Ok(()),
     }
 }
 
-/// Reads `Name: value` as a person types it. The error is one line for a person.
+/// Parses `Name: value`. The error is one line for the user.
 pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once(':') else {
-        return Err(format!("no colon in {:?}: a header is 'Name: value'", shown(text)));
+        return Err(format!("no colon in {:?}: a header is 'Name: value'", excerpt(text)));
     };
     let value = value.trim_matches([' ', '\t']);
     if name.is_empty() {
         return Err("a header needs a name before the colon".to_owned());
     }
-    if let Some(c) = foreign_to_token(name) {
-        return Err(format!("the header name {:?} contains {c:?}", shown(name)));
+    if let Some(c) = find_non_token(name) {
+        return Err(format!("the header name {:?} contains {c:?}", excerpt(name)));
     }
     if let Some(c) = value.chars().find(|c| c.is_control() && *c != '\t') {
-        return Err(format!("the value of the header {} contains {c:?}", shown(name)));
+        return Err(format!("the value of the header {} contains {c:?}", excerpt(name)));
     }
-    // These frame the message: each request has no body and a connection of its own.
+    // These define the framing: a request has no body and its own connection.
     if ["Content-Length", "Transfer-Encoding", "Connection"].iter().any(|own| own.eq_ignore_ascii_case(name))
     {
         return Err(format!("the header {name} is pingstate's own and cannot be set"));
@@ -94,13 +94,12 @@ pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// The start of a person's text.
-fn shown(text: &str) -> String {
-    text.chars().take(SHOWN_MAX).collect()
+fn excerpt(text: &str) -> String {
+    text.chars().take(EXCERPT_MAX).collect()
 }
 
-/// The first character of `text` that a token cannot have (RFC 9110 section 5.6.2).
-fn foreign_to_token(text: &str) -> Option<char> {
+/// The first character that a token cannot contain (RFC 9110 section 5.6.2).
+fn find_non_token(text: &str) -> Option<char> {
     text.chars().find(|c| !u8::try_from(*c).is_ok_and(is_token_byte))
 }
 
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_asks_for_one_plain_answer() {
+    fn requests_have_default_fields() {
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
             written("GET", "/healthz?x=1", &[]),
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_expect_a_body_say_that_there_is_none() {
+    fn methods_that_anticipate_a_body_send_its_length() {
         for method in ["POST", "PUT", "PATCH"] {
             assert!(written(method, "/", &[]).ends_with("close\r\nContent-Length: 0\r\n\r\n"));
         }
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_cannot_leave_its_place() {
+    fn paths_cannot_end_the_request_line() {
         assert!(
             written("GET", "/a b\r\nX: y\0ü%20", &[])
                 .starts_with("GET /a%20b%0D%0AX:%20y%00%C3%BC%20 HTTP/1.1\r\n")
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_about_headers_stay_short() {
+    fn errors_about_headers_are_short() {
         let long = "\u{4}".repeat(10_000);
         for text in [long.clone(), format!("{long}:"), format!("{}:\0", "X".repeat(10_000))] {
             assert!(parse_header(&text).is_err_and(|error| error.len() < 300), "{}", text.len());

@@ -1,25 +1,26 @@
-//! The host and port of a URL: a name that can be looked up, or an address that can be dialled.
+//! The authority of a URL: a DNS name or an IP address, and a port.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Scheme, quote, refuse_control_characters};
 
-/// The longest name and the longest label of the DNS (RFC 1035 section 2.3.4).
+/// The longest DNS name, in bytes (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 253;
+/// The longest label of a DNS name, in bytes.
 const LABEL_MAX: usize = 63;
 
-/// Follows the refusal of a password in a URL.
+/// Appended to the error about a user or password in a URL.
 pub(crate) const AUTHORIZATION_HINT: &str = " (use --header 'Authorization: Basic BASE64')";
 
-/// Reads `HOST[:PORT]`; without a port, the scheme's own.
+/// Parses `HOST[:PORT]`. Default: the scheme's port.
 pub(super) fn read_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
     refuse_userinfo(authority)?;
     let (host, port) = split_port(authority)?;
     Ok((read_host(host)?, port_or_default(scheme, authority, port)?))
 }
 
-/// The same in a redirect: a server may write a user and a password, which are dropped, and an IPv4
-/// address in any form that inet_aton reads.
+/// Parses the authority of a redirect: user and password are dropped, and an IPv4 address may have any form
+/// that `inet_aton` accepts.
 pub(super) fn read_lenient_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
     let authority = authority.split_once('@').map_or(authority, |(_, after)| after);
     refuse_userinfo(authority)?;
@@ -30,7 +31,7 @@ pub(super) fn read_lenient_authority(scheme: Scheme, authority: &str) -> Result<
 
 fn port_or_default(scheme: Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
     match port {
-        // An empty port is the default one (RFC 3986 section 3.2.3).
+        // An empty port is the default port (RFC 3986 section 3.2.3).
         None | Some("") => scheme.default_port().ok_or_else(|| {
             format!("a tcp target needs a port, as in {}", quote(&format!("tcp://{authority}:443")))
         }),
@@ -38,7 +39,7 @@ fn port_or_default(scheme: Scheme, authority: &str, port: Option<&str>) -> Resul
     }
 }
 
-/// Reads a host that stands alone: an IPv6 address needs no brackets.
+/// Parses a host without a port: an IPv6 address needs no brackets.
 pub(super) fn read_bare(host: &str) -> Result<String, String> {
     refuse_userinfo(host)?;
     if host.contains("://") {
@@ -60,8 +61,8 @@ pub(super) fn read_bare(host: &str) -> Result<String, String> {
     }
 }
 
-/// A password does not belong on a command line, nor in the names that logs and API show. The text is
-/// not repeated for the same reason.
+/// Passwords are rejected because command lines, logs and the API expose them. For the same reason the error
+/// does not quote the text.
 fn refuse_userinfo(text: &str) -> Result<(), String> {
     match text.contains('@') {
         true => Err(format!("a URL cannot hold a user or password{AUTHORIZATION_HINT}")),
@@ -69,11 +70,11 @@ fn refuse_userinfo(text: &str) -> Result<(), String> {
     }
 }
 
-/// The host, in brackets if it is, and the text after its colon.
+/// Splits the host, with its brackets if any, from the text after the colon.
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     let end = match authority.strip_prefix('[') {
         Some(inside) => match inside.find(']') {
-            // One for the opening bracket, one for the closing one.
+            // Plus both brackets.
             Some(at) => at + 2,
             None => return Err(format!("a bracket is not closed in {}", quote(authority))),
         },
@@ -98,7 +99,7 @@ fn read_port(text: &str) -> Result<u16, String> {
     }
 }
 
-/// A name in lower case, or an address in its canonical form, without brackets.
+/// Returns a name in lower case, or an address in canonical form without brackets.
 fn read_host(host: &str) -> Result<String, String> {
     refuse_control_characters(host)?;
     if host.is_empty() {
@@ -117,7 +118,7 @@ fn read_host(host: &str) -> Result<String, String> {
     Ok(host.to_ascii_lowercase())
 }
 
-/// One to four numbers, of which the last fills the bytes that are left: `127.1`, `2130706433`.
+/// Parses one to four numbers; the last one fills the remaining bytes: `127.1`, `2130706433`.
 fn read_ipv4_numbers(host: &str) -> Option<Ipv4Addr> {
     let mut parts = host.split('.').map(read_ipv4_number);
     let mut last = parts.next()??;
@@ -133,14 +134,14 @@ fn read_ipv4_numbers(host: &str) -> Option<Ipv4Addr> {
     (last >> bits == 0).then(|| Ipv4Addr::from((address | last) as u32))
 }
 
-/// Decimal, octal after `0` or hexadecimal after `0x`.
+/// Parses a decimal number, an octal one after `0`, or a hexadecimal one after `0x`.
 fn read_ipv4_number(text: &str) -> Option<u64> {
     let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => (digits, 16),
         None if text.starts_with('0') => (text, 8),
         None => (text, 10),
     };
-    // Unlike this, from_str_radix takes a sign.
+    // `from_str_radix` would accept a sign.
     let is_number = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_number.then(|| u32::from_str_radix(digits, radix).ok().map(u64::from))?
 }
@@ -155,13 +156,13 @@ fn read_ipv6(text: &str) -> Result<String, String> {
     }
 }
 
-/// Letters, digits, hyphens and the underscores that home networks have; one final dot is allowed
-/// and says that the name is complete.
+/// A name consists of ASCII alphanumerics, hyphens, underscores (common in home networks) and dots. It may
+/// end with a dot.
 fn check_name(host: &str) -> Result<(), String> {
     let name = host.strip_suffix('.').unwrap_or(host);
     if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
         let odd = if odd == ' ' { "a space".to_owned() } else { quote(odd.encode_utf8(&mut [0; 4])) };
-        return Err(format!("host {} can not hold {odd}", quote(host)));
+        return Err(format!("host {} cannot hold {odd}", quote(host)));
     }
     if name.len() > NAME_MAX || name.split('.').any(|label| label.len() > LABEL_MAX) {
         return Err(format!("host {} is longer than a name can be", quote(host)));
@@ -169,8 +170,8 @@ fn check_name(host: &str) -> Result<(), String> {
     if name.split('.').any(str::is_empty) {
         return Err(format!("host {} has an empty part", quote(host)));
     }
-    // No top-level domain is a number (RFC 3696 section 2): this is an address with a slip in it,
-    // and asking a name server for it would only hide that.
+    // No top-level domain is numeric (RFC 3696 section 2): this is a mistyped address, and a DNS query would
+    // only hide that.
     if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
         return Err(format!("host {} is not an IPv4 address", quote(host)));
     }

@@ -1,4 +1,4 @@
-//! Where a redirect leads (RFC 3986 section 5), and as curl reads what is none of its references.
+//! Resolves redirects (RFC 3986 section 5); invalid references are read like curl does.
 
 use super::{Scheme, Url, check_length, percent_encoded, quote, refuse_control_characters};
 use super::{host, split_authority, without_fragment};
@@ -14,7 +14,7 @@ pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
         return Err(format!("{} has no host", quote(reference)));
     }
     if is_absolute || slashes > 1 {
-        // Servers that put a URL together leave out a slash, or write one too many.
+        // Servers that concatenate URLs omit a slash or add one.
         let (authority, path) = split_authority(rest.get(slashes.min(3)..).unwrap_or(rest));
         let (host, port) = host::read_lenient_authority(scheme, authority)?;
         return finish(scheme, &host, port, path);
@@ -25,14 +25,14 @@ pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
         "" if query.is_empty() => base.path.clone(),
         "" => format!("{base_path}{query}"),
         _ if path.starts_with('/') => rest.to_owned(),
-        // Relative to the directory of the page that redirects (section 5.2.3).
+        // Relative to the directory of the redirecting URL (section 5.2.3).
         _ => format!("{}{rest}", base_path.rsplit_once('/').map_or("/", |(dir, _)| &base_path[..=dir.len()])),
     };
     finish(base.scheme, &base.host, base.port, &merged)
 }
 
-/// The scheme that the redirect names, or the one it is relative to, and the text after it. What stands
-/// before a colon and cannot be a scheme is a part of the path.
+/// The scheme of the redirect, or else of its base, and the text after it. Text before a colon that is not a
+/// valid scheme name belongs to the path.
 fn read_scheme(base: Scheme, reference: &str) -> Result<(Scheme, &str), String> {
     if base == Scheme::Tcp {
         return Err("only http and https redirect".to_owned());
@@ -48,23 +48,23 @@ fn read_scheme(base: Scheme, reference: &str) -> Result<(Scheme, &str), String> 
     }
 }
 
-/// Cleans the path of the target; everything else of it has been read.
+/// Normalizes the path.
 fn finish(scheme: Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
     let (path, query) = split_query(path);
     let path = if path.is_empty() { "/" } else { path };
-    // As curl: an empty query is none.
+    // Like curl, drop an empty query.
     let query = if query == "?" { "" } else { query };
     let path = percent_encoded((remove_dot_segments(path) + query).as_bytes());
     check_length(&path)?;
     Ok(Url { scheme, host: host.to_owned(), port, path })
 }
 
-/// The path, and the query with its question mark.
+/// Splits the path from the query, which keeps its `?`.
 fn split_query(path: &str) -> (&str, &str) {
     path.split_at(path.find('?').unwrap_or(path.len()))
 }
 
-/// Section 5.2.4, for a path that begins with `/`.
+/// RFC 3986 section 5.2.4, for a path that starts with `/`.
 fn remove_dot_segments(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut segments = path.split('/').skip(1).peekable();

@@ -1,7 +1,7 @@
-//! URLs as people type them and as redirects give them.
+//! URLs of targets and redirects (RFC 3986).
 //!
-//! The rules are those of RFC 3986, narrowed to what can be probed: `tcp`, `http` and `https`, a
-//! host that can be looked up or dialled, and bytes that may stand in a request line.
+//! Supported are the schemes `tcp`, `http` and `https`, hosts that can be resolved or connected to, and bytes
+//! that a request line may contain.
 
 mod host;
 mod join;
@@ -14,25 +14,25 @@ pub(crate) use host::AUTHORIZATION_HINT;
 
 use crate::result::printable;
 
-/// The longest URL that is read, in bytes: several times what web servers accept by default.
+/// The longest accepted URL, in bytes: several times the default limits of web servers.
 pub(crate) const URL_MAX: usize = 64 * 1024;
 
-/// How much of a person's text an error message repeats, in characters.
+/// How much of the input an error message repeats, in characters.
 const QUOTE_MAX: usize = 64;
 
-/// What is spoken to a target.
+/// The protocol of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// A bare TCP connection.
     Tcp,
-    /// HTTP/1.1 in the clear.
+    /// HTTP/1.1 without TLS.
     Http,
     /// HTTP/1.1 over TLS.
     Https,
 }
 
 impl Scheme {
-    /// The scheme of this name, in any case (RFC 3986 section 3.1).
+    /// Parses a scheme's name, in any case (RFC 3986 section 3.1).
     pub(crate) fn parse(name: &str) -> Result<Scheme, String> {
         [Scheme::Tcp, Scheme::Http, Scheme::Https]
             .into_iter()
@@ -50,7 +50,7 @@ impl Scheme {
         }
     }
 
-    /// The port that need not be written; a bare TCP connection has none.
+    /// The default port; TCP has none.
     pub(crate) fn default_port(self) -> Option<u16> {
         match self {
             Scheme::Tcp => None,
@@ -67,19 +67,19 @@ pub(crate) struct Url {
     /// A lower-case name or an IP address without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Begins with `/`, holds the query, never a fragment; empty for tcp.
+    /// Path and query without fragment; starts with `/`, or is empty for tcp.
     pub(crate) path: String,
 }
 
 impl Url {
-    /// Reads `SCHEME://HOST[:PORT][/PATH][?QUERY]`. The error is one line for a person.
+    /// Parses `SCHEME://HOST[:PORT][/PATH][?QUERY]`. The error is one line for the user.
     pub(crate) fn parse(text: &str) -> Result<Url, String> {
         check_length(text)?;
         refuse_control_characters(text)?;
         let parts = text.split_once("://").filter(|(scheme, _)| !scheme.contains('@'));
         let Some((scheme, rest)) = parts else {
             return Err(if text.contains('@') {
-                // Not repeated: it may hold a password.
+                // The text is not quoted: it may contain a password.
                 "a URL begins with tcp://, http:// or https://".to_owned()
             } else {
                 format!("{} is not a URL: it must begin with tcp://, http:// or https://", quote(text))
@@ -102,20 +102,20 @@ impl Url {
         Ok(Url { scheme, host, port, path: read_path(scheme, without_fragment(path))? })
     }
 
-    /// Where a redirect from here to `location` leads (RFC 3986 section 5): absolute, `//host/…`,
-    /// `/…`, `?…` or relative. Only http and https. User and password are dropped.
+    /// Resolves the `location` of a redirect against this URL (RFC 3986 section 5). Only http and https are
+    /// accepted. User and password are dropped.
     ///
-    /// Spaces and non-ASCII characters are percent-encoded, as browsers do: servers send them.
+    /// Spaces and non-ASCII characters, which servers send, are percent-encoded, as in browsers.
     pub(crate) fn join(&self, location: &str) -> Result<Url, String> {
         join::join(self, location)
     }
 
-    /// `HOST:PORT`, an IPv6 address in brackets.
+    /// `HOST:PORT`, with an IPv6 address in brackets.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.bracketed_host(), self.port)
     }
 
-    /// The value of the `Host` field: the port only when it is not the scheme's default.
+    /// The value of the `Host` field: without the port if it is the scheme's default.
     pub(crate) fn host_field(&self) -> String {
         if self.scheme.default_port() == Some(self.port) { self.bracketed_host() } else { self.authority() }
     }
@@ -135,17 +135,17 @@ impl fmt::Display for Url {
     }
 }
 
-/// The authority, and the path and query after it (RFC 3986 section 3.2).
+/// Splits the authority from path and query (RFC 3986 section 3.2).
 fn split_authority(rest: &str) -> (&str, &str) {
     rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()))
 }
 
-/// A fragment is for the one who reads the answer, and is never sent (RFC 3986 section 3.5).
+/// Clients do not send fragments (RFC 3986 section 3.5).
 fn without_fragment(text: &str) -> &str {
     text.split_once('#').map_or(text, |(before, _)| before)
 }
 
-/// The path and query as they are sent: byte for byte as written, behind a `/`.
+/// Path and query are sent unchanged, with a leading `/`.
 fn read_path(scheme: Scheme, path: &str) -> Result<String, String> {
     if scheme == Scheme::Tcp {
         return match path {
@@ -155,7 +155,7 @@ fn read_path(scheme: Scheme, path: &str) -> Result<String, String> {
     }
     refuse_control_characters(path)?;
     if path.contains(' ') {
-        return Err(format!("a path can not hold a space (write %20): {}", quote(path)));
+        return Err(format!("a path cannot hold a space (write %20): {}", quote(path)));
     }
     if !path.is_ascii() {
         return Err(format!("a path can only hold ASCII (percent-encode the rest): {}", quote(path)));
@@ -163,12 +163,12 @@ fn read_path(scheme: Scheme, path: &str) -> Result<String, String> {
     Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
 }
 
-/// Nothing that could end a request line early and begin another (RFC 9112 section 11.1).
+/// Control characters could end a request line and start another request (RFC 9112 section 11.1).
 fn refuse_control_characters(text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
-        // Not repeated: it may hold a password.
-        true if text.contains('@') => Err("a URL can not hold a control character".to_owned()),
-        true => Err(format!("a URL can not hold a control character: {}", quote(text))),
+        // The text is not quoted: it may contain a password.
+        true if text.contains('@') => Err("a URL cannot hold a control character".to_owned()),
+        true => Err(format!("a URL cannot hold a control character: {}", quote(text))),
         false => Ok(()),
     }
 }
@@ -180,12 +180,12 @@ fn check_length(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A person's own text, fit to stand in an error message.
+/// Quotes input in an error message: printable and limited to [`QUOTE_MAX`].
 fn quote(text: &str) -> String {
     format!("`{}`", printable(text, QUOTE_MAX))
 }
 
-/// `text` with everything encoded that cannot stand in a request line; existing escapes stay.
+/// Percent-encodes the bytes that a request line cannot contain; existing escapes are unchanged.
 pub(crate) fn percent_encoded(text: &[u8]) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Answers that do not end: each runs into a cap, and memory stays within bounds meanwhile.
+//! Endless responses: each reaches a limit, and memory stays bounded.
 
 use super::super::chunked::OVERHEAD_MAX;
 use super::super::head::{FIELDS_MAX, HEAD_MAX, INTERIM_MAX};
@@ -7,8 +7,8 @@ use super::*;
 const MAX_BODY: usize = 5000;
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/// Feeds `start` and then `more` over and over, in pieces of `piece` bytes, until the reader has
-/// enough: the error, and how many bytes it took.
+/// Feeds `start` and then `more` repeatedly, in pieces of `piece` bytes, until the reader stops. Returns the
+/// error and the number of bytes fed.
 fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
     let mut reader = ResponseReader::new(false, MAX_BODY);
     let mut stream = start.bytes().chain(more.bytes().cycle());
@@ -16,9 +16,9 @@ fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
     while fed < 1 << 22 {
         let bytes: Vec<u8> = stream.by_ref().take(piece).collect();
         fed += piece;
-        let outcome = reader.receive(&bytes);
+        let result = reader.receive(&bytes);
         assert!(reader.held() <= HEAD_MAX.max(MAX_BODY), "{} bytes held", reader.held());
-        match outcome {
+        match result {
             Err(error) => return (Some(error.0), fed),
             Ok(()) if reader.is_done() => return (None, fed),
             Ok(()) => {}
@@ -28,7 +28,7 @@ fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
 }
 
 #[test]
-fn everything_endless_ends() {
+fn endless_responses_are_errors() {
     for (start, more, error) in [
         ("", "HTTP/1.1 100 Continue\r\n\r\n", "more than 64 interim answers"),
         (
@@ -79,7 +79,7 @@ fn everything_endless_ends() {
 }
 
 #[test]
-fn endless_bodies_stop_where_enough_is_kept() {
+fn endless_bodies_end_at_the_buffer_limit() {
     for (start, more) in [
         ("HTTP/1.1 200 OK\r\n\r\n", "x"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n", "x"),
@@ -95,35 +95,35 @@ fn endless_bodies_stop_where_enough_is_kept() {
 }
 
 #[test]
-fn heads_may_be_as_big_as_the_cap_but_no_bigger() {
+fn heads_are_limited_in_size() {
     let ends = "\r\n\r\n";
     let start = "HTTP/1.1 204 OK\r\nA: ";
     for (pad, fits) in
         [(HEAD_MAX - start.len() - ends.len(), true), (HEAD_MAX - start.len() - ends.len() + 1, false)]
     {
         let head = format!("{start}{}{ends}", "x".repeat(pad));
-        // Interim heads have a limit of their own.
+        // Interim heads have a separate limit.
         let answer = format!("HTTP/1.1 103 Hints\r\nLink: {}\r\n\r\n{head}", "x".repeat(HEAD_MAX / 2));
         for piece in [1, 1460, 100_000] {
             let mut reader = ResponseReader::new(false, 0);
-            let outcome: Result<(), HttpError> =
+            let result: Result<(), HttpError> =
                 answer.as_bytes().chunks(piece).try_for_each(|piece| reader.receive(piece));
-            assert_eq!((outcome.is_ok(), reader.is_done()), (fits, fits));
+            assert_eq!((result.is_ok(), reader.is_done()), (fits, fits));
         }
     }
 }
 
 #[test]
-fn heads_may_have_as_many_fields_as_the_cap_but_no_more() {
+fn heads_are_limited_in_fields() {
     for (count, error) in [(FIELDS_MAX, None), (FIELDS_MAX + 1, Some("more than 1024 header fields"))] {
         let answer = format!("HTTP/1.1 204 OK\r\n{}\r\n", "A: b\r\n".repeat(count));
-        let outcome = ResponseReader::new(false, 0).receive(answer.as_bytes());
-        assert_eq!(outcome.err().map(|error| error.0).as_deref(), error);
+        let result = ResponseReader::new(false, 0).receive(answer.as_bytes());
+        assert_eq!(result.err().map(|error| error.0).as_deref(), error);
     }
 }
 
 #[test]
-fn interim_answers_may_be_as_many_as_the_cap() {
+fn interim_responses_are_limited() {
     let answer =
         format!("{}HTTP/1.1 204 OK\r\n\r\n", "HTTP/1.1 100 Go\r\n\r\n".repeat(usize::from(INTERIM_MAX)));
     let mut reader = ResponseReader::new(false, 0);
@@ -135,23 +135,22 @@ fn interim_answers_may_be_as_many_as_the_cap() {
 }
 
 #[test]
-fn the_memory_of_the_head_is_given_back() {
+fn the_memory_of_the_head_is_freed() {
     let mut reader = ResponseReader::new(false, MAX_BODY);
     let answer = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\nbody", "x".repeat(60_000));
     assert_eq!(reader.receive(answer.as_bytes()), Ok(()));
     assert!(reader.held() <= 8, "{} bytes held", reader.held());
 }
 
-/// What is said to a chunked body.
 fn error_of_chunks(chunks: &str) -> Option<String> {
     let mut reader = ResponseReader::new(false, 1 << 20);
-    let outcome = reader.receive(format!("{CHUNKED}{chunks}").as_bytes());
-    assert_eq!(reader.is_done(), outcome.is_ok(), "{chunks:?}");
-    outcome.err().map(|error| error.0)
+    let result = reader.receive(format!("{CHUNKED}{chunks}").as_bytes());
+    assert_eq!(reader.is_done(), result.is_ok(), "{chunks:?}");
+    result.err().map(|error| error.0)
 }
 
 #[test]
-fn chunks_may_use_up_each_cap_but_no_more() {
+fn chunk_overhead_is_limited() {
     let extended = |len: usize| format!("1;{}\r\nx\r\n", "e".repeat(len));
     let digits = |len: usize| format!("{}1\r\nx\r\n", "0".repeat(len - 1));
     let end = "0\r\n\r\n";
@@ -172,7 +171,7 @@ fn chunks_may_use_up_each_cap_but_no_more() {
 }
 
 #[test]
-fn complaints_show_no_more_than_a_piece() {
+fn errors_show_an_excerpt() {
     let error_of = |answer: String| ResponseReader::new(false, 0).receive(answer.as_bytes()).unwrap_err().0;
     for len in [40, 41] {
         let line = format!("HTTP/1.1 {}", "2".repeat(len - 9));
@@ -194,11 +193,11 @@ fn complaints_show_no_more_than_a_piece() {
 
 #[test]
 fn the_memory_of_the_body_doubles_but_not_past_the_limit() {
-    let mut kept = BodyBuffer::new(10_000);
+    let mut buffer = BodyBuffer::new(10_000);
     let mut sizes = std::collections::BTreeSet::new();
     for _ in 0..10_000 {
-        kept.push(b"x");
-        sizes.insert(kept.held());
+        buffer.push(b"x");
+        sizes.insert(buffer.held());
     }
     assert!(sizes.len() < 20 && sizes.last() == Some(&10_000), "{sizes:?}");
 }

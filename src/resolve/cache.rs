@@ -1,18 +1,18 @@
-//! Answers remembered for as long as they serve.
+//! A cache of found addresses, by time to live.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How many names are remembered; beyond that the one that serves least long is forgotten.
+/// Limit of cached names; beyond that the name that expires first is evicted.
 pub(super) const CACHE_MAX: usize = 16_384;
 
-/// Found addresses by name. Failures are never remembered.
+/// Addresses by name. Failures are not cached.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     entries: BTreeMap<Arc<str>, Entry>,
-    /// The same entries in the order in which they expire.
+    /// The keys of `entries` in the order of expiry.
     by_expiry: BTreeSet<(Instant, Arc<str>)>,
 }
 
@@ -23,13 +23,13 @@ struct Entry {
 }
 
 impl Cache {
-    /// The addresses of `name`, if they still serve.
+    /// The cached addresses of `name` that have not expired.
     pub(super) fn addresses(&self, name: &str, now: Instant) -> Option<&[IpAddr]> {
         let entry = self.entries.get(name)?;
         (entry.expires > now).then_some(&entry.addresses)
     }
 
-    /// Remembers the addresses of `name` until `expires`, in place of what was known before.
+    /// Caches the addresses of `name` until `expires`. Replaces an earlier entry.
     pub(super) fn insert(&mut self, name: &str, addresses: Vec<IpAddr>, expires: Instant, now: Instant) {
         self.remove(name);
         if expires <= now {
@@ -48,7 +48,6 @@ impl Cache {
         self.entries.insert(name, Entry { addresses, expires });
     }
 
-    /// Forgets everything: the configuration that led to it has changed.
     pub(super) fn clear(&mut self) {
         *self = Cache::default();
     }
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_serves_until_it_expires() {
+    fn an_answer_is_cached_until_it_expires() {
         let now = test_now().instant;
         let second = Duration::from_secs(1);
         let mut cache = Cache::default();
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_makes_room_and_nothing_else_does() {
+    fn only_expired_entries_are_evicted_below_the_limit() {
         let now = test_now().instant;
         let at = |s| now + Duration::from_secs(s);
         let mut cache = Cache::default();
@@ -111,7 +110,7 @@ mod tests {
         assert_eq!(cache.entries.len(), CACHE_MAX);
         assert_eq!(cache.addresses("name0", now), None);
         assert!(cache.addresses("name32767", now).is_some());
-        // What has expired makes room by itself.
+        // Expired entries are evicted.
         cache.insert(
             "late",
             addresses(1),

@@ -1,4 +1,4 @@
-//! `/etc/resolv.conf`: which servers are asked, with which patience, for which names.
+//! `/etc/resolv.conf`: name servers, search domains and options.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
@@ -8,42 +8,42 @@ use crate::wire::dns::Name;
 
 /// The port of name servers.
 pub(crate) const PORT: u16 = 53;
-/// How much of the file is read, in bytes.
+/// Limit of the file's size, in bytes; the rest is ignored.
 pub(crate) const CONF_MAX: usize = 64 * 1024;
-/// How many servers are used, as in glibc (MAXNS).
+/// Limit of servers, as in glibc (MAXNS).
 const SERVERS_MAX: usize = 3;
-/// How many search domains are used.
+/// Limit of search domains.
 const SEARCH_MAX: usize = 32;
-/// How much of a word that cannot be used is shown, in characters.
+/// How much of an invalid word is shown, in characters.
 const SHOWN_MAX: usize = 60;
-/// How many log lines one file is worth.
+/// Limit of log lines per file.
 const NOTES_MAX: usize = 8;
 /// The limits of the options, as in glibc.
 const NDOTS_MAX: usize = 15;
 const TIMEOUT_S_MAX: usize = 30;
 const ATTEMPTS_MAX: usize = 5;
 
-/// What the file says.
+/// The settings of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Conf {
     /// Never empty.
     pub(crate) servers: Vec<SocketAddr>,
-    /// The domains that names are looked for in: valid names in lower case.
+    /// Search domains: valid names in lower case.
     pub(crate) search: Vec<String>,
-    /// How many dots a name must have to be asked for as it is first.
+    /// How many dots a name must have to be queried as it is before the search list is used. Default: 1.
     pub(crate) ndots: usize,
-    /// How long one query waits for its answer.
+    /// How long one query waits for its answer. Default: 5 s.
     pub(crate) timeout: Duration,
-    /// How often each server is asked at the usual pace.
+    /// How many times each server is queried before the intervals grow. Default: 2.
     pub(crate) attempts: usize,
-    /// Servers are asked over TCP only.
+    /// Servers are queried over TCP only.
     pub(crate) use_vc: bool,
-    /// Servers are not asked for IPv6 addresses.
+    /// Servers are not queried for IPv6 addresses.
     pub(crate) no_aaaa: bool,
 }
 
 impl Default for Conf {
-    /// What an empty file means: the server of this machine.
+    /// The settings of an empty file: the server of this machine.
     fn default() -> Self {
         Conf {
             servers: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))],
@@ -58,8 +58,8 @@ impl Default for Conf {
 }
 
 impl Conf {
-    /// Reads the file, and tells in log lines what of it is not used. Its servers do not matter if there
-    /// are `own` ones.
+    /// Parses the file. Returns a log line for each entry that is not used. `own` servers, if any, replace
+    /// those of the file.
     pub(crate) fn parse(text: &[u8], own: &[SocketAddr]) -> (Conf, Vec<String>) {
         let mut conf = Conf::default();
         let mut servers = own.to_vec();
@@ -87,7 +87,7 @@ impl Conf {
                 Some(key @ ("domain" | "search")) => {
                     let most = if key == "domain" { 1 } else { usize::MAX };
                     conf.search.clear();
-                    // The root is where names are looked for anyway.
+                    // The root adds nothing to a name.
                     for word in words.take(most).filter(|word| *word != ".") {
                         match domain(word) {
                             Some(domain) if conf.search.len() < SEARCH_MAX => conf.search.push(domain),
@@ -133,7 +133,7 @@ fn note(notes: &mut Vec<String>, what: &str, word: &str, why: &str) {
     }
 }
 
-/// A server's address. A zone (`fe80::1%2`) must be a number: names of interfaces mean nothing here.
+/// Parses a server's address. A zone (`fe80::1%2`) must be a number: interface names are not resolved here.
 fn server(word: &str) -> Option<SocketAddr> {
     let Some((address, zone)) = word.split_once('%') else {
         return Some(SocketAddr::new(word.parse::<IpAddr>().ok()?, PORT));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_means_this_machine() {
+    fn an_empty_file_selects_the_local_server() {
         let conf = parse(b"");
         assert_eq!(conf, Conf::default());
         assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
@@ -221,18 +221,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_used_is_told() {
+    fn unused_entries_are_reported() {
         let text = "nameserver 1.1.1.1#5353\nnameserver fe80::1%eth0\nnameserver\nnameserver 1.1.1.1\n\
             nameserver 2.2.2.2\nnameserver ::3\nnameserver 4.4.4.4\nsearch lan . b..c \n\
             options rotate edns0 trust-ad inet6 single-request ndots:1 nonsense\nsortlist 10.0.0.0\nfamily inet4\n";
-        let told = [
+        let expected = [
             "name server \"1.1.1.1#5353\" is not used: it must be an IP address",
             "name server \"fe80::1%eth0\" is not used: the zone must be a number",
             "name server \"\" is not used: it must be an IP address",
             "name server \"4.4.4.4\" is not used: it is not among the first 3",
             "search domain \"b..c\" is not used: it is not a domain name",
         ];
-        assert_eq!(notes(text), told.map(|note| format!("resolv.conf: {note}")));
+        assert_eq!(notes(text), expected.map(|note| format!("resolv.conf: {note}")));
         assert_eq!(servers(text), ["1.1.1.1:53", "2.2.2.2:53", "[::3]:53"]);
         let own = ["10.0.0.1:5300".parse().unwrap(); 4];
         let (conf, notes) = Conf::parse(b"nameserver x\nsearch lan\n", &own);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_limited_and_printable() {
+    fn reports_are_limited_and_printable() {
         let many: String = (0..34).map(|i| format!(" d{i}")).collect();
         let search = notes(&format!("search{many}\n"));
         assert_eq!(search.len(), 2);
@@ -267,6 +267,6 @@ mod tests {
         assert_eq!(notes(&String::from_utf8(text).unwrap()), ["resolv.conf: only the first 64 KiB are read"]);
         let line = "nameserver 9.9.9.99";
         let text = "\n".repeat(CONF_MAX + 1 - line.len()) + line;
-        assert_eq!(servers(&text), ["127.0.0.1:53"], "part of an address is another one");
+        assert_eq!(servers(&text), ["127.0.0.1:53"], "part of an address is not used");
     }
 }

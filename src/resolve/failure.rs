@@ -1,4 +1,4 @@
-//! Why a name has no addresses, in words.
+//! Error messages for names without addresses.
 
 use std::net::SocketAddr;
 
@@ -7,43 +7,43 @@ use crate::wire::dns::rcode_name;
 
 use super::conf::PORT;
 
-/// How much of a name that is none is shown, in characters.
+/// How much of an invalid name is shown, in characters.
 const NAME_SHOWN_MAX: usize = 80;
-/// How many servers are listed.
+/// Limit of listed servers.
 const SERVERS_SHOWN_MAX: usize = 3;
 
-/// A name that was denied. The greater says more.
+/// An answer that the name has no address. A greater value is more specific.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NegativeAnswer {
-    /// Nobody on the local network knows it: multicast DNS has no other way to say no.
-    Nobody,
-    /// A server says that it does not exist.
+    /// No host on the local network answered; multicast DNS has no negative answers.
+    Unanswered,
+    /// The server answered that the name does not exist.
     NoName(SocketAddr),
-    /// A server says that it exists but has no address.
+    /// The server answered that the name exists but has no address.
     NoData(SocketAddr),
 }
 
-/// Why nothing could be learned about a name. The greater says more.
+/// Why no answer was received. A greater value is more specific.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LookupError {
     /// Multicast queries cannot be sent.
     NoMulticast,
-    /// No socket to the servers could be opened, or they refused.
+    /// No socket to a server could be opened, or connections were refused.
     Unreachable,
-    /// Servers were asked, and none answered.
-    Silent,
-    /// A server wants to be asked over TCP, and cannot be.
+    /// No queried server replied.
+    Timeout,
+    /// The server requires TCP, and no TCP connection could be opened.
     NoStream(SocketAddr),
-    /// A server answered with something that cannot be read.
+    /// The server sent an answer that cannot be parsed.
     Broken(SocketAddr),
-    /// A server answered with this code instead of an answer.
+    /// The server answered with this error code.
     Refused(SocketAddr, u8),
 }
 
 impl NegativeAnswer {
     pub(super) fn failure(self, name: &str) -> Failure {
         let detail = match self {
-            NegativeAnswer::Nobody => {
+            NegativeAnswer::Unanswered => {
                 format!("name does not exist: {name} (nobody on the local network answers to it)")
             }
             NegativeAnswer::NoName(server) => {
@@ -66,7 +66,7 @@ impl LookupError {
             LookupError::Unreachable => {
                 (Reason::DnsFailed, format!("no name server reachable for {name} (tried {})", list(servers)))
             }
-            LookupError::Silent => {
+            LookupError::Timeout => {
                 (Reason::DnsTimeout, format!("no name server answered for {name} (asked {})", list(servers)))
             }
             LookupError::NoStream(server) => (
@@ -85,24 +85,24 @@ impl LookupError {
     }
 }
 
-/// The text cannot be asked for.
+/// The text is not a valid name.
 pub(super) fn not_a_name(text: &str) -> Failure {
     let shown = printable(text, NAME_SHOWN_MAX);
     let remedy = if text.is_ascii() { "" } else { " (write it in its ASCII form, xn--…)" };
     Failure::new(Reason::DnsNotFound, format!("not a valid name: {shown}{remedy}"))
 }
 
-/// The name never exists.
+/// The name ends in `.invalid`.
 pub(super) fn invalid(name: &str) -> Failure {
     Failure::new(Reason::DnsNotFound, format!("name does not exist: {name} (.invalid never does)"))
 }
 
-/// There are more lookups than anybody needs.
+/// The limit of lookups is reached.
 pub(super) fn too_many(name: &str) -> Failure {
     Failure::new(Reason::DnsFailed, format!("too many names are being resolved to resolve {name}"))
 }
 
-/// The first few servers.
+/// The first servers, at most [`SERVERS_SHOWN_MAX`].
 pub(super) fn list(servers: &[SocketAddr]) -> String {
     let mut text = String::new();
     for server in servers.iter().take(SERVERS_SHOWN_MAX) {
@@ -114,7 +114,7 @@ pub(super) fn list(servers: &[SocketAddr]) -> String {
     text
 }
 
-/// A server by its address, with its port only if that is unusual.
+/// A server's address, with its port unless that is the default.
 fn shown(server: SocketAddr) -> String {
     if server.port() == PORT { server.ip().to_string() } else { server.to_string() }
 }
@@ -138,7 +138,7 @@ mod tests {
             "name has no address: db (asked [2001:db8::53]:5353)"
         );
         assert_eq!(
-            text(LookupError::Silent.failure("db", &[server, other])),
+            text(LookupError::Timeout.failure("db", &[server, other])),
             "no name server answered for db (asked 192.0.2.53, [2001:db8::53]:5353)",
         );
         assert_eq!(
@@ -148,22 +148,22 @@ mod tests {
     }
 
     #[test]
-    fn the_greater_says_more() {
+    fn greater_values_are_more_specific() {
         let server: SocketAddr = "192.0.2.53:53".parse().unwrap();
         assert!(
             NegativeAnswer::NoData(server) > NegativeAnswer::NoName(server)
-                && NegativeAnswer::NoName(server) > NegativeAnswer::Nobody
+                && NegativeAnswer::NoName(server) > NegativeAnswer::Unanswered
         );
         assert!(
             LookupError::Refused(server, 2) > LookupError::Broken(server)
                 && LookupError::Broken(server) > LookupError::NoStream(server)
-                && LookupError::NoStream(server) > LookupError::Silent
+                && LookupError::NoStream(server) > LookupError::Timeout
         );
-        assert!(LookupError::Silent > LookupError::Unreachable);
+        assert!(LookupError::Timeout > LookupError::Unreachable);
     }
 
     #[test]
-    fn what_is_no_name_is_shown_in_short() {
+    fn invalid_names_are_escaped_and_truncated() {
         assert_eq!(not_a_name("a b\n").detail, "not a valid name: a b\\n");
         assert!(not_a_name(&"x".repeat(9999)).detail.chars().count() < 120);
     }

@@ -1,38 +1,38 @@
-//! `/etc/hosts`: names that need no server.
+//! `/etc/hosts`: names that are resolved without a server.
 
 use std::net::IpAddr;
 
 use memchr::memchr;
 
-/// How much of the file is read, in bytes: block lists have several megabytes.
+/// Limit of the file's size, in bytes: block lists have several megabytes.
 pub(crate) const HOSTS_MAX: usize = 8 * 1024 * 1024;
-/// How many names are kept.
+/// Limit of names.
 pub(crate) const NAMES_MAX: usize = 1024 * 1024;
-/// How many addresses one name may have.
+/// Limit of addresses per name.
 pub(crate) const ADDRESSES_MAX: usize = 64;
-/// The longest name that can be asked for.
+/// The longest valid name, in bytes.
 const NAME_MAX: usize = 253;
 
-/// The file's names, sorted. It keeps the text itself and four bytes per name, and reads an address
-/// again when its name is asked for: block lists with hundreds of thousands of names stay cheap.
+/// The names of a hosts file, sorted. To save memory with block lists of hundreds of thousands of names, it
+/// keeps the text and four bytes per name, and parses an address when its name is looked up.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     /// The file in lower case.
     text: Vec<u8>,
-    /// Where the names start in the text. Sorted by name; equal names in the order of the file.
+    /// Offsets of the names in the text. Sorted by name; equal names in the order of the file.
     names: Vec<u32>,
-    /// The file holds more than is used.
+    /// Whether the file exceeds the limits, so that part of it is not used.
     pub(crate) is_cut: bool,
 }
 
 impl Hosts {
-    /// Reads the file. Lines without an address are skipped. The text is not copied: on a router a block
+    /// Parses the file. Lines without an address are skipped. The text is not copied: on a router a block
     /// list can be larger than the rest of the process.
     pub(crate) fn parse(text: impl Into<Vec<u8>>) -> Hosts {
         let mut text: Vec<u8> = text.into();
         let mut is_cut = text.len() > HOSTS_MAX;
         if is_cut {
-            // Part of a line could be another name than the whole one.
+            // Cut at a line end: part of a name could be another valid name.
             text.truncate(text[..=HOSTS_MAX].iter().rposition(|byte| *byte == b'\n').unwrap_or(0));
         }
         text.make_ascii_lowercase();
@@ -77,7 +77,6 @@ impl Hosts {
     }
 }
 
-/// Where the words of this line start.
 fn word_starts(line: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let is_space = |at: usize| line[at].is_ascii_whitespace();
     (0..line.len()).filter(move |at| !is_space(*at) && (*at == 0 || is_space(*at - 1)))
@@ -90,7 +89,7 @@ fn word_at(text: &[u8], start: usize) -> &[u8] {
     &rest[..end.unwrap_or(rest.len())]
 }
 
-/// The address that this line starts with.
+/// The address at the start of the line.
 fn address(line: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(word_at(line.trim_ascii_start(), 0)).ok()?.parse().ok()
 }
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry() {
+    fn other_words_are_not_entries() {
         for name in
             ["", "#", "commented", "not.a.name", "bad", "zone", "10.0.0.2", "na", "nas.la", "nas.lan.", "the"]
         {
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_files_may_be_as_long_as_their_caps() {
+    fn names_and_files_up_to_their_limits_are_read() {
         let name = |len: usize| "x".repeat(len);
         let hosts = Hosts::parse(format!("10.0.0.1 {} {}", name(254), name(253)));
         assert_eq!((hosts.names.len(), hosts.addresses(&name(253)).len()), (1, 1));
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn more_names_than_are_kept_are_noticed() {
+    fn names_beyond_the_limit_are_reported() {
         for (more, is_cut) in [(0, false), (1, true)] {
             let hosts = Hosts::parse(format!("10.0.0.1{}", " a".repeat(NAMES_MAX + more)));
             assert_eq!((hosts.names.len(), hosts.is_cut), (NAMES_MAX, is_cut));

@@ -1,21 +1,43 @@
-//! Names to addresses: hosts file, resolv.conf, DNS over UDP and TCP, multicast DNS.
+//! Resolves names to addresses: hosts file, resolv.conf, DNS over UDP and TCP, multicast DNS.
 //!
-//! A [`Resolver`] is a conversation without sockets or clocks. It is asked for names, and asks in
-//! turn for queries to be opened and closed; whoever owns the sockets opens a fresh one per query
-//! (so that the kernel chooses an unpredictable port), sends the bytes and reports what comes back.
+//! ```text
+//!     lookup(name)
+//!          |
+//!     literal, localhost, .invalid, hosts file, cache --known--> Found or NotFound
+//!          | unknown
+//!     search queued, until queries are free; lookups of the same name share it
+//!          |
+//!     search list: next full name <-------------------------------+
+//!          |                                                      |
+//!     queries for A and AAAA, to one server after the other       | negative, or error of a server
+//!          |                                                      |
+//!          +-- no addresses --------------------------------------+--last name--> NotFound
+//!          +-- no server answered ----------------------------------------------> NotFound
+//!          +-- addresses of one family, 50 ms passed --> Found, last: false; then waits for the other
+//!          +-- both families answered -----------------> Found, last: true; cached
+//! ```
 //!
-//! What it does not do: check signatures, speak to root servers, ask for anything but addresses, or
-//! remember failures. A lookup ends with an answer, with an error from every server, or when its owner
-//! cancels it: the owner knows how much time there is, and silent servers are asked again until then.
+//! Polling contract: a [`Resolver`] has neither sockets nor a clock.
+//!
+//! - The owner calls [`Resolver::lookup`], [`Resolver::cancel`], [`Resolver::handle_input`] and
+//!   [`Resolver::handle_timeout`]; `now` never decreases.
+//! - After each of these calls it calls [`Resolver::poll_output`] until that returns `None`, and carries out
+//!   the commands. Each [`Output::Open`] gets a new socket, so that the kernel chooses an unpredictable port.
+//! - Then it calls [`Resolver::handle_timeout`] at the time of [`Resolver::poll_timeout`], or earlier.
+//! - A lookup ends with the last `Found`, with `NotFound`, or with `cancel`. Unanswered queries are repeated
+//!   until then: the owner limits the time.
+//!
+//! Not supported: DNSSEC validation, recursion from the root servers, record types other than A and AAAA,
+//! and negative caching.
 
 mod cache;
 pub(crate) mod conf;
 mod failure;
 pub(crate) mod hosts;
-mod inquiry;
 mod names;
 mod plan;
 mod query;
+mod query_plan;
 mod resolver;
 mod search;
 mod shared;
@@ -28,50 +50,49 @@ pub(crate) use resolver::Resolver;
 
 use crate::result::Failure;
 
-/// Where unpredictable message ids come from.
+/// A source of unpredictable message ids.
 pub(crate) type Random = Box<dyn FnMut() -> u16 + Send>;
 
-/// Somebody's wish to know the addresses of a name. Never reused.
+/// Identifies a lookup. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LookupId(u64);
 
-/// One query on a socket of its own. Never reused.
+/// Identifies a query, which has a socket of its own. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueryId(u64);
 
-/// What a connection is carried by.
+/// The transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// A UDP socket connected to its peer, so that nobody else's datagrams arrive.
+    /// A UDP socket connected to its peer, so that it receives no datagrams from other hosts.
     Udp,
     /// A TCP connection.
     Tcp,
-    /// A UDP socket that is not connected: anybody on the local network may answer.
+    /// A UDP socket that is not connected: any host on the local network may answer.
     Multicast,
 }
 
-/// What happened to a query.
+/// An event of a query.
 #[derive(Debug)]
 pub(crate) enum QueryInput<'a> {
     /// A datagram, or a piece of the TCP stream cut anywhere.
     Received { from: SocketAddr, bytes: &'a [u8] },
     /// The server has ended the TCP stream.
     Closed,
-    /// The socket could not be opened, or broke. There is none any more, and no
-    /// [`Output::Close`] will follow.
+    /// The socket could not be opened, or failed. It no longer exists; no [`Output::Close`] follows.
     Failed,
 }
 
-/// What the resolver wants done, or has found.
+/// A command to the owner, or a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Open a fresh socket and send `bytes` (over TCP they hold their length already).
+    /// Open a new socket and send `bytes` (over TCP they include the length prefix).
     Open { query: QueryId, transport: Transport, server: SocketAddr, bytes: Vec<u8> },
-    /// Close the query's socket; nothing more is wanted from it.
+    /// Close the query's socket.
     Close(QueryId),
-    /// Addresses of the name. Unless this is the `last` time, those of the other family may follow;
-    /// the last list is empty if they turned out not to exist.
+    /// New addresses of the name. Unless `last` is set, those of the other family may follow; the last list
+    /// is empty if there are none.
     Found { lookup: LookupId, addresses: Vec<IpAddr>, last: bool },
-    /// The name has no address, or none could be learned. Nothing more follows.
+    /// The lookup has failed: the name has no address, or the servers did not answer.
     NotFound { lookup: LookupId, failure: Failure },
 }

@@ -1,4 +1,4 @@
-//! What names mean before any server is asked: literals, special names, search lists.
+//! Rules for names that apply before any server is queried: literals, special names, search lists.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,19 +6,19 @@ use crate::wire::dns::Name;
 
 use super::conf::Conf;
 
-/// The IP address that `text` spells, with or without brackets.
+/// Parses an IP address with or without brackets.
 pub(super) fn literal(text: &str) -> Option<IpAddr> {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inner.unwrap_or(text).parse().ok()
 }
 
-/// The loopback addresses, if the name (in lower case, without its final dot) always means this
-/// machine, whatever servers and files say (RFC 6761 section 6.3).
+/// The loopback addresses, if the name (in lower case, without its final dot) is `localhost` or below it;
+/// hosts file and servers are not consulted (RFC 6761 section 6.3).
 pub(super) fn loopback(name: &str) -> Option<Vec<IpAddr>> {
     is_within(name, "localhost").then(|| vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()])
 }
 
-/// Whether the name never exists (RFC 6761 section 6.4).
+/// Whether the name is `invalid` or below it and never exists (RFC 6761 section 6.4).
 pub(super) fn is_invalid(name: &str) -> bool {
     is_within(name, "invalid")
 }
@@ -27,10 +27,9 @@ fn is_within(name: &str, zone: &str) -> bool {
     name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The full names to ask for in turn, the last one first: `name` as it is and within each search
-/// domain, in the order that its number of dots asks for. An absolute name (with a final dot) stands
-/// for itself only, and so does one of multicast DNS: it must not leak to name servers (RFC 6762
-/// section 3).
+/// The full names to query, in reverse order: `name` itself and `name` within each search domain. `ndots`
+/// decides whether `name` itself is first. Absolute names (with a final dot) and names of multicast DNS are
+/// not searched for: the latter must not be sent to name servers (RFC 6762 section 3).
 pub(super) fn candidates(name: &str, conf: &Conf) -> Vec<Name> {
     if let Some(absolute) = name.strip_suffix('.') {
         return Name::parse(absolute).into_iter().collect();
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn candidates_that_cannot_be_are_left_out() {
+    fn invalid_candidates_are_omitted() {
         let long = vec!["x".repeat(60); 4].join(".");
         assert_eq!(order(&long, "search a-domain-of-some-length.example\n"), std::slice::from_ref(&long));
         assert_eq!(order("db", "search invalid lan\n"), ["db.lan", "db"]);

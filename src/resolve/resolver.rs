@@ -1,4 +1,4 @@
-//! The resolver: what is known at once, what is being searched for, and who waits for it.
+//! The resolver: local answers, running searches, and the lookups that wait for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -12,51 +12,50 @@ use super::conf::Conf;
 use super::failure;
 use super::hosts::Hosts;
 use super::names;
-use super::search::{LookupUpdate, SLOTS, Search};
+use super::search::{LookupUpdate, QUERIES_PER_SEARCH, Search};
 use super::shared::Shared;
 use super::{LookupId, Output, QueryId, QueryInput, Random};
 
-/// How many queries may be in flight, each with a socket of its own. Searches beyond that wait
-/// for their turn.
+/// Limit of queries in flight, each with a socket of its own. Further searches are queued.
 pub(crate) const QUERIES_MAX: usize = 128;
-/// How many lookups may be waiting for an answer.
+/// Limit of lookups without an answer.
 pub(crate) const LOOKUPS_MAX: usize = 65_536;
-/// The longest time an answer serves, in seconds.
+/// The longest time an answer is cached, in seconds.
 const TTL_S_MAX: u32 = 300;
-/// The same for an answer that one family is missing from, only because no server answered for it.
+/// The same for an answer with one family, if no server answered for the other.
 const PARTIAL_TTL_S_MAX: u32 = 30;
 
-/// What is logged of a hosts file that exceeds the limits of [`Hosts`].
+/// Log line for a hosts file that exceeds the limits of [`Hosts`].
 const HOSTS_CUT: &str = "hosts file: only the first 8 MiB and 1048576 names are used; \
     put longer block lists into a name server";
 
-/// A name being searched for. The lesser came first.
+/// Identifies a search. Ordered by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SearchId(u64);
 
-/// Resolves names. See the module's description for how to drive it.
+/// Resolves names. The module's description states the polling contract.
 pub(crate) struct Resolver {
     shared: Shared,
-    /// The servers to ask whatever resolv.conf says, if any.
+    /// Servers that replace those of resolv.conf, if any.
     own_servers: Vec<SocketAddr>,
     hosts: Hosts,
     cache: Cache,
     searches: BTreeMap<SearchId, Box<Search>>,
-    /// Those that have started: few, since every one holds at least [`SLOTS`] queries.
+    /// Started searches: few, since each reserves at least [`QUERIES_PER_SEARCH`] queries.
     running: BTreeSet<SearchId>,
-    /// Those that wait for their turn, first come, first served.
+    /// Searches not started yet, in the order of arrival.
     waiting: BTreeSet<SearchId>,
     by_name: BTreeMap<String, SearchId>,
     lookups: BTreeMap<LookupId, SearchId>,
     next_lookup: u64,
     next_search: u64,
-    /// The latest moment that was handed in.
-    seen: Option<Instant>,
+    /// The latest `now` passed by the caller.
+    last_now: Option<Instant>,
 }
 
 impl Resolver {
-    /// Asks `servers`, or those of resolv.conf if there are none; and, for names ending in
-    /// `.local`, whoever listens at `mdns` (224.0.0.251:5353).
+    /// Queries `servers`, or those of resolv.conf if the list is empty. Names ending in `.local` are queried
+    /// by multicast DNS at `mdns` (224.0.0.251:5353).
     pub(crate) fn new(servers: Vec<SocketAddr>, mdns: SocketAddr, random: Random) -> Self {
         let mut resolver = Resolver {
             shared: Shared::new(Conf::default(), mdns, random),
@@ -70,23 +69,22 @@ impl Resolver {
             lookups: BTreeMap::new(),
             next_lookup: 0,
             next_search: 0,
-            seen: None,
+            last_now: None,
         };
         resolver.set_resolv_conf(b"");
         resolver
     }
 
-    /// Takes the text of `/etc/hosts`, whenever it has changed. Returns a log line if not all of it is used.
+    /// Replaces the hosts file by `text`. Returns a log line if only part of it is used.
     pub(crate) fn set_hosts(&mut self, text: impl Into<Vec<u8>>) -> Option<String> {
-        // The old names go first: there is not always room for both.
+        // Free the old names first: memory may not suffice for both.
         self.hosts = Hosts::default();
         self.hosts = Hosts::parse(text);
         self.hosts.is_cut.then(|| HOSTS_CUT.to_owned())
     }
 
-    /// Takes the text of `/etc/resolv.conf`, whenever it has changed. Queries in flight go on; what
-    /// other servers and search lists have led to is forgotten. Returns log lines about what of it is not
-    /// used.
+    /// Replaces resolv.conf by `text`. Queries in flight continue; if the configuration differs, the cache is
+    /// cleared. Returns one log line per entry that is not used, at most 8.
     pub(crate) fn set_resolv_conf(&mut self, text: &[u8]) -> Vec<String> {
         let (conf, notes) = Conf::parse(text, &self.own_servers);
         if conf != self.shared.conf {
@@ -96,13 +94,13 @@ impl Resolver {
         notes
     }
 
-    /// Asks for the addresses of `name`: a name, or an IP address with or without brackets. What
-    /// is found, even at once, comes through [`Resolver::poll_output`].
+    /// Starts a lookup of `name`: a name, or an IP address with or without brackets. Every result, also an
+    /// immediate one, is returned by [`Resolver::poll_output`].
     pub(crate) fn lookup(&mut self, name: &str, now: Instant) -> LookupId {
-        self.seen = Some(now);
+        self.last_now = Some(now);
         let lookup = LookupId(self.next_lookup);
         self.next_lookup += 1;
-        match self.known(name, now) {
+        match self.local_answer(name, now) {
             Some(Ok(addresses)) => {
                 self.shared.outbox.push_back(Output::Found { lookup, addresses, last: true })
             }
@@ -112,51 +110,50 @@ impl Resolver {
         lookup
     }
 
-    /// Nobody waits for this lookup any more. Its queries are closed, unless others wait for them, or
-    /// one family has been found: then the other is waited for a moment longer, so that both can be
-    /// remembered and the next check need not ask again.
+    /// Cancels a lookup. Its queries are closed unless other lookups wait for them or one family has been
+    /// found: then the search continues for at most 1 s, so that the complete answer can be cached.
     pub(crate) fn cancel(&mut self, lookup: LookupId) {
         let Some(id) = self.lookups.remove(&lookup) else { return };
         let Some(search) = self.searches.get_mut(&id) else { return };
         search.lookups.remove(&lookup);
         if search.lookups.is_empty() && search.partial().is_none() {
             search.close(&mut self.shared);
-            self.forget(id);
+            self.remove_search(id);
         }
     }
 
-    /// What a lookup that has no answer yet is waiting for, for a person.
+    /// What an unanswered lookup is waiting for, as a sentence. `None` if it is over.
     pub(crate) fn describe(&self, lookup: LookupId) -> Option<String> {
         let id = self.lookups.get(&lookup)?;
         Some(self.searches.get(id)?.describe(&self.shared))
     }
 
-    /// Tells what happened to a query. Queries that are over are ignored.
+    /// Handles an event of a query. Events of closed queries are ignored.
     pub(crate) fn handle_input(&mut self, query: QueryId, input: QueryInput<'_>, now: Instant) {
-        self.seen = Some(now);
-        let holder =
+        self.last_now = Some(now);
+        let owner =
             self.running.iter().find(|id| self.searches.get(id).is_some_and(|search| search.holds(query)));
-        if let Some(id) = holder.copied() {
-            self.step(id, now, |search, shared| search.handle_input(query, &input, shared, now));
+        if let Some(id) = owner.copied() {
+            self.run_search(id, now, |search, shared| search.handle_input(query, &input, shared, now));
         }
         self.start_waiting(now);
     }
 
-    /// Tells that time has passed.
+    /// Handles expired deadlines.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.seen = Some(now);
+        self.last_now = Some(now);
         let is_due = |id: &SearchId| {
             let deadline = self.searches.get(id).and_then(|search| search.deadline());
             deadline.is_some_and(|deadline| deadline <= now)
         };
         let due: Vec<SearchId> = self.running.iter().copied().filter(is_due).collect();
         for id in due {
-            self.step(id, now, |search, shared| search.handle_timeout(shared, now));
+            self.run_search(id, now, |search, shared| search.handle_timeout(shared, now));
         }
         self.start_waiting(now);
     }
 
-    /// The loop lost this much time: whoever was asked has as much longer to answer.
+    /// Postpones all deadlines by `gap`, a scheduling delay of the event loop.
     pub(crate) fn extend(&mut self, gap: Duration) {
         for id in &self.running {
             if let Some(search) = self.searches.get_mut(id) {
@@ -165,36 +162,36 @@ impl Resolver {
         }
     }
 
-    /// When the resolver wants to be told that time has passed.
+    /// When [`Resolver::handle_timeout`] must be called next.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if !self.waiting.is_empty() && self.spare() >= SLOTS {
-            // A cancelled lookup has made room.
-            return self.seen;
+        if !self.waiting.is_empty() && self.free_queries() >= QUERIES_PER_SEARCH {
+            // A cancelled lookup has freed queries.
+            return self.last_now;
         }
         self.running.iter().filter_map(|id| self.searches.get(id)?.deadline()).min()
     }
 
-    /// What the resolver wants done, or has found.
+    /// The next command or result.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.shared.outbox.pop_front()
     }
 
-    /// The most that is held of an answer over TCP that has not come whole, in bytes.
+    /// Bytes buffered for the longest incomplete answer over TCP.
     #[cfg(test)]
     pub(crate) fn longest_stream(&self) -> usize {
         self.searches.values().map(|search| search.longest_stream()).max().unwrap_or_default()
     }
 
-    /// What is known about a name without asking anybody.
-    fn known(&self, name: &str, now: Instant) -> Option<Result<Vec<IpAddr>, Failure>> {
+    /// The answer that needs no server, or the error if the limit of lookups is reached.
+    fn local_answer(&self, name: &str, now: Instant) -> Option<Result<Vec<IpAddr>, Failure>> {
         if let Some(address) = names::literal(name) {
             return Some(Ok(vec![address]));
         }
-        let given = name.strip_suffix('.').unwrap_or(name);
-        if Name::parse(given).is_none() {
+        let relative = name.strip_suffix('.').unwrap_or(name);
+        if Name::parse(relative).is_none() {
             return Some(Err(failure::not_a_name(name)));
         }
-        let bare = given.to_ascii_lowercase();
+        let bare = relative.to_ascii_lowercase();
         if let Some(addresses) = names::loopback(&bare) {
             return Some(Ok(addresses));
         }
@@ -211,7 +208,7 @@ impl Resolver {
         (self.lookups.len() >= LOOKUPS_MAX).then(|| Err(failure::too_many(&bare)))
     }
 
-    /// Lets the lookup wait for the search for this name, a running one or a new one.
+    /// Attaches the lookup to the search for this name; creates one if there is none.
     fn search(&mut self, lookup: LookupId, name: &str, now: Instant) {
         let id = match self.by_name.get(name) {
             Some(id) => *id,
@@ -231,44 +228,44 @@ impl Resolver {
             let addresses = partial.to_vec();
             self.shared.outbox.push_back(Output::Found { lookup, addresses, last: false });
         }
-        self.step(id, now, |search, shared| search.hurry(shared, now));
+        self.run_search(id, now, |search, shared| search.expedite(shared, now));
         self.start_waiting(now);
     }
 
     fn start_waiting(&mut self, now: Instant) {
-        while self.spare() >= SLOTS {
+        while self.free_queries() >= QUERIES_PER_SEARCH {
             let Some(id) = self.waiting.pop_first() else { return };
             self.running.insert(id);
-            self.step(id, now, |search, shared| search.start(shared, now));
+            self.run_search(id, now, |search, shared| search.start(shared, now));
         }
     }
 
     /// How many more queries may be in flight.
-    fn spare(&self) -> usize {
-        let used: usize = self.running.iter().filter_map(|id| Some(self.searches.get(id)?.slots())).sum();
+    fn free_queries(&self) -> usize {
+        let used: usize = self.running.iter().filter_map(|id| Some(self.searches.get(id)?.queries())).sum();
         QUERIES_MAX.saturating_sub(used)
     }
 
-    /// Lets a search do something, and tells everybody who waits for it what came of it.
-    fn step(
+    /// Runs `act` on a search and reports the update to all its lookups.
+    fn run_search(
         &mut self,
         id: SearchId,
         now: Instant,
         act: impl FnOnce(&mut Search, &mut Shared) -> Option<LookupUpdate>,
     ) {
-        self.shared.spare = self.spare();
+        self.shared.free_queries = self.free_queries();
         let Some(search) = self.searches.get_mut(&id) else { return };
-        let Some(news) = act(search, &mut self.shared) else { return };
+        let Some(update) = act(search, &mut self.shared) else { return };
         let outbox = &mut self.shared.outbox;
-        let is_over = match news {
-            LookupUpdate::Found { fresh, all, ttl_s, whole, last } => {
+        let is_over = match update {
+            LookupUpdate::Found { fresh, all, ttl_s, complete, last } => {
                 for lookup in &search.lookups {
                     outbox.push_back(Output::Found { lookup: *lookup, addresses: fresh.clone(), last });
                 }
-                // Half an answer is not remembered while the other half may come: it would pass for
-                // the whole, and hide the addresses that are left when these fail.
+                // An answer with one family is not cached while the other may follow: it would pass for a
+                // complete one, and hide the addresses that remain when these fail.
                 if last {
-                    let ttl_s = ttl_s.min(if whole { TTL_S_MAX } else { PARTIAL_TTL_S_MAX });
+                    let ttl_s = ttl_s.min(if complete { TTL_S_MAX } else { PARTIAL_TTL_S_MAX });
                     self.cache.insert(&search.name, all, now + Duration::from_secs(ttl_s.into()), now);
                 }
                 last
@@ -281,12 +278,12 @@ impl Resolver {
             }
         };
         if is_over {
-            self.forget(id);
+            self.remove_search(id);
         }
     }
 
-    /// Removes a search that is over, and those who waited for it.
-    fn forget(&mut self, id: SearchId) {
+    /// Removes a search that is over and its lookups.
+    fn remove_search(&mut self, id: SearchId) {
         self.running.remove(&id);
         self.waiting.remove(&id);
         let Some(search) = self.searches.remove(&id) else { return };

@@ -1,5 +1,4 @@
-//! One name on its way to its addresses: the full names it may stand for, one after the other, each
-//! asked for in both families side by side.
+//! One lookup name: its candidate full names are queried in turn, each for A and AAAA in parallel.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -9,52 +8,50 @@ use crate::result::Failure;
 use crate::wire::dns::{Kind, Name};
 
 use super::failure::{LookupError, NegativeAnswer, list};
-use super::inquiry::{QueryPlan, Resolution};
 use super::names::candidates;
+use super::query_plan::{QueryPlan, Resolution};
 use super::shared::Shared;
 use super::{LookupId, QueryId, QueryInput};
 
 /// How long the addresses of one family wait for those of the other (RFC 8305 section 3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
-/// How long the other family is still waited for after that.
+/// How much longer the other family is waited for after the first family's addresses are reported.
 const LATE_FAMILY_MAX: Duration = Duration::from_secs(1);
-/// The queries a search is entitled to: one per family.
-pub(super) const SLOTS: usize = 2;
+/// Queries reserved for a search: one per family.
+pub(super) const QUERIES_PER_SEARCH: usize = 2;
 
-/// A name being resolved, for everybody who asked for it.
+/// One name in resolution, shared by all lookups of it.
 pub(super) struct Search {
     /// In lower case; with its final dot if it is absolute.
     pub(super) name: String,
     pub(super) lookups: BTreeSet<LookupId>,
-    /// Full names not tried yet, the next one last.
+    /// Full names not queried yet, in reverse order.
     candidates: Vec<Name>,
     multicast: bool,
-    /// The full name being tried; `None` before the start.
+    /// The full name being queried; `None` before the start.
     pair: Option<Pair>,
-    /// The addresses handed over while the other family has not answered.
+    /// The addresses reported before the other family has answered.
     partial: Option<Vec<IpAddr>>,
     error: Option<LookupError>,
-    denial: Option<NegativeAnswer>,
+    negative: Option<NegativeAnswer>,
 }
 
-/// One full name, asked for in both families.
+/// The queries for one full name, one per family.
 struct Pair {
     a: QueryPlan,
     aaaa: QueryPlan,
     /// When the family that has answered stops waiting for the other.
-    enough_at: Option<Instant>,
+    family_deadline: Option<Instant>,
 }
 
-/// What a search has come to.
 pub(super) enum LookupUpdate {
     Found {
-        /// Addresses not handed over before.
+        /// Addresses not reported before.
         fresh: Vec<IpAddr>,
-        /// All addresses there are.
         all: Vec<IpAddr>,
         ttl_s: u32,
         /// Whether both families have answered.
-        whole: bool,
+        complete: bool,
         /// Whether the search is over.
         last: bool,
     },
@@ -71,43 +68,41 @@ impl Search {
             pair: None,
             partial: None,
             error: None,
-            denial: None,
+            negative: None,
         }
     }
 
-    /// Sends the first queries.
     pub(super) fn start(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
-        // Only as typed: names from the search list go to the name servers, whatever they end in.
+        // Only the name as given: names from the search list are sent to the name servers.
         self.multicast = Name::parse(self.shown_name()).is_some_and(|name| name.is_local());
         self.candidates = candidates(&self.name, &shared.conf);
         self.try_next(shared, now);
-        self.news(shared, now)
+        self.poll_update(shared, now)
     }
 
-    /// Another lookup joins: silent servers are asked again soon.
-    pub(super) fn hurry(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
+    /// Shortens long pauses, since another lookup has joined.
+    pub(super) fn expedite(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
-        pair.a.hurry(now);
-        pair.aaaa.hurry(now);
+        pair.a.expedite(now);
+        pair.aaaa.expedite(now);
         self.handle_timeout(shared, now)
     }
 
-    /// Moves every deadline by this much.
     pub(super) fn extend(&mut self, gap: Duration) {
         let Some(pair) = &mut self.pair else { return };
         pair.a.extend(gap);
         pair.aaaa.extend(gap);
-        pair.enough_at = pair.enough_at.map(|at| at + gap);
+        pair.family_deadline = pair.family_deadline.map(|at| at + gap);
     }
 
-    /// The addresses handed over so far, for somebody who joins late.
+    /// The addresses reported so far, for a lookup that joins late.
     pub(super) fn partial(&self) -> Option<&[IpAddr]> {
         self.partial.as_deref()
     }
 
-    /// How many queries it has in flight, or is entitled to.
-    pub(super) fn slots(&self) -> usize {
-        self.pair.as_ref().map_or(SLOTS, |pair| pair.a.slots() + pair.aaaa.slots())
+    /// Number of queries in flight or reserved.
+    pub(super) fn queries(&self) -> usize {
+        self.pair.as_ref().map_or(QUERIES_PER_SEARCH, |pair| pair.a.queries() + pair.aaaa.queries())
     }
 
     #[cfg(test)]
@@ -121,10 +116,10 @@ impl Search {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let pair = self.pair.as_ref()?;
-        [pair.a.deadline(), pair.aaaa.deadline(), pair.enough_at].into_iter().flatten().min()
+        [pair.a.deadline(), pair.aaaa.deadline(), pair.family_deadline].into_iter().flatten().min()
     }
 
-    /// What is being waited for, and what has gone wrong meanwhile.
+    /// The servers waited for and the most specific error so far, as one sentence.
     pub(super) fn describe(&self, shared: &Shared) -> String {
         let name = self.shown_name();
         let Some(pair) = &self.pair else {
@@ -141,7 +136,7 @@ impl Search {
         }
         let mut text = format!("waiting for {} to resolve {name}", list(&servers));
         let error = pair.a.error().max(pair.aaaa.error());
-        if let Some(error) = error.filter(|error| *error > LookupError::Silent) {
+        if let Some(error) = error.filter(|error| *error > LookupError::Timeout) {
             text += &format!("; {}", error.failure(name, &shared.conf.servers).detail);
         }
         text
@@ -157,20 +152,20 @@ impl Search {
         let pair = self.pair.as_mut()?;
         pair.a.handle_input(query, input, shared, now);
         pair.aaaa.handle_input(query, input, shared, now);
-        self.news(shared, now)
+        self.poll_update(shared, now)
     }
 
     pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
         pair.a.handle_timeout(shared, now);
         pair.aaaa.handle_timeout(shared, now);
-        self.news(shared, now)
+        self.poll_update(shared, now)
     }
 
-    /// Closes whatever is open: nobody waits any more.
+    /// Closes all queries.
     pub(super) fn close(&mut self, shared: &mut Shared) {
         if let Some(pair) = &mut self.pair {
-            pair.give_up(shared);
+            pair.abort(shared);
         }
     }
 
@@ -179,43 +174,49 @@ impl Search {
         self.pair = self.candidates.pop().map(|name| Pair {
             a: QueryPlan::start(name.clone(), Kind::A, multicast, shared, now),
             aaaa: QueryPlan::start(name, Kind::Aaaa, multicast, shared, now),
-            enough_at: None,
+            family_deadline: None,
         });
         self.pair.is_some()
     }
 
-    /// What the answers so far amount to; goes on to the next full name when they amount to nothing.
-    fn news(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
+    /// Evaluates the answers so far; starts the next full name if there are no addresses.
+    fn poll_update(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         loop {
             let pair = self.pair.as_mut()?;
             if !pair.is_answered() {
-                if !pair.is_enough(now) {
+                if !pair.is_wait_over(now) {
                     return None;
                 }
                 if let (None, Some((all, ttl_s))) = (&self.partial, pair.found()) {
-                    pair.enough_at = Some(now + LATE_FAMILY_MAX);
+                    pair.family_deadline = Some(now + LATE_FAMILY_MAX);
                     self.partial = Some(all.clone());
                     return Some(LookupUpdate::Found {
                         fresh: all.clone(),
                         all,
                         ttl_s,
-                        whole: false,
+                        complete: false,
                         last: false,
                     });
                 }
-                pair.give_up(shared);
+                pair.abort(shared);
             }
             if let Some((all, ttl_s)) = pair.found() {
                 let known = self.partial.take().unwrap_or_default();
                 let fresh = all.iter().filter(|address| !known.contains(address)).copied().collect();
-                return Some(LookupUpdate::Found { fresh, all, ttl_s, whole: pair.is_whole(), last: true });
+                return Some(LookupUpdate::Found {
+                    fresh,
+                    all,
+                    ttl_s,
+                    complete: pair.is_complete(),
+                    last: true,
+                });
             }
-            let (denial, error) = pair.denied();
-            self.denial = self.denial.max(denial);
+            let (negative, error) = pair.reasons();
+            self.negative = self.negative.max(negative);
             self.error = self.error.max(error);
-            // As in glibc: servers that do not answer will not do so for the next name either.
-            let is_hopeless = matches!(error, Some(LookupError::Unreachable | LookupError::Silent));
-            if is_hopeless || !self.try_next(shared, now) {
+            // As in glibc: servers that do not answer for one name are not queried for the next.
+            let no_server_answered = matches!(error, Some(LookupError::Unreachable | LookupError::Timeout));
+            if no_server_answered || !self.try_next(shared, now) {
                 return Some(LookupUpdate::NotFound(self.failure(shared)));
             }
         }
@@ -225,7 +226,7 @@ impl Search {
         let name = self.shown_name();
         match self.error {
             Some(error) => error.failure(name, &shared.conf.servers),
-            None => self.denial.unwrap_or(NegativeAnswer::Nobody).failure(name),
+            None => self.negative.unwrap_or(NegativeAnswer::Unanswered).failure(name),
         }
     }
 
@@ -243,23 +244,23 @@ impl Pair {
         self.outcomes().iter().all(Option::is_some)
     }
 
-    /// Whether both families have really answered.
-    fn is_whole(&self) -> bool {
+    /// Whether both families have been answered, not only ended.
+    fn is_complete(&self) -> bool {
         self.outcomes()
             .iter()
-            .all(|outcome| matches!(outcome, Some(Resolution::Found(..) | Resolution::Denied(_))))
+            .all(|outcome| matches!(outcome, Some(Resolution::Found(..) | Resolution::Negative(_))))
     }
 
-    /// Whether the family that has answered has waited long enough for the other. It only stops
-    /// waiting if it has addresses, or if the name does not exist.
-    fn is_enough(&mut self, now: Instant) -> bool {
+    /// Whether the family that has answered has waited long enough for the other. The wait is limited only
+    /// if there are addresses, or if the name does not exist.
+    fn is_wait_over(&mut self, now: Instant) -> bool {
         if !self.is_no_name() && self.found().is_none() {
             return false;
         }
-        *self.enough_at.get_or_insert(now + RESOLUTION_DELAY) <= now
+        *self.family_deadline.get_or_insert(now + RESOLUTION_DELAY) <= now
     }
 
-    /// The addresses found so far, those of IPv6 first, and for how long they serve.
+    /// The addresses found so far, IPv6 first, and their least time to live in seconds.
     fn found(&self) -> Option<(Vec<IpAddr>, u32)> {
         let mut all = Vec::new();
         let mut least = u32::MAX;
@@ -272,27 +273,27 @@ impl Pair {
         if all.is_empty() { None } else { Some((all, least)) }
     }
 
-    /// Why there are none.
-    fn denied(&self) -> (Option<NegativeAnswer>, Option<LookupError>) {
-        let (mut denial, mut error) = (None, None);
+    /// Why there are no addresses.
+    fn reasons(&self) -> (Option<NegativeAnswer>, Option<LookupError>) {
+        let (mut negative, mut error) = (None, None);
         for outcome in self.outcomes() {
             match outcome {
-                Some(Resolution::Denied(said)) => denial = denial.max(Some(*said)),
-                Some(Resolution::Failed(met)) => error = error.max(Some(*met)),
+                Some(Resolution::Negative(answer)) => negative = negative.max(Some(*answer)),
+                Some(Resolution::Failed(failed)) => error = error.max(Some(*failed)),
                 _ => {}
             }
         }
-        (denial, if self.is_no_name() { None } else { error })
+        (negative, if self.is_no_name() { None } else { error })
     }
 
-    /// Whether a server said that the name does not exist. That is believed of an answer for A: for
-    /// AAAA some servers say so wrongly (RFC 4074 section 4.2).
+    /// Whether a server said that the name does not exist. Only the answer for A counts: some servers wrongly
+    /// deny existence for AAAA (RFC 4074 section 4.2).
     fn is_no_name(&self) -> bool {
-        matches!(self.a.outcome(), Some(Resolution::Denied(NegativeAnswer::NoName(_))))
+        matches!(self.a.outcome(), Some(Resolution::Negative(NegativeAnswer::NoName(_))))
     }
 
-    fn give_up(&mut self, shared: &mut Shared) {
-        self.a.give_up(shared);
-        self.aaaa.give_up(shared);
+    fn abort(&mut self, shared: &mut Shared) {
+        self.a.abort(shared);
+        self.aaaa.abort(shared);
     }
 }

@@ -1,4 +1,4 @@
-//! Words: HTTP/1.1, TLS, DNS and URLs as bytes and values, without sockets or clocks.
+//! Protocol codecs: HTTP/1.1, TLS, DNS and URLs, without sockets or clocks.
 
 pub(crate) mod dns;
 pub(crate) mod http;

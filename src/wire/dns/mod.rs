@@ -1,7 +1,7 @@
-//! DNS messages: queries written, answers read.
+//! DNS messages: encodes queries and decodes answers.
 //!
-//! Only what a stub resolver needs (RFC 1035): one question per message, A and AAAA, no EDNS. An
-//! answer that does not fit into 512 bytes is asked for again over TCP, which every server speaks.
+//! Implements what a stub resolver needs (RFC 1035): one question per message, A and AAAA, no EDNS. A
+//! question whose answer does not fit into 512 bytes must be repeated over TCP.
 
 mod name;
 mod read;
@@ -13,12 +13,12 @@ use std::net::IpAddr;
 pub(crate) use name::Name;
 pub(crate) use read::CHAIN_MAX;
 
-/// The class of the Internet, the only one there is.
+/// The class of the Internet.
 const CLASS_IN: u16 = 1;
-/// The length of a message's fixed part.
+/// The length of a message header, in bytes.
 const HEADER: usize = 12;
 
-/// What is asked for.
+/// The type of the queried records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// IPv4 addresses.
@@ -36,23 +36,22 @@ impl Kind {
     }
 }
 
-/// One question, and with it everything an answer is matched on.
+/// One question: the fields that an answer must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// Unpredictable, so that answers cannot be forged blindly.
+    /// Unpredictable, so that a blind attacker cannot forge answers.
     pub(crate) id: u16,
     pub(crate) name: Name,
     pub(crate) kind: Kind,
-    /// Asked by one-shot multicast DNS (RFC 6762 section 5.1) rather than of a name server.
+    /// Sent as one-shot multicast DNS query (RFC 6762 section 5.1) instead of to a name server.
     pub(crate) multicast: bool,
 }
 
 impl Question {
-    /// The query as a datagram.
+    /// Encodes the query as a datagram.
     ///
-    /// Recursion is desired of a name server; multicast queries have no flags (RFC 6762 section
-    /// 18). Neither do they ask for a unicast answer: that the query does not come from port 5353
-    /// says so already (section 6.7).
+    /// Queries to a name server have the flag RD; multicast queries have no flags (RFC 6762 section 18). They
+    /// need not request a unicast answer, since their source port is not 5353 (section 6.7).
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(HEADER + self.name.wire().len() + 4);
         message.extend_from_slice(&self.id.to_be_bytes());
@@ -63,36 +62,36 @@ impl Question {
         message
     }
 
-    /// What `message` says to this question.
+    /// Decodes `message` as an answer to this question. See [`Reply`] for malformed and unmatched messages.
     pub(crate) fn read(&self, message: &[u8]) -> Reply {
         read::read(self, message)
     }
 }
 
-/// What a message says to a question.
+/// The content of a message, seen as an answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// Not an answer to this question at all: another id, name, type or class, or no message.
+    /// Does not match the question: another id, name, type or class, or no DNS message.
     Foreign,
-    /// The answer did not fit: the same question has to be asked over TCP.
+    /// The answer did not fit: the question must be repeated over TCP.
     Truncated,
     /// The name does not exist.
     NoName,
-    /// The server does not answer, for the reason this code gives.
+    /// The server answered with this error code.
     Refused(u8),
-    /// The answer cannot be read, or its aliases lead in a circle.
+    /// The answer cannot be parsed, or its aliases form a loop.
     Broken,
-    /// The name's addresses, none twice. Empty: the name exists but has none of this kind.
+    /// The name's addresses, without duplicates. Empty: the name exists but has none of this kind.
     Addresses {
         addresses: Vec<IpAddr>,
-        /// How long the answer serves, in seconds: the least of all records that led to it.
+        /// Least time to live of the records that led to the addresses, in seconds.
         ttl_s: u32,
     },
-    /// The name is an alias, and the answer does not hold what it stands for.
+    /// The name is an alias of `target`, and the answer does not contain the addresses of `target`.
     Alias { target: Name, ttl_s: u32 },
 }
 
-/// The name of a response code, as operators know it (RFC 1035, RFC 2136).
+/// The mnemonic of a response code (RFC 1035, RFC 2136).
 pub(crate) fn rcode_name(code: u8) -> &'static str {
     match code {
         1 => "FORMERR",

@@ -1,4 +1,4 @@
-//! Domain names: as people write them and as messages carry them.
+//! Domain names: as text and in messages.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 const LABEL_MAX: usize = 63;
 /// The longest name on the wire, length bytes included (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 255;
-/// How many compression pointers one name may hold (RFC 9267 section 2).
+/// Limit of compression pointers per name (RFC 9267 section 2).
 const JUMPS_MAX: usize = 32;
 
 /// A domain name in lower case: length-prefixed labels and the root's zero byte, uncompressed.
@@ -14,8 +14,8 @@ const JUMPS_MAX: usize = 32;
 pub(crate) struct Name(Vec<u8>);
 
 impl Name {
-    /// Reads a name without its final dot: letters, digits, hyphens, and the underscores that
-    /// people do use. Anything else cannot be a host, and is better refused than sent out.
+    /// Parses a name without its final dot. Labels may have ASCII alphanumerics, hyphens and underscores, the
+    /// latter because they are in use; every other character is an error.
     pub(crate) fn parse(text: &str) -> Option<Name> {
         if text.len() > NAME_MAX - 2 {
             return None;
@@ -32,10 +32,10 @@ impl Name {
         Some(Name(wire))
     }
 
-    /// Reads the name at `start` of a message. Gives it and the position after it.
+    /// Decodes the name at `start` of a message. Returns it and the position after it.
     ///
-    /// A pointer must lead to before the piece of the name that it ends (RFC 9267 section 2), so
-    /// that every jump goes further back and no loop is possible.
+    /// A pointer must point before the part of the name that it ends (RFC 9267 section 2), so that every jump
+    /// goes backwards and loops are impossible.
     pub(crate) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
         let mut wire = Vec::with_capacity(32);
         let mut at = start;
@@ -72,7 +72,7 @@ impl Name {
         None
     }
 
-    /// The name as messages carry it.
+    /// The name in wire format.
     pub(super) fn wire(&self) -> &[u8] {
         &self.0
     }
@@ -83,8 +83,8 @@ impl Name {
         if length == 0 { None } else { self.0.get(at + 1..at + 1 + length) }
     }
 
-    /// Whether the name is one that hosts announce by multicast DNS: a single label below `local` (RFC
-    /// 6762 section 3). Longer ones are names of sites that use `local` as a private domain.
+    /// Whether the name belongs to multicast DNS: a single label below `local` (RFC 6762 section 3). Longer
+    /// names belong to sites that use `local` as a private domain.
     pub(crate) fn is_local(&self) -> bool {
         let domain = b"\x05local\0";
         self.label(0).is_some_and(|host| self.0.len() == 1 + host.len() + domain.len())
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_none() {
+    fn invalid_names_are_refused() {
         for text in ["", ".", "a..b", ".a", "a.", "a b", "a\n", "grün.example", "a:b", "[::1]", "a/b", "a%b"]
         {
             assert_eq!(Name::parse(text), None, "{text:?}");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_names_have_a_longest() {
+    fn the_length_of_labels_and_names_is_limited() {
         let label = "x".repeat(63);
         assert!(Name::parse(&label).is_some());
         assert!(Name::parse(&"x".repeat(64)).is_none());
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_that_go_forwards_or_in_circles_are_refused() {
+    fn forward_pointers_and_loops_are_refused() {
         assert_eq!(read(b"\xc0\x00", 0), None);
         assert_eq!(read(b"\xc0\x02\0", 0), None);
         assert_eq!(read(b"\x01a\xc0\x00", 0), None);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_names_on_the_wire_have_a_longest_too() {
+    fn the_length_of_labels_and_names_on_the_wire_is_limited() {
         let label = |len: u8| [vec![len], vec![b'x'; len.into()]].concat();
         assert!(read(&[label(63), vec![0]].concat(), 0).is_some());
         assert!(read(&[label(64), vec![0]].concat(), 0).is_none());
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_have_fourteen_bits_behind_the_two_that_tell_them() {
+    fn pointers_have_fourteen_bits_after_the_two_flag_bits() {
         for target in [0x0000, 0x0001, 0x00ff, 0x0100, 0x1234, 0x3ffc] {
             let mut message = vec![0xff; 0x4000];
             message[target..target + 3].copy_from_slice(b"\x01a\0");

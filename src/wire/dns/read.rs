@@ -1,23 +1,21 @@
-//! Answers read: hostile until matched, and then still not trusted.
+//! Decodes answers: untrusted input, also after it has matched the question.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{CLASS_IN, HEADER, Kind, Name, Question, Reply};
 
-/// How many records of an answer are looked at; those after them are ignored. A message has room for
-/// this many addresses.
+/// Limit of records read from an answer; further ones are ignored. A message can hold this many addresses.
 const RECORDS_MAX: u16 = 4096;
-/// How many aliases may lead from the name asked for to the one that has the addresses.
+/// Limit of aliases between the queried name and the name that has the addresses.
 pub(crate) const CHAIN_MAX: usize = 64;
-/// How many addresses of one kind are kept: more than fit into a datagram of 512 bytes.
+/// Limit of addresses of one kind: more than fit into a datagram of 512 bytes.
 pub(super) const ADDRESSES_MAX: usize = 32;
 
 const TYPE_CNAME: u16 = 5;
 const TYPE_SOA: u16 = 6;
-/// In multicast DNS the class's top bit tells caches to forget older records (RFC 6762 section 10.2).
+/// In multicast DNS the class's top bit tells caches to flush older records (RFC 6762 section 10.2).
 const CACHE_FLUSH: u16 = 0x8000;
 
-/// What `message` says to `question`.
 pub(super) fn read(question: &Question, message: &[u8]) -> Reply {
     let Some(header) = message.get(..HEADER) else { return Reply::Foreign };
     let [flags, codes] = [header[2], header[3]];
@@ -30,9 +28,9 @@ pub(super) fn read(question: &Question, message: &[u8]) -> Reply {
     let (truncated, rcode) = if question.multicast { (false, 0) } else { (flags & 0x02 != 0, rcode) };
     let start = match u16_at(message, 4) {
         Some(1) => question_end(question, message),
-        // Some responders leave the question away, as those on port 5353 have to.
+        // Some responders omit the question, as those on port 5353 must.
         Some(0) if question.multicast => Some(HEADER),
-        // So do servers that could not, or would not, read it.
+        // Servers that cannot parse the question, or refuse it, may omit it.
         Some(0) if rcode != 0 && rcode != 3 => Some(HEADER),
         _ => None,
     };
@@ -45,7 +43,7 @@ pub(super) fn read(question: &Question, message: &[u8]) -> Reply {
     }
 }
 
-/// The position after the question section, if it holds just this question.
+/// The position after the question section, if it contains exactly this question.
 fn question_end(question: &Question, message: &[u8]) -> Option<usize> {
     let (name, at) = Name::read(message, HEADER)?;
     let same = name == question.name
@@ -54,14 +52,14 @@ fn question_end(question: &Question, message: &[u8]) -> Option<usize> {
     same.then_some(at + 4)
 }
 
-/// A record that may matter: its owner, what it leads to, and for how many seconds.
+/// A record with decoded data.
 struct Record<T> {
     owner: Name,
     data: T,
     ttl_s: u32,
 }
 
-/// A record's fields (RFC 1035 section 4.1.3), and where it and its data end.
+/// A record's fields (RFC 1035 section 4.1.3), and the positions of its data and its end.
 struct Raw {
     owner: Name,
     kind: u16,
@@ -80,8 +78,8 @@ fn raw(message: &[u8], at: usize) -> Option<Raw> {
     (end <= message.len()).then_some(Raw { owner, kind, class, ttl_s: ttl(ttl_s), data, end })
 }
 
-/// The answer section, boiled down to the addresses at the end of the chain of aliases. The
-/// sections after it are often broken, and only matter for an alias without addresses.
+/// Reduces the answer section to the addresses at the end of the chain of aliases. Later sections are
+/// often malformed; they are read only for an alias without addresses.
 fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply> {
     let mut aliases: Vec<Record<Name>> = Vec::new();
     let mut hosts: Vec<Record<IpAddr>> = Vec::new();
@@ -103,7 +101,7 @@ fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply>
         }
     }
     match follow(&question.name, &aliases, &hosts)? {
-        // The authority's record says that the target has no address (RFC 2308 section 2.2).
+        // The SOA record in the authority section says that the target has no address (RFC 2308 section 2.2).
         Reply::Alias { ttl_s, .. } if has_soa(message, at) => {
             Some(Reply::Addresses { addresses: Vec::new(), ttl_s })
         }
@@ -111,7 +109,7 @@ fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply>
     }
 }
 
-/// Whether the authority section, which starts here, has an SOA record.
+/// Whether the authority section, which starts at `at`, has an SOA record.
 fn has_soa(message: &[u8], mut at: usize) -> bool {
     for _ in 0..u16_at(message, 8).unwrap_or(0).min(RECORDS_MAX) {
         match raw(message, at) {
@@ -123,7 +121,7 @@ fn has_soa(message: &[u8], mut at: usize) -> bool {
     false
 }
 
-/// Follows the aliases from `name` to the addresses, in whatever order the records came.
+/// Follows the aliases from `name` to the addresses; the order of the records does not matter.
 fn follow(name: &Name, aliases: &[Record<Name>], hosts: &[Record<IpAddr>]) -> Option<Reply> {
     let mut owner = name;
     let mut ttl_s = u32::MAX;

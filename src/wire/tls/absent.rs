@@ -1,4 +1,4 @@
-//! What stands in for TLS in a build without it.
+//! Replaces TLS in a build without the feature `tls`.
 
 use std::time::Duration;
 
@@ -6,63 +6,55 @@ use crate::result::{Failure, Reason};
 
 const NO_TLS: &str = "this build has no TLS (feature \"tls\")";
 
-/// Never made: this build has no TLS.
+/// Cannot be constructed: this build has no TLS.
 #[derive(Clone, Debug)]
-#[allow(dead_code)] // It would be made in a build with TLS.
+#[allow(dead_code)] // Constructed only in a build with TLS.
 pub(crate) struct TlsConfig(());
 
 impl TlsConfig {
-    /// Always an error, which says why.
+    /// Always an error.
     pub(crate) fn new(_verify: bool, _extra_roots: &[u8]) -> Result<Self, String> {
         Err(NO_TLS.to_owned())
     }
 }
 
-/// Cannot be made.
+/// Cannot be constructed.
 pub(crate) enum TlsClient {}
 
 impl TlsClient {
-    /// Always a failure.
+    /// Always an error.
     pub(crate) fn new(_config: &TlsConfig, _host: &str, _unix: Duration) -> Result<Self, Failure> {
         Err(Failure::new(Reason::Local, NO_TLS))
     }
 
-    /// Never called.
     pub(crate) fn receive(&mut self, _ciphertext: &[u8], _plaintext: &mut Vec<u8>) -> Result<(), Failure> {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn send(&mut self, _plaintext: &[u8]) {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn close(&mut self) {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn take_ciphertext(&mut self) -> Vec<u8> {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn is_handshaking(&self) -> bool {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn is_closed(&self) -> bool {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn not_after(&self) -> Option<Duration> {
         match *self {}
     }
 
-    /// Never called.
     pub(crate) fn cut_short(&self) -> Failure {
         match *self {}
     }

@@ -1,4 +1,4 @@
-//! The client's side of one TLS connection.
+//! The client side of one TLS connection.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use super::failure::{Known, explain, failure, too_large};
 use super::recording_verifier::RecordingVerifier;
 use crate::result::{Failure, Reason, printable};
 
-/// The longest part of a host that is no name which is told, in characters.
+/// How much of an invalid host name is shown, in characters.
 const HOST_MAX: usize = 80;
 
-/// The client's side of one TLS connection.
+/// The client side of one TLS connection.
 ///
-/// What the peer can make it hold is bounded by the library: one record (18 KiB), or a handshake
-/// message of at most 64 KiB while it is being put together. Warnings, key updates, requests to
-/// renegotiate and empty records are counted, and a few too many end the connection.
+/// The library limits what the peer can make it buffer: one record (18 KiB), or a handshake message of at
+/// most 64 KiB. It counts warnings, key updates, renegotiation requests and empty records, and ends
+/// connections with too many of them.
 pub(crate) struct TlsClient {
     connection: ClientConnection,
     recording_verifier: Arc<RecordingVerifier>,
     known: Known,
-    /// Whether any byte has come from the peer.
-    heard: bool,
+    /// Whether the peer has sent any byte.
+    received_any: bool,
     closed: bool,
     failure: Option<Failure>,
 }
 
 impl TlsClient {
-    /// Starts a handshake with `host` (a name or an IP address); certificates are judged by `unix`,
-    /// the wall clock's time since 1970.
+    /// Starts a handshake with `host` (a name or an IP address). `unix`, the wall clock's time since 1970, is
+    /// the time for which certificates are verified. Errors if `host` is not a valid host name.
     pub(crate) fn new(config: &TlsConfig, host: &str, unix: Duration) -> Result<Self, Failure> {
         let bare = host.strip_suffix('.').unwrap_or(host);
         let name = ServerName::try_from(bare).map_err(|_| {
@@ -44,30 +44,37 @@ impl TlsClient {
         let (config, recording_verifier) = config.at(unix);
         let mut connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| Failure { reason: Reason::Local, ..explain(&error, known) })?;
-        // What waits to be sent is the caller's own, who is never asked to send it in parts.
+        // The caller limits the plaintext; a limit here would cut it.
         connection.set_buffer_limit(None);
-        Ok(TlsClient { connection, recording_verifier, known, heard: false, closed: false, failure: None })
+        Ok(TlsClient {
+            connection,
+            recording_verifier,
+            known,
+            received_any: false,
+            closed: false,
+            failure: None,
+        })
     }
 
-    /// Takes ciphertext from the peer and appends what it decrypts to, to `plaintext`. After a
-    /// failure an alert may be waiting in [`TlsClient::take_ciphertext`]; what was decrypted before
-    /// it is in `plaintext`. Bytes after the peer's close_notify are ignored (RFC 8446 section 6.1).
+    /// Decrypts ciphertext from the peer and appends the result to `plaintext`. After an error, `plaintext`
+    /// contains what was decrypted before it, and [`TlsClient::take_ciphertext`] may return an alert. Bytes
+    /// after the peer's close_notify are ignored (RFC 8446 section 6.1).
     pub(crate) fn receive(&mut self, ciphertext: &[u8], plaintext: &mut Vec<u8>) -> Result<(), Failure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        self.heard |= !ciphertext.is_empty();
+        self.received_any |= !ciphertext.is_empty();
         let mut rest = ciphertext;
         let mut full = false;
         while !rest.is_empty() && !self.closed {
-            // An error here means that buffers are full, which processing and reading should cure.
+            // An error means that buffers are full; processing and reading should free space.
             let stuck = self.connection.read_tls(&mut rest).is_err();
             if stuck && full {
                 return self.fail(too_large());
             }
             full = stuck;
             let processed = self.connection.process_new_packets();
-            // Appends all there is, then answers that there is no more for now.
+            // Appends all available plaintext, then fails with WouldBlock or end of file.
             let _ = self.connection.reader().read_to_end(plaintext);
             match processed {
                 Ok(state) => self.closed = state.peer_has_closed(),
@@ -85,18 +92,17 @@ impl TlsClient {
         Err(failure)
     }
 
-    /// Encrypts bytes for the peer; before the handshake is over they are kept until it is. After a
-    /// failure they are dropped.
+    /// Encrypts bytes for the peer; during the handshake they are queued. After a failure they are dropped.
     pub(crate) fn send(&mut self, plaintext: &[u8]) {
         let _ = self.connection.writer().write_all(plaintext);
     }
 
-    /// Tells the peer that nothing more will be sent (close_notify).
+    /// Queues a close_notify alert: no more plaintext will be sent.
     pub(crate) fn close(&mut self) {
         self.connection.send_close_notify();
     }
 
-    /// The ciphertext that is waiting to be sent; empty if there is none.
+    /// Takes the ciphertext to be sent; empty if there is none.
     pub(crate) fn take_ciphertext(&mut self) -> Vec<u8> {
         let mut ciphertext = Vec::new();
         while self.connection.wants_write() {
@@ -107,25 +113,24 @@ impl TlsClient {
         ciphertext
     }
 
-    /// Whether the handshake is still going on.
+    /// Whether the handshake is in progress.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
-    /// Whether the peer has said close_notify.
+    /// Whether the peer has sent close_notify.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// When the certificate that the peer has shown expires, as the time since 1970; also if it was
-    /// refused.
+    /// When the peer's certificate expires, as the time since 1970; also if it was refused.
     pub(crate) fn not_after(&self) -> Option<Duration> {
         self.recording_verifier.not_after()
     }
 
-    /// The failure to tell of when the peer ends the connection while [`TlsClient::is_handshaking`].
+    /// The failure to report if the peer ends the connection while [`TlsClient::is_handshaking`].
     pub(crate) fn cut_short(&self) -> Failure {
-        let what = match self.heard {
+        let what = match self.received_any {
             true => "peer closed the connection during the handshake",
             false => "peer closed the connection instead of answering the handshake (does it speak TLS?)",
         };

@@ -1,4 +1,4 @@
-//! What is trusted, made once and shared by all conversations.
+//! TLS settings and trusted certificates, shared by all connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,89 +18,90 @@ use super::verify::{NoVerification, Trust};
 /// The start of the line before a certificate.
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-";
 
-/// What a certificate in DER begins with.
+/// The first byte of a certificate in DER.
 const SEQUENCE: u8 = 0x30;
 const IS_DER: &str = "not PEM but DER; convert it with: openssl x509 -inform der -in FILE -out FILE.pem";
 
-/// What is trusted: shared by all https conversations of one kind. Cheap to clone.
+/// TLS settings for all https connections with the same trusted certificates. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfig {
-    /// Everything but the time. Its clock says 1970 and is never asked.
-    timeless: Arc<ClientConfig>,
+    /// Everything but the time. Its clock is set to 1970 and is never read.
+    template: Arc<ClientConfig>,
     verifier: Arc<dyn ServerCertVerifier>,
     pub(super) verify: bool,
 }
 
 impl TlsConfig {
-    /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM; nothing at all if
-    /// empty); or in anybody if not `verify`. An error says what is wrong with the PEM text.
+    /// Trusts the built-in roots and the certificates of `extra_roots` (PEM, may be empty). If `verify` is
+    /// false, every server certificate is accepted. Errors if the PEM text is malformed or has no usable
+    /// certificate.
     ///
-    /// A certificate of `extra_roots` is trusted as a root, and also where a server shows that very
-    /// certificate as its own: a self-signed one can be given as it is.
+    /// A certificate of `extra_roots` is trusted as a root if it is a CA, and also if a server presents that
+    /// very certificate as its own, so that a self-signed one can be added as it is.
     pub(crate) fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let mut trust = Trust::new(provider.signature_verification_algorithms);
         if !extra_roots.is_empty() {
-            give_all(&mut trust, extra_roots)?;
+            add_all_trusted(&mut trust, extra_roots)?;
         }
         let verifier: Arc<dyn ServerCertVerifier> =
             if verify { Arc::new(trust) } else { Arc::new(NoVerification) };
-        let mut config = ClientConfig::builder_with_details(provider, Arc::new(Stopped(Duration::ZERO)))
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedClock(Duration::ZERO)))
             .with_safe_default_protocol_versions()
             .map_err(|error| explain(&error, Known::default()).detail)?
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(TlsConfig { timeless: Arc::new(config), verifier, verify })
+        Ok(TlsConfig { template: Arc::new(config), verifier, verify })
     }
 
-    /// The configuration for one connection, whose clock stands at `unix`, and what remembers the
-    /// certificate that comes over it. Some hundred bytes: all that is large is shared.
+    /// The configuration for one connection, with the clock set to `unix`, and the verifier that records its
+    /// certificate. Uses a few hundred bytes: everything large is shared.
     pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<RecordingVerifier>) {
         let recording_verifier = Arc::new(RecordingVerifier::new(self.verifier.clone()));
-        let mut config = ClientConfig::clone(&self.timeless);
-        config.time_provider = Arc::new(Stopped(unix));
+        let mut config = ClientConfig::clone(&self.template);
+        config.time_provider = Arc::new(FixedClock(unix));
         config.dangerous().set_certificate_verifier(recording_verifier.clone());
         (Arc::new(config), recording_verifier)
     }
 }
 
-/// A clock that stands still: the time since 1970 that the caller gave.
+/// A clock that always returns the given time since 1970.
 #[derive(Debug)]
-struct Stopped(Duration);
+struct FixedClock(Duration);
 
-impl TimeProvider for Stopped {
+impl TimeProvider for FixedClock {
     fn current_time(&self) -> Option<UnixTime> {
         Some(UnixTime::since_unix_epoch(self.0))
     }
 }
 
-/// Trusts each certificate of a PEM text. Text that is broken is an error, and so is one with no
-/// certificate that can be used; single odd ones are passed over, since system bundles hold some.
-fn give_all(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
-    let mut given = 0_usize;
-    let mut refusal = None;
+/// Adds each certificate of a PEM text. Malformed text is an error, and so is a text without usable
+/// certificate; single unsupported ones are skipped, since system bundles contain some.
+fn add_all_trusted(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
+    let mut added = 0_usize;
+    let mut first_error = None;
     let mut number = 0;
-    // Other sections are not decoded: that of an encrypted key is no base64.
+    // Other sections are not decoded: an encrypted key is not plain base64.
     for (at, start) in pem.windows(BEGIN.len()).enumerate() {
         if start != BEGIN || matches!(pem.get(at.wrapping_sub(1)), Some(b' '..=b'~')) {
             continue;
         }
         let item = CertificateDer::from_pem_slice(&pem[at..]);
         number += 1;
-        match trust.give(item.map_err(|error| describe(number, &error))?) {
-            Ok(()) => given += 1,
-            Err(Error::InvalidCertificate(error)) if refusal.is_none() => {
-                refusal = Some(certificate(&format!("certificate {number} in the PEM text"), &error).1);
+        match trust.add_trusted(item.map_err(|error| describe(number, &error))?) {
+            Ok(()) => added += 1,
+            Err(Error::InvalidCertificate(error)) if first_error.is_none() => {
+                first_error = Some(certificate(&format!("certificate {number} in the PEM text"), &error).1);
             }
             Err(_) => {}
         }
     }
-    if given > 0 {
+    if added > 0 {
         return Ok(());
     }
-    Err(refusal.unwrap_or_else(|| match pem.first() {
+    Err(first_error.unwrap_or_else(|| match pem.first() {
         Some(&SEQUENCE) => IS_DER.to_owned(),
         _ => "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")".to_owned(),
     }))
@@ -128,11 +129,11 @@ mod tests {
         TlsConfig::new(true, text.as_bytes()).unwrap_err()
     }
 
-    /// Well-formed PEM around bytes that are no certificate.
-    const ODD: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+    /// Well-formed PEM around bytes that are not a certificate.
+    const UNSUPPORTED: &str = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
 
     #[test]
-    fn takes_good_certificates_among_comments_keys_and_odd_ones() {
+    fn accepts_valid_certificates_among_comments_keys_and_unsupported_ones() {
         let good = pem();
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         for text in [
@@ -145,8 +146,8 @@ mod tests {
             format!(
                 "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: A,B\n\nAAAA\n-----END RSA PRIVATE KEY-----\n{good}"
             ),
-            format!("{ODD}{good}"),
-            format!("{good}{ODD}\n{good}"),
+            format!("{UNSUPPORTED}{good}"),
+            format!("{good}{UNSUPPORTED}\n{good}"),
         ] {
             assert!(TlsConfig::new(true, text.as_bytes()).is_ok(), "{text}");
             assert!(TlsConfig::new(false, text.as_bytes()).is_ok(), "{text}");
@@ -168,17 +169,17 @@ mod tests {
         assert_eq!(error(&bad), "certificate 1 in the PEM text is not proper base64");
         let bad = good.replacen("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE--", 1);
         assert_eq!(error(&bad), "certificate 1 in the PEM text has a malformed BEGIN line");
-        assert_eq!(error(ODD), "certificate 1 in the PEM text is malformed");
-        assert!(TlsConfig::new(false, ODD.as_bytes()).is_err());
+        assert_eq!(error(UNSUPPORTED), "certificate 1 in the PEM text is malformed");
+        assert!(TlsConfig::new(false, UNSUPPORTED.as_bytes()).is_err());
     }
 
     #[test]
-    fn never_asks_a_clock_of_its_own() {
+    fn never_reads_a_clock_of_its_own() {
         let config = TlsConfig::new(true, b"").unwrap();
         let unix = Duration::from_secs(1_738_200_000);
         let (at, _) = config.at(unix);
         assert_eq!(at.time_provider.current_time().unwrap().as_secs(), unix.as_secs());
-        assert!(Arc::ptr_eq(at.crypto_provider(), config.timeless.crypto_provider()));
-        assert_eq!(config.timeless.time_provider.current_time().unwrap().as_secs(), 0);
+        assert!(Arc::ptr_eq(at.crypto_provider(), config.template.crypto_provider()));
+        assert_eq!(config.template.time_provider.current_time().unwrap().as_secs(), 0);
     }
 }

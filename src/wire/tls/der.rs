@@ -1,4 +1,4 @@
-//! The parts of a certificate that the library does not show.
+//! Parses the fields of a certificate that the library does not expose.
 
 /// The tag of a `[0] EXPLICIT` element, the version field of a certificate.
 const VERSION: u8 = 0xa0;
@@ -25,7 +25,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// RFC 5280 section 4.1: `SEQUENCE { tbs SEQUENCE { [0] version, serial, algorithm, issuer,
-    /// validity, subject, key, …, [3] extensions }, … }`. `None` for anything that cannot be read.
+    /// validity, subject, key, …, [3] extensions }, … }`. `None` if it cannot be parsed.
     pub(super) fn of(certificate: &'a [u8]) -> Option<Fields<'a>> {
         let (_, certificate, _) = element(certificate)?;
         let (_, tbs, _) = element(certificate)?;
@@ -40,13 +40,13 @@ impl<'a> Fields<'a> {
         Some(Fields { issuer, subject, key, rest: versioned.then_some(rest) })
     }
 
-    /// Whether issuer and subject are the same name, as those of self-signed ones are.
+    /// Whether issuer and subject are the same name, as in self-signed certificates.
     pub(super) fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
 
-    /// Whether it may sign certificates, as OpenSSL judges it: by its basic constraints if it has
-    /// any, else by its key usage; always in version 1, which has neither.
+    /// Whether it may sign certificates, by the rules of OpenSSL: basic constraints if present, else key
+    /// usage; always in version 1, which has neither.
     pub(super) fn is_ca(&self) -> bool {
         let Some(mut rest) = self.rest else { return true };
         let mut signs = false;
@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The last byte of the identifier and the value, without tag and length, of `SEQUENCE { id,
-/// critical BOOLEAN DEFAULT FALSE, value OCTET STRING }`; `None` unless it is one of RFC 5280.
+/// critical BOOLEAN DEFAULT FALSE, value OCTET STRING }`; `None` for extensions outside RFC 5280.
 fn extension(der: &[u8]) -> Option<(u8, &[u8])> {
     let (_, &[0x55, 0x1d, id], rest) = element(der)? else { return None };
     let (tag, value, after) = element(rest)?;
@@ -89,8 +89,8 @@ pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     Some((modulus.len() - zeros) * 8 - first.leading_zeros() as usize)
 }
 
-/// The tag and content of the first element of `der`, and what follows it. A certificate travels in
-/// less than 64 KiB, so lengths have two bytes at most.
+/// The tag and content of the first element of `der`, and the rest. TLS limits a certificate to
+/// less than 64 KiB here, so lengths have two bytes at most.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (len, content_at) = match *der.get(1..)? {
         [len @ 0..=0x7f, ..] => (usize::from(len), 2),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_of_the_first_version_do_not_tell_their_version() {
+    fn certificates_of_version_1_have_no_version_field() {
         // Serial number, algorithm, issuer, dates, subject and key.
         let mut der =
             vec![0x30, 19, 0x30, 17, 2, 1, 5, 0x30, 0, 0x30, 1, 7, 0x30, 2, 8, 8, 0x30, 1, 7, 0x30, 0];
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_is_told_by_basic_constraints_or_else_by_key_usage() {
+    fn basic_constraints_or_else_key_usage_make_a_ca() {
         use rcgen::{BasicConstraints, IsCa, KeyUsagePurpose};
         let constrained = |len| IsCa::Ca(BasicConstraints::Constrained(len));
         for (is_ca, usages, expected) in [
@@ -160,8 +160,8 @@ mod tests {
             let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
             (params.is_ca, params.key_usages) = (is_ca.clone(), usages.to_vec());
             let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
-            let told = Fields::of(certificate.der()).unwrap().is_ca();
-            assert_eq!(told, expected, "{is_ca:?} {usages:?}");
+            let actual = Fields::of(certificate.der()).unwrap().is_ca();
+            assert_eq!(actual, expected, "{is_ca:?} {usages:?}");
         }
     }
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_self_issued_from_issued_and_survives_every_prefix() {
+    fn distinguishes_self_issued_from_issued_and_survives_every_prefix() {
         let key = rcgen::KeyPair::generate().unwrap();
         let ca = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();
         let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();

@@ -1,4 +1,4 @@
-//! Why a connection failed, in words for a person.
+//! Error messages for failed TLS connections.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,11 +10,11 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 use super::verify::{CertError, RSA_BITS, UNKNOWN_ISSUER};
 use crate::result::{Failure, Reason, printable};
 
-/// How many of a certificate's names are told.
+/// How many of a certificate's names are listed.
 const NAMES_MAX: usize = 5;
-/// The longest name that is told, in characters.
+/// The longest listed name, in characters.
 const NAME_MAX: usize = 40;
-/// 9999-12-31 23:59:59, the last second that can be written as a date.
+/// 9999-12-31 23:59:59, the last second that can be formatted as a date.
 const LAST_SECOND: u64 = 253_402_300_799;
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -31,36 +31,35 @@ const UNSUPPORTED: [([u8; 4], &str); 7] = [
     ([0x81, 4, 0, 10], "secp256k1"),
 ];
 
-/// A failure of this kind, told as one of TLS.
 pub(super) fn failure(reason: Reason, what: &str) -> Failure {
     Failure::new(reason, format!("TLS: {what}"))
 }
 
-/// What is known of a connection that failed.
+/// The state of a connection when it failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
-    /// The server has sent a proper hello.
+    /// The server has sent a valid ServerHello.
     pub(super) greeted: bool,
-    /// There is only an address to connect to, which is not sent to the server (RFC 6066 section 3).
+    /// The target is an IP address, which is not sent as server name (RFC 6066 section 3).
     pub(super) nameless: bool,
-    /// Its certificate is verified: fewer algorithms are offered then.
+    /// The certificate is verified, so that fewer algorithms are offered.
     pub(super) verified: bool,
 }
 
-/// What `error` means.
+/// Converts an error of the library.
 pub(super) fn explain(error: &Error, known: Known) -> Failure {
     let what = match error {
         Error::InvalidCertificate(error) => {
             let (reason, what) = certificate("certificate", error);
             return failure(reason, &what);
         }
-        Error::AlertReceived(alert) => refusal(*alert, error, known),
+        Error::AlertReceived(alert) => explain_alert(*alert, error, known),
         Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
-            refusal(AlertDescription::ProtocolVersion, error, Known::default())
+            explain_alert(AlertDescription::ProtocolVersion, error, Known::default())
         }
-        // The server chose among what was offered, but the library has no use for its key in TLS 1.2.
+        // The server chose an offered key exchange, but the library cannot use its key in TLS 1.2.
         Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
-            refusal(AlertDescription::HandshakeFailure, error, Known::default())
+            explain_alert(AlertDescription::HandshakeFailure, error, Known::default())
         }
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType
@@ -78,14 +77,14 @@ pub(super) fn explain(error: &Error, known: Known) -> Failure {
     failure(Reason::TlsProtocol, &what)
 }
 
-/// RFC 8446 section 4.4.2 allows 16 MiB of certificates, of which the library takes 64 KiB.
+/// RFC 8446 section 4.4.2 allows 16 MiB of certificates; the library accepts 64 KiB.
 pub(super) fn too_large() -> Failure {
     let what = "the server sends more than 64 KiB of certificates; remove those that are not of its chain";
     failure(Reason::TlsProtocol, what)
 }
 
-/// What a server means that refuses with an alert (RFC 8446 section 6).
-fn refusal(alert: AlertDescription, error: &Error, known: Known) -> String {
+/// The message for a fatal alert from the server (RFC 8446 section 6), with the likely remedy.
+fn explain_alert(alert: AlertDescription, error: &Error, known: Known) -> String {
     let why = match alert {
         AlertDescription::ProtocolVersion => "; it must enable TLS 1.2 or TLS 1.3",
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity if !known.greeted => {
@@ -126,28 +125,28 @@ fn refusal(alert: AlertDescription, error: &Error, known: Known) -> String {
     what
 }
 
-/// What the library says of an error, its names of variants in words: `PskExtensionMustBeLast` becomes
-/// "psk extension must be last". What comes with a name is left out.
+/// The library's text for an error, its variant names as words: `PskExtensionMustBeLast` becomes "psk
+/// extension must be last". The fields of a variant are omitted.
 pub(super) fn words(error: &dyn fmt::Display) -> String {
     let text = error.to_string();
     let mut words = String::new();
-    let mut letters = text.chars().take_while(|letter| !"({[\"".contains(*letter)).peekable();
+    let mut chars = text.chars().take_while(|c| !"({[\"".contains(*c)).peekable();
     let mut previous = ' ';
-    while let Some(letter) = letters.next() {
+    while let Some(c) = chars.next() {
         let ends_acronym =
-            previous.is_ascii_uppercase() && letters.peek().is_some_and(char::is_ascii_lowercase);
+            previous.is_ascii_uppercase() && chars.peek().is_some_and(char::is_ascii_lowercase);
         let starts_word = ends_acronym || previous.is_ascii_lowercase() || previous.is_ascii_digit();
-        if letter.is_ascii_uppercase() && starts_word {
+        if c.is_ascii_uppercase() && starts_word {
             words.push(' ');
         }
-        words.push(if letter == '_' { ' ' } else { letter.to_ascii_lowercase() });
-        previous = letter;
+        words.push(if c == '_' { ' ' } else { c.to_ascii_lowercase() });
+        previous = c;
     }
     words.truncate(words.trim_end().len());
     words
 }
 
-/// What speaks against a certificate, in a sentence about `noun`.
+/// The reason and the message for a certificate error, as a sentence about `noun`.
 pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, String) {
     let mut reason = Reason::TlsUntrusted;
     let mut detail = String::new();
@@ -157,7 +156,7 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
             detail = format!("{}, {}", date(*not_after), ago(*time, *not_after));
             "expired on "
         }
-        // The library says so of one that ends before it begins.
+        // The library reports this for a certificate that ends before it begins.
         CertificateError::Expired => {
             reason = Reason::TlsExpired;
             "has expired, or expires before it becomes valid"
@@ -223,7 +222,7 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
     (reason, format!("{noun} {what}{detail}"))
 }
 
-/// The name of an algorithm that is not supported.
+/// The name of an unsupported algorithm.
 fn algorithm(id: &[u8]) -> &'static str {
     let name = UNSUPPORTED.iter().find(|(oid, _)| id.windows(oid.len()).any(|part| part == oid));
     name.map_or("an algorithm", |(_, name)| name)
@@ -231,7 +230,7 @@ fn algorithm(id: &[u8]) -> &'static str {
 
 /// The names of a certificate, at most [`NAMES_MAX`] of them.
 fn names(presented: &[String]) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     let mut count = 0;
     for name in presented.iter().filter_map(|name| host_name(name)) {
         count += 1;
@@ -239,18 +238,18 @@ fn names(presented: &[String]) -> String {
             continue;
         }
         if count > 1 {
-            told.push_str(", ");
+            text.push_str(", ");
         }
-        told.push_str(&printable(&name, NAME_MAX));
+        text.push_str(&printable(&name, NAME_MAX));
     }
     match count {
         0 => "no host (it has no subject alternative name)".to_owned(),
-        1..=NAMES_MAX => told,
-        _ => format!("{told} and {} more", count - NAMES_MAX),
+        1..=NAMES_MAX => text,
+        _ => format!("{text} and {} more", count - NAMES_MAX),
     }
 }
 
-/// The library hands names over as `DnsName("a.example")` and `IpAddress(0::1)`. Other kinds do not
+/// Parses a name in the library's format: `DnsName("a.example")` or `IpAddress(0::1)`. Other kinds do not
 /// name hosts.
 fn host_name(presented: &str) -> Option<String> {
     if let Some(name) = presented.strip_prefix("DnsName(\"") {
@@ -260,7 +259,7 @@ fn host_name(presented: &str) -> Option<String> {
     Some(address.parse().map_or_else(|_| address.to_owned(), |address: IpAddr| address.to_string()))
 }
 
-/// A time as HTTP writes it. Dates beyond the year 9999, which nobody can write, are its last second.
+/// A time in the format of HTTP. Times after the year 9999, which it cannot express, become its last second.
 fn date(time: UnixTime) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs().min(LAST_SECOND)))
 }
@@ -285,11 +284,11 @@ mod tests {
     fn names_are_capped_in_number_and_length() {
         let presented: Vec<String> =
             (0..12).map(|n| format!("DnsName(\"{n}.{}\")", "x".repeat(99))).collect();
-        let told = names(&presented);
-        assert!(told.ends_with(" and 7 more"), "{told}");
-        assert!(told.chars().count() <= NAMES_MAX * (NAME_MAX + 2) + 20, "{told}");
-        let told = |len| names(&[format!("DnsName(\"{}\")", "x".repeat(len))]);
-        assert_eq!((told(NAME_MAX), told(NAME_MAX + 1)), ("x".repeat(40), printable(&"x".repeat(41), 40)));
+        let text = names(&presented);
+        assert!(text.ends_with(" and 7 more"), "{text}");
+        assert!(text.chars().count() <= NAMES_MAX * (NAME_MAX + 2) + 20, "{text}");
+        let text = |len| names(&[format!("DnsName(\"{}\")", "x".repeat(len))]);
+        assert_eq!((text(NAME_MAX), text(NAME_MAX + 1)), ("x".repeat(40), printable(&"x".repeat(41), 40)));
         let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
         assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
         assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_at_both_ends_of_time_can_be_told() {
+    fn the_earliest_and_latest_dates_can_be_formatted() {
         assert_eq!(date(at(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(date(at(LAST_SECOND)), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(date(at(u64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");

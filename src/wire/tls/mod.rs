@@ -1,12 +1,12 @@
-//! TLS as a byte-to-byte machine: ciphertext in, plaintext out, and the other way round.
+//! TLS as a sans-I/O state machine that converts between ciphertext and plaintext.
 //!
-//! Sockets and clocks stay outside: [`TlsClient`] is handed bytes and the time, and is asked for
-//! bytes. Nothing outside this directory knows which library does the work, and without the
-//! feature `tls` the same two types exist but cannot be made.
+//! [`TlsClient`] has neither sockets nor a clock: the caller passes received bytes and the time, and takes
+//! the bytes to send. No module outside this directory depends on the TLS library. Without the feature
+//! `tls` the same two types exist but cannot be constructed.
 //!
-//! What is refused on purpose: TLS before 1.2; session resumption, because a resumed handshake does
-//! not look at the certificate again and a health check must; ALPN, because a server that is asked
-//! for nothing speaks HTTP/1.1, while some that do not know the extension's answer refuse.
+//! Not supported, on purpose: TLS before 1.2; session resumption, because a resumed handshake does not
+//! verify the certificate again and a health check must; ALPN, because a server speaks HTTP/1.1 without
+//! it, and some servers that do not implement it refuse the handshake.
 
 #[cfg(not(feature = "tls"))]
 mod absent;

@@ -1,4 +1,4 @@
-//! Who remembers the certificate that came over one connection, whatever became of it.
+//! A verifier that records the expiry of the certificate of one connection, also if it is refused.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,20 +9,20 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::verify;
 
-/// Has the certificate judged by another, after noting when it expires: the library itself forgets
-/// one that is refused.
+/// Records when the certificate expires, then delegates to `inner`. The library itself does not keep a
+/// certificate that is refused.
 #[derive(Debug)]
 pub(super) struct RecordingVerifier {
-    judge: Arc<dyn ServerCertVerifier>,
+    inner: Arc<dyn ServerCertVerifier>,
     not_after: OnceLock<Option<Duration>>,
 }
 
 impl RecordingVerifier {
-    pub(super) fn new(judge: Arc<dyn ServerCertVerifier>) -> Self {
-        RecordingVerifier { judge, not_after: OnceLock::new() }
+    pub(super) fn new(inner: Arc<dyn ServerCertVerifier>) -> Self {
+        RecordingVerifier { inner, not_after: OnceLock::new() }
     }
 
-    /// When the certificate that came expires, as the time since 1970.
+    /// When the certificate expires, as the time since 1970.
     pub(super) fn not_after(&self) -> Option<Duration> {
         self.not_after.get().copied().flatten()
     }
@@ -38,7 +38,7 @@ impl ServerCertVerifier for RecordingVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.not_after.get_or_init(|| verify::not_after(end_entity));
-        self.judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -47,7 +47,7 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge.verify_tls12_signature(message, cert, dss)
+        self.inner.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -56,10 +56,10 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge.verify_tls13_signature(message, cert, dss)
+        self.inner.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
+        self.inner.supported_verify_schemes()
     }
 }

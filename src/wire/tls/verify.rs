@@ -1,4 +1,4 @@
-//! Who is trusted: the two ways a server's certificate is judged.
+//! Verification of server certificates, and its absence.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,49 +14,49 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCer
 
 use super::der::{self, Fields};
 
-/// How many intermediate certificates a chain can have: paths are searched among all of them in every
-/// order, so that a pile of hundred lookalikes costs hundreds of times what six do, while every other
-/// probe waits. Real chains have one to four, and the library takes no more than six either.
+/// Limit of intermediate certificates in a chain. The library tries paths among them in every order: a
+/// hundred lookalikes cost hundreds of times the CPU time of six, while all other probes wait. Real chains
+/// have one to four, and the library accepts no more than six either.
 const INTERMEDIATES_MAX: usize = 6;
 
-/// The sizes of RSA keys with which ring verifies signatures.
+/// The RSA key sizes, in bits, that ring can verify signatures with.
 pub(super) const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
-/// Trusts whom a root certificate vouches for, and the very certificates it was given.
+/// Trusts certificates that chain to a root certificate, and pinned certificates.
 pub(super) struct Trust {
     roots: RootCertStore,
-    /// The subjects of given certificates that are not those of CAs.
-    no_cas: Vec<Vec<u8>>,
-    /// SHA-256 of each given certificate: a fraction of the memory of a whole system's bundle.
-    given: Vec<Fingerprint>,
+    /// The subjects of added certificates that are not CAs.
+    non_ca_subjects: Vec<Vec<u8>>,
+    /// SHA-256 of each added certificate, to save the memory of a system's bundle.
+    pinned: Vec<Fingerprint>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 type Fingerprint = [u8; 32];
 
 impl Trust {
-    /// Trust in the roots that are built in.
+    /// Trusts the built-in roots.
     pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Trust { roots, no_cas: Vec::new(), given: Vec::new(), algorithms }
+        Trust { roots, non_ca_subjects: Vec::new(), pinned: Vec::new(), algorithms }
     }
 
-    /// Trusts `certificate` too.
+    /// Adds a trusted certificate.
     ///
-    /// As a server's own certificate it is trusted as it stands, whoever has signed it: the library
-    /// knows roots only, and refuses a self-signed server. As a root it is trusted only if it is that
-    /// of a CA: the key in a gadget must not vouch for other names.
-    pub(super) fn give(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
-        let print = fingerprint(&certificate);
+    /// As a server's own certificate it is trusted whatever its issuer, since the library supports only
+    /// roots and refuses self-signed servers. As a root it is trusted only if it is a CA: the key of a
+    /// device must not certify other names.
+    pub(super) fn add_trusted(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
+        let digest = fingerprint(&certificate);
         match Fields::of(&certificate) {
-            Some(fields) if !fields.is_ca() => self.no_cas.push(fields.subject.to_vec()),
+            Some(fields) if !fields.is_ca() => self.non_ca_subjects.push(fields.subject.to_vec()),
             _ => self.add_root(certificate)?,
         }
-        self.given.extend(print);
+        self.pinned.extend(digest);
         Ok(())
     }
 
-    /// System bundles repeat what is built in: a root is kept once.
+    /// Adds a root once: system bundles repeat the built-in ones.
     fn add_root(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
         self.roots.add(certificate)?;
         if let Some(added) = self.roots.roots.pop() {
@@ -67,11 +67,12 @@ impl Trust {
         Ok(())
     }
 
-    fn is_given(&self, certificate: &[u8]) -> bool {
-        !self.given.is_empty() && fingerprint(certificate).is_some_and(|print| self.given.contains(&print))
+    fn is_pinned(&self, certificate: &[u8]) -> bool {
+        !self.pinned.is_empty()
+            && fingerprint(certificate).is_some_and(|digest| self.pinned.contains(&digest))
     }
 
-    fn judge(
+    fn verify(
         &self,
         certificate: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
@@ -79,24 +80,24 @@ impl Trust {
     ) -> Result<(), Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         let fields = Fields::of(certificate).ok_or(CertificateError::BadEncoding)?;
-        let alone = judge_alone(&parsed, now);
-        if let (Ok(()), Some(finding)) = (&alone, bad_size(fields.key)) {
-            return Err(finding.into());
+        let alone = verify_without_issuer(&parsed, now);
+        if let (Ok(()), Some(error)) = (&alone, rsa_size_error(fields.key)) {
+            return Err(error.into());
         }
-        if self.is_given(certificate) {
-            // Dates, which are checked first, and purpose count. What else speaks against it does
-            // not, above all being a CA's: `openssl req -x509` makes such certificates for servers.
+        if self.is_pinned(certificate) {
+            // Dates, which are checked first, and purpose count. Other errors do not, above all that it is a
+            // CA: `openssl req -x509` creates such certificates for servers.
             return match alone {
                 Err(Error::InvalidCertificate(CertificateError::Other(_))) => Ok(()),
                 other => other,
             };
         }
-        let (chain, is_whole) = chain(&fields, others);
+        let (chain, is_complete) = chain(&fields, others);
         let others: Vec<_> = chain.iter().map(|der| CertificateDer::from(*der)).collect();
         let algorithms = self.algorithms.all;
         let issued = |()| {
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, &others, now, algorithms)
-                .map_err(CertError::blame_issuer)
+                .map_err(CertError::attribute_to_issuer)
         };
         let Err(error) = alone.and_then(issued) else { return Ok(()) };
         let what = match &error {
@@ -108,39 +109,39 @@ impl Trust {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
                 let top = chain.last().and_then(|top| Fields::of(top)).unwrap_or(fields);
                 match () {
-                    () if !is_whole => TOO_LONG,
-                    () if self.no_cas.iter().any(|subject| subject == top.issuer) => NO_CA,
-                    () if chain.is_empty() => ALONE,
+                    () if !is_complete => TOO_LONG,
+                    () if self.non_ca_subjects.iter().any(|subject| subject == top.issuer) => NO_CA,
+                    () if chain.is_empty() => NO_INTERMEDIATES,
                     () => return Err(error),
                 }
             }
             Error::InvalidCertificate(CertificateError::BadSignature) => {
-                return Err(self.unsigned(&fields, &chain).into());
+                return Err(self.bad_signature_cause(&fields, &chain).into());
             }
             _ => return Err(error),
         };
         Err(CertError::Other(what).into())
     }
 
-    /// Why a signature in a chain does not fit the key that should have made it.
-    fn unsigned(&self, leaf: &Fields<'_>, chain: &[&[u8]]) -> CertError {
+    /// The cause of a signature in a chain that does not match its issuer's key.
+    fn bad_signature_cause(&self, leaf: &Fields<'_>, chain: &[&[u8]]) -> CertError {
         let mut issuer = leaf.issuer;
         for other in chain.iter().filter_map(|other| Fields::of(other)) {
-            if let Some(finding) = bad_size(other.key) {
-                return finding;
+            if let Some(error) = rsa_size_error(other.key) {
+                return error;
             }
             issuer = other.issuer;
         }
         let roots = self.roots.roots.iter().filter(|root| *root.subject == *issuer);
         roots
-            .filter_map(|root| bad_size(&root.subject_public_key_info))
+            .filter_map(|root| rsa_size_error(&root.subject_public_key_info))
             .next()
-            .unwrap_or(CertError::Other(NAMESAKE))
+            .unwrap_or(CertError::Other(WRONG_CA_KEY))
     }
 }
 
-/// Those of `others` that can be in the chain of `leaf`, nearest first, and whether that is all of
-/// them. Servers also send their own certificate twice, or whole bundles of unrelated ones.
+/// The certificates of `others` that can be in the chain of `leaf`, nearest first, and whether all are
+/// included. Servers also send their own certificate twice, or bundles of unrelated ones.
 fn chain<'a>(leaf: &Fields<'a>, others: &'a [CertificateDer<'_>]) -> (Vec<&'a [u8]>, bool) {
     let mut chain: Vec<&[u8]> = Vec::new();
     let mut issuer = leaf.issuer;
@@ -162,25 +163,25 @@ fn chain<'a>(leaf: &Fields<'a>, others: &'a [CertificateDer<'_>]) -> (Vec<&'a [u
     }
 }
 
-fn bad_size(key: &[u8]) -> Option<CertError> {
+fn rsa_size_error(key: &[u8]) -> Option<CertError> {
     let bits = der::rsa_bits(key)?;
     (!RSA_BITS.contains(&bits)).then_some(CertError::KeySize(bits))
 }
 
-/// Judges what a certificate says of itself: its dates first, then whether it is for servers.
-fn judge_alone(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
-    let nobody = RootCertStore::empty();
-    match verify_server_cert_signed_by_trust_anchor(certificate, &nobody, &[], now, &[]) {
+/// Verifies dates first, then the purpose, without the issuer.
+fn verify_without_issuer(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
+    let no_roots = RootCertStore::empty();
+    match verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, &[]) {
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Ok(()),
         other => other,
     }
 }
 
-/// When a certificate expires, as the time since 1970: told to a verifier that lives after the end of
-/// all calendars. `None` for one that cannot be read, or that expires before it begins.
+/// When a certificate expires, as the time since 1970: verified at the latest possible time, the library's
+/// error contains it. `None` if it cannot be parsed, or expires before it begins.
 pub(super) fn not_after(certificate: &CertificateDer<'_>) -> Option<Duration> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    match judge_alone(&parsed, UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX))) {
+    match verify_without_issuer(&parsed, UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX))) {
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
             Some(Duration::from_secs(not_after.as_secs()))
         }
@@ -202,7 +203,7 @@ impl ServerCertVerifier for Trust {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.judge(end_entity, intermediates, now)?;
+        self.verify(end_entity, intermediates, now)?;
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -236,30 +237,30 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// What the library's own errors cannot say.
+/// Errors for which the library has no variant.
 #[derive(Debug)]
 pub(super) enum CertError {
-    /// The error is about a certificate further up.
+    /// The error concerns an issuer's certificate.
     Issuer(CertificateError),
-    /// There is an RSA key of this many bits, which are not among [`RSA_BITS`].
+    /// An RSA key has this many bits, outside [`RSA_BITS`].
     KeySize(usize),
-    /// This, in a sentence about a certificate.
+    /// The end of a message that starts with "certificate".
     Other(&'static str),
 }
 
 pub(super) const UNKNOWN_ISSUER: &str =
     "issuer is not trusted; if it is a private CA, pass its certificate with --ca-file";
-const ALONE: &str = "issuer is not trusted; pass that of a private CA with --ca-file, \
+const NO_INTERMEDIATES: &str = "issuer is not trusted; pass that of a private CA with --ca-file, \
                      or have the server send its intermediate certificate";
 const SELF_SIGNED: &str = "issuer is not trusted: it is self-signed; pass it with --ca-file to trust it";
 const TOO_LONG: &str = "chain has more than 6 intermediate certificates";
 const NO_CA: &str = "issuer is in --ca-file, but is not a CA; pass the server's own certificate instead";
-const NAMESAKE: &str =
+const WRONG_CA_KEY: &str =
     "has a bad signature: it is not from the CA of that name in --ca-file; was that renewed?";
 
 impl CertError {
-    /// Of a certificate whose own dates are good, bad dates are those of an issuer.
-    fn blame_issuer(error: Error) -> Error {
+    /// Attributes date errors to an issuer, since the dates of the certificate itself have been verified.
+    fn attribute_to_issuer(error: Error) -> Error {
         match error {
             Error::InvalidCertificate(
                 inner @ (CertificateError::Expired
@@ -272,8 +273,8 @@ impl CertError {
 }
 
 impl From<CertError> for Error {
-    fn from(finding: CertError) -> Self {
-        Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(finding))))
+    fn from(error: CertError) -> Self {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(error))))
     }
 }
 
@@ -285,7 +286,7 @@ impl fmt::Display for CertError {
     }
 }
 
-/// Trusts anybody, whatever the certificate.
+/// Accepts every certificate.
 #[derive(Debug)]
 pub(super) struct NoVerification;
 
@@ -319,7 +320,7 @@ impl ServerCertVerifier for NoVerification {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    /// All there are, the outdated ones last: a device that has nothing better is let in.
+    /// All schemes, the outdated ones last: a device that supports nothing better is accepted.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![
             SignatureScheme::ECDSA_NISTP256_SHA256,

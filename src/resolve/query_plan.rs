@@ -1,9 +1,9 @@
 //! One question, sent to the servers in the order of the [`plan`](super::plan) until one of them answers.
 //!
-//! The first addresses win. A denial only wins once the servers listed before have had their chance
-//! to know better: many a network lists a public server behind the one that knows the local names.
+//! The first addresses are final. A negative answer is final only after the servers listed before have had
+//! time to answer: many networks list a public server after the one that resolves the local names.
 //!
-//! An answer that holds an alias but not its addresses, as servers without recursion send it, leads to
+//! An answer that contains an alias without its addresses, as servers without recursion send it, leads to
 //! a new question for the alias's target.
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,91 +12,86 @@ use std::time::{Duration, Instant};
 use crate::wire::dns::{CHAIN_MAX, Kind, Name, Question, Reply};
 
 use super::failure::{LookupError, NegativeAnswer};
-use super::plan::{ROUND_PATIENCE, SERVER_PATIENCE, Step, attempts, step};
+use super::plan::{ROUND_WAIT, SERVER_WAIT, Step, attempts, step};
 use super::query::Query;
 use super::shared::Shared;
 use super::{QueryId, QueryInput, Transport};
 
-/// For how long further multicast answers are gathered after the first: a host has several
-/// interfaces, and each may answer by itself.
+/// How long to collect further multicast answers after the first: a host may answer once per interface.
 const GATHER: Duration = Duration::from_millis(50);
-/// How many queries of one question may be in flight.
+/// Limit of queries in flight per question.
 const OPEN_MAX: usize = 8;
-/// How many addresses are gathered from several answers.
+/// Limit of addresses collected from several answers.
 const ADDRESSES_MAX: usize = 32;
 
-/// How an inquiry ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolution {
-    /// Addresses, at least one, and for how many seconds they serve.
+    /// At least one address, and their time to live in seconds.
     Found(Vec<IpAddr>, u32),
-    Denied(NegativeAnswer),
+    Negative(NegativeAnswer),
     Failed(LookupError),
 }
 
-/// One question on its way to an answer.
 pub(super) struct QueryPlan {
     name: Name,
     kind: Kind,
     multicast: bool,
-    /// The names that led to `name`, at most [`CHAIN_MAX`], and the least time to live of their aliases.
+    /// The aliases that led to `name`, at most [`CHAIN_MAX`]. `ttl_s` is their least time to live.
     aliases: Vec<Name>,
     ttl_s: u32,
-    /// How many queries have been sent.
-    asked: usize,
-    /// When the next server is asked if nobody answers.
+    /// Number of queries sent.
+    sent: usize,
+    /// When the next server is queried if no answer arrives.
     next_at: Option<Instant>,
-    /// In the order in which they were asked, at most [`OPEN_MAX`].
+    /// In the order of sending, at most [`OPEN_MAX`].
     open: Vec<Query>,
-    held: Option<Held>,
+    provisional: Option<Provisional>,
     error: Option<LookupError>,
     outcome: Option<Resolution>,
 }
 
-/// An outcome that may still be bettered.
-struct Held {
+/// An outcome that further answers may replace.
+struct Provisional {
     outcome: Resolution,
-    /// By the answers to queries before this one.
+    /// Only answers to queries before this step may replace it.
     step: usize,
-    /// Until then.
     until: Instant,
 }
 
 impl QueryPlan {
-    /// Asks for the addresses of this kind.
     pub(super) fn start(name: Name, kind: Kind, multicast: bool, shared: &mut Shared, now: Instant) -> Self {
-        let mut inquiry = QueryPlan {
+        let mut plan = QueryPlan {
             name,
             kind,
             multicast,
             aliases: Vec::new(),
             ttl_s: u32::MAX,
-            asked: 0,
+            sent: 0,
             next_at: Some(now),
             open: Vec::new(),
-            held: None,
+            provisional: None,
             error: None,
             outcome: None,
         };
         if kind == Kind::Aaaa && shared.conf.no_aaaa && !multicast {
-            // The least of all denials, so that the answer for A decides.
-            inquiry.settle(Resolution::Denied(NegativeAnswer::Nobody), shared);
+            // The least negative answer, so that the answer for A decides.
+            plan.finish(Resolution::Negative(NegativeAnswer::Unanswered), shared);
         }
-        inquiry.handle_timeout(shared, now);
-        inquiry
+        plan.handle_timeout(shared, now);
+        plan
     }
 
     pub(super) fn outcome(&self) -> Option<&Resolution> {
         self.outcome.as_ref()
     }
 
-    /// The most telling thing that has gone wrong so far.
+    /// The most specific error so far.
     pub(super) fn error(&self) -> Option<LookupError> {
         self.error
     }
 
-    /// How many queries it has in flight, or is entitled to.
-    pub(super) fn slots(&self) -> usize {
+    /// Number of queries in flight; at least 1, which is reserved for this question.
+    pub(super) fn queries(&self) -> usize {
         self.open.len().max(1)
     }
 
@@ -109,15 +104,15 @@ impl QueryPlan {
         self.open.iter().any(|open| open.id == query)
     }
 
-    /// The servers whose answers are waited for.
+    /// The servers with a query in flight.
     pub(super) fn servers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.open.iter().map(|query| query.server)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let held = self.held.as_ref().map(|held| held.until);
+        let provisional = self.provisional.as_ref().map(|provisional| provisional.until);
         let expiries = self.open.iter().map(|query| query.expires);
-        expiries.chain(held).chain(self.next_at).min()
+        expiries.chain(provisional).chain(self.next_at).min()
     }
 
     pub(super) fn handle_input(
@@ -135,15 +130,15 @@ impl QueryPlan {
                     Transport::Tcp => LookupError::NoStream(query.server),
                     _ => LookupError::Unreachable,
                 };
-                self.miss(&query, error, shared, now);
+                self.handle_failed_query(&query, error, shared, now);
             }
             QueryInput::Closed => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, LookupError::Broken(query.server), shared, now);
+                self.handle_failed_query(&query, LookupError::Broken(query.server), shared, now);
             }
             QueryInput::Received { from, bytes } => {
                 let Some(reply) = self.open[at].receive(from, bytes) else { return };
-                shared.mark_prompt(self.open[at].server);
+                shared.mark_responsive(self.open[at].server);
                 self.handle_reply(at, reply, shared, now);
             }
         }
@@ -152,185 +147,196 @@ impl QueryPlan {
 
     fn handle_reply(&mut self, at: usize, reply: Reply, shared: &mut Shared, now: Instant) {
         match reply {
-            Reply::Truncated => self.ask_over_tcp(at, shared, now),
-            Reply::NoName => self.deny(at, NegativeAnswer::NoName, shared, now),
-            Reply::Addresses { addresses, ttl_s } => self.find(at, addresses, ttl_s, shared, now),
-            Reply::Alias { target, ttl_s } => self.follow(at, target, ttl_s, shared, now),
+            Reply::Truncated => self.retry_over_tcp(at, shared, now),
+            Reply::NoName => self.handle_negative(at, NegativeAnswer::NoName, shared, now),
+            Reply::Addresses { addresses, ttl_s } => self.handle_addresses(at, addresses, ttl_s, shared, now),
+            Reply::Alias { target, ttl_s } => self.follow_alias(at, target, ttl_s, shared, now),
             Reply::Refused(code) => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, LookupError::Refused(query.server, code), shared, now);
+                self.handle_failed_query(&query, LookupError::Refused(query.server, code), shared, now);
             }
             Reply::Broken | Reply::Foreign => {
                 let query = self.close_at(at, shared);
-                self.miss(&query, LookupError::Broken(query.server), shared, now);
+                self.handle_failed_query(&query, LookupError::Broken(query.server), shared, now);
             }
         }
     }
 
-    /// The name is an alias of `target`, whose addresses the answer does not hold.
-    fn follow(&mut self, at: usize, target: Name, ttl_s: u32, shared: &mut Shared, now: Instant) {
+    /// Restarts with `target`, of which `name` is an alias: the answer does not contain its addresses.
+    fn follow_alias(&mut self, at: usize, target: Name, ttl_s: u32, shared: &mut Shared, now: Instant) {
         if self.multicast {
             return;
         }
         if target == self.name || self.aliases.contains(&target) || self.aliases.len() == CHAIN_MAX {
             let query = self.close_at(at, shared);
-            return self.miss(&query, LookupError::Broken(query.server), shared, now);
+            return self.handle_failed_query(&query, LookupError::Broken(query.server), shared, now);
         }
         self.close_all(shared);
         self.ttl_s = self.ttl_s.min(ttl_s);
         self.aliases.push(std::mem::replace(&mut self.name, target));
-        (self.asked, self.next_at, self.held) = (0, Some(now), None);
+        (self.sent, self.next_at, self.provisional) = (0, Some(now), None);
     }
 
-    fn find(&mut self, at: usize, mut addresses: Vec<IpAddr>, ttl_s: u32, shared: &mut Shared, now: Instant) {
+    fn handle_addresses(
+        &mut self,
+        at: usize,
+        mut addresses: Vec<IpAddr>,
+        ttl_s: u32,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
         addresses.retain(|address| !is_link_local(*address));
         if addresses.is_empty() {
-            return self.deny(at, NegativeAnswer::NoData, shared, now);
+            return self.handle_negative(at, NegativeAnswer::NoData, shared, now);
         }
         if !self.multicast {
-            return self.settle(Resolution::Found(addresses, ttl_s.min(self.ttl_s)), shared);
+            return self.finish(Resolution::Found(addresses, ttl_s.min(self.ttl_s)), shared);
         }
-        if let Some(Held { outcome: Resolution::Found(gathered, least), .. }) = &mut self.held {
+        if let Some(Provisional { outcome: Resolution::Found(gathered, least), .. }) = &mut self.provisional {
             addresses.retain(|address| !gathered.contains(address));
             gathered.extend(addresses);
             gathered.truncate(ADDRESSES_MAX);
             *least = ttl_s.min(*least);
             return;
         }
-        self.hold(Resolution::Found(addresses, ttl_s), usize::MAX, now + GATHER);
+        self.set_provisional(Resolution::Found(addresses, ttl_s), usize::MAX, now + GATHER);
     }
 
-    /// A server says no: believed once those listed before it have had their chance.
-    fn deny(
+    /// Accepts a negative answer, after the servers listed before have had time to answer.
+    fn handle_negative(
         &mut self,
         at: usize,
-        denial: fn(SocketAddr) -> NegativeAnswer,
+        negative: fn(SocketAddr) -> NegativeAnswer,
         shared: &mut Shared,
         now: Instant,
     ) {
         if self.multicast {
-            return; // It is another host, or has no address that can be used; others may have better ones.
+            return; // Another host may answer with usable addresses.
         }
         let query = self.close_at(at, shared);
-        let outcome = Resolution::Denied(denial(query.server));
+        let outcome = Resolution::Negative(negative(query.server));
         let earlier = self.open.iter().filter(|open| open.step < query.step);
-        match earlier.map(|open| open.heeded_until).max() {
-            Some(until) if until > now => self.hold(outcome, query.step, until),
-            _ => self.settle(outcome, shared),
+        match earlier.map(|open| open.negative_wait_until).max() {
+            Some(until) if until > now => self.set_provisional(outcome, query.step, until),
+            _ => self.finish(outcome, shared),
         }
     }
 
-    fn hold(&mut self, outcome: Resolution, step: usize, until: Instant) {
-        self.held = Some(Held { outcome, step, until });
+    fn set_provisional(&mut self, outcome: Resolution, step: usize, until: Instant) {
+        self.provisional = Some(Provisional { outcome, step, until });
         self.next_at = None;
     }
 
-    /// A query has come to nothing: the next server is asked at once, unless one is already. Errors end
-    /// the inquiry once every server has had its attempts; silence does not, the packets may be lost.
-    fn miss(&mut self, query: &Query, error: LookupError, shared: &Shared, now: Instant) {
+    /// Schedules the next server at once, unless it has been queried already. Errors end the question after
+    /// every server has had its attempts; missing replies do not, since packets may be lost.
+    fn handle_failed_query(&mut self, query: &Query, error: LookupError, shared: &Shared, now: Instant) {
         let error = if self.multicast { LookupError::NoMulticast } else { error };
         self.error = self.error.max(Some(error));
         if self.next_at.is_none() {
             return;
         }
-        if self.asked >= attempts(shared, self.multicast) {
+        if self.sent >= attempts(shared, self.multicast) {
             self.next_at = self.next_at.filter(|_| !self.open.is_empty());
-        } else if query.step + 1 == self.asked {
+        } else if query.step + 1 == self.sent {
             self.next_at = Some(now);
         }
     }
 
     pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) {
         while let Some(at) = self.open.iter().position(|query| query.expires <= now) {
-            self.drop_silent(at, shared, now);
+            self.drop_unanswered(at, shared, now);
         }
         if self.open.is_empty() {
             self.next_at = self.next_at.map(|_| now);
         }
-        if let Some(held) = self.held.take_if(|held| held.until <= now || !held.may_change(&self.open)) {
-            return self.settle(held.outcome, shared);
+        if let Some(provisional) = self
+            .provisional
+            .take_if(|provisional| provisional.until <= now || !provisional.may_change(&self.open))
+        {
+            return self.finish(provisional.outcome, shared);
         }
         while self.next_at.is_some_and(|at| at <= now) {
-            self.ask(shared, now);
+            self.send_next(shared, now);
         }
         if self.outcome.is_none() && self.deadline().is_none() {
             let outcome = match self.error {
-                Some(LookupError::Silent) if self.multicast => Resolution::Denied(NegativeAnswer::Nobody),
+                Some(LookupError::Timeout) if self.multicast => {
+                    Resolution::Negative(NegativeAnswer::Unanswered)
+                }
                 error => Resolution::Failed(error.unwrap_or(LookupError::Unreachable)),
             };
-            self.settle(outcome, shared);
+            self.finish(outcome, shared);
         }
     }
 
-    /// Nobody waits any longer: whatever has not answered by now is silent.
-    pub(super) fn give_up(&mut self, shared: &mut Shared) {
+    /// Ends the question: every query without a reply counts as timed out.
+    pub(super) fn abort(&mut self, shared: &mut Shared) {
         if self.outcome.is_none() {
-            self.settle(Resolution::Failed(LookupError::Silent), shared);
+            self.finish(Resolution::Failed(LookupError::Timeout), shared);
         }
     }
 
-    /// Another lookup waits for this as well: it has not had the time that a long pause takes.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        let soonest = self.open.last().map_or(now, |last| last.asked + ROUND_PATIENCE);
+    /// Shortens a long pause, since a new lookup waits for the same question.
+    pub(super) fn expedite(&mut self, now: Instant) {
+        let soonest = self.open.last().map_or(now, |last| last.sent_at + ROUND_WAIT);
         self.next_at = self.next_at.map(|at| at.min(soonest));
     }
 
-    /// Moves every deadline by this much.
     pub(super) fn extend(&mut self, gap: Duration) {
         self.next_at = self.next_at.map(|at| at + gap);
-        if let Some(held) = &mut self.held {
-            held.until += gap;
+        if let Some(provisional) = &mut self.provisional {
+            provisional.until += gap;
         }
         for query in &mut self.open {
-            query.asked += gap;
-            query.heeded_until += gap;
+            query.sent_at += gap;
+            query.negative_wait_until += gap;
             query.expires += gap;
         }
     }
 
-    fn ask(&mut self, shared: &mut Shared, now: Instant) {
+    fn send_next(&mut self, shared: &mut Shared, now: Instant) {
         let Some(step) = self.step(shared, now) else {
             self.next_at = None;
             return;
         };
-        if let Some(last) = self.open.last().filter(|last| last.asked + SERVER_PATIENCE <= now) {
-            shared.mark_slow(last.server, now);
+        if let Some(last) = self.open.last().filter(|last| last.sent_at + SERVER_WAIT <= now) {
+            shared.mark_unresponsive(last.server, now);
         }
         self.make_room(shared, now);
         let question = self.question(shared, step.transport);
         self.open.push(Query {
             id: shared.open(&question, step.transport, step.server),
-            step: self.asked,
+            step: self.sent,
             transport: step.transport,
             server: step.server,
             question,
-            asked: now,
-            heeded_until: now + step.negative_wait,
+            sent_at: now,
+            negative_wait_until: now + step.negative_wait,
             expires: now + step.lasts,
             stream: Vec::new(),
         });
-        self.asked += 1;
+        self.sent += 1;
         self.next_at = self.step(shared, now).map(|_| now + step.pause);
     }
 
     fn step(&self, shared: &Shared, now: Instant) -> Option<Step> {
-        step(self.asked, self.multicast, shared, now)
+        step(self.sent, self.multicast, shared, now)
     }
 
-    /// Makes sure that one more query may be in flight, if need be in place of the oldest.
+    /// Reserves one more query in flight; replaces the oldest one if no query is free.
     fn make_room(&mut self, shared: &mut Shared, now: Instant) {
         if self.open.is_empty() {
             return;
         }
-        if self.open.len() < OPEN_MAX && shared.spare > 0 {
-            shared.spare -= 1;
+        if self.open.len() < OPEN_MAX && shared.free_queries > 0 {
+            shared.free_queries -= 1;
             return;
         }
-        self.drop_silent(0, shared, now);
+        self.drop_unanswered(0, shared, now);
     }
 
-    /// The answer did not fit: the same question over TCP, in the place of the query.
-    fn ask_over_tcp(&mut self, at: usize, shared: &mut Shared, now: Instant) {
+    /// Repeats a query with a truncated answer over TCP.
+    fn retry_over_tcp(&mut self, at: usize, shared: &mut Shared, now: Instant) {
         let question = self.question(shared, Transport::Tcp);
         let query = &mut self.open[at];
         if query.transport != Transport::Udp {
@@ -352,12 +358,12 @@ impl QueryPlan {
         }
     }
 
-    fn drop_silent(&mut self, at: usize, shared: &mut Shared, now: Instant) {
+    fn drop_unanswered(&mut self, at: usize, shared: &mut Shared, now: Instant) {
         let query = self.close_at(at, shared);
-        if query.asked + SERVER_PATIENCE <= now {
-            shared.mark_slow(query.server, now);
+        if query.sent_at + SERVER_WAIT <= now {
+            shared.mark_unresponsive(query.server, now);
         }
-        self.error = self.error.max(Some(LookupError::Silent));
+        self.error = self.error.max(Some(LookupError::Timeout));
     }
 
     fn close_at(&mut self, at: usize, shared: &mut Shared) -> Query {
@@ -372,21 +378,21 @@ impl QueryPlan {
         }
     }
 
-    fn settle(&mut self, outcome: Resolution, shared: &mut Shared) {
+    fn finish(&mut self, outcome: Resolution, shared: &mut Shared) {
         self.close_all(shared);
         self.next_at = None;
-        self.held = None;
+        self.provisional = None;
         self.outcome = Some(outcome);
     }
 }
 
-impl Held {
+impl Provisional {
     fn may_change(&self, open: &[Query]) -> bool {
         matches!(self.outcome, Resolution::Found(..)) || open.iter().any(|query| query.step < self.step)
     }
 }
 
-/// An IPv6 address that means nothing without the interface it belongs to, which no answer tells.
+/// Whether the address is useless without its interface, which no answer contains.
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.segments()[0] & 0xffc0 == 0xfe80)
 }

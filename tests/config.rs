@@ -42,9 +42,7 @@ impl File {
     fn reload(&self, daemon: &Daemon, text: &str) -> String {
         self.write(text);
         daemon.signal("-HUP");
-        eventually("a word on the reload", || {
-            Some(daemon.next_line()).filter(|line| line.contains("reloaded"))
-        })
+        eventually("a word on the reload", || Some(daemon.next_line()).filter(|line| line.contains("reload")))
     }
 }
 
@@ -164,23 +162,23 @@ fn a_bad_file_is_refused_in_one_line_and_all_stays_as_it_was() {
     wait_for(&daemon, "a", "up");
     let name = file.path();
     for (text, said) in [
-        (format!("{good}b tcp://h:1 --port 2\n"), ":2: --port: is said by NAME URL"),
-        (format!("{good}a tcp://h:1\n"), ":2: NAME `a`: is that of line 1 already"),
+        (format!("{good}b tcp://h:1 --port 2\n"), ":2: --port: cannot be used in a file: NAME URL states it"),
+        (format!("{good}a tcp://h:1\n"), ":2: duplicate name \"a\" (first used on line 1)"),
         (
             format!("{good}b ftp://h\nc ftp://h\nd\n"),
             ":2: URL ftp://h: `ftp` is not tcp, http or https (and 2 more)",
         ),
-        (String::new(), ": there is no target in it: NAME URL [--FLAG VALUE...]"),
+        (String::new(), ": no targets: expected lines of the form NAME URL [--FLAG VALUE…]"),
     ] {
         let line = file.reload(&daemon, &text);
-        assert_eq!(line, format!("pingstate: not reloaded, all stays as it was: {name}{said}"));
+        assert_eq!(line, format!("pingstate: reload failed, the configuration is unchanged: {name}{said}"));
     }
     std::fs::remove_file(name).expect("removed");
     daemon.signal("-HUP");
     assert!(daemon.next_line().ends_with(&format!("{name}: No such file or directory")));
     std::fs::create_dir(name).expect("made");
     daemon.signal("-HUP");
-    assert!(daemon.next_line().ends_with(&format!("{name}: is not a file any more")));
+    assert!(daemon.next_line().ends_with(&format!("{name}: is no longer a file")));
     std::fs::remove_dir(name).expect("removed");
     assert_eq!(daemon.state(), "up");
     assert!(file.reload(&daemon, &good).ends_with("1 target kept, 0 started, 0 dropped"));
@@ -214,8 +212,8 @@ fn all_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
     let name = file.path();
     let lines = [
         "2: --interval: 0 is not between 0.001 and 315360000 seconds",
-        "4: --api-port: is not about a target, and belongs on a line of flags",
-        "4: NAME `a`: is that of line 3 already",
+        "4: --api-port: does not apply to a single target: move it to a line of flags",
+        "4: duplicate name \"a\" (first used on line 3)",
         "5: --check: unknown check `nonsense`",
         "6: --fall: `x` is not a whole number",
         "7: --ca-file: /nonexistent.pem: No such file or directory",

@@ -356,9 +356,9 @@ fn hooks_that_cannot_run_are_reported_before_they_are_needed() {
     // Also that of targets that stay as they are.
     fs::remove_file(&program).expect("removed");
     daemon.signal("-HUP");
-    let reloaded = || Some(daemon.next_line()).filter(|line| line.contains("reloaded"));
+    let reloaded = || Some(daemon.next_line()).filter(|line| line.contains("reload"));
     let line = eventually("a refusal", reloaded);
-    assert!(line.contains("not reloaded") && line.contains(&why), "{line}");
+    assert!(line.contains("reload failed") && line.contains(&why), "{line}");
     write_program();
     daemon.signal("-HUP");
     assert!(eventually("a reload", reloaded).contains("reloaded: 2 targets kept"));

@@ -96,7 +96,7 @@ fn a_manager_hears_of_a_reload_also_of_one_that_is_refused() {
     wait_for(&manager, "STATUS=2 up");
     reload("nonsense");
     let status = format!(
-        "STATUS=2 up; not reloaded: {}:1: NAME URL is expected, and there is no URL behind `nonsense`",
+        "STATUS=2 up; not reloaded: {}:1: expected NAME URL, but no URL follows `nonsense`",
         file.display()
     );
     let heard: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1500))).collect();

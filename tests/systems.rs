@@ -111,7 +111,7 @@ fn run_with(fault: &str) -> Option<String> {
     // The last fault may still have been on its way to a client.
     let body = ask(&daemon, "/status").or_else(|| ask(&daemon, "/status")).unwrap_or_default();
     // strace may let go in the middle of a call that it has put aside: then there is no such call.
-    if body.is_empty() && daemon.next_line().ends_with("cannot go on: Function not implemented") {
+    if body.is_empty() && daemon.next_line().ends_with("cannot continue: Function not implemented") {
         return run_with(fault);
     }
     let good = body.contains("\"transitions\": 1,") && body.contains("\"state\": \"up\"");

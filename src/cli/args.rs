@@ -1,4 +1,4 @@
-//! The arguments, one by one: each value is checked by its own rules, not against others.
+//! Parses the arguments one by one. Conflicts between them are checked in `conflicts`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::flags::{self, Flag, FlagScope, Set, push};
 use super::options::Settings;
 use super::values::{quote, shown};
 
-/// What was given; `None` and empty where nothing was.
+/// The arguments as given; `None` and empty where a flag was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct CommandLine {
     pub(super) targets: Vec<String>,
@@ -24,11 +24,10 @@ pub(super) struct CommandLine {
     pub(super) once: bool,
     pub(super) config: Option<PathBuf>,
     pub(super) check_config: bool,
-    /// The flags that were given, each once.
+    /// The flags that were given, without duplicates.
     pub(super) seen: Vec<Seen>,
 }
 
-/// A flag that was given.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
     pub(super) flag: &'static Flag,
@@ -47,7 +46,6 @@ impl std::fmt::Debug for Seen {
     }
 }
 
-/// Flags of the daemon as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct DaemonFlags {
     pub(super) api_host: Option<IpAddr>,
@@ -64,29 +62,29 @@ pub(super) enum Action {
 }
 
 /// Why an argument is refused.
-enum Wrong {
-    /// It alone; those behind it can be read.
-    This(String),
-    /// With it, what the others are is not known either.
-    Rest(String),
+enum ArgError {
+    /// Parsing can continue with the next argument.
+    Recoverable(String),
+    /// The meaning of the following arguments is unknown.
+    Fatal(String),
 }
 
-impl From<String> for Wrong {
+impl From<String> for ArgError {
     fn from(error: String) -> Self {
-        Wrong::This(error)
+        ArgError::Recoverable(error)
     }
 }
 
-/// Reads arguments into `line`, and appends what is wrong with them to `errors`. Of a flag that is given
-/// twice and cannot be repeated, the last value counts; `--help` and `--version` end the reading.
+/// Parses arguments into `line`, and appends errors to `errors`. The last value of a flag that is not repeatable
+/// applies. `--help` and `--version` end the parsing.
 pub(super) fn read(mut p: Parser, line: &mut CommandLine, errors: &mut Vec<String>) -> Action {
     loop {
         match read_one(&mut p, line) {
             Ok(None) => return Action::Run,
             Ok(Some(Action::Run)) => {}
-            Ok(Some(asked)) => return asked,
-            Err(Wrong::This(error)) => errors.push(error),
-            Err(Wrong::Rest(error)) => {
+            Ok(Some(action)) => return action,
+            Err(ArgError::Recoverable(error)) => errors.push(error),
+            Err(ArgError::Fatal(error)) => {
                 errors.push(error);
                 return Action::Run;
             }
@@ -94,9 +92,9 @@ pub(super) fn read(mut p: Parser, line: &mut CommandLine, errors: &mut Vec<Strin
     }
 }
 
-/// Reads the next argument, if there is one.
-fn read_one(p: &mut Parser, line: &mut CommandLine) -> Result<Option<Action>, Wrong> {
-    let Some(arg) = p.next().map_err(|error| Wrong::Rest(describe(error)))? else { return Ok(None) };
+/// Parses the next argument; `None` at the end.
+fn read_one(p: &mut Parser, line: &mut CommandLine) -> Result<Option<Action>, ArgError> {
+    let Some(arg) = p.next().map_err(|error| ArgError::Fatal(describe(error)))? else { return Ok(None) };
     let found = match arg {
         Arg::Value(target) => {
             let target = target.into_string().map_err(|_| "a target is not UTF-8".to_owned())?;
@@ -106,14 +104,14 @@ fn read_one(p: &mut Parser, line: &mut CommandLine) -> Result<Option<Action>, Wr
             push(&mut line.targets, Ok(target), TARGETS_MAX).map_err(|error| format!("TARGET: {error}"))?;
             return Ok(Some(Action::Run));
         }
-        Arg::Short(letter) => flags::all()
-            .find(|(flag, _)| flag.short == Some(letter))
-            .ok_or_else(|| unknown(&format!("-{letter}"))),
+        Arg::Short(short) => flags::all()
+            .find(|(flag, _)| flag.short == Some(short))
+            .ok_or_else(|| unknown(&format!("-{short}"))),
         Arg::Long(name) => flags::all()
             .find(|(flag, _)| flag.name.strip_prefix("--") == Some(name))
             .ok_or_else(|| unknown(&format!("--{name}"))),
     };
-    let (flag, scope) = found.map_err(Wrong::Rest)?;
+    let (flag, scope) = found.map_err(ArgError::Fatal)?;
     let seen = Seen { flag, scope };
     if !line.seen.contains(&seen) {
         line.seen.push(seen);
@@ -130,19 +128,18 @@ fn read_one(p: &mut Parser, line: &mut CommandLine) -> Result<Option<Action>, Wr
     Ok(Some(Action::Run))
 }
 
-/// The value of `flag` as it stands there. What looks like another flag is not taken for a value
-/// (a forgotten value would swallow it), except behind an equals sign; numbers may be negative, and
-/// are refused for what they are.
-fn text(p: &mut Parser, flag: &str) -> Result<String, Wrong> {
+/// The value of `flag` as text. An argument that looks like a flag is only accepted as a value after an equals
+/// sign, so that a missing value is detected. Negative numbers are accepted here and refused as out of range.
+fn text(p: &mut Parser, flag: &str) -> Result<String, ArgError> {
     let (value, attached) = match p.optional_value() {
         Some(value) => (value, true),
-        None => (p.value().map_err(|_| Wrong::Rest(format!("{flag}: a value is missing")))?, false),
+        None => (p.value().map_err(|_| ArgError::Fatal(format!("{flag}: missing value")))?, false),
     };
     let value = value.into_string().map_err(|_| format!("{flag}: the value is not UTF-8"))?;
     if !attached && looks_like_a_flag(&value) {
         let before = quote(&value);
-        return Err(Wrong::Rest(format!(
-            "{flag}: a value is missing before {before} (or write {flag}=VALUE)"
+        return Err(ArgError::Fatal(format!(
+            "{flag}: missing value before {before} (or write {flag}=VALUE)"
         )));
     }
     Ok(value)
@@ -151,21 +148,21 @@ fn text(p: &mut Parser, flag: &str) -> Result<String, Wrong> {
 fn describe(error: lexopt::Error) -> String {
     match error {
         lexopt::Error::UnexpectedValue { option, .. } => format!("{}: takes no value", shown(&option)),
-        _ => "the arguments can not be read".to_owned(),
+        _ => "the arguments cannot be read".to_owned(),
     }
 }
 
 fn unknown(flag: &str) -> String {
     let mut known = flags::all().map(|(known, _)| known.name);
-    let begun =
+    let completed =
         flags::all().map(|(known, _)| known.name).find(|known| flag.len() >= 4 && known.starts_with(flag));
-    match begun.or_else(|| known.find(|known| is_close(flag, known))) {
+    match completed.or_else(|| known.find(|known| is_close(flag, known))) {
         Some(known) => format!("unknown option {} (did you mean {known}?)", shown(flag)),
         None => format!("unknown option {} (see --help)", shown(flag)),
     }
 }
 
-/// `-1`, `-.5` and `-inf` are numbers, however useless; a lone `-` is just text.
+/// `-1`, `-.5` and `-inf` are numbers; a lone `-` is text.
 fn looks_like_a_flag(text: &str) -> bool {
     match text.strip_prefix('-') {
         None | Some("" | "inf" | "nan") => false,
@@ -173,7 +170,7 @@ fn looks_like_a_flag(text: &str) -> bool {
     }
 }
 
-/// Whether too much was typed, or they differ by one slip of the finger.
+/// Whether `typed` begins with `known` or differs from it by one typing error.
 fn is_close(typed: &str, known: &str) -> bool {
     let (t, k) = (typed.as_bytes(), known.as_bytes());
     if typed.starts_with(known) {
@@ -183,6 +180,6 @@ fn is_close(typed: &str, known: &str) -> bool {
     let (t, k) = (&t[head..], &k[head..]);
     let tail = t.iter().rev().zip(k.iter().rev()).take_while(|(a, b)| a == b).count();
     let (t, k) = (&t[..t.len() - tail], &k[..k.len() - tail]);
-    // A letter too many, too few or wrong, or two neighbours swapped.
+    // One character inserted, removed or replaced, or two adjacent ones swapped.
     t.len().max(k.len()) <= 1 || (t.len() == 2 && k.len() == 2 && t[0] == k[1] && t[1] == k[0])
 }

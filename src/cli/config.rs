@@ -1,15 +1,15 @@
-//! The configuration file: the words of the command line, a target on each line.
+//! The configuration file: one target per line, with the flags of the command line.
 //!
 //! ```text
-//! # What follows is checked every ten seconds.
+//! # The targets below are checked every ten seconds.
 //! --interval 10 --api-port 8080
 //! web   https://example.com/healthz   --check status:200
 //! ssh   tcp://192.168.1.1:22          --interval 60 --on-change "/usr/local/bin/tell 'the admin'"
 //! ```
 //!
-//! Words are cut as by a shell, which runs nothing and replaces nothing here. A line that begins with a
-//! flag holds only flags: those of targets count for the lines that follow, those of the daemon for the
-//! whole. The command line's own flags come before the file, except for those of the daemon, which win.
+//! Words are split as by a shell, without expansions. A line that begins with a flag contains only flags: flags of
+//! targets apply to the lines below, flags of the daemon to the whole file. Flags of targets on the command line
+//! are read before the file; flags of the daemon on the command line override the file.
 
 #[cfg(test)]
 mod tests;
@@ -26,51 +26,49 @@ use super::args::{self, CommandLine, DaemonFlags};
 use super::conflicts::{daemon, first, refuse_flags_without_effect};
 use super::flags::FlagScope;
 use super::targets::shown_url;
-use super::values::{quote, split};
+use super::values::{shown, split};
 use super::{Daemon, Settings, TARGETS_MAX, Target, TargetOptions};
 
 /// The largest file, in bytes, and the longest line in it.
 const FILE_MAX: usize = 16 * 1024 * 1024;
 const LINE_MAX: usize = 64 * 1024;
 
-/// With this many errors nobody reads on.
+/// After this many errors the rest of the file is not checked.
 const ERRORS_MAX: usize = 1000;
 
-/// A file, and the command line that it was named on.
+/// A file, and the command line that names it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Config {
     pub(super) path: PathBuf,
     pub(super) line: CommandLine,
 }
 
-/// What a file says.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Loaded {
     pub(crate) targets: Vec<TargetOptions>,
     pub(crate) daemon: Daemon,
-    /// What is wrong with it, each with its line, counted from one; zero for the file as a whole.
+    /// Errors with their line numbers, counted from one; zero for the file as a whole.
     pub(crate) errors: Vec<(usize, String)>,
 }
 
 impl Config {
-    /// The file's name as it was given.
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
-    /// Reads the file anew. The error says why that is not possible.
+    /// Reads and parses the file. The error says why the file cannot be read.
     pub(crate) fn load(&self) -> Result<Loaded, String> {
         let bytes = self.read().map_err(|error| super::log::plain(&error))?;
         if bytes.len() > FILE_MAX {
             return Err(format!("is larger than {} MiB", FILE_MAX >> 20));
         }
-        Ok(self.understand(&bytes))
+        Ok(self.parse(&bytes))
     }
 
-    /// The loop does not wait for what may never come, as through a pipe.
+    /// Refuses anything but a regular file: parser a pipe would block the event loop.
     pub(super) fn refuse_to_wait(&self) -> Result<(), String> {
         match fs::metadata(&self.path) {
-            Ok(file) if !file.is_file() => Err(format!("{}: is not a file any more", self.name())),
+            Ok(file) if !file.is_file() => Err(format!("{}: is no longer a file", self.name())),
             _ => Ok(()),
         }
     }
@@ -81,30 +79,31 @@ impl Config {
         Ok(bytes)
     }
 
-    /// What these bytes of the file say.
-    pub(super) fn understand(&self, bytes: &[u8]) -> Loaded {
-        let mut reading = Reading::new(self.line.settings.clone());
+    pub(super) fn parse(&self, bytes: &[u8]) -> Loaded {
+        let mut parser = FileParser::new(self.line.settings.clone());
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-            reading.number = number;
-            if let Err(error) = reading.line(line.strip_suffix(b"\r").unwrap_or(line)) {
-                reading.fail(error);
+            parser.number = number;
+            if let Err(error) = parser.line(line.strip_suffix(b"\r").unwrap_or(line)) {
+                parser.fail(error);
             }
-            if reading.errors.len() >= ERRORS_MAX {
-                reading.fail("there is more wrong than this".to_owned());
+            if parser.errors.len() >= ERRORS_MAX {
+                parser.fail("too many errors: the rest of the file was not checked".to_owned());
                 break;
             }
         }
-        if reading.targets.is_empty() && reading.errors.is_empty() {
-            reading.errors.push((0, "there is no target in it: NAME URL [--FLAG VALUE...]".to_owned()));
+        if parser.targets.is_empty() && parser.errors.is_empty() {
+            parser
+                .errors
+                .push((0, "no targets: expected lines of the form NAME URL [--FLAG VALUE…]".to_owned()));
         }
-        let daemon = daemon(self.line.daemon.clone().over(reading.daemon));
-        Loaded { targets: reading.targets, daemon, errors: reading.errors }
+        let daemon = daemon(self.line.daemon.clone().over(parser.daemon));
+        Loaded { targets: parser.targets, daemon, errors: parser.errors }
     }
 }
 
 impl DaemonFlags {
-    /// What these say, and where they say nothing, what the others do.
+    /// These flags, and those of `others` that are not given here.
     fn over(self, others: DaemonFlags) -> DaemonFlags {
         DaemonFlags {
             api_host: self.api_host.or(others.api_host),
@@ -119,27 +118,26 @@ fn either<T>(list: Vec<T>, other: Vec<T>) -> Vec<T> {
     if list.is_empty() { other } else { list }
 }
 
-/// A file being read, up to a line.
-struct Reading {
-    /// The line's number.
+struct FileParser {
+    /// The number of the current line.
     number: usize,
-    /// What is said of all targets that follow.
+    /// Settings of all targets below the current line.
     settings: Settings,
-    /// The same with its defaults, for targets of which no more is said: tcp and others.
-    usual: [Option<Rc<Settings>>; 2],
+    /// The same, normalised, for targets without flags: `[http, tcp]`.
+    shared: [Option<Rc<Settings>>; 2],
     daemon: DaemonFlags,
     targets: Vec<TargetOptions>,
-    /// The lines on which names stand.
+    /// The line of each name.
     names: BTreeMap<String, usize>,
     errors: Vec<(usize, String)>,
 }
 
-impl Reading {
-    fn new(settings: Settings) -> Reading {
-        Reading {
+impl FileParser {
+    fn new(settings: Settings) -> FileParser {
+        FileParser {
             number: 0,
             settings,
-            usual: [None, None],
+            shared: [None, None],
             daemon: DaemonFlags::default(),
             targets: Vec::new(),
             names: BTreeMap::new(),
@@ -156,7 +154,7 @@ impl Reading {
             return Err(format!("the line is longer than {} KiB", LINE_MAX >> 10));
         }
         if line.contains(&0) {
-            return Err("there is a NUL byte in the line".to_owned());
+            return Err("the line contains a NUL byte".to_owned());
         }
         let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
         let mut words = split(text)?.into_iter();
@@ -165,8 +163,8 @@ impl Reading {
             return self.flags(std::iter::once(name).chain(words));
         }
         let Some(url) = words.next().filter(|word| !word.is_empty() && !is_flag(word)) else {
-            let missing = if name.contains("://") { "name before" } else { "URL behind" };
-            return Err(format!("NAME URL is expected, and there is no {missing} `{}`", shown_url(&name)));
+            let missing = if name.contains("://") { "name precedes" } else { "URL follows" };
+            return Err(format!("expected NAME URL, but no {missing} `{}`", shown_url(&name)));
         };
         self.target(name, url, words)
     }
@@ -175,11 +173,14 @@ impl Reading {
     fn flags(&mut self, words: impl Iterator<Item = String>) -> Result<(), String> {
         let mut line = CommandLine { settings: std::mem::take(&mut self.settings), ..CommandLine::default() };
         line.daemon = std::mem::take(&mut self.daemon);
-        let sound = self.read(words, &mut line);
-        self.usual = [None, None];
+        let is_valid = self.read(words, &mut line);
+        self.shared = [None, None];
         (self.settings, self.daemon) = (std::mem::take(&mut line.settings), std::mem::take(&mut line.daemon));
-        if let (true, Some(word)) = (sound, line.targets.first()) {
-            return Err(format!("`{}` is no flag, and the line begins with one", shown_url(word)));
+        if let (true, Some(word)) = (is_valid, line.targets.first()) {
+            return Err(format!(
+                "`{}` is not a flag: a line that begins with a flag contains only flags",
+                shown_url(word)
+            ));
         }
         if let Err(error) = self.settings.clone().normalised(true) {
             self.settings.slow_clear = None;
@@ -188,15 +189,15 @@ impl Reading {
         Ok(())
     }
 
-    /// A target and the flags behind it.
+    /// A target and its flags.
     fn target(&mut self, name: String, url: String, words: std::vec::IntoIter<String>) -> Result<(), String> {
-        if let Err(error) = self.note_name(&name) {
+        if let Err(error) = self.add_name(&name) {
             self.fail(error);
         }
         let target = Target::Url(url);
         let settings = match words.as_slice().is_empty() {
-            true => self.usual(target.is_tcp())?,
-            false => match self.own(words, target.is_tcp())? {
+            true => self.shared(target.is_tcp())?,
+            false => match self.parse_settings(words, target.is_tcp())? {
                 Some(settings) => Rc::new(settings),
                 None => return Ok(()),
             },
@@ -207,63 +208,67 @@ impl Reading {
         Ok(())
     }
 
-    /// One error for each name too many, and one for all targets too many.
-    fn note_name(&mut self, name: &str) -> Result<(), String> {
+    /// Reports every duplicate name, and once that there are too many targets.
+    fn add_name(&mut self, name: &str) -> Result<(), String> {
         if let Some(line) = self.names.get(name) {
-            return Err(format!("NAME {}: is that of line {line} already", quote(name)));
+            return Err(format!("duplicate name \"{}\" (first used on line {line})", shown(name)));
         }
         self.names.insert(name.to_owned(), self.number);
         match self.names.len() == TARGETS_MAX + 1 {
-            true => Err(format!("at most {TARGETS_MAX} targets are possible")),
+            true => Err(format!("too many targets: at most {TARGETS_MAX} are allowed")),
             false => Ok(()),
         }
     }
 
-    /// What is action of targets of which no more is said than of all.
-    fn usual(&mut self, is_tcp: bool) -> Result<Rc<Settings>, String> {
-        let usual = &mut self.usual[usize::from(is_tcp)];
-        if let Some(settings) = usual {
+    /// The settings of targets without flags.
+    fn shared(&mut self, is_tcp: bool) -> Result<Rc<Settings>, String> {
+        let shared = &mut self.shared[usize::from(is_tcp)];
+        if let Some(settings) = shared {
             return Ok(settings.clone());
         }
         let settings = Rc::new(self.settings.clone().normalised(is_tcp)?);
-        *usual = Some(settings.clone());
+        *shared = Some(settings.clone());
         Ok(settings)
     }
 
-    /// What is action of a target with flags of its own; `None` if what is wrong with them is noted.
-    fn own(&mut self, words: std::vec::IntoIter<String>, is_tcp: bool) -> Result<Option<Settings>, String> {
+    /// The settings of a target with flags; `None` if errors have been recorded.
+    fn parse_settings(
+        &mut self,
+        words: std::vec::IntoIter<String>,
+        is_tcp: bool,
+    ) -> Result<Option<Settings>, String> {
         let mut line = CommandLine { settings: self.settings.clone(), ..CommandLine::default() };
         if !self.read(words, &mut line) {
             return Ok(None);
         }
         if let Some(word) = line.targets.first() {
-            return Err(format!("`{}` is too much: a line holds one target", shown_url(word)));
+            return Err(format!("unexpected `{}`: a line contains one target", shown_url(word)));
         }
         if let Some(flag) = first(&line, |_, scope| scope == FlagScope::Daemon) {
-            return Err(format!("{flag}: is not about a target, and belongs on a line of flags"));
+            return Err(format!("{flag}: does not apply to a single target: move it to a line of flags"));
         }
         refuse_flags_without_effect(&line, is_tcp)?;
         line.settings.normalised(is_tcp).map(Some)
     }
 
-    /// Reads flags into `line`; says whether nothing is wrong with them, and notes what is.
+    /// Parses flags into `line` and records errors; returns whether there are none.
     fn read(&mut self, words: impl Iterator<Item = String>, line: &mut CommandLine) -> bool {
         let words: Vec<String> = words.collect();
         let mut errors = Vec::new();
         args::read(Parser::from_args(words), line, &mut errors);
         if let Some(flag) = first(line, |_, scope| scope == FlagScope::Process) {
-            errors.push(format!("{flag}: belongs on the command line"));
+            errors.push(format!("{flag}: is only allowed on the command line"));
         }
         if let Some(flag) = first(line, |_, scope| scope == FlagScope::Address) {
-            errors.push(format!("{flag}: is said by NAME URL"));
+            errors.push(format!("{flag}: cannot be used in a file: NAME URL states it"));
         }
-        let sound = errors.is_empty();
+        let is_valid = errors.is_empty();
         errors.into_iter().for_each(|error| self.fail(error));
-        sound
+        is_valid
     }
 }
 
-/// Whether a word that begins a line is a flag. No name begins like one.
+/// Whether the first word of a line is a flag. Names do not begin with a hyphen.
 fn is_flag(word: &str) -> bool {
     word.starts_with('-')
 }

@@ -1,7 +1,7 @@
-//! Checks of the arguments against one another, and the defaults that the library does not have.
+//! Conflicts between arguments, and the defaults that the library does not have.
 //!
-//! A flag that concerns a target and has no effect on it is an error: the user expected one. Only `--path` and
-//! `--no-verify-tls` are ignored for tcp targets, as by the Python version, whose command lines work here. In a
+//! A flag of a target that has no effect on it is an error: the user expected one. Only `--path` and
+//! `--no-verify-tls` are ignored for tcp targets, for compatibility with the Python version. In a
 //! file this holds for flags after a target; those on a line of flags need not apply to each target below it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -93,8 +93,8 @@ fn refuse_targets_beside_a_file(line: &CommandLine) -> Result<(), String> {
 pub(super) fn refuse_flags_without_effect(line: &CommandLine, is_tcp: bool) -> Result<(), String> {
     let settings = &line.settings;
     let webhook_trusts = settings.has_https_webhook();
-    let is_lost = |flag: &Flag| flag.http_only && !(webhook_trusts && flag.name == "--ca-file");
-    if let (true, Some(flag)) = (is_tcp, first(line, |flag, _| is_lost(flag))) {
+    let is_unused = |flag: &Flag| flag.http_only && !(webhook_trusts && flag.name == "--ca-file");
+    if let (true, Some(flag)) = (is_tcp, first(line, |flag, _| is_unused(flag))) {
         return Err(format!("{flag}: is for http and https, but the target is tcp"));
     }
     for seen in &line.seen {
@@ -106,7 +106,7 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, is_tcp: bool) -> R
     }
     let trust_is_unused = settings.no_verify_tls && !webhook_trusts && !is_tcp;
     if trust_is_unused && first(line, |flag, _| flag.name == "--ca-file").is_some() {
-        return Err("--ca-file: has no effect beside --no-verify-tls".to_owned());
+        return Err("--ca-file: has no effect with --no-verify-tls".to_owned());
     }
     Ok(())
 }

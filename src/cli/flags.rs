@@ -8,10 +8,9 @@ use super::values;
 /// Where a flag may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
-    /// What a URL and the name before it state as well: on the command line only, without TARGET.
+    /// Replaced by a URL and its name: on the command line only, without TARGET.
     Address,
-    /// How targets are checked and what follows: on the command line, on lines of flags in a file, and after a
-    /// target in it.
+    /// Settings of targets: on the command line, on lines of flags in a file, and after a target in a file.
     Target,
     /// The daemon as a whole: on the command line and on lines of flags.
     Daemon,
@@ -29,25 +28,23 @@ pub(super) struct Section {
 pub(super) struct Flag {
     /// With its hyphens.
     pub(super) name: &'static str,
-    /// The single letter that means the same.
+    /// The one-character form, without its hyphen.
     pub(super) short: Option<char>,
-    /// What `--help` calls the value.
+    /// The name of the value in `--help`.
     pub(super) value: &'static str,
     /// A line feed begins a new line of `--help`.
     pub(super) help: &'static str,
     /// The value in force without the flag, as `--help` prints it; empty if there is none.
     pub(super) default: &'static str,
-    /// Targets other than http and https have no use for it, and are refused with it.
+    /// It has no effect on tcp targets and is refused for them.
     pub(super) http_only: bool,
     /// The flags without which it has no effect, and whether one of them is in force.
     pub(super) needs: Option<(&'static str, InForce)>,
     pub(super) set: Set,
 }
 
-/// Whether a flag is in force that another one needs.
 type InForce = fn(&Settings) -> bool;
 
-/// What a flag does.
 #[derive(Clone, Copy)]
 pub(super) enum Set {
     /// Reads the value. The error describes the value; the caller adds the flag's name.
@@ -83,7 +80,6 @@ impl Flag {
     }
 }
 
-/// A flag with a value.
 const fn value(
     name: &'static str,
     value: &'static str,
@@ -93,19 +89,18 @@ const fn value(
     Flag::new(name, value, help, Set::Value(set))
 }
 
-/// A flag without one.
 const fn switch(name: &'static str, help: &'static str, set: fn(&mut CommandLine)) -> Flag {
     Flag::new(name, "", help, Set::Switch(set))
 }
 
-/// How often flags can be repeated.
+/// The maximum numbers of repeated flags.
 const HEADERS_MAX: usize = 64;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
-/// Stores a value; a later one replaces it.
-fn put<T>(place: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
-    *place = Some(value?);
+/// Stores a value; a later value replaces it.
+fn put<T>(field: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
+    *field = Some(value?);
     Ok(())
 }
 
@@ -113,7 +108,7 @@ fn put<T>(place: &mut Option<T>, value: Result<T, String>) -> Result<(), String>
 pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -> Result<(), String> {
     let value = value?;
     if list.len() >= max {
-        return Err(format!("at most {max} are possible"));
+        return Err(format!("at most {max} are allowed"));
     }
     list.push(value);
     Ok(())
@@ -290,7 +285,7 @@ pub(super) static SECTIONS: [Section; 7] = [
             value(
                 "--dns",
                 "ADDR[:PORT]",
-                "name server to ask instead of resolv.conf's; repeatable",
+                "name server to query instead of those in resolv.conf; repeatable",
                 |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
             ),
         ],
@@ -299,10 +294,10 @@ pub(super) static SECTIONS: [Section; 7] = [
         title: "",
         scope: FlagScope::Process,
         flags: &[
-            value("--config", "FILE", "watch the targets in this file", |line, text| {
+            value("--config", "FILE", "read the targets from this file", |line, text| {
                 put(&mut line.config, values::plain(text).map(Into::into))
             }),
-            switch("--check-config", "print what is wrong with the file and exit", |line| {
+            switch("--check-config", "check the file, print its errors and exit", |line| {
                 line.check_config = true;
             }),
             switch("--once", "check every target once, print a line each and exit", |line| {

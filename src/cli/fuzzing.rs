@@ -1,7 +1,7 @@
-//! What must hold for any command line and any file whatever; the fuzz targets `args` and `config` call
-//! it, and a test replays their corpora.
+//! Properties of all command lines and files. The fuzz targets `args` and `config` check them, and a test replays
+//! their corpora.
 
-// A property that does not hold is a panic, here as in a test.
+// A violated property is a panic, as in a test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use super::values::split;
 use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
 use crate::monitor::TargetUpdate;
 
-/// Arguments that end with a line feed each.
+/// `data` is a list of arguments separated by line feeds.
 pub fn args(data: &[u8]) {
     let args: Vec<OsString> =
         data.split(|byte| *byte == b'\n').map(|arg| OsString::from_vec(arg.to_vec())).collect();
@@ -34,7 +34,7 @@ fn read(args: &[OsString]) -> Result<Command, String> {
     parse(name.chain(args.to_vec()))
 }
 
-/// An error is one line that can be shown.
+/// An error is one printable line.
 fn one_line(error: &str) {
     assert!(!error.contains(char::is_control) && error.chars().count() < 1000, "{error:?}");
 }
@@ -44,7 +44,7 @@ fn sensible(options: &Options) {
     assert!(options.config.is_some() || !options.check_config);
     assert!(options.daemon.dns.iter().all(|server| server.port() > 0));
     options.targets.iter().for_each(sensible_target);
-    // The file would be read.
+    // Building would read the file.
     let reads = |options: &TargetOptions| options.settings.ca_file.is_some();
     if options.targets.len() < 10 && !options.targets.iter().any(reads) {
         match targets::monitors(&options.targets, Log::new()) {
@@ -68,14 +68,14 @@ fn sensible_target(options: &TargetOptions) {
     }
 }
 
-/// A password in a target is not repeated where it is refused.
+/// The error does not repeat a password in a target.
 fn password(text: &str) {
     if text.contains("Pa55") {
         return;
     }
     for target in [format!("http://me:Pa55word@{text}"), format!("me:Pa55word@{text}")] {
         if let Ok(Command::Run(options)) = read(&[target.into()]) {
-            let error = targets::monitors(&options.targets, Log::new()).expect_err("it holds a password");
+            let error = targets::monitors(&options.targets, Log::new()).expect_err("it contains a password");
             assert!(!error.contains("Pa55"), "{error}");
         }
     }
@@ -92,9 +92,9 @@ fn joined(args: &[OsString], parsed: &Result<Command, String>) {
     }
 }
 
-/// The bytes of a file.
+/// `data` is a file.
 pub fn config(data: &[u8]) {
-    let loaded = understood(data);
+    let loaded = parse_file(data);
     let lines = data.split(|byte| *byte == b'\n').count();
     for (line, error) in &loaded.errors {
         assert!(*line <= lines);
@@ -104,31 +104,31 @@ pub fn config(data: &[u8]) {
     loaded.targets.iter().for_each(sensible_target);
     if !data.contains(&b'\r') {
         let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
-        let foreign: Vec<_> = text.split(|byte| *byte == b'\n').collect();
-        assert_eq!(understood(&[b"\xef\xbb\xbf", &foreign.join(&b"\r\n"[..])[..]].concat()), loaded);
+        let lines_of_text: Vec<_> = text.split(|byte| *byte == b'\n').collect();
+        assert_eq!(parse_file(&[b"\xef\xbb\xbf", &lines_of_text.join(&b"\r\n"[..])[..]].concat()), loaded);
     }
     if lines == 1 {
         as_on_the_command_line(data, &loaded);
     }
     let reads = |options: &TargetOptions| options.settings.ca_file.is_some();
     if loaded.targets.len() < 10 && !loaded.targets.iter().any(reads) {
-        again(&loaded);
+        reload(&loaded);
     }
 }
 
-fn understood(data: &[u8]) -> Loaded {
+fn parse_file(data: &[u8]) -> Loaded {
     match read(&["--config=f".into()]) {
-        Ok(Command::Run(options)) => options.config.expect("a file").understand(data),
+        Ok(Command::Run(options)) => options.config.expect("a file").parse(data),
         other => panic!("{other:?}"),
     }
 }
 
-/// A target means the same in a file as it does on the command line.
+/// A target has the same settings in a file as on the command line.
 fn as_on_the_command_line(line: &[u8], loaded: &Loaded) {
     let ([target], []) = (&loaded.targets[..], &loaded.errors[..]) else { return };
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).expect("it was read");
-    let mut words = split(text).expect("it was cut").into_iter();
+    let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).expect("UTF-8");
+    let mut words = split(text).expect("words").into_iter();
     let name = words.next().map(|name| format!("--name={name}")).expect("a name");
     let args: Vec<OsString> = std::iter::once(name).chain(words).map(OsString::from).collect();
     if let Ok(Command::Run(options)) = read(&args) {
@@ -138,8 +138,8 @@ fn as_on_the_command_line(line: &[u8], loaded: &Loaded) {
     }
 }
 
-/// What is read again and is the same is kept.
-fn again(loaded: &Loaded) {
+/// A reload of an unchanged file keeps all targets.
+fn reload(loaded: &Loaded) {
     let mut errors = Vec::new();
     let (started, fingerprints) = targets::successors(&loaded.targets, &[], Log::new(), &mut errors);
     errors.iter().for_each(|(_, error)| one_line(error));
@@ -147,7 +147,7 @@ fn again(loaded: &Loaded) {
     if errors.is_empty() && loaded.errors.is_empty() {
         let (kept, same) = targets::successors(&loaded.targets, &fingerprints, Log::new(), &mut errors);
         assert!(
-            kept.iter().zip(0..).all(|(next, at)| matches!(next, TargetUpdate::Keep(place) if *place == at))
+            kept.iter().zip(0..).all(|(next, at)| matches!(next, TargetUpdate::Keep(index) if *index == at))
         );
         assert_eq!((kept.len(), &same, errors.len()), (loaded.targets.len(), &fingerprints, 0));
     }
@@ -161,9 +161,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fuzzers_have_found_stays_right() {
+    fn corpora_and_findings_pass() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-        // A packaged crate has none.
+        // A packaged crate has no corpora.
         for (name, property) in [("args", args as fn(&[u8])), ("config", config)] {
             for inner in ["corpus", "findings"] {
                 for entry in fs::read_dir(directory.join(inner).join(name)).into_iter().flatten() {

@@ -1,10 +1,10 @@
-//! What `--help` and `--version` print.
+//! The output of `--help` and `--version`.
 
 use super::flags::{Flag, SECTIONS, Set};
 
 pub(crate) const VERSION: &str = concat!("pingstate ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// The width of the text, and the column where the descriptions of flags begin.
+/// The width of the text, and the column at which the descriptions of flags start.
 const WIDTH: usize = 79;
 const COLUMN: usize = 27;
 
@@ -29,12 +29,12 @@ The API serves GET /status or / (JSON), /state (one word) and /healthz (200 if
 up, else 503) for all targets, /targets/NAME, /targets/NAME/state and
 /targets/NAME/healthz for one; also /metrics (Prometheus), /probe?target=NAME
 (as the blackbox exporter), /events (server-sent events; with ?checks=1 also of
-checks) and /wait?state=up&timeout=60 (200 once the state is reached, 503 if it
-is not in time). The last two take target=NAME to be about one target.
+checks) and /wait?state=up&timeout=60 (200 once the state is reached, 503 after
+the timeout). The last two accept target=NAME to select one target.
 
 Exit codes:
   0  stopped by SIGINT or SIGTERM; with --once: every target is up
-  1  the API cannot be served; with --once: some target failed, or is slow
+  1  the API cannot be served; with --once: a target failed or is slow
   2  the command line or the file is invalid
   3  with --once: the name of a target does not resolve
 
@@ -45,11 +45,10 @@ Examples:
   pingstate --once tcp://1.1.1.1:443 https://example.com/ && echo online
 ";
 
-/// The text of `--help`.
 pub(crate) fn help() -> String {
     let mut text = INTRODUCTION.to_owned();
-    for (place, section) in SECTIONS.iter().enumerate() {
-        if place > 0 {
+    for (index, section) in SECTIONS.iter().enumerate() {
+        if index > 0 {
             text.push('\n');
         }
         if !section.title.is_empty() {
@@ -61,11 +60,11 @@ pub(crate) fn help() -> String {
     text + REST
 }
 
-/// Appends the name of a flag, and its description beside it.
+/// Appends the name of a flag and its description.
 fn describe(text: &mut String, flag: &Flag) {
     let start = text.len();
     match flag.short {
-        Some(letter) => text.extend(["  -".to_owned(), letter.to_string(), ", ".to_owned()]),
+        Some(short) => text.extend(["  -".to_owned(), short.to_string(), ", ".to_owned()]),
         None => text.push_str("      "),
     }
     text.push_str(flag.name);
@@ -105,7 +104,7 @@ fn wrap(text: &mut String, help: &str, default: &str) {
     text.push('\n');
 }
 
-/// Fills the line up to the column of descriptions.
+/// Pads the line up to the column of descriptions.
 fn begin(text: &mut String) {
     let column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
     text.extend(std::iter::repeat_n(' ', COLUMN - column));

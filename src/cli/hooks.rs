@@ -8,7 +8,7 @@ use super::trust::{Trusted, fingerprint};
 use crate::monitor::{HOOK_TIMEOUT, Hook, Monitor};
 use crate::probe::build::Webhook;
 
-/// Those created so far, by the fingerprints of their settings.
+/// The hooks and webhooks created so far, by the fingerprints of their settings.
 #[derive(Default)]
 pub(super) struct Hooks {
     commands: BTreeMap<u64, Arc<Hook>>,
@@ -17,8 +17,8 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    /// The same monitor, with the hooks that the settings ask for. The error is one line that names the
-    /// flag, and is told once.
+    /// Adds the hooks of the settings. The error is one line that names the flag; it is `None` if it was reported
+    /// before.
     pub(super) fn attach(
         &mut self,
         mut monitor: Monitor,
@@ -39,7 +39,7 @@ impl Hooks {
     }
 
     fn webhook(&mut self, url: &str, first: bool, trusted: &Trusted) -> Result<Arc<Webhook>, Option<String>> {
-        let key = fingerprint(&(url, trusted.mark, first));
+        let key = fingerprint(&(url, trusted.fingerprint, first));
         if let Some(made) = self.webhooks.get(&key) {
             return made.clone().ok_or(None);
         }

@@ -1,4 +1,4 @@
-//! Results of checks as lines for people.
+//! Formats results of checks for the log and for `--once`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::fsm::State;
 use crate::library::CheckEvent;
 use crate::result::Reason;
 
-/// What the log says of a change of state.
+/// The log line of a change of state.
 pub(crate) fn change_line(
     checked: &CheckEvent<'_>,
     from: State,
@@ -24,24 +24,24 @@ pub(crate) fn change_line(
     line
 }
 
-/// What `--once` prints of a check.
+/// The line that `--once` prints for a check.
 pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
     let latency = checked.result.latency.map_or_else(|| "-".to_owned(), milliseconds);
     let state = checked.state;
     format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.target), checked.result.detail)
 }
 
-/// The exit code that `--once` owes to a check.
+/// The exit code of `--once` for one check.
 pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
     match checked.result.reason {
         Some(Reason::DnsNotFound | Reason::DnsFailed | Reason::DnsTimeout) => EXIT_NAME,
-        // One that is slow has not failed, and is not up.
+        // A slow target has not failed, but it is degraded, not up.
         _ if checked.state == State::Up => EXIT_OK,
         _ => EXIT_FAILED,
     }
 }
 
-/// The target, behind its name if that says something else.
+/// The target, preceded by its name if that differs from the target's host.
 fn shown(name: &str, target: &str) -> String {
     let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next();
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_is_told_unless_it_says_where() {
+    fn the_name_is_shown_if_it_differs_from_the_host() {
         for (name, target, line) in [
             ("db:5432", "tcp://db:5432", "tcp://db:5432"),
             ("https://h/x?y", "https://h/x?y", "https://h/x?y"),

@@ -1,4 +1,4 @@
-//! Lines for people, on standard error; nothing here fails when nobody reads them.
+//! The log, on standard error. Errors of writing are ignored.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use socket2::SockRef;
 
 use crate::result::printable;
 
-/// Where the system shows this process what its standard error is.
+/// Standard error of this process in procfs.
 const STDERR: &str = "/proc/self/fd/2";
 
 /// Linux's `O_NONBLOCK` and `O_NOCTTY`, for which the standard library has no names.
@@ -19,7 +19,7 @@ const IS_MIPS: bool = cfg!(any(target_arch = "mips", target_arch = "mips64"));
 /// Linux's `MSG_DONTWAIT`.
 const DONTWAIT: i32 = 0x40;
 
-/// How important a line is, in the words of syslog(3).
+/// The priority of a line, as in syslog(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Priority {
     Error,
@@ -29,7 +29,7 @@ pub(crate) enum Priority {
 }
 
 impl Priority {
-    /// The number as the journal reads it at the start of a line (sd-daemon(3)).
+    /// The prefix that the journal parses (sd-daemon(3)).
     fn prefix(self) -> &'static str {
         match self {
             Priority::Error => "<3>",
@@ -40,42 +40,40 @@ impl Priority {
     }
 }
 
-/// Where lines go, and in what dress.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log {
     journal: bool,
 }
 
 impl Log {
-    /// Finds out who reads standard error.
+    /// Determines whether the journal reads standard error.
     pub(crate) fn new() -> Log {
         let stream = std::env::var("JOURNAL_STREAM").ok();
         let stderr = std::fs::metadata(STDERR).ok().map(|file| (file.dev(), file.ino()));
         Log { journal: is_journal(stream.as_deref(), stderr) }
     }
 
-    /// Writes one line.
     pub(crate) fn line(self, priority: Priority, text: &str) {
-        let line = dressed(self.journal, priority, text);
-        // In one piece, so that lines of several processes do not mix. A reader that is gone is no
-        // reason to stop watching, and neither is one that sleeps.
+        let line = format_log_line(self.journal, priority, text);
+        // One write, so that lines of several processes do not mix. A reader that is gone or slow must not stop
+        // the daemon.
         let _ = write_at_once(line.as_bytes());
     }
 
-    /// Writes one line about what went wrong.
     pub(crate) fn error(self, text: &str) {
         self.line(Priority::Error, text);
     }
 
-    /// Writes any number of lines about what is wrong, and waits for their reader: nothing runs yet.
+    /// Writes several error lines. May block: the daemon has not started.
     pub(crate) fn errors(self, texts: &[String]) {
-        let lines: String = texts.iter().map(|text| dressed(self.journal, Priority::Error, text)).collect();
+        let lines: String =
+            texts.iter().map(|text| format_log_line(self.journal, Priority::Error, text)).collect();
         let _ = io::stderr().write_all(lines.as_bytes());
     }
 }
 
-/// Writes to standard error in a way that does not wait for its reader, where there is one to wait for:
-/// on a pipe, a terminal or a socket (the journal's) that takes nothing more, the line is lost.
+/// Writes to standard error without blocking: if a pipe, a terminal or a socket (the journal's) is full, the line is
+/// lost.
 fn write_at_once(line: &[u8]) -> io::Result<()> {
     let kind = std::fs::metadata(STDERR).map(|file| file.file_type());
     match kind {
@@ -92,18 +90,18 @@ fn write_at_once(line: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Standard error, opened anew: the flags of the one that was handed down are shared with other processes.
+/// Opens standard error again: the flags of the inherited descriptor are shared with other processes.
 fn reopened() -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(NONBLOCK | NOCTTY).open(STDERR)
 }
 
-/// Prints what was asked for; says whether it could be written.
+/// Writes to standard output; returns whether that succeeded.
 pub(crate) fn print(text: &str) -> bool {
     let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
-/// The system's words without the error number.
+/// The system's error message without the error number.
 pub(crate) fn plain(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.find(" (os error") {
@@ -112,16 +110,16 @@ pub(crate) fn plain(error: &io::Error) -> String {
     text
 }
 
-/// Whether the journal reads standard error: `JOURNAL_STREAM` names the device and inode of the
-/// stream that systemd has made, and is inherited by processes that write elsewhere (systemd.exec(5)).
+/// Whether the journal reads standard error: `JOURNAL_STREAM` contains the device and inode of systemd's stream. The
+/// variable is inherited by processes that write elsewhere, so both are compared (systemd.exec(5)).
 fn is_journal(stream: Option<&str>, stderr: Option<(u64, u64)>) -> bool {
     let named = stream.and_then(|stream| stream.split_once(':'));
     let named = named.and_then(|(dev, ino)| Some((dev.parse().ok()?, ino.parse().ok()?)));
     named.is_some() && named == stderr
 }
 
-/// The journal knows the process's name already; everybody else is told. Whatever the text holds, it stays one line.
-fn dressed(journal: bool, priority: Priority, text: &str) -> String {
+/// Formats one line. The journal adds the process's name itself. Control characters in the text are escaped.
+fn format_log_line(journal: bool, priority: Priority, text: &str) -> String {
     let mut line = if journal { priority.prefix() } else { "pingstate: " }.to_owned();
     line.push_str(&printable(text, usize::MAX));
     line.push('\n');
@@ -133,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_journal_is_known_by_device_and_inode() {
+    fn the_journal_is_detected_by_device_and_inode() {
         assert!(is_journal(Some("9:12345"), Some((9, 12345))));
         for (stream, stderr) in [
             (None, Some((9, 1))),
@@ -153,17 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_dressed_for_their_reader() {
+    fn lines_have_a_prefix_for_their_reader() {
         let text = "tcp://h:1: up → down (connection refused)";
-        assert_eq!(dressed(false, Priority::Warning, text), format!("pingstate: {text}\n"));
-        assert_eq!(dressed(true, Priority::Warning, text), format!("<4>{text}\n"));
-        assert_eq!(dressed(true, Priority::Error, "x"), "<3>x\n");
-        assert_eq!(dressed(true, Priority::Notice, ""), "<5>\n");
-        assert_eq!(dressed(true, Priority::Info, ""), "<6>\n");
+        assert_eq!(format_log_line(false, Priority::Warning, text), format!("pingstate: {text}\n"));
+        assert_eq!(format_log_line(true, Priority::Warning, text), format!("<4>{text}\n"));
+        assert_eq!(format_log_line(true, Priority::Error, "x"), "<3>x\n");
+        assert_eq!(format_log_line(true, Priority::Notice, ""), "<5>\n");
+        assert_eq!(format_log_line(true, Priority::Info, ""), "<6>\n");
     }
 
     #[test]
-    fn no_text_makes_two_lines() {
-        assert_eq!(dressed(true, Priority::Info, "a\n<0>b\r\x1b"), "<6>a\\n<0>b\\r\\u{1b}\n");
+    fn control_characters_are_escaped() {
+        assert_eq!(format_log_line(true, Priority::Info, "a\n<0>b\r\x1b"), "<6>a\\n<0>b\\r\\u{1b}\n");
     }
 }

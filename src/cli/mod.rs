@@ -1,8 +1,7 @@
-//! The command line: what people ask for, as values.
+//! The command line.
 //!
-//! Everything is checked that can be checked without the library: numbers and their limits, which
-//! flags go together, and whatever would end a line early. Hosts, URLs and checks are text here; the
-//! library's builder has the last word on them.
+//! Numbers and their limits, conflicts between flags, and control characters are checked here. Hosts, URLs and
+//! checks stay text; the library's builder validates them.
 
 mod args;
 pub(crate) mod config;
@@ -33,19 +32,18 @@ pub(crate) use help::{VERSION, help};
 pub(crate) use options::{Daemon, Options, Settings, Target, TargetOptions};
 pub use run::main;
 
-/// The most targets that one process watches.
+/// The maximum number of targets of one process.
 pub(crate) const TARGETS_MAX: usize = 10_000;
 
-/// The process did what it was action to; with `--once`, every target is up.
+/// Success; with `--once`: every target is up.
 pub(crate) const EXIT_OK: u8 = 0;
-/// With `--once`: some target failed. Otherwise: the API could not be served.
+/// With `--once`: a target failed. Otherwise: the API could not be served.
 pub(crate) const EXIT_FAILED: u8 = 1;
-/// The command line can not be understood.
+/// The command line or the file is invalid.
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// With `--once`: the name of a target does not resolve.
 pub(crate) const EXIT_NAME: u8 = 3;
 
-/// What the command line asks for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     /// Watch targets, or check them once.
@@ -56,8 +54,8 @@ pub(crate) enum Command {
     Version,
 }
 
-/// Reads the arguments of the process, the program's own name first, as `std::env::args_os` gives
-/// them. The error is one line that names the flag.
+/// Parses the arguments as `std::env::args_os` returns them, with the program's name first. The error is one line
+/// that names the flag.
 pub(crate) fn parse(args: impl Iterator<Item = OsString> + 'static) -> Result<Command, String> {
     let (mut line, mut errors) = (CommandLine::default(), Vec::new());
     let action = args::read(Parser::from_iter(args), &mut line, &mut errors);

@@ -1,4 +1,4 @@
-//! What is asked for, in full: every default is filled in.
+//! The options of a run.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,61 +9,58 @@ use super::config::Config;
 use crate::fsm::Policy;
 use crate::monitor::{HOOK_TIMEOUT, INTERVAL, RETRY_INTERVAL};
 
-/// A command line that makes sense.
+/// A valid command line.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
-    /// At most [`TARGETS_MAX`](super::TARGETS_MAX); empty only if a file says what they are.
+    /// At most [`TARGETS_MAX`](super::TARGETS_MAX); empty if a file lists them.
     pub(crate) targets: Vec<TargetOptions>,
     pub(crate) daemon: Daemon,
-    /// The file that says the targets, and more of the daemon.
+    /// The configuration file.
     pub(crate) config: Option<Box<Config>>,
-    /// Say what is wrong with the file, and exit.
+    /// Check the file, print its errors and exit.
     pub(crate) check_config: bool,
     /// Check every target once, print the results and exit.
     pub(crate) once: bool,
 }
 
-/// What is asked of the daemon as a whole.
+/// Options of the daemon as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Daemon {
-    /// Where the API listens; port 0 is any free one.
+    /// The address of the API; port 0 is any free port.
     pub(crate) api: SocketAddr,
-    /// Host names that the API answers to besides loopback ones, in lower case.
+    /// Host names that the API accepts in addition to loopback ones, in lower case.
     pub(crate) api_allow_hosts: Vec<String>,
-    /// The name servers to ask; empty for those of resolv.conf.
+    /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
 }
 
-/// What is asked of one target.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TargetOptions {
     pub(crate) target: Target,
-    /// Its name; without one it is called `HOST:PORT`.
+    /// Default: `HOST:PORT`.
     pub(crate) name: Option<String>,
-    /// Shared by targets of which the same is asked.
+    /// Shared by targets with the same settings.
     pub(crate) settings: Rc<Settings>,
-    /// Where in the file this stands; zero for the command line.
+    /// The line in the file; zero for the command line.
     pub(crate) line: usize,
 }
 
-/// One target, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
-    /// A positional argument: `https://host/path`. Not read yet.
+    /// A positional argument: `https://host/path`. Not validated yet.
     Url(String),
-    /// The flags of that name, or their defaults.
+    /// `--protocol`, `--address`, `--port` and `--path`, or their defaults.
     Parts {
         /// `tcp`, `http` or `https`.
         protocol: &'static str,
         address: String,
-        /// The protocol's default if none was given.
         port: u16,
         path: String,
     },
 }
 
 impl Target {
-    /// Whether it is a tcp target, as far as its beginning says so.
+    /// Whether the scheme is tcp; the rest of the URL may be invalid.
     pub(super) fn is_tcp(&self) -> bool {
         match self {
             Target::Url(url) => url.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("tcp://")),
@@ -72,7 +69,7 @@ impl Target {
     }
 }
 
-/// How a target is checked, and what follows; `None` is the default of the library.
+/// How a target is checked; `None` is the library's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     pub(crate) check: Option<String>,
@@ -103,17 +100,17 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether the webhook verifies a certificate, for which `ca_file` is trusted as well.
+    /// Whether the webhook uses TLS, so that `ca_file` applies to it.
     pub(super) fn has_https_webhook(&self) -> bool {
         let is_https = |url: &str| url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
         self.webhook.as_deref().is_some_and(is_https)
     }
 
-    /// The settings of a target without those that have no effect on it or state a default: two that are equal have
-    /// the same effect, by which a reload recognises targets.
+    /// Removes settings that have no effect on the target or state a default, so that equal settings have the same
+    /// effect: a reload compares them to find unchanged targets.
     pub(super) fn normalised(mut self, is_tcp: bool) -> Result<Settings, String> {
         if self.slow.zip(self.slow_clear).is_some_and(|(slow, clear)| clear > slow) {
-            return Err("--slow-clear: is more than --slow".to_owned());
+            return Err("--slow-clear: must not exceed --slow".to_owned());
         }
         let (slow, interval) = (self.slow, self.interval.unwrap_or(INTERVAL));
         self.slow_clear = self.slow_clear.filter(|clear| slow.is_some_and(|slow| slow != *clear));

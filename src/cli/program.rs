@@ -1,4 +1,4 @@
-//! Whether hooks can be run, as far as that can be known before they are.
+//! Checks the programs of hooks before they run.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -11,16 +11,16 @@ use nix::unistd::{AccessFlags, access};
 use super::TargetOptions;
 use super::values::quote;
 
-/// How much of a file Linux looks at to find out how to execute it (`BINPRM_BUF_SIZE`).
+/// The number of bytes of a file from which Linux determines how to execute it (`BINPRM_BUF_SIZE`).
 const HEAD_MAX: u64 = 256;
 
-/// Where programs are looked for if the environment does not say it.
+/// The search path if PATH is not set.
 const PATH_DEFAULT: &str = "/usr/local/bin:/bin:/usr/bin";
 
 /// Programs that are shells, or may be one.
 const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "busybox"];
 
-/// Words that mean something to a shell only.
+/// Words that only a shell interprets.
 const OPERATORS: [&str; 11] = ["|", ">", ">>", "<", "&&", "||", ";", "&", "2>", "2>>", "2>&1"];
 
 /// Adds an error for each program of a hook that cannot be run, with the line of the first target that
@@ -37,7 +37,7 @@ pub(super) fn check_programs(targets: &[TargetOptions], errors: &mut Vec<(usize,
     }
 }
 
-/// A command that is meant for a shell is an error unless one reads it.
+/// Refuses shell syntax unless the program is a shell.
 pub(super) fn refuse_shell_syntax(words: &[String]) -> Result<(), String> {
     let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
     let is_redirection =
@@ -49,18 +49,18 @@ pub(super) fn refuse_shell_syntax(words: &[String]) -> Result<(), String> {
             || (word.starts_with("2>") && is_redirection(&word[1..]))
     };
     match words.iter().find(|word| is_syntax(word)) {
-        Some(word) if !SHELLS.contains(&program) => {
-            Err(format!("{} is shell syntax, and no shell reads the command: write sh -c '…'", quote(word)))
-        }
+        Some(word) if !SHELLS.contains(&program) => Err(format!(
+            "{} is shell syntax, but the command runs without a shell: write sh -c '…'",
+            quote(word)
+        )),
         _ => Ok(()),
     }
 }
 
-/// What is wrong with a program.
 fn check(program: &str) -> Result<(), String> {
     let path = find(program)?;
     let mut head = Vec::new();
-    // One that may be executed need not be readable.
+    // An executable file need not be readable.
     let Ok(file) = File::open(&path) else { return Ok(()) };
     if file.take(HEAD_MAX).read_to_end(&mut head).is_err() {
         return Ok(());
@@ -76,13 +76,13 @@ fn check(program: &str) -> Result<(), String> {
     let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or_default());
     let mut words = line.trim_matches([' ', '\t']).split([' ', '\t']).filter(|word| !word.is_empty());
     let interpreter = words.next().unwrap_or_default();
-    let windows = if line.ends_with('\r') { " (its lines end as on Windows, with CR LF)" } else { "" };
+    let windows = if line.ends_with('\r') { " (it has CRLF line endings)" } else { "" };
     let describe = |interpreter: &str, error| {
         format!("is a script whose interpreter {} {error}{windows}", quote(interpreter))
     };
     executable(Path::new(interpreter)).map_err(|error| describe(interpreter, error))?;
     match words.next() {
-        // It looks for the program in PATH itself.
+        // env(1) searches PATH for the program.
         Some(program)
             if interpreter.ends_with("/env") && !program.starts_with('-') && !program.contains('=') =>
         {
@@ -92,7 +92,7 @@ fn check(program: &str) -> Result<(), String> {
     }
 }
 
-/// The file that a program's name stands for: without a slash, the first in PATH that can be executed.
+/// The path of a program: a name without a slash is searched for in PATH.
 fn find(program: &str) -> Result<PathBuf, String> {
     if program.contains('/') {
         return executable(Path::new(program)).map(|()| program.into());
@@ -110,7 +110,7 @@ fn find(program: &str) -> Result<PathBuf, String> {
     Err(error)
 }
 
-/// What is wrong with a file that is to be executed.
+/// Checks that a file can be executed.
 fn executable(path: &Path) -> Result<(), String> {
     let file = fs::metadata(path).map_err(|error| format!("cannot be run: {}", super::log::plain(&error)))?;
     if !file.is_file() {
@@ -164,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_known_before_it_is() {
+    fn programs_that_cannot_be_run_are_refused() {
         let dir = env::temp_dir().join(format!("pingstate-{}-programs", std::process::id()));
-        fs::create_dir_all(&dir).expect("made");
+        fs::create_dir_all(&dir).expect("created");
         let file = |name: &str, text: &str, mode: u32| {
             let path = dir.join(name);
             fs::write(&path, text).expect("written");
@@ -189,7 +189,7 @@ mod tests {
             (file("none", "#!\n", 0o755), "whose interpreter `` cannot be run: No such file"),
             (
                 file("windows", "#!/bin/sh\r\necho\r\n", 0o755),
-                "whose interpreter `/bin/sh\\r` cannot be run: No such file or directory (its lines end as on Windows, with CR LF)",
+                "whose interpreter `/bin/sh\\r` cannot be run: No such file or directory (it has CRLF line endings)",
             ),
             (
                 file("env", "#!/usr/bin/env pingstate-no-such\n", 0o755),

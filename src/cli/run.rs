@@ -49,7 +49,7 @@ fn run(options: Options, log: Log) -> ExitCode {
     }
 }
 
-/// Watches and serves until a signal says stop.
+/// Watches and serves until SIGINT or SIGTERM.
 fn serve(start: Start, log: Log) -> Result<(), String> {
     let Start { monitors, daemon, every, source } = start;
     let what = match &monitors[..] {
@@ -61,7 +61,7 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         .stop_on_signals()
         .reap_orphans()
         .notify_systemd()
-        .on_check(move |checked| tell_change(checked, log))
+        .on_check(move |checked| log_change(checked, log))
         .on_warning(move |notice| log.line(Priority::Warning, &notice.text));
     for host in daemon.api_allow_hosts {
         builder = builder.allow_host(host);
@@ -77,12 +77,12 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         &format!("probing {what} every {every}, serving on http://{}", server.address()),
     );
     watch(&mut server, source, log)
-        .map_err(|error| format!("cannot go on: {}", super::log::plain(&error)))?;
+        .map_err(|error| format!("cannot continue: {}", super::log::plain(&error)))?;
     log.line(Priority::Info, "stopped");
     Ok(())
 }
 
-/// Turns the loop until a signal says stop, and reads the file again whenever one says so.
+/// Runs the event loop until SIGINT or SIGTERM, and reloads the file on SIGHUP.
 fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Result<()> {
     while server.turn(None)? {
         if let (true, Some(source)) = (server.take_reload_request(), &mut source) {
@@ -92,7 +92,7 @@ fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Resul
     Ok(())
 }
 
-/// Checks every target once and prints a line each.
+/// Checks every target once and prints one line per target.
 fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = super::EXIT_OK;
     let on_check = |checked: &CheckEvent<'_>| {
@@ -105,14 +105,14 @@ fn check_once(start: Start, log: Log) -> ExitCode {
     let names = super::targets::names(&start.daemon);
     let checked = check_and_warn(start.monitors, names, on_check, on_warning);
     if let Err(error) = checked {
-        log.error(&format!("cannot go on: {}", super::log::plain(&error)));
+        log.error(&format!("cannot continue: {}", super::log::plain(&error)));
         worst = super::EXIT_FAILED;
     }
     ExitCode::from(worst)
 }
 
-/// One line per change of state, nothing per ordinary check.
-fn tell_change(checked: &CheckEvent<'_>, log: Log) {
+/// Logs one line per change of state.
+fn log_change(checked: &CheckEvent<'_>, log: Log) {
     let Some((from, previous_state_duration)) = checked.changed else { return };
     let priority = match checked.state {
         State::Down => Priority::Error,

@@ -1,4 +1,4 @@
-//! What the daemon starts with, and what a file that has changed makes of it.
+//! Starts the daemon from its options, and reloads the configuration file.
 
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
@@ -9,27 +9,26 @@ use crate::library::Server;
 use crate::monitor::{INTERVAL, Monitor, TargetUpdate};
 use crate::result::printable;
 
-/// All that a daemon needs.
 pub(crate) struct Start {
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) daemon: Daemon,
-    /// How often targets are checked, for people.
+    /// The intervals of the targets, as text.
     pub(crate) every: String,
-    /// The file that it comes from.
+    /// `None` without a configuration file.
     pub(crate) source: Option<Source>,
 }
 
-/// The file that says what is watched, as it was last read.
+/// The configuration file, as it was last loaded.
 pub(crate) struct Source {
     config: Box<Config>,
-    /// What the daemon was started with.
+    /// The settings in force: those of the last start.
     daemon: Daemon,
-    /// What tells apart its targets, in the order of the server's list.
+    /// The fingerprints of the targets, in the order of the server's list.
     fingerprints: Vec<u64>,
 }
 
 impl Start {
-    /// What the options ask for. The errors are a line each, that name the flag.
+    /// Each error is one line that names the flag.
     pub(crate) fn new(options: Options, log: Log) -> Result<Start, Vec<String>> {
         let Some(config) = options.config else {
             let monitors = monitors(&options.targets, log).map_err(|error| vec![error])?;
@@ -55,17 +54,16 @@ impl Start {
 }
 
 impl Source {
-    /// What `--check-config` says of a file in which nothing is wrong.
+    /// What `--check-config` prints for a file without errors.
     pub(crate) fn approval(&self) -> String {
         format!("{}: {}, ok\n", printable(&self.config.name(), usize::MAX), targets(self.fingerprints.len()))
     }
 
-    /// Reads the file again and has the server watch what it says now. If anything is wrong with it,
-    /// all stays as it is.
+    /// Reads the file again and replaces the server's targets. On an error the targets are unchanged.
     pub(crate) fn reload(&mut self, server: &mut Server, log: Log) {
         let refuse = |server: &mut Server, reason: &str| {
             server.reload_failed(reason);
-            log.error(&format!("not reloaded, all stays as it was: {reason}"));
+            log.error(&format!("reload failed, the configuration is unchanged: {reason}"));
         };
         let plan = match self.plan(log) {
             Ok(plan) => plan,
@@ -98,7 +96,7 @@ impl Source {
     }
 }
 
-/// What a file asks for.
+/// The result of loading a file.
 struct Plan {
     successors: Vec<TargetUpdate>,
     fingerprints: Vec<u64>,
@@ -107,8 +105,8 @@ struct Plan {
 }
 
 impl Plan {
-    /// What the file asks for now, while the targets are watched that `present` tells apart. `runs_hooks`
-    /// says whether their programs are of interest.
+    /// Loads the file; `present` are the fingerprints of the running targets. The programs of hooks are checked if
+    /// `runs_hooks`.
     #[cold]
     fn new(config: &Config, present: &[u64], runs_hooks: bool, log: Log) -> Result<Plan, Vec<String>> {
         let name = config.name();
@@ -130,7 +128,7 @@ impl Plan {
     }
 }
 
-/// The flags of the daemon by which two differ.
+/// The flags of the daemon that differ.
 fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static str> {
     let flags = [
         (one.api.ip() != other.api.ip(), "--api-host"),

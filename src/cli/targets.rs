@@ -1,4 +1,4 @@
-//! From options to monitors.
+//! Makes monitors of options.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,46 +13,46 @@ use crate::monitor::{INTERVAL, Monitor, RETRY_INTERVAL, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NAME_MAX, NetProbe, ProbeBuilder, TlsTrust, probe};
 
-/// The monitors that a command line asks for. The error is one line that names the flag.
+/// Builds the monitors of a command line. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
-    let mut means = SharedResources::new(log);
+    let mut resources = SharedResources::new(log);
     let mut trusted = Vec::with_capacity(targets.len());
     let mut probes = Vec::with_capacity(targets.len());
     for options in targets {
-        let trusts = means.trusts(options).map_err(Option::unwrap_or_default)?;
+        let trusts = resources.trusts(options).map_err(Option::unwrap_or_default)?;
         probes.push(build(options, trusts.target.trust.as_ref(), options.name.as_deref())?);
         trusted.push(trusts);
     }
-    tell_apart(&mut probes, targets, &trusted)?;
+    make_names_unique(&mut probes, targets, &trusted)?;
     let watched = probes.into_iter().zip(targets).zip(&trusted);
-    let monitor = |((probe, options), trusted)| means.monitor(probe, options, trusted);
+    let monitor = |((probe, options), trusted)| resources.monitor(probe, options, trusted);
     watched.map(monitor).collect::<Result<_, _>>().map_err(Option::unwrap_or_default)
 }
 
-/// What is to become of the targets that a file has asked for so far, which `present` tells apart, and
-/// what tells apart those that it asks for now. The errors are told with their lines.
+/// The updates from the running targets, with fingerprints `present`, to those of the file, and the
+/// fingerprints of the latter. Errors are appended with their line numbers.
 pub(crate) fn successors(
     targets: &[TargetOptions],
     present: &[u64],
     log: Log,
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<TargetUpdate>, Vec<u64>) {
-    let mut means = SharedResources::new(log);
-    let mut places = BTreeMap::new();
-    places.extend(present.iter().copied().zip(0..));
+    let mut resources = SharedResources::new(log);
+    let mut indices = BTreeMap::new();
+    indices.extend(present.iter().copied().zip(0..));
     let mut successors = Vec::with_capacity(targets.len());
     let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
-        let successor = means.trusts(options).and_then(|trusted| {
-            let marks = (trusted.target.mark, trusted.webhook.mark);
-            // As long as it is the same, so is the target.
-            let print = fingerprint(&(&options.name, &options.target, &options.settings, marks));
-            fingerprints.push(print);
-            if let Some(place) = places.get(&print) {
-                return Ok(TargetUpdate::Keep(*place));
+        let successor = resources.trusts(options).and_then(|trusted| {
+            let certificates = (trusted.target.fingerprint, trusted.webhook.fingerprint);
+            // A target is kept as long as its fingerprint is unchanged.
+            let key = fingerprint(&(&options.name, &options.target, &options.settings, certificates));
+            fingerprints.push(key);
+            if let Some(index) = indices.get(&key) {
+                return Ok(TargetUpdate::Keep(*index));
             }
             let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
-            means.monitor(probe, options, &trusted).map(TargetUpdate::Start)
+            resources.monitor(probe, options, &trusted).map(TargetUpdate::Start)
         });
         match successor {
             Ok(successor) => successors.push(successor),
@@ -62,18 +62,17 @@ pub(crate) fn successors(
     (successors, fingerprints)
 }
 
-/// How the options want names resolved.
 pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
     ResolverConfig::default().servers(daemon.dns.iter().copied())
 }
 
-/// What targets share.
+/// Hooks and certificates, which targets share.
 struct SharedResources {
     trusts: Trusts,
     hooks: Hooks,
 }
 
-/// Whom a target trusts, and its webhook.
+/// The trust of a target and of its webhook.
 struct TrustedBy {
     target: Trusted,
     webhook: Trusted,
@@ -84,7 +83,7 @@ impl SharedResources {
         SharedResources { trusts: Trusts::new(log), hooks: Hooks::default() }
     }
 
-    /// The error is one line that names the flag, unless it was told before.
+    /// The error is one line that names the flag; it is `None` if it was reported before.
     fn trusts(&mut self, options: &TargetOptions) -> Result<TrustedBy, Option<String>> {
         let settings = &options.settings;
         let target = match options.target.is_tcp() {
@@ -94,7 +93,7 @@ impl SharedResources {
         let webhook = match (&settings.webhook, settings.has_https_webhook()) {
             (None, _) => Trusted::default(),
             (Some(_), false) => self.trusts.of(true, &None)?,
-            // A notification may hold secrets: --no-verify-tls does not apply to it.
+            // A notification may contain secrets: --no-verify-tls does not apply to it.
             (Some(_), true) => self.trusts.of(true, &settings.ca_file)?,
         };
         Ok(TrustedBy { target, webhook })
@@ -170,7 +169,7 @@ fn explain(error: &Error, options: &TargetOptions) -> String {
     }
 }
 
-/// A URL that may be wrong. What stands before an `@` may be a password.
+/// A URL for an error message, without the part before an `@`, which may be a password.
 pub(super) fn shown_url(url: &str) -> String {
     match url.rsplit_once('@') {
         Some((_, host)) => format!("…@{}", shown(host)),
@@ -178,10 +177,9 @@ pub(super) fn shown_url(url: &str) -> String {
     }
 }
 
-/// Targets are called `HOST:PORT`; where several share that, by their URL, or if that is too long for a
-/// name, by their place: `HOST:PORT-2`. The same URL twice would be two targets that nobody could tell
-/// apart.
-fn tell_apart(
+/// Names targets that share `HOST:PORT` after their URL or, if that is too long for a name, after their position:
+/// `HOST:PORT-2`. The same URL twice is an error: the targets could not be distinguished.
+fn make_names_unique(
     probes: &mut [NetProbe],
     targets: &[TargetOptions],
     trusted: &[TrustedBy],
@@ -191,18 +189,19 @@ fn tell_apart(
     let mut shared = BTreeSet::new();
     for probe in probes.iter() {
         if !urls.insert(probe.target().to_owned()) {
-            return Err(format!("TARGET {}: is given twice", probe.target()));
+            return Err(format!("duplicate TARGET {}", probe.target()));
         }
         if !names.insert(probe.name().to_owned()) {
             shared.insert(probe.name().to_owned());
         }
     }
-    for (place, (probe, (options, trusted))) in (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted)))
+    for (position, (probe, (options, trusted))) in
+        (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted)))
     {
         if shared.contains(probe.name()) {
             let name = match probe.target() {
                 url if url.len() <= NAME_MAX => url.to_owned(),
-                _ => format!("{}-{place}", probe.name()),
+                _ => format!("{}-{position}", probe.name()),
             };
             *probe = build(options, trusted.target.trust.as_ref(), Some(&name))?;
         }

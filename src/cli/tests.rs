@@ -1,4 +1,4 @@
-//! Command lines, right and wrong.
+//! Valid and invalid command lines.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ fn options(args: &[&str]) -> Options {
     }
 }
 
-/// The one line that refuses a command line.
+/// The error of an invalid command line.
 fn refusal(args: &[&str]) -> String {
     match command(args) {
         Err(error) => {
@@ -39,7 +39,6 @@ fn targets(args: &[&str]) -> Vec<Target> {
     options(args).targets.into_iter().map(|options| options.target).collect()
 }
 
-/// What is asked of a single target.
 fn settings(args: &[&str]) -> Settings {
     (*options(args).targets[0].settings).clone()
 }
@@ -49,7 +48,7 @@ fn name(args: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn nothing_means_the_defaults_of_the_original() {
+fn the_defaults_are_those_of_the_python_version() {
     let options = options(&[]);
     let api = SocketAddr::from(([127, 0, 0, 1], 8787));
     assert_eq!(options.daemon, Daemon { api, api_allow_hosts: vec![], dns: vec![] });
@@ -127,7 +126,7 @@ fn ports_follow_the_protocol() {
 }
 
 #[test]
-fn targets_stand_between_flags_and_after_two_hyphens() {
+fn targets_are_accepted_between_flags_and_after_two_hyphens() {
     let url = |text: &str| Target::Url(text.into());
     assert_eq!(targets(&["tcp://a:1", "--once", "http://b"]), [url("tcp://a:1"), url("http://b")]);
     assert_eq!(targets(&["--", "-x", "--port"]), [url("-x"), url("--port")]);
@@ -135,11 +134,11 @@ fn targets_stand_between_flags_and_after_two_hyphens() {
     let many: Vec<String> = (0..=TARGETS_MAX).map(|i| format!("tcp://h{i}:1")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(targets(&many[1..]).len(), TARGETS_MAX);
-    assert_eq!(refusal(&many), "TARGET: at most 10000 are possible");
+    assert_eq!(refusal(&many), "TARGET: at most 10000 are allowed");
 }
 
 #[test]
-fn the_last_one_wins() {
+fn the_last_value_applies() {
     let args = ["--port", "1", "--interval=1", "--port", "2", "--interval", "3"];
     assert_eq!(targets(&args), parts("tcp", "1.1.1.1", 2, "/"));
     assert_eq!(settings(&args).interval, Some(Duration::from_secs(3)));
@@ -171,7 +170,7 @@ fn the_help_fits_a_terminal_and_describes_every_flag() {
 fn stated_defaults_are_the_values_in_force_without_the_flag() {
     let parsed = |args: &[&str]| options(&[&["--protocol", "http", "--slow=9"], args].concat());
     for (flag, _) in flags::all() {
-        // Words about several defaults, and those that the library's tests check.
+        // Descriptions of several defaults, and defaults that the library's tests check.
         let elsewhere =
             flag.default.contains(' ') || ["GET", "65536", "tcp", "HOST:PORT"].contains(&flag.default);
         if flag.default.is_empty() || elsewhere {
@@ -193,7 +192,7 @@ fn stated_defaults_are_the_values_in_force_without_the_flag() {
 }
 
 #[test]
-fn the_readme_and_the_fuzz_dictionary_know_every_flag() {
+fn the_readme_and_the_fuzz_dictionary_contain_every_flag() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let dictionary = std::fs::read_to_string(root.join("fuzz/dict/args.dict"));
@@ -210,7 +209,7 @@ fn the_readme_and_the_fuzz_dictionary_know_every_flag() {
 
 #[test]
 fn wrong_values_are_refused_by_the_name_of_their_flag() {
-    for (flag, value, said) in [
+    for (flag, value, message) in [
         ("--protocol", "udp", "--protocol: `udp` is not tcp, http or https"),
         ("--port", "70000", "--port: 70000 is not between 1 and 65535"),
         ("--port", "0", "--port: 0 is not between 1 and 65535"),
@@ -235,7 +234,7 @@ fn wrong_values_are_refused_by_the_name_of_their_flag() {
         ("--interval", "", "not a number of seconds"),
         ("--interval", ".", "not a number of seconds"),
         ("--interval", "+", "not a number of seconds"),
-        ("--interval", "--5", "--interval: a value is missing before `--5`"),
+        ("--interval", "--5", "--interval: missing value before `--5`"),
         ("--interval", "5s", "not a number of seconds"),
         ("--interval", "1,5", "not a number of seconds"),
         ("--interval", "1.2.3", "not a number of seconds"),
@@ -251,20 +250,20 @@ fn wrong_values_are_refused_by_the_name_of_their_flag() {
         ("--fall", "0", "--fall: 0 is not between 1 and 1000000"),
         ("--rise", "1000001", "--rise: 1000001 is not between"),
         ("--address", "", "--address: the value is empty"),
-        ("--address", "a\nb", "--address: `a\\nb` holds a control character"),
-        ("--path", "/a\r\nb", "--path: `/a\\r\\nb` holds a control character"),
-        ("--path", "/a b", "--path: `/a b` holds a space (write %20)"),
-        ("--path", "/ü", "--path: `/ü` holds more than ASCII"),
+        ("--address", "a\nb", "--address: `a\\nb` contains a control character"),
+        ("--path", "/a\r\nb", "--path: `/a\\r\\nb` contains a control character"),
+        ("--path", "/a b", "--path: `/a b` contains a space (write %20)"),
+        ("--path", "/ü", "--path: `/ü` contains non-ASCII characters"),
         ("--method", "", "--method: `` is not a method"),
         ("--method", "GET /", "--method: `GET /` is not a method"),
         ("--header", "novalue", "--header: `novalue` is not 'Name: value'"),
         ("--header", ": x", "is not 'Name: value'"),
         ("--header", "a b: x", "is not 'Name: value'"),
-        ("--header", "a: x\r\nEvil: 1", "--header: `a: x\\r\\nEvil: 1` holds a control character"),
-        ("--header", "a: x\x0by", "holds a control character"),
+        ("--header", "a: x\r\nEvil: 1", "--header: `a: x\\r\\nEvil: 1` contains a control character"),
+        ("--header", "a: x\x0by", "contains a control character"),
         ("--header", "a\t: x", "is not 'Name: value'"),
         ("--name", "", "--name: the value is empty"),
-        ("--name", "a\x1b[2J", "--name: `a\\u{1b}[2J` holds a control character"),
+        ("--name", "a\x1b[2J", "--name: `a\\u{1b}[2J` contains a control character"),
         ("--ca-file", "", "--ca-file: the value is empty"),
         ("--api-host", "nas.lan", "--api-host: `nas.lan` is not an IP address"),
         ("--api-host", "", "--api-host: `` is not an IP address"),
@@ -279,18 +278,21 @@ fn wrong_values_are_refused_by_the_name_of_their_flag() {
         ("--api-allow-host", "", "is not a host name"),
     ] {
         let mut args = vec!["--protocol", "http", flag, value];
-        assert!(refusal(&args).contains(said), "{args:?}: {}", refusal(&args));
+        assert!(refusal(&args).contains(message), "{args:?}: {}", refusal(&args));
         args.truncate(2);
         let joined = format!("{flag}={value}");
         args.push(&joined);
-        let (error, said) = (refusal(&args), said.split(':').next().unwrap());
-        assert!(error.starts_with(flag) && (error.contains(said) || said.is_empty()), "{args:?}: {error}");
+        let (error, message) = (refusal(&args), message.split(':').next().unwrap());
+        assert!(
+            error.starts_with(flag) && (error.contains(message) || message.is_empty()),
+            "{args:?}: {error}"
+        );
     }
     assert!(refusal(&["--name", &"x\n".repeat(9999)]).len() < 200, "errors are short");
 }
 
 #[test]
-fn values_at_their_limits_are_fine() {
+fn values_at_their_limits_are_accepted() {
     assert_eq!(settings(&["--interval", "0.001"]).interval, Some(Duration::from_millis(1)));
     assert_eq!(settings(&["--interval", "315360000"]).interval, Some(Duration::from_secs(315_360_000)));
     assert_eq!(settings(&["--interval", "+5.0"]).interval, None);
@@ -307,17 +309,17 @@ fn values_at_their_limits_are_fine() {
 }
 
 #[test]
-fn a_forgotten_value_does_not_swallow_the_next_flag() {
-    assert_eq!(refusal(&["--port"]), "--port: a value is missing");
+fn a_missing_value_is_detected_before_the_next_flag() {
+    assert_eq!(refusal(&["--port"]), "--port: missing value");
     let error = refusal(&["--name", "--once"]);
-    assert_eq!(error, "--name: a value is missing before `--once` (or write --name=VALUE)");
-    assert!(refusal(&["--name", "-h"]).contains("a value is missing"));
-    assert!(refusal(&["--name", "--"]).contains("a value is missing"));
+    assert_eq!(error, "--name: missing value before `--once` (or write --name=VALUE)");
+    assert!(refusal(&["--name", "-h"]).contains("missing value"));
+    assert!(refusal(&["--name", "--"]).contains("missing value"));
     assert_eq!(refusal(&["--once=1"]), "--once: takes no value");
 }
 
 #[test]
-fn unknown_flags_are_named_and_near_ones_suggested() {
+fn unknown_flags_are_named_and_similar_ones_suggested() {
     assert_eq!(refusal(&["--foo"]), "unknown option --foo (see --help)");
     assert_eq!(refusal(&["--foo=1"]), "unknown option --foo (see --help)");
     assert_eq!(refusal(&["-x"]), "unknown option -x (see --help)");
@@ -337,7 +339,7 @@ fn unknown_flags_are_named_and_near_ones_suggested() {
     ] {
         let error = refusal(&[typed]);
         if typed == "--pahts" {
-            assert!(error.ends_with("(see --help)"), "two slips are too many");
+            assert!(error.ends_with("(see --help)"), "two typing errors");
         } else {
             assert!(error.ends_with(&format!("(did you mean {meant}?)")), "{error}");
         }
@@ -346,7 +348,7 @@ fn unknown_flags_are_named_and_near_ones_suggested() {
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn conflicts_are_refused() {
     let url = "https://h/";
     for flag in ["--protocol=tcp", "--address=h", "--port=1", "--path=/"] {
         let error = refusal(&[flag, url]);
@@ -368,16 +370,16 @@ fn contradictions_are_refused() {
         }
     }
     let trusted = settings(&["--ca-file=x", "--webhook=https://h"]).ca_file;
-    assert_eq!(trusted, Some("x".into()), "a tcp target's webhook is not tcp");
+    assert_eq!(trusted, Some("x".into()), "it applies to the webhook");
     assert!(refusal(&["--ca-file=x", "--webhook=http://h"]).starts_with("--ca-file: is for http and https"));
-    options(&["--path=/x", "--no-verify-tls"]); // Without effect, as in the original.
+    options(&["--path=/x", "--no-verify-tls"]); // Ignored, as in the Python version.
 }
 
 #[test]
-fn repeatable_flags_have_an_end() {
-    assert_eq!(refusal(&["--dns=::1"; 9]), "--dns: at most 8 are possible");
-    assert_eq!(refusal(&["--api-allow-host=h"; 65]), "--api-allow-host: at most 64 are possible");
-    assert_eq!(refusal(&["--header=a:b"; 65]), "--header: at most 64 are possible");
+fn repeated_flags_are_limited() {
+    assert_eq!(refusal(&["--dns=::1"; 9]), "--dns: at most 8 are allowed");
+    assert_eq!(refusal(&["--api-allow-host=h"; 65]), "--api-allow-host: at most 64 are allowed");
+    assert_eq!(refusal(&["--header=a:b"; 65]), "--header: at most 64 are allowed");
 }
 
 #[test]

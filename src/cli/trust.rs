@@ -1,4 +1,4 @@
-//! Whom https targets and webhooks trust: what the flags and the environment say, read once and shared.
+//! The certificates that https targets and webhooks trust: `--ca-file` and `SSL_CERT_FILE`, read once and shared.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,28 +9,26 @@ use std::path::{Path, PathBuf};
 use super::log::{Log, Priority};
 use crate::probe::build::TlsTrust;
 
-/// The largest file of certificates that is read: ten times what the largest bundles have.
+/// The largest file of certificates, in bytes: ten times the size of the largest bundles.
 const PEM_MAX: u64 = 4 * 1024 * 1024;
 
-/// Certificates to trust, and that trust.
+/// PEM text and the trust made of it.
 type Source = (Vec<u8>, TlsTrust);
 
-/// Whom those trust of whom the same is asked.
+/// The trust of all targets with the same settings.
 #[derive(Clone, Default)]
 pub(super) struct Trusted {
-    /// `None` for the usual roots.
+    /// `None` for the built-in roots.
     pub(super) trust: Option<TlsTrust>,
-    /// Another number for other certificates.
-    pub(super) mark: u64,
+    /// A fingerprint of the additional certificates.
+    pub(super) fingerprint: u64,
 }
 
-/// Every trust that has been asked for.
 pub(super) struct Trusts {
     log: Log,
-    /// By the fingerprint of whether certificates are verified and of the file that is trusted; `None` if that
-    /// cannot be used.
+    /// By the fingerprint of `verify` and the path of the file; `None` if the file cannot be used.
     made: BTreeMap<u64, Option<Trusted>>,
-    /// Once it has been looked at.
+    /// `None` until `SSL_CERT_FILE` has been read.
     environment: Option<Option<Source>>,
 }
 
@@ -39,8 +37,8 @@ impl Trusts {
         Trusts { log, made: BTreeMap::new(), environment: None }
     }
 
-    /// Whom somebody trusts. The error is one line that names the flag, and is told once: it is the
-    /// same for all who share it.
+    /// The trust for these settings. The error is one line that names the flag; it is `None` if it was reported
+    /// before, since all targets with the same settings have the same error.
     pub(super) fn of(&mut self, verify: bool, ca_file: &Option<PathBuf>) -> Result<Trusted, Option<String>> {
         let key = fingerprint(&(verify, ca_file));
         if let Some(made) = self.made.get(&key) {
@@ -64,7 +62,7 @@ impl Trusts {
                 (both, Some(trust.map_err(|error| format!("--ca-file: {}", error.message()))?))
             }
         };
-        Ok(Trusted { trust, mark: fingerprint(&pem) })
+        Ok(Trusted { trust, fingerprint: fingerprint(&pem) })
     }
 
     fn environment(&mut self, verify: bool) -> Option<&Source> {
@@ -76,7 +74,7 @@ impl Trusts {
     }
 }
 
-/// A number that is the same for equal values and, but for a chance of 1 in 2^64, for no others.
+/// A number that is the same for equal values. Different values collide with a probability of 2^-64.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
@@ -85,7 +83,7 @@ pub(super) fn fingerprint(value: &impl Hash) -> u64 {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    // One more than the limit, to tell a file that was read whole from one that was cut.
+    // One byte more than the limit, to detect a larger file.
     match File::open(path)?.take(PEM_MAX + 1).read_to_end(&mut text)? as u64 {
         0..=PEM_MAX => Ok(text),
         _ => Err(io::ErrorKind::FileTooLarge.into()),
@@ -104,11 +102,11 @@ fn from_flag(verify: bool, path: &Path) -> Result<Source, String> {
     }
 }
 
-/// What `SSL_CERT_FILE` names, if it is of use; a file that is not is no reason not to start.
+/// The certificates that `SSL_CERT_FILE` names. A file that cannot be used is only a warning.
 fn from_environment(log: Log) -> Option<Source> {
     let path = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty())?;
     let read = read(path.as_ref()).map_err(|error| super::log::plain(&error));
-    // Nothing in it is nothing to trust beside the usual roots.
+    // An empty file adds nothing to the built-in roots.
     if read.as_ref().is_ok_and(Vec::is_empty) {
         return None;
     }

@@ -1,6 +1,6 @@
-//! The values of flags: each kind read from its text, with its limits.
+//! Parsers of the values of flags, and their limits.
 //!
-//! An error says what is wrong with the value; the flag's name is put before it by the caller.
+//! An error describes the value; the caller prepends the flag's name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -8,25 +8,22 @@ use std::time::Duration;
 use super::program::refuse_shell_syntax;
 use crate::result::printable;
 
-/// What decimal numbers are counted in: billionths of one. The least that can be asked for is a
-/// thousandth.
+/// Decimal numbers are stored in billionths. The smallest valid value is a thousandth.
 const BILLION: u64 = 1_000_000_000;
 const THOUSANDTH: u64 = 1_000_000;
-/// The longest time one probe may take: an hour.
+/// The longest timeout: an hour.
 const TIMEOUT_MAX_S: u64 = 3600;
 /// The longest interval: ten years.
 const INTERVAL_MAX_S: u64 = 10 * 365 * 24 * 3600;
-/// The most that is read of a body.
+/// The largest limit of a body, in bytes.
 const BODY_MAX: u64 = 16 * 1024 * 1024;
-/// The most results in a row that a threshold can ask for.
+/// The largest threshold of consecutive results.
 const COUNT_MAX: u64 = 1_000_000;
-/// The most further tries in one check.
 const RETRIES_MAX: u64 = 100;
-/// The longest method; those in use have at most 17 letters.
+/// The longest method, in bytes; registered methods have at most 17.
 const METHOD_MAX: usize = 32;
-/// The port of name servers.
 const DNS_PORT: u16 = 53;
-/// How much of a person's text an error repeats, in characters.
+/// The most characters of a value that an error message repeats.
 const SHOWN_MAX: usize = 64;
 
 pub(super) fn protocol(text: &str) -> Result<&'static str, String> {
@@ -74,7 +71,7 @@ pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A command and its arguments, in quotes as in a shell where need be. No shell reads them.
+/// A command and its arguments, quoted as in a shell. It runs without a shell.
 pub(super) fn command(text: &str) -> Result<Vec<String>, String> {
     refuse_control_characters(text)?;
     let words = split(text)?;
@@ -84,22 +81,20 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// The words of a line, up to a comment.
+/// Splits a line into words, up to a comment.
 pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
     let mut reader = shlex::Shlex::new(text);
     let words = reader.by_ref().collect();
     match reader.had_error {
         false => Ok(words),
-        true if text.ends_with('\\') => {
-            Err("a backslash is at the end: a line can not be continued".to_owned())
-        }
-        true => Err("a quote is not closed".to_owned()),
+        true if text.ends_with('\\') => Err("trailing backslash: a line cannot be continued".to_owned()),
+        true => Err("unclosed quote".to_owned()),
     }
 }
 
-/// A URL to post to. It may hold a secret, and is not repeated.
+/// A URL to post to. It may contain a secret, so errors do not repeat it.
 pub(super) fn webhook(text: &str) -> Result<String, String> {
-    refuse_control_characters(text).map_err(|_| "the URL holds a control character".to_owned())?;
+    refuse_control_characters(text).map_err(|_| "the URL contains a control character".to_owned())?;
     let is = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     match is("http://") || is("https://") {
         true => Ok(text.to_owned()),
@@ -107,7 +102,7 @@ pub(super) fn webhook(text: &str) -> Result<String, String> {
     }
 }
 
-/// Text that can stand on one line and is there at all.
+/// Text that is not empty and has no control characters.
 pub(super) fn plain(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("the value is empty".to_owned());
@@ -116,14 +111,14 @@ pub(super) fn plain(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A path and query as they are sent.
+/// A path and query.
 pub(super) fn path(text: &str) -> Result<String, String> {
     refuse_control_characters(text)?;
     if text.contains(' ') {
-        return Err(format!("{} holds a space (write %20)", quote(text)));
+        return Err(format!("{} contains a space (write %20)", quote(text)));
     }
     if !text.is_ascii() {
-        return Err(format!("{} holds more than ASCII (percent-encode the rest)", quote(text)));
+        return Err(format!("{} contains non-ASCII characters (percent-encode them)", quote(text)));
     }
     Ok(text.to_owned())
 }
@@ -136,8 +131,8 @@ pub(super) fn method(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// `Name: value` (RFC 9110 section 5): nothing in it can begin another field or another request. A tab is
-/// the one control character that a value can hold (section 5.5).
+/// `Name: value` (RFC 9110 section 5). A tab is the only control character allowed in a value (section 5.5), so that
+/// it cannot start another field or request.
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
     if text.chars().any(|c| c.is_control() && c != '\t') {
         refuse_control_characters(text)?;
@@ -150,12 +145,12 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// An address to bind. Names are not looked up for it, but everybody knows this one.
+/// An address to bind. `localhost` is the only name accepted: no lookup is made.
 pub(super) fn api_host(text: &str) -> Result<IpAddr, String> {
     if text.eq_ignore_ascii_case("localhost") {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
-    ip(text).ok_or_else(|| format!("{} is not an IP address (0.0.0.0 or :: is all of them)", quote(text)))
+    ip(text).ok_or_else(|| format!("{} is not an IP address (0.0.0.0 or :: listens on all)", quote(text)))
 }
 
 /// `ADDRESS[:PORT]`, an IPv6 address in brackets if a port follows.
@@ -168,13 +163,13 @@ pub(super) fn dns_server(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// A name as it stands in a `Host` field, without a port, in lower case.
+/// The host of a `Host` field, without a port, in lower case.
 pub(super) fn host_name(text: &str) -> Result<String, String> {
     if let Some(ip) = ip(text) {
         return Ok(ip.to_string());
     }
     if text.contains(':') {
-        return Err(format!("{} is not a host name (it stands without scheme and port)", quote(text)));
+        return Err(format!("{} is not a host name (omit the scheme and the port)", quote(text)));
     }
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if text.is_empty() || text.len() > 253 || !text.bytes().all(known) {
@@ -196,7 +191,7 @@ fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(format!("{} is not a whole number", quote(text)));
     }
-    // What has too many digits or a minus is out of range as well.
+    // A number with too many digits or a minus sign is out of range as well.
     match text.parse() {
         Ok(number) if (min..=max).contains(&number) => Ok(number),
         _ => Err(format!("{} is not between {min} and {max}", shown(text))),
@@ -211,9 +206,8 @@ fn seconds(text: &str, max_s: u64) -> Result<Duration, String> {
     }
 }
 
-/// A decimal number in billionths: zero if it is negative, the largest if it is far too large. Read by
-/// hand: exact, and without the tables that reading floating-point numbers takes. There is no text for
-/// infinity and the like.
+/// A decimal number in billionths: zero if it is negative, `u64::MAX` if it does not fit. Not parsed as `f64`: this is
+/// exact, needs no tables, and refuses infinity and NaN.
 fn decimal(text: &str) -> Option<u64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -226,7 +220,7 @@ fn decimal(text: &str) -> Option<u64> {
     }
 }
 
-/// Of the fraction's digits the first nine count. `None` if the number is far too large.
+/// Uses the first nine digits of the fraction. `None` if the number does not fit.
 fn billionths(whole: &str, fraction: &str) -> Option<u64> {
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
@@ -234,24 +228,24 @@ fn billionths(whole: &str, fraction: &str) -> Option<u64> {
     whole.checked_mul(BILLION)?.checked_add(nanos)
 }
 
-/// RFC 9110 section 5.6.2.
+/// A character of a token (RFC 9110 section 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn refuse_control_characters(text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
-        true => Err(format!("{} holds a control character", quote(text))),
+        true => Err(format!("{} contains a control character", quote(text))),
         false => Ok(()),
     }
 }
 
-/// A person's text, fit to stand in an error message.
+/// A value for an error message: printable, truncated and quoted.
 pub(super) fn quote(text: &str) -> String {
     format!("`{}`", shown(text))
 }
 
-/// The same without quotes: printable, and not too long.
+/// The same without quotes.
 pub(super) fn shown(text: &str) -> String {
     printable(text, SHOWN_MAX)
 }

@@ -1,8 +1,7 @@
-//! Bodies read in the most obvious way: all bytes at hand, one rule after the other.
+//! A straightforward decoder of bodies: all bytes at once, one rule after the other.
 
 use crate::wire::http::response::Head;
 
-/// What bytes after a head amount to.
 pub(super) struct Body {
     pub(super) kept: Vec<u8>,
     pub(super) end: End,
@@ -10,35 +9,35 @@ pub(super) struct Body {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// It has ended, or as much as is wanted is there.
+    /// It is complete, or the limit is reached.
     Done,
-    /// More has to come; the close of the connection is an end or not.
+    /// More bytes must follow; `closes` says whether the close of the connection ends the body.
     Open { closes: bool },
-    /// It can not be read.
+    /// It is malformed.
     Broken,
 }
 
-/// The body that `rest` holds, of which `limit` bytes are wanted (RFC 9112 section 6.3).
+/// Decodes the body in `rest` up to `limit` bytes (RFC 9112 section 6.3).
 pub(super) fn read(head: &Head, to_head: bool, rest: &[u8], limit: usize) -> Body {
     let codings: Vec<String> = list(head, "transfer-encoding")
         .into_iter()
         .filter(|coding| !coding.is_empty() && coding != "identity")
         .collect();
     if to_head || head.status == 204 || head.status == 304 {
-        return whole(&[], limit, End::Done);
+        return truncate(&[], limit, End::Done);
     }
     if let Some(last) = codings.last() {
         return match &**last {
             "chunked" => chunked(rest, limit),
-            _ => whole(rest, limit, End::Open { closes: true }),
+            _ => truncate(rest, limit, End::Open { closes: true }),
         };
     }
     let length = list(head, "content-length").first().map(|text| text.parse().unwrap_or(u64::MAX));
     match length {
-        // Digits, so what cannot be read is large.
-        Some(length) if length <= rest.len() as u64 => whole(&rest[..length as usize], limit, End::Done),
-        Some(_) => whole(rest, limit, End::Open { closes: false }),
-        None => whole(rest, limit, End::Open { closes: true }),
+        // The length consists of digits: if it cannot be parsed, it is too large.
+        Some(length) if length <= rest.len() as u64 => truncate(&rest[..length as usize], limit, End::Done),
+        Some(_) => truncate(rest, limit, End::Open { closes: false }),
+        None => truncate(rest, limit, End::Open { closes: true }),
     }
 }
 
@@ -49,8 +48,8 @@ fn list(head: &Head, name: &str) -> Vec<String> {
     values.iter().flat_map(|value| value.split(',')).map(element).collect()
 }
 
-/// Cuts a body to what is wanted of it: then nothing that follows matters.
-fn whole(bytes: &[u8], limit: usize, end: End) -> Body {
+/// Truncates a body to the limit; later bytes do not matter then.
+fn truncate(bytes: &[u8], limit: usize, end: End) -> Body {
     match bytes.get(..limit) {
         Some(enough) => Body { kept: enough.to_vec(), end: End::Done },
         None => Body { kept: bytes.to_vec(), end },
@@ -64,25 +63,25 @@ fn chunked(mut rest: &[u8], limit: usize) -> Body {
     loop {
         let size = match size_line(&mut rest, &mut overhead) {
             Ok(size) => size,
-            Err(end) => return whole(&data, limit, end),
+            Err(end) => return truncate(&data, limit, end),
         };
         if size == 0 {
-            return whole(&data, limit, trailers(rest, overhead));
+            return truncate(&data, limit, trailers(rest, overhead));
         }
         let here = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
         data.extend_from_slice(&rest[..here]);
         rest = &rest[here..];
         rest = match rest {
             [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] if here as u64 == size => after,
-            [] | [b'\r'] => return whole(&data, limit, MORE),
-            _ => return whole(&data, limit, End::Broken),
+            [] | [b'\r'] => return truncate(&data, limit, MORE),
+            _ => return truncate(&data, limit, End::Broken),
         };
     }
 }
 
 const MORE: End = End::Open { closes: false };
 
-/// The most bytes of padding, extensions and trailers.
+/// The limit of padding, extensions and trailers, in bytes.
 const OVERHEAD_MAX: usize = 256 * 1024;
 
 /// `HEX{1,16} BLANK* (";" TEXT*)? CR? LF`.
@@ -120,7 +119,7 @@ fn size_line(rest: &mut &[u8], overhead: &mut usize) -> Result<u64, End> {
     }
 }
 
-/// Fields, each on a line with a colon and perhaps more that begin with a blank, up to an empty line.
+/// Trailer fields, each with a colon and possibly continuation lines that begin with a blank, up to an empty line.
 fn trailers(rest: &[u8], mut overhead: usize) -> End {
     for (number, line) in rest.split_inclusive(|byte| *byte == b'\n').enumerate() {
         overhead += line.len();

@@ -1,9 +1,9 @@
-//! Chunked bodies, beside a decoder that does it the obvious way.
+//! Chunked bodies, compared with a straightforward decoder.
 
 use super::Source;
 use super::response::read_every_way;
 
-/// One byte for the limit, two for the cut, then the coded body.
+/// One byte for the limit, two for the split, then the coded body.
 pub fn chunked(data: &[u8]) {
     let mut source = Source::new(data);
     let limit = *source.choose(&[1000, 0, 1, 2, 5, 17, 64 * 1024]);

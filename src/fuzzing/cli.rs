@@ -1,4 +1,4 @@
-//! What people type: URLs, check specs, methods and header fields.
+//! User input: URLs, check specs, methods and header fields.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::wire::http::request::{Read, read};
 use crate::wire::http::write::{check_method, parse_header, request_head};
 use crate::wire::url::{Scheme, URL_MAX, Url};
 
-/// One byte that says what the rest is.
+/// One byte chooses the property.
 pub fn cli(data: &[u8]) {
     let mut source = Source::new(data);
     match source.byte() % 6 {
@@ -25,7 +25,7 @@ pub fn cli(data: &[u8]) {
     }
 }
 
-/// An error is one line that can be shown.
+/// An error is one printable line.
 fn one_line(error: &str) {
     assert!(!error.contains(char::is_control) && error.chars().count() < 500, "{error:?}");
 }
@@ -52,7 +52,7 @@ fn url(text: &str) {
     }
 }
 
-/// A password in a URL is refused, and the refusal does not repeat it.
+/// A password in a URL is refused, and the error does not repeat it.
 fn password(source: &mut Source<'_>) {
     let scheme = *source.choose(&["http", "https", "tcp", "ftp", ""]);
     let rest = String::from_utf8_lossy(source.rest());
@@ -61,13 +61,13 @@ fn password(source: &mut Source<'_>) {
         format!("{scheme}://Pa55word@{rest}"),
         format!("me:Pa55word@{rest}"),
     ] {
-        let error = Url::parse(&text).expect_err("it holds a password");
+        let error = Url::parse(&text).expect_err("it contains a password");
         assert!(!error.contains("Pa55"), "{text:?}: {error}");
         one_line(&error);
     }
 }
 
-/// A text is found where an obvious search finds it, however the bytes are cut.
+/// A text is found where a naive search finds it, however the bytes are split.
 fn check(source: &mut Source<'_>) {
     let cut = source.number();
     let text = String::from_utf8_lossy(source.piece()).into_owned();
@@ -94,7 +94,7 @@ fn check(source: &mut Source<'_>) {
     }
 }
 
-/// What may be sent makes one request, the one that was meant.
+/// Accepted methods, paths and fields make exactly the intended request.
 fn head(source: &mut Source<'_>) {
     let method = String::from_utf8_lossy(source.piece());
     let path = format!("/{}", String::from_utf8_lossy(source.piece()));
@@ -123,7 +123,7 @@ fn head(source: &mut Source<'_>) {
     assert!(fields >= headers.len() && fields <= headers.len() + 6);
 }
 
-/// A probe can be built or not, and then tells why.
+/// A probe can be built, or the error is one line.
 fn built(source: &mut Source<'_>) {
     let mut text = || String::from_utf8_lossy(source.piece()).into_owned();
     let (target, spec, name, method, header, path) = (text(), text(), text(), text(), text(), text());
@@ -148,7 +148,7 @@ fn built(source: &mut Source<'_>) {
     }
 }
 
-/// Text from anywhere becomes text that fits and can be shown, and then stays as it is.
+/// Printable text is within its limit and has no control characters; making it printable again does not change it.
 fn shown(source: &mut Source<'_>) {
     let limit = usize::from(source.byte()).max(1);
     let text = String::from_utf8_lossy(source.rest());

@@ -1,4 +1,4 @@
-//! The files of names: resolv.conf and hosts.
+//! resolv.conf and the hosts file.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::resolve::conf::Conf;
 use crate::resolve::hosts::Hosts;
 use crate::wire::dns::Name;
 
-/// One byte that says which file the rest is.
+/// One byte chooses the file; the rest is its content.
 pub fn conf(data: &[u8]) {
     let mut source = Source::new(data);
     match source.byte() % 2 {
@@ -16,7 +16,7 @@ pub fn conf(data: &[u8]) {
     }
 }
 
-/// Whatever the file says, what is read keeps its limits, and says the same when written again.
+/// The parsed values are within their limits, and parsing is stable when they are written out again.
 fn resolv_conf(text: &[u8]) {
     let (conf, notes) = Conf::parse(text, &[]);
     assert!(notes.len() <= 8 && notes.iter().all(|note| !note.contains(char::is_control)));
@@ -42,7 +42,7 @@ fn resolv_conf(text: &[u8]) {
     assert_eq!(Conf::parse(again.as_bytes(), &[]), (conf, Vec::new()));
 }
 
-/// Every name of the file leads to what a search through all lines finds.
+/// Every name has the addresses that a search through all lines finds.
 fn hosts(text: &[u8]) {
     let hosts = Hosts::parse(text);
     let lines = lines(text);

@@ -1,11 +1,11 @@
-//! DNS messages, beside a reader that does it the obvious way.
+//! DNS messages, compared with a straightforward decoder.
 
 use std::net::IpAddr;
 
 use super::{Source, message};
 use crate::wire::dns::{Kind, Name, Question, Reply};
 
-/// Three bytes that choose a question and how the answer is made, then what it is made of.
+/// Three bytes choose the question and how the response is made; the rest is the response's content.
 pub fn dns(data: &[u8]) {
     let (question, message) = conversation(data);
     let reply = question.read(&message);
@@ -21,20 +21,20 @@ pub fn dns(data: &[u8]) {
     }
 }
 
-/// What a message says, for readers of other makes to compare with.
+/// A decoded message, for comparison with other decoders.
 #[derive(Debug)]
 pub struct DnsReading {
     /// The message.
     pub message: Vec<u8>,
-    /// The name asked for.
+    /// The queried name.
     pub name: String,
-    /// Whether AAAA was asked for rather than A.
+    /// Whether the query type is AAAA rather than A.
     pub ipv6: bool,
-    /// The addresses, if it can be read.
+    /// The addresses, if the message can be decoded.
     pub addresses: Option<Vec<IpAddr>>,
 }
 
-/// How the message made of these bytes is read; `None` if no name server could have sent it.
+/// Decodes the message made of these bytes; `None` if it is not a response to the query or is truncated.
 #[must_use]
 pub fn dns_reading(data: &[u8]) -> Option<DnsReading> {
     let (question, message) = conversation(data);
@@ -61,7 +61,7 @@ fn conversation(data: &[u8]) -> (Question, Vec<u8>) {
     (question, message)
 }
 
-/// A query that comes back as an answer is one without addresses, and no piece of it is.
+/// A query with the response bit set is a response without addresses; a prefix of it is no response.
 fn own_query(question: &Question) {
     let mut message = question.write();
     assert_eq!(question.read(&message), Reply::Foreign);
@@ -72,7 +72,7 @@ fn own_query(question: &Question) {
     }
 }
 
-/// The whole message by the rules, one after the other.
+/// Decodes the whole message, one rule after the other.
 fn read(question: &Question, message: &[u8]) -> Reply {
     if message.len() < 12 {
         return Reply::Foreign;
@@ -119,8 +119,8 @@ fn read(question: &Question, message: &[u8]) -> Reply {
 
 type Labels = Vec<Vec<u8>>;
 
-/// The name at `start` and where it ends: its labels up to a zero or a pointer, whose target adds the
-/// rest (RFC 1035 section 4.1.4, RFC 9267 section 2).
+/// The name at `start` and its end: labels up to a zero byte or a pointer (RFC 1035 section 4.1.4, RFC 9267
+/// section 2).
 fn labels(message: &[u8], start: usize, jumps: usize) -> Option<(Labels, usize)> {
     let (mut labels, mut at) = (Labels::new(), start);
     let end = loop {
@@ -151,7 +151,7 @@ enum Data {
     Address(IpAddr),
 }
 
-/// Whether one of the authority records, which start here, is a SOA.
+/// Whether one of the authority records, which start at `at`, is a SOA.
 fn is_denied(message: &[u8], mut at: usize) -> bool {
     let count = u16::from_be_bytes([message[8], message[9]]);
     for _ in 0..count.min(4096) {
@@ -165,7 +165,7 @@ fn is_denied(message: &[u8], mut at: usize) -> bool {
     false
 }
 
-/// The first 4,096 records that matter (owner, data and time to live), and where they end.
+/// The relevant records among the first 4,096, and the end of the records.
 fn records(question: &Question, message: &[u8], start: usize, count: u16) -> Option<(Vec<Record>, usize)> {
     let (mut records, mut at) = (Vec::new(), start);
     for _ in 0..count.min(4096) {
@@ -193,10 +193,10 @@ fn records(question: &Question, message: &[u8], start: usize, count: u16) -> Opt
     Some((records, at))
 }
 
-/// From the name over at most 64 aliases to its addresses, or to a name that is not in the answer.
+/// Follows at most 64 aliases from the name to its addresses, or to a name that is not in the response.
 fn follow(question: &Question, records: &[Record]) -> Reply {
-    let asked: Labels = question.name.to_string().split('.').map(|l| l.as_bytes().to_vec()).collect();
-    let mut owner = asked.clone();
+    let queried: Labels = question.name.to_string().split('.').map(|l| l.as_bytes().to_vec()).collect();
+    let mut owner = queried.clone();
     let mut least = u32::MAX;
     for _ in 0..65 {
         let (mut addresses, mut alias) = (Vec::new(), None);
@@ -214,11 +214,11 @@ fn follow(question: &Question, records: &[Record]) -> Reply {
                 least = least.min(ttl_s);
                 owner.clone_from(target);
             }
-            None if addresses.is_empty() && owner != asked => {
+            None if addresses.is_empty() && owner != queried => {
                 let mut wire: Vec<u8> =
                     owner.iter().flat_map(|label| [&[label.len() as u8], &label[..]].concat()).collect();
                 wire.push(0);
-                let target = Name::read(&wire, 0).expect("it was read before").0;
+                let target = Name::read(&wire, 0).expect("a valid name").0;
                 return Reply::Alias { target, ttl_s: least };
             }
             _ => {

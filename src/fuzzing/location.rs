@@ -3,13 +3,13 @@
 use super::Source;
 use crate::wire::url::{Scheme, URL_MAX, Url};
 
-/// The URL that redirects behind its length in one byte, then where it redirects to.
+/// The URL of the redirecting resource, preceded by its length in one byte, then the `Location` value.
 pub fn location(data: &[u8]) {
     let mut source = Source::new(data);
     let (base, location) = (String::from_utf8_lossy(source.piece()), String::from_utf8_lossy(source.rest()));
     let Ok(base) = Url::parse(&base).or_else(|_| Url::parse("http://a/b/c/d;p?q")) else { return };
     if base.scheme == Scheme::Tcp {
-        // Nothing at a tcp target can redirect.
+        // A tcp target cannot redirect.
         return;
     }
     let url = match base.join(&location) {
@@ -24,14 +24,13 @@ pub fn location(data: &[u8]) {
     let shown = url.to_string();
     if shown.len() <= URL_MAX {
         assert_eq!(Url::parse(&shown).as_ref(), Ok(&url));
-        assert_eq!(base.join(&shown).as_ref(), Ok(&url), "an absolute URL leads to itself");
-        assert_eq!(url.join("").as_ref(), Ok(&url), "an empty one leads nowhere else");
+        assert_eq!(base.join(&shown).as_ref(), Ok(&url), "an absolute URL resolves to itself");
+        assert_eq!(url.join("").as_ref(), Ok(&url), "an empty location resolves to the base");
     }
     same_path(&base, &location, &url);
 }
 
-/// For a location that is only a path: the algorithms of RFC 3986 sections 5.2.3 and 5.2.4, to the
-/// letter.
+/// For a location that is only a path: the algorithms of RFC 3986 sections 5.2.3 and 5.2.4.
 fn same_path(base: &Url, location: &str, url: &Url) {
     let reference = location.trim_matches(' ').split('#').next().unwrap_or_default();
     let (path, query) = split_query(reference);
@@ -56,7 +55,7 @@ fn same_path(base: &Url, location: &str, url: &Url) {
     assert_eq!((url.scheme, &url.host, url.port), (base.scheme, &base.host, base.port));
 }
 
-/// Section 5.2.4 with its two buffers.
+/// RFC 3986 section 5.2.4 with its two buffers.
 fn remove_dot_segments(path: &str) -> String {
     let (mut input, mut output) = (path.to_owned(), String::new());
     while !input.is_empty() {

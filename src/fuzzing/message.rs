@@ -1,9 +1,8 @@
-//! DNS answers made of arbitrary bytes: mostly well-formed, so that what follows the header is
-//! reached, and then damaged.
+//! DNS responses made of arbitrary bytes: mostly well-formed, so that parsing gets past the header, and then corrupted.
 
 use super::Source;
 
-/// An answer to the query, as the bytes of `source` have it.
+/// A response to the query, made from the bytes of `source`.
 pub(super) fn answer(query: &[u8], source: &mut Source<'_>) -> Vec<u8> {
     let mut message = query.to_vec();
     let flags = *source.choose(&[0x81, 0x85, 0x80, 0x83, 0x84, 0x01, 0x89]);
@@ -14,7 +13,7 @@ pub(super) fn answer(query: &[u8], source: &mut Source<'_>) -> Vec<u8> {
     let mut last_data = 12;
     let authority = source.byte() % 4;
     if authority < count {
-        // The last records are those of the authority section.
+        // The last records form the authority section.
         (message[7], message[9]) = (count - authority, authority);
     }
     for _ in 0..count {
@@ -57,7 +56,7 @@ pub(super) fn answer(query: &[u8], source: &mut Source<'_>) -> Vec<u8> {
     message
 }
 
-/// One of the few names that are used, so that they meet.
+/// One of a few names, so that owners and targets match.
 fn name(source: &mut Source<'_>) -> Vec<u8> {
     match source.byte() % 6 {
         0 => b"\x02db\x07EXAMPLE\0".to_vec(),

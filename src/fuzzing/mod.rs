@@ -1,10 +1,9 @@
-//! What must hold for any bytes whatever: properties that fuzzers search for a way to break.
+//! Properties that must hold for arbitrary bytes.
 //!
-//! Each function takes arbitrary bytes and panics if a property does not hold for them. The targets
-//! in `fuzz/` call nothing else; a test replays their corpora and all past findings, so that an
-//! ordinary `cargo test` checks the same properties with the inputs that are worth keeping.
+//! Each function takes arbitrary bytes and panics if a property does not hold for them. The targets in `fuzz/` call
+//! these functions; a test replays their corpora and all past findings under `cargo test`.
 
-// A property that does not hold is a panic, here as in a test.
+// A violated property is a panic, as in a test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod body;

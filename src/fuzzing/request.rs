@@ -1,4 +1,4 @@
-//! Requests of API clients, and the answers to them.
+//! Requests of API clients, and the responses to them.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::wire::http::query::parameter;
 use crate::wire::http::request::{HEAD_MAX, Method, Read, Request, read};
 use crate::wire::http::response::ResponseReader;
 
-/// Up to here every prefix of what a client sends is read by itself.
+/// Every prefix up to this length is parsed separately.
 const PREFIXES_MAX: usize = 400;
 
-/// Two bytes for the cut, then what the client sends.
+/// Two bytes for the split; the rest is sent by the client.
 pub fn request(data: &[u8]) {
     let mut source = Source::new(data);
     let cut = source.number();
@@ -29,7 +29,7 @@ pub fn request(data: &[u8]) {
     let [whole, others @ ..] = slicings(stream, cut);
     let whole = converse(&whole, false);
     for pieces in others {
-        assert_eq!(converse(&pieces, true), whole, "cut differently");
+        assert_eq!(converse(&pieces, true), whole, "split differently");
     }
     let now = test_now();
     let fleet = Fleet::new(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))).into(), now);
@@ -40,8 +40,7 @@ pub fn request(data: &[u8]) {
     }
 }
 
-/// A request is found where it ends, and what follows it does not change it; nor does anything that
-/// follows a refusal.
+/// A request is found at its end, and bytes after a request or an error do not change the result.
 fn every_prefix(stream: &[u8]) {
     let last = read(stream);
     if let Read::Request(request, taken) = &last {
@@ -65,7 +64,7 @@ fn every_prefix(stream: &[u8]) {
     }
 }
 
-/// What a request says stands in its head.
+/// The parts of a request occur in its head.
 fn sensible(request: &Request, head: &[u8]) {
     assert!(head.len() <= HEAD_MAX && (head.ends_with(b"\n\n") || head.ends_with(b"\n\r\n")));
     let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap();
@@ -89,7 +88,7 @@ fn sensible(request: &Request, head: &[u8]) {
     assert!(request.host.is_some() || !request.http11);
 }
 
-/// What is found in a query does not decode to more than stands there.
+/// A decoded parameter is not longer than the query.
 fn parameters(query: &str) {
     for name in ["target", "state", ""] {
         if let Some(Ok(value)) = parameter(query, name) {
@@ -98,36 +97,36 @@ fn parameters(query: &str) {
     }
 }
 
-/// Hands the pieces over as the engine does: never more than there is room for, and each request
-/// answered before the next is asked for. Whether the one before `is_remembered` changes nothing.
-fn converse(pieces: &[&[u8]], is_remembered: bool) -> (Vec<Next>, bool) {
+/// Passes the pieces to the client as the engine does: at most `room` bytes at once, and one request at a time.
+/// Whether the previous request is cached must not change the result.
+fn converse(pieces: &[&[u8]], is_cached: bool) -> (Vec<Next>, bool) {
     let mut client = Client::new();
-    let mut echo = ResponseCache::default();
-    let mut said = Vec::new();
+    let mut cache = ResponseCache::default();
+    let mut results = Vec::new();
     for piece in pieces {
         let mut rest = *piece;
         while !rest.is_empty() {
             let room = client.room();
-            assert!(room > 0 && room <= HEAD_MAX, "a client that waits has room");
+            assert!(room > 0 && room <= HEAD_MAX, "a waiting client has room");
             let (here, after) = rest.split_at(rest.len().min(room));
             rest = after;
             client.receive(here);
             loop {
-                if !is_remembered {
-                    echo = ResponseCache::default();
+                if !is_cached {
+                    cache = ResponseCache::default();
                 }
-                match client.next(&mut echo) {
+                match client.next(&mut cache) {
                     Next::Wait => break,
-                    Next::Again => said.push(Next::Request(echo.request().unwrap().clone())),
-                    next => said.push(next),
+                    Next::Again => results.push(Next::Request(cache.request().unwrap().clone())),
+                    next => results.push(next),
                 }
             }
         }
     }
-    (said, client.is_idle())
+    (results, client.is_idle())
 }
 
-/// The answer to a request can be read again, to its last byte and no further.
+/// The response to a request can be parsed, and is complete exactly at its last byte.
 fn reply(request: &Request, fleet: &Fleet, now: Now) {
     let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), vec!["nas.lan".to_owned()]);
     let Answer::Now(response) = answer(request, fleet, &guard, now) else {
@@ -141,9 +140,9 @@ fn reply(request: &Request, fleet: &Fleet, now: Now) {
     let head_only = request.method == Method::Head;
     let bytes = response.write(head_only, request.keep_alive, request.http11, Date::default().at(now.unix));
     let mut reader = ResponseReader::new(head_only, usize::MAX);
-    reader.receive(&bytes[..bytes.len() - 1]).expect("an answer");
+    reader.receive(&bytes[..bytes.len() - 1]).expect("a response");
     assert!(!reader.is_done());
-    reader.receive(&bytes[bytes.len() - 1..]).expect("an answer");
+    reader.receive(&bytes[bytes.len() - 1..]).expect("a response");
     assert!(reader.is_done());
     let head = reader.head().expect("a head");
     let length = head.headers.get("content-length").and_then(|text| text.parse().ok());
@@ -153,7 +152,7 @@ fn reply(request: &Request, fleet: &Fleet, now: Now) {
     assert_eq!(closes, !request.keep_alive);
 }
 
-/// A target that is never tried.
+/// A target that is never probed.
 struct Named(&'static str);
 
 impl Probe for Named {
@@ -164,6 +163,6 @@ impl Probe for Named {
         Duration::from_secs(1)
     }
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-        unreachable!("it is only told of")
+        unreachable!("it is only listed")
     }
 }

@@ -1,4 +1,4 @@
-//! The resolver among servers and callers that do anything at all.
+//! The resolver with arbitrary servers and callers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -8,11 +8,11 @@ use super::{Source, message};
 use crate::clock::test_now;
 use crate::resolve::{LookupId, Output, QueryId, QueryInput, Resolver, Transport};
 
-/// How many things happen at most.
+/// The maximum number of steps.
 const STEPS_MAX: usize = 1500;
-/// How many sockets the resolver may have open.
+/// The maximum number of open queries.
 const QUERIES_MAX: usize = 128;
-/// How often every query may have to fail until everything has come to its end.
+/// The maximum number of rounds of failing queries until all lookups have ended.
 const ROUNDS_MAX: usize = 2_000;
 
 const NAMES: &[&str] = &[
@@ -35,7 +35,7 @@ const CONFS: &[&str] = &[
 ];
 const HOSTS: &[&str] = &["", "10.1.1.1 db.example nas\n10.1.1.2 nas\n"];
 
-/// A sequence of things that happen, one byte each and what it needs.
+/// A sequence of steps: one byte each and its parameters.
 pub fn resolver(data: &[u8]) {
     let mut source = Source::new(data);
     let mut world = World::new();
@@ -52,20 +52,20 @@ pub fn resolver(data: &[u8]) {
     world.finish();
 }
 
-/// A query as the world sees it.
-struct Asked {
+/// The world's view of a query.
+struct OpenQuery {
     transport: Transport,
     server: SocketAddr,
-    /// Without the length that precedes it over TCP.
+    /// Without the length prefix of TCP.
     message: Vec<u8>,
 }
 
 struct World {
     resolver: Resolver,
     now: Instant,
-    open: BTreeMap<QueryId, Asked>,
+    open: BTreeMap<QueryId, OpenQuery>,
     used: BTreeSet<QueryId>,
-    /// Those that have not had their last word, and what they have been told.
+    /// Lookups in progress, and the addresses found so far.
     waiting: BTreeMap<LookupId, Vec<IpAddr>>,
 }
 
@@ -93,10 +93,10 @@ impl World {
                     self.resolver.cancel(id);
                 }
             }
-            5..=8 => self.serve(source),
+            5..=8 => self.handle_query(source),
             9 => self.pass_to_deadline(),
             10 => self.pass(Duration::from_millis(source.number() as u64)),
-            // Readiness is told before the time that has passed with it.
+            // Readiness events are handled before the deadlines that have passed.
             11 => self.now += Duration::from_millis(source.number() as u64),
             12 => drop(self.resolver.set_resolv_conf(source.choose(CONFS).as_bytes())),
             _ => drop(self.resolver.set_hosts(source.choose(HOSTS).as_bytes())),
@@ -105,11 +105,11 @@ impl World {
 
     fn lookup(&mut self, name: &str) {
         let id = self.resolver.lookup(name, self.now);
-        assert!(self.waiting.insert(id, Vec::new()).is_none(), "{id:?} is used again");
+        assert!(self.waiting.insert(id, Vec::new()).is_none(), "{id:?} is reused");
     }
 
-    /// Something happens to a query, perhaps to one that is over.
-    fn serve(&mut self, source: &mut Source<'_>) {
+    /// An event of a query, possibly of one that has ended.
+    fn handle_query(&mut self, source: &mut Source<'_>) {
         let (which, what) = (usize::from(source.byte()), source.byte());
         let Some(id) = pick(&self.open, which) else { return };
         let asked = &self.open[&id];
@@ -128,27 +128,27 @@ impl World {
                 *source.choose(&["10.0.0.9:53", "10.0.0.9:5353", "10.0.0.1:54"].map(|a| a.parse().unwrap()));
         }
         match what >> 1 & 7 {
-            0 => self.tell(id, QueryInput::Closed),
+            0 => self.send_input(id, QueryInput::Closed),
             1 => {
                 self.open.remove(&id);
-                self.tell(id, QueryInput::Failed);
-                self.tell(id, QueryInput::Received { from, bytes: &bytes });
+                self.send_input(id, QueryInput::Failed);
+                self.send_input(id, QueryInput::Received { from, bytes: &bytes });
             }
             2 if is_tcp => {
                 let (one, two) = bytes.split_at(source.number() % bytes.len());
-                self.tell(id, QueryInput::Received { from, bytes: one });
-                self.tell(id, QueryInput::Received { from, bytes: two });
+                self.send_input(id, QueryInput::Received { from, bytes: one });
+                self.send_input(id, QueryInput::Received { from, bytes: two });
             }
             3 if is_tcp => {
                 for byte in bytes.chunks(1) {
-                    self.tell(id, QueryInput::Received { from, bytes: byte });
+                    self.send_input(id, QueryInput::Received { from, bytes: byte });
                 }
             }
-            _ => self.tell(id, QueryInput::Received { from, bytes: &bytes }),
+            _ => self.send_input(id, QueryInput::Received { from, bytes: &bytes }),
         }
     }
 
-    fn tell(&mut self, id: QueryId, input: QueryInput<'_>) {
+    fn send_input(&mut self, id: QueryId, input: QueryInput<'_>) {
         self.resolver.handle_input(id, input, self.now);
         self.drain();
     }
@@ -170,49 +170,52 @@ impl World {
         while let Some(output) = self.resolver.poll_output() {
             match output {
                 Output::Open { query, transport, server, bytes } => {
-                    assert!(self.used.insert(query), "{query:?} is used again");
+                    assert!(self.used.insert(query), "{query:?} is reused");
                     let skipped = if transport == Transport::Tcp { 2 } else { 0 };
-                    let asked = Asked { transport, server, message: bytes[skipped..].to_vec() };
+                    let asked = OpenQuery { transport, server, message: bytes[skipped..].to_vec() };
                     self.open.insert(query, asked);
                 }
                 Output::Close(query) => assert!(self.open.remove(&query).is_some(), "{query:?} is not open"),
                 Output::Found { lookup, addresses, last } => {
-                    let told = self.waiting.get_mut(&lookup).expect("nobody waits for it");
+                    let found = self.waiting.get_mut(&lookup).expect("the lookup has ended");
                     assert!(last || !addresses.is_empty());
                     for address in addresses {
-                        assert!(!told.contains(&address), "told twice: {address}");
-                        told.push(address);
+                        assert!(!found.contains(&address), "duplicate address {address}");
+                        found.push(address);
                     }
                     if last {
-                        assert!(!told.is_empty());
+                        assert!(!found.is_empty());
                         self.waiting.remove(&lookup);
                     }
                 }
                 Output::NotFound { lookup, failure } => {
-                    let told = self.waiting.remove(&lookup).expect("nobody waits for it");
-                    assert!(told.is_empty() && !failure.detail.is_empty());
+                    let found = self.waiting.remove(&lookup).expect("the lookup has ended");
+                    assert!(found.is_empty() && !failure.detail.is_empty());
                 }
             }
         }
         assert!(self.open.len() <= QUERIES_MAX, "{} queries are open", self.open.len());
-        assert!(self.waiting.is_empty() || self.resolver.poll_timeout().is_some(), "somebody waits for ever");
+        assert!(
+            self.waiting.is_empty() || self.resolver.poll_timeout().is_some(),
+            "a lookup without a deadline"
+        );
     }
 
-    /// When every query fails, every lookup ends and nothing stays open.
+    /// When every query fails, every lookup ends and no query stays open.
     fn finish(&mut self) {
         for _ in 0..ROUNDS_MAX {
             if self.waiting.is_empty() && self.open.is_empty() {
                 break;
             }
             for id in self.open.keys().copied().collect::<Vec<_>>() {
-                // What one failure leads to may have closed the others.
+                // A failure may have closed other queries.
                 if self.open.remove(&id).is_some() {
-                    self.tell(id, QueryInput::Failed);
+                    self.send_input(id, QueryInput::Failed);
                 }
             }
             self.pass_to_deadline();
         }
-        assert!(self.waiting.is_empty(), "{:?} never end", self.waiting);
+        assert!(self.waiting.is_empty(), "{:?} do not end", self.waiting);
         assert!(self.open.is_empty(), "queries leaked");
         assert_eq!(self.resolver.poll_timeout(), None);
     }

@@ -1,14 +1,14 @@
-//! Answers of targets.
+//! Responses of targets.
 
 use super::Source;
 use super::body::{self, End};
 use super::source::slicings;
 use crate::wire::http::response::{Head, ResponseReader};
 
-/// The most that is held of a head.
+/// The limit of a buffered head, in bytes.
 const HEAD_MAX: usize = 256 * 1024;
 
-/// What a reader made of a connection's bytes.
+/// The state of a reader after all bytes of a connection.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     head: Option<Head>,
@@ -17,7 +17,7 @@ struct Outcome {
     error: Option<String>,
 }
 
-/// One byte of flags, one for the limit of the body, two for the cut, then what the target sends.
+/// One byte of flags, one for the limit of the body, two for the split; the rest is sent by the target.
 pub fn response(data: &[u8]) {
     let mut source = Source::new(data);
     let flags = source.byte();
@@ -26,22 +26,22 @@ pub fn response(data: &[u8]) {
     read_every_way(source.rest(), flags & 1 == 1, limit, flags & 2 == 2, cut);
 }
 
-/// Reads `stream` in several slicings, which must agree with one another and with the obvious reading
-/// of the body.
+/// Reads `stream` split in several ways, which must give the same result as one another and as the straightforward
+/// decoder.
 pub(super) fn read_every_way(stream: &[u8], to_head: bool, limit: usize, close: bool, cut: usize) {
     let [whole, others @ ..] = slicings(stream, cut);
     let (whole, _) = read(&whole, to_head, limit, close);
     for pieces in others {
         let single = pieces.len() == stream.len();
         let (outcome, head_end) = read(&pieces, to_head, limit, close);
-        assert_eq!(outcome, whole, "cut differently");
+        assert_eq!(outcome, whole, "split differently");
         if let (true, Some(head_end)) = (single, head_end) {
             agree(&outcome, &stream[head_end..], to_head, limit, close);
         }
     }
 }
 
-/// What comes of these pieces, and after how many bytes the head was whole.
+/// Reads the pieces; also returns the length of the head.
 fn read(pieces: &[&[u8]], to_head: bool, limit: usize, close: bool) -> (Outcome, Option<usize>) {
     let mut reader = ResponseReader::new(to_head, limit);
     let (mut error, mut fed, mut head_end, mut body) = (None, 0, None, 0);
@@ -54,7 +54,7 @@ fn read(pieces: &[&[u8]], to_head: bool, limit: usize, close: bool) -> (Outcome,
         if reader.head().is_some() {
             head_end.get_or_insert(fed);
         }
-        assert!(head_end.is_none() || reader.head().is_some(), "a head stays");
+        assert!(head_end.is_none() || reader.head().is_some(), "a head does not change");
         assert!(reader.body().len() >= body && reader.body().len() <= limit);
         body = reader.body().len();
         assert!(!was_done || reader.is_done());
@@ -73,9 +73,9 @@ fn read(pieces: &[&[u8]], to_head: bool, limit: usize, close: bool) -> (Outcome,
     (outcome, head_end)
 }
 
-/// Compares with the obvious reading of what follows the head.
+/// Compares with the straightforward decoder of the body.
 fn agree(outcome: &Outcome, rest: &[u8], to_head: bool, limit: usize, close: bool) {
-    let head = outcome.head.as_ref().expect("it was whole");
+    let head = outcome.head.as_ref().expect("a complete head");
     assert!((200..=999).contains(&head.status), "{}", head.status);
     let body = body::read(head, to_head, rest, limit);
     let end = match body.end {

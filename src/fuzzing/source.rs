@@ -1,7 +1,6 @@
-//! Bytes as a source of decisions, and the ways to cut a stream.
+//! Fuzzer input as a source of decisions, and ways to split a stream.
 
-/// Bytes that decide what happens: each decision takes some from the front. When none are left, all
-/// further decisions are zero.
+/// Each decision consumes bytes from the front. When none are left, all further decisions are zero.
 pub(super) struct Source<'a>(&'a [u8]);
 
 impl<'a> Source<'a> {
@@ -21,32 +20,31 @@ impl<'a> Source<'a> {
         usize::from(self.byte()) << 8 | usize::from(self.byte())
     }
 
-    /// One of these.
     pub(super) fn choose<'c, T>(&mut self, choices: &'c [T]) -> &'c T {
         &choices[usize::from(self.byte()) % choices.len()]
     }
 
-    /// The next bytes, at most so many.
+    /// The next bytes, at most `count`.
     pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;
         taken
     }
 
-    /// A piece behind its length in one byte.
+    /// A piece preceded by its length in one byte.
     pub(super) fn piece(&mut self) -> &'a [u8] {
         let length = self.byte();
         self.take(length.into())
     }
 
-    /// Everything that is left.
+    /// The remaining bytes.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         self.take(self.0.len())
     }
 }
 
-/// The same bytes cut in several ways: not at all, at one position, into pieces of one small size,
-/// and byte by byte.
+/// The same bytes split in several ways: not at all, at one position, into pieces of one small size, and byte by
+/// byte.
 pub(super) fn slicings(bytes: &[u8], cut: usize) -> [Vec<&[u8]>; 4] {
     let (one, two) = bytes.split_at(cut % (bytes.len() + 1));
     [vec![bytes], vec![one, two], bytes.chunks(cut % 9 + 2).collect(), bytes.chunks(1).collect()]

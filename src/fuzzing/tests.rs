@@ -1,9 +1,8 @@
-//! The corpora and all past findings of the fuzz targets, replayed.
+//! Replays the corpora and all past findings of the fuzz targets.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// What a target checks.
 type Property = fn(&[u8]);
 
 const TARGETS: &[(&str, Property)] = &[
@@ -19,7 +18,7 @@ const TARGETS: &[(&str, Property)] = &[
     ("verdict", super::verdict),
 ];
 
-/// Their directory; a packaged crate has none.
+/// The directory of the fuzz targets; a packaged crate has none.
 fn directory() -> Option<PathBuf> {
     Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")).filter(|path| path.is_dir())
 }
@@ -31,7 +30,7 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 #[test]
-fn what_fuzzers_have_found_stays_right() {
+fn corpora_and_findings_pass() {
     let Some(directory) = directory() else { return };
     for (name, property) in TARGETS {
         let corpus = files(&directory.join("corpus").join(name)).expect("every target has a corpus");
@@ -46,7 +45,7 @@ fn what_fuzzers_have_found_stays_right() {
 }
 
 #[test]
-fn every_property_holds_for_nothing_and_for_noise() {
+fn every_property_holds_for_empty_and_random_input() {
     let noise: Vec<u8> = (0..2000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     for (_, property) in TARGETS {
         for end in [0, 1, 2, 3, 10, 100, 700, 2000] {

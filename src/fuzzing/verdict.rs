@@ -1,4 +1,4 @@
-//! Verdicts on what a peer sends.
+//! Results of attempts for arbitrary bytes of a peer.
 
 use std::net::SocketAddr;
 
@@ -12,11 +12,10 @@ use crate::result::{DETAIL_MAX, Failure, ProbeResult, Reason};
 /// The most connections of one attempt: ten redirects are followed.
 const CONNECTIONS_MAX: usize = 11;
 
-/// How an attempt went: where it was redirected to, and its result.
+/// The hosts and ports an attempt connected to, and its result.
 type End = (Vec<(String, u16)>, ProbeResult);
 
-/// One byte that chooses the probe, one that chooses how the connection ends, two for the cut, then
-/// what the peer sends.
+/// One byte chooses the probe, one how the connection ends, two where to split; the rest is sent by the peer.
 pub fn verdict(data: &[u8]) {
     let mut source = Source::new(data);
     let (url, check, limit) = *source.choose(&[
@@ -35,7 +34,7 @@ pub fn verdict(data: &[u8]) {
     let [whole, others @ ..] = slicings(stream, cut);
     let whole = converse(&probe, &whole, end, now);
     for pieces in others {
-        assert_eq!(converse(&probe, &pieces, end, now), whole, "cut differently");
+        assert_eq!(converse(&probe, &pieces, end, now), whole, "split differently");
     }
     sensible(&whole.1, check, stream);
 }
@@ -47,18 +46,20 @@ fn sensible(result: &ProbeResult, check: &str, stream: &[u8]) {
         let holds = |part: &str| {
             part.is_empty() || stream.windows(part.len()).any(|window| window == part.as_bytes())
         };
-        // Chunks may have been put together.
-        assert!(text.split("").all(holds), "{text} is nowhere");
+        // The text may have been split between chunks.
+        assert!(text.split("").all(holds), "{text} is missing");
         assert!(holds(text) || check.starts_with("body"));
     }
 }
 
-/// Hands the pieces over until the attempt has come to its end, and then that of the connection. Whoever
-/// it is redirected to sends the same.
+/// Passes the pieces and then the end of the connection to the attempt until it is done. Redirect targets send the
+/// same bytes.
 fn converse(probe: &NetProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
     let mut attempt = probe.begin(now);
-    let Some(Output::Connect { host, port }) = attempt.poll_output() else { panic!("it connects first") };
-    let mut places = vec![(host, port)];
+    let Some(Output::Connect { host, port }) = attempt.poll_output() else {
+        panic!("the first output is Connect")
+    };
+    let mut peers = vec![(host, port)];
     let to = SocketAddr::from(([127, 0, 0, 1], 80));
     loop {
         let last = match end % 3 {
@@ -68,18 +69,18 @@ fn converse(probe: &NetProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
         };
         let received = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| Input::Received(piece));
         let mut inputs = std::iter::once(Input::Connected(to)).chain(received).chain([last]);
-        let next = inputs.find_map(|input| tell(&mut *attempt, input, now));
-        match next.expect("it ends with its connection") {
-            Output::Connect { host, port } => places.push((host, port)),
-            Output::Done(result) => return (places, result),
-            output => panic!("{output:?} ends nothing"),
+        let next = inputs.find_map(|input| handle_input(&mut *attempt, input, now));
+        match next.expect("the attempt ends with its connection") {
+            Output::Connect { host, port } => peers.push((host, port)),
+            Output::Done(result) => return (peers, result),
+            output => panic!("unexpected {output:?}"),
         }
-        assert!(places.len() <= CONNECTIONS_MAX, "{places:?}");
+        assert!(peers.len() <= CONNECTIONS_MAX, "{peers:?}");
     }
 }
 
-/// What the attempt does next, if this is the end of a connection.
-fn tell(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option<Output> {
+/// The output that ends the connection, if there is one.
+fn handle_input(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option<Output> {
     attempt.handle_input(input, now);
     let mut end = None;
     while let Some(output) = attempt.poll_output() {
@@ -87,13 +88,13 @@ fn tell(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option<Output>
         match output {
             Output::Connect { .. } | Output::Done(_) => end = Some(output),
             Output::Send(bytes) => one_request(&bytes),
-            Output::BlockingTask(_) => panic!("no probe here works elsewhere"),
+            Output::BlockingTask(_) => panic!("no probe here blocks"),
         }
     }
     end
 }
 
-/// What a peer sends can neither end the request early nor make its cookies two fields.
+/// The peer's bytes can neither end the request early nor split its cookies into two fields.
 fn one_request(bytes: &[u8]) {
     assert!(!bytes.is_empty());
     let Some(head) = std::str::from_utf8(bytes).ok().filter(|head| head.contains(" HTTP/1.1\r\n")) else {

@@ -1,11 +1,11 @@
-//! Files, right and wrong.
+//! Valid and invalid configuration files.
 
 use std::time::Duration;
 
 use super::*;
 use crate::cli::{Command, parse};
 
-/// The file of a command line with these flags besides.
+/// The file of a command line with these flags.
 fn config(args: &[&str]) -> Config {
     let args = ["pingstate", "--config", "f"].iter().chain(args).map(Into::into).collect::<Vec<_>>();
     match parse(args.into_iter()) {
@@ -15,7 +15,7 @@ fn config(args: &[&str]) -> Config {
 }
 
 fn read(text: &str) -> Loaded {
-    config(&[]).understand(text.as_bytes())
+    config(&[]).parse(text.as_bytes())
 }
 
 fn good(text: &str) -> Vec<TargetOptions> {
@@ -24,21 +24,21 @@ fn good(text: &str) -> Vec<TargetOptions> {
     loaded.targets
 }
 
-/// What is wrong, a line each: `LINE: what`.
-fn wrong(text: &[u8]) -> String {
-    let errors = config(&[]).understand(text).errors;
+/// The errors, one per line: `LINE: error`.
+fn errors(text: &[u8]) -> String {
+    let errors = config(&[]).parse(text).errors;
     errors.iter().map(|(line, error)| format!("{line}: {error}\n")).collect()
 }
 
-fn one_wrong(line: &str) -> String {
-    let said = wrong(format!("good tcp://h:1\n{line}\nbetter tcp://h:2\n").as_bytes());
-    let said = said.strip_prefix("2: ").and_then(|said| said.strip_suffix('\n'));
-    let said = said.filter(|said| !said.contains('\n')).expect(line);
-    said.to_owned()
+fn one_error(line: &str) -> String {
+    let message = errors(format!("good tcp://h:1\n{line}\nbetter tcp://h:2\n").as_bytes());
+    let message = message.strip_prefix("2: ").and_then(|message| message.strip_suffix('\n'));
+    let message = message.filter(|message| !message.contains('\n')).expect(line);
+    message.to_owned()
 }
 
 #[test]
-fn a_target_stands_on_a_line_as_on_the_command_line() {
+fn a_line_is_parsed_like_a_command_line() {
     let text = "# three targets\n\n\
         web https://example.com/healthz?x=#1 --check 'body_contains:all is well' --header 'A: b'  # good\n\
         \t \n\
@@ -56,11 +56,11 @@ fn a_target_stands_on_a_line_as_on_the_command_line() {
 }
 
 #[test]
-fn lines_of_flags_count_for_what_follows_and_a_later_value_wins() {
+fn lines_of_flags_apply_to_the_lines_below_and_later_values_override() {
     let config = config(&["--interval", "9", "--fall", "4", "--header", "A: 1"]);
     let text = "a http://h\n--interval 8 --header 'B: 2'\nb http://h\n--interval 7\n\
         c http://h --header 'C: 3' --interval 6\nd http://h\n";
-    let loaded = config.understand(text.as_bytes());
+    let loaded = config.parse(text.as_bytes());
     assert_eq!(loaded.errors, []);
     let seconds = |target: &TargetOptions| target.settings.interval.map_or(5, |interval| interval.as_secs());
     assert_eq!(loaded.targets.iter().map(seconds).collect::<Vec<_>>(), [9, 8, 6, 7]);
@@ -70,13 +70,13 @@ fn lines_of_flags_count_for_what_follows_and_a_later_value_wins() {
 }
 
 #[test]
-fn an_interval_that_is_the_usual_one_is_as_if_it_were_not_said() {
+fn an_interval_equal_to_the_default_is_removed() {
     let targets = good("--interval 60\na tcp://h:1 --interval-down 60 --interval-fast 60\nb tcp://h:1\n");
     assert_eq!(targets[0].settings, targets[1].settings);
 }
 
 #[test]
-fn what_has_no_effect_on_a_tcp_target_is_as_if_it_were_not_said() {
+fn settings_without_effect_on_a_tcp_target_are_removed() {
     let one = good("a tcp://h:1\n");
     let other = good("--method HEAD --no-verify-tls --retry-interval 3 --hook-first\na tcp://h:1\n");
     assert_eq!(one[0].settings, other[0].settings);
@@ -88,21 +88,21 @@ fn what_has_no_effect_on_a_tcp_target_is_as_if_it_were_not_said() {
 }
 
 #[test]
-fn flags_of_the_daemon_stand_on_lines_of_flags_and_give_way_to_the_command_line() {
+fn the_command_line_overrides_the_files_flags_of_the_daemon() {
     let text = b"--api-port 1 --dns ::1\na tcp://h:1\n--api-host ::1 --dns ::2 --api-allow-host x\n";
-    let daemon = config(&[]).understand(text).daemon;
+    let daemon = config(&[]).parse(text).daemon;
     assert_eq!(daemon.api.to_string(), "[::1]:1");
     assert_eq!(daemon.dns.len(), 2);
     assert_eq!(daemon.api_allow_hosts, ["x"]);
-    let over = config(&["--api-port=2", "--dns=1.1.1.1", "--api-allow-host=y"]).understand(text).daemon;
+    let over = config(&["--api-port=2", "--dns=1.1.1.1", "--api-allow-host=y"]).parse(text).daemon;
     assert_eq!(over.api.to_string(), "[::1]:2");
     assert_eq!(over.dns.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.1.1.1:53"]);
     assert_eq!(over.api_allow_hosts, ["y"]);
 }
 
 #[test]
-fn byte_order_marks_and_foreign_line_ends_are_no_text() {
-    let targets = config(&[]).understand(b"\xef\xbb\xbf--fall 3\r\na tcp://h:1\r\n\r\n# x\r\n");
+fn byte_order_marks_and_crlf_are_ignored() {
+    let targets = config(&[]).parse(b"\xef\xbb\xbf--fall 3\r\na tcp://h:1\r\n\r\n# x\r\n");
     assert_eq!(
         (targets.errors.len(), targets.targets.len(), targets.targets[0].settings.fall),
         (0, 1, Some(3))
@@ -110,104 +110,110 @@ fn byte_order_marks_and_foreign_line_ends_are_no_text() {
 }
 
 #[test]
-fn every_line_that_is_wrong_is_told_with_its_number() {
-    for (line, said) in [
-        ("ssh", "NAME URL is expected, and there is no URL behind `ssh`"),
-        ("ssh --fall 3", "NAME URL is expected, and there is no URL behind `ssh`"),
-        ("ssh ''", "NAME URL is expected, and there is no URL behind `ssh`"),
-        ("https://me:pw@h/", "NAME URL is expected, and there is no name before `…@h/`"),
-        ("a tcp://h:1 b", "`b` is too much: a line holds one target"),
-        ("a tcp://h:1 b:pw@h", "`…@h` is too much: a line holds one target"),
-        ("good tcp://h:3", "NAME `good`: is that of line 1 already"),
-        ("a 'tcp://h:1", "a quote is not closed"),
-        ("a \"tcp://h:1", "a quote is not closed"),
-        ("a tcp://h:1 \\", "a backslash is at the end: a line can not be continued"),
+fn errors_have_line_numbers() {
+    for (line, message) in [
+        ("ssh", "expected NAME URL, but no URL follows `ssh`"),
+        ("ssh --fall 3", "expected NAME URL, but no URL follows `ssh`"),
+        ("ssh ''", "expected NAME URL, but no URL follows `ssh`"),
+        ("https://me:pw@h/", "expected NAME URL, but no name precedes `…@h/`"),
+        ("a tcp://h:1 b", "unexpected `b`: a line contains one target"),
+        ("a tcp://h:1 b:pw@h", "unexpected `…@h`: a line contains one target"),
+        ("good tcp://h:3", "duplicate name \"good\" (first used on line 1)"),
+        ("a 'tcp://h:1", "unclosed quote"),
+        ("a \"tcp://h:1", "unclosed quote"),
+        ("a tcp://h:1 \\", "trailing backslash: a line cannot be continued"),
         ("a tcp://h:1 --frob", "unknown option --frob (see --help)"),
         ("a tcp://h:1 --fal 3", "unknown option --fal (did you mean --fall?)"),
         ("a tcp://h:1 --slow-clea 3", "unknown option --slow-clea (did you mean --slow-clear?)"),
         ("a tcp://h:1 -x", "unknown option -x (see --help)"),
-        ("a tcp://h:1 --fall", "--fall: a value is missing"),
-        ("a tcp://h:1 --fall --rise", "--fall: a value is missing before `--rise` (or write --fall=VALUE)"),
+        ("a tcp://h:1 --fall", "--fall: missing value"),
+        ("a tcp://h:1 --fall --rise", "--fall: missing value before `--rise` (or write --fall=VALUE)"),
         ("a tcp://h:1 --hook-first=1", "--hook-first: takes no value"),
         ("a tcp://h:1 --interval 0", "--interval: 0 is not between 0.001 and 315360000 seconds"),
         ("a tcp://h:1 --method GET", "--method: is for http and https, but the target is tcp"),
-        ("a tcp://h:1 --api-port 1", "--api-port: is not about a target, and belongs on a line of flags"),
-        ("a tcp://h:1 --dns ::1", "--dns: is not about a target, and belongs on a line of flags"),
-        ("a tcp://h:1 --port 1", "--port: is said by NAME URL"),
-        ("a tcp://h:1 --name b", "--name: is said by NAME URL"),
-        ("--address h", "--address: is said by NAME URL"),
-        ("a tcp://h:1 --once", "--once: belongs on the command line"),
-        ("--config x", "--config: belongs on the command line"),
-        ("--check-config", "--check-config: belongs on the command line"),
-        ("--help", "--help: belongs on the command line"),
-        ("a tcp://h:1 -V", "--version: belongs on the command line"),
-        ("--fall 3 a tcp://h:1", "`a` is no flag, and the line begins with one"),
-        ("-- a", "`a` is no flag, and the line begins with one"),
-        ("--slow 3 --slow-clear 4", "--slow-clear: is more than --slow"),
-        ("a tcp://h:1 --slow 3 --slow-clear 4", "--slow-clear: is more than --slow"),
+        (
+            "a tcp://h:1 --api-port 1",
+            "--api-port: does not apply to a single target: move it to a line of flags",
+        ),
+        ("a tcp://h:1 --dns ::1", "--dns: does not apply to a single target: move it to a line of flags"),
+        ("a tcp://h:1 --port 1", "--port: cannot be used in a file: NAME URL states it"),
+        ("a tcp://h:1 --name b", "--name: cannot be used in a file: NAME URL states it"),
+        ("--address h", "--address: cannot be used in a file: NAME URL states it"),
+        ("a tcp://h:1 --once", "--once: is only allowed on the command line"),
+        ("--config x", "--config: is only allowed on the command line"),
+        ("--check-config", "--check-config: is only allowed on the command line"),
+        ("--help", "--help: is only allowed on the command line"),
+        ("a tcp://h:1 -V", "--version: is only allowed on the command line"),
+        ("--fall 3 a tcp://h:1", "`a` is not a flag: a line that begins with a flag contains only flags"),
+        ("-- a", "`a` is not a flag: a line that begins with a flag contains only flags"),
+        ("--slow 3 --slow-clear 4", "--slow-clear: must not exceed --slow"),
+        ("a tcp://h:1 --slow 3 --slow-clear 4", "--slow-clear: must not exceed --slow"),
         ("a tcp://h:1 --slow-clear 4", "--slow-clear: needs --slow"),
         ("a tcp://h:1 --slow 0", "--slow: 0 is not between 0.001 and 3600000 milliseconds"),
         ("a tcp://h:1 --slow 5ms", "--slow: `5ms` is not a number of milliseconds, like 500"),
         ("a tcp://h:1 --retries 101", "--retries: 101 is not between 0 and 100"),
         ("a tcp://h:1 --retry-interval 1", "--retry-interval: needs --retries"),
         ("a tcp://h:1 --retry-interval 1 --retries 0", "--retry-interval: needs --retries"),
-        ("a https://h --no-verify-tls --ca-file x", "--ca-file: has no effect beside --no-verify-tls"),
+        ("a https://h --no-verify-tls --ca-file x", "--ca-file: has no effect with --no-verify-tls"),
         ("a tcp://h:1 --hook-first", "--hook-first: needs --on-change or --webhook"),
         ("a tcp://h:1 --hook-timeout 1", "--hook-timeout: needs --on-change"),
         ("a tcp://h:1 --on-change ''", "--on-change: the command is empty"),
         ("a tcp://h:1 --on-change '# x'", "--on-change: the command is empty"),
         ("a tcp://h:1 --on-change '\"\" x'", "--on-change: the command is empty"),
-        ("a tcp://h:1 --on-change \"x 'y\"", "--on-change: a quote is not closed"),
-        ("a tcp://h:1 --on-change 'x\ty'", "--on-change: `x\\ty` holds a control character"),
+        ("a tcp://h:1 --on-change \"x 'y\"", "--on-change: unclosed quote"),
+        ("a tcp://h:1 --on-change 'x\ty'", "--on-change: `x\\ty` contains a control character"),
         ("a tcp://h:1 --webhook ftp://secret/", "--webhook: the URL does not begin with http:// or https://"),
     ] {
-        assert_eq!(one_wrong(line), said, "{line}");
+        assert_eq!(one_error(line), message, "{line}");
     }
-    assert_eq!(one_wrong(&"x".repeat(LINE_MAX + 1)), "the line is longer than 64 KiB");
-    let all = wrong(b"a tcp://h:1 --fall x --rise y\na\0b\nc \xff\na --interval\n--port 1 --fall 0 z\n");
+    assert_eq!(one_error(&"x".repeat(LINE_MAX + 1)), "the line is longer than 64 KiB");
+    let all = errors(b"a tcp://h:1 --fall x --rise y\na\0b\nc \xff\na --interval\n--port 1 --fall 0 z\n");
     let expected = "1: --fall: `x` is not a whole number\n1: --rise: `y` is not a whole number\n\
-        2: there is a NUL byte in the line\n3: the line is not UTF-8\n\
-        4: NAME URL is expected, and there is no URL behind `a`\n\
-        5: --fall: 0 is not between 1 and 1000000\n5: --port: is said by NAME URL\n";
+        2: the line contains a NUL byte\n3: the line is not UTF-8\n\
+        4: expected NAME URL, but no URL follows `a`\n\
+        5: --fall: 0 is not between 1 and 1000000\n5: --port: cannot be used in a file: NAME URL states it\n";
     assert_eq!(all, expected);
     assert!(!all.contains('\0'));
 }
 
 #[test]
-fn a_name_twice_is_told_beside_what_else_is_wrong() {
-    let said = wrong(b"a tcp://h:1 --fall x\n\na tcp://h:2 --rise y\n");
-    let expected = "1: --fall: `x` is not a whole number\n3: NAME `a`: is that of line 1 already\n\
+fn a_duplicate_name_is_reported_with_the_other_errors() {
+    let message = errors(b"a tcp://h:1 --fall x\n\na tcp://h:2 --rise y\n");
+    let expected = "1: --fall: `x` is not a whole number\n3: duplicate name \"a\" (first used on line 1)\n\
         3: --rise: `y` is not a whole number\n";
-    assert_eq!(said, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
-fn a_file_without_targets_is_wrong() {
+fn a_file_without_targets_is_an_error() {
     for text in ["", "\n", "# a tcp://h:1\n", "--fall 3\n", "\u{feff}"] {
-        assert_eq!(wrong(text.as_bytes()), "0: there is no target in it: NAME URL [--FLAG VALUE...]\n");
+        assert_eq!(
+            errors(text.as_bytes()),
+            "0: no targets: expected lines of the form NAME URL [--FLAG VALUE…]\n"
+        );
     }
 }
 
 #[test]
-fn there_is_an_end_to_targets_and_errors() {
+fn targets_and_errors_are_limited() {
     let lines = |count: usize| (0..count).map(|i| format!("n{i} tcp://h:1\n")).collect::<String>();
     assert_eq!(good(&lines(TARGETS_MAX)).len(), TARGETS_MAX);
-    let said = wrong(lines(TARGETS_MAX + 5).as_bytes());
-    assert_eq!(said, "10001: at most 10000 targets are possible\n");
-    let said = wrong("x\n".repeat(5000).as_bytes());
-    assert_eq!(said.lines().count(), ERRORS_MAX + 1);
-    assert!(said.ends_with("1000: there is more wrong than this\n"));
+    let message = errors(lines(TARGETS_MAX + 5).as_bytes());
+    assert_eq!(message, "10001: too many targets: at most 10000 are allowed\n");
+    let message = errors("x\n".repeat(5000).as_bytes());
+    assert_eq!(message.lines().count(), ERRORS_MAX + 1);
+    assert!(message.ends_with("1000: too many errors: the rest of the file was not checked\n"));
 }
 
 #[test]
-fn a_file_says_what_is_probed_and_nothing_else_does() {
+fn targets_cannot_be_combined_with_a_file() {
     let refusal = |args: &[&str]| {
         let args: Vec<_> = ["pingstate"].iter().chain(args).map(Into::into).collect();
-        parse(args.into_iter()).expect_err("it makes no sense")
+        parse(args.into_iter()).expect_err("it is invalid")
     };
     let beside = "cannot be combined with --config: the file lists the targets";
     let slow = refusal(&["--config=f", "--slow=5", "--slow-clear=9"]);
-    assert_eq!(slow, "--slow-clear: is more than --slow", "which no line of the file has said");
+    assert_eq!(slow, "--slow-clear: must not exceed --slow", "an error of the command line");
     assert_eq!(refusal(&["--config=f", "--port=1"]), format!("--port: {beside}"));
     assert_eq!(refusal(&["--name=x", "--config=f"]), format!("--name: {beside}"));
     let target = refusal(&["--config", "f", "tcp://h:1"]);

@@ -1,4 +1,4 @@
-//! The engine in a world that does anything at all, and the laws that hold in it.
+//! The engine with arbitrary inputs, and the invariants that must hold.
 
 mod targets;
 mod world;
@@ -6,11 +6,11 @@ mod world;
 use super::{Source, message};
 use world::World;
 
-/// How many things happen at most.
+/// The maximum number of steps.
 const STEPS_MAX: usize = 1500;
 
-/// The length of the script of the scripted target and the script, then a sequence of things that
-/// happen, one byte each and what it needs.
+/// The script of the scripted target, preceded by its length, then a sequence of steps: one byte each and its
+/// parameters.
 pub fn engine(data: &[u8]) {
     let mut source = Source::new(data);
     let mut world = World::new(source.piece());

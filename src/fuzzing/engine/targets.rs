@@ -1,4 +1,4 @@
-//! The targets that are watched: real probes, and one that asks for anything.
+//! The targets: real probes, and one with arbitrary outputs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::probe::build::ProbeBuilder;
 use crate::probe::{Attempt, BlockingTask, Input, Output, Probe};
 use crate::result::{ProbeResult, Reason};
 
-/// How many attempts of a target have begun.
+/// The number of attempts of a target that have begun.
 pub(super) type Begun = Arc<AtomicUsize>;
 
-/// A few targets, and the counts of their attempts.
+/// The targets, and the numbers of their attempts.
 pub(super) fn targets(script: &[u8]) -> (Vec<Monitor>, Vec<Begun>) {
     let url = |url: &str, check: &str| ProbeBuilder::from_url(url).check(check).build().expect("a probe");
     let probes: [Box<dyn Probe>; 4] = [
@@ -47,7 +47,7 @@ impl Probe for Counted {
     }
 }
 
-/// A probe of a user who has not read the manual.
+/// A probe that ignores the rules of `Attempt`.
 struct Scripted(Arc<[u8]>);
 
 impl Probe for Scripted {
@@ -60,7 +60,7 @@ impl Probe for Scripted {
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
         let mut attempt =
             ScriptedAttempt { script: self.0.iter().copied().collect(), outputs: VecDeque::new() };
-        attempt.go_on();
+        attempt.queue_outputs();
         Box::new(attempt)
     }
 }
@@ -71,8 +71,8 @@ struct ScriptedAttempt {
 }
 
 impl ScriptedAttempt {
-    /// Asks for the next things, up to a zero.
-    fn go_on(&mut self) {
+    /// Queues the next outputs, up to a zero byte.
+    fn queue_outputs(&mut self) {
         while let Some(byte) = self.script.pop_front().filter(|byte| *byte > 0) {
             let host =
                 ["10.0.0.2", "::1", "db.example", "localhost", "not a name", ""][usize::from(byte) / 8 % 6];
@@ -93,7 +93,7 @@ impl ScriptedAttempt {
 
 impl Attempt for ScriptedAttempt {
     fn handle_input(&mut self, _input: Input<'_>, _now: Now) {
-        self.go_on();
+        self.queue_outputs();
     }
     fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

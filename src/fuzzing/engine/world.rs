@@ -1,4 +1,4 @@
-//! What the engine is told, and the books that are kept of what it says.
+//! The simulated world: feeds inputs to the engine and checks its outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,19 +15,19 @@ use crate::probe::BlockingTask;
 use crate::resolve::Resolver;
 use crate::result::{Failure, Reason};
 
-/// The limits that must hold.
+/// Limits of the engine.
 const CLIENTS_MAX: usize = 256;
 const STREAMS_MAX: usize = 1024;
-const OWED_MAX: usize = 4 * 1024 * 1024;
+const UNSENT_MAX: usize = 4 * 1024 * 1024;
 const CLOCK_STALL: Duration = Duration::from_millis(100);
-/// How long a name server is waited for at most: two servers, each asked twice, one second each time,
-/// with and without the search list, and then some.
-const QUERY_LASTS: Duration = Duration::from_secs(10);
-/// How long a client may last when nothing happens any more.
-const CLIENT_LASTS: Duration = Duration::from_secs(30);
+/// The longest time a query stays open: two servers, two attempts each of one second, with and without the search
+/// list, plus a margin.
+const QUERY_MAX: Duration = Duration::from_secs(10);
+/// The longest time an idle client stays connected.
+const CLIENT_IDLE_MAX: Duration = Duration::from_secs(30);
 
 const CONF: &[u8] = b"nameserver 10.0.0.53\nnameserver 10.0.0.54\nsearch lan\noptions timeout:1\n";
-const SAID: &[&[u8]] = &[
+const PAYLOADS: &[&[u8]] = &[
     b"GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"HEAD / HTTP/1.0\r\n\r\n",
     b"GET /status HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\n",
@@ -41,19 +41,19 @@ const SAID: &[&[u8]] = &[
     b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ];
 
-/// A connection as the world sees it.
+/// The world's view of a connection.
 struct Peer {
     /// `None` for an API client.
     transport: Option<Transport>,
     to: Option<SocketAddr>,
     connected: bool,
-    /// It has ended its side.
+    /// It has closed its side.
     ended: bool,
-    /// The engine has ended its side.
+    /// The engine has closed its side.
     shut: bool,
-    /// What was to be sent first.
+    /// The first bytes that the engine sent.
     first: Vec<u8>,
-    /// When it was opened, and how much time had been lost by then.
+    /// When it was opened, and `World::lost` at that time.
     at: (Instant, Duration),
 }
 
@@ -63,26 +63,26 @@ impl Peer {
     }
 }
 
-/// A target's attempts, counted.
-struct Tally {
+/// Counts the attempts of a target.
+struct Counters {
     begun: Begun,
     noted: usize,
-    verdicts: usize,
+    results: usize,
     timeout: Duration,
-    /// When the latest began, and how much time had been lost by then.
+    /// When the latest began, and `World::lost` at that time.
     at: (Instant, Duration),
 }
 
 pub(super) struct World {
     engine: Engine,
     now: Now,
-    /// The latest moment that the engine was told of, and all the time that the loop has lost.
+    /// The latest `now` passed to the engine, and the total scheduling delay of the loop.
     seen: Instant,
     lost: Duration,
     conns: BTreeMap<ConnId, Peer>,
     used: BTreeSet<ConnId>,
-    parting: BTreeSet<ConnId>,
-    tallies: Vec<Tally>,
+    closing: BTreeSet<ConnId>,
+    counters: Vec<Counters>,
     jobs: Vec<(JobId, BlockingTask)>,
 }
 
@@ -97,20 +97,20 @@ impl World {
         let engine = Engine::new(monitors, Schedule::Beat, resolver, guard, now);
         let at = (now.instant, Duration::ZERO);
         let watches = engine.fleet().watches().iter().zip(begun);
-        let tally = |timeout, begun| Tally { begun, noted: 0, verdicts: 0, timeout, at };
-        let tallies = watches.map(|(watch, begun)| tally(watch.timeout(), begun)).collect();
-        let (conns, used, parting) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let counter = |timeout, begun| Counters { begun, noted: 0, results: 0, timeout, at };
+        let counters = watches.map(|(watch, begun)| counter(watch.timeout(), begun)).collect();
+        let (conns, used, closing) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let (seen, lost) = (now.instant, Duration::ZERO);
-        World { engine, now, seen, lost, conns, used, parting, tallies, jobs: Vec::new() }
+        World { engine, now, seen, lost, conns, used, closing, counters, jobs: Vec::new() }
     }
 
     pub(super) fn step(&mut self, source: &mut Source<'_>) {
         match source.byte() % 16 {
             0 => self.accept(),
             1 | 2 => self.peer_acts(source, Self::connect),
-            3 | 4 => self.peer_acts(source, Self::speak),
-            5 => self.peer_acts(source, Self::answer),
-            6 => self.peer_acts(source, Self::take),
+            3 | 4 => self.peer_acts(source, Self::send),
+            5 => self.peer_acts(source, Self::respond),
+            6 => self.peer_acts(source, Self::drain),
             7 => self.peer_acts(source, Self::end),
             8 => self.peer_acts(source, Self::fail),
             9 | 10 => self.pass_to_deadline(),
@@ -118,14 +118,14 @@ impl World {
             12 => {
                 self.now = self.now.after(Duration::from_millis(source.number() as u64 / 8));
                 if source.byte() % 2 == 0 {
-                    self.tell_time();
+                    self.handle_timeout();
                 }
             }
             13 => self.call(|engine, now| {
                 engine.handle_accept_failed(true, now);
             }),
             14 => {
-                let target = usize::from(source.byte()) % self.tallies.len();
+                let target = usize::from(source.byte()) % self.counters.len();
                 self.call(|engine, now| engine.check_now(target, now));
             }
             _ => {
@@ -136,27 +136,27 @@ impl World {
         }
     }
 
-    /// When nothing happens any more, every attempt ends in time and no client stays.
+    /// Without further input, every attempt ends in time and no client stays connected.
     pub(super) fn finish(&mut self) {
-        self.pass(CLIENT_LASTS);
-        // Who waits for a state may do so for an hour, but not without being there.
+        self.pass(CLIENT_IDLE_MAX);
+        // A client of /wait may wait for an hour, but it must be connected.
         let clients = self.conns.iter().filter(|(_, peer)| peer.transport.is_none() && !peer.ended);
         for id in clients.map(|(id, _)| *id).collect::<Vec<_>>() {
-            assert_eq!(self.engine.room(id), usize::MAX, "a client stays that is not a stream");
-            self.tell(id, Input::Closed);
+            assert_eq!(self.engine.room(id), usize::MAX, "a client that is not a stream stays connected");
+            self.send_input(id, Input::Closed);
         }
-        assert!(self.conns.values().all(|peer| peer.transport.is_some()), "a client stays");
-        assert!(self.tallies.iter().all(|tally| tally.verdicts > 0), "a target has no verdict");
+        assert!(self.conns.values().all(|peer| peer.transport.is_some()), "a client stays connected");
+        assert!(self.counters.iter().all(|counter| counter.results > 0), "a target has no result");
     }
 
     fn accept(&mut self) {
         let now = self.now;
-        self.note_time();
+        self.update_clock();
         let id = self.engine.accept(now);
         let at = (self.now.instant, self.lost);
         let (connected, ended, shut) = (true, false, false);
         self.add(id, Peer { transport: None, to: None, connected, ended, shut, first: Vec::new(), at });
-        self.settle();
+        self.process_outputs();
     }
 
     fn peer_acts(&mut self, source: &mut Source<'_>, act: fn(&mut Self, ConnId, &mut Source<'_>)) {
@@ -170,31 +170,31 @@ impl World {
         let peer = self.conns.get_mut(&id).unwrap();
         if !peer.connected {
             peer.connected = true;
-            self.tell(id, Input::Connected);
+            self.send_input(id, Input::Connected);
         }
     }
 
-    fn speak(&mut self, id: ConnId, source: &mut Source<'_>) {
-        let said = match source.byte() {
-            0..=99 => source.choose(SAID),
+    fn send(&mut self, id: ConnId, source: &mut Source<'_>) {
+        let bytes = match source.byte() {
+            0..=99 => source.choose(PAYLOADS),
             _ => source.piece(),
         };
         let (peer, room) = (&self.conns[&id], self.engine.room(id));
-        let said = &said[..said.len().min(room)];
-        if said.is_empty() || !peer.connected || peer.ended {
+        let bytes = &bytes[..bytes.len().min(room)];
+        if bytes.is_empty() || !peer.connected || peer.ended {
             return;
         }
         match peer.transport {
             Some(Transport::Udp | Transport::Multicast) => {
                 let from = peer.to.unwrap();
-                self.tell(id, Input::Datagram(from, said));
+                self.send_input(id, Input::Datagram(from, bytes));
             }
-            Some(Transport::Tcp) | None => self.tell(id, Input::Received(said)),
+            Some(Transport::Tcp) | None => self.send_input(id, Input::Received(bytes)),
         }
     }
 
-    /// A name server answers.
-    fn answer(&mut self, id: ConnId, source: &mut Source<'_>) {
+    /// A name server responds.
+    fn respond(&mut self, id: ConnId, source: &mut Source<'_>) {
         let peer = &self.conns[&id];
         let (Some(transport), Some(from)) = (peer.transport, peer.to) else { return };
         let is_query = peer.first.len() > 18 && peer.is_name_server();
@@ -204,21 +204,21 @@ impl World {
         if transport == Transport::Tcp {
             let message = message::answer(&peer.first[2..], source);
             let framed = [&(message.len() as u16).to_be_bytes(), &message[..]].concat();
-            return self.tell(id, Input::Received(&framed));
+            return self.send_input(id, Input::Received(&framed));
         }
         let message = message::answer(&peer.first, source);
-        self.tell(id, Input::Datagram(from, &message));
+        self.send_input(id, Input::Datagram(from, &message));
     }
 
-    /// The system takes bytes to send.
-    fn take(&mut self, id: ConnId, source: &mut Source<'_>) {
+    /// The kernel accepts bytes to send.
+    fn drain(&mut self, id: ConnId, source: &mut Source<'_>) {
         let unsent = self.engine.unsent(id).len();
         let count = match source.byte() {
             0..=127 => unsent,
             some => usize::from(some) * 37 % (unsent + 1),
         };
         if count > 0 {
-            self.tell(id, Input::Sent(count));
+            self.send_input(id, Input::Sent(count));
         }
     }
 
@@ -226,27 +226,27 @@ impl World {
         let peer = self.conns.get_mut(&id).unwrap();
         if peer.connected && !peer.ended && matches!(peer.transport, None | Some(Transport::Tcp)) {
             peer.ended = true;
-            self.tell(id, Input::Closed);
+            self.send_input(id, Input::Closed);
         }
     }
 
     fn fail(&mut self, id: ConnId, source: &mut Source<'_>) {
         let reason = *source.choose(&[Reason::Refused, Reason::Reset, Reason::Unreachable, Reason::Local]);
         self.conns.remove(&id);
-        self.tell(id, Input::Failed(Failure::new(reason, "it broke\n")));
-        // Late news of a connection that is gone.
-        self.tell(id, Input::Received(b"late"));
-        self.tell(id, Input::Closed);
+        self.send_input(id, Input::Failed(Failure::new(reason, "it broke\n")));
+        // Late events of a closed connection.
+        self.send_input(id, Input::Received(b"late"));
+        self.send_input(id, Input::Closed);
     }
 
     fn pass_to_deadline(&mut self) {
         if let Some(at) = self.engine.poll_timeout() {
             self.now = self.now.after(at.saturating_duration_since(self.now.instant));
-            self.tell_time();
+            self.handle_timeout();
         }
     }
 
-    /// Lets time pass as in a punctual loop.
+    /// Lets time pass without scheduling delays.
     fn pass(&mut self, span: Duration) {
         let end = self.now.instant + span;
         while self.engine.poll_timeout().is_some_and(|at| at <= end) {
@@ -255,35 +255,32 @@ impl World {
         self.now = self.now.after(end.saturating_duration_since(self.now.instant));
     }
 
-    fn tell_time(&mut self) {
+    fn handle_timeout(&mut self) {
         self.call(Engine::handle_timeout);
         let now = self.now.instant;
         assert!(self.engine.poll_timeout().is_none_or(|at| at > now), "the loop would spin");
-        for tally in self.tallies.iter().filter(|tally| tally.noted > tally.verdicts) {
-            let (begun, lost) = tally.at;
-            assert!(now < begun + tally.timeout + (self.lost - lost), "a verdict is late");
+        for counter in self.counters.iter().filter(|counter| counter.noted > counter.results) {
+            let (begun, lost) = counter.at;
+            assert!(now < begun + counter.timeout + (self.lost - lost), "a result is late");
         }
         for peer in self.conns.values().filter(|peer| peer.is_name_server()) {
             let (opened, lost) = peer.at;
-            assert!(
-                now < opened + QUERY_LASTS + (self.lost - lost),
-                "a name server is waited for without end"
-            );
+            assert!(now < opened + QUERY_MAX + (self.lost - lost), "a query stays open");
         }
     }
 
-    fn tell(&mut self, id: ConnId, input: Input<'_>) {
+    fn send_input(&mut self, id: ConnId, input: Input<'_>) {
         self.call(|engine, now| engine.handle_input(id, input, now));
     }
 
     fn call(&mut self, act: impl FnOnce(&mut Engine, Now)) {
-        self.note_time();
+        self.update_clock();
         act(&mut self.engine, self.now);
-        self.settle();
+        self.process_outputs();
     }
 
-    /// What the loop itself has lost is given back to the attempts.
-    fn note_time(&mut self) {
+    /// Adds a scheduling delay of the loop, by which the engine extends the deadlines of attempts.
+    fn update_clock(&mut self) {
         let now = self.now.instant;
         let late = self.engine.poll_timeout().map(|due| now.saturating_duration_since(due));
         if late.is_some_and(|late| late >= CLOCK_STALL) {
@@ -293,45 +290,45 @@ impl World {
     }
 
     fn add(&mut self, id: ConnId, peer: Peer) {
-        assert!(id >= ConnId::FIRST && self.used.insert(id), "{id:?} is used again");
+        assert!(id >= ConnId::FIRST && self.used.insert(id), "{id:?} is reused");
         self.conns.insert(id, peer);
     }
 
-    /// Does what the engine wants, and compares the books.
-    fn settle(&mut self) {
+    /// Processes the engine's outputs and compares both views.
+    fn process_outputs(&mut self) {
         while let Some(output) = self.engine.poll_output() {
-            self.carry_out(output);
+            self.process_output(output);
         }
-        assert!(self.parting.is_empty(), "a farewell without an end");
-        for tally in &mut self.tallies {
-            let begun = tally.begun.load(Ordering::Relaxed);
-            assert!(begun <= tally.noted + 1, "more than one attempt at once");
-            if begun > tally.noted {
-                (tally.noted, tally.at) = (begun, (self.now.instant, self.lost));
+        assert!(self.closing.is_empty(), "a final write without a close");
+        for counter in &mut self.counters {
+            let begun = counter.begun.load(Ordering::Relaxed);
+            assert!(begun <= counter.noted + 1, "more than one attempt at once");
+            if begun > counter.noted {
+                (counter.noted, counter.at) = (begun, (self.now.instant, self.lost));
             }
-            assert!(begun - tally.verdicts <= 1, "{begun} attempts, {} verdicts", tally.verdicts);
+            assert!(begun - counter.results <= 1, "{begun} attempts, {} results", counter.results);
         }
-        let is_at_rest = self.tallies.iter().all(|tally| tally.noted == tally.verdicts);
+        let is_at_rest = self.counters.iter().all(|counter| counter.noted == counter.results);
         let clients = self.conns.iter().filter(|(_, peer)| peer.transport.is_none());
-        let owed = |(id, peer): (&ConnId, &Peer)| {
-            let owed = self.engine.unsent(*id).len();
-            // Streams have room for anything.
+        let unsent = |(id, peer): (&ConnId, &Peer)| {
+            let unsent = self.engine.unsent(*id).len();
+            // Only streams have unlimited room.
             let is_stream = self.engine.room(*id) == usize::MAX;
             assert!(
-                owed > 0 || !peer.ended || is_stream,
-                "a client that has ended and is owed nothing stays"
+                unsent > 0 || !peer.ended || is_stream,
+                "a client that has closed its side and has no pending response stays"
             );
-            owed
+            unsent
         };
-        let clients: Vec<usize> = clients.map(owed).collect();
-        // The second half of an answer is waited for even when its check is over.
+        let clients: Vec<usize> = clients.map(unsent).collect();
+        // A query stays open for its second response even after the end of its check.
         let queries = self.conns.values().filter(|peer| peer.is_name_server());
         let idle = clients.len() + queries.count();
-        assert!(!is_at_rest || idle == self.conns.len(), "a connection is left behind");
-        assert!(clients.len() <= CLIENTS_MAX + STREAMS_MAX && clients.iter().sum::<usize>() <= OWED_MAX);
+        assert!(!is_at_rest || idle == self.conns.len(), "a connection is leaked");
+        assert!(clients.len() <= CLIENTS_MAX + STREAMS_MAX && clients.iter().sum::<usize>() <= UNSENT_MAX);
     }
 
-    fn carry_out(&mut self, output: Output) {
+    fn process_output(&mut self, output: Output) {
         match output {
             Output::Open { id, transport, to } => {
                 let connected = transport != Transport::Tcp;
@@ -340,25 +337,25 @@ impl World {
                 self.add(id, Peer { transport, to, connected, ended, shut, first, at });
             }
             Output::Write(id) => {
-                let peer = self.conns.get_mut(&id).expect("written to when closed");
+                let peer = self.conns.get_mut(&id).expect("write after close");
                 assert!(!peer.shut && peer.connected);
                 if peer.first.is_empty() {
                     let unsent = self.engine.unsent(id);
                     peer.first = unsent[..unsent.len().min(512)].to_vec();
                 }
             }
-            Output::Read(id) => assert!(self.conns.contains_key(&id), "read when closed"),
+            Output::Read(id) => assert!(self.conns.contains_key(&id), "read after close"),
             Output::Shutdown(id) => {
-                let peer = self.conns.get_mut(&id).expect("shut down when closed");
+                let peer = self.conns.get_mut(&id).expect("shutdown after close");
                 assert!(!std::mem::replace(&mut peer.shut, true), "shut down twice");
             }
             Output::FinalWrite(id, bytes) => {
                 assert!(self.conns.contains_key(&id) && !bytes.is_empty());
-                self.parting.insert(id);
+                self.closing.insert(id);
             }
             Output::Close(id) => {
                 assert!(self.conns.remove(&id).is_some(), "{id:?} is closed twice");
-                self.parting.remove(&id);
+                self.closing.remove(&id);
             }
             Output::RefreshFiles => {
                 let now = self.now;
@@ -369,16 +366,16 @@ impl World {
                 self.engine.handle_process_stats(ProcessStats::default(), now);
             }
             Output::BlockingTask(job, work) => self.jobs.push((job, work)),
-            Output::CheckResult(verdict) => {
-                self.tallies[verdict.target].verdicts += 1;
-                let detail = &verdict.result.detail;
+            Output::CheckResult(check) => {
+                self.counters[check.target].results += 1;
+                let detail = &check.result.detail;
                 assert!(!detail.contains(char::is_control) && detail.chars().count() <= 256);
                 assert!(!detail.starts_with("the probe panicked"), "{detail}");
-                assert_eq!(verdict.result.ok, verdict.result.reason.is_none());
+                assert_eq!(check.result.ok, check.result.reason.is_none());
             }
             Output::Accept => {}
             Output::Spawn { .. } | Output::Kill(_) | Output::Notify(_) | Output::Log(_) => {
-                unreachable!("nobody here wants to be told")
+                unreachable!("not enabled here")
             }
         }
     }

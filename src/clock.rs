@@ -1,13 +1,13 @@
-//! The one notion of time: a moment on both clocks, always handed in as an argument.
+//! `Now`: a time on the monotonic and the wall clock, always passed as an argument.
 
 use std::time::{Duration, Instant};
 
-/// A moment, as both clocks tell it. Read by the reactor only, once per turn of the loop.
+/// The current time on both clocks. The event loop reads it once per turn.
 ///
-/// Durations and deadlines come from `instant`; `unix` is for showing to people and for the
-/// validity dates of certificates, and may jump in either direction.
+/// Durations and deadlines use `instant`. `unix` is for display and for the validity dates of
+/// certificates; it may jump in either direction.
 ///
-/// A program makes one to play a conversation with an [`Attempt`](crate::Attempt) by hand.
+/// Programs construct it to call the methods of an [`Attempt`](crate::Attempt) directly.
 ///
 /// ```
 /// use pingstate::Now;
@@ -28,10 +28,10 @@ pub struct Now {
 }
 
 impl Now {
-    /// The moment `span` later, on both clocks.
+    /// The time `span` later, on both clocks.
     ///
     /// # Panics
-    /// If that is later than the clocks can tell, in some hundred billion years.
+    /// If the result overflows either clock.
     #[must_use]
     pub fn after(self, span: Duration) -> Now {
         Now { instant: self.instant + span, unix: self.unix + span }
@@ -44,7 +44,7 @@ impl Now {
     }
 }
 
-/// A moment for tests to start from: an arbitrary instant, 2025-01-30 on the wall.
+/// A start time for tests: an arbitrary instant; 2025-01-30 on the wall clock.
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn test_now() -> Now {

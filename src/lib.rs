@@ -21,64 +21,73 @@
 //! # }
 //! ```
 //!
-//! From there: [`Monitor`] checks again and again on a thread of its own, [`serve`] adds the API,
-//! [`ProbeBuilder::check_response`] and [`ProbeBuilder::check_banner`] judge by closures, [`Probe`] and
-//! [`Attempt`] make a probe of anything that speaks over TCP, [`blocking`] of anything that can only
-//! block, and [`PingFsm`] is the state machine alone. The directory `examples` has a program for each.
+//! [`Monitor`] checks a target repeatedly on its own thread, and [`serve`] adds the API.
+//! [`ProbeBuilder::check_response`] and [`ProbeBuilder::check_banner`] evaluate responses with closures.
+//! [`Probe`] and [`Attempt`] implement other protocols over TCP, [`blocking`] wraps blocking code, and
+//! [`PingFsm`] is the state machine alone. The directory `examples` has a program for each.
 //!
-//! # What it refuses to do
+//! # Constraints
 //!
-//! No threads but those that a program asks for ([`Monitor::start`], [`blocking`], [`Output::BlockingTask`]), no
-//! async runtime, no locks, no `unsafe`. No proxy, no database, no configuration that has to be there.
-//! Nothing that comes from the network can make it panic, wait for ever or grow.
+//! - Threads are started only by [`Monitor::start`], [`blocking`] and [`Output::BlockingTask`].
+//! - No async runtime, no locks, no `unsafe`; no proxy, no database, no mandatory configuration.
+//! - Input from the network cannot cause a panic, an unbounded wait or unbounded memory use.
 //!
-//! # Closures that misbehave
+//! # Panics and blocking in closures
 //!
-//! Closures and probes of a program run on the loop that watches their target: that of its
-//! [`MonitorHandle`], or that of the [`Server`] with everything else in it.
+//! Closures and probes of a program run on the event loop of their target: that of its [`MonitorHandle`],
+//! or that of the [`Server`], which it shares with all other targets and the API.
 //!
-//! - One that panics costs one failed check with the detail `the probe panicked: …`; other targets do
-//!   not notice. In a program built with `panic = "abort"` there is nothing to catch: it ends.
-//! - One that takes its time holds up its loop, and one that never returns stops it. What may block
-//!   belongs into [`blocking`]: there the check times out and the others go on.
+//! - A panic fails one check with the detail `the probe panicked: …`; other targets are not affected.
+//!   With `panic = "abort"` it ends the program.
+//! - A closure that blocks delays its loop, and one that never returns stops it. Use [`blocking`] for
+//!   blocking code: the check times out and other targets are not delayed.
 //!
 //! # Features
 //!
-//! `tls` (default): https targets. Without it there is no TLS code and no root certificate in the
-//! program, and an https probe is an [`Error::Protocol`].
+//! `tls` (default): https targets. Without it the program contains no TLS code and no root certificates,
+//! and an https probe is an [`Error::Protocol`].
 //!
-//! `cli` (default): the command `pingstate`. Libraries can do without it.
+//! `cli` (default): the command `pingstate`. Programs that use the library do not need it.
 //!
-//! # The house
+//! # Architecture
 //!
-//! One thread, one event loop. Everything that can be wrong about a protocol lives in code that never
-//! touches a socket or a clock, and everything that touches the operating system lives on one floor
-//! that knows no protocol. An import only points to a lower floor; `tests/floors.rs` sees to it.
+//! One thread runs one event loop. Protocol code performs no I/O and reads no clock; all system calls are
+//! in the reactor, which contains no protocol code. An import may only point to a lower layer;
+//! `tests/floors.rs` enforces this.
 //!
-//! ```text
-//! 8  main, cli, library    the doors for people and for programs
-//! 7  reactor               every socket, signal, process and both clocks: the only impure floor
-//! 6  engine                the whole daemon minus the I/O: connections, deadlines, what each peer is owed
-//! 5  api                   one API client's conversation; routes; the answers' form
-//! 4  snapshot              a monitor, told to the outside
-//! 3  monitor               one target's life: when to try, and what the tries add up to
-//! 2  probe, resolve        conversations with the outside world
-//! 1  fsm, check            judgement
-//! 0  wire, verdict, clock  words: HTTP/1.1, TLS, DNS and URLs; results; moments in time
-//! ```
+//! | layer | modules | contents |
+//! |---|---|---|
+//! | 8 | `main`, `cli`, `library` | command line; API for Rust programs |
+//! | 7 | `reactor` | sockets, files, signals, child processes, both clocks; the only layer with side effects |
+//! | 6 | `engine` | the daemon without the I/O: connections, deadlines, scheduling, eviction |
+//! | 5 | `api` | HTTP API: request parsing, routes, response formats |
+//! | 4 | `snapshot` | external view of a target |
+//! | 3 | `monitor` | one target: schedule, retries, state, history |
+//! | 2 | `probe`, `resolve` | probe protocols; DNS resolver |
+//! | 1 | `fsm`, `check` | state machine; evaluation of checks |
+//! | 0 | `wire`, `result`, `clock` | codecs: HTTP/1.1, TLS, DNS, URLs; check results; time |
 //!
-//! The machines on floors 2 to 6 share four verbs: `handle_input` tells what happened,
-//! `handle_timeout` that time passed, `poll_output` asks what is to be done, `poll_timeout` when to
-//! come back.
+//! | subject | location |
+//! |---|---|
+//! | flags | `src/cli/flags.rs` |
+//! | probe kinds | `src/probe` |
+//! | routes | `src/api/routes.rs` |
+//! | eviction | `src/engine/eviction.rs` |
+//! | state changes | `src/fsm.rs`, `src/monitor` |
+//! | deadlines | `src/engine/timers.rs` |
+//!
+//! The state machines of layers 2 to 6 have up to four kinds of methods: `handle_input` passes an event,
+//! `handle_timeout` the current time; `poll_output` returns the next action, `poll_timeout` the next
+//! deadline.
 //!
 //! # Invariants
 //!
-//! - The same bytes give the same result, however they are cut.
-//! - The same inputs give the same run: no hidden clock, randomness or order.
-//! - Every attempt has exactly one verdict, by its deadline, and leaves no connection behind.
-//! - Connection ids are not reused while news of them can be under way.
+//! - The same bytes give the same result, regardless of how they are split into reads.
+//! - The same inputs give the same run: no hidden clock, randomness or iteration order.
+//! - Every attempt has exactly one result, by its deadline, and leaves no connection open.
+//! - A connection id is not reused while events for it can be pending.
 //! - Every buffer, queue and loop has a named limit.
-//! - A client that is owed an answer is not read.
+//! - A client with a pending response is not read.
 
 mod api;
 mod check;
@@ -100,12 +109,12 @@ mod result;
 mod snapshot;
 mod wire;
 
-/// The README's programs, compiled with the other examples.
+/// Compiles the examples of the README as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The whole engine on a virtual clock, against a scripted world.
+/// Simulation: the engine on a virtual clock with scripted peers.
 #[cfg(test)]
 #[path = "../tests/sim/mod.rs"]
 mod sim;

@@ -1,4 +1,4 @@
-//! One target's life: when to try it and what the tries add up to; and all targets together.
+//! Targets: schedule, retries, state and rules of each one, and the list of all.
 
 mod fleet;
 mod hook;
@@ -19,22 +19,22 @@ pub use hook::{HOOK_TIMEOUT, Hook};
 use rules::Rules;
 pub(crate) use watch::Watch;
 
-/// The time between two checks unless told otherwise.
+/// The default time between two checks.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest interval: below it a beat could not be told from a busy loop.
+/// The shortest interval.
 pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-/// The longest interval: ten years, to stay clear of the end of the clock.
+/// The longest interval, ten years: deadlines cannot overflow the clock.
 pub const INTERVAL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// The time from a failed try to the next one of the same check, unless told otherwise.
+/// The default time from a failed attempt to the next attempt of the same check.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A probe, how often to try it, and the rules its results are judged by.
+/// A probe, its schedule, and the rules that evaluate its results.
 ///
-/// To be started on a thread of its own ([`Monitor::start`]) or given to a server
-/// ([`serve`](crate::serve)), alone or with others.
+/// It runs on its own thread ([`Monitor::start`]) or in a server ([`serve`](crate::serve)), alone or with
+/// others.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -64,7 +64,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Watches what `probe` probes, every [`INTERVAL`], by the default [`Policy`].
+    /// Runs `probe` every [`INTERVAL`] with the default [`Policy`].
     #[must_use]
     pub fn new(probe: impl Probe + 'static) -> Self {
         Monitor {
@@ -79,15 +79,15 @@ impl Monitor {
         }
     }
 
-    /// The time from one beat of the schedule to the next, [`INTERVAL`] unless told otherwise; cut to
-    /// the range from [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+    /// The time between two scheduled checks, clamped to [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+    /// Default: [`INTERVAL`].
     ///
-    /// The schedule does not drift, however long checks take. A check never overlaps the one before:
-    /// scheduled times that pass meanwhile are skipped, not made up.
+    /// The schedule does not drift, however long checks take. Checks of a target never overlap:
+    /// scheduled times that pass during a check are skipped.
     ///
-    /// Targets that start together are all checked once within 2 seconds and 1 ms for each of them, or
-    /// within their interval if that is shorter. From the second check on they are spread over the
-    /// interval; that one comes half an interval to one and a half after the first.
+    /// Targets that start together are all checked once within 2 seconds plus 1 ms per target, or
+    /// within their interval if that is shorter. From the second check on, checks are spread over the
+    /// interval: the second check follows the first after 0.5 to 1.5 intervals.
     ///
     /// ```
     /// use pingstate::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN};
@@ -103,39 +103,39 @@ impl Monitor {
         self
     }
 
-    /// Which state follows which; two failures in a row until down unless told otherwise.
+    /// The rules for state changes. Default: down after two consecutive failures.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The state before the first check: [`State::Unknown`] unless told otherwise.
+    /// The state before the first check. Default: [`State::Unknown`].
     #[must_use]
     pub fn initial_state(mut self, state: State) -> Self {
         self.initial = state;
         self
     }
 
-    /// How many checks the history remembers, some 8 bytes each: [`HISTORY`] unless told otherwise.
+    /// The number of checks in the history, about 8 bytes each. Default: [`HISTORY`].
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {
         self.history = checks;
         self
     }
 
-    /// How often a failed try is repeated before it counts: never, unless told otherwise. The check is
-    /// as good as its first success or its last failure; what was tried before is not told of. Each try
-    /// has the whole timeout of the probe. Beats that come meanwhile are skipped.
+    /// How often a failed attempt is repeated before the check fails. Default: 0. The result of the
+    /// check is that of the first success or of the last failure; earlier attempts are not reported.
+    /// Each attempt has the full timeout of the probe. Scheduled times that pass meanwhile are skipped.
     ///
     /// ```
     /// use pingstate::{Monitor, State, blocking};
     /// use std::sync::atomic::{AtomicU32, Ordering};
     /// use std::time::Duration;
     ///
-    /// let tries = AtomicU32::new(0);
-    /// let shaky = blocking("shaky", move || tries.fetch_add(1, Ordering::Relaxed) >= 2);
-    /// let monitor = Monitor::new(shaky).retries(2).retry_interval(Duration::from_millis(10)).start()?;
+    /// let attempts = AtomicU32::new(0);
+    /// let flaky = blocking("flaky", move || attempts.fetch_add(1, Ordering::Relaxed) >= 2);
+    /// let monitor = Monitor::new(flaky).retries(2).retry_interval(Duration::from_millis(10)).start()?;
     /// assert!(monitor.check_now().ok);
     /// let snapshot = monitor.stop();
     /// assert_eq!((snapshot.state, snapshot.transitions), (State::Up, 1));
@@ -147,8 +147,8 @@ impl Monitor {
         self
     }
 
-    /// The time from the end of a failed try to the next one of the same check: [`RETRY_INTERVAL`]
-    /// unless told otherwise; cut to the range from [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
+    /// The time from the end of a failed attempt to the next attempt of the same check, clamped to
+    /// [`INTERVAL_MIN`] to [`INTERVAL_MAX`]. Default: [`RETRY_INTERVAL`].
     ///
     /// ```
     /// # use pingstate::{Monitor, blocking};
@@ -162,8 +162,8 @@ impl Monitor {
         self
     }
 
-    /// Answers that take longer than this make the state degraded where it would be up. They count as
-    /// successes all the same: slow is never down. None is too slow unless told otherwise.
+    /// Successful checks with a higher latency make the state degraded instead of up. They count as
+    /// successes: a slow target is never down. Default: no limit.
     ///
     /// ```
     /// # use std::net::TcpListener;
@@ -172,7 +172,7 @@ impl Monitor {
     /// use pingstate::{Monitor, State, probe};
     /// use std::time::Duration;
     ///
-    /// // Nothing is that fast.
+    /// // Every latency exceeds zero.
     /// let database = probe("tcp", "127.0.0.1", port).build()?;
     /// let monitor = Monitor::new(database).slow(Duration::ZERO).start()?;
     /// let result = monitor.check_now();
@@ -186,13 +186,13 @@ impl Monitor {
         self
     }
 
-    /// Once slow, a target stays so until an answer takes no longer than this: that of [`Monitor::slow`]
-    /// unless told otherwise, and never more. Failures in between change nothing about that.
+    /// A slow target stays slow until a successful check has at most this latency; failures do not
+    /// change that. Capped at the latency of [`Monitor::slow`], which is the default.
     ///
     /// ```
     /// # use pingstate::{Monitor, blocking};
     /// # use std::time::Duration;
-    /// // One that takes 450 ms now and 550 ms then does not change its state each time.
+    /// // Hysteresis: latencies that vary between 450 and 550 ms do not change the state each time.
     /// let monitor = Monitor::new(blocking("disk", || true))
     ///     .slow(Duration::from_millis(500))
     ///     .slow_clear(Duration::from_millis(300));
@@ -203,13 +203,13 @@ impl Monitor {
         self
     }
 
-    /// The time from beat to beat while the target is down and keeps failing: that of
-    /// [`Monitor::interval`] unless told otherwise. HAProxy calls it `downinter`.
+    /// The interval while the target is down and its checks fail (`downinter` of HAProxy). Default: that
+    /// of [`Monitor::interval`].
     ///
     /// ```
     /// # use pingstate::{Monitor, blocking};
     /// # use std::time::Duration;
-    /// // The rest of the world need not hear every five seconds from what is down for the night.
+    /// // The printer is switched off at night.
     /// let monitor = Monitor::new(blocking("printer", || true)).interval_down(Duration::from_secs(60));
     /// ```
     #[must_use]
@@ -218,14 +218,13 @@ impl Monitor {
         self
     }
 
-    /// The time from beat to beat while the last check speaks against the state: a failure and not down
-    /// yet, or a success and still down. That of [`Monitor::interval`] unless told otherwise. HAProxy
-    /// calls it `fastinter`.
+    /// The interval while the last check contradicts the state: a failure while not down, or a success
+    /// while down (`fastinter` of HAProxy). Default: that of [`Monitor::interval`].
     ///
     /// ```
     /// # use pingstate::{Monitor, Policy, blocking};
     /// # use std::time::Duration;
-    /// // Every 30 seconds; but down is known 2 seconds after the first failure, and up again likewise.
+    /// // Every 30 seconds, but down 2 seconds after the first failure, and up 2 seconds after a success.
     /// let monitor = Monitor::new(blocking("disk", || true))
     ///     .interval(Duration::from_secs(30))
     ///     .interval_fast(Duration::from_secs(1))
@@ -243,14 +242,14 @@ impl Monitor {
         label(|| self.probe.name())
     }
 
-    /// What is probed.
+    /// The probed address or URL.
     #[must_use]
     pub fn target(&self) -> &str {
         label(|| self.probe.target())
     }
 }
 
-/// A single monitor goes wherever several do.
+/// Allows a single monitor where an iterator of monitors is expected.
 impl IntoIterator for Monitor {
     type Item = Monitor;
     type IntoIter = std::iter::Once<Monitor>;
@@ -269,7 +268,7 @@ impl fmt::Debug for Monitor {
     }
 }
 
-/// A probe for tests of the floors above: it has a name and never gets anywhere.
+/// A probe for tests of higher layers: it requests nothing and never ends.
 #[cfg(test)]
 pub(crate) mod mute {
     use super::*;

@@ -1,4 +1,4 @@
-//! What is said of a server before it is one.
+//! Configuration of a server.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -11,7 +11,7 @@ use crate::api::host::HostGuard;
 use crate::engine::Schedule;
 use crate::monitor::{Monitor, clash};
 
-/// A [`Server`] to be.
+/// Configures a [`Server`].
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -57,31 +57,31 @@ impl ServerBuilder {
         }
     }
 
-    /// How names are resolved.
+    /// Configures name resolution.
     #[must_use]
     pub fn names(mut self, names: ResolverConfig) -> Self {
         self.names = names;
         self
     }
 
-    /// Answers requests for this `Host` too when bound to loopback: for reverse proxies that pass
-    /// another name on. Requests for names that are not allowed get 421, so that no web page can read
-    /// the states by DNS rebinding.
+    /// Also accepts this `Host` when bound to loopback, for reverse proxies that forward another name.
+    /// Requests for other names get status 421, which prevents DNS rebinding: a web page cannot read the
+    /// states.
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.allowed.push(name.into());
         self
     }
 
-    /// Ends [`Server::run`] on SIGINT and SIGTERM, which then no longer end the program by themselves,
-    /// even when the server is gone.
+    /// Ends [`Server::run`] on SIGINT and SIGTERM. They no longer end the program by themselves, even
+    /// after the server is dropped.
     #[must_use]
     pub fn stop_on_signals(mut self) -> Self {
         self.signals = true;
         self
     }
 
-    /// Takes SIGHUP, which then no longer ends the program by itself, and ends a turn of the loop: see
+    /// Handles SIGHUP: it ends a turn of the loop instead of the program. See
     /// [`Server::take_reload_request`].
     #[must_use]
     pub fn reload_on_sighup(mut self) -> Self {
@@ -89,36 +89,33 @@ impl ServerBuilder {
         self
     }
 
-    /// Reaps the orphans that the system hands to this process, if it is PID 1, as in a container: otherwise
-    /// each would stay a zombie. Only for programs that start no child processes of their own besides
-    /// hooks, since it may take the exit status of those.
+    /// Reaps orphaned processes if this process is PID 1, as in a container; otherwise they stay zombies.
+    /// Only for programs without child processes other than hooks: it may take their exit status.
     #[must_use]
     pub fn reap_orphans(mut self) -> Self {
         self.orphans = true;
         self
     }
 
-    /// Calls this after every check, on the thread that runs the server: it holds the server up as long
-    /// as it takes. A panic in it is one of [`Server::run`].
+    /// Calls this after every check on the thread of the server, which it blocks until it returns. Its
+    /// panics propagate through [`Server::run`].
     #[must_use]
     pub fn on_check(mut self, call: impl FnMut(&CheckEvent<'_>) + Send + 'static) -> Self {
         self.on_check = Some(Box::new(call));
         self
     }
 
-    /// Calls this with every line that people should know of: about hooks and webhooks that failed, and
-    /// parts of the hosts file or resolv.conf that are not used. As [`ServerBuilder::on_check`] does, it
-    /// holds the server up.
+    /// Calls this with every warning: failed hooks and webhooks, and ignored parts of the hosts file or
+    /// resolv.conf. It blocks the server, as [`ServerBuilder::on_check`] does.
     #[must_use]
     pub fn on_warning(mut self, call: impl FnMut(&Warning) + Send + 'static) -> Self {
         self.on_warning = Some(Box::new(call));
         self
     }
 
-    /// Tells systemd how it goes, or another service manager that `NOTIFY_SOCKET` in the environment
-    /// names, as sd_notify(3) describes: that the API listens, how many targets are in which state, that
-    /// the server stops; and, where `WATCHDOG_USEC` asks for it, that every check is begun and ended in
-    /// time. Without `NOTIFY_SOCKET` it does nothing.
+    /// Notifies systemd, or the service manager that `NOTIFY_SOCKET` in the environment names
+    /// (sd_notify(3)): readiness, the number of targets per state, and stopping. If `WATCHDOG_USEC` is set, it
+    /// sends watchdog pings while checks start and end in time. Without `NOTIFY_SOCKET` it does nothing.
     ///
     /// ```
     /// use pingstate::{Monitor, Server, blocking};
@@ -133,11 +130,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Binds the API to `address`; port 0 is any free port. The first checks start with the first turn.
+    /// Binds the API to `address`; port 0 selects a free port. The first checks start with the first turn.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if two monitors have the same name; otherwise what the system says
-    /// of the address: taken, not this machine's, not allowed.
+    /// [`ErrorKind::InvalidInput`] if two monitors have the same name; otherwise the error of binding:
+    /// address in use, not local, or not permitted.
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
         if let Some(clash) = clash(self.monitors.iter().map(Monitor::name)) {

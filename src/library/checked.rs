@@ -1,4 +1,4 @@
-//! Checks that have ended, told to those who asked for it.
+//! Callbacks for ended checks and warnings.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::fsm::State;
 use crate::reactor::Reactor;
 use crate::result::ProbeResult;
 
-/// One check that has ended, for those who want to be told: see [`ServerBuilder::on_check`](crate::ServerBuilder::on_check).
+/// A check that has ended: see [`ServerBuilder::on_check`](crate::ServerBuilder::on_check).
 ///
 /// ```
 /// use pingstate::{CheckEvent, Monitor, ResolverConfig, State, blocking, check_all};
@@ -26,28 +26,28 @@ use crate::result::ProbeResult;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CheckEvent<'a> {
-    /// The target's place in the list of monitors.
+    /// The target's position in the list of monitors.
     pub index: usize,
     /// The target's name.
     pub name: &'a str,
-    /// What is probed.
+    /// The probed address or URL.
     pub target: &'a str,
-    /// What the check found.
+    /// The result of the check.
     pub result: &'a ProbeResult,
-    /// The state that follows.
+    /// The state after the check.
     pub state: State,
-    /// The state before and how long it had lasted, if it was another one.
+    /// The previous state and its duration, if the state has changed.
     pub changed: Option<(State, Duration)>,
 }
 
-/// Something that people should know and that is no check's result: a hook that failed, a webhook that
-/// was given up. See [`ServerBuilder::on_warning`](crate::ServerBuilder::on_warning).
+/// A warning that is not the result of a check, such as a failed hook or webhook. See
+/// [`ServerBuilder::on_warning`](crate::ServerBuilder::on_warning).
 ///
 /// ```
 /// use pingstate::{Monitor, Warning, Server, blocking};
 ///
-/// fn log(notice: &Warning) {
-///     eprintln!("warning: {}", notice.text); // db: the hook mail exited with status 1: no route
+/// fn log(warning: &Warning) {
+///     eprintln!("warning: {}", warning.text); // db: the hook mail exited with status 1: no route
 /// }
 ///
 /// let server = Server::builder(Monitor::new(blocking("db", || true))).on_warning(log).bind(([127, 0, 0, 1], 0))?;
@@ -56,7 +56,7 @@ pub struct CheckEvent<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// One line.
+    /// The message, a single line.
     pub text: String,
 }
 
@@ -64,9 +64,9 @@ pub(super) type OnWarning = Box<dyn FnMut(&Warning) + Send>;
 
 pub(super) type OnCheck = Box<dyn FnMut(&CheckEvent<'_>) + Send>;
 
-/// Tells of the checks that have ended since the last time.
-pub(super) fn tell(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
-    for CheckResult { target, result, change } in reactor.take_verdicts() {
+/// Passes the checks that have ended since the last call to `on_check`.
+pub(super) fn report_checks(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
+    for CheckResult { target, result, change } in reactor.take_results() {
         let watch = reactor.engine().fleet().watch(target);
         on_check(&CheckEvent {
             index: target,

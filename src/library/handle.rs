@@ -1,4 +1,4 @@
-//! A monitor at work on a thread of its own, and the handle to it.
+//! A monitor on its own thread, and its handle.
 
 use std::fmt;
 use std::io;
@@ -15,7 +15,7 @@ use crate::result::{ProbeResult, Reason};
 use crate::snapshot::Snapshot;
 
 impl Monitor {
-    /// Starts to watch the target on a thread of its own; the first check begins at once.
+    /// Starts monitoring on a new thread; the first check starts at once.
     ///
     /// ```
     /// # use std::net::TcpListener;
@@ -32,32 +32,31 @@ impl Monitor {
     /// ```
     ///
     /// # Errors
-    /// The system's, of making an event loop or a thread.
+    /// If the event loop or the thread cannot be created.
     pub fn start(self) -> io::Result<MonitorHandle> {
         self.start_with(ResolverConfig::default())
     }
 
-    /// The same, with names resolved in this way.
+    /// Like [`Monitor::start`], with this configuration of name resolution.
     ///
     /// # Errors
     /// As [`Monitor::start`].
     pub fn start_with(self, names: ResolverConfig) -> io::Result<MonitorHandle> {
         let mut reactor = names.reactor(vec![self], Schedule::Beat, no_guard())?;
         let waker = reactor.waker()?;
-        let (orders, received) = channel();
+        let (requests, received) = channel();
         let last = snapshot(&reactor);
         let thread =
-            thread::Builder::new().name("pingstate".to_owned()).spawn(move || watch(reactor, &received))?;
-        Ok(MonitorHandle { orders, waker, thread: Some(thread), last })
+            thread::Builder::new().name("pingstate".to_owned()).spawn(move || run(reactor, &received))?;
+        Ok(MonitorHandle { requests, waker, thread: Some(thread), last })
     }
 }
 
-/// A monitor at work. It stops when this is dropped.
+/// A running monitor. It stops when this is dropped.
 ///
-/// The state machine stays on the monitor's own thread; the handle asks it by message, so that there
-/// is no lock. The answer comes at once, unless a closure of the program holds up that thread. Should
-/// the handle be used by the monitor's own probe, on that very thread, it is not answered: then
-/// [`MonitorHandle::snapshot`] is that of the start.
+/// The state machine stays on the monitor's thread; the handle sends it messages, without locks. Replies
+/// are immediate unless a closure blocks that thread. If the monitor's own probe uses the handle on that
+/// thread, there is no reply: [`MonitorHandle::snapshot`] then returns the snapshot of the start.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -75,70 +74,70 @@ impl Monitor {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MonitorHandle {
-    orders: Sender<Order>,
+    requests: Sender<Request>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
-    /// What there is to tell if the thread is gone.
+    /// Returned if the thread has ended.
     last: Snapshot,
 }
 
-enum Order {
+enum Request {
     Snapshot(Sender<Snapshot>),
     CheckNow(Sender<ProbeResult>),
     Stop,
 }
 
 impl MonitorHandle {
-    /// What is known of the target now.
+    /// The current snapshot of the target.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.ask(Order::Snapshot).unwrap_or_else(|| self.last.clone())
+        self.request(Request::Snapshot).unwrap_or_else(|| self.last.clone())
     }
 
-    /// The target's state now.
+    /// The current state of the target.
     #[must_use]
     pub fn state(&self) -> State {
         self.snapshot().state
     }
 
-    /// Checks the target now, outside the schedule, and waits for the result. A check that is under way
-    /// already will do, one that has ended will not. The result counts like any other. It takes
-    /// the probe's timeout at most, and that once more for each of [`Monitor::retries`], after
-    /// [`Monitor::retry_interval`].
+    /// Checks the target now, outside the schedule, and waits for the result. If a check is in flight,
+    /// its result is returned. The result counts like any other. The call takes at most the probe's
+    /// timeout, plus [`Monitor::retry_interval`] and the timeout for each of [`Monitor::retries`].
     pub fn check_now(&self) -> ProbeResult {
-        let gone = || ProbeResult::down(Reason::Local, "the monitor has stopped, or this is its own thread");
-        self.ask(Order::CheckNow).unwrap_or_else(gone)
+        let stopped =
+            || ProbeResult::down(Reason::Local, "the monitor has stopped, or this is its own thread");
+        self.request(Request::CheckNow).unwrap_or_else(stopped)
     }
 
-    /// Stops watching and waits until everything is closed. What was known last is returned.
+    /// Stops monitoring, waits until everything is closed, and returns the last snapshot.
     pub fn stop(mut self) -> Snapshot {
         let last = self.snapshot();
         self.end();
         last
     }
 
-    /// `None` if the thread is gone, or is the one that asks and would wait for itself for ever.
-    fn ask<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Option<T> {
+    /// `None` if the thread has ended, or is the current one, which would deadlock.
+    fn request<T>(&self, request: impl FnOnce(Sender<T>) -> Request) -> Option<T> {
         if self.is_own_thread() {
             return None;
         }
-        let (sender, answer) = channel();
-        self.orders.send(order(sender)).ok()?;
+        let (sender, reply) = channel();
+        self.requests.send(request(sender)).ok()?;
         self.waker.wake();
-        answer.recv().ok()
+        reply.recv().ok()
     }
 
     fn end(&mut self) {
         let own = self.is_own_thread();
         let Some(thread) = self.thread.take() else { return };
-        let _ = self.orders.send(Order::Stop);
+        let _ = self.requests.send(Request::Stop);
         self.waker.wake();
         if !own {
             let _ = thread.join();
         }
     }
 
-    /// Whether this is called by the monitor's own probe: a handle that was given to it.
+    /// Whether the caller is the monitor's own probe.
     fn is_own_thread(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
@@ -156,34 +155,34 @@ impl fmt::Debug for MonitorHandle {
     }
 }
 
-/// The thread's life: it ends when it is told to, or when its handle is gone.
-fn watch(mut reactor: Reactor, orders: &Receiver<Order>) {
+/// Runs the loop until a stop request.
+fn run(mut reactor: Reactor, requests: &Receiver<Request>) {
     let mut waiting: Vec<Sender<ProbeResult>> = Vec::new();
     while reactor.turn(None).is_ok() {
         drop(reactor.take_notices());
-        // Who asks now is not told what ended before.
-        answer(&mut reactor, &mut waiting);
-        for order in orders.try_iter() {
-            match order {
-                Order::Snapshot(reply) => {
+        // A result from before a request is not the reply to it.
+        send_results(&mut reactor, &mut waiting);
+        for request in requests.try_iter() {
+            match request {
+                Request::Snapshot(reply) => {
                     let _ = reply.send(snapshot(&reactor));
                 }
-                Order::CheckNow(reply) => {
+                Request::CheckNow(reply) => {
                     waiting.push(reply);
                     reactor.check_now(0);
                 }
-                Order::Stop => return,
+                Request::Stop => return,
             }
         }
-        answer(&mut reactor, &mut waiting);
+        send_results(&mut reactor, &mut waiting);
     }
 }
 
-/// Tells those who wait for a check what it found, if it has ended.
-fn answer(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
-    for verdict in reactor.take_verdicts() {
+/// Sends the results of ended checks to the waiting callers.
+fn send_results(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
+    for check in reactor.take_results() {
         for reply in waiting.drain(..) {
-            let _ = reply.send(verdict.result.clone());
+            let _ = reply.send(check.result.clone());
         }
     }
 }

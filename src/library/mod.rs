@@ -1,4 +1,4 @@
-//! The doors for programs: checks, monitors on threads of their own, the server, the bare state machine.
+//! The API for Rust programs: single checks, monitors on their own threads, the server, the state machine.
 
 mod builder;
 mod checked;

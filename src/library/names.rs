@@ -1,4 +1,4 @@
-//! How names are resolved, and the loop that does it.
+//! Configuration of name resolution, and construction of the event loop.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,13 +10,12 @@ use crate::monitor::Monitor;
 use crate::reactor::{self, Reactor};
 use crate::resolve::Resolver;
 
-/// Where multicast DNS is asked (RFC 6762 section 3).
+/// The multicast DNS group (RFC 6762 section 3).
 const MDNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), 5353);
 
-/// How names are resolved: IP addresses stand for themselves, `localhost` is loopback, then the hosts
-/// file, then the name servers; `nas.local` and other names with a single label before `.local` are
-/// resolved by multicast DNS. The files are read again when they change, which is looked for once per
-/// second at most.
+/// Configures name resolution: `localhost` is loopback; other names are resolved by the hosts file, then
+/// by the name servers. Names with a single label before `.local` (`nas.local`) use multicast DNS
+/// (RFC 6762). Changed files are reread; they are checked at most once per second.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -43,7 +42,7 @@ pub struct ResolverConfig {
 }
 
 impl Default for ResolverConfig {
-    /// `/etc/hosts`, then the name servers of `/etc/resolv.conf`; both are read again when they change.
+    /// `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
     fn default() -> Self {
         ResolverConfig {
             servers: Vec::new(),
@@ -55,7 +54,7 @@ impl Default for ResolverConfig {
 }
 
 impl ResolverConfig {
-    /// Asks these name servers instead of those of resolv.conf; its other lines count.
+    /// Uses these name servers instead of those in resolv.conf; its other lines still apply.
     #[must_use]
     pub fn servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.servers = servers.into_iter().collect();
@@ -76,14 +75,13 @@ impl ResolverConfig {
         self
     }
 
-    /// Asks for `.local` names here instead of at the multicast group 224.0.0.251:5353.
+    /// Sends queries for `.local` names to this address. Default: the group 224.0.0.251:5353.
     #[must_use]
     pub fn mdns(mut self, address: SocketAddr) -> Self {
         self.mdns = address;
         self
     }
 
-    /// A loop for these monitors.
     pub(crate) fn reactor(
         self,
         monitors: Vec<Monitor>,

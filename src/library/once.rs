@@ -1,11 +1,11 @@
-//! Checks without a schedule: one of one target, or one of each of many.
+//! Single checks without a schedule, of one target or of many.
 
 use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::checked::{CheckEvent, tell};
+use super::checked::{CheckEvent, report_checks};
 use super::names::ResolverConfig;
 use crate::api::host::HostGuard;
 use crate::clock::Now;
@@ -27,22 +27,21 @@ impl NetProbe {
     /// use pingstate::{Reason, probe};
     /// use std::time::Duration;
     ///
-    /// let mute = probe("tcp", "127.0.0.1", port).check("banner_contains:SSH-");
-    /// let result = mute.timeout(Duration::from_millis(50)).build()?.check();
+    /// let probe = probe("tcp", "127.0.0.1", port).check("banner_contains:SSH-");
+    /// let result = probe.timeout(Duration::from_millis(50)).build()?.check();
     /// assert_eq!((result.ok, result.reason), (false, Some(Reason::Banner)));
     /// assert_eq!(result.detail, "timed out after 0.05 s waiting for the banner");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Trouble of this machine's own (no descriptors left) is a failed check too, with
-    /// [`Reason::Local`].
+    /// Local errors, such as too many open descriptors, fail the check with [`Reason::Local`].
     #[must_use]
     pub fn check(&self) -> ProbeResult {
         check(self)
     }
 }
 
-/// Checks what any probe probes once and waits for the result: at most the probe's timeout.
+/// Runs any probe once and waits for the result: at most the probe's timeout.
 ///
 /// ```
 /// use pingstate::{blocking, check};
@@ -55,34 +54,37 @@ pub fn check(probe: &dyn Probe) -> ProbeResult {
     check_with(probe, ResolverConfig::default())
 }
 
-/// The same as [`check`], with names resolved in this way.
+/// Like [`check`], with this configuration of name resolution.
 ///
 /// ```
 /// use pingstate::{ResolverConfig, Reason, check_with, probe};
 ///
-/// // Neither a hosts file nor a name server: nothing leaves this machine.
-/// let alone = ResolverConfig::default().hosts("/dev/null").resolv_conf("/dev/null").servers([([127, 0, 0, 1], 1).into()]);
-/// let result = check_with(&probe("tcp", "nowhere.invalid", 1).build()?, alone);
+/// // No hosts file and no name server.
+/// let offline = ResolverConfig::default()
+///     .hosts("/dev/null")
+///     .resolv_conf("/dev/null")
+///     .servers([([127, 0, 0, 1], 1).into()]);
+/// let result = check_with(&probe("tcp", "nowhere.invalid", 1).build()?, offline);
 /// assert_eq!(result.reason, Some(Reason::DnsNotFound));
 /// # Ok::<(), pingstate::Error>(())
 /// ```
 #[must_use]
 pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
-    let begin = || Begun {
+    let begin = || StartedProbe {
         name: probe.name().to_owned(),
         timeout: probe.timeout(),
         attempt: Cell::new(Some(probe.begin(reactor::now()))),
     };
-    let begun = match guarded(begin) {
-        Ok(begun) => begun,
+    let started = match guarded(begin) {
+        Ok(started) => started,
         Err(failure) => return failure.into(),
     };
     let run = || -> io::Result<Option<ProbeResult>> {
-        let mut reactor = names.reactor(vec![Monitor::new(begun)], Schedule::Once, no_guard())?;
+        let mut reactor = names.reactor(vec![Monitor::new(started)], Schedule::Once, no_guard())?;
         while !reactor.engine().is_finished() {
             reactor.turn(None)?;
         }
-        Ok(reactor.take_verdicts().pop().map(|verdict| verdict.result))
+        Ok(reactor.take_results().pop().map(|check| check.result))
     };
     match run() {
         Ok(Some(result)) => result,
@@ -91,8 +93,8 @@ pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
     }
 }
 
-/// Checks every target once, as many at the same time as is sensible, and tells each result as it
-/// comes. No API, no history.
+/// Checks every target once, with a limit on concurrent checks, and passes each result to `on_check` as it
+/// arrives.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -114,7 +116,7 @@ pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
 /// ```
 ///
 /// # Errors
-/// The system's, of making the event loop or of polling.
+/// If the event loop cannot be created or polling fails.
 pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
     names: ResolverConfig,
@@ -123,7 +125,7 @@ pub fn check_all(
     check_and_warn(monitors.into_iter().collect(), names, on_check, |_| {})
 }
 
-/// The same, with a call for every line that people should know of.
+/// Like [`check_all`], with a callback for warnings.
 pub(crate) fn check_and_warn(
     monitors: Vec<Monitor>,
     names: ResolverConfig,
@@ -134,24 +136,24 @@ pub(crate) fn check_and_warn(
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
         reactor.take_notices().iter().for_each(|text| on_warning(text));
-        tell(&mut reactor, &mut on_check);
+        report_checks(&mut reactor, &mut on_check);
     }
     Ok(())
 }
 
-/// No API, no clients, nobody to guard against.
+/// A guard for a reactor without a listener.
 pub(crate) fn no_guard() -> HostGuard {
     HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new())
 }
 
-/// A try that has begun, as a probe: so that one check needs no probe that lives for ever.
-struct Begun {
+/// A probe with an attempt that has started, so that `check` can borrow the caller's probe.
+struct StartedProbe {
     name: String,
     timeout: Duration,
     attempt: Cell<Option<Box<dyn Attempt>>>,
 }
 
-impl Probe for Begun {
+impl Probe for StartedProbe {
     fn name(&self) -> &str {
         &self.name
     }
@@ -161,14 +163,14 @@ impl Probe for Begun {
     }
 
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-        self.attempt.take().unwrap_or_else(|| Box::new(Nothing))
+        self.attempt.take().unwrap_or_else(|| Box::new(NoAttempt))
     }
 }
 
-/// What a second try would be; there is none.
-struct Nothing;
+/// The second attempt of a [`StartedProbe`], which is never made.
+struct NoAttempt;
 
-impl Attempt for Nothing {
+impl Attempt for NoAttempt {
     fn handle_input(&mut self, _input: crate::probe::Input<'_>, _now: Now) {}
 
     fn poll_output(&mut self) -> Option<crate::probe::Output> {

@@ -1,4 +1,4 @@
-//! The state machine for those who check on their own: no loop, no probe, only what results add up to.
+//! The state machine alone, without an event loop, for programs that check by other means.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::reactor;
 use crate::result::{ProbeResult, Reason};
 use crate::snapshot::Snapshot;
 
-/// A state machine that is driven by hand.
+/// A state machine for results that the program passes to it.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -38,35 +38,34 @@ impl Default for PingFsm {
 }
 
 impl PingFsm {
-    /// A machine in [`State::Unknown`] that follows the default [`Policy`] and remembers [`HISTORY`]
-    /// checks.
+    /// Starts in [`State::Unknown`] with the default [`Policy`] and a history of [`HISTORY`] checks.
     #[must_use]
     pub fn new() -> Self {
         PingFsm::with(State::Unknown, Policy::default(), HISTORY)
     }
 
-    /// A machine that starts in this state, follows this policy and remembers so many checks.
+    /// Starts in `initial` with this policy and a history of `history` checks.
     ///
     /// ```
     /// use pingstate::{HISTORY, PingFsm, Policy, State};
     ///
     /// assert_eq!(HISTORY, 20);
-    /// let impatient = Policy::Thresholds { fall: 1, rise: 1 };
-    /// assert_eq!(PingFsm::with(State::Up, impatient, HISTORY).state(), State::Up);
+    /// let policy = Policy::Thresholds { fall: 1, rise: 1 };
+    /// assert_eq!(PingFsm::with(State::Up, policy, HISTORY).state(), State::Up);
     /// ```
     #[must_use]
     pub fn with(initial: State, policy: Policy, history: usize) -> Self {
         PingFsm { fsm: Fsm::new(initial, policy, history, reactor::now()), name: String::new() }
     }
 
-    /// What its snapshots show under `probe` and `name`.
+    /// Sets `probe` and `name` of its snapshots.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Takes in what a check found, and says which state that makes.
+    /// Processes a check; returns the state after it.
     ///
     /// ```
     /// use pingstate::{Event, PingFsm, State};
@@ -86,19 +85,19 @@ impl PingFsm {
         self.fire_result(&result)
     }
 
-    /// Takes in the result of a check, and says which state that makes.
+    /// Processes the result of a check; returns the state after it.
     pub fn fire_result(&mut self, result: &ProbeResult) -> State {
         self.fsm.fire(result, reactor::now());
         self.fsm.state()
     }
 
-    /// The state now.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> State {
         self.fsm.state()
     }
 
-    /// What is known now: the same as a monitor's.
+    /// The current snapshot, like that of a monitor.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.name, &self.name, &self.fsm, reactor::now())

@@ -1,4 +1,4 @@
-//! The daemon as a value: targets watched and their states served, in one thread.
+//! The server: monitors and API in one thread.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::builder::ServerBuilder;
-use super::checked::{OnCheck, OnWarning, Warning, tell};
+use super::checked::{OnCheck, OnWarning, Warning, report_checks};
 use crate::monitor::{Monitor, TargetUpdate};
 use crate::reactor::{self, Reactor, Waker};
 use crate::snapshot::Snapshot;
 
-/// Watches these monitors and serves their states at `address`; port 0 is any free port. Takes one
-/// [`Monitor`] or any number of them.
+/// Creates a server for one or more [`Monitor`]s with the API at `address`; port 0 selects a free port.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -50,8 +49,8 @@ pub fn serve(
     Server::builder(monitors).bind(address)
 }
 
-/// The daemon: watches its targets and answers the API, in the thread that runs it. Nothing happens
-/// while neither [`Server::run`] nor [`Server::turn`] is called.
+/// The daemon: checks its targets and serves the API, on the thread that calls [`Server::run`] or
+/// [`Server::turn`]. Nothing happens between these calls.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -76,7 +75,7 @@ pub struct Server {
     address: SocketAddr,
     on_check: Option<OnCheck>,
     on_warning: Option<OnWarning>,
-    /// What there is to do at the end is done.
+    /// The reactor has been stopped.
     ended: bool,
 }
 
@@ -90,7 +89,7 @@ impl Server {
         Server { reactor, address, on_check, on_warning, ended: false }
     }
 
-    /// A server for these monitors, to be bound.
+    /// Configures a server for these monitors.
     pub fn builder(monitors: impl IntoIterator<Item = Monitor>) -> ServerBuilder {
         ServerBuilder::new(monitors.into_iter().collect())
     }
@@ -101,26 +100,24 @@ impl Server {
         self.address
     }
 
-    /// What is known of the target at this place in the list of monitors.
+    /// The current snapshot of the target at this position in the list of monitors.
     #[must_use]
     pub fn snapshot(&self, index: usize) -> Option<Snapshot> {
         let watch = self.reactor.engine().fleet().watches().get(index)?;
         Some(Snapshot::of(watch.name(), watch.target(), watch.fsm(), reactor::now()))
     }
 
-    /// Runs until it is stopped: by a [`ShutdownHandle`], or by a signal (see
-    /// [`ServerBuilder::stop_on_signals`]).
+    /// Runs until a [`ShutdownHandle`] or a signal stops it (see [`ServerBuilder::stop_on_signals`]).
     ///
     /// # Errors
-    /// The system's, of polling. Trouble with single sockets never ends the server.
+    /// If polling fails. Errors of single sockets never end the server.
     pub fn run(&mut self) -> io::Result<()> {
         while self.turn(None)? {}
         Ok(())
     }
 
-    /// One turn of the loop, for programs that have a loop of their own: waits until something happens
-    /// or is due, but no longer than `at_most` (`None` for as long as it takes), and does what is to be
-    /// done. Says whether to go on.
+    /// Runs one turn of the loop, for programs with their own loop: waits for events or a deadline, at most
+    /// for `at_most` (`None`: no limit), and processes them. Returns false after the server was stopped.
     ///
     /// ```
     /// # use std::net::TcpListener;
@@ -140,17 +137,17 @@ impl Server {
     /// # Errors
     /// As [`Server::run`].
     pub fn turn(&mut self, at_most: impl Into<Option<Duration>>) -> io::Result<bool> {
-        if !self.goes_on() {
+        if !self.is_running() {
             return Ok(false);
         }
         self.reactor.turn(at_most.into())?;
-        self.tell();
-        Ok(self.goes_on())
+        self.report();
+        Ok(self.is_running())
     }
 
-    /// Watches these targets from now on. Those that are kept lose nothing: their state and history go
-    /// on, and so does a check that is under way. The check of one that is dropped ends without a result.
-    /// Those that are new are checked for the first time as at the start: see [`Monitor::interval`].
+    /// Replaces the list of targets. Kept targets keep their state, history and a check in flight. A check in
+    /// flight of a removed target ends without a result. First checks of new targets are scheduled as at
+    /// the start: see [`Monitor::interval`].
     ///
     /// ```
     /// # use std::net::TcpListener;
@@ -167,56 +164,55 @@ impl Server {
     ///     server.turn(None)?;
     /// }
     ///
-    /// // The database moves to the first place, the disk goes and a cache comes.
+    /// // Moves the database to the first position, removes the disk and adds a cache.
     /// let cache = Monitor::new(probe("tcp", "127.0.0.1", port).name("cache").build()?);
     /// server.replace(vec![TargetUpdate::Keep(1), TargetUpdate::Start(cache)])?;
-    /// let states = [0, 1].map(|place| server.snapshot(place).map(|target| target.state));
+    /// let states = [0, 1].map(|index| server.snapshot(index).map(|target| target.state));
     /// assert_eq!(states, [Some(State::Up), Some(State::Unknown)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if one is kept that is not there or is kept twice, or if two have the
-    /// same name. Then all stays as it is.
+    /// [`ErrorKind::InvalidInput`] if a kept position does not exist or is kept twice, or if two targets
+    /// have the same name. Then nothing changes.
     pub fn replace(&mut self, successors: Vec<TargetUpdate>) -> io::Result<()> {
-        // What has ended is told by the place that it had.
-        self.tell();
+        // Ended checks are reported with the positions from before.
+        self.report();
         self.reactor.replace(successors).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
     }
 
-    /// Whether SIGHUP has come since the last time this was asked: the custom is to read one's
-    /// configuration again. See [`ServerBuilder::reload_on_sighup`].
+    /// Whether SIGHUP has arrived since the last call: by convention, a program then reloads its
+    /// configuration. See [`ServerBuilder::reload_on_sighup`].
     pub fn take_reload_request(&mut self) -> bool {
         self.reactor.take_reload_request()
     }
 
-    /// Reports that the new configuration cannot be used, for this reason: the status that the service
-    /// manager shows (see [`ServerBuilder::notify_systemd`]) says so until the next [`Server::replace`]
-    /// that succeeds.
+    /// Reports that the new configuration cannot be used. The service manager's status (see
+    /// [`ServerBuilder::notify_systemd`]) shows the reason until the next successful [`Server::replace`].
     pub fn reload_failed(&mut self, reason: &str) {
         self.reactor.reload_failed(reason);
     }
 
-    /// When [`Server::turn`] has something to do even if nothing happens on its descriptor (see
-    /// [`AsRawFd`]); `None` if never.
+    /// When [`Server::turn`] must be called even if its descriptor (see [`AsRawFd`]) is not readable;
+    /// `None` if there is no deadline.
     #[must_use]
     pub fn next_turn(&self) -> Option<Instant> {
         self.reactor.next_turn()
     }
 
-    /// Something that stops the server from another thread or from its own callback.
+    /// Returns a handle that stops the server from another thread or from its own callback.
     ///
     /// # Errors
-    /// The system's, of making a descriptor to wake the loop with.
+    /// If the descriptor that wakes the loop cannot be created.
     pub fn shutdown_handle(&mut self) -> io::Result<ShutdownHandle> {
         Ok(ShutdownHandle { stopped: self.reactor.stop_flag(), waker: self.reactor.waker()? })
     }
 
-    /// Tells of what has come since the last time.
-    fn tell(&mut self) {
+    /// Passes ended checks and warnings to the callbacks.
+    fn report(&mut self) {
         match &mut self.on_check {
-            Some(on_check) => tell(&mut self.reactor, on_check),
-            None => drop(self.reactor.take_verdicts()),
+            Some(on_check) => report_checks(&mut self.reactor, on_check),
+            None => drop(self.reactor.take_results()),
         }
         for text in self.reactor.take_notices() {
             if let Some(on_warning) = &mut self.on_warning {
@@ -225,20 +221,20 @@ impl Server {
         }
     }
 
-    /// Whether there is a next turn. If not, what would outlive the server is ended.
-    fn goes_on(&mut self) -> bool {
-        let is_stopped = self.reactor.is_told_to_stop();
+    /// Whether the server runs. If not, hooks are stopped.
+    fn is_running(&mut self) -> bool {
+        let is_stopped = self.reactor.is_stop_requested();
         if is_stopped && !std::mem::replace(&mut self.ended, true) {
             self.reactor.stop();
-            self.tell();
+            self.report();
         }
         !is_stopped
     }
 }
 
-/// The descriptor that becomes readable when something has happened, to be waited for in another event
-/// loop, for [`Server::next_turn`] at the latest; then [`Server::turn`] with [`Duration::ZERO`] does what
-/// is to be done. It stays the server's. `examples/own_loop.rs` shows it.
+/// A descriptor that is readable when there are events, for use in another event loop. When it is
+/// readable, and at [`Server::next_turn`] at the latest, call [`Server::turn`] with [`Duration::ZERO`]. The
+/// server owns it. See `examples/own_loop.rs`.
 impl AsRawFd for Server {
     fn as_raw_fd(&self) -> RawFd {
         self.reactor.as_raw_fd()
@@ -251,7 +247,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Stops a [`Server`] from elsewhere, as often as one likes.
+/// Stops a [`Server`] from any thread; may be used repeatedly.
 ///
 /// ```
 /// use pingstate::{Monitor, ShutdownHandle, blocking, serve};
@@ -270,7 +266,7 @@ pub struct ShutdownHandle {
 }
 
 impl ShutdownHandle {
-    /// Ends [`Server::run`], and makes [`Server::turn`] say so.
+    /// Ends [`Server::run`] and makes [`Server::turn`] return false.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.waker.wake();

@@ -1,4 +1,4 @@
-//! All targets together.
+//! The list of all targets.
 
 mod successor;
 
@@ -13,39 +13,38 @@ use crate::result::ProbeResult;
 pub(crate) use successor::Moved;
 pub use successor::TargetUpdate;
 
-/// All monitors of one daemon.
 pub(crate) struct Fleet {
     watches: Vec<Watch>,
-    /// How many targets are in each state, by [`State::index`].
+    /// The number of targets per state, by [`State::index`].
     counts: [usize; 4],
-    /// How often a target has changed its state.
+    /// State changes of all targets.
     changes: u64,
     lag: Lag,
-    /// Beats that went by without a check of targets that are watched no more.
+    /// Skipped checks of removed targets.
     skipped: u64,
 }
 
-/// Why targets of these names can not be watched together.
+/// The error if two of these names are equal.
 pub(crate) fn clash<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut seen = BTreeSet::new();
-    let twice = names.find(|name| !seen.insert(*name))?;
-    Some(["two monitors are called ", twice].concat())
+    let duplicate = names.find(|name| !seen.insert(*name))?;
+    Some(["two monitors are called ", duplicate].concat())
 }
 
-/// How late checks began after their beats.
+/// The scheduling delay: from the scheduled time to the start of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lag {
     pub(crate) sum: Duration,
-    /// Of how many checks.
+    /// The number of checks in `sum`.
     pub(crate) count: u64,
 }
 
-/// All targets that start together are checked once within this time and [`FIRST_PER_TARGET`] for
-/// each of them, or within their interval if that is shorter.
+/// Targets that start together are checked once within this time plus [`FIRST_PER_TARGET`] per target, or
+/// within their interval if that is shorter.
 const FIRST: Duration = Duration::from_secs(2);
 const FIRST_PER_TARGET: Duration = Duration::from_millis(1);
 
-/// One of several targets that start at the same time.
+/// The position of a target among those that start at the same time.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) index: u32,
@@ -53,9 +52,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// When the first and the second check are due. The first ones come soon, so that no target is
-    /// unknown for long. From the second on, the checks are spread over the interval, which moves
-    /// the second one by at most half an interval.
+    /// When the first and the second check are due. First checks start early, so that no target stays
+    /// unknown for long. From the second on, checks are spread over the interval, which moves the
+    /// second check by at most half an interval.
     pub(super) fn first_checks(self, interval: Duration) -> (Duration, Duration) {
         let window = FIRST.saturating_add(FIRST_PER_TARGET.saturating_mul(self.total));
         let first = interval.min(window) / self.total * self.index;
@@ -68,7 +67,6 @@ impl Place {
 }
 
 impl Fleet {
-    /// Starts all monitors.
     pub(crate) fn new(monitors: Vec<Monitor>, now: Now) -> Self {
         let total = u32::try_from(monitors.len()).unwrap_or(u32::MAX).max(1);
         let mut counts = [0; 4];
@@ -94,7 +92,7 @@ impl Fleet {
         &mut self.watches[index]
     }
 
-    /// Starts one try of a target.
+    /// Starts an attempt.
     pub(crate) fn begin(&mut self, index: usize, now: Now) -> Box<dyn Attempt> {
         let watch = &mut self.watches[index];
         if watch.retry_at().is_none() && watch.beat() <= now.instant {
@@ -104,17 +102,16 @@ impl Fleet {
         watch.begin(now)
     }
 
-    /// How late checks began after their beats.
     pub(crate) fn lag(&self) -> Lag {
         self.lag
     }
 
-    /// How many beats went by without a check of their own.
+    /// The number of scheduled times without a check.
     pub(crate) fn skipped(&self) -> u64 {
         self.watches.iter().fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()))
     }
 
-    /// Takes the result of a check in; says so if it changes the target's state.
+    /// Processes the result of a check; returns the state change, if any.
     pub(crate) fn fire(&mut self, index: usize, result: &ProbeResult, now: Now) -> Option<Change> {
         let change = self.watches[index].fire(result, now)?;
         self.counts[change.from.index()] -= 1;
@@ -123,17 +120,17 @@ impl Fleet {
         Some(change)
     }
 
-    /// How often a target has changed its state: as long as this is the same, all states are.
+    /// The number of state changes of all targets: while it is the same, so are all states.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// How many targets are in each state, by [`State::index`].
+    /// The number of targets per state, by [`State::index`].
     pub(crate) fn counts(&self) -> [usize; 4] {
         self.counts
     }
 
-    /// The worst state of all targets.
+    /// The most severe state of all targets.
     pub(crate) fn worst(&self) -> State {
         State::ALL
             .into_iter()
@@ -142,7 +139,6 @@ impl Fleet {
             .unwrap_or(State::Unknown)
     }
 
-    /// The target of this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Watch> {
         self.watches.iter().find(|watch| watch.name() == name)
     }

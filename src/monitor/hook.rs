@@ -1,4 +1,4 @@
-//! What is to be done when a target changes its state.
+//! Hooks and webhooks: the actions on state changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use std::time::Duration;
 use super::Monitor;
 use crate::probe::build::{TIMEOUT_MAX, Webhook};
 
-/// How long a hook may take unless told otherwise.
+/// The default timeout of a hook.
 pub const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A command to run when a target changes its state: see [`Monitor::on_change`](crate::Monitor::on_change).
 ///
-/// It is started without a shell. What it prints is read, of which the first line is shown if it fails
-/// (see [`ServerBuilder::on_warning`](crate::ServerBuilder::on_warning)). It is over when its process ends:
-/// what it leaves running in its process group is killed.
+/// It is started without a shell. If it fails, the first line of its output is reported (see
+/// [`ServerBuilder::on_warning`](crate::ServerBuilder::on_warning)). It ends when its process ends: processes
+/// left in its process group are killed.
 ///
 /// ```
 /// use pingstate::{HOOK_TIMEOUT, Hook};
 /// use std::time::Duration;
 ///
 /// let hook = Hook::new(["logger", "-t", "pingstate", "something changed"]);
-/// let patient = Hook::new(["/usr/local/bin/notify", "--all"]).timeout(HOOK_TIMEOUT * 4).first(true);
+/// let slow = Hook::new(["/usr/local/bin/notify", "--all"]).timeout(HOOK_TIMEOUT * 4).first(true);
 /// assert_eq!(HOOK_TIMEOUT, Duration::from_secs(30));
-/// # assert_eq!(format!("{patient:?}"), "Hook(/usr/local/bin/notify)");
+/// # assert_eq!(format!("{slow:?}"), "Hook(/usr/local/bin/notify)");
 /// ```
 #[derive(Clone)]
 pub struct Hook {
@@ -33,35 +33,32 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Runs the program that the first word names with the others as its arguments. A program without a
-    /// slash is looked for in `PATH`.
+    /// The first word is the program, the others are its arguments. A program name without a slash is
+    /// searched in `PATH`.
     #[must_use]
     pub fn new(words: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Hook { words: words.into_iter().map(Into::into).collect(), timeout: HOOK_TIMEOUT, first: false }
     }
 
-    /// How long it may take until it is killed: [`HOOK_TIMEOUT`] unless told otherwise, at most
-    /// [`TIMEOUT_MAX`].
+    /// The time after which it is killed, at most [`TIMEOUT_MAX`]. Default: [`HOOK_TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(TIMEOUT_MAX);
         self
     }
 
-    /// Whether it is also run when the first check ends what was [`State::Unknown`](crate::State::Unknown):
-    /// it is not, unless told otherwise.
+    /// Whether it also runs when the first check ends [`State::Unknown`](crate::State::Unknown).
+    /// Default: no.
     #[must_use]
     pub fn first(mut self, first: bool) -> Self {
         self.first = first;
         self
     }
 
-    /// The program and its arguments.
     pub(crate) fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// How long it may take.
     pub(crate) fn limit(&self) -> Duration {
         self.timeout
     }
@@ -71,7 +68,7 @@ impl Hook {
     }
 }
 
-/// The arguments may hold secrets.
+/// Omits the arguments, which may contain secrets.
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hook({})", self.words.first().map_or("", String::as_str))
@@ -79,12 +76,12 @@ impl fmt::Debug for Hook {
 }
 
 impl Monitor {
-    /// Runs a command on every change of state, but the first unless asked ([`Hook::first`]). One at a
-    /// time: of the changes while it runs, the last is told after it. It is told what happened by its
-    /// environment: `PINGSTATE_TARGET`, `PINGSTATE_FROM`, `PINGSTATE_TO`, `PINGSTATE_DETAIL`,
-    /// `PINGSTATE_ERROR`, `PINGSTATE_LATENCY_MS` (these two empty where there is none),
-    /// `PINGSTATE_PROBE`, `PINGSTATE_SINCE_S`. No descriptor is handed down to it: those that the program
-    /// has open by then are made to close on exec.
+    /// Runs a command on every state change; on the first one only with [`Hook::first`]. Runs do not
+    /// overlap: after a run, only the last change that happened during it is reported. The environment
+    /// describes the change: `PINGSTATE_TARGET`, `PINGSTATE_FROM`, `PINGSTATE_TO`, `PINGSTATE_DETAIL`,
+    /// `PINGSTATE_ERROR`, `PINGSTATE_LATENCY_MS` (these two empty if not applicable),
+    /// `PINGSTATE_PROBE`, `PINGSTATE_SINCE_S`. The command inherits no descriptors: all open descriptors
+    /// of the program are set to close on exec.
     ///
     /// ```
     /// use pingstate::{Hook, Monitor, blocking};
@@ -100,8 +97,8 @@ impl Monitor {
         self
     }
 
-    /// Posts every change of state as JSON, but the first unless asked ([`Webhook::first`]): in order, as
-    /// often as it takes with growing pauses, at most ten times.
+    /// Posts every state change as JSON; the first one only with [`Webhook::first`]. Deliveries are in
+    /// order, with at most ten attempts each and increasing delays.
     ///
     /// ```
     /// use pingstate::{Error, Monitor, Webhook, blocking};

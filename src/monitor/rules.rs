@@ -1,19 +1,18 @@
-//! What a monitor may be told beside its interval and its policy.
+//! Optional rules of a monitor: retries, slow responses, other intervals.
 
 use std::time::Duration;
 
 use super::RETRY_INTERVAL;
 
-/// Rules that most monitors leave as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// How often a failed try is repeated within one check, and after which time.
+    /// Repeated attempts after a failure within one check, and the delay before each.
     pub(super) retries: u32,
     pub(super) retry_interval: Duration,
-    /// Answers that take longer are slow, until one does not take longer than the other.
+    /// Latencies above `slow` are slow, until one is at most `slow_clear`.
     pub(super) slow: Option<Duration>,
     pub(super) slow_clear: Option<Duration>,
-    /// The time from beat to beat while the target is down, and while it is neither up nor down for good.
+    /// The intervals while the target is down, and while the last check contradicts the state.
     pub(super) interval_down: Option<Duration>,
     pub(super) interval_fast: Option<Duration>,
 }

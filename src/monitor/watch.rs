@@ -1,4 +1,4 @@
-//! A monitor at work: its state machine and its beat.
+//! A running monitor: its state machine and its schedule.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,32 +13,31 @@ use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
 use crate::result::{DETAIL_MAX, ProbeResult, printable};
 
-/// A monitor at work: its state machine and its beat.
 pub(crate) struct Watch {
     probe: Box<dyn Probe>,
     fsm: Fsm,
     interval: Duration,
-    /// `None` for the usual rules: a machine may watch ten thousand targets.
+    /// `None` for the default rules, to save memory with 10,000 targets.
     special: Option<Box<Special>>,
-    /// When the first check is due, until it has ended.
+    /// When the first check is due; `None` after it has ended.
     first: Option<Instant>,
-    /// The next scheduled time; of the regular schedule while the first check is pending.
-    beat: Instant,
+    /// While the first check is pending, that of the second check.
+    next_scheduled: Instant,
     skipped: u64,
     hook: Option<Arc<Hook>>,
     webhook: Option<Arc<Webhook>>,
 }
 
-/// Rules that not every target has, and what they need to know.
+/// Rules other than the default, and their state.
 struct Special {
     rules: Rules,
-    /// The scheduled time that the following ones are counted from: the latest that has come.
+    /// The last scheduled time that has passed; later ones are multiples of the interval after it.
     anchor: Instant,
-    /// The interval in force.
+    /// The interval in effect.
     interval: Duration,
-    /// When the check under way is to be tried again.
+    /// When the next attempt of the current check starts.
     retry_at: Option<Instant>,
-    /// How often it has been.
+    /// Repeated attempts of the current check.
     retried: u32,
 }
 
@@ -54,7 +53,7 @@ impl Watch {
             interval,
             special: (rules != Rules::default()).then(|| Box::new(special)),
             first: Some(first),
-            beat: now.instant + second,
+            next_scheduled: now.instant + second,
             skipped: 0,
             hook: monitor.hook,
             webhook: monitor.webhook,
@@ -65,7 +64,7 @@ impl Watch {
         label(|| self.probe.name())
     }
 
-    /// What the API shows under `probe`.
+    /// The field `probe` of the API.
     pub(crate) fn target(&self) -> &str {
         label(|| self.probe.target())
     }
@@ -82,32 +81,31 @@ impl Watch {
         self.webhook.as_ref()
     }
 
-    /// The time one try may take, clear of the end of the clock whatever the probe says.
+    /// The timeout of one attempt, limited so that deadlines cannot overflow the clock.
     pub(crate) fn timeout(&self) -> Duration {
         self.probe.timeout().min(TIMEOUT_MAX)
     }
 
-    /// The next scheduled time: when the next check is due.
+    /// The next scheduled time.
     pub(crate) fn beat(&self) -> Instant {
-        self.first.unwrap_or(self.beat)
+        self.first.unwrap_or(self.next_scheduled)
     }
 
-    /// When the check under way is to be tried again, if it waits for that.
+    /// When the next attempt of the current check starts, if the check waits for it.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.special.as_ref().and_then(|special| special.retry_at)
     }
 
-    /// When the next try is due while none is under way.
+    /// When the next attempt is due if none is in flight.
     pub(crate) fn due(&self) -> Instant {
         self.retry_at().unwrap_or(self.beat())
     }
 
-    /// How many beats went by without a check of their own.
+    /// The number of scheduled times without a check.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Starts one try.
     pub(super) fn begin(&mut self, now: Now) -> Box<dyn Attempt> {
         if let Some(special) = &mut self.special {
             special.retry_at = None;
@@ -115,7 +113,7 @@ impl Watch {
         self.probe.begin(now)
     }
 
-    /// Whether a try with this result is to be repeated before the check has come to its end.
+    /// Whether an attempt with this result must be repeated before the check ends.
     pub(crate) fn retry(&mut self, result: &ProbeResult, now: Instant) -> bool {
         let Some(special) = &mut self.special else { return false };
         if result.ok || special.retried >= special.rules.retries {
@@ -127,7 +125,7 @@ impl Watch {
         true
     }
 
-    /// Notes whether an answer is slow, and says so in its detail.
+    /// Records whether a result is slow, and appends that to its detail.
     pub(crate) fn apply_slow_threshold(&mut self, result: &mut ProbeResult) {
         let Some(Special { rules, .. }) = self.special.as_deref() else { return };
         let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };
@@ -137,57 +135,57 @@ impl Watch {
         };
         self.fsm.set_slow(latency > limit);
         if latency > limit {
-            // The limit, not the latency: equal details are kept once.
+            // The limit, not the latency: equal details are stored once.
             let suffix = format!(", slow (over {})", millis(limit));
             let room = DETAIL_MAX.saturating_sub(suffix.chars().count());
             result.detail = printable(&result.detail, room) + &suffix;
         }
     }
 
-    /// Takes the result of a check in; says so if it changes the target's state.
+    /// Processes the result of a check; returns the state change, if any.
     pub(super) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
         self.fsm.fire(result, now)
     }
 
-    /// Moves on to the first scheduled time after `now`: those that were missed are not made up. The
-    /// schedule goes on from the latest that has come, with the interval that the state asks for.
+    /// Advances to the first scheduled time after `now`; missed ones are skipped. The schedule continues
+    /// from the last one that has passed, with the interval for the current state.
     pub(crate) fn advance(&mut self, now: Instant) {
         let interval = self.interval_wanted();
         let (anchor, before) = self
             .special
             .as_ref()
-            .map_or((self.beat, self.interval), |special| (special.anchor, special.interval));
+            .map_or((self.next_scheduled, self.interval), |special| (special.anchor, special.interval));
         let (anchor, next) = if let Some(first) = self.first {
             if now < first {
                 return;
             }
             self.first = None;
-            if now >= self.beat {
-                self.skip(1, now - self.beat, before);
+            if now >= self.next_scheduled {
+                self.skip(1, now - self.next_scheduled, before);
             }
-            let second = first + scale(self.beat - first, interval, self.interval);
+            let second = first + scale(self.next_scheduled - first, interval, self.interval);
             if now < second { (first, second) } else { (second, after(second, interval, now)) }
-        } else if now >= self.beat {
-            self.skip(0, now - self.beat, before);
-            (self.beat, after(self.beat, interval, now))
+        } else if now >= self.next_scheduled {
+            self.skip(0, now - self.next_scheduled, before);
+            (self.next_scheduled, after(self.next_scheduled, interval, now))
         } else if interval == before {
             return;
         } else {
             (anchor, after(anchor, interval, now))
         };
-        self.beat = next;
+        self.next_scheduled = next;
         if let Some(special) = &mut self.special {
             (special.anchor, special.interval) = (anchor, interval);
         }
     }
 
-    /// Counts scheduled times without a check: so many, and those in `span` at the interval that was in force.
+    /// Counts `count` skipped scheduled times plus those in `span` at the interval in effect then.
     fn skip(&mut self, count: u128, span: Duration, interval: Duration) {
         let missed = count + span.as_nanos() / interval.as_nanos();
         self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
     }
 
-    /// The interval that the last check and the state ask for.
+    /// The interval for the state and the last check.
     fn interval_wanted(&self) -> Duration {
         let (Some(special), Some(last)) = (&self.special, self.fsm.last()) else { return self.interval };
         let interval = match (self.fsm.policy_state(), last.event) {
@@ -201,9 +199,9 @@ impl Watch {
     }
 }
 
-/// The first time after `now` out of those that follow `anchor` at this interval.
+/// The first multiple of `interval` after `anchor` that is after `now`.
 fn after(anchor: Instant, interval: Duration, now: Instant) -> Instant {
-    // Less than an interval.
+    // Less than an interval: it fits into 64 bits.
     let into = ((now - anchor).as_nanos() % interval.as_nanos()) as u64;
     now + (interval - Duration::from_nanos(into))
 }

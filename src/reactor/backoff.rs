@@ -1,14 +1,14 @@
-//! Connections for which the system had no memory or buffers: sound, and tried again shortly.
+//! Delayed retries of connections after the kernel ran out of memory or buffers.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::engine::ConnId;
 
-/// How long they rest. Without it the loop would spin until the system recovers.
-const REST: Duration = Duration::from_millis(10);
+/// The delay before a retry. Without it the loop would spin until resources are available.
+const BACKOFF: Duration = Duration::from_millis(10);
 
-/// The connections that rest, all until the same moment.
+/// The waiting connections, all until the same time.
 #[derive(Default)]
 pub(super) struct BackoffSet {
     waiting: BTreeSet<ConnId>,
@@ -18,7 +18,7 @@ pub(super) struct BackoffSet {
 impl BackoffSet {
     pub(super) fn add(&mut self, id: ConnId, now: Instant) {
         self.waiting.insert(id);
-        self.until.get_or_insert(now + REST);
+        self.until.get_or_insert(now + BACKOFF);
     }
 
     pub(super) fn remove(&mut self, id: ConnId) {
@@ -29,7 +29,7 @@ impl BackoffSet {
         self.until
     }
 
-    /// Those that have rested, to be read from and written to.
+    /// The connections to read from and write to, once the delay has passed.
     pub(super) fn take(&mut self, now: Instant) -> BTreeSet<ConnId> {
         match self.until.take_if(|at| *at <= now) {
             Some(_) => std::mem::take(&mut self.waiting),

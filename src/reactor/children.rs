@@ -1,7 +1,7 @@
-//! Hooks as processes: started, read from, killed with what they started, and reaped.
+//! Child processes of hooks: start, read output, kill with all descendants in the process group, reap.
 //!
-//! Each is the leader of a process group of its own. Its output and its end are news of one kind: they
-//! make the loop look after all of them, of which there are few.
+//! Each hook leads its own process group. Output and exit share one token: an event makes the loop check
+//! all hooks, of which there are few.
 
 use std::env;
 use std::ffi::OsString;
@@ -30,27 +30,26 @@ use crate::engine::{HookEnd, HookId};
 use crate::monitor::Hook;
 use crate::result::printable;
 
-/// How much of a hook's output is kept, in bytes. The rest is read and forgotten.
-const KEPT: usize = 1024;
+/// Bytes kept of a hook's output. The rest is read and discarded.
+const OUTPUT_MAX: usize = 1024;
 
-/// How much of its first line is told, in characters.
-const SAID_MAX: usize = 200;
+/// Reported characters of its first line.
+const LINE_MAX: usize = 200;
 
-/// Reads of one hook's output at one look: as much as a pipe holds.
-const READS_PER_LOOK: usize = 4;
+/// Reads of one hook's output per check: the capacity of a pipe.
+const READS_PER_CHECK: usize = 4;
 
-/// How long a look is followed by no other: one that never stops talking is not listened to all the time.
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// The shortest time between two checks: limits the CPU time for a hook that writes without end.
+const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
-/// Orphans reaped at one look.
+/// Orphans reaped per check.
 #[cfg(target_os = "linux")]
-const REAPED_PER_LOOK: usize = 64;
+const REAPED_PER_CHECK: usize = 64;
 
-/// How long at most until the next look while there are hooks: where the signal of their end is blocked,
-/// as by whoever started the daemon, it does not come.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest time between two checks while hooks run: the parent process may have blocked SIGCHLD.
+const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
-/// What is the daemon's own in its environment: the ways to its service manager, and sockets handed to it.
+/// Environment variables that hooks do not inherit: service manager and socket activation.
 const PRIVATE: [&str; 7] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
@@ -61,18 +60,17 @@ const PRIVATE: [&str; 7] = [
     "LISTEN_PIDFDID",
 ];
 
-/// A hook that has ended, and the first line that it said.
+/// A hook that has ended, and the first line of its output.
 pub(super) type Ended = (HookId, HookEnd, String);
 
-/// The hooks at work.
+/// The running hooks.
 #[derive(Default)]
 pub(super) struct Children {
     running: Vec<Running>,
-    deaths: Option<Deaths>,
-    /// There may be news.
-    pub(super) stirred: bool,
-    looked: Option<Instant>,
-    /// A hook was started.
+    exits: Option<ExitEvents>,
+    /// There may be output or an exit.
+    pub(super) has_events: bool,
+    checked: Option<Instant>,
     has_started: bool,
     reaps_orphans: bool,
 }
@@ -80,19 +78,19 @@ pub(super) struct Children {
 struct Running {
     id: HookId,
     child: Child,
-    /// Both of its outputs, until they end.
+    /// Standard output and error, until the end of the stream.
     output: Option<Receiver>,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
-/// Where the system says that a child has ended.
-struct Deaths {
+/// The SIGCHLD handler and its pipe.
+struct ExitEvents {
     pipe: Receiver,
     handler: SigId,
 }
 
 impl Children {
-    /// Starts a hook. What there is to know of it comes as readiness of `token`.
+    /// Starts a hook. Its output and exit make events of `token`.
     #[cold]
     pub(super) fn start(
         &mut self,
@@ -102,37 +100,36 @@ impl Children {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        self.watch_deaths(registry, token)?;
+        self.register_exits(registry, token)?;
         if !std::mem::replace(&mut self.has_started, true) {
             close_on_exec();
         }
         let (sender, mut output) = pipe::new()?;
-        // The hook's end waits for the reader, as its program expects; the other one does not.
+        // The hook's end blocks, as programs expect; the other end does not.
         sender.set_nonblocking(false)?;
         let second = sender.as_fd().try_clone_to_owned()?;
         registry.register(&mut output, token, Interest::READABLE)?;
         let child = command(hook, env).stdout(OwnedFd::from(sender)).stderr(second).spawn()?;
-        self.running.push(Running { id, child, output: Some(output), heard: Vec::new() });
+        self.running.push(Running { id, child, output: Some(output), received: Vec::new() });
         Ok(())
     }
 
-    /// Reaps the children that are no hooks too, if this process is PID 1: the system makes orphans its
-    /// children.
+    /// Reaps other children than hooks too, if this process is PID 1: the kernel reparents orphans to it.
     #[cold]
     pub(super) fn reap_orphans(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.reaps_orphans = process::id() == 1;
-        if self.reaps_orphans { self.watch_deaths(registry, token) } else { Ok(()) }
+        if self.reaps_orphans { self.register_exits(registry, token) } else { Ok(()) }
     }
 
-    fn watch_deaths(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        if self.deaths.is_none() {
-            self.deaths = Some(Deaths::new(registry, token)?);
-            self.looked = Some(super::clock::now().instant);
+    fn register_exits(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.exits.is_none() {
+            self.exits = Some(ExitEvents::new(registry, token)?);
+            self.checked = Some(super::clock::now().instant);
         }
         Ok(())
     }
 
-    /// Kills a hook and what it has started. That it has ended is still told.
+    /// Kills a hook and its process group. Its end is still reported.
     #[cold]
     pub(super) fn kill(&mut self, id: HookId) {
         if let Some(running) = self.running.iter_mut().find(|running| running.id == id) {
@@ -140,47 +137,46 @@ impl Children {
         }
     }
 
-    /// Asks all hooks, and what they have started, to end.
+    /// Sends SIGTERM to all hooks and their process groups.
     #[cold]
     pub(super) fn terminate(&mut self) {
         self.running.iter_mut().for_each(|running| running.kill(Signal::SIGTERM));
     }
 
-    /// When to look after them again.
     #[inline]
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        let looked = self.looked?;
-        match self.stirred {
-            true if self.reaps_orphans || !self.running.is_empty() => Some(looked + LOOK_PAUSE),
-            false if !self.running.is_empty() => Some(looked + LOOK_AGAIN),
+    pub(super) fn next_check(&self) -> Option<Instant> {
+        let checked = self.checked?;
+        match self.has_events {
+            true if self.reaps_orphans || !self.running.is_empty() => Some(checked + CHECK_INTERVAL_MIN),
+            false if !self.running.is_empty() => Some(checked + CHECK_INTERVAL_MAX),
             _ => None,
         }
     }
 
-    /// Reads what they say; returns those that have ended.
+    /// Reads the output of all hooks; returns those that have ended.
     #[cold]
-    pub(super) fn look(&mut self, buffer: &mut [u8], now: Instant) -> Vec<Ended> {
-        if self.next_look().is_none_or(|at| at > now) {
+    pub(super) fn check(&mut self, buffer: &mut [u8], now: Instant) -> Vec<Ended> {
+        if self.next_check().is_none_or(|at| at > now) {
             return Vec::new();
         }
-        self.stirred = self.deaths.as_ref().is_some_and(|deaths| deaths.drain(buffer));
-        self.looked = Some(now);
+        self.has_events = self.exits.as_ref().is_some_and(|exits| exits.drain(buffer));
+        self.checked = Some(now);
         let mut ended = Vec::new();
         self.running.retain_mut(|running| {
-            // What it said before it ended is there when its end is.
+            // In this order: output from before the exit is read before the hook is removed.
             let end = running.end();
-            self.stirred |= running.read(buffer);
+            self.has_events |= running.read(buffer);
             let Some(end) = end else { return true };
-            ended.push((running.id, end, running.said()));
+            ended.push((running.id, end, running.first_line()));
             false
         });
         if self.reaps_orphans {
-            self.stirred |= reap_others(&self.running);
+            self.has_events |= reap_others(&self.running);
         }
         ended
     }
 
-    /// Kills and reaps all of them.
+    /// Kills and reaps all hooks.
     #[cold]
     pub(super) fn end_all(&mut self) {
         for mut running in self.running.drain(..) {
@@ -197,31 +193,30 @@ impl Drop for Children {
 }
 
 impl Running {
-    /// How it ended, if it has: then what it has left behind ends too.
+    /// How it ended, if it has: then its process group is killed too.
     #[cfg(target_os = "linux")]
     fn end(&mut self) -> Option<HookEnd> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         match waitid(Id::Pid(self.pid()?), flags) {
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
-            // It was reaped elsewhere in this program, and its number may be another's by now.
+            // Reaped elsewhere in this program; its PID may have been reused.
             Err(Errno::ECHILD) => return Some(HookEnd::Exited(-1)),
-            // Also a signal that has no name here.
+            // Includes signals that nix does not know.
             Ok(_) | Err(_) => {}
         }
-        // Until it is reaped, its number belongs to it and to its process group.
+        // Its PID cannot be reused before it is reaped.
         self.kill(Signal::SIGKILL);
-        Some(self.child.wait().map_or(HookEnd::Exited(-1), how))
+        Some(self.child.wait().map_or(HookEnd::Exited(-1), hook_end))
     }
 
-    /// How it ended, if it has. The system has no way to learn that without reaping it.
+    /// How it ended, if it has. This system reports that only by reaping.
     #[cfg(not(target_os = "linux"))]
     fn end(&mut self) -> Option<HookEnd> {
-        let end = self.child.try_wait().map_or(Some(HookEnd::Exited(-1)), |status| status.map(how))?;
+        let end = self.child.try_wait().map_or(Some(HookEnd::Exited(-1)), |status| status.map(hook_end))?;
         self.kill(Signal::SIGKILL);
         Some(end)
     }
 
-    /// Sends a signal to its process group.
     fn kill(&mut self, signal: Signal) {
         if let Some(pid) = self.pid() {
             let _ = killpg(pid, signal);
@@ -232,18 +227,18 @@ impl Running {
         i32::try_from(self.child.id()).ok().map(Pid::from_raw)
     }
 
-    /// Reads what there is, as far as one look lasts; says whether there may be more.
+    /// Reads up to [`READS_PER_CHECK`] times; returns whether there may be more.
     fn read(&mut self, buffer: &mut [u8]) -> bool {
         let Some(output) = &mut self.output else { return false };
-        for _ in 0..READS_PER_LOOK {
+        for _ in 0..READS_PER_CHECK {
             match output.read(buffer) {
                 Ok(0) => {
                     self.output = None;
                     return false;
                 }
                 Ok(len) => {
-                    let room = KEPT - self.heard.len();
-                    self.heard.extend_from_slice(&buffer[..len.min(room)]);
+                    let room = OUTPUT_MAX - self.received.len();
+                    self.received.extend_from_slice(&buffer[..len.min(room)]);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return false,
@@ -252,29 +247,29 @@ impl Running {
         true
     }
 
-    /// The first line that is not empty.
-    fn said(&self) -> String {
-        let text = String::from_utf8_lossy(&self.heard);
+    /// The first non-empty line of the output.
+    fn first_line(&self) -> String {
+        let text = String::from_utf8_lossy(&self.received);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-        printable(line.unwrap_or_default(), SAID_MAX)
+        printable(line.unwrap_or_default(), LINE_MAX)
     }
 }
 
-impl Deaths {
-    fn new(registry: &Registry, token: Token) -> io::Result<Deaths> {
+impl ExitEvents {
+    fn new(registry: &Registry, token: Token) -> io::Result<ExitEvents> {
         let (sender, mut pipe) = pipe::new()?;
         registry.register(&mut pipe, token, Interest::READABLE)?;
-        Ok(Deaths { pipe, handler: register(SIGCHLD, sender)? })
+        Ok(ExitEvents { pipe, handler: register(SIGCHLD, sender)? })
     }
 
-    /// Takes in that children have ended; says whether there may be more of it.
+    /// Drains the pipe; returns whether there may be more.
     fn drain(&self, buffer: &mut [u8]) -> bool {
         matches!((&self.pipe).read(buffer), Ok(len) if len == buffer.len())
     }
 }
 
-/// The handler holds the pipe's other end.
-impl Drop for Deaths {
+/// The handler owns the write end of the pipe.
+impl Drop for ExitEvents {
     fn drop(&mut self) {
         unregister(self.handler);
     }
@@ -292,18 +287,18 @@ fn command(hook: &Hook, env: Vec<(&'static str, String)>) -> Command {
     command
 }
 
-/// Reaps children that have ended and are no hooks; says whether there may be more.
+/// Reaps children that are not hooks; returns whether there may be more.
 #[cfg(target_os = "linux")]
 fn reap_others(hooks: &[Running]) -> bool {
-    for _ in 0..REAPED_PER_LOOK {
+    for _ in 0..REAPED_PER_CHECK {
         match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return false,
             Ok(status) => match status.pid() {
-                // A hook that has just ended: its status is for the next look.
+                // A hook that has just ended: the next check takes its status.
                 pid if hooks.iter().any(|hook| hook.pid() == pid) => return true,
                 pid => drop(waitpid(pid, Some(WaitPidFlag::WNOHANG))),
             },
-            // One that was ended by a signal that has no name here.
+            // Ended by a signal that nix does not know.
             Err(_) => drop(waitpid(None, Some(WaitPidFlag::WNOHANG))),
         }
     }
@@ -315,15 +310,14 @@ fn reap_others(_hooks: &[Running]) -> bool {
     false
 }
 
-fn how(status: ExitStatus) -> HookEnd {
+fn hook_end(status: ExitStatus) -> HookEnd {
     match (status.code(), status.signal()) {
         (Some(code), _) => HookEnd::Exited(code),
         (None, signal) => HookEnd::Signalled(signal.unwrap_or_default()),
     }
 }
 
-/// Makes every descriptor but the first three close on exec: also those that this process was started
-/// with. All that it opens itself is opened that way.
+/// Sets close-on-exec on inherited descriptors above 2. The daemon opens its own with the flag set.
 fn close_on_exec() {
     let list = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     let listed: Vec<RawFd> = fs::read_dir(list)

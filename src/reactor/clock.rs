@@ -1,4 +1,4 @@
-//! Both clocks and the source of randomness, read in this one place.
+//! Reads both clocks and the random number generator.
 
 use std::time::{Instant, SystemTime};
 
@@ -6,13 +6,12 @@ use nix::sys::time::{TimeSpec, TimeValLike};
 
 use crate::clock::Now;
 
-/// The moment it is.
-#[allow(clippy::disallowed_methods)] // The one place that reads the clocks.
+#[allow(clippy::disallowed_methods)] // Only this module reads the clocks.
 pub(crate) fn now() -> Now {
     Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
 }
 
-/// The monotonic clock as the service manager reads it, in microseconds. [`Instant`] does not show its value.
+/// `CLOCK_MONOTONIC` in microseconds, for the service manager. [`Instant`] does not expose its value.
 pub(super) fn monotonic_us() -> i64 {
     // It fails only for a clock that the kernel does not have.
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
@@ -23,7 +22,7 @@ pub(super) fn monotonic_us() -> i64 {
 pub(crate) fn random() -> u16 {
     let mut bytes = [0; 2];
     if getrandom::getrandom(&mut bytes).is_err() {
-        // A kernel too young to have the call: the clock's low bits are better than a constant.
+        // The kernel is too old for the system call: the clock's low bits are better than a constant.
         return now().unix.subsec_nanos() as u16;
     }
     u16::from_ne_bytes(bytes)

@@ -1,4 +1,4 @@
-//! The hosts file and resolv.conf, read again when they change.
+//! The hosts file and resolv.conf, reread when they change.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -8,53 +8,52 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::resolve::hosts::HOSTS_MAX;
 
-/// How much is read of a file: one byte more than is used, so that it is noticed that there is more.
+/// Bytes read of a file: one more than used, to detect longer files.
 const FILE_MAX: usize = HOSTS_MAX + 1;
 
-/// How often the files are looked at, at the most.
-const LOOK: Duration = Duration::from_secs(1);
+/// The shortest time between two reads of the files' metadata.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where names are looked up before and beside the name servers.
 pub(super) struct Files {
     hosts: Watched,
     resolv_conf: Watched,
-    looked: Option<Instant>,
+    refreshed: Option<Instant>,
 }
 
 impl Files {
     pub(super) fn new(hosts: PathBuf, resolv_conf: PathBuf) -> Self {
-        Files { hosts: Watched::new(hosts), resolv_conf: Watched::new(resolv_conf), looked: None }
+        Files { hosts: Watched::new(hosts), resolv_conf: Watched::new(resolv_conf), refreshed: None }
     }
 
-    /// The new text of each file that has changed. A file that is gone reads as empty.
+    /// Returns the new text of each file that has changed. A missing file is empty.
     pub(super) fn refresh(&mut self, now: Instant) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
-        if self.looked.is_some_and(|at| now.saturating_duration_since(at) < LOOK) {
+        if self.refreshed.is_some_and(|at| now.saturating_duration_since(at) < REFRESH_INTERVAL) {
             return (None, None);
         }
-        self.looked = Some(now);
+        self.refreshed = Some(now);
         (self.hosts.refresh(), self.resolv_conf.refresh())
     }
 }
 
-/// What tells one version of a file from the next.
+/// Identifies a version of a file.
 #[derive(PartialEq, Eq)]
 enum Stamp {
     NeverSeen,
     Missing,
-    /// When it was written, its length, and which file it is: another one may have its place.
+    /// Modification time, length and inode: another file may have been renamed to this path.
     Version(Option<SystemTime>, u64, u64),
 }
 
 struct Watched {
     path: PathBuf,
     stamp: Stamp,
-    /// The file was there before and was missing or empty at the last look: it may be being rewritten.
-    doubtful: bool,
+    /// The file was missing or empty at the last refresh; a program may be rewriting it.
+    may_be_partial: bool,
 }
 
 impl Watched {
     fn new(path: PathBuf) -> Self {
-        Watched { path, stamp: Stamp::NeverSeen, doubtful: false }
+        Watched { path, stamp: Stamp::NeverSeen, may_be_partial: false }
     }
 
     fn refresh(&mut self) -> Option<Vec<u8>> {
@@ -63,12 +62,12 @@ impl Watched {
             Err(_) => Stamp::Missing,
         };
         let is_void = matches!(stamp, Stamp::Missing | Stamp::Version(_, 0, _));
-        let was_doubtful = std::mem::replace(&mut self.doubtful, is_void);
+        let was_void = std::mem::replace(&mut self.may_be_partial, is_void);
         if stamp == self.stamp {
             return None;
         }
-        if is_void && !was_doubtful && self.stamp != Stamp::NeverSeen {
-            // Believed at the next look: until then what was in it serves.
+        if is_void && !was_void && self.stamp != Stamp::NeverSeen {
+            // Keep the old text until the next refresh confirms this.
             return None;
         }
         let mut text = Vec::new();
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_file_in_its_place_is_noticed() {
+    fn a_replaced_file_is_reread() {
         let name = |what: &str| std::env::temp_dir().join(format!("pingstate-{what}-{}", std::process::id()));
         let (path, other) = (name("hosts"), name("hosts-new"));
         let write = |path: &PathBuf, text: &str| {
@@ -102,27 +101,27 @@ mod tests {
         assert_eq!(watched.refresh(), None);
         write(&other, "127.0.0.2 a");
         fs::rename(&other, &path).expect("renamed");
-        assert_eq!(watched.refresh().as_deref(), Some(&b"127.0.0.2 a"[..]), "of the same age and length");
+        assert_eq!(watched.refresh().as_deref(), Some(&b"127.0.0.2 a"[..]), "same time and length");
         fs::remove_file(&path).expect("removed");
         watched.refresh();
-        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "gone");
+        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "missing");
         assert_eq!(watched.refresh(), None);
     }
 
     #[test]
-    fn a_file_that_is_being_rewritten_still_serves() {
+    fn the_old_text_of_a_file_that_is_being_rewritten_is_kept() {
         let path = std::env::temp_dir().join(format!("pingstate-resolv-{}", std::process::id()));
         let mut watched = Watched::new(path.clone());
-        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "not there at the start");
+        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "missing at the start");
         fs::write(&path, "nameserver 10.0.0.1").expect("written");
         assert!(watched.refresh().is_some());
         fs::write(&path, "").expect("written");
-        assert_eq!(watched.refresh(), None, "caught in the middle");
+        assert_eq!(watched.refresh(), None, "being rewritten");
         fs::write(&path, "nameserver 10.0.0.2").expect("written");
         assert_eq!(watched.refresh().as_deref(), Some(&b"nameserver 10.0.0.2"[..]));
         fs::write(&path, "").expect("written");
         assert_eq!(watched.refresh(), None);
-        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "really empty");
+        assert_eq!(watched.refresh().as_deref(), Some(&b""[..]), "empty twice");
         let _ = fs::remove_file(&path);
     }
 }

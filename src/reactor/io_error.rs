@@ -1,4 +1,4 @@
-//! What the system says of a socket, in the words of the engine.
+//! Maps I/O errors to failures of the engine.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -7,8 +7,7 @@ use super::socket::Socket;
 use crate::engine::Transport;
 use crate::result::{Failure, ProbeResult, Reason};
 
-/// The numbers of `ENFILE`, `EMFILE` and `ENOBUFS`, for which the standard library has no kinds. They
-/// are the same on all Linux systems but for `ENOBUFS`.
+/// Error numbers without an [`ErrorKind`]. On Linux, only `ENOBUFS` differs between architectures.
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 const ENOBUFS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
@@ -19,8 +18,8 @@ const ENOBUFS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) 
     55
 };
 
-/// Whether the trouble is this machine's own and may pass: no descriptors, buffers, memory or ports, or
-/// no room for another watch of epoll (`ENOSPC`).
+/// Whether the error is local and temporary: no descriptors, buffers, memory or ports, or too many epoll
+/// watches (`ENOSPC`).
 pub(super) fn is_resource_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
         || matches!(
@@ -29,20 +28,20 @@ pub(super) fn is_resource_exhaustion(error: &io::Error) -> bool {
         )
 }
 
-/// Whether a program that could not be started may be startable soon: for want of resources, or because
-/// it is being written (`ETXTBSY`).
-pub(super) fn may_pass(error: &io::Error) -> bool {
+/// Whether starting a program failed temporarily: resources are exhausted, or the file is open for
+/// writing (`ETXTBSY`).
+pub(super) fn is_temporary_spawn_error(error: &io::Error) -> bool {
     is_resource_exhaustion(error) || error.kind() == ErrorKind::ExecutableFileBusy
 }
 
-/// Whether accepting can go on at once: it was interrupted, or that one client went away.
+/// Whether `accept` may be repeated at once: it was interrupted, or the client has disconnected.
 pub(super) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-/// Whether connecting to `to` failed because no local port is left: for a socket that is bound to no
-/// address, that is what `EADDRNOTAVAIL` (or, when a UDP socket is bound to port 0, `EADDRINUSE`) says.
-/// Over IPv6 it may say as well that no local address can reach `to`: then UDP cannot either.
+/// Whether connecting to `to` failed because no local port is free: `EADDRNOTAVAIL` for an unbound socket,
+/// `EADDRINUSE` for a UDP socket bound to port 0. Over IPv6, `EADDRNOTAVAIL` can also mean that no local
+/// address can reach `to`: then UDP fails with the same error.
 fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
     match error.kind() {
         ErrorKind::AddrInUse => true,
@@ -54,7 +53,7 @@ fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
     }
 }
 
-/// Why connecting to `to` failed.
+/// The failure for an error of connecting to `to`.
 pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
     if lacks_port(error, to) {
         return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));
@@ -70,15 +69,15 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
             Failure::new(Reason::Reset, format!("connection to {to} reset"))
         }
         kind => {
-            let why = match kind {
-                // A route or a firewall of this machine: "permission denied" sounds like the target's.
+            let reason = match kind {
+                // A local route or firewall: "permission denied" would suggest that the target refused.
                 ErrorKind::PermissionDenied => "administratively prohibited",
                 ErrorKind::InvalidInput if is_link_local(to) => "the address needs an interface",
-                // What Linux says of a blackhole in its routes.
+                // Linux returns this for a blackhole route.
                 ErrorKind::InvalidInput => "no route to host (blackhole)",
                 _ => &text,
             };
-            Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {why}"))
+            Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {reason}"))
         }
     }
 }
@@ -87,7 +86,7 @@ fn is_link_local(address: SocketAddr) -> bool {
     matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
-/// Why a connection that stood with `to` is gone.
+/// The failure for an error of an established connection to `to`.
 pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
@@ -97,12 +96,12 @@ pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
     }
 }
 
-/// Why there is no thread for a piece of work.
+/// The result of a check whose thread cannot be started.
 pub(super) fn of_thread(error: &io::Error) -> ProbeResult {
     ProbeResult::down(Reason::Local, &format!("no thread for the check: {}", text(error)))
 }
 
-/// The system's words without the error number.
+/// The error text without the error number, in lower case.
 pub(super) fn text(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.find(" (os error") {
@@ -117,26 +116,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_in_plain_words() {
+    fn errors_map_to_failures() {
         let to = SocketAddr::from(([192, 0, 2, 1], 80));
         let connect = |code| of_connect(&io::Error::from_raw_os_error(code), to);
-        let told = |f: Failure| (f.reason, f.detail);
-        assert_eq!(told(connect(111)), (Reason::Refused, "connection refused by 192.0.2.1:80".into()));
+        let parts = |f: Failure| (f.reason, f.detail);
+        assert_eq!(parts(connect(111)), (Reason::Refused, "connection refused by 192.0.2.1:80".into()));
         assert_eq!(
-            told(connect(101)),
+            parts(connect(101)),
             (Reason::Unreachable, "cannot connect to 192.0.2.1:80: network is unreachable".into())
         );
         assert_eq!(connect(113).reason, Reason::Unreachable);
         for no in [1, 13] {
-            let said = "cannot connect to 192.0.2.1:80: administratively prohibited".to_owned();
-            assert_eq!(told(connect(no)), (Reason::Unreachable, said), "a firewall's administrative no");
+            let detail = "cannot connect to 192.0.2.1:80: administratively prohibited".to_owned();
+            assert_eq!(parts(connect(no)), (Reason::Unreachable, detail), "rejected by a firewall");
         }
         assert_eq!(connect(22).detail, "cannot connect to 192.0.2.1:80: no route to host (blackhole)");
         let local =
             of_connect(&io::Error::from_raw_os_error(22), "[fe80::1]:80".parse().expect("an address"));
         assert_eq!(local.detail, "cannot connect to [fe80::1]:80: the address needs an interface");
         assert_eq!(
-            told(connect(99)),
+            parts(connect(99)),
             (Reason::Local, "no socket for 192.0.2.1:80: no local port is free".into())
         );
         assert_eq!(connect(98).reason, Reason::Local, "no port for a UDP socket");
@@ -144,6 +143,6 @@ mod tests {
             assert_eq!(connect(local).reason, Reason::Local, "{local}");
         }
         let reset = of_stream(&io::Error::from_raw_os_error(104), to);
-        assert_eq!(told(reset), (Reason::Reset, "connection reset by 192.0.2.1:80".into()));
+        assert_eq!(parts(reset), (Reason::Reset, "connection reset by 192.0.2.1:80".into()));
     }
 }

@@ -1,4 +1,4 @@
-//! Start, reload and stop: the signals for them, and what the service manager is told.
+//! Start, reload and stop: signals and service manager notifications.
 
 use std::io;
 use std::sync::Arc;
@@ -9,29 +9,27 @@ use super::notify::Notify;
 use super::signals::{SIGHUP, SIGINT, SIGTERM, Signals};
 use super::{CHILDREN, HANGUP, Reactor, SIGNALS, clock};
 
-/// How long hooks have to end after SIGTERM when the loop stops.
+/// The time between SIGTERM and SIGKILL for hooks when the loop stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 impl Reactor {
-    /// Handles SIGINT and SIGTERM from now on: they set the flag of [`Reactor::stop_flag`].
+    /// Installs handlers for SIGINT and SIGTERM, which set the flag of [`Reactor::stop_flag`].
     pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
         self.signals = Some(Signals::new(&[SIGINT, SIGTERM], &self.stops, self.poll.registry(), SIGNALS)?);
         Ok(())
     }
 
-    /// Handles SIGHUP from now on.
     pub(crate) fn listen_to_hangup(&mut self) -> io::Result<()> {
         self.hangup = Some(Signals::new(&[SIGHUP], &self.hung_up, self.poll.registry(), HANGUP)?);
         Ok(())
     }
 
-    /// Adopts the orphans of other processes and reaps them, if this process is PID 1.
+    /// Reaps orphaned processes if this process is PID 1.
     pub(crate) fn reap_orphans(&mut self) -> io::Result<()> {
         self.children.reap_orphans(self.poll.registry(), CHILDREN)
     }
 
-    /// Tells the service manager that the daemon serves, and from now on how it does, if the environment
-    /// names one.
+    /// Starts notifications to the service manager that the environment names, if any.
     pub(crate) fn notify_manager(&mut self) {
         let Some((notify, watchdog)) = Notify::from_env() else { return };
         self.notify = Some(notify);
@@ -40,46 +38,46 @@ impl Reactor {
         self.carry_out(now);
     }
 
-    /// The flag that ends the loop. Whoever sets it wakes the loop too.
+    /// The flag that ends the loop. Wake the loop after setting it.
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
         self.stops.clone()
     }
 
-    pub(crate) fn is_told_to_stop(&self) -> bool {
+    pub(crate) fn is_stop_requested(&self) -> bool {
         self.stops.load(Ordering::SeqCst)
     }
 
-    /// Whether a signal has arrived whose effect is outside of the loop.
+    /// Whether a signal has arrived that must end the current turn.
     pub(super) fn has_signal(&self) -> bool {
-        self.is_told_to_stop() || self.hung_up.load(Ordering::SeqCst)
+        self.is_stop_requested() || self.hung_up.load(Ordering::SeqCst)
     }
 
-    /// Ends what would outlive the loop: there will be no further turn. Hooks get SIGTERM and some time.
+    /// Stops the engine and all hooks: SIGTERM, then SIGKILL after [`STOP_GRACE`]. No turn may follow.
     pub(crate) fn stop(&mut self) {
         self.engine.stop();
         self.carry_out(clock::now());
         self.children.terminate();
         let until = clock::now().instant + STOP_GRACE;
-        while let Some(look) = self.children.next_look() {
+        while let Some(check) = self.children.next_check() {
             let now = clock::now();
             if now.instant >= until {
                 break;
             }
-            let wait = look.min(until).saturating_duration_since(now.instant);
-            // Interrupted or not, they are looked after.
+            let wait = check.min(until).saturating_duration_since(now.instant);
+            // The children are checked even if the wait was interrupted.
             let _ = self.poll.poll(&mut self.events, Some(wait));
-            self.children.stirred |= self.events.iter().any(|event| event.token() == CHILDREN);
-            self.look_after_children();
+            self.children.has_events |= self.events.iter().any(|event| event.token() == CHILDREN);
+            self.check_children();
         }
         self.children.end_all();
         self.carry_out(clock::now());
     }
 
-    /// Tells the engine which hooks have ended.
-    pub(super) fn look_after_children(&mut self) {
+    /// Passes the hooks that have ended to the engine.
+    pub(super) fn check_children(&mut self) {
         let now = clock::now();
-        for (id, end, said) in self.children.look(&mut self.buffer, now.instant) {
-            self.engine.handle_hook_ended(id, &end, &said, now);
+        for (id, end, line) in self.children.check(&mut self.buffer, now.instant) {
+            self.engine.handle_hook_ended(id, &end, &line, now);
         }
     }
 
@@ -89,17 +87,16 @@ impl Reactor {
         self.carry_out(now);
     }
 
-    /// Whether SIGHUP has arrived since the last call. What is done about it is done by the next turn, and
-    /// the service manager is told so.
+    /// Whether SIGHUP has arrived since the last call. If so, the service manager is notified that a reload
+    /// has started, and with the next turn that it has ended.
     pub(crate) fn take_reload_request(&mut self) -> bool {
-        let take_reload_request = self.hung_up.swap(false, Ordering::SeqCst);
-        if take_reload_request {
+        let is_requested = self.hung_up.swap(false, Ordering::SeqCst);
+        if is_requested {
             self.reloads = true;
-            // With the time of the monotonic clock, the manager knows that the next READY=1 is about this
-            // reload (sd_notify(3)).
+            // The timestamp associates the next READY=1 with this reload (sd_notify(3)).
             self.engine.notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_us()));
             self.carry_out(clock::now());
         }
-        take_reload_request
+        is_requested
     }
 }

@@ -1,8 +1,8 @@
-//! The event loop: every socket, signal, process and clock of the daemon, and no protocol.
+//! The event loop: sockets, signals, child processes, files and clocks; no protocol code.
 //!
-//! The only floor that touches the operating system. It polls, hands what happened to the engine and
-//! does what the engine asks for. Events are edges: a flag per socket remembers that the system may
-//! hold more than was read.
+//! It is the only layer that makes system calls. It polls for events, passes them to the engine and
+//! executes the engine's outputs. Events are edge-triggered: each socket has a flag for data that may be
+//! left unread.
 
 mod backoff;
 mod children;
@@ -46,29 +46,28 @@ use socket::Socket;
 pub(crate) use waker::Waker;
 use workers::Workers;
 
-/// Bytes read at once. Every stream is read through this one buffer.
+/// Size of the read buffer in bytes. All connections share it.
 const BUFFER: usize = 16 * 1024;
 
-/// Reads of one connection in one turn, so that one that never ends delays nobody.
+/// Reads per connection and turn, so that one connection cannot delay the others.
 const READS_PER_TURN: usize = 4;
 
-/// Events taken from the system at once.
+/// Events per poll.
 const EVENTS: usize = 256;
 
 const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
-const BELL: Token = Token(2);
+const WAKER: Token = Token(2);
 const CHILDREN: Token = Token(3);
 const HANGUP: Token = Token(4);
 
-/// How long until a service manager that takes nothing is told again.
-const NOTIFY_AGAIN: Duration = Duration::from_millis(100);
+/// The delay before a notification that would block is sent again.
+const NOTIFY_RETRY: Duration = Duration::from_millis(100);
 
-/// How long the loop waits at most while it handles signals: one whose handler could not wake it, and that
-/// came just before the wait, is noticed after this time.
+/// The longest wait while signals are handled: it bounds the delay of a signal that arrived just before
+/// the wait and whose handler could not write to the pipe.
 const SIGNAL_CHECK: Duration = Duration::from_secs(5);
 
-/// The loop and everything it owns.
 pub(crate) struct Reactor {
     poll: Poll,
     events: Events,
@@ -77,25 +76,24 @@ pub(crate) struct Reactor {
     listener: Option<Listener>,
     signals: Option<Signals>,
     hangup: Option<Signals>,
-    /// The loop is to end.
+    /// The loop must end.
     stops: Arc<AtomicBool>,
     /// SIGHUP has arrived.
     hung_up: Arc<AtomicBool>,
-    /// SIGHUP was reported since the last turn.
+    /// A reload was requested since the last turn.
     reloads: bool,
     files: Files,
-    /// Connections to read from without being told by the system.
+    /// Connections to read from without a readiness event.
     ready_without_event: BTreeSet<ConnId>,
     backoff: BackoffSet,
-    /// Connections whose sockets poll does not know yet.
+    /// Connections whose sockets are not registered yet.
     unregistered: Vec<ConnId>,
-    /// Connections to write to.
     writes: Vec<ConnId>,
-    verdicts: Vec<CheckResult>,
-    /// Lines for people.
+    results: Vec<CheckResult>,
+    /// Log lines.
     notices: Vec<String>,
-    /// The system had more events than were taken in the last turn, perhaps.
-    crowded: bool,
+    /// The last poll filled the event buffer: there may be more events.
+    has_more_events: bool,
     waker: Option<Waker>,
     workers: Workers,
     children: Children,
@@ -121,9 +119,9 @@ impl Reactor {
             backoff: BackoffSet::default(),
             unregistered: Vec::new(),
             writes: Vec::new(),
-            verdicts: Vec::new(),
+            results: Vec::new(),
             notices: Vec::new(),
-            crowded: false,
+            has_more_events: false,
             waker: None,
             workers: Workers::default(),
             children: Children::default(),
@@ -132,7 +130,7 @@ impl Reactor {
         })
     }
 
-    /// Listens for API clients. Port 0 is any free port; the address that it came to is returned.
+    /// Listens for API clients; returns the bound address. Port 0 selects a free port.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
         let listener = Listener::open(address, self.poll.registry(), LISTENER)?;
         let address = listener.address()?;
@@ -140,17 +138,17 @@ impl Reactor {
         Ok(address)
     }
 
-    /// Something that ends a turn of the loop from another thread.
+    /// Returns a handle that ends the wait of the loop from another thread.
     pub(crate) fn waker(&mut self) -> io::Result<Waker> {
         if let Some(waker) = &self.waker {
             return Ok(waker.clone());
         }
-        let waker = Waker::new(self.poll.registry(), BELL)?;
+        let waker = Waker::new(self.poll.registry(), WAKER)?;
         self.waker = Some(waker.clone());
         Ok(waker)
     }
 
-    /// Starts a check of a target now, unless one is under way.
+    /// Starts a check of a target unless one is in flight.
     pub(crate) fn check_now(&mut self, target: usize) {
         let now = clock::now();
         self.engine.check_now(target, now);
@@ -161,7 +159,7 @@ impl Reactor {
         &self.engine
     }
 
-    /// Watches these targets from now on; if that can not be, says why, and all stays as it is.
+    /// Replaces the targets. On an error, which is returned, nothing changes.
     pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>) -> Result<(), String> {
         let now = clock::now();
         self.engine.replace(successors, now)?;
@@ -169,17 +167,17 @@ impl Reactor {
         Ok(())
     }
 
-    /// The checks that have ended since the last call.
-    pub(crate) fn take_verdicts(&mut self) -> Vec<CheckResult> {
-        std::mem::take(&mut self.verdicts)
+    /// The results of checks that have ended since the last call.
+    pub(crate) fn take_results(&mut self) -> Vec<CheckResult> {
+        std::mem::take(&mut self.results)
     }
 
-    /// The lines for people that have come since the last call.
+    /// The log lines since the last call.
     pub(crate) fn take_notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Waits until something happens or is due, for `at_most` so long, and does what is to be done.
+    /// Waits for an event or a deadline, at most for `at_most`, and processes it.
     pub(crate) fn turn(&mut self, at_most: Option<Duration>) -> io::Result<()> {
         if std::mem::take(&mut self.reloads) {
             self.engine.notify("READY=1");
@@ -194,10 +192,10 @@ impl Reactor {
             if self.has_signal() {
                 break;
             }
-            // As by being stopped and continued: what has happened meanwhile is news all the same.
+            // For example by SIGSTOP and SIGCONT: events may have arrived meanwhile.
             timeout = self.poll_timeout(until);
         }
-        if self.is_told_to_stop() {
+        if self.is_stop_requested() {
             self.engine.start_no_hooks();
         }
         let now = clock::now();
@@ -206,7 +204,7 @@ impl Reactor {
         for event in &events {
             self.handle_event(event, now);
         }
-        self.crowded = events.iter().count() >= EVENTS;
+        self.has_more_events = events.iter().count() >= EVENTS;
         self.events = events;
         for id in unfinished {
             self.read(id, now);
@@ -218,13 +216,13 @@ impl Reactor {
         for (job, result) in self.workers.take_done() {
             self.engine.handle_worked(job, result, now);
         }
-        self.look_after_children();
+        self.check_children();
         if let Some(notify) = &mut self.notify {
             notify.flush();
         }
         self.carry_out(now);
         self.accept(now);
-        // That there is room again is news like any other: deadlines come after it.
+        // Writes come before deadlines: a completed write can meet its deadline.
         self.write_all(now);
         self.engine.handle_timeout(clock::now());
         self.carry_out(now);
@@ -233,29 +231,31 @@ impl Reactor {
         Ok(())
     }
 
-    /// Sends what waits, as far as the system takes it.
+    /// Sends pending data until sockets would block.
     fn write_all(&mut self, now: Now) {
         let mut writes = std::mem::take(&mut self.writes);
         writes.drain(..).for_each(|id| self.write(id, now));
-        // Their memory serves again.
+        // Keep the allocation.
         writes.append(&mut self.writes);
         self.writes = writes;
     }
 
-    /// When the next turn has something to do even if nothing happens.
+    /// When the next turn is due even without events.
     pub(crate) fn next_turn(&self) -> Option<Instant> {
-        let unfinished =
-            self.crowded || self.reloads || !self.ready_without_event.is_empty() || !self.writes.is_empty();
+        let unfinished = self.has_more_events
+            || self.reloads
+            || !self.ready_without_event.is_empty()
+            || !self.writes.is_empty();
         if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
             return Some(clock::now().instant);
         }
         let notify = self.notify.as_ref().filter(|notify| notify.is_behind());
-        let notify = notify.map(|_| clock::now().instant + NOTIFY_AGAIN);
-        let due = [self.engine.poll_timeout(), self.backoff.until(), self.children.next_look(), notify];
+        let notify = notify.map(|_| clock::now().instant + NOTIFY_RETRY);
+        let due = [self.engine.poll_timeout(), self.backoff.until(), self.children.next_check(), notify];
         due.into_iter().flatten().min()
     }
 
-    /// How long the loop may sleep, at most until then.
+    /// The longest wait of the loop, at most until `until`.
     fn poll_timeout(&self, until: Option<Instant>) -> Option<Duration> {
         let now = clock::now().instant;
         let check = self.signals.as_ref().or(self.hangup.as_ref()).map(|_| now + SIGNAL_CHECK);
@@ -270,8 +270,8 @@ impl Reactor {
                     listener.waiting = true;
                 }
             }
-            BELL => {}
-            CHILDREN => self.children.stirred = true,
+            WAKER => {}
+            CHILDREN => self.children.has_events = true,
             SIGNALS => {
                 if let Some(signals) = &mut self.signals {
                     signals.handle_event();
@@ -286,7 +286,7 @@ impl Reactor {
         }
     }
 
-    /// Does what the engine asks for.
+    /// Executes the outputs of the engine.
     fn carry_out(&mut self, now: Now) {
         self.process_outputs(now);
         while self.register_opened(now) {
@@ -330,7 +330,9 @@ impl Reactor {
                     let (hosts, resolv_conf) = self.files.refresh(now.instant);
                     self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
                 }
-                Output::ReadProcessStats => self.engine.handle_process_stats(process_stats::measure(), now),
+                Output::ReadProcessStats => {
+                    self.engine.handle_process_stats(process_stats::read_process_stats(), now)
+                }
                 Output::BlockingTask(job, work) => {
                     let started = self.waker().and_then(|waker| self.workers.start(job, work, waker));
                     if let Err(error) = started {
@@ -340,10 +342,10 @@ impl Reactor {
                 Output::Spawn { id, hook, env } => {
                     let registry = self.poll.registry();
                     if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
-                        let why = io_error::text(&error);
-                        let end = match io_error::may_pass(&error) {
-                            true => HookEnd::NoRoom(why),
-                            false => HookEnd::NotStarted(why),
+                        let reason = io_error::text(&error);
+                        let end = match io_error::is_temporary_spawn_error(&error) {
+                            true => HookEnd::NoRoom(reason),
+                            false => HookEnd::NotStarted(reason),
                         };
                         self.engine.handle_hook_ended(id, &end, "", now);
                     }
@@ -355,13 +357,13 @@ impl Reactor {
                     }
                 }
                 Output::Log(line) => self.notices.push(line),
-                Output::CheckResult(verdict) => self.verdicts.push(verdict),
+                Output::CheckResult(result) => self.results.push(result),
             }
         }
     }
 }
 
-/// The descriptor that becomes readable when something has happened.
+/// The epoll descriptor, readable when there are events.
 impl AsRawFd for Reactor {
     fn as_raw_fd(&self) -> RawFd {
         self.poll.as_raw_fd()

@@ -1,4 +1,4 @@
-//! What the system knows of this process: `/proc/self`, where there is one.
+//! CPU time, memory and descriptors of this process, from `/proc/self` where it exists.
 
 use std::fs::{File, read_dir};
 use std::io::Read;
@@ -6,22 +6,20 @@ use std::time::Duration;
 
 use crate::api::counters::ProcessStats;
 
-/// How much is read of a file.
+/// Bytes read of a file.
 const FILE_MAX: u64 = 16 * 1024;
 
-/// The unit of times in `/proc/self/stat`: a hundredth of a second for every program on Linux, whatever
-/// the kernel counts in.
+/// The unit of times in `/proc/self/stat` (USER_HZ), 10 ms on Linux regardless of the kernel's tick rate.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The process at this moment.
 #[cold]
-pub(super) fn measure() -> ProcessStats {
+pub(super) fn read_process_stats() -> ProcessStats {
     let status = text("/proc/self/status");
     ProcessStats {
         cpu: cpu(&text("/proc/self/stat")),
         resident_bytes: kilobytes(&status, "VmRSS:"),
         virtual_bytes: kilobytes(&status, "VmSize:"),
-        // The one that they are counted with does not count.
+        // Without the descriptor of the directory itself.
         open_fds: read_dir("/proc/self/fd").ok().map(|fds| (fds.count() as u64).saturating_sub(1)),
         max_fds: max_fds(&text("/proc/self/limits")),
     }
@@ -30,20 +28,20 @@ pub(super) fn measure() -> ProcessStats {
 fn text(path: &str) -> String {
     let mut text = Vec::new();
     let read = File::open(path).and_then(|file| file.take(FILE_MAX).read_to_end(&mut text));
-    // A process may have any name.
+    // The process name may contain any bytes.
     read.map_or(String::new(), |_| String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Time spent in the program and on its behalf. The name in front of the figures may hold anything.
+/// User and system time. The process name before the numbers may contain spaces and parentheses.
 fn cpu(stat: &str) -> Option<Duration> {
-    let (_, figures) = stat.rsplit_once(')')?;
-    let mut figures = figures.split_whitespace().skip(11);
-    let mut ticks = || figures.next()?.parse::<u32>().ok();
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u32>().ok();
     TICK.checked_mul(ticks()?.checked_add(ticks()?)?)
 }
 
-fn kilobytes(status: &str, figure: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(figure))?;
+fn kilobytes(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -57,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_found_among_the_others() {
+    fn fields_are_parsed() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 1234 66 0 0 20 0 1 0 5 9 8";
         assert_eq!(cpu(stat), Some(Duration::from_secs(13)));
         let status = "Name:\tx\nVmSize:\t    2048 kB\nVmRSS:\t       8 kB\n";
@@ -71,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_not_told() {
+    fn missing_fields_are_none() {
         for text in ["", "x", ")", "1 (x) S 1 2", "VmRSS:", "VmRSS: x", "Max open files"] {
             assert_eq!((cpu(text), kilobytes(text, "VmRSS:"), max_fds(text)), (None, None, None), "{text}");
         }
@@ -80,8 +78,8 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_process_has_all_of_them() {
-        let process_stats = measure();
+    fn all_fields_exist_on_linux() {
+        let process_stats = read_process_stats();
         assert!(
             process_stats.cpu.is_some()
                 && process_stats.max_fds >= process_stats.open_fds

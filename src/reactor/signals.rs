@@ -1,4 +1,4 @@
-//! Signals: a flag, and a pipe that wakes the loop.
+//! Signal handlers: each sets a flag and wakes the loop through a pipe.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -12,10 +12,10 @@ pub(super) use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::unregister;
 use signal_hook::{flag, low_level};
 
-/// Handlers that set a flag when one of some signals arrives.
+/// Handlers that set a flag when one of several signals arrives.
 ///
-/// The flag alone says that. The pipe only ends the loop's wait: the handler's write to it may fail, but
-/// the signal has interrupted the wait then, and the flag is checked after that.
+/// Only the flag is authoritative. The pipe ends the loop's wait. If the handler's write to it fails, the
+/// signal has interrupted the wait, after which the flag is checked.
 pub(super) struct Signals {
     pipe: Receiver,
     handlers: Vec<SigId>,
@@ -30,24 +30,24 @@ impl Signals {
     ) -> io::Result<Signals> {
         let (sender, mut pipe) = pipe::new()?;
         registry.register(&mut pipe, token, Interest::READABLE)?;
-        let mut taken = Signals { pipe, handlers: Vec::new() };
+        let mut signal_handlers = Signals { pipe, handlers: Vec::new() };
         for signal in signals {
             // Handlers run in this order: the flag is set before the loop is woken.
-            taken.handlers.push(flag::register(*signal, flag.clone())?);
+            signal_handlers.handlers.push(flag::register(*signal, flag.clone())?);
             let sender = sender.as_fd().try_clone_to_owned()?;
-            taken.handlers.push(low_level::pipe::register(*signal, sender)?);
+            signal_handlers.handlers.push(low_level::pipe::register(*signal, sender)?);
         }
-        Ok(taken)
+        Ok(signal_handlers)
     }
 
-    /// Empties the pipe, so that it announces the next signal.
+    /// Drains the pipe, so that the next signal makes a new event.
     pub(super) fn handle_event(&mut self) {
         let mut bytes = [0; 16];
         while matches!(self.pipe.read(&mut bytes), Ok(count) if count > 0) {}
     }
 }
 
-/// The handlers hold the pipe's other end.
+/// The handlers own the write end of the pipe.
 impl Drop for Signals {
     fn drop(&mut self) {
         for handler in self.handlers.drain(..) {

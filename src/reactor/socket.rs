@@ -1,4 +1,4 @@
-//! One connection's socket and what is known of its readiness.
+//! The socket of one connection and its readiness.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
@@ -11,30 +11,29 @@ use socket2::SockRef;
 
 use crate::engine::Transport;
 
-/// Bytes of answers that the system may hold for an API client. Left to itself it takes megabytes for
-/// each one that never reads.
+/// Socket send buffer of an API client in bytes. By default the kernel buffers megabytes for each client
+/// that does not read.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// epoll calls a socket writable only once it is connected, and names errors beside that: two system
-/// calls less for each connection.
+/// epoll reports a socket as writable only once it is connected, and reports errors separately. This saves
+/// two system calls per connection.
 const CONNECTED_IS_WRITABLE: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-/// A connection's socket.
 pub(super) struct Socket {
     io: Io,
-    /// The peer, or the group.
+    /// The peer or the multicast group.
     pub(super) to: SocketAddr,
     pub(super) connecting: bool,
-    /// The system may hold bytes that it will not announce again (it announces edges only).
+    /// There may be unread data without a further event (events are edge-triggered).
     pub(super) unread: bool,
-    /// The system has announced the peer's end.
+    /// The kernel has reported that the peer closed its side.
     pub(super) ending: bool,
-    /// The connection was reset: its end is no ordinary one.
+    /// The connection was reset: report its end as an error.
     reset: bool,
     /// The peer opened it.
     accepted: bool,
-    /// The system has not taken all of what was last to be sent.
-    stuck: bool,
+    /// The last write was not complete.
+    is_write_blocked: bool,
 }
 
 enum Io {
@@ -43,7 +42,6 @@ enum Io {
     Multicast(UdpSocket),
 }
 
-/// What came of one read.
 pub(super) enum Received {
     Bytes(usize),
     Datagram(SocketAddr, usize),
@@ -52,14 +50,14 @@ pub(super) enum Received {
 }
 
 impl Socket {
-    /// Opens a socket and starts to connect it.
+    /// Opens a socket and starts connecting it.
     pub(super) fn open(transport: Transport, to: SocketAddr) -> io::Result<Socket> {
         let mut connecting = false;
         let io = match transport {
             Transport::Tcp => {
                 let stream = TcpStream::connect(to)?;
-                // Over loopback the handshake is complete when `connect` returns. To see that here saves
-                // the wait for an event, which pays for the check.
+                // Over loopback the handshake is complete when `connect` returns. This check is cheaper
+                // than waiting for an event.
                 connecting = !to.ip().is_loopback() || is_unconnected(stream.peer_addr())?;
                 if !connecting {
                     refuse_self_connection(&stream, to)?;
@@ -85,13 +83,12 @@ impl Socket {
             ending: false,
             reset: false,
             accepted: false,
-            stuck: false,
+            is_write_blocked: false,
         })
     }
 
-    /// An API client's connection.
     pub(super) fn accepted(stream: TcpStream, from: SocketAddr) -> Socket {
-        // Answers are written whole; a small one must not wait for the last one's acknowledgement.
+        // Responses are written as a whole; a small one must not wait for the previous one's ACK.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         Socket {
@@ -102,33 +99,33 @@ impl Socket {
             ending: false,
             reset: false,
             accepted: true,
-            stuck: false,
+            is_write_blocked: false,
         }
     }
 
-    /// An API client may have ended its side long before it is gone. Reading tells no more than that end
-    /// from then on; the event of a reset does.
+    /// Records a reset of a client connection. After the client has closed its side, reads return only the
+    /// end of the stream, but the event reports the reset.
     pub(super) fn note_error(&mut self, event: &Event) {
         self.reset |= self.accepted && event.is_error();
     }
 
-    /// Registers the socket. After a failure this may be called again.
+    /// Registers the socket. May be repeated after a failure.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let (source, interest): (&mut dyn Source, _) = match &mut self.io {
             Io::Tcp(stream) => (stream, Interest::READABLE | Interest::WRITABLE),
             Io::Udp(socket) | Io::Multicast(socket) => (socket, Interest::READABLE),
         };
         source.register(registry, token, interest).inspect_err(|_| {
-            // In debug builds mio takes the source for registered although it is not.
+            // In debug builds mio marks the source as registered in spite of the failure.
             let _ = source.deregister(registry);
         })
     }
 
-    /// Whether a connection that is being made stands now, of which the system has announced `event`.
+    /// Whether a connecting socket is connected after `event`.
     ///
-    /// Where the event does not tell, the socket does: a refusal is told once by `take_error`, and
-    /// `peer_addr` alone cannot tell it from "not yet". A reset or a broken pipe is no refusal: the
-    /// connection stood, and is gone again before anybody looked.
+    /// If the event is not conclusive, the socket is queried: `take_error` returns a refusal once;
+    /// `peer_addr` alone cannot distinguish it from a pending connection. After a reset or a broken pipe,
+    /// the connection was established and has ended since.
     pub(super) fn is_connected(&mut self, event: &Event) -> io::Result<bool> {
         let Io::Tcp(stream) = &self.io else { return Ok(true) };
         if CONNECTED_IS_WRITABLE && event.is_writable() && !event.is_error() && !event.is_write_closed() {
@@ -150,7 +147,7 @@ impl Socket {
         Ok(true)
     }
 
-    /// Reads once. After [`Received::Nothing`] the system will announce what comes next.
+    /// Reads once. After [`Received::Nothing`], new data makes an event.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let result = match &mut self.io {
             Io::Tcp(stream) => stream.read(buffer).and_then(|len| match len {
@@ -165,7 +162,7 @@ impl Socket {
         };
         match result {
             Ok(Received::Bytes(len)) if len < buffer.len() && !self.ending => {
-                // A short read has emptied a stream: the next byte makes an edge of its own.
+                // After a short read the stream is empty: the next byte makes an event.
                 self.unread = false;
                 Ok(Received::Bytes(len))
             }
@@ -177,7 +174,7 @@ impl Socket {
         }
     }
 
-    /// Writes once; `None` if the system takes nothing now and will announce when it does.
+    /// Writes once; `None` if that would block: an event follows when it is possible.
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let result = match &mut self.io {
             Io::Tcp(stream) => stream.write(bytes),
@@ -186,11 +183,11 @@ impl Socket {
         };
         match result {
             Ok(count) => {
-                self.stuck = count < bytes.len();
+                self.is_write_blocked = count < bytes.len();
                 Ok(Some(count))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.stuck = true;
+                self.is_write_blocked = true;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -203,12 +200,12 @@ impl Socket {
         }
     }
 
-    /// Closes the socket. What is known to lie unread is taken first: a close on top of it would be
-    /// sent as a reset instead of an ordinary end. A peer that does not take what it is sent is reset:
-    /// an ordinary end would wait behind the rest, for minutes and in the system's memory.
+    /// Closes the socket. Unread data is read first: otherwise the kernel would send a reset instead of a
+    /// FIN. A connection with a blocked write is reset: otherwise the kernel would keep the unsent data for
+    /// minutes.
     pub(super) fn close(mut self, buffer: &mut [u8]) {
         let Io::Tcp(stream) = &self.io else { return };
-        if self.stuck {
+        if self.is_write_blocked {
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         } else if self.unread && !self.connecting {
             let _ = self.receive(buffer);
@@ -216,7 +213,7 @@ impl Socket {
     }
 }
 
-/// Whether `peer`, as the system gives it, says that a connection is not established (yet).
+/// Whether `peer`, the result of `peer_addr`, means that the connection is not established (yet).
 fn is_unconnected(peer: io::Result<SocketAddr>) -> io::Result<bool> {
     match peer {
         Ok(_) => Ok(false),
@@ -225,9 +222,9 @@ fn is_unconnected(peer: io::Result<SocketAddr>) -> io::Result<bool> {
     }
 }
 
-/// A connection whose two ends are one socket: the system has chosen the target's port as the local one,
-/// on which nothing listens, and the socket's SYN has met itself (simultaneous open, RFC 9293 section
-/// 3.5). It is reset: TIME_WAIT would keep the port from its server.
+/// Refuses a connection of a socket to itself: if nothing listens on the target's port, the kernel may
+/// choose it as the local port (simultaneous open, RFC 9293 section 3.5). The connection is reset:
+/// TIME_WAIT would block the port for its server.
 fn refuse_self_connection(stream: &TcpStream, to: SocketAddr) -> io::Result<()> {
     if is_self_connected(to, &|| stream.local_addr(), &|| stream.peer_addr())? {
         let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
@@ -247,7 +244,7 @@ fn is_self_connected(
         return Ok(false);
     }
     let local = local()?;
-    // A connection to an unspecified address is one to loopback: the peer's own address counts.
+    // A connection to an unspecified address goes to loopback: compare with the actual peer address.
     Ok(local.port() == to.port() && local.ip() == peer()?.ip())
 }
 
@@ -265,7 +262,7 @@ mod tests {
     use mio::{Events, Poll};
     use std::net::TcpListener;
 
-    /// What the system announces next of `socket`, and what is made of it.
+    /// Waits for an event and evaluates it.
     fn is_connected(socket: &mut Socket) -> io::Result<bool> {
         let mut poll = Poll::new().expect("a poll");
         let mut events = Events::with_capacity(1);
@@ -275,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_stands_once_it_is_accepted_and_not_if_it_is_refused() {
+    fn a_connection_is_connected_if_accepted_and_not_if_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("bound");
         let mut socket = Socket::open(Transport::Tcp, address).expect("opened");
@@ -289,14 +286,14 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_reset_at_once_has_stood() {
+    fn a_connection_that_was_reset_at_once_was_connected() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("bound");
         let mut socket = Socket::open(Transport::Tcp, address).expect("opened");
         let (peer, _) = listener.accept().expect("accepted");
         socket.send(b"x").expect("sent");
         peer.peek(&mut [0]).expect("arrived");
-        drop(peer); // On top of what was not read: a reset.
-        assert!(is_connected(&mut socket).expect("it stood"));
+        drop(peer); // With unread data: sends a reset.
+        assert!(is_connected(&mut socket).expect("was connected"));
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes and connections between the sockets and the engine.
+//! Transfers data and connection events between the sockets and the engine.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
 
 impl Reactor {
-    /// The flags of an event are hints: what is really there, the socket tells.
+    /// Handles a readiness event. Its flags are hints; reads and writes give the actual state.
     pub(super) fn handle_readiness(&mut self, id: ConnId, event: &Event, now: Now) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         if socket.connecting {
@@ -39,7 +39,7 @@ impl Reactor {
         self.read(id, now);
     }
 
-    /// Reads what there is, as far as the engine has room and a turn lasts.
+    /// Reads available data, up to the engine's buffer space and [`READS_PER_TURN`].
     pub(super) fn read(&mut self, id: ConnId, now: Now) {
         for _ in 0..READS_PER_TURN {
             let Some(socket) = self.sockets.get_mut(id) else { return };
@@ -73,8 +73,8 @@ impl Reactor {
         self.ready_without_event.insert(id);
     }
 
-    /// Writes what waits, until the system takes no more. What the engine says after that waits for
-    /// the next turn.
+    /// Writes pending data until that would block. Data that the engine queues afterwards waits for the
+    /// next turn.
     pub(super) fn write(&mut self, id: ConnId, now: Now) {
         loop {
             let Some(socket) = self.sockets.get_mut(id) else { return };
@@ -111,7 +111,7 @@ impl Reactor {
                 self.sockets.insert(id, socket);
                 self.unregistered.push(id);
                 if is_connected {
-                    // Connecting was part of this turn: it has taken time.
+                    // Connecting took time within this turn.
                     self.engine.handle_input(id, Input::Connected, clock::now());
                 }
             }
@@ -122,8 +122,8 @@ impl Reactor {
         }
     }
 
-    /// Registers the sockets that were opened and are still there: many are connected, and closed again,
-    /// before there is anything to wait for. Returns true if the engine was told of a failure.
+    /// Registers opened sockets that are still open: many are connected and closed before they must wait
+    /// for an event. Returns true if a failure was passed to the engine.
     pub(super) fn register_opened(&mut self, now: Now) -> bool {
         let mut has_failed = false;
         for id in std::mem::take(&mut self.unregistered) {
@@ -145,7 +145,7 @@ impl Reactor {
         has_failed
     }
 
-    /// Takes new API clients in, a batch in one turn.
+    /// Accepts up to [`listener::ACCEPTS_PER_TURN`] API clients.
     pub(super) fn accept(&mut self, now: Now) {
         for _ in 0..listener::ACCEPTS_PER_TURN {
             let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };
@@ -164,7 +164,7 @@ impl Reactor {
                         }
                     }
                 }
-                // The client was gone before it was taken in.
+                // The client disconnected before it was accepted.
                 Err(error) if io_error::is_transient(&error) => {}
                 Err(error) => {
                     let can_evict = io_error::is_resource_exhaustion(&error);

@@ -1,11 +1,11 @@
-//! What wakes the loop from other threads.
+//! Wakes the loop from other threads.
 
 use std::io;
 use std::sync::Arc;
 
 use mio::{Registry, Token};
 
-/// Ends the loop's wait, from any thread, however often.
+/// Ends the loop's wait; may be used from any thread and repeatedly.
 #[derive(Clone, Debug)]
 pub(crate) struct Waker(Arc<mio::Waker>);
 
@@ -15,7 +15,7 @@ impl Waker {
     }
 
     pub(crate) fn wake(&self) {
-        // It fails only when the loop is so far behind that it is awake anyway, or gone.
+        // It fails only if wakeups are already pending or the loop has ended.
         let _ = self.0.wake();
     }
 }

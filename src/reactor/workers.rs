@@ -1,4 +1,4 @@
-//! Threads for what can only block: one for each piece of work, gone when it is done.
+//! Threads for blocking tasks, one per task.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,21 +12,20 @@ use crate::result::ProbeResult;
 
 type Done = (JobId, ProbeResult);
 
-/// The threads at work and the way their results come back.
 #[derive(Default)]
 pub(super) struct Workers {
-    /// Made when first needed: most daemons never do.
+    /// Created on first use: most daemons have no blocking tasks.
     results: Option<(Sender<Done>, Receiver<Done>)>,
 }
 
 impl Workers {
-    /// Runs `work` on a thread of its own and wakes the loop when it is done.
+    /// Runs `work` on a new thread and wakes the loop when it ends.
     pub(super) fn start(&mut self, job: JobId, work: BlockingTask, waker: Waker) -> io::Result<()> {
         let (sender, _) = self.results.get_or_insert_with(channel);
         let sender = sender.clone();
         thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {
             let result = guarded(|| work.run()).unwrap_or_else(ProbeResult::from);
-            // Neither the loop nor its interest in this need outlive the work.
+            // The loop may have ended before the task.
             if sender.send((job, result)).is_ok() {
                 waker.wake();
             }
@@ -34,7 +33,7 @@ impl Workers {
         Ok(())
     }
 
-    /// The results that have come since the last time.
+    /// The results since the last call.
     pub(super) fn take_done(&mut self) -> Vec<Done> {
         self.results.as_ref().map(|(_, results)| results.try_iter().collect()).unwrap_or_default()
     }

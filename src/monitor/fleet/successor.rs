@@ -1,4 +1,4 @@
-//! Other targets in the place of those that are watched.
+//! Replacement of the list of targets.
 
 use std::collections::BTreeMap;
 
@@ -19,22 +19,22 @@ use crate::probe::guard::discard;
 /// ```
 #[derive(Debug)]
 pub enum TargetUpdate {
-    /// The target at this place of the present list, with all that is known of it.
+    /// The target at this position of the current list, with its state and history.
     Keep(usize),
     /// A new target.
     Start(Monitor),
 }
 
-/// Where the targets of before are now, in their order.
+/// The new positions of the previous targets, by their previous position.
 pub(crate) struct Moved {
-    /// The same ones.
+    /// Targets that were kept.
     pub(crate) kept: Vec<Option<usize>>,
-    /// Those of the same names, the same or new.
+    /// Targets of the same name, kept or new.
     pub(crate) named: Vec<Option<usize>>,
 }
 
 impl Fleet {
-    /// Why these can not take the place of the present targets.
+    /// The error if these cannot replace the current targets.
     pub(crate) fn refusal(&self, successors: &[TargetUpdate]) -> Option<String> {
         let mut kept = vec![false; self.watches().len()];
         for successor in successors {
@@ -51,8 +51,8 @@ impl Fleet {
         }))
     }
 
-    /// Puts these in the place of the present targets. The first checks of new ones are scheduled as at
-    /// the start; those that stay keep their schedule.
+    /// Replaces the current targets. First checks of new targets are scheduled as at the start; kept
+    /// targets keep their schedule.
     pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>, now: Now) -> Moved {
         let started = successors.iter().filter(|next| matches!(next, TargetUpdate::Start(_))).count();
         let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
@@ -77,15 +77,15 @@ impl Fleet {
         for watch in &self.watches {
             self.counts[watch.fsm().state().index()] += 1;
         }
-        // Answers of before are none any more, whatever the states are.
+        // Cached responses are no longer valid, even if all states are the same.
         self.changes += 1;
-        let gone = present.iter().flatten();
-        self.skipped = gone.fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
+        let removed = present.iter().flatten();
+        self.skipped = removed.fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
         let mut places = BTreeMap::new();
         places.extend(self.watches.iter().map(Watch::name).zip(0..));
-        let namesake = |watch: &Watch| places.get(watch.name()).copied();
+        let same_name = |watch: &Watch| places.get(watch.name()).copied();
         let named = present.iter().zip(&kept);
-        let named = named.map(|(gone, kept)| kept.or_else(|| gone.as_ref().and_then(namesake)));
+        let named = named.map(|(removed, kept)| kept.or_else(|| removed.as_ref().and_then(same_name)));
         let named = named.collect();
         discard(present);
         Moved { named, kept }

@@ -32,7 +32,7 @@ pub(super) enum LookupError {
     Unreachable,
     /// No queried server replied.
     Timeout,
-    /// The server requires TCP, and no TCP connection could be opened.
+    /// The server must be queried over TCP, and the TCP connection failed.
     NoStream(SocketAddr),
     /// The server sent an answer that cannot be parsed.
     Broken(SocketAddr),

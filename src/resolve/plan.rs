@@ -1,8 +1,9 @@
 //! The order of queries to the servers, and how long each step lasts.
 //!
-//! glibc queries the second server after 5 s; the default timeout of a TCP check is 2 s. So the servers are queried in the order of the file, the next one as soon as one fails and at
-//! the latest after [`SERVER_WAIT`], while the earlier ones may still answer. An unresponsive server is
-//! still queried first, but together with the next one, so that a dead server delays one lookup only.
+//! glibc queries the second server after 5 s; the default timeout of a TCP check is 2 s. So the servers are
+//! queried in the order of the file, the next one as soon as one fails and at the latest after
+//! [`SERVER_WAIT`], while the earlier ones may still answer. An unresponsive server is still queried first,
+//! but together with the next one, so that a dead server delays one lookup only.
 //!
 //! Rounds start every second for the number of attempts in resolv.conf. After that the intervals grow
 //! (RFC 1123 section 6.1.3.3), but queries continue until the lookup is cancelled, so that on a lossy

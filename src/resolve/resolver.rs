@@ -54,8 +54,8 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// Queries `servers`, or those of resolv.conf if the list is empty. Names ending in `.local` are queried
-    /// by multicast DNS at `mdns` (224.0.0.251:5353).
+    /// Queries `servers`, or those of resolv.conf if the list is empty. Names of one label below `local` are
+    /// queried by multicast DNS at `mdns` (224.0.0.251:5353).
     pub(crate) fn new(servers: Vec<SocketAddr>, mdns: SocketAddr, random: Random) -> Self {
         let mut resolver = Resolver {
             shared: Shared::new(Conf::default(), mdns, random),

@@ -53,7 +53,7 @@
 //!
 //! One thread runs one event loop. Protocol code performs no I/O and reads no clock; all system calls are
 //! in the reactor, which contains no protocol code. An import may only point to a lower layer;
-//! `tests/floors.rs` enforces this.
+//! `tests/layers.rs` enforces this.
 //!
 //! | layer | modules | contents |
 //! |---|---|---|

@@ -1,5 +1,5 @@
-//! What a check may cost: system calls of a TCP probe, counted by strace where it works.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Budget of system calls of a TCP probe, counted by strace if it is available.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -15,11 +15,11 @@ use common::*;
 /// due.
 const CALLS_MAX: usize = 6;
 
-/// Probes that are counted.
+/// Number of counted probes.
 const PROBES: usize = 100;
 
 #[test]
-fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
+fn tcp_probe_stays_within_its_system_call_budget() {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
     let server = Server::start(move |mut stream| {
@@ -35,7 +35,7 @@ fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
     else {
         return common::missing("strace");
     };
-    // One that may not trace ends at once.
+    // strace exits at once if it may not trace.
     let traced = || match strace.try_wait().expect("waits") {
         Some(_) => Some(false),
         None => (daemon.figure("TracerPid") > 0).then_some(true),
@@ -45,8 +45,8 @@ fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
     }
     let before = count.load(Ordering::SeqCst);
     eventually("probes", || (count.load(Ordering::SeqCst) >= before + PROBES).then_some(()));
-    let told = Command::new("kill").args(["-INT", &strace.id().to_string()]).status();
-    assert!(told.expect("kill runs").success());
+    let killed = Command::new("kill").args(["-INT", &strace.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
     strace.wait().expect("ends");
     let text = std::fs::read_to_string(&report).expect("a report");
     let _ = std::fs::remove_file(&report);
@@ -54,7 +54,7 @@ fn a_tcp_probe_keeps_to_its_budget_of_system_calls() {
         let line = text.lines().find(|line| line.ends_with(&format!(" {name}")));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
     };
-    // In a debug build the standard library asks about each descriptor that it closes.
+    // In a debug build the standard library validates each descriptor when it closes it.
     let (probes, calls) = (calls("connect"), calls("total") - calls("fcntl"));
     println!("{calls} calls for {probes} probes");
     assert!(probes >= PROBES, "{text}");

@@ -1,6 +1,6 @@
-//! Clocks that jump: the wall clock with certificates to be judged by it, and the monotonic one, as after
-//! a suspend. Checks keep their beat, and healthy targets stay up.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Clock jumps: the wall clock, which decides about certificate validity, and the monotonic clock, as after
+//! a suspend. Checks stay on schedule, and healthy targets stay up.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(all(target_os = "linux", feature = "tls"))]
 
 mod common;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use common::*;
 use hostile::tls;
 
-/// Stands between the daemon and a clock: adds what a file says, in seconds.
+/// Preloaded library that adds an offset, in seconds and read from a file, to a clock of the daemon.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -36,11 +36,10 @@ int clock_gettime(clockid_t id, struct timespec *ts) {
 }
 "#;
 
-/// Both clocks of one daemon.
 struct Clocks(PathBuf);
 
 impl Clocks {
-    /// None where they cannot be had.
+    /// None if the offset cannot be applied.
     fn new(test: &str) -> Option<Clocks> {
         let dir = std::env::temp_dir().join(format!("pingstate-{}-{test}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("made");
@@ -81,7 +80,7 @@ fn snapshot(daemon: &Daemon) -> serde_json::Value {
     serde_json::from_str(&daemon.get("/status").1).expect("JSON")
 }
 
-/// Whether the daemon sees this clock through the shim.
+/// Whether the library intercepts this clock of the daemon.
 fn is_shown(daemon: &Daemon) -> bool {
     let mapped = std::fs::read_to_string(format!("/proc/{}/maps", daemon.pid())).expect("linux");
     let shown = mapped.contains("shim.so");
@@ -91,9 +90,9 @@ fn is_shown(daemon: &Daemon) -> bool {
     shown
 }
 
-/// Certificates are valid from 1975 to 4096 here.
+/// The certificates are valid from 1975 to 4096.
 #[test]
-fn certificates_are_judged_by_the_wall_clock_of_the_moment() {
+fn certificate_validity_follows_the_current_wall_clock() {
     let Some(clocks) = Clocks::new("wall") else { return };
     let server = Server::start(tls::well);
     let pem = clocks.0.join("ca.pem");
@@ -105,7 +104,7 @@ fn certificates_are_judged_by_the_wall_clock_of_the_moment() {
         return;
     }
     daemon.wait_for_state("up");
-    #[allow(clippy::disallowed_methods)] // What the clock really says.
+    #[allow(clippy::disallowed_methods)] // The real clock.
     let real = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs() as i64;
     for shift_s in [3600, -3600, 0] {
         clocks.set("wall", shift_s);
@@ -125,16 +124,16 @@ fn certificates_are_judged_by_the_wall_clock_of_the_moment() {
     }
 }
 
-/// As if the machine had been asleep: one check and not a burst, and those under way are not failed.
+/// A jump, as after a suspend, causes one check and no burst, and checks in flight do not fail.
 #[test]
-fn a_monotonic_clock_that_jumps_makes_no_failure_and_no_burst() {
+fn monotonic_clock_jump_causes_no_failure_and_no_burst() {
     let Some(clocks) = Clocks::new("mono") else { return };
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
     let server = Server::start(move |stream| {
         counted.fetch_add(1, Ordering::SeqCst);
         read_head(&stream);
-        // Half of the time there is a check under way.
+        // Half of the time a check is in flight.
         #[allow(clippy::disallowed_methods)] // A slow server.
         std::thread::sleep(Duration::from_millis(250));
         let _ = std::io::Write::write_all(&mut &stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");

@@ -1,5 +1,5 @@
-//! Targets from a file, and a file that changes while they are watched.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Targets from a configuration file, and reloads of that file.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -15,7 +15,7 @@ use common::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// A file that is gone with the test.
+/// A configuration file, removed when dropped.
 struct File(PathBuf);
 
 impl File {
@@ -38,7 +38,7 @@ impl File {
         Daemon::start(&["--config", self.path()])
     }
 
-    /// Has the daemon read it; what it says of that.
+    /// Reloads the daemon; returns its log line.
     fn reload(&self, daemon: &Daemon, text: &str) -> String {
         self.write(text);
         daemon.signal("-HUP");
@@ -74,7 +74,7 @@ fn checks(snapshot: &serde_json::Value) -> Vec<serde_json::Value> {
     snapshot["recent"].as_array().expect("a list").clone()
 }
 
-/// A server that answers nothing by itself: each connection is handed over once its request is there.
+/// A server that hands over each connection after its request has arrived, and answers nothing by itself.
 fn patient() -> (Server, Receiver<TcpStream>) {
     let (sender, asked) = channel();
     let server = Server::start(move |stream| {
@@ -85,7 +85,7 @@ fn patient() -> (Server, Receiver<TcpStream>) {
 }
 
 #[test]
-fn a_fourth_target_comes_and_the_three_go_on() {
+fn reload_adds_a_target_and_keeps_the_others() {
     let (quick, slow, (held, asked)) = (Server::answering(OK), Server::answering(OK), patient());
     let three = format!(
         "--timeout 60\nquick {} --interval 0.05\nslow {} --interval 3600\nheld {} --interval 1\n",
@@ -99,7 +99,7 @@ fn a_fourth_target_comes_and_the_three_go_on() {
     assert!(daemon.first_line.starts_with(start), "{}", daemon.first_line);
     wait_for(&daemon, "quick", "up");
     wait_for(&daemon, "slow", "up");
-    let mut in_flight = asked.recv_timeout(PATIENCE).expect("a check under way");
+    let mut in_flight = asked.recv_timeout(PATIENCE).expect("a check in flight");
     let before = snapshot(&daemon, "quick");
 
     let four = format!("{three}# one more\nfourth {}\n", quick.url("http"));
@@ -115,7 +115,7 @@ fn a_fourth_target_comes_and_the_three_go_on() {
         checks.iter().position(|check| *check == last).filter(|place| place + 1 < checks.len())
     });
     assert_eq!(checks(&snapshot(&daemon, "slow")).len(), 1, "its turn comes when it would have come");
-    in_flight.write_all(OK.as_bytes()).expect("the check under way goes on");
+    in_flight.write_all(OK.as_bytes()).expect("the check in flight continues");
     wait_for(&daemon, "held", "up");
     assert_eq!(checks(&snapshot(&daemon, "held")).len(), 1);
 
@@ -126,14 +126,14 @@ fn a_fourth_target_comes_and_the_three_go_on() {
 }
 
 #[test]
-fn what_is_gone_is_forgotten_and_what_has_changed_begins_anew() {
+fn reload_drops_removed_targets_and_restarts_changed_ones() {
     let (server, (held, asked)) = (Server::answering(OK), patient());
     let url = server.url("http");
     let text = |changed: &str, held: &str| format!("same {url}\nchanged {url} {changed}\n{held}\n");
     let file = File::new("changed", &text("", &format!("held {} --timeout 60", held.url("http"))));
     let daemon = file.watch();
     wait_for(&daemon, "same", "up");
-    let mut in_flight = asked.recv_timeout(PATIENCE).expect("a check under way");
+    let mut in_flight = asked.recv_timeout(PATIENCE).expect("a check in flight");
     let said = file.reload(&daemon, &text("--check status:404", ""));
     assert_eq!(said, "pingstate: reloaded: 1 target kept, 1 started, 2 dropped");
     assert_eq!(in_flight.read(&mut [0]).expect("closed"), 0);
@@ -145,7 +145,7 @@ fn what_is_gone_is_forgotten_and_what_has_changed_begins_anew() {
     let names: Vec<_> = all["targets"].as_array().expect("a list").iter().map(|t| &t["name"]).collect();
     assert_eq!(names, ["same", "changed"]);
 
-    // Their order may change as well, and one may be alone.
+    // The order may change as well, and a single target may remain.
     let said = file.reload(&daemon, &format!("changed {url} --check status:404\nsame {url}\n"));
     assert_eq!(said, "pingstate: reloaded: 2 targets kept, 0 started, 0 dropped");
     let said = file.reload(&daemon, &format!("--fall 2\nsame {url}\n"));
@@ -154,7 +154,7 @@ fn what_is_gone_is_forgotten_and_what_has_changed_begins_anew() {
 }
 
 #[test]
-fn a_bad_file_is_refused_in_one_line_and_all_stays_as_it_was() {
+fn invalid_file_is_refused_in_one_line_and_changes_nothing() {
     let server = Server::answering(OK);
     let good = format!("a {}\n", server.url("http"));
     let file = File::new("bad", &good);
@@ -186,7 +186,7 @@ fn a_bad_file_is_refused_in_one_line_and_all_stays_as_it_was() {
 }
 
 #[test]
-fn what_the_daemon_can_not_change_is_told() {
+fn settings_that_need_a_restart_are_reported() {
     let server = Server::answering(OK);
     let target = format!("a {}\n", server.url("http"));
     let file = File::new("daemon", &target);
@@ -205,7 +205,7 @@ fn what_the_daemon_can_not_change_is_told() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
+fn all_errors_are_reported_with_their_line_and_nothing_starts() {
     let wrong = "# one\n--interval 0\na tcp://h:1\na tcp://h:2 --api-port 1\nb http://h/ --check nonsense\n\
         c https://me:secret@h/ --fall x\nd https://h/ --ca-file /nonexistent.pem\n";
     let file = File::new("wrong", wrong);
@@ -245,10 +245,10 @@ fn the_file_that_comes_with_it_is_right() {
 }
 
 #[test]
-fn what_is_asked_behind_a_target_is_done() {
+fn flags_after_a_target_apply_to_it() {
     let server = Server::answering(OK);
     let (hooked, posts) = patient();
-    let path = std::env::temp_dir().join(format!("pingstate-told-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("pingstate-hook-{}", std::process::id()));
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
     let text = [
         "--interval 0.1 --retry-interval 0.001".to_owned(),
@@ -270,14 +270,15 @@ fn what_is_asked_behind_a_target_is_done() {
     wait_for(&daemon, "gone", "down");
     let mut post = posts.recv_timeout(PATIENCE).expect("a webhook");
     post.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("answered");
-    let told =
-        eventually("the hook", || std::fs::read_to_string(&path).ok().filter(|told| told.ends_with('\n')));
+    let written = eventually("the hook", || {
+        std::fs::read_to_string(&path).ok().filter(|written| written.ends_with('\n'))
+    });
     let _ = std::fs::remove_file(&path);
-    assert_eq!(told, "hooked unknown up\n");
+    assert_eq!(written, "hooked unknown up\n");
 }
 
 #[test]
-fn once_checks_what_is_in_the_file() {
+fn once_checks_the_targets_of_the_file() {
     let server = Server::answering(OK);
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
     let file = File::new("once", &format!("'my web' {}\ngone tcp://{gone}\n", server.url("http")));
@@ -288,7 +289,7 @@ fn once_checks_what_is_in_the_file() {
 }
 
 #[test]
-fn without_a_file_a_hangup_is_the_end_as_ever() {
+fn sighup_without_a_file_terminates() {
     let own = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = own.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0").trim();
     if u64::from_str_radix(ignored, 16).is_ok_and(|mask| mask & 1 == 1) {
@@ -302,7 +303,7 @@ fn without_a_file_a_hangup_is_the_end_as_ever() {
 }
 
 #[test]
-fn thousands_of_targets_are_read_and_one_of_them_changes() {
+fn reload_changes_one_of_thousands_of_targets() {
     let text = |last: &str| {
         let lines =
             (0..9_999).map(|i| format!("target-{i} tcp://127.4.{}.{}:9 --fall 3\n", i / 250, i % 250 + 1));

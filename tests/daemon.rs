@@ -1,5 +1,5 @@
-//! The daemon as its users see it: the binary, its lines, its exit codes and its API.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! The daemon from outside: the binary, its log lines, exit codes and API.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_server_that_stops_and_comes_back_is_told_as_it_happens() {
+fn outage_and_recovery_are_reported() {
     let server = Server::answering(OK);
     let (url, address) = (server.url("http"), server.address);
     let daemon = Daemon::start(&["--interval", "0.1", "--timeout", "1", &url]);
@@ -131,7 +131,7 @@ fn every_endpoint_answers_as_documented() {
 }
 
 #[test]
-fn an_allowed_host_is_answered_and_elsewhere_than_loopback_every_host_is() {
+fn only_allowed_hosts_are_served_on_loopback_and_all_elsewhere() {
     let request = b"GET /state HTTP/1.1\r\nHost: Pi.Example:8787\r\nConnection: close\r\n\r\n";
     let target = Server::answering(OK);
     let allowed = Daemon::start(&["--api-allow-host", "pi.example", &target.url("http")]);
@@ -143,7 +143,7 @@ fn an_allowed_host_is_answered_and_elsewhere_than_loopback_every_host_is() {
 }
 
 #[test]
-fn several_targets_are_told_together_and_apart() {
+fn several_targets_are_listed_together_and_separately() {
     let (good, bad) = (Server::answering(OK), Server::answering("HTTP/1.1 500 Oops\r\n\r\n"));
     let daemon = Daemon::start(&["--interval", "0.1", &good.url("http"), &bad.url("http")]);
     daemon.wait_for_state("down");
@@ -206,7 +206,7 @@ fn a_banner_is_found_however_it_is_cut() {
 }
 
 #[test]
-fn once_prints_a_line_for_each_target_and_tells_by_its_exit_code() {
+fn once_prints_a_line_per_target_and_sets_the_exit_code() {
     let good = Server::answering(OK);
     let gone = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
     let good_url = good.url("http");
@@ -220,7 +220,7 @@ fn once_prints_a_line_for_each_target_and_tells_by_its_exit_code() {
     assert_eq!((slow.status.code(), text(&slow.stdout).starts_with("degraded ")), (Some(1), true));
     let mut full = pingstate();
     let full = full.args(["--once", &good_url]).stdout(std::fs::File::create("/dev/full").expect("linux"));
-    assert_eq!(full.status().expect("runs").code(), Some(1), "nobody has read it");
+    assert_eq!(full.status().expect("runs").code(), Some(1), "the output was not written");
     let unresolved = run(&["--once", &good_url, "http://nowhere.invalid/"]);
     assert_eq!(unresolved.status.code(), Some(3));
     assert!(text(&unresolved.stdout).contains("does not exist"), "{}", text(&unresolved.stdout));
@@ -272,7 +272,7 @@ fn wrong_input_gets_one_line_and_exit_2_and_starts_nothing() {
         (&["http://user:secret@example.com/"], "TARGET …@example.com/: "),
         (&["--port", "80", "http://127.0.0.1/"], "--port"),
         (&["--name", "x", "http://127.0.0.1/a", "http://127.0.0.1/b"], "--name"),
-        (&["http://127.0.0.1/a", "http://127.0.0.1/a"], "twice"),
+        (&["http://127.0.0.1/a", "http://127.0.0.1/a"], "duplicate TARGET"),
         (&["--interval"], "--interval"),
     ];
     for (args, named) in cases {
@@ -287,7 +287,7 @@ fn wrong_input_gets_one_line_and_exit_2_and_starts_nothing() {
 }
 
 #[test]
-fn a_taken_port_is_one_line_and_exit_1() {
+fn port_in_use_is_one_line_and_exit_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = taken.local_addr().expect("bound").port().to_string();
     let output = run(&["--api-port", &port]);
@@ -300,7 +300,7 @@ fn a_taken_port_is_one_line_and_exit_1() {
 }
 
 #[test]
-fn signals_end_it_at_once_also_in_the_middle_of_everything() {
+fn signals_stop_the_daemon_at_once_with_work_in_flight() {
     let silent = Server::start(|stream| {
         let _ = (&stream).read(&mut [0; 1]);
         let _ = stream.set_read_timeout(Some(PATIENCE));
@@ -320,7 +320,7 @@ fn signals_end_it_at_once_also_in_the_middle_of_everything() {
 }
 
 #[test]
-fn priorities_are_marked_when_the_journal_reads() {
+fn log_lines_have_priorities_when_stderr_is_the_systemd_journal() {
     use std::os::unix::fs::MetadataExt;
     let path = std::env::temp_dir().join(format!("pingstate-journal-{}", std::process::id()));
     let file = std::fs::File::create(&path).expect("a file");

@@ -1,6 +1,6 @@
-//! One total deadline per check, whatever the target, its name servers or its redirects do; and
-//! meanwhile the API answers and other targets keep their beat.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! One total deadline per check, whatever the target, its name servers or its redirects do. Meanwhile the
+//! API responds and other targets are checked on schedule.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -12,11 +12,11 @@ use std::time::Duration;
 use common::*;
 use pingstate::{Monitor, ProbeBuilder, ResolverConfig, check_all};
 
-/// The timeout of every check here, and how much later than that a check may end.
+/// The timeout of every check here, and the allowed delay after it.
 const TIMEOUT: Duration = Duration::from_millis(700);
 const SLACK: Duration = Duration::from_millis(100);
 
-/// Writes `piece` again and again, until the peer has had enough.
+/// Writes `piece` repeatedly until the peer closes.
 fn drip(mut stream: TcpStream, first: &'static [u8], piece: &'static [u8], every: Duration) {
     read_head(&stream);
     let mut sent = stream.write_all(first);
@@ -30,7 +30,7 @@ fn dripping(first: &'static [u8], piece: &'static [u8]) -> Server {
     Server::start(move |stream| drip(stream, first, piece, Duration::from_millis(2)))
 }
 
-/// Takes a connection and says nothing.
+/// A server that accepts connections and sends nothing.
 fn silent() -> Server {
     Server::start(|mut stream| {
         let _ = stream.set_read_timeout(Some(PATIENCE));
@@ -38,7 +38,7 @@ fn silent() -> Server {
     })
 }
 
-/// An address whose queue of connections is full: it neither answers nor refuses.
+/// An address with a full accept queue: it neither answers nor refuses.
 fn black_hole() -> (SocketAddr, TcpListener, Vec<mio::net::TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = listener.local_addr().expect("an address");
@@ -57,7 +57,7 @@ fn black_hole() -> (SocketAddr, TcpListener, Vec<mio::net::TcpStream>) {
     }
 }
 
-/// A name server that takes questions and never answers.
+/// A name server that never answers.
 fn dead_dns() -> (SocketAddr, UdpSocket) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
     (socket.local_addr().expect("an address"), socket)
@@ -136,10 +136,10 @@ fn no_check_outlives_its_timeout() {
     let names = ResolverConfig::default().servers([dns.0]).mdns(dns.0);
     let start = now();
     let mut ends = Vec::new();
-    let tell = |checked: &pingstate::CheckEvent<'_>| {
+    let record = |checked: &pingstate::CheckEvent<'_>| {
         ends.push((checked.name.to_owned(), now() - start, checked.result.clone()));
     };
-    check_all(monitors, names, tell).expect("runs");
+    check_all(monitors, names, record).expect("runs");
     assert_eq!(ends.len(), urls.len());
     for (what, took, result) in ends {
         println!("{what}: {took:?} {}", result.detail);
@@ -151,7 +151,7 @@ fn no_check_outlives_its_timeout() {
 }
 
 #[test]
-fn meanwhile_the_api_answers_and_others_keep_their_beat() {
+fn slow_checks_delay_neither_the_api_nor_other_checks() {
     let flood = Server::start(|mut stream| {
         read_head(&stream);
         let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -160,7 +160,7 @@ fn meanwhile_the_api_answers_and_others_keep_their_beat() {
             sent = stream.write_all(chunk.as_bytes());
         }
     });
-    let (count, beats) = channel();
+    let (count, checks) = channel();
     let good = Server::start(move |mut stream| {
         let _ = count.send(now());
         read_head(&stream);
@@ -183,24 +183,24 @@ fn meanwhile_the_api_answers_and_others_keep_their_beat() {
         "http://db.example/",
     ]);
     let good_state = format!("/targets/{}/state", good.address);
-    eventually("the first beat", || (daemon.get(&good_state).1 == "up\n").then_some(()));
-    let first = beats.recv_timeout(PATIENCE).expect("a beat");
+    eventually("the first check", || (daemon.get(&good_state).1 == "up\n").then_some(()));
+    let first = checks.recv_timeout(PATIENCE).expect("a check");
     let mut slowest = Duration::ZERO;
-    let beats: Vec<_> = (0..15)
+    let checks: Vec<_> = (0..15)
         .map(|_| {
             let start = now();
             assert_eq!(daemon.get(&good_state), (200, "up\n".into()));
             slowest = slowest.max(now() - start);
-            beats.recv_timeout(PATIENCE).expect("a beat")
+            checks.recv_timeout(PATIENCE).expect("a check")
         })
         .collect();
     println!("slowest answer: {slowest:?}");
     assert!(slowest < Duration::from_millis(500), "{slowest:?}");
-    // A beat may be late by what a busy machine costs, but none is lost and none comes twice.
-    for (k, beat) in (1u32..).zip(beats) {
+    // A busy machine may delay a check, but none is lost or doubled.
+    for (k, check) in (1u32..).zip(checks) {
         let due = Duration::from_millis(200) * k;
-        let off = (beat - first).abs_diff(due);
-        assert!(off < Duration::from_millis(190), "beat {k} is off by {off:?}");
+        let off = (check - first).abs_diff(due);
+        assert!(off < Duration::from_millis(190), "check {k} is off by {off:?}");
     }
     assert_eq!(daemon.state(), "down", "the others fail");
 }

@@ -1,6 +1,6 @@
-//! Name servers that are dead, slow, wrong or hostile: a healthy target is found all the same, and
-//! what cannot be found fails in time and says why.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Name servers that are dead, slow, wrong or hostile: a healthy target is still resolved, and a name that
+//! cannot be resolved fails in time with a reason.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -19,7 +19,7 @@ const GOOD: &[&str] = &["127.0.0.1"];
 const TIMEOUT: Duration = Duration::from_millis(1500);
 const SLACK: Duration = Duration::from_millis(100);
 
-/// Checks a good server under this name, with names resolved in this way.
+/// Checks a good server under this name with this resolver configuration.
 fn check(name: &str, names: ResolverConfig) -> (ProbeResult, Duration) {
     let server = Server::answering(OK);
     let url = format!("http://{name}:{}/", server.address.port());
@@ -39,7 +39,7 @@ fn asking(servers: &[SocketAddr]) -> ResolverConfig {
         .servers(servers.iter().copied())
 }
 
-/// Takes questions and never answers.
+/// A name server that never answers.
 fn dead() -> UdpSocket {
     UdpSocket::bind("127.0.0.1:0").expect("bound")
 }
@@ -51,7 +51,7 @@ fn file(what: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn a_second_server_makes_up_for_a_first_that_is_of_no_use() {
+fn second_name_server_is_used_when_the_first_fails() {
     let good = NameServer::with(GOOD, 0);
     let dead = dead();
     let unheard = { UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("an address") };
@@ -91,7 +91,7 @@ fn a_second_server_makes_up_for_a_first_that_is_of_no_use() {
                 .collect()
         }),
     ];
-    for (what, first) in [("silence", dead.local_addr().expect("an address")), ("nobody there", unheard)] {
+    for (what, first) in [("silence", dead.local_addr().expect("an address")), ("closed port", unheard)] {
         let (result, took) = check("db.example", asking(&[first, good.address]));
         assert!(result.ok, "{what}: {result:?}");
         assert!(took < Duration::from_millis(900), "{what}: {took:?}");
@@ -107,7 +107,7 @@ fn a_second_server_makes_up_for_a_first_that_is_of_no_use() {
 }
 
 #[test]
-fn a_dead_first_server_never_makes_a_target_leave_up() {
+fn dead_first_name_server_does_not_change_the_state() {
     let (dead, good) = (dead(), NameServer::with(GOOD, 0));
     let server = Server::answering(OK);
     let (first, second) = (dead.local_addr().expect("bound").to_string(), good.address.to_string());
@@ -120,14 +120,14 @@ fn a_dead_first_server_never_makes_a_target_leave_up() {
 }
 
 #[test]
-fn answers_are_found_whatever_way_they_take() {
-    // Truncated: the whole answer comes over TCP.
+fn answers_over_tcp_aliases_and_single_families_are_found() {
+    // Truncated: the complete answer comes over TCP.
     let server = NameServer::start(|q| match q.over_tcp {
         true => vec![q.addresses(GOOD, 9)],
         false => vec![q.raw(0x8380, 0, &[])],
     });
     assert!(check("big.example", asking(&[server.address])).0.ok);
-    // One family's question is dropped.
+    // The query for one family is dropped.
     for dropped in [true, false] {
         let addresses = if dropped { GOOD } else { &["::ffff:127.0.0.1"] };
         let server = NameServer::start(move |q| match q.is_aaaa == dropped {
@@ -137,7 +137,7 @@ fn answers_are_found_whatever_way_they_take() {
         let (result, took) = check("db.example", asking(&[server.address]));
         assert!(result.ok && took < Duration::from_millis(500), "{took:?} {result:?}");
     }
-    // An alias, told before and after what it stands for; and one without an end.
+    // A CNAME before and after its target's addresses, and a CNAME loop.
     for turned in [false, true] {
         let server = NameServer::start(move |q| {
             let alias = record(&[0xc0, 12], 5, 9, &wire("real.example"));
@@ -156,11 +156,11 @@ fn answers_are_found_whatever_way_they_take() {
         vec![q.addresses(GOOD, 9)]
     });
     assert!(check("slow.example", asking(&[slow.address])).0.ok);
-    // No such name.
+    // The name does not exist.
     let none = NameServer::start(|q| vec![q.code(3)]);
     let (result, took) = check("no.example", asking(&[none.address]));
     assert!(result.detail.contains("name does not exist: no.example") && took < TIMEOUT / 2, "{result:?}");
-    // On the local network.
+    // Multicast DNS.
     let local = NameServer::start(|q| {
         let alone = record(&wire(&q.name), 1, 9, &[127, 0, 0, 1]);
         let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
@@ -171,7 +171,7 @@ fn answers_are_found_whatever_way_they_take() {
 }
 
 #[test]
-fn search_lists_and_hosts_are_followed_and_read_again_when_they_change() {
+fn search_lists_and_hosts_are_used_and_reloaded() {
     let server = NameServer::start(|q| match &*q.name {
         "db.inner.example" => vec![q.addresses(GOOD, 300)],
         _ => vec![q.code(3)],
@@ -204,7 +204,7 @@ fn search_lists_and_hosts_are_followed_and_read_again_when_they_change() {
 }
 
 #[test]
-fn answers_serve_for_their_ttl() {
+fn answers_are_cached_for_their_ttl() {
     for (ttl_s, most) in [(300, 4), (0, usize::MAX)] {
         let names = NameServer::with(GOOD, ttl_s);
         let server = Server::answering(OK);
@@ -233,7 +233,7 @@ fn the_last_name_of_a_block_list_with_65600_lines_is_found() {
 }
 
 #[test]
-fn a_hosts_file_that_is_cut_is_logged() {
+fn truncated_hosts_file_is_logged() {
     let line = "0.0.0.0 ad.example\n";
     let text = line.repeat(8 * 1024 * 1024 / line.len() + 1) + "127.0.0.1 last.example\n";
     let hosts = file("long", &text);
@@ -267,7 +267,7 @@ fn a_site_may_use_local_as_its_domain() {
     });
     let conf = file("corp.conf", "search corp.local\n");
     for name in ["db", "db.corp.local"] {
-        // Nobody answers to multicast.
+        // No host answers the multicast query.
         let names = asking(&[server.address]).resolv_conf(&conf).mdns(dead().local_addr().expect("bound"));
         let (result, _) = check(name, names);
         assert!(result.ok, "{name}: {result:?}");
@@ -338,7 +338,7 @@ fn two_lost_packets_do_not_use_up_a_budget_of_five_seconds() {
     assert!(result.ok, "{result:?}");
 }
 
-/// Runs `--once` with these files in the place of the system's, in a network of its own.
+/// Runs `--once` with these files mounted over the system's, in a network namespace.
 fn once(hosts: &str, conf: &str, url: &str) -> (Option<i32>, String) {
     let (hosts, conf) = (file("etc-hosts", hosts), file("etc-resolv.conf", conf));
     let script = "mount --bind $1 /etc/hosts && mount --bind $2 /etc/resolv.conf && exec $3 --once $4";
@@ -357,8 +357,8 @@ fn once(hosts: &str, conf: &str, url: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn names_are_found_by_the_files_of_the_system() {
-    if !net::alone("names_are_found_by_the_files_of_the_system") {
+fn names_resolve_with_the_system_files() {
+    if !net::run_in_namespace("names_resolve_with_the_system_files") {
         return;
     }
     net::must("ip link set lo up");
@@ -377,17 +377,17 @@ fn names_are_found_by_the_files_of_the_system() {
     blocked.push_str("127.0.0.1 last.example\n");
     let (code, said) = once(&blocked, conf, &url("last.example"));
     assert_eq!((code, said.lines().count()), (Some(0), 1), "{said}");
-    // What is not used is logged, once.
+    // Ignored settings are logged once.
     let line = "0.0.0.0 ad.example\n";
     blocked = line.repeat(8 * 1024 * 1024 / line.len() + 1) + "127.0.0.1 last.example\n";
     let (code, said) =
         once(&blocked, "nameserver fe80::1%eth0\nnameserver 127.0.0.1\n", &url("last.example"));
     assert_eq!(code, Some(3), "{said}");
-    for told in [
+    for message in [
         "hosts file: only the first 8 MiB",
         "resolv.conf: name server \"fe80::1%eth0\" is not used: the zone must be a number",
     ] {
-        assert_eq!(said.matches(told).count(), 1, "{said}");
+        assert_eq!(said.matches(message).count(), 1, "{said}");
     }
     drop(server);
 }

@@ -1,5 +1,5 @@
-//! Streams of events and waits for a state, over real sockets.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Event streams and waits for a state, over real sockets.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -15,12 +15,12 @@ use common::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// A client of a stream, past its head.
+/// A client of an event stream, after the response head.
 struct Listener(BufReader<TcpStream>);
 
-/// An event as it came.
+/// One received event.
 #[derive(Debug)]
-struct Told {
+struct Received {
     id: String,
     kind: String,
     data: serde_json::Value,
@@ -60,14 +60,14 @@ impl Listener {
         }
     }
 
-    /// The next event; comments in between are fine unless they tell of a loss.
-    fn next(&mut self) -> Told {
+    /// The next event. Comments before it are accepted unless they report dropped events.
+    fn next(&mut self) -> Received {
         loop {
             let lines = self.block();
             let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name));
             if let (Some(id), Some(kind), Some(data)) = (field("id: "), field("event: "), field("data: ")) {
                 let data = serde_json::from_str(data).expect("JSON");
-                return Told { id: id.to_owned(), kind: kind.to_owned(), data };
+                return Received { id: id.to_owned(), kind: kind.to_owned(), data };
             }
             assert!(!lines.concat().contains("lost"), "{lines:?}");
         }
@@ -75,7 +75,7 @@ impl Listener {
 }
 
 #[test]
-fn a_transition_is_seen_as_it_happens_and_again_by_who_comes_back() {
+fn transitions_are_streamed_and_replayed_on_reconnect() {
     let server = Server::answering(OK);
     let url = server.url("http");
     let daemon = Daemon::start(&["--interval", "0.05", &url]);
@@ -95,18 +95,18 @@ fn a_transition_is_seen_as_it_happens_and_again_by_who_comes_back() {
     let mut all = ["ts", "target", "probe", "from", "to", "detail", "error", "latency_ms", "since_s"];
     all.sort_unstable();
     assert_eq!(keys, all);
-    // Who saw the first of them gets the second again; who was told by another daemon gets all.
+    // A client that saw the first event gets the second again; an ID of another daemon's gets all events.
     let mut back = Listener::start(daemon.api, "/events", &degraded.id);
     assert_eq!(back.next().id, down.id);
-    let mut stranger = Listener::start(daemon.api, "/events", "1-1");
-    assert_eq!(stranger.next().data["to"], "up");
-    assert_eq!([(); 2].map(|()| stranger.next().id), [degraded.id, down.id]);
+    let mut other_id = Listener::start(daemon.api, "/events", "1-1");
+    assert_eq!(other_id.next().data["to"], "up");
+    assert_eq!([(); 2].map(|()| other_id.next().id), [degraded.id, down.id]);
     daemon.wait_for_state("down");
     assert_eq!(daemon.end("-TERM").0.code(), Some(0), "streams do not hold it up");
 }
 
 #[test]
-fn checks_are_told_to_those_who_ask_for_them() {
+fn checks_are_streamed_on_request() {
     let [one, other] = [(); 2].map(|()| Server::answering(OK));
     let daemon = Daemon::start(&["--interval", "0.05", &one.url("http"), &other.url("http")]);
     daemon.wait_for_state("up");
@@ -114,13 +114,13 @@ fn checks_are_told_to_those_who_ask_for_them() {
     let mut ids = Vec::new();
     let mut names = std::collections::BTreeSet::new();
     for _ in 0..8 {
-        let told = all.next();
+        let event = all.next();
         assert_eq!(
-            (&*told.kind, &told.data["event"], &told.data["state"]),
+            (&*event.kind, &event.data["event"], &event.data["state"]),
             ("check", &"ok".into(), &"up".into())
         );
-        names.insert(told.data["target"].as_str().expect("a name").to_owned());
-        ids.push(told.id.split_once('-').and_then(|(_, seq)| seq.parse::<u64>().ok()).expect("a number"));
+        names.insert(event.data["target"].as_str().expect("a name").to_owned());
+        ids.push(event.id.split_once('-').and_then(|(_, seq)| seq.parse::<u64>().ok()).expect("a number"));
     }
     assert!(ids.is_sorted() && ids[7] - ids[0] == 7, "{ids:?}");
     assert_eq!(names.len(), 2);
@@ -131,7 +131,7 @@ fn checks_are_told_to_those_who_ask_for_them() {
 }
 
 #[test]
-fn a_wait_is_answered_when_the_state_is_there() {
+fn wait_is_answered_when_the_state_is_reached() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.05", &server.url("http")]);
     let (status, body) = daemon.get("/wait?state=up&timeout=20");
@@ -156,16 +156,16 @@ fn a_wait_is_answered_when_the_state_is_there() {
     assert_eq!((status, &*body), (400, "state must be unknown, up, degraded or down\n"));
 }
 
-/// How many streams the daemon has.
+/// Number of event streams of the daemon.
 fn listening(daemon: &Daemon) -> usize {
     let figures = daemon.get("/metrics").1;
     let line = figures.lines().find_map(|line| line.strip_prefix("pingstate_connections{kind=\"stream\"} "));
     line.and_then(|count| count.parse().ok()).expect("a number")
 }
 
-/// As with `nc -N` and scripts that shut down what they have written.
+/// As with `nc -N` and scripts that shut down the write side.
 #[test]
-fn a_client_that_has_ended_its_side_is_still_told() {
+fn half_closed_client_still_gets_its_response() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.05", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -178,23 +178,23 @@ fn a_client_that_has_ended_its_side_is_still_told() {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("sent");
         stream.shutdown(Shutdown::Write).expect("shut down");
-        let mut told = String::new();
-        stream.read_to_string(&mut told).expect("an answer");
-        assert!(told.starts_with(answer), "{request}: {told}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("an answer");
+        assert!(response.starts_with(answer), "{request}: {response}");
     }
     let mut listener = Listener::start(daemon.api, "/events?checks=1", "");
     listener.0.get_ref().shutdown(Shutdown::Write).expect("shut down");
     for _ in 0..5 {
         assert_eq!(listener.next().kind, "check");
     }
-    // Once it is gone, what it is told next finds that out.
+    // After the client is gone, the next write to it discovers that.
     drop(listener);
     eventually("no stream", || (listening(&daemon) == 0).then_some(()));
 }
 
-/// Nothing is sent to one that waits, so it is the reset that says that it is gone.
+/// Nothing is sent to a waiting client, so only its reset shows that it is gone.
 #[test]
-fn a_client_that_waits_is_freed_when_it_is_gone() {
+fn waiting_client_is_freed_after_its_reset() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "1", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -204,7 +204,7 @@ fn a_client_that_waits_is_freed_when_it_is_gone() {
         if ends_first {
             stream.shutdown(Shutdown::Write).expect("shut down");
             for _ in 0..10 {
-                assert_eq!(listening(&daemon), 1, "an end alone does not say that it is gone");
+                assert_eq!(listening(&daemon), 1, "a shut down write side is not a closed connection");
             }
         }
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
@@ -213,10 +213,10 @@ fn a_client_that_waits_is_freed_when_it_is_gone() {
     }
 }
 
-/// TCP's keep-alive finds those whose machine is gone.
+/// TCP keep-alive finds clients on machines that are gone.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_connections_of_clients_are_kept_alive_by_tcp() {
+fn tcp_keep_alive_is_enabled_on_client_connections() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "1", &server.url("http")]);
     let _stream = ask(daemon.api, "/wait?state=down&timeout=3600", "");
@@ -232,7 +232,7 @@ fn the_connections_of_clients_are_kept_alive_by_tcp() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn more_clients_that_wait_than_there_may_be_shut_nobody_out() {
+fn waiting_clients_at_the_limit_do_not_block_new_clients() {
     if !make_room(4096) {
         return common::missing("prlimit");
     }
@@ -249,14 +249,14 @@ fn more_clients_that_wait_than_there_may_be_shut_nobody_out() {
     drop(waiting);
 }
 
-/// How many listen, and how many of them read.
-const CROWD: usize = 1000;
+/// Number of stream clients, and how many of them read.
+const CLIENTS: usize = 1000;
 const READERS: usize = 100;
 
-/// What the daemon may need for all of them, in kB.
+/// Memory limit of the daemon with all of them, in kB.
 const GROWTH_KB: u64 = 8 * 1024;
 
-/// Room for so many descriptors, here and in what is started from here; says whether there is.
+/// Raises the descriptor limit of this process and its children to this number; true on success.
 fn make_room(descriptors: usize) -> bool {
     let pid = std::process::id().to_string();
     let limit = format!("--nofile={descriptors}:");
@@ -264,15 +264,15 @@ fn make_room(descriptors: usize) -> bool {
     raised.is_ok_and(|output| output.status.success())
 }
 
-/// Nine hundred of a thousand never read: they cost little and are let go, and all others miss nothing.
+/// 900 of 1,000 clients never read: they cost little memory and are closed, and the others miss no event.
 #[cfg(target_os = "linux")]
 #[test]
-fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
+fn clients_that_never_read_are_closed_and_do_not_affect_others() {
     if !make_room(4096) {
         return common::missing("prlimit");
     }
     let server = Server::answering(OK);
-    // Only the first of them answers, so that there are many kinds of checks.
+    // Only the first target answers, so that there are several kinds of events.
     let targets: Vec<_> = (1..6).map(|n| format!("http://127.0.0.{n}:{}/", server.address.port())).collect();
     let mut args = vec!["--interval", "0.1", "--api-port", "0"];
     args.extend(targets.iter().map(String::as_str));
@@ -285,8 +285,8 @@ fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
             let mut listener = Listener::start(daemon.api, "/events?checks=1", "");
             let over = over.clone();
             thread::spawn(move || {
-                let seq = |told: &Told| {
-                    told.id.split_once('-').and_then(|(_, seq)| seq.parse().ok()).expect("a number")
+                let seq = |event: &Received| {
+                    event.id.split_once('-').and_then(|(_, seq)| seq.parse().ok()).expect("a number")
                 };
                 let first: u64 = seq(&listener.next());
                 let mut last = first;
@@ -299,7 +299,7 @@ fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
             })
         })
         .collect();
-    let deaf: Vec<_> = (READERS..CROWD)
+    let unread: Vec<_> = (READERS..CLIENTS)
         .map(|_| {
             let stream = ask(daemon.api, "/events?checks=1", "");
             let _ = socket2::SockRef::from(&stream).set_recv_buffer_size(4096);
@@ -307,7 +307,7 @@ fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
         })
         .collect();
     let listening = || listening(&daemon);
-    eventually("all of them", || (listening() == CROWD).then_some(()));
+    eventually("all of them", || (listening() == CLIENTS).then_some(()));
     let start = now();
     let mut worst = Duration::ZERO;
     while listening() > READERS {
@@ -315,15 +315,15 @@ fn who_never_reads_costs_little_and_takes_nothing_from_those_who_do() {
         daemon.state();
         worst = worst.max(now() - asked);
         assert!(now() - start < 4 * PATIENCE, "{} listen after {:?}", listening(), now() - start);
-        #[allow(clippy::disallowed_methods)] // It looks a few times a second.
+        #[allow(clippy::disallowed_methods)] // Polls a few times a second.
         thread::sleep(Duration::from_millis(100));
     }
     over.store(true, Ordering::SeqCst);
-    let told: Vec<_> = readers.into_iter().map(|reader| reader.join().expect("misses nothing")).collect();
+    let counts: Vec<_> = readers.into_iter().map(|reader| reader.join().expect("misses nothing")).collect();
     let grown = daemon.figure("VmHWM").saturating_sub(before);
-    let (least, most) = (told.iter().min(), told.iter().max());
-    println!("{} let go after {:.1?}; {before} kB + {grown} kB", deaf.len(), now() - start);
-    println!("the others were told {least:?} to {most:?} events; slowest other answer {worst:.1?}");
+    let (least, most) = (counts.iter().min(), counts.iter().max());
+    println!("{} closed after {:.1?}; {before} kB + {grown} kB", unread.len(), now() - start);
+    println!("the others received {least:?} to {most:?} events; slowest other answer {worst:.1?}");
     assert!(grown <= GROWTH_KB, "grew by {grown} kB");
-    assert_eq!(told.len(), READERS);
+    assert_eq!(counts.len(), READERS);
 }

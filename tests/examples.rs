@@ -1,6 +1,6 @@
-//! Examples are promises: every program in `examples` runs to its end and says what it should, and
-//! every public item has an example in its documentation.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Every program in `examples` runs to completion with the expected output, and every public item has an
+//! example in its documentation.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use common::*;
 
-/// The longest an example may take, on a busy machine.
+/// Time limit of an example, on a busy machine.
 const TIME: Duration = Duration::from_secs(5);
 
-/// Each example and the gist of what it prints, in order.
+/// Each example and parts of its expected output, in order.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("shortest", &["true Some(", "HTTP 200"]),
     ("monitor", &["checked: HTTP 200", "state: up, latency: Some(", "ok up HTTP 200"]),
@@ -29,7 +29,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn every_example_runs_to_its_end_and_says_what_it_should() {
+fn every_example_runs_with_the_expected_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut there: Vec<String> = Vec::new();
     for entry in fs::read_dir(root.join("examples")).expect("examples") {
@@ -53,7 +53,7 @@ fn every_example_runs_to_its_end_and_says_what_it_should() {
     }
 }
 
-/// What an example prints, and how long it takes.
+/// The output of an example and its duration.
 fn run(name: &str) -> (String, Duration) {
     let test = std::env::current_exe().expect("a path");
     let built = test.ancestors().nth(2).expect("target/PROFILE").join("examples").join(name);
@@ -79,7 +79,7 @@ fn every_public_item_has_an_example() {
     let mut missing = Vec::new();
     for name in &names {
         let has = if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
-            // A constant may stand in the example of what it belongs to.
+            // A constant may be covered by the example of the item it belongs to.
             sources.iter().flat_map(|source| examples(source)).any(|line| has_word(line, name))
         } else {
             documented(&sources, name).unwrap_or_else(|| panic!("{name} is defined nowhere"))
@@ -92,7 +92,7 @@ fn every_public_item_has_an_example() {
 }
 
 #[test]
-fn what_has_no_example_is_caught() {
+fn missing_examples_are_reported() {
     let source = |doc: &str| vec![format!("/// A thing.\n{doc}#[derive(Debug)]\npub struct Thing;\n")];
     assert_eq!(documented(&source(""), "Thing"), Some(false));
     assert_eq!(documented(&source("/// ```\n/// Thing;\n/// ```\n"), "Thing"), Some(true));
@@ -116,7 +116,7 @@ fn sources() -> Vec<String> {
     files
 }
 
-/// The names that `lib.rs` lists with `pub use`: all that follows `The public interface is:`.
+/// The names that `lib.rs` lists with `pub use` after `The public interface is:`.
 fn public_names() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
     let text = fs::read_to_string(path).expect("lib.rs");
@@ -142,8 +142,8 @@ fn documented(sources: &[String], name: &str) -> Option<bool> {
     })
 }
 
-/// Whether this line begins the definition of a public item. A type's may stand in a macro; a function
-/// that is indented is a method.
+/// Whether this line begins the definition of a public item. A type may be defined in a macro; an indented
+/// function is a method.
 fn defines(line: &str, name: &str) -> bool {
     let item = |line: &str, kind: &str| {
         let rest = line.strip_prefix("pub ")?.strip_prefix(kind)?.strip_prefix(' ')?.strip_prefix(name)?;

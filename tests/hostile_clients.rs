@@ -1,6 +1,6 @@
-//! Ten thousand API clients that are slow, silent or greedy: memory stays, a good client is served,
-//! probes keep their beat, and the stuck ones are gone in time.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! 10,000 API clients that are slow, silent or greedy: memory stays bounded, a good client is served, probes
+//! run on schedule, and stuck clients are closed in time.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -18,31 +18,30 @@ use std::time::{Duration, Instant};
 use common::*;
 use mio::{Events, Interest, Poll, Token};
 
-/// How many come, if the system lets one process have so many descriptors.
-const CROWD: usize = 10_000;
+/// Number of clients, if the descriptor limit of one process allows it.
+const CLIENTS: usize = 10_000;
 
-/// How many of them come in a second.
+/// New clients per second.
 const RATE: f64 = 3000.0;
 
-/// What the daemon may need with all of them, in kB: 8 MiB, and three more for a build that is not
-/// optimized.
+/// Memory limit of the daemon with all of them, in kB: 8 MiB, plus 3 MiB for a build without
+/// optimization.
 const MEMORY_KB: u64 = if cfg!(debug_assertions) { 11 } else { 8 } * 1024;
 
-/// How long each of them may stay, at most; the system may keep it waiting before it is taken in.
+/// Longest time until a client is closed, including the time in the accept queue.
 const GONE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 15 } else { 10 });
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// How a client behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
-    /// Says nothing.
+    /// Sends nothing.
     Idle,
-    /// Sends a head that never ends, a byte every half second.
+    /// Sends a head that never ends, one byte every half second.
     Dripping,
-    /// Asks many times at once, and reads nothing.
+    /// Pipelines many requests and reads nothing.
     NeverReading,
-    /// Asks many times at once, and reads a little at a time.
+    /// Pipelines many requests and reads slowly.
     Pipelining,
 }
 
@@ -65,7 +64,7 @@ impl Stuck {
         self.asked = true;
     }
 
-    /// Takes what it takes of its answers.
+    /// Reads what this kind of client reads of its responses.
     fn read(&mut self) {
         let mut buffer = [0; 4096];
         match self.kind {
@@ -76,7 +75,7 @@ impl Stuck {
     }
 }
 
-/// How many descriptors this process may have, after asking for as many as it can get.
+/// Raises the descriptor limit of this process as far as possible and returns it.
 fn descriptors() -> usize {
     let limit = |name: &str| {
         let text = std::fs::read_to_string("/proc/self/limits").expect("linux");
@@ -91,11 +90,11 @@ fn descriptors() -> usize {
 }
 
 #[test]
-fn a_crowd_of_slow_clients_disturbs_nobody() {
-    let count = CROWD.min(descriptors().saturating_sub(200));
-    let (beat, beats) = channel();
+fn slow_clients_do_not_affect_others() {
+    let count = CLIENTS.min(descriptors().saturating_sub(200));
+    let (checked, checks) = channel();
     let server = Server::start(move |mut stream| {
-        let _ = beat.send(now());
+        let _ = checked.send(now());
         read_head(&stream);
         let _ = stream.write_all(OK.as_bytes());
     });
@@ -107,32 +106,32 @@ fn a_crowd_of_slow_clients_disturbs_nobody() {
         move || good_client(api, &over)
     });
     let start = now();
-    while beats.try_recv().is_ok() {}
-    let (ends, longest) = crowd(&daemon, count);
+    while checks.try_recv().is_ok() {}
+    let (ends, longest) = connect_clients(&daemon, count);
     let lasted = now() - start;
     over.store(true, Ordering::SeqCst);
     let (mut times, failures) = good.join().expect("a good client");
     times.sort();
     let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     let memory = daemon.figure("VmHWM");
-    let beats = beats.try_iter().count();
+    let checks = checks.try_iter().count();
     println!("{count} clients for {lasted:.1?}: {} ended in order, {} reset or refused", ends.0, ends.1);
     println!("longest stuck {longest:.1?}, memory {memory} kB, {} descriptors", daemon.descriptors());
-    println!("good client: {} answers, p50 {p50:.1?}, p99 {p99:.1?}, {beats} beats", times.len());
+    println!("good client: {} answers, p50 {p50:.1?}, p99 {p99:.1?}, {checks} checks", times.len());
     println!("slowest {:?}", &times[times.len() - 5..]);
-    println!("{failures} questions without an answer");
+    println!("{failures} requests without a response");
     assert!(failures <= times.len() / 50, "{failures}");
     assert!(memory <= MEMORY_KB, "{memory} kB");
     assert!(longest <= GONE, "{longest:?}");
-    // Of a release build on an idle machine it is a few milliseconds.
+    // A release build on an idle machine needs a few milliseconds.
     assert!(p50 < Duration::from_millis(50) && p99 < Duration::from_secs(2), "{p50:?} {p99:?}");
     let due = lasted.as_millis() / 250;
-    assert!((due - 2..=due + 2).contains(&(beats as u128)), "{beats} of {due} beats");
+    assert!((due - 2..=due + 2).contains(&(checks as u128)), "{checks} of {due} checks");
     let (_, body) = daemon.get("/status");
     assert!(body.contains("\"state\": \"up\"") && body.contains("\"transitions\": 1,"), "{body}");
 }
 
-/// Asks for the state again and again; how long each answer took, and how often there was none.
+/// Requests the state repeatedly; returns the response times and the number of failed requests.
 fn good_client(api: SocketAddr, over: &AtomicBool) -> (Vec<Duration>, usize) {
     let (mut times, mut failures) = (Vec::new(), 0);
     while !over.load(Ordering::SeqCst) {
@@ -142,14 +141,14 @@ fn good_client(api: SocketAddr, over: &AtomicBool) -> (Vec<Duration>, usize) {
             Err(_) => failures += 1,
         }
         times.push(now() - start);
-        #[allow(clippy::disallowed_methods)] // It asks fifty times a second.
+        #[allow(clippy::disallowed_methods)] // It sends 50 requests a second.
         thread::sleep(Duration::from_millis(20));
     }
     (times, failures)
 }
 
-/// One question and its answer. No answer is a client's own fault if it did not come to ask before
-/// hundreds of others came after it.
+/// One request and its response. A missing response is the client's own fault if hundreds of other
+/// clients connected before it sent its request.
 fn ask(api: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(api)?;
     stream.write_all(b"GET /state HTTP/1.0\r\n\r\n")?;
@@ -160,9 +159,9 @@ fn ask(api: SocketAddr) -> std::io::Result<String> {
     }
 }
 
-/// Lets so many clients come, and waits until all are gone; how many ended in order and how many
-/// not, and how long the most patient was there.
-fn crowd(daemon: &Daemon, count: usize) -> ((usize, usize), Duration) {
+/// Connects this number of clients and waits until all are closed; returns how many were closed in order,
+/// how many were not, and the longest connection time.
+fn connect_clients(daemon: &Daemon, count: usize) -> ((usize, usize), Duration) {
     let requests = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
     let mut poll = Poll::new().expect("a poll");
     let mut events = Events::with_capacity(1024);
@@ -175,7 +174,7 @@ fn crowd(daemon: &Daemon, count: usize) -> ((usize, usize), Duration) {
         let come = ((now() - start).as_secs_f64() * RATE) as usize;
         for _ in clients.len()..count.min(come) {
             let mut stream = mio::net::TcpStream::connect(daemon.api).expect("starts");
-            // What the system takes on behalf of a client that reads nothing is not much.
+            // The kernel buffers little for a client that reads nothing.
             let _ = socket2::SockRef::from(&stream).set_recv_buffer_size(4096);
             let both = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut stream, Token(clients.len()), both).expect("registered");
@@ -216,19 +215,19 @@ fn crowd(daemon: &Daemon, count: usize) -> ((usize, usize), Duration) {
                 clients[index] = None;
             }
         }
-        // What the system still holds for those that never read is no longer the daemon's.
-        let told = |index: &usize| clients[*index].as_ref().is_some_and(|c| c.kind != Kind::NeverReading);
-        if clients.len() == count && !left.iter().any(told) && daemon.descriptors() <= idle + 1 {
-            println!("{} never learned of their end", left.len());
+        // What the kernel still buffers for clients that never read no longer belongs to the daemon.
+        let readable = |index: &usize| clients[*index].as_ref().is_some_and(|c| c.kind != Kind::NeverReading);
+        if clients.len() == count && !left.iter().any(readable) && daemon.descriptors() <= idle + 1 {
+            println!("{} clients did not see the close", left.len());
             break;
         }
-        assert!(now() - start < PATIENCE, "{} are still there", left.len());
+        assert!(now() - start < PATIENCE, "{} are still connected", left.len());
     }
     (ends, longest)
 }
 
-/// A client that ends its own side after asking still gets its answer, and no client that goes at any
-/// point of the conversation takes anything with it.
+/// A client that shuts down its write side after a request still gets its response, and a client that
+/// closes at any point of the conversation affects no other client.
 #[test]
 fn clients_may_leave_at_any_point() {
     let server = Server::answering(OK);
@@ -256,10 +255,10 @@ fn clients_may_leave_at_any_point() {
     assert_eq!(daemon.state(), "up");
 }
 
-/// Who asks without end and reads nothing is let go five seconds after the system stopped taking
-/// answers on his behalf.
+/// A client that pipelines forever and reads nothing is closed five seconds after the kernel stopped
+/// accepting responses for it.
 #[test]
-fn a_client_that_never_reads_is_let_go() {
+fn client_that_never_reads_is_closed() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.1", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -277,11 +276,11 @@ fn a_client_that_never_reads_is_let_go() {
     assert_eq!(daemon.state(), "up");
 }
 
-/// What is left of the answers to clients that never read: the system does not keep it for long after
-/// the daemon has let them go, though they stay.
+/// Responses to clients that never read: the kernel drops them soon after the daemon has closed the
+/// connections, although the clients stay connected.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_system_keeps_no_answers_for_clients_that_were_let_go() {
+fn kernel_drops_responses_of_closed_clients() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.02", &server.url("http")]);
     let full = || daemon.get("/status").1.matches("\"event\"").count() == 20;
@@ -297,7 +296,7 @@ fn the_system_keeps_no_answers_for_clients_that_were_let_go() {
         .collect();
     let start = now();
     let most = Cell::new(0);
-    // Connections on the daemon's side that stand or have not been taken leave of.
+    // Connections on the daemon's side that are established or not fully closed.
     eventually("all of them gone from the system too", || {
         let table = std::fs::read_to_string("/proc/net/tcp").expect("linux");
         let port = format!(":{:04X}", daemon.api.port());

@@ -1,6 +1,5 @@
-//! Targets that do what broken and hostile ones do: the daemon's memory stays, and its API answers
-//! meanwhile.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Broken and hostile targets: the daemon's memory stays bounded, and its API responds meanwhile.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 mod hostile;
@@ -14,19 +13,19 @@ use common::*;
 use hostile::tls;
 use hostile::{Peer, acts, peers, url};
 
-/// How much more memory than at its best a daemon may need for any hostile target, in kB.
+/// Allowed memory growth of a daemon with any hostile target, in kB.
 const GROWTH_KB: u64 = 512;
 
-/// Each hostile target has a daemon of its own, that has seen the same target well before.
+/// Each hostile target has its own daemon, which has checked the same target in a healthy state before.
 #[test]
-fn memory_stays_and_the_api_answers_under_any_of_them() {
+fn hostile_targets_bound_memory_and_api_latency() {
     let work = Mutex::new(peers());
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
                 while let Some(peer) = { work.lock().expect("sound").pop() } {
-                    let figures = besiege(&peer);
+                    let figures = check_repeatedly(&peer);
                     results.lock().expect("sound").push((peer.what, figures));
                 }
             });
@@ -42,19 +41,19 @@ fn memory_stays_and_the_api_answers_under_any_of_them() {
     }
 }
 
-/// Memory before and its growth, checks, and the API's slowest answer.
-fn besiege(peer: &Peer) -> (u64, u64, usize, Duration) {
+/// Memory before and its growth, number of checks, and the API's slowest response.
+fn check_repeatedly(peer: &Peer) -> (u64, u64, usize, Duration) {
     let hostile = Arc::new(AtomicBool::new(false));
-    let (told, act) = (hostile.clone(), peer.act);
+    let (is_hostile, act) = (hostile.clone(), peer.act);
     let (scheme, check) = (peer.scheme, peer.check);
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
     let server = Server::start(move |stream| {
         counted.fetch_add(1, Ordering::SeqCst);
-        if told.load(Ordering::SeqCst) {
+        if is_hostile.load(Ordering::SeqCst) {
             return act(stream);
         }
-        // Well enough to touch the code that any check needs.
+        // Healthy checks that execute the code that any check needs.
         match scheme {
             "tcp" if check.is_empty() => drop(stream),
             "tcp" => acts::send_then(stream, b"a needle", acts::hold),

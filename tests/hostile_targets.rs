@@ -1,5 +1,5 @@
-//! Targets that do what broken and hostile ones do: every check ends in time and says why.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Broken and hostile targets: every check ends in time with a reason.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 mod hostile;
@@ -10,17 +10,17 @@ use common::*;
 use hostile::{Peer, acts, peers, url};
 use pingstate::{Monitor, ProbeBuilder, ResolverConfig, check_all};
 
-/// The timeout of every check here, and how much later than that a check may end.
+/// The timeout of every check here, and the allowed delay after it.
 const TIMEOUT: Duration = Duration::from_millis(700);
 const SLACK: Duration = Duration::from_millis(100);
 
 #[test]
-fn every_check_ends_in_time_and_says_why() {
+fn every_check_ends_in_time_with_a_reason() {
     let wrong: Vec<_> = peers().chunks(16).flat_map(in_time).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Checks these at the same time; what was wrong with any of the checks.
+/// Checks these at the same time; returns the errors of all checks.
 fn in_time(peers: &[Peer]) -> Vec<String> {
     let servers: Vec<_> = peers.iter().map(|peer| Server::start(peer.act)).collect();
     let monitors = peers.iter().zip(&servers).map(|(peer, server)| {
@@ -30,10 +30,10 @@ fn in_time(peers: &[Peer]) -> Vec<String> {
     });
     let mut ends = Vec::new();
     let start = now();
-    let tell = |checked: &pingstate::CheckEvent<'_>| {
+    let record = |checked: &pingstate::CheckEvent<'_>| {
         ends.push((checked.index, now() - start, checked.result.clone()));
     };
-    check_all(monitors, ResolverConfig::default(), tell).expect("runs");
+    check_all(monitors, ResolverConfig::default(), record).expect("runs");
     let mut wrong = Vec::new();
     let mut count = 0;
     for (index, took, result) in ends {
@@ -49,7 +49,7 @@ fn in_time(peers: &[Peer]) -> Vec<String> {
     wrong
 }
 
-/// A connection that stood for a moment stood, however soon it was reset.
+/// A connection that was established counts as open, however soon it is reset.
 #[test]
 fn a_port_that_resets_at_once_is_open_every_time() {
     let server = Server::start(acts::reset);
@@ -60,7 +60,7 @@ fn a_port_that_resets_at_once_is_open_every_time() {
     }
 }
 
-/// Wherever a handshake breaks off, the check is over then, and says that it was the handshake.
+/// A handshake cut at any byte ends the check immediately, and the result names the handshake.
 #[cfg(feature = "tls")]
 #[test]
 fn a_handshake_cut_at_any_byte_fails_at_once() {
@@ -75,7 +75,7 @@ fn a_handshake_cut_at_any_byte_fails_at_once() {
     let (_closing, closed) = probe(|s| hostile::tls::cut(s, LEN.load(Ordering::SeqCst), acts::half_close));
     let (_resetting, reset) = probe(|s| hostile::tls::cut(s, LEN.load(Ordering::SeqCst), acts::reset));
     let mut slowest = Duration::ZERO;
-    // The server's flight is some 800 bytes long.
+    // The server's flight has about 800 bytes.
     for len in 0..700 {
         LEN.store(len, Ordering::SeqCst);
         for (target, says) in [(&closed, "closed"), (&reset, "reset")] {

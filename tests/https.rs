@@ -1,6 +1,6 @@
-//! The command and real TLS servers: whom it trusts, and what it says of those it does not.
+//! The command and real TLS servers: which certificates it trusts, and how it reports the others.
 #![cfg(feature = "tls")]
-#![allow(clippy::expect_used)] // A test that cannot go on says why.
+#![allow(clippy::expect_used)] // Tests fail by panicking.
 
 mod common;
 
@@ -14,7 +14,7 @@ use rustls::pki_types::PrivateKeyDer;
 
 use common::*;
 
-/// A server with a certificate of its own for these names, and that certificate in a file.
+/// A server with a self-signed certificate for these names, and that certificate in a file.
 struct Site {
     server: Server,
     pem: PathBuf,
@@ -34,8 +34,8 @@ impl Site {
         Site::serving(&certificate, &key, &certificate)
     }
 
-    /// One whose certificate was signed by an authority of its own; that one's certificate is in the
-    /// file.
+    /// A server with a certificate signed by a private authority; the file contains the authority's
+    /// certificate.
     fn signed(names: &[&str]) -> Site {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -81,7 +81,7 @@ impl Drop for Site {
     }
 }
 
-/// Answers one request, and closes without close_notify, as many servers do.
+/// Answers one request and closes without close_notify, as many servers do.
 fn answer(mut stream: TcpStream, config: Arc<rustls::ServerConfig>) {
     let mut tls = rustls::ServerConnection::new(config).expect("a connection");
     let mut tls = rustls::Stream::new(&mut tls, &mut stream);
@@ -104,7 +104,7 @@ fn once(args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_private_certificate_is_trusted_when_its_file_is_named() {
+fn self_signed_certificate_is_trusted_with_ca_file() {
     let site = Site::start(&["localhost", "127.0.0.1"]);
     for host in ["localhost", "127.0.0.1"] {
         let (code, line) =
@@ -118,7 +118,7 @@ fn a_private_certificate_is_trusted_when_its_file_is_named() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_refused_unless_told_otherwise() {
+fn untrusted_certificate_is_refused_unless_verification_is_off() {
     let site = Site::start(&["localhost"]);
     let (code, line) = once(&[&site.url("localhost")]);
     assert_eq!(code, Some(1), "{line}");
@@ -128,7 +128,7 @@ fn a_certificate_that_is_not_trusted_is_refused_unless_told_otherwise() {
 }
 
 #[test]
-fn a_private_authority_is_unknown_until_its_certificate_is_named() {
+fn private_authority_is_trusted_after_its_certificate_is_added() {
     let site = Site::signed(&["localhost"]);
     let (code, line) = once(&[&site.url("localhost")]);
     assert_eq!(code, Some(1), "{line}");
@@ -138,7 +138,7 @@ fn a_private_authority_is_unknown_until_its_certificate_is_named() {
 }
 
 #[test]
-fn a_refusal_says_what_is_wrong_with_the_certificate() {
+fn refusal_reports_the_certificate_error() {
     let other = Site::start(&["nas.example"]);
     let (code, line) = once(&["--ca-file", other.file(), &other.url("localhost")]);
     assert_eq!(code, Some(1), "{line}");
@@ -156,7 +156,7 @@ fn a_refusal_says_what_is_wrong_with_the_certificate() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_told_as_such() {
+fn server_without_tls_is_reported() {
     let plain = Server::start(|mut stream| {
         let _ = stream.read(&mut [0; 5]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");

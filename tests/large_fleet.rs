@@ -1,6 +1,6 @@
-//! Thousands of targets, whose listing is megabytes: clients that ask for it and do not take it cost the
-//! memory of one, and keep nobody else waiting.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Thousands of targets with a listing of megabytes: clients that request it and do not read it cost the
+//! memory of one listing and delay no other client.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -13,18 +13,18 @@ use common::*;
 
 const TARGETS: usize = 1000;
 
-/// How many ask for the listing and leave its end with the daemon.
+/// Number of clients that request the listing and leave its end unread.
 const GREEDY: usize = 8;
 
-/// What each of them leaves: more than the system takes on behalf of both sides.
+/// Unread bytes per client: more than the kernel buffers on both sides.
 const LEFT: usize = 700_000;
 
-/// What all of them may cost beside the listing that the first one got, in kB.
+/// Memory limit of all of them in addition to the first client's listing, in kB.
 const GROWTH_KB: u64 = 4096;
 
 const LIST: &[u8] = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// Asks for the listing and reads all but its end; nothing, if none comes soon.
+/// Requests the listing and reads all but its end; `None` if no response comes soon.
 fn take_most(daemon: &Daemon, len: usize) -> (TcpStream, usize) {
     let mut stream = TcpStream::connect(daemon.api).expect("connects");
     socket2::SockRef::from(&stream).set_recv_buffer_size(128 * 1024).expect("set");
@@ -41,7 +41,7 @@ fn take_most(daemon: &Daemon, len: usize) -> (TcpStream, usize) {
 }
 
 #[test]
-fn listings_that_are_not_taken_cost_the_memory_of_one_and_delay_nobody() {
+fn unread_listings_share_memory_and_delay_no_client() {
     let targets: Vec<_> =
         (0..TARGETS).map(|n| format!("tcp://127.3.{}.{}:1", n / 250, 1 + n % 250)).collect();
     let mut args = vec!["--interval", "0.5"];
@@ -62,7 +62,7 @@ fn listings_that_are_not_taken_cost_the_memory_of_one_and_delay_nobody() {
     let grown = daemon.figure("VmHWM").saturating_sub(before);
     println!("listing of {len} bytes, {before} kB; {served} of {GREEDY} served, {grown} kB more");
     println!("slowest other answer: {slowest:.1?}");
-    assert!(served > 0, "nobody was served");
+    assert!(served > 0, "no client was served");
     assert!(grown <= GROWTH_KB, "grew by {grown} kB");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }

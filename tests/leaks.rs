@@ -1,6 +1,6 @@
-//! What is started and stopped ten thousand times leaves nothing behind: no descriptor, no thread, no
-//! memory. Alone in its process, so that all there is to count is its own.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Starting and stopping ten thousand times leaks no descriptor, thread or memory. The test is alone in its
+//! process, so that all counted resources are its own.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -14,13 +14,13 @@ use pingstate::*;
 /// Monitors that are started and stopped with a probe that needs no network.
 const CYCLES: usize = 9_000;
 
-/// The same over real connections: each leaves the system a port that rests for a minute.
+/// The same over real connections: each leaves a port in TIME_WAIT for a minute.
 const CONNECTED: usize = 1_000;
 
-/// How much the process may have grown, in kB: what allocators and thread stacks keep for later.
+/// Allowed growth of the process, in kB: what allocators and thread stacks keep.
 const GROWTH_KB: u64 = 4 * 1024;
 
-/// A probe that is done before it has begun.
+/// A probe with an immediate result.
 struct Done;
 
 impl Probe for Done {
@@ -46,7 +46,6 @@ fn count(dir: &str) -> usize {
     fs::read_dir(dir).expect("linux").count()
 }
 
-/// Descriptors and threads.
 fn held() -> (usize, usize) {
     (count("/proc/self/fd"), count("/proc/self/task"))
 }
@@ -58,7 +57,7 @@ fn resident_kb() -> u64 {
 }
 
 #[test]
-fn what_is_stopped_leaves_nothing_behind() {
+fn stopping_releases_all_resources() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || listener.incoming().flatten().for_each(drop));

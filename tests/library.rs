@@ -1,6 +1,6 @@
-//! The library as a program uses it: what can be sent where, and what monitors and servers do over
-//! real sockets.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! The library from a program's view: which types are `Send`, and what monitors and servers do over real
+//! sockets.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 #[path = "library/handles.rs"]
@@ -22,7 +22,7 @@ use pingstate::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A free port of this machine's own, for any number of servers.
+/// A free loopback port for each server.
 const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// A target that is up until it is dropped.
@@ -36,7 +36,7 @@ fn built(builder: ProbeBuilder) -> NetProbe {
     builder.build().expect("a probe")
 }
 
-/// Turns the loop until it has come to this.
+/// Polls the loop until this condition is true.
 fn turn_until(server: &mut Server, what: &str, done: impl Fn(&Server) -> bool) {
     let start = now();
     while !done(server) {
@@ -54,7 +54,7 @@ fn details(snapshot: &Snapshot) -> Vec<&str> {
 }
 
 #[test]
-fn what_a_program_holds_can_go_to_another_thread() {
+fn public_types_are_send() {
     fn sent<T: Send + 'static>() {}
     fn shared<T: Send + Sync + 'static>() {}
     sent::<Monitor>();
@@ -86,7 +86,7 @@ fn what_a_program_holds_can_go_to_another_thread() {
 }
 
 #[test]
-fn what_a_program_holds_can_be_shown() {
+fn public_types_implement_debug() {
     fn shown<T: Debug>() {}
     shown::<(Banner, BannerVerdict, HttpResponse, CheckVerdict, Headers)>();
     shown::<(Now, Check, Event, Policy, State)>();

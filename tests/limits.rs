@@ -1,5 +1,5 @@
-//! Few descriptors, many clients, hostile targets: memory stays, healthy targets stay up.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Few descriptors, many clients, hostile targets: memory stays bounded, healthy targets stay up.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -13,7 +13,7 @@ use common::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// A daemon that may open so many descriptors.
+/// A daemon with this descriptor limit.
 fn limited(descriptors: u32, args: &[&str]) -> Daemon {
     let mut command = Command::new("sh");
     let script = format!("ulimit -n {descriptors} && exec \"$0\" --api-port 0 \"$@\"");
@@ -30,7 +30,7 @@ fn ticks(daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn clients_that_take_all_descriptors_turn_no_target_down() {
+fn clients_using_all_descriptors_turn_no_target_down() {
     let server = Server::answering(OK);
     let daemon = limited(64, &["--interval", "0.1", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -52,18 +52,18 @@ fn clients_that_take_all_descriptors_turn_no_target_down() {
     drop(idle);
 }
 
-/// It stands in the queue of the system behind clients that have come in the same moment and say nothing.
+/// It waits in the accept queue behind silent clients that have connected at the same moment.
 #[test]
-fn a_client_behind_a_crowd_that_takes_all_descriptors_is_answered_soon() {
+fn client_behind_descriptor_exhaustion_is_answered_soon() {
     let server = Server::answering(OK);
-    for crowd in [100, 150] {
+    for clients in [100, 150] {
         let daemon = limited(64, &["--interval", "5", &server.url("http")]);
         daemon.wait_for_state("up");
-        // Once more after what it had to say to that client is forgotten.
+        // Once more after the pending response to that client is dropped.
         eventually("no client", || (daemon.descriptors() < 20).then_some(()));
         let waited = (0..3).map(|_| {
             let idle: Vec<_> =
-                (0..crowd).map(|_| TcpStream::connect(daemon.api).expect("connects")).collect();
+                (0..clients).map(|_| TcpStream::connect(daemon.api).expect("connects")).collect();
             let start = now();
             assert_eq!(daemon.state(), "up");
             let waited = now() - start;
@@ -71,7 +71,7 @@ fn a_client_behind_a_crowd_that_takes_all_descriptors_is_answered_soon() {
             waited
         });
         let waited: Vec<_> = waited.collect();
-        println!("behind {crowd}: {waited:?}");
+        println!("behind {clients}: {waited:?}");
         // A busy machine may be late once.
         assert!(waited.iter().min() < Some(&Duration::from_millis(100)), "{waited:?}");
     }
@@ -79,33 +79,33 @@ fn a_client_behind_a_crowd_that_takes_all_descriptors_is_answered_soon() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn clients_that_take_all_descriptors_keep_no_hook_from_being_run() {
-    let told = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("limits-told");
-    let _ = std::fs::remove_file(&told);
+fn clients_using_all_descriptors_do_not_prevent_hooks() {
+    let log = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("limits-hook");
+    let _ = std::fs::remove_file(&log);
     let server = Server::answering(OK);
-    let hook = format!("sh -c 'echo $PINGSTATE_TO >> {}'", told.display());
+    let hook = format!("sh -c 'echo $PINGSTATE_TO >> {}'", log.display());
     let daemon = limited(64, &["--interval", "0.2", "--on-change", &hook, &server.url("http")]);
     daemon.wait_for_state("up");
-    let crowd: Vec<_> = (0..150)
+    let clients: Vec<_> = (0..150)
         .map(|_| {
             let mut client = TcpStream::connect(daemon.api).expect("connects");
             let _ = client.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
             client
         })
         .collect();
-    eventually("a full house", || (daemon.descriptors() >= 60).then_some(()));
+    eventually("all descriptors used", || (daemon.descriptors() >= 60).then_some(()));
     drop(server);
-    let words = || std::fs::read_to_string(&told).unwrap_or_default();
+    let words = || std::fs::read_to_string(&log).unwrap_or_default();
     eventually("both hooks", || (words() == "degraded\ndown\n").then_some(()));
     assert!(daemon.next_line().contains(" is up") && daemon.next_line().contains(" is degraded"));
     assert!(daemon.next_line().contains(" is down") && daemon.no_line());
-    drop(crowd);
+    drop(clients);
 }
 
-/// A pipe holds 64 KiB, this socket a few lines; a line has a hundred bytes.
+/// A pipe holds 64 KiB, this socket a few lines; a line has about 100 bytes.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_log_that_nobody_reads_does_not_stop_the_daemon() {
+fn unread_log_does_not_block_the_daemon() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     flap_unread(reader, writer.into());
     let (reader, writer) = std::os::unix::net::UnixStream::pair().expect("a pair");
@@ -113,7 +113,7 @@ fn a_log_that_nobody_reads_does_not_stop_the_daemon() {
     flap_unread(reader, std::os::fd::OwnedFd::from(writer).into());
 }
 
-/// Reads the first line of a daemon whose target goes up and down all the time, and no more.
+/// Reads only the first line of a daemon with a target that constantly changes state.
 #[cfg(target_os = "linux")]
 fn flap_unread(mut reader: impl Read, stderr: Stdio) {
     let checks = AtomicUsize::new(0);
@@ -144,7 +144,7 @@ fn flap_unread(mut reader: impl Read, stderr: Stdio) {
 }
 
 #[test]
-fn idle_clients_are_closed_by_the_clock() {
+fn idle_clients_are_closed_after_the_timeout() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&[&server.url("http")]);
     let mut idle = TcpStream::connect(daemon.api).expect("connects");
@@ -223,16 +223,16 @@ fn memory_does_not_grow_with_hostile_targets() {
 
 #[test]
 fn memory_does_not_grow_with_uptime() {
-    let (beat, beats) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let server = Server::start(move |mut stream| {
         read_head(&stream);
         let _ = stream.write_all(OK.as_bytes());
-        let _ = beat.send(());
+        let _ = sender.send(());
     });
     let daemon = Daemon::start(&["--interval", "0.001", &server.url("http")]);
     let checks = |count: usize| {
         for _ in 0..count {
-            beats.recv_timeout(PATIENCE).expect("a check");
+            receiver.recv_timeout(PATIENCE).expect("a check");
         }
     };
     checks(500);

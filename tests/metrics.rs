@@ -1,6 +1,6 @@
-//! What Prometheus is told, read by a strict reader of its text format, and by its own tool where that is
+//! Metrics, parsed by a strict reader of Prometheus' text format and checked by promtool where it is
 //! installed.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -14,7 +14,7 @@ use pingstate::{Monitor, probe};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// All samples by name and labels, the labels in the order given.
+/// All samples by name and labels, in the order of the labels.
 type Samples = BTreeMap<String, f64>;
 
 fn is_name(text: &str) -> bool {
@@ -22,7 +22,7 @@ fn is_name(text: &str) -> bool {
     text.starts_with(starts) && text.chars().all(|c| starts(c) || c.is_ascii_digit())
 }
 
-/// Reads an exposition; panics at whatever is not exactly as it should be.
+/// Parses an exposition; panics at any deviation from the format.
 fn read(text: &str) -> Samples {
     assert!(text.ends_with('\n') && !text.contains('\r'), "lines");
     let mut samples = Samples::new();
@@ -55,7 +55,7 @@ fn read(text: &str) -> Samples {
     samples
 }
 
-/// `a="x",b="y"`, where a value has only the escapes that there are.
+/// `a="x",b="y"`, where a value has only the escapes of the format.
 fn read_labels(mut rest: &str) {
     let mut names = Vec::new();
     loop {
@@ -80,7 +80,7 @@ fn read_labels(mut rest: &str) {
     }
 }
 
-/// What Prometheus's own tool says of it: nothing, if it is content.
+/// promtool's errors; empty if it accepts the exposition.
 fn check_with_promtool(text: &str) {
     let tool = Command::new("promtool")
         .args(["check", "metrics"])
@@ -142,7 +142,7 @@ fn the_daemon_is_scraped() {
 }
 
 #[test]
-fn a_target_is_told_as_the_blackbox_exporter_would() {
+fn probe_metrics_match_the_blackbox_exporter() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.05", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -177,7 +177,7 @@ fn a_target_is_told_as_the_blackbox_exporter_would() {
 }
 
 #[test]
-fn any_name_is_one_label() {
+fn any_name_is_a_valid_label() {
     let names = ["a\"b", "back\\slash", "{x=\"y\"} 1", "gr\u{fc}n, 50 %", "\u{1f600}"];
     let monitor =
         |name: &str| Monitor::new(probe("tcp", "127.0.0.1", 1).name(name).build().expect("a probe"));
@@ -185,7 +185,7 @@ fn any_name_is_one_label() {
     let mut server = server.expect("bound");
     let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a stopper"));
     let running = thread::spawn(move || server.run());
-    // A target has this sample once it has been checked.
+    // A target has this sample after its first check.
     let scrape = || {
         Some(get(api, "/metrics")).filter(|(_, _, text)| text.matches("pingstate_up{").count() == names.len())
     };

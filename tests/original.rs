@@ -1,5 +1,5 @@
-//! The snapshot beside that of the Python original, where its package can be installed.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! The snapshot compared with that of the Python version, where its package can be installed.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use common::*;
 
-/// Installs the original into the build's own directory; `None`, with a message, where that fails.
+/// Installs the Python version into the build directory; `None`, with a message, on failure.
 fn original() -> Option<PathBuf> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("original");
     let command = home.join("bin/pingstate");
@@ -29,16 +29,16 @@ fn original() -> Option<PathBuf> {
     None
 }
 
-struct Original(Child);
+struct PythonVersion(Child);
 
-impl Drop for Original {
+impl Drop for PythonVersion {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The text with every number made the same.
+/// The text with every number replaced by the same one.
 fn shape(text: &str) -> String {
     let mut shape = String::new();
     for c in text.trim_end().chars() {
@@ -52,7 +52,7 @@ fn shape(text: &str) -> String {
 }
 
 #[test]
-fn the_snapshot_reads_as_the_original_s() {
+fn snapshot_matches_the_python_version() {
     let Some(command) = original() else { return };
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     let refused = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
@@ -67,8 +67,8 @@ fn the_snapshot_reads_as_the_original_s() {
             .args(["--api-port", &api.port().to_string()])
             .stderr(Stdio::null())
             .spawn();
-        let _original = Original(child.expect("starts"));
-        let theirs = eventually("the original's verdict", || {
+        let _python = PythonVersion(child.expect("starts"));
+        let theirs = eventually("the result of the Python version", || {
             std::net::TcpStream::connect(api).ok()?;
             let (_, _, body) = get(api, "/status");
             body.contains(&format!("\"state\": \"{state}\"")).then_some(body)
@@ -76,13 +76,13 @@ fn the_snapshot_reads_as_the_original_s() {
         let daemon = Daemon::start(&args);
         daemon.wait_for_state(state);
         let ours = daemon.get("/status").1;
-        // What is new follows the last key of the original's.
+        // New keys follow the last key of the Python version.
         let (ours, _) = ours.split_once(",\n  \"name\": ").expect("a name");
         let ours = &format!("{ours}\n}}\n");
         if state == "up" {
             assert_eq!(shape(ours), shape(&theirs), "{ours}\n{theirs}");
         }
-        // What the system says of a refusal is worded differently; keys, order and nulls are the same.
+        // The text of a connection error differs; keys, order and nulls are the same.
         let keys = |text: &str| {
             let key =
                 |line: &str| line.split_once(": ").map(|(key, value)| (key.to_owned(), value == "null,"));

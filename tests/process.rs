@@ -1,6 +1,6 @@
-//! The daemon as a process: signals whose handlers cannot wake it, hooks at its stop, life as PID 1, and
-//! descriptors it was not given.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! The daemon as a process: signal handlers that cannot wake it, hooks at its exit, operation as PID 1,
+//! and closed standard descriptors.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -17,7 +17,7 @@ use common::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// A directory of its own for a test.
+/// A directory for one test.
 fn directory(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("process-{name}"));
     let _ = fs::remove_dir_all(&dir);
@@ -25,19 +25,19 @@ fn directory(name: &str) -> PathBuf {
     dir
 }
 
-/// A server that answers with 200, or with 503 while it is told to be down.
+/// A server that answers with 200, or with 503 while it is set to be down.
 fn switched() -> (Server, Arc<AtomicBool>) {
     let is_up = Arc::new(AtomicBool::new(true));
-    let told = is_up.clone();
+    let state = is_up.clone();
     let server = Server::start(move |stream| {
         read_head(&stream);
-        let answer = if told.load(Ordering::SeqCst) { OK } else { "HTTP/1.1 503 Oops\r\n\r\n" };
+        let answer = if state.load(Ordering::SeqCst) { OK } else { "HTTP/1.1 503 Oops\r\n\r\n" };
         let _ = std::io::Write::write_all(&mut &stream, answer.as_bytes());
     });
     (server, is_up)
 }
 
-/// A hook that is a shell's script, at home in the directory.
+/// A hook that runs a shell script in the directory.
 fn script(dir: &std::path::Path, script: &str) -> String {
     let path = dir.join("hook");
     fs::write(&path, format!("cd '{}'\n{script}\n", dir.display())).expect("written");
@@ -48,7 +48,7 @@ fn lines(file: &std::path::Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// Whether a process is no more, or is a zombie.
+/// Whether a process has ended or is a zombie.
 fn is_dead(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
@@ -63,7 +63,7 @@ fn a_signal_whose_handler_cannot_write_to_the_pipe_is_not_lost() {
     let (server, _) = switched();
     let file = dir.join("conf");
     fs::write(&file, format!("a {}\n", server.url("http"))).expect("written");
-    // Nothing but the signal ends the loop's wait.
+    // Only the signal ends the loop's wait.
     let args = ["--interval", "600", "--config", file.to_str().expect("text")];
     for fault in ["write:error=EIO", "write:error=EAGAIN", "epoll_wait:error=EINTR:when=1+2"] {
         let daemon = Daemon::start(&args);
@@ -80,7 +80,7 @@ fn a_signal_whose_handler_cannot_write_to_the_pipe_is_not_lost() {
 }
 
 #[test]
-fn running_hooks_are_asked_to_end_and_then_killed() {
+fn running_hooks_get_sigterm_and_then_sigkill() {
     for (name, trap, takes) in [("polite", "echo ended >> log; exit", 0), ("stubborn", "", 2)] {
         let dir = directory(name);
         let (server, is_up) = switched();
@@ -92,7 +92,7 @@ fn running_hooks_are_asked_to_end_and_then_killed() {
         is_up.store(false, Ordering::SeqCst);
         let log = dir.join("log");
         let pid = eventually("a hook", || lines(&log).pop());
-        // One change more waits until the hook has ended.
+        // One more change waits until the hook has ended.
         is_up.store(true, Ordering::SeqCst);
         daemon.wait_for_state("up");
         let target = server.address;
@@ -106,13 +106,13 @@ fn running_hooks_are_asked_to_end_and_then_killed() {
         let expected = if takes == 0 { vec![pid.clone(), "ended".to_owned()] } else { vec![pid.clone()] };
         assert_eq!(lines(&log), expected, "no other was started");
         assert!(is_dead(&pid));
-        let told: Vec<_> = stderr.iter().collect();
+        let lines: Vec<_> = stderr.iter().collect();
         let waited = format!("pingstate: {target}: the hook sh was not started: the daemon stops");
-        assert!(told.contains(&waited), "{told:?}");
+        assert!(lines.contains(&waited), "{lines:?}");
     }
 }
 
-/// Once it is reaped, its number may be that of another process group.
+/// After a process is reaped, its number may belong to another process group.
 #[test]
 fn the_process_group_of_a_hook_is_killed_before_the_hook_is_reaped() {
     if !has_strace() {
@@ -139,7 +139,7 @@ fn the_process_group_of_a_hook_is_killed_before_the_hook_is_reaped() {
     assert!(killed.is_some() && killed < reaped, "{calls:#?}");
 }
 
-/// A shell that starts a child in another process group, and ends before it; and one that does so in its own.
+/// A shell that starts a child in another process group and ends before it, and one that does so in its own.
 const ORPHANS: &str = "setsid sleep 0.1 & (sleep 0.1)& exit 3";
 
 #[test]
@@ -187,9 +187,9 @@ fn as_the_first_process_it_reaps_orphans_and_keeps_the_status_of_hooks() {
     }
 }
 
-/// What started the daemon may ignore the end of children, block signals, and leave it without descriptors.
+/// The parent of the daemon may ignore SIGCHLD, block signals, and close descriptors.
 #[test]
-fn what_it_inherits_does_not_break_its_hooks() {
+fn inherited_process_state_does_not_break_hooks() {
     let dir = directory("inherited");
     let (server, is_up) = switched();
     let hook = script(&dir, "trap - PIPE; kill -PIPE $$; echo not ended by SIGPIPE > log");
@@ -241,12 +241,12 @@ fn closed_standard_descriptors_are_not_taken_by_sockets() {
     assert_eq!(fds, ["/dev/null"; 3]);
 }
 
-/// Lack of processes or memory, and a program that is just being installed, pass: the change is told late.
+/// Lack of processes or memory, and a program being installed, are temporary: the change is reported late.
 #[test]
-fn a_hook_that_cannot_be_started_for_the_moment_is_started_later() {
+fn hook_that_temporarily_cannot_start_is_retried() {
     use std::os::unix::fs::PermissionsExt;
     let dir = directory("moment");
-    let program = dir.join("tell");
+    let program = dir.join("notify");
     let text = format!("#!/bin/sh\necho $PINGSTATE_TO >> '{}'\n", dir.join("log").display());
     fs::write(&program, text).expect("written");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
@@ -278,9 +278,9 @@ fn output(args: &[&str]) -> (String, Option<i32>) {
     (String::from_utf8(text).expect("text"), output.status.code())
 }
 
-/// A user or a file may give text that would reorder a line on a terminal (Unicode TR 36).
+/// Text from a user or a file may contain characters that reorder a line on a terminal (Unicode TR 36).
 #[test]
-fn no_text_steers_the_terminal() {
+fn output_contains_no_terminal_control_characters() {
     let dir = directory("terminal");
     let file = dir.join("\u{202e}conf");
     let path = file.to_str().expect("text");
@@ -323,7 +323,7 @@ fn hooks_that_cannot_run_are_reported_before_they_are_needed() {
     let url = server.url("http");
     let file = dir.join("conf");
     let path = file.to_str().expect("text");
-    let program = dir.join("tell");
+    let program = dir.join("notify");
     let write_program = || {
         use std::os::unix::fs::PermissionsExt;
         fs::write(&program, "#!/bin/sh\n").expect("written");
@@ -353,7 +353,7 @@ fn hooks_that_cannot_run_are_reported_before_they_are_needed() {
     write_program();
     let daemon = Daemon::start(&["--config", path]);
     daemon.wait_for_state("up");
-    // Also that of targets that stay as they are.
+    // Including that of unchanged targets.
     fs::remove_file(&program).expect("removed");
     daemon.signal("-HUP");
     let reloaded = || Some(daemon.next_line()).filter(|line| line.contains("reload"));

@@ -1,5 +1,5 @@
-//! The API behind the usual reverse proxies and load balancers, with the configurations that people start with.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! The API behind the usual reverse proxies and load balancers, with minimal configurations.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -14,7 +14,7 @@ use common::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// A proxy at work, killed when dropped.
+/// A running proxy, killed when dropped.
 struct Proxy {
     child: Child,
     address: SocketAddr,
@@ -22,8 +22,8 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy with a configuration in which `ADDRESS` and `PORT` are where it listens, `API` is the
-    /// daemon, and `DIR` a directory of its own; `FILE` in the arguments is that configuration.
+    /// Starts a proxy with a configuration in which `ADDRESS` and `PORT` are its listener, `API` is the
+    /// daemon, and `DIR` its own directory; `FILE` in the arguments is that configuration.
     fn start(name: &str, api: SocketAddr, config: &str, args: &[&str]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -69,8 +69,8 @@ impl Drop for Proxy {
     }
 }
 
-/// `proxy_pass` and nothing else, which is HTTP/1.0 without keep-alive; under `/sub` with one slash too many;
-/// and on a second server with connections that are kept.
+/// `proxy_pass` and nothing else, which is HTTP/1.0 without keep-alive; under `/sub` with an extra slash; and
+/// a second server with keep-alive connections.
 const NGINX: &str = "daemon off; master_process off; pid DIR/pid; error_log stderr;
 events {}
 http {
@@ -129,11 +129,11 @@ const CADDY: &str = "{
 }
 ";
 
-/// A daemon with a target that is up and forty that are as well, in front of which a proxy stands.
+/// A daemon with 41 targets that are up, behind a proxy.
 fn daemon() -> (Server, Daemon) {
     let server = Server::answering(OK);
     let port = server.address.port();
-    // All of 127.0.0.0/8 is this machine.
+    // All of 127.0.0.0/8 is loopback.
     let servers: Vec<_> = (2..42).map(|n| format!("http://127.0.0.{n}:{port}/")).collect();
     drop(server);
     let server = Server::start_at(SocketAddr::from(([0, 0, 0, 0], port)), |stream| {
@@ -147,13 +147,13 @@ fn daemon() -> (Server, Daemon) {
     (server, daemon)
 }
 
-/// The answer to a request of these fields.
+/// The response to a request with these fields.
 fn ask(to: SocketAddr, method: &str, path: &str, fields: &str) -> String {
     let head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{fields}\r\n");
     String::from_utf8(talk(to, head.as_bytes())).expect("text")
 }
 
-/// What everybody wants of the API, whatever stands in between.
+/// Requests that must work through every proxy.
 fn serves(proxy: SocketAddr, server: &Server) {
     for (path, status, body) in [
         ("/state", 200, "up\n"),
@@ -162,8 +162,8 @@ fn serves(proxy: SocketAddr, server: &Server) {
         ("/wait?state=up&timeout=20", 200, "up\n"),
         ("/wait?state=down&timeout=0.2", 503, "up\n"),
     ] {
-        let (told, head, text) = get(proxy, path);
-        assert_eq!((told, &*text), (status, body), "{path}: {head}");
+        let (received, head, text) = get(proxy, path);
+        assert_eq!((received, &*text), (status, body), "{path}: {head}");
     }
     let (status, head, body) = get(proxy, "/status");
     let all: serde_json::Value = serde_json::from_str(&body).expect("JSON");
@@ -178,7 +178,7 @@ fn serves(proxy: SocketAddr, server: &Server) {
         stream.write_all(request.as_bytes()).expect("sent");
         let mut answer = String::new();
         let mut piece = [0; 4096];
-        // Caddy often resets the connection after the answer to a body that the server did not want.
+        // Caddy often resets the connection after the response to a body that the server did not read.
         while !answer.ends_with("method not allowed\n") {
             let Ok(len @ 1..) = stream.read(&mut piece) else { break };
             answer.push_str(&String::from_utf8_lossy(&piece[..len]));
@@ -193,7 +193,7 @@ fn serves(proxy: SocketAddr, server: &Server) {
     streams(proxy, server);
 }
 
-/// Checks are told as they end, although their text does not fill the buffer of a proxy.
+/// Check events arrive immediately, although their text does not fill the buffer of a proxy.
 fn streams(proxy: SocketAddr, server: &Server) {
     let port = server.address.port();
     let mut stream = TcpStream::connect(proxy).expect("connects");
@@ -221,7 +221,7 @@ fn nginx_serves_the_api_with_its_defaults() {
     let (server, daemon) = daemon();
     let nginx = Proxy::start("nginx", daemon.api, NGINX, &["-p", "DIR", "-c", "FILE"]);
     serves(nginx.address, &server);
-    // `proxy_pass http://API/` under a location without a slash asks for `//state`.
+    // `proxy_pass http://API/` under a location without a slash requests `//state`.
     assert_eq!(get(nginx.address, "/sub/state").2, "up\n");
     for _ in 0..30 {
         let (status, head, body) = get(nginx.address, "/kept/healthz");

@@ -1,5 +1,5 @@
-//! Where redirects lead, beside the installed curl: the same request to the same host for each Location.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Redirects compared with the installed curl: the same request to the same host for each Location.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use common::dns::NameServer;
 use common::*;
 
-/// The target's path, relative to which a Location is.
+/// The target's path, the base of a relative Location.
 const BASE: &str = "/d/b;p?q";
 
-/// Values of Location that lead both to the same request, or both to none. `PORT` stands for the server's.
+/// Values of Location for which both send the same request, or both send none. `PORT` is the server's port.
 const SAME: &[&[u8]] = &[
     // Absolute paths, relative paths, dot segments.
     b"/ok",
@@ -124,7 +124,7 @@ const SAME: &[&[u8]] = &[
     b"http://0x7F000001:PORT/ok",
     b"http://0177.0.0.01:PORT/ok",
     b"http://127.0.0.0x1:PORT/ok",
-    // Backslashes, and other bytes that do not belong into a URL.
+    // Backslashes, and other bytes that are invalid in a URL.
     b"\\ok",
     b"/\\127.0.0.1:PORT/ok",
     b"\\\\127.0.0.1:PORT/ok",
@@ -165,10 +165,10 @@ const SAME: &[&[u8]] = &[
     b"/ok,http://127.0.0.1:PORT/no",
 ];
 
-/// Where the two differ on purpose: the Location, pingstate's request (or none), and why.
+/// Intended differences: the Location, pingstate's request (or none), and the reason.
 const DIFFERENT: &[(&[u8], Option<&str>, &str)] = &[
     (b"#f", None, "RFC 3986 section 5.2.2: the same URL, so a loop; this curl drops the last segment"),
-    (b"/ok?a b", Some("/ok?a%20b"), "as browsers; `+` is a space only to those who decode forms"),
+    (b"/ok?a b", Some("/ok?a%20b"), "as browsers; `+` is a space only in form decoding"),
     (b"http://u p@127.0.0.1:PORT/ok", Some("/ok"), "what is dropped need not be valid"),
     (b"http://[::1%25lo]:PORT/ok", None, "a zone is a name of this machine, not of the server"),
     (b"http://[::1%lo]:PORT/ok", None, "a zone is a name of this machine, not of the server"),
@@ -182,10 +182,10 @@ const DIFFERENT: &[(&[u8], Option<&str>, &str)] = &[
     (b"http://a~b.example:PORT/ok", None, "no DNS name"),
 ];
 
-/// pingstate's request, or none, and why it is not curl's.
+/// pingstate's request, or none, and the reason for the difference to curl.
 type Difference = (Option<&'static str>, &'static str);
 
-/// Whole heads, with what is different on purpose as above.
+/// Complete heads, with intended differences as above.
 const HEADS: &[(&str, Option<Difference>)] = &[
     ("200 OK\r\nLocation: /ok", None),
     ("201 Created\r\nLocation: /ok", None),
@@ -210,9 +210,9 @@ const HEADS: &[(&str, Option<Difference>)] = &[
     ("302 Found\r\nLocation:\r\n /ok", Some((Some("/ok"), "folding (RFC 9112 section 5.2)"))),
 ];
 
-/// Answers that set cookies.
+/// Responses that set cookies.
 const COOKIES: &[(&str, Option<Difference>)] = &[
-    // The answer is a redirect only once.
+    // Only the first response is a redirect.
     ("302 Found\r\nSet-Cookie: a=1\r\nLocation: /d/b;p?q", None),
     ("302 Found\r\nset-cookie:a=1; Path=/; HttpOnly; SameSite=Lax\r\nLocation: ", None),
     ("302 Found\r\nSet-Cookie: a=1\r\nLocation: /d/x/y", None),
@@ -236,7 +236,7 @@ const COOKIES: &[(&str, Option<Difference>)] = &[
     ("302 Found\r\nSet-Cookie: =b\r\nLocation: /d/ok", None),
 ];
 
-/// The start of a request: its line, its Host as far as spelling matters, and its Cookie.
+/// The start of a request: its line, its Host (normalized), and its Cookie.
 type Asked = (String, String, String);
 
 /// Answers the first request of a client with a head that the test chooses, all others with 200.
@@ -281,8 +281,8 @@ impl Redirector {
         Redirector { ipv4, _ipv6: Server::start_at(at, move |stream| on_ipv6(stream)), head, asked }
     }
 
-    /// What `client` asks for once its first request is answered with `head`; that the last answer it got
-    /// was 200 is what it says by succeeding.
+    /// The request that `client` sends after its first request is answered with `head`. A final 200
+    /// makes the client succeed.
     fn follow(&self, head: &[u8], client: &mut Command) -> Vec<Asked> {
         *self.head.lock().expect("no panic") = head.to_vec();
         self.asked.lock().expect("no panic").clear();
@@ -309,10 +309,10 @@ fn upper_case_escapes(line: &str) -> String {
     out
 }
 
-/// curl with no configuration, proxy or name server of this machine's, following redirects.
+/// curl without a configuration, proxy or name server of this machine, following redirects.
 fn curl(port: u16) -> Command {
     let mut curl = Command::new("curl");
-    // An empty file of cookies has it keep those that are set.
+    // An empty cookie file enables the cookie engine.
     curl.args(["-q", "-sL", "-b", "", "--noproxy", "*", "--proto-redir", "=http", "--max-time", "20"]);
     for port in [port, 80] {
         curl.args(["--resolve", &format!("*:{port}:127.0.0.1")]);
@@ -327,7 +327,7 @@ fn probe(name_server: &NameServer) -> Command {
 }
 
 #[test]
-fn redirects_lead_where_curl_goes() {
+fn redirects_match_curl() {
     if !has("curl", &["--version"]) {
         return;
     }

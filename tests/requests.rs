@@ -1,5 +1,5 @@
-//! What tools, load balancers, scripts and strangers send to the API, as bytes and with the installed curl.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Requests of tools, load balancers, scripts and scanners to the API, as bytes and with the installed curl.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn up() -> (Server, Daemon) {
     (server, daemon)
 }
 
-/// The whole answer to these bytes, after which the client ends its side.
+/// The complete response to these bytes, after which the client shuts down its write side.
 fn half_closed(daemon: &Daemon, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(daemon.api).expect("connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -47,21 +47,21 @@ fn requests_in_every_form_that_clients_use_are_answered() {
         (format!("GET /state HTTP/1.9\r\n{HOST}\r\n"), 200, up),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505, "\n"),
         ("GET /state\r\n".to_owned(), 400, "\n"),
-        // Absolute form, whose host decides (RFC 9112 section 3.2.2).
+        // Absolute form; its host takes precedence (RFC 9112 section 3.2.2).
         ("GET http://localhost/state HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(), 200, up),
         ("GET HTTPS://[::1]:443/state?x HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 200, up),
         ("GET http://evil.example/state HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 421, "\n"),
         // Hosts.
         ("GET /state HTTP/1.1\r\n\r\n".to_owned(), 400, "\n"),
         ("GET /state HTTP/1.1\r\nHost:\r\n\r\n".to_owned(), 421, "\n"),
-        // Upgrades that are not taken.
+        // Upgrades that are ignored.
         (format!("GET /state HTTP/1.1\r\n{HOST}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"), 200, up),
         // Paths.
         (format!("GET //state HTTP/1.1\r\n{HOST}\r\n"), 200, up),
         (format!("GET /%73tate?a=b#c HTTP/1.1\r\n{HOST}\r\n"), 200, up),
         (format!("GET /./targets/web/state HTTP/1.1\r\n{HOST}\r\n"), 200, up),
         (format!("GET /state/ HTTP/1.1\r\n{HOST}\r\n"), 404, "not found\n"),
-        // What is not looked at.
+        // Ignored fields.
         (format!("GET /state HTTP/1.1\r\n{HOST}If-None-Match: *\r\nRange: bytes=0-0\r\nAccept-Encoding: br\r\nAccept: text/html\r\n\r\n"), 200, up),
         (format!("GET /state HTTP/1.1\r\n{HOST}Cookie: {}\r\n\r\n", "x".repeat(8 * 1024)), 200, up),
         (format!("GET /state HTTP/1.1\r\n{HOST}{}\r\n", format!("Cookie: {}\r\n", "x".repeat(7_000)).repeat(4)), 200, up),
@@ -107,9 +107,9 @@ fn another_method_is_refused_by_its_path_with_or_without_a_body() {
     assert!(unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
 }
 
-/// A body is not misread as the next request, and a GET that brings one is answered all the same.
+/// A body is not misread as the next request, and a GET with a body is answered.
 #[test]
-fn a_body_is_passed_over() {
+fn request_bodies_are_skipped() {
     let (_server, daemon) = up();
     let next = format!("GET /healthz HTTP/1.1\r\n{HOST}\r\n");
     for fields in [format!("Content-Length: {}\r\n", next.len()), "Transfer-Encoding: chunked\r\n".to_owned()]
@@ -121,7 +121,7 @@ fn a_body_is_passed_over() {
     }
 }
 
-/// A close on top of unread bytes would be a reset, which can destroy the answer on its way.
+/// Closing with unread bytes would send a reset, which can destroy the response in transit.
 #[test]
 fn the_answer_to_a_large_body_arrives() {
     let (_server, daemon) = up();
@@ -156,7 +156,7 @@ fn other_protocols_are_refused_at_once() {
 }
 
 #[test]
-fn a_request_in_pieces_and_pipelined_ones_are_answered() {
+fn split_and_pipelined_requests_are_answered() {
     let (_server, daemon) = up();
     let mut stream = TcpStream::connect(daemon.api).expect("connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -173,7 +173,7 @@ fn a_request_in_pieces_and_pipelined_ones_are_answered() {
 }
 
 #[test]
-fn curl_gets_what_its_flags_ask_for() {
+fn curl_flags_work() {
     if !has("curl", &["--version"]) {
         return;
     }

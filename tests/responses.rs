@@ -1,5 +1,5 @@
-//! What is a response and what is not, beside the installed curl.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Valid and invalid responses, compared with the installed curl.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 
-/// Lines of a head after `HTTP/1.1 200 OK`; whether that makes it a response; why curl sees it differently,
-/// if it does.
+/// Lines of a head after `HTTP/1.1 200 OK`; whether that is a valid response; why curl differs, if it does.
 const FIELDS: &[(&str, bool, Option<&str>)] = &[
     ("A: b", true, None),
     ("A:b\r\nA:\r\nA:   \tb \t", true, None),
@@ -43,7 +42,7 @@ const FIELDS: &[(&str, bool, Option<&str>)] = &[
     ("Transfer-Encoding: identity", true, None),
 ];
 
-/// Whole responses, the same way.
+/// Complete responses, in the same form.
 const WHOLE: &[(&str, bool, Option<&str>)] = &[
     ("HTTP/1.0 200 OK\r\n\r\n", true, None),
     ("HTTP/1.1 200\r\n\r\n", true, None),
@@ -83,7 +82,7 @@ const WHOLE: &[(&str, bool, Option<&str>)] = &[
     ("HTTP/1.1 205 Reset Content\r\nContent-Length: 2\r\n\r\nok", true, None),
 ];
 
-/// What follows the head of a chunked body that holds `ok`; whether all of it can be read.
+/// The part after the head of a chunked body that contains `ok`; whether all of it can be read.
 const CHUNKS: &[(&str, bool, Option<&str>)] = &[
     ("2\r\nok\r\n0\r\n\r\n", true, None),
     ("2\nok\n0\n\n", true, None),
@@ -107,7 +106,7 @@ const CHUNKS: &[(&str, bool, Option<&str>)] = &[
     ("2;a\0\r\nok\r\n0\r\n\r\n", false, Some("RFC 9112 section 7.1.1: no control characters")),
 ];
 
-/// Sends every client the same.
+/// Sends the same bytes to every client.
 struct Responder(Server, Arc<Mutex<Vec<u8>>>);
 
 impl Responder {
@@ -124,7 +123,7 @@ impl Responder {
         Responder(server, response)
     }
 
-    /// What pingstate says of this response, and whether curl has read all of it.
+    /// pingstate's result for this response, and whether curl has read all of it.
     fn ask(&self, response: &[u8], args: &[&str]) -> (String, bool) {
         *self.1.lock().expect("no panic") = response.to_vec();
         let mut command = pingstate();
@@ -138,7 +137,7 @@ impl Responder {
 }
 
 #[test]
-fn responses_are_what_curl_takes_for_one() {
+fn response_validity_matches_curl() {
     if !has("curl", &["--version"]) {
         return;
     }
@@ -146,7 +145,7 @@ fn responses_are_what_curl_takes_for_one() {
     let mut wrong = Vec::new();
     let mut compare =
         |text: &str, ours: (bool, &str), theirs: bool, expected: bool, different: Option<&str>| {
-            // Where the reason stands, another version of curl may see it as pingstate does.
+            // If a reason is given, another version of curl may agree with pingstate.
             if ours.0 != expected || (different.is_none() && theirs != expected) {
                 let bytes = text.escape_default();
                 wrong
@@ -172,7 +171,7 @@ fn responses_are_what_curl_takes_for_one() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What real servers send much of is no reason to be down; what exceeds a limit says which.
+/// Large parts that real servers send are accepted; an error names the exceeded limit.
 #[test]
 fn large_responses_are_up_and_limits_are_named() {
     let server = Responder::start();

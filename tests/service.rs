@@ -1,6 +1,6 @@
-//! The systemd unit: it says what the README promises, systemd accepts it, and it is well locked up.
+//! The systemd unit: it matches the README, systemd accepts it, and it is sandboxed.
 //!
-//! The judgement is `systemd-analyze`'s; where it is not installed, that part is skipped.
+//! `systemd-analyze` rates the unit; where it is not installed, that part is skipped.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The worst exposure that is accepted, in tenths, on systemd's scale from 0 to 100.
+/// The highest accepted exposure, in tenths, on systemd's scale from 0 to 100.
 const EXPOSURE_MAX: &str = "12";
 
 const UNIT: &str = include_str!("../pingstate.service");
@@ -16,7 +16,7 @@ const UNIT_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pingstate.service"
 const BINARY: &str = env!("CARGO_BIN_EXE_pingstate");
 const INSTALLED: &str = "/usr/local/bin/pingstate";
 
-/// Runs `systemd-analyze`; `None` if this machine has none.
+/// Runs `systemd-analyze`; `None` if it is not installed.
 fn systemd_analyze(args: &[&str], unit: &Path) -> Option<Output> {
     match Command::new("systemd-analyze").args(args).arg(unit).env("LC_ALL", "C").output() {
         Ok(output) => Some(output),
@@ -33,7 +33,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn the_unit_says_what_is_promised() {
+fn unit_matches_the_readme() {
     for line in [
         "Wants=network-online.target",
         "After=network-online.target nss-lookup.target",
@@ -51,7 +51,7 @@ fn the_unit_says_what_is_promised() {
     }
 }
 
-/// Its command line is one that the binary understands: `--help` behind it is reached.
+/// The binary accepts the unit's command line: an appended `--help` is reached.
 #[test]
 fn the_unit_starts_the_daemon_with_arguments_it_knows() {
     let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=/")).expect("ExecStart");
@@ -61,7 +61,7 @@ fn the_unit_starts_the_daemon_with_arguments_it_knows() {
     assert!(output.status.success(), "{}", text(&output));
 }
 
-/// systemd wants to see the file that is started, so it is shown the one that cargo has built.
+/// systemd checks that the executable exists, so the unit names the binary built by cargo.
 #[test]
 fn systemd_accepts_the_unit() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("service");
@@ -74,7 +74,7 @@ fn systemd_accepts_the_unit() {
 }
 
 #[test]
-fn the_unit_is_well_locked_up() {
+fn unit_exposure_is_low() {
     let threshold = format!("--threshold={EXPOSURE_MAX}");
     let args = ["security", "--offline=true", "--no-pager", &threshold];
     let Some(output) = systemd_analyze(&args, Path::new(UNIT_PATH)) else { return };
@@ -83,9 +83,9 @@ fn the_unit_is_well_locked_up() {
     println!("{}", lines.lines().last().unwrap_or_default());
 }
 
-/// Hooks are programs of the system, and what tells systemd how it goes is a socket of this machine.
+/// Hooks are programs of the system, and the notification socket is a Unix socket.
 #[test]
-fn the_unit_leaves_hooks_and_notification_their_ways() {
+fn unit_permits_hooks_and_notifications() {
     let setting = |name| UNIT.lines().find_map(|line| line.strip_prefix(name));
     let closed = setting("NoExecPaths=").unwrap_or_default();
     assert!(closed.split_whitespace().all(|path| path.trim_start_matches('-').contains("tmp")), "{closed}");

@@ -1,6 +1,6 @@
-//! A process that is stopped and continued, at any point of a check and for any time: healthy targets
-//! stay up, and API clients that waited are answered.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! A process that is stopped and continued at any point of a check, for any time: healthy targets stay up,
+//! and waiting API clients get a response.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use common::*;
 
-/// How long the process stands still, in milliseconds: shorter than the timeout of a second, just over
-/// it, and much longer.
+/// Duration of a stop, in milliseconds: shorter than the timeout of one second, just over it, and much
+/// longer.
 const SPANS_MS: &[u64] = &[300, 700, 850, 950, 990, 1010, 1050, 1080, 1200, 2500];
 
-/// How long the targets take for their answer.
+/// Response time of the targets.
 const ANSWER_MS: u64 = 300;
 
 fn nap(millis: u64) {
-    #[allow(clippy::disallowed_methods)] // There is no deadline to wait for in another process.
+    #[allow(clippy::disallowed_methods)] // Another process gives no event to wait for.
     thread::sleep(Duration::from_millis(millis));
 }
 
@@ -56,7 +56,7 @@ fn stop_for(span_ms: u64, is_http: bool) {
     daemon.wait_for_state("up");
     daemon.next_line();
     for phase_ms in [0, 100, 200] {
-        // A check that begins now, and not one of those that have been.
+        // A check that begins now, not an earlier one.
         while begins.try_recv().is_ok() {}
         begins.recv_timeout(PATIENCE).expect("a check");
         nap(phase_ms);
@@ -75,9 +75,9 @@ fn stop_for(span_ms: u64, is_http: bool) {
     assert!(daemon.no_line() && body.contains("\"transitions\": 1,"), "{span_ms} ms, {url}: {body}");
 }
 
-/// What a client took while the daemon stood still is known before any deadline is.
+/// Bytes that a client read while the daemon was stopped are taken into account before any deadline.
 #[test]
-fn a_client_that_reads_all_the_while_is_not_cut_off_after_a_stop() {
+fn reading_client_is_not_closed_after_a_stop() {
     let path = std::env::temp_dir().join(format!("pingstate-stops-{}.conf", std::process::id()));
     let targets: String = (0..4000).map(|n| format!("t{n} tcp://127.0.0.1:9 --interval 3600\n")).collect();
     std::fs::write(&path, targets).expect("written");

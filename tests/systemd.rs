@@ -1,5 +1,5 @@
-//! What a service manager is told, over real sockets.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Notifications to a service manager (sd_notify), over real sockets.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::{Daemon, PATIENCE, eventually, now, pingstate};
 use pingstate::{Monitor, Probe, Server};
 
-/// The manager's end, and what `NOTIFY_SOCKET` says of it.
+/// The manager's socket, and the value of `NOTIFY_SOCKET`.
 fn manager(name: &str) -> (UnixDatagram, String) {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("notify-{name}"));
     let _ = std::fs::remove_file(&path);
@@ -35,7 +35,7 @@ fn wait_for(manager: &UnixDatagram, text: &str) {
     while wait_for_line(manager, text) != text {}
 }
 
-/// The next message that begins like this.
+/// The next message with this prefix.
 fn wait_for_line(manager: &UnixDatagram, start_of_it: &str) -> String {
     let start = now();
     let mut heard: Vec<String> = Vec::new();
@@ -59,7 +59,7 @@ fn daemon(socket: &str, watchdog_us: Option<&str>, targets: &[&str]) -> Daemon {
 }
 
 #[test]
-fn a_manager_hears_of_the_start_the_state_and_the_end() {
+fn service_manager_is_notified_of_start_state_and_stop() {
     let (manager, socket) = manager("state");
     let (stays, goes) = (common::Server::start(drop), common::Server::start(drop));
     let targets = [stays.url("tcp"), goes.url("tcp")];
@@ -74,7 +74,7 @@ fn a_manager_hears_of_the_start_the_state_and_the_end() {
 }
 
 #[test]
-fn a_manager_hears_of_a_reload_also_of_one_that_is_refused() {
+fn service_manager_is_notified_of_reloads_and_refused_reloads() {
     let (manager, socket) = manager("reload");
     let target = common::Server::start(drop);
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("reload.conf");
@@ -105,14 +105,14 @@ fn a_manager_hears_of_a_reload_also_of_one_that_is_refused() {
     wait_for(&manager, "STATUS=1 up");
 }
 
-/// The clock that the manager compares with.
+/// The clock of the manager (CLOCK_MONOTONIC).
 fn monotonic_us() -> u64 {
     let time = nix::time::ClockId::CLOCK_MONOTONIC.now().expect("a time");
     u64::try_from(time.tv_sec() * 1_000_000 + time.tv_nsec() / 1000).expect("after the boot")
 }
 
 #[test]
-fn a_manager_in_the_abstract_space_hears_too() {
+fn abstract_notify_sockets_work() {
     let name = format!("pingstate-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).expect("an address");
     let manager = UnixDatagram::bind_addr(&address).expect("bound");
@@ -123,7 +123,7 @@ fn a_manager_in_the_abstract_space_hears_too() {
 }
 
 #[test]
-fn the_watchdog_hears_as_long_as_the_loop_turns() {
+fn watchdog_pings_continue_while_the_loop_runs() {
     let (manager, socket) = manager("watchdog");
     let target = common::Server::start(drop);
     let daemon = daemon(&socket, Some("200000"), &[target.url("tcp").trim_end_matches('/')]);
@@ -131,7 +131,7 @@ fn the_watchdog_hears_as_long_as_the_loop_turns() {
         wait_for(&manager, "WATCHDOG=1");
     }
     daemon.signal("-STOP");
-    // What was sent before, and then nothing.
+    // Messages sent before the stop, then none.
     while hear(&manager, Duration::from_millis(500)).is_some() {}
     assert_eq!(hear(&manager, Duration::from_millis(500)), None);
     daemon.signal("-CONT");
@@ -139,7 +139,7 @@ fn the_watchdog_hears_as_long_as_the_loop_turns() {
 }
 
 #[test]
-fn a_watchdog_that_is_for_another_process_is_left_to_it() {
+fn watchdog_of_another_process_is_ignored() {
     let (manager, socket) = manager("other");
     let target = common::Server::start(drop);
     let url = target.url("tcp");
@@ -152,7 +152,7 @@ fn a_watchdog_that_is_for_another_process_is_left_to_it() {
 }
 
 #[test]
-fn a_manager_that_takes_nothing_or_is_not_there_holds_nobody_up() {
+fn full_or_missing_notify_socket_does_not_block() {
     let (manager, socket) = manager("full");
     let target = common::Server::start(drop);
     let url = target.url("tcp");
@@ -167,21 +167,21 @@ fn a_manager_that_takes_nothing_or_is_not_there_holds_nobody_up() {
     full.wait_for_state("up");
     assert_eq!(full.get("/state").0, 200);
     assert!(now() - start < PATIENCE);
-    // Once it is read again, it is told again.
+    // After it is read again, messages arrive again.
     wait_for(&manager, "WATCHDOG=1");
     let (status, _) = full.end("-TERM");
     assert!(status.success());
     wait_for(&manager, "STOPPING=1");
-    for socket in ["/nowhere/notify", "@nobody-is-there", "vsock:1:2", "", "relative"] {
+    for socket in ["/nowhere/notify", "@not-there", "vsock:1:2", "", "relative"] {
         let alone = daemon(socket, Some("2000"), &[url.trim_end_matches('/')]);
         alone.wait_for_state("up");
     }
 }
 
-/// Not a test: the daemon of the next one, whose only check never returns.
+/// Not a test: the daemon for the next test; its only check never returns.
 #[test]
 #[ignore = "started by another test"]
-fn a_daemon_that_is_stuck() {
+fn stuck_daemon() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("an address").port();
     let stuck = pingstate::probe("tcp", "127.0.0.1", port).check_banner(|_| -> (pingstate::Banner, String) {
@@ -203,10 +203,10 @@ fn a_daemon_that_is_stuck() {
 }
 
 #[test]
-fn the_watchdog_of_a_loop_that_is_stuck_hears_nothing() {
+fn stuck_loop_sends_no_watchdog_pings() {
     let (manager, socket) = manager("stuck");
     let mut daemon = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--ignored", "--exact", "a_daemon_that_is_stuck"])
+        .args(["--ignored", "--exact", "stuck_daemon"])
         .envs([("NOTIFY_SOCKET", socket.as_str()), ("WATCHDOG_USEC", "1000000")])
         .env_remove("WATCHDOG_PID")
         .stdout(Stdio::null())
@@ -219,11 +219,11 @@ fn the_watchdog_of_a_loop_that_is_stuck_hears_nothing() {
     daemon.wait().expect("reaped");
 }
 
-/// Not a test: the daemon of the next one, which turns its loop when there is something to do, and is asked
-/// to reload.
+/// Not a test: the daemon for the next test, which polls its own loop on demand and receives a reload
+/// request.
 #[test]
 #[ignore = "started by another test"]
-fn a_daemon_with_a_loop_of_its_own() {
+fn daemon_with_its_own_loop() {
     let monitor = Monitor::new(pingstate::blocking("disk", || true)).interval(Duration::from_secs(600));
     let builder = Server::builder(monitor).notify_systemd().reload_on_sighup();
     let mut server = builder.bind(([127, 0, 0, 1], 0)).expect("serves");
@@ -236,10 +236,10 @@ fn a_daemon_with_a_loop_of_its_own() {
 }
 
 #[test]
-fn a_loop_of_ones_own_knows_that_the_end_of_a_reload_is_to_be_told() {
+fn custom_loop_is_woken_to_report_the_end_of_a_reload() {
     let (manager, socket) = manager("own-loop");
     let mut daemon = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--ignored", "--exact", "a_daemon_with_a_loop_of_its_own"])
+        .args(["--ignored", "--exact", "daemon_with_its_own_loop"])
         .env("NOTIFY_SOCKET", &socket)
         .env_remove("WATCHDOG_USEC")
         .stdout(Stdio::null())
@@ -249,6 +249,9 @@ fn a_loop_of_ones_own_knows_that_the_end_of_a_reload_is_to_be_told() {
     let pid = daemon.id().to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs").success());
     assert!(daemon.wait().expect("reaped").success());
-    let told: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1))).collect();
-    assert!(told.len() == 2 && told[0].starts_with("RELOADING=1") && told[1] == "READY=1", "{told:?}");
+    let messages: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1))).collect();
+    assert!(
+        messages.len() == 2 && messages[0].starts_with("RELOADING=1") && messages[1] == "READY=1",
+        "{messages:?}"
+    );
 }

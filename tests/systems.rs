@@ -1,6 +1,6 @@
-//! A system that fails under the daemon: calls that go wrong, a process stopped and continued, a wall
-//! clock that jumps, descriptors that run out. What is this machine's own trouble turns no target down.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! A system that fails under the daemon: system calls that fail, a process stopped and continued, a wall
+//! clock that jumps, no free descriptors. A local failure does not turn a target down.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -19,12 +19,12 @@ use common::*;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 fn nap(millis: u64) {
-    #[allow(clippy::disallowed_methods)] // There is no deadline to wait for in another process.
+    #[allow(clippy::disallowed_methods)] // Another process gives no event to wait for.
     thread::sleep(Duration::from_millis(millis));
 }
 
-/// Calls that fail once in every few, so that each step of a check is hit in turn, and never twice
-/// within one check's patience.
+/// Calls that fail once in every few, so that each step of a check is hit in turn, but never twice within
+/// the timeout of one check.
 const FAULTS: &[&str] = &[
     "socket:error=EMFILE:when=1+5",
     "socket:error=ENFILE:when=2+5",
@@ -70,7 +70,7 @@ const FAULTS: &[&str] = &[
 ];
 
 #[test]
-fn calls_that_fail_turn_no_target_down() {
+fn failing_system_calls_turn_no_target_down() {
     if !has_strace() {
         return;
     }
@@ -80,8 +80,8 @@ fn calls_that_fail_turn_no_target_down() {
         for _ in 0..6 {
             scope.spawn(|| {
                 while let Some(fault) = { work.lock().expect("sound").pop() } {
-                    if let Some(trouble) = run_with(fault) {
-                        wrong.lock().expect("sound").push(format!("{fault}: {trouble}"));
+                    if let Some(error) = run_with(fault) {
+                        wrong.lock().expect("sound").push(format!("{fault}: {error}"));
                     }
                 }
             });
@@ -91,7 +91,6 @@ fn calls_that_fail_turn_no_target_down() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What went wrong.
 fn run_with(fault: &str) -> Option<String> {
     let names = NameServer::with(&["127.0.0.1"], 0);
     let server = Server::answering(OK);
@@ -108,15 +107,15 @@ fn run_with(fault: &str) -> Option<String> {
         unanswered += usize::from(ask(&daemon, "/state").is_none());
     }
     drop(injected);
-    // The last fault may still have been on its way to a client.
+    // The last fault may still be on its way to a client.
     let body = ask(&daemon, "/status").or_else(|| ask(&daemon, "/status")).unwrap_or_default();
-    // strace may let go in the middle of a call that it has put aside: then there is no such call.
+    // strace may detach in the middle of a call that it has put aside: then the call does not exist.
     if body.is_empty() && daemon.next_line().ends_with("cannot continue: Function not implemented") {
         return run_with(fault);
     }
     let good = body.contains("\"transitions\": 1,") && body.contains("\"state\": \"up\"");
     println!("{fault}: {unanswered} questions unanswered, left up: {}", !good);
-    // A client may be turned away for a descriptor or for memory, but not one after the other.
+    // A client may be rejected for lack of descriptors or memory, but not repeatedly.
     if unanswered > if fault.starts_with("accept4") { 2 } else { 25 } {
         return Some(format!("{unanswered} questions unanswered"));
     }
@@ -127,7 +126,7 @@ fn run_with(fault: &str) -> Option<String> {
     None
 }
 
-/// The answer to one question, if it is 200.
+/// The body of the response to one request, if its status is 200.
 fn ask(daemon: &Daemon, path: &str) -> Option<String> {
     let answer = std::net::TcpStream::connect(daemon.api).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
@@ -138,10 +137,10 @@ fn ask(daemon: &Daemon, path: &str) -> Option<String> {
 }
 
 #[test]
-fn a_process_that_is_stopped_and_continued_sees_no_failure_and_makes_no_burst() {
+fn stopped_and_continued_process_sees_no_failure_and_no_burst() {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
-    // Half of the stops come in the middle of a check.
+    // Half of the stops are in the middle of a check.
     let server = Server::start(move |mut stream| {
         counted.fetch_add(1, Ordering::SeqCst);
         read_head(&stream);
@@ -170,7 +169,7 @@ fn a_process_that_is_stopped_and_continued_sees_no_failure_and_makes_no_burst() 
 }
 
 #[test]
-fn descriptors_that_run_out_for_a_moment_are_no_failure() {
+fn temporary_descriptor_exhaustion_is_no_failure() {
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.1", "--timeout", "2", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -192,7 +191,7 @@ fn descriptors_that_run_out_for_a_moment_are_no_failure() {
         assert_eq!(daemon.state(), "up");
     }
     assert!(daemon.no_line(), "no change of state");
-    // Longer than a check may take it is a failure like any other; and it passes.
+    // A fault longer than the timeout is a failure like any other, and the target recovers.
     assert!(limit("4"));
     let line = daemon.next_line();
     assert!(line.contains("no socket for") && line.contains("too many open files"), "{line}");
@@ -200,8 +199,8 @@ fn descriptors_that_run_out_for_a_moment_are_no_failure() {
     daemon.wait_for_state("up");
 }
 
-/// Accepting fails for want of a descriptor although nobody waits: no reason to send away who has
-/// just got the last one.
+/// `accept` fails for lack of a descriptor although no client waits: the client that has just got the
+/// last descriptor must not be closed.
 #[test]
 fn the_client_with_the_last_descriptor_is_answered() {
     let server = Server::answering(OK);
@@ -224,7 +223,7 @@ fn the_client_with_the_last_descriptor_is_answered() {
     }
 }
 
-/// Stands between the daemon and the wall clock: adds what a file says, in seconds.
+/// Preloaded library that adds an offset, in seconds and read from a file, to the daemon's wall clock.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -245,7 +244,7 @@ int clock_gettime(clockid_t id, struct timespec *ts) {
 "#;
 
 #[test]
-fn a_wall_clock_that_jumps_changes_nothing_but_what_is_shown() {
+fn wall_clock_jump_changes_only_timestamps() {
     let dir = std::env::temp_dir().join(format!("pingstate-{}-clock", std::process::id()));
     std::fs::create_dir_all(&dir).expect("made");
     let (source, library, shift) = (dir.join("shim.c"), dir.join("shim.so"), dir.join("shift"));
@@ -269,7 +268,7 @@ fn a_wall_clock_that_jumps_changes_nothing_but_what_is_shown() {
     let daemon = Daemon::spawn(command);
     daemon.wait_for_state("up");
     let snapshot = || -> serde_json::Value { serde_json::from_str(&daemon.get("/status").1).expect("JSON") };
-    #[allow(clippy::disallowed_methods)] // What the clock really says.
+    #[allow(clippy::disallowed_methods)] // The real clock.
     let real = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs() as i64;
     for jump in [3600, -3600, 5 - real, 0] {
         std::fs::write(dir.join("next"), jump.to_string()).expect("written");

@@ -1,13 +1,13 @@
-//! Routes that lead nowhere, firewalls and addresses that nobody has, in networks of their own: every
-//! check ends in time and says why, and a good address behind bad ones is found.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+//! Unreachable routes, firewalls and unassigned addresses, in network namespaces: every check ends in time
+//! with a reason, and a good address behind bad ones is found.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
 use std::time::Duration;
 
 use common::dns::NameServer;
-use common::net::{alone, must, run};
+use common::net::{must, run, run_in_namespace};
 use common::*;
 use pingstate::{Monitor, ProbeBuilder, ProbeResult, ResolverConfig, check_all};
 
@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_millis(1500);
 const SLACK: Duration = Duration::from_millis(100);
 
 /// A network with 10.99.0.1/24 and fd99::1/64, where 10.99.0.9 and fd99::9 are silent, 10.99.0.8 is
-/// nobody, and a few routes lead nowhere.
+/// unassigned, and a few routes are unreachable.
 fn network() {
     must("ip link set lo up");
     must("ip link add wire type bridge");
@@ -40,7 +40,7 @@ fn has_v6() -> bool {
         && run("ip -6 route add unreachable fd98::/64")
 }
 
-/// Checks all of these at once; the results in order, none later than the timeout.
+/// Checks all of these at once; returns the results in order, none later than the timeout.
 fn check(urls: &[String], names: ResolverConfig) -> Vec<(ProbeResult, Duration)> {
     let monitors = urls.iter().map(|url| {
         Monitor::new(ProbeBuilder::from_url(url).name(url).timeout(TIMEOUT).build().expect("a target"))
@@ -48,10 +48,10 @@ fn check(urls: &[String], names: ResolverConfig) -> Vec<(ProbeResult, Duration)>
     let monitors: Vec<_> = monitors.collect();
     let mut ends = Vec::new();
     let start = now();
-    let tell = |checked: &pingstate::CheckEvent<'_>| {
+    let record = |checked: &pingstate::CheckEvent<'_>| {
         ends.push((checked.index, checked.result.clone(), now() - start));
     };
-    check_all(monitors, names, tell).expect("runs");
+    check_all(monitors, names, record).expect("runs");
     ends.sort_by_key(|end| end.0);
     for (index, result, took) in &ends {
         println!("{}: {took:.1?} {}", urls[*index], result.detail);
@@ -61,8 +61,8 @@ fn check(urls: &[String], names: ResolverConfig) -> Vec<(ProbeResult, Duration)>
 }
 
 #[test]
-fn addresses_that_cannot_be_reached_say_why() {
-    if !alone("addresses_that_cannot_be_reached_say_why") {
+fn unreachable_addresses_are_reported_with_a_reason() {
+    if !run_in_namespace("unreachable_addresses_are_reported_with_a_reason") {
         return;
     }
     network();
@@ -96,8 +96,8 @@ fn addresses_that_cannot_be_reached_say_why() {
 }
 
 #[test]
-fn firewalls_that_drop_and_reject_say_why() {
-    if !alone("firewalls_that_drop_and_reject_say_why") {
+fn firewall_drops_and_rejects_are_reported_with_a_reason() {
+    if !run_in_namespace("firewall_drops_and_rejects_are_reported_with_a_reason") {
         return;
     }
     network();
@@ -131,7 +131,7 @@ fn firewalls_that_drop_and_reject_say_why() {
     for ((port, says), (result, _)) in says.iter().zip(check(&urls, ResolverConfig::default())) {
         assert!(!result.ok && result.detail.starts_with(says), "{port}: {result:?}");
     }
-    // A daemon whose target's firewall comes and goes.
+    // A daemon with a target that is blocked by a firewall from time to time.
     let server = Server::start_at("10.99.0.1:0".parse().expect("an address"), |mut stream| {
         read_head(&stream);
         let _ = std::io::Write::write_all(&mut stream, OK.as_bytes());
@@ -146,7 +146,7 @@ fn firewalls_that_drop_and_reject_say_why() {
 
 #[test]
 fn a_good_address_behind_bad_ones_is_found() {
-    if !alone("a_good_address_behind_bad_ones_is_found") {
+    if !run_in_namespace("a_good_address_behind_bad_ones_is_found") {
         return;
     }
     network();
@@ -185,10 +185,10 @@ fn a_good_address_behind_bad_ones_is_found() {
     assert!(result.ok && (740..1400).contains(&took.as_millis()), "{took:?} {result:?}");
 }
 
-/// The network goes away and comes back under a daemon.
+/// The network goes down and comes back while a daemon runs.
 #[test]
-fn a_network_that_goes_and_comes_back_brings_the_target_back() {
-    if !alone("a_network_that_goes_and_comes_back_brings_the_target_back") {
+fn target_recovers_with_the_network() {
+    if !run_in_namespace("target_recovers_with_the_network") {
         return;
     }
     network();
@@ -208,10 +208,10 @@ fn a_network_that_goes_and_comes_back_brings_the_target_back() {
     daemon.wait_for_state("up");
 }
 
-/// Among 64 local ports, one connection in a few dozen to one of them meets itself where nothing listens.
+/// With 64 local ports, one in a few dozen connections to a port without a listener connects to itself.
 #[test]
-fn a_port_that_connects_to_itself_is_refused_and_stays_free() {
-    if !alone("a_port_that_connects_to_itself_is_refused_and_stays_free") {
+fn self_connection_is_refused_and_the_port_stays_free() {
+    if !run_in_namespace("self_connection_is_refused_and_the_port_stays_free") {
         return;
     }
     must("ip link set lo up");
@@ -243,15 +243,15 @@ fn a_port_that_connects_to_itself_is_refused_and_stays_free() {
     assert!(daemon.no_line(), "no target was ever up");
     for target in targets {
         let address = target.rsplit_once("//").expect("a URL").1.trim_end_matches('/');
-        // It would be in use, had the daemon's connections left it in TIME_WAIT.
+        // The port would be in use if the daemon's connections had left it in TIME_WAIT.
         std::net::TcpListener::bind(address).expect(address);
     }
 }
 
-/// A query to a name server that is not there, from its own port, is refused like from any other.
+/// A query to a port without a name server is refused, also if it is sent from that port.
 #[test]
-fn a_query_that_meets_itself_is_refused() {
-    if !alone("a_query_that_meets_itself_is_refused") {
+fn query_sent_to_itself_is_refused() {
+    if !run_in_namespace("query_sent_to_itself_is_refused") {
         return;
     }
     must("ip link set lo up");
@@ -271,10 +271,10 @@ fn a_query_that_meets_itself_is_refused() {
     assert_eq!(failures("dns_timeout"), 0);
 }
 
-/// That no local port is free is no failure of the target: it is tried again within the check's time.
+/// Lack of a free local port is no failure of the target: the check retries within its timeout.
 #[test]
-fn ports_that_run_out_are_a_local_failure_and_tried_again() {
-    if !alone("ports_that_run_out_are_a_local_failure_and_tried_again") {
+fn local_port_exhaustion_is_a_local_failure_and_retried() {
+    if !run_in_namespace("local_port_exhaustion_is_a_local_failure_and_retried") {
         return;
     }
     network();
@@ -283,7 +283,7 @@ fn ports_that_run_out_are_a_local_failure_and_tried_again() {
     let mut listeners = vec![listen("10.99.0.1:80")];
     if v6 {
         listeners.push(listen("[::1]:80"));
-        // Reachable but for an address of this machine to reach it from.
+        // Reachable, but no local address can be used as the source.
         must("ip link add bare type bridge");
         must("ip link set bare addrgenmode none");
         must("ip link set bare up");
@@ -310,7 +310,7 @@ fn ports_that_run_out_are_a_local_failure_and_tried_again() {
         .map(|url| Monitor::new(ProbeBuilder::from_url(url).timeout(PATIENCE).build().expect("a target")));
     let monitors: Vec<_> = monitors.collect();
     let late = std::thread::spawn(move || {
-        #[allow(clippy::disallowed_methods)] // The checks are to fail for a while.
+        #[allow(clippy::disallowed_methods)] // The checks must fail for a while.
         std::thread::sleep(Duration::from_millis(300));
         drop(held);
     });

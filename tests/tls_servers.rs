@@ -1,7 +1,7 @@
 //! The command and servers of OpenSSL: keys, signatures, chains and protocol versions of every kind, and
-//! what is said of those that it cannot accept.
+//! the details of those that it cannot accept.
 #![cfg(feature = "tls")]
-#![allow(clippy::expect_used)] // A test that cannot go on says why.
+#![allow(clippy::expect_used)] // Tests fail by panicking.
 
 mod common;
 
@@ -17,7 +17,7 @@ const NO_COMMON: &str = "TLS: the server refuses the handshake; it may support o
 const BOTH: [&str; 2] = ["-tls1_3", "-tls1_2"];
 const CA: &str = "basicConstraints=critical,CA:TRUE";
 const SAN: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-/// Has OpenSSL serve what it considers too weak.
+/// Makes OpenSSL use parameters that it considers too weak.
 const WEAK: &[&str] = &["-cipher", "DEFAULT:@SECLEVEL=0"];
 
 /// A directory of keys and certificates, removed when dropped.
@@ -26,7 +26,7 @@ struct Pki {
 }
 
 impl Pki {
-    /// `None` if there is no OpenSSL.
+    /// `None` if OpenSSL is not installed.
     fn new(name: &str) -> Option<Pki> {
         if !has("openssl", &["version"]) {
             return None;
@@ -56,7 +56,7 @@ impl Pki {
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Makes `NAME.key` and `NAME.pem`, signed by `issuer` or by itself. `key` is what follows
+    /// Creates `NAME.key` and `NAME.pem`, signed by `issuer` or self-signed. `key` is the value of
     /// `-newkey`, or the name of a curve.
     fn issue(&self, name: &str, key: &str, issuer: Option<&str>, more: &[&str]) {
         let (key_file, pem) = (format!("{name}.key"), format!("{name}.pem"));
@@ -81,7 +81,7 @@ impl Pki {
         self.openssl(&args);
     }
 
-    /// Serves a certificate. `NAME.chain`, if there is one, goes with it.
+    /// Serves a certificate, with the chain `NAME.chain` if it exists.
     fn serve(&self, name: &str, args: &[&str]) -> SslServer {
         let mut command = Command::new("openssl");
         command.args(["s_server", "-accept", "127.0.0.1:0", "-www"]).args(args).current_dir(&self.dir);
@@ -99,7 +99,7 @@ impl Pki {
         SslServer { child, port }
     }
 
-    /// Fails unless the server answers as expected, with its certificates verified and not verified.
+    /// Fails unless the server's results are as expected, with and without certificate verification.
     fn check(&self, name: &str, ca: &str, args: &[&str], verified: &str, unverified: &str) {
         let server = self.serve(name, args);
         let ca = self.path(&format!("{ca}.pem"));
@@ -220,7 +220,7 @@ fn certificates_of_every_kind_are_accepted_or_explained() {
         pki.issue(name, "P-256", Some("ca"), more);
         pki.check(name, "ca", &[], verdict, UP);
     }
-    // In the file itself, a certificate of a CA may be that of a server, as for OpenSSL.
+    // In the CA file itself, a CA certificate may be the server's, as for OpenSSL.
     pki.check("ca-itself", "ca-itself", &[], UP, UP);
     pki.issue("self-signed", "P-256", None, &[SAN, CA]);
     pki.check("self-signed", "self-signed", &[], UP, UP);
@@ -283,20 +283,20 @@ fn refused_handshakes_are_explained() {
 }
 
 #[test]
-fn more_certificates_than_fit_in_a_message_are_told_as_such() {
+fn oversized_certificate_message_is_reported() {
     let Some(pki) = Pki::new("large") else { return };
     pki.issue("ca", "P-256", None, &[CA]);
     pki.issue("server", "P-256", Some("ca"), &[SAN]);
     let pem = [pki.read("server.pem"), pki.read("ca.pem").repeat(250)].concat();
     pki.write("server.chain", pem.as_bytes());
-    // OpenSSL sends 100 kB of certificates as they are.
+    // OpenSSL sends 100 kB of certificates uncompressed.
     for version in BOTH {
         pki.check("server", "ca", &[version], "more than 64 KiB", "more than 64 KiB");
     }
 }
 
 #[test]
-fn servers_of_other_protocols_are_told_as_such() {
+fn servers_of_other_protocols_are_reported() {
     for (greeting, words) in [
         (&b"SSH-2.0-OpenSSH_9.2\r\n"[..], "does not speak TLS on this port"),
         (b"220 mail.example ESMTP\r\n", "does not speak TLS on this port"),
@@ -313,7 +313,7 @@ fn servers_of_other_protocols_are_told_as_such() {
 }
 
 #[test]
-fn a_file_of_certificates_is_read_or_its_fault_is_named() {
+fn ca_files_are_read_or_their_error_is_named() {
     let Some(pki) = Pki::new("files") else { return };
     pki.issue("ca", "P-256", None, &[CA]);
     pki.issue("server", "P-256", Some("ca"), &[SAN]);

@@ -1,6 +1,6 @@
-//! Targets that have not been checked yet: the first checks come soon after the start and after a reload,
+//! Targets that have not been checked yet: the first checks run soon after the start and after a reload,
 //! and until then nothing reports the target as down.
-#![allow(clippy::expect_used, clippy::panic)] // A test that cannot go on says why.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -80,7 +80,7 @@ fn no_output_reports_an_unchecked_target_as_down() {
         }
         assert_eq!((&target["state"], &target["transitions"]), (&"unknown".into(), &0.into()));
         let name = target["name"].as_str().expect("a name");
-        // The name is a URL where two targets share an authority.
+        // The name is a URL if two targets share an authority.
         let escaped: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
         assert_eq!(daemon.get(&format!("/targets/{escaped}/state")), (200, "unknown\n".to_owned()));
         assert_eq!(daemon.get(&format!("/targets/{escaped}/healthz")), (503, "unknown\n".to_owned()));

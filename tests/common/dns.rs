@@ -1,4 +1,4 @@
-//! A name server that says what a test wants, over UDP and TCP at one address.
+//! Name server with scripted answers, over UDP and TCP at one address.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// One question as it came.
+/// One received question.
 pub struct Question {
     /// In lower case, without the final dot.
     pub name: String,
@@ -40,7 +40,7 @@ impl Question {
         answer
     }
 
-    /// The addresses of the family that is asked for, each with this TTL.
+    /// The addresses of the requested family, each with this TTL.
     pub fn addresses(&self, addresses: &[&str], ttl_s: u32) -> Vec<u8> {
         let (mut records, mut count) = (Vec::new(), 0);
         for address in addresses {
@@ -61,7 +61,6 @@ impl Question {
     }
 }
 
-/// One resource record.
 pub fn record(name: &[u8], kind: u16, ttl_s: u32, data: &[u8]) -> Vec<u8> {
     let mut bytes = name.to_vec();
     bytes.extend(kind.to_be_bytes());
@@ -72,7 +71,7 @@ pub fn record(name: &[u8], kind: u16, ttl_s: u32, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A name as it goes over the wire.
+/// A name in wire format.
 pub fn wire(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for label in name.split('.') {
@@ -83,7 +82,7 @@ pub fn wire(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Runs until dropped.
+/// Name server that runs until it is dropped.
 pub struct NameServer {
     pub address: SocketAddr,
     count: Arc<AtomicUsize>,
@@ -91,7 +90,7 @@ pub struct NameServer {
 }
 
 impl NameServer {
-    /// One that sends whatever datagrams `answer` makes of a question.
+    /// Starts a server that sends the datagrams that `answer` returns for a question.
     pub fn start(answer: impl Fn(&Question) -> Vec<Vec<u8>> + Send + Sync + 'static) -> NameServer {
         NameServer::start_at("127.0.0.1:0", answer)
     }
@@ -145,12 +144,12 @@ impl NameServer {
         server
     }
 
-    /// One that answers every question for an address with these.
+    /// Starts a server that answers every address query with these addresses.
     pub fn with(addresses: &'static [&'static str], ttl_s: u32) -> NameServer {
         NameServer::start(move |question| vec![question.addresses(addresses, ttl_s)])
     }
 
-    /// How many datagrams have come.
+    /// Number of received datagrams.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }

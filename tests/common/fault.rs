@@ -1,11 +1,11 @@
-//! System calls of the daemon that fail, by strace's fault injection.
+//! Makes system calls of the daemon fail, by strace's fault injection.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::{Daemon, eventually};
 
-/// Has strace make calls of the daemon fail; until dropped.
+/// strace attached to the daemon; detaches when dropped.
 pub struct Fault(Child);
 
 impl Fault {
@@ -14,7 +14,7 @@ impl Fault {
         Fault::attach(daemon, &["-e", &format!("trace={call}"), "-e", &format!("inject={what}")])
     }
 
-    /// Has strace write the daemon's calls of these names (`kill,wait4`) to a file.
+    /// Writes the daemon's calls of these names (`kill,wait4`) to a file.
     pub fn record(daemon: &Daemon, calls: &str, file: &Path) -> Option<Fault> {
         Fault::attach(daemon, &["-e", &format!("trace={calls}"), "-o", file.to_str()?])
     }
@@ -36,7 +36,7 @@ impl Fault {
 
 impl Drop for Fault {
     fn drop(&mut self) {
-        // A signal that it handles: it lets go of the daemon in order.
+        // strace handles SIGINT: it detaches from the daemon.
         let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
         let _ = self.0.wait();
     }

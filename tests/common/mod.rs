@@ -1,7 +1,7 @@
-//! What the tests of the real daemon share: the binary under test, a plain HTTP client, and servers
-//! that say what a test wants, all on loopback and on free ports.
+//! Shared code of the tests that run the real daemon: the binary under test, a plain HTTP client, and
+//! servers with scripted answers, all on loopback and free ports.
 #![allow(dead_code, unreachable_pub)] // Each test binary uses a part of it.
-#![allow(clippy::expect_used)] // A test that cannot go on says why.
+#![allow(clippy::expect_used)] // Tests fail by panicking.
 
 pub mod dns;
 pub mod fault;
@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything that should happen may take on a busy machine.
+/// Time limit for any expected event, with a margin for a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn now() -> Instant {
@@ -22,7 +22,7 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Asks until `question` has an answer; fails after [`PATIENCE`].
+/// Polls until `question` returns a value; panics after [`PATIENCE`].
 pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
     let start = now();
     loop {
@@ -30,7 +30,7 @@ pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(now() - start < PATIENCE, "waited too long for: {what}");
-        #[allow(clippy::disallowed_methods)] // There is no deadline to wait for in another process.
+        #[allow(clippy::disallowed_methods)] // Another process gives no event to wait for.
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -57,14 +57,13 @@ pub fn binary() -> std::ffi::OsString {
     std::env::var_os("PINGSTATE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pingstate").into())
 }
 
-/// The command under test.
 pub fn pingstate() -> Command {
     let mut command = Command::new(binary());
     command.env_remove("JOURNAL_STREAM").env_remove("SSL_CERT_FILE").stdin(Stdio::null());
     command
 }
 
-/// A daemon at work, killed when dropped.
+/// A running daemon, killed when dropped.
 pub struct Daemon {
     child: Child,
     pub api: SocketAddr,
@@ -73,14 +72,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it on a free API port, with these arguments.
+    /// Starts the daemon on a free API port with these arguments.
     pub fn start(args: &[&str]) -> Daemon {
         let mut command = pingstate();
         command.args(["--api-port", "0"]).args(args);
         Daemon::spawn(command)
     }
 
-    /// Starts a command that ends up as the daemon.
+    /// Starts a command that executes the daemon.
     pub fn spawn(mut command: Command) -> Daemon {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
@@ -100,7 +99,7 @@ impl Daemon {
         self.child.id()
     }
 
-    /// The answer's status and body.
+    /// Status and body of the response to a GET.
     pub fn get(&self, path: &str) -> (u16, String) {
         let (status, _, body) = get(self.api, path);
         (status, body)
@@ -118,7 +117,7 @@ impl Daemon {
         self.lines.recv_timeout(PATIENCE).expect("another line on stderr")
     }
 
-    /// What it writes to standard error from now on, also after it has ended.
+    /// Lines of standard error from now on, readable also after the exit.
     pub fn stderr(&mut self) -> Receiver<String> {
         std::mem::replace(&mut self.lines, channel().1)
     }
@@ -127,7 +126,7 @@ impl Daemon {
         self.lines.try_recv().is_err()
     }
 
-    /// Sends a signal and waits for the end; says how long that took.
+    /// Sends a signal and waits for the exit; returns the status and the time it took.
     pub fn end(mut self, signal: &str) -> (ExitStatus, Duration) {
         let start = now();
         self.signal(signal);
@@ -141,14 +140,14 @@ impl Daemon {
         assert!(sent.success());
     }
 
-    /// A figure of `/proc/PID/status`, in kB where it is a size.
+    /// A number from `/proc/PID/status`; sizes are in kB.
     pub fn figure(&self, name: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("linux");
         let line = text.lines().find(|line| line.starts_with(name)).expect("the figure");
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
     }
 
-    /// How many descriptors it has open.
+    /// Number of open descriptors.
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("linux").count()
     }
@@ -161,7 +160,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Status, head and body of the answer to one GET.
+/// Status, head and body of the response to one GET.
 pub fn get(api: SocketAddr, path: &str) -> (u16, String, String) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let answer = talk(api, request.as_bytes());
@@ -181,7 +180,7 @@ pub fn talk(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// A server that treats each connection in a thread of its own, until it is dropped.
+/// A server that handles each connection in a thread of its own until it is dropped.
 pub struct Server {
     pub address: SocketAddr,
     stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
@@ -197,10 +196,10 @@ impl Server {
         let listener = TcpListener::bind(address).expect("bound");
         let address = listener.local_addr().expect("an address");
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let (told, serve) = (stop.clone(), std::sync::Arc::new(serve));
+        let (stopped, serve) = (stop.clone(), std::sync::Arc::new(serve));
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
-                if told.load(std::sync::atomic::Ordering::SeqCst) {
+                if stopped.load(std::sync::atomic::Ordering::SeqCst) {
                     return;
                 }
                 let (Ok(stream), serve) = (stream, serve.clone()) else { continue };
@@ -210,7 +209,7 @@ impl Server {
         Server { address, stop, thread: Some(thread) }
     }
 
-    /// One that answers every request like this and closes.
+    /// Starts a server that sends this response to every request and closes.
     pub fn answering(answer: &'static str) -> Server {
         Server::start(move |stream| {
             read_head(&stream);
@@ -234,7 +233,7 @@ impl Drop for Server {
     }
 }
 
-/// Reads up to the end of a request's head; what it read.
+/// Reads and returns a request's head.
 pub fn read_head(mut stream: &TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];

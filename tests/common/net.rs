@@ -1,43 +1,43 @@
-//! Network namespaces: a test runs itself again in one of its own, where it may do as it likes.
+//! Network namespaces: a test runs itself again in a new namespace, where it may change routes and firewalls.
 
 use std::process::Command;
 
-const INSIDE: &str = "PINGSTATE_TEST_IN_A_NETWORK_OF_ITS_OWN";
+const INSIDE: &str = "PINGSTATE_TEST_IN_NAMESPACE";
 
-/// Runs the test of this name again in a network of its own. True inside of it; false outside, once
-/// that has passed or cannot be done here.
-pub fn alone(test: &str) -> bool {
+/// Runs the test of this name again in a new network namespace. True inside of it; false outside, after
+/// it has passed or if namespaces are not available.
+pub fn run_in_namespace(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
-    let ways: [&[&str]; 2] = [&["-n"], &["-r", "-n"]];
-    let works = |way: &&[&str]| {
-        let args = [*way, &["ip", "link", "set", "lo", "up"]].concat();
+    let options: [&[&str]; 2] = [&["-n"], &["-r", "-n"]];
+    let is_available = |option: &&[&str]| {
+        let args = [*option, &["ip", "link", "set", "lo", "up"]].concat();
         Command::new("unshare").args(args).output().is_ok_and(|output| output.status.success())
     };
-    let Some(way) = ways.into_iter().find(works) else {
+    let Some(option) = options.into_iter().find(is_available) else {
         super::missing("netns");
         return false;
     };
-    let this = std::env::current_exe().expect("this program");
+    let test_binary = std::env::current_exe().expect("this program");
     let status = Command::new("unshare")
-        .args(way)
-        .arg(this)
+        .args(option)
+        .arg(test_binary)
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
         .status();
-    assert!(status.expect("runs").success(), "{test} in a network of its own");
+    assert!(status.expect("runs").success(), "{test} in a network namespace");
     false
 }
 
-/// Runs `ip` or `nft` and the like with these words; says whether it worked.
+/// Runs a command such as `ip` or `nft`; true if it succeeds.
 pub fn run(command: &str) -> bool {
     let mut words = command.split(' ');
     let output = Command::new(words.next().expect("a program")).args(words).output();
     output.is_ok_and(|output| output.status.success())
 }
 
-/// The same, when it must.
+/// Runs a command that must succeed.
 pub fn must(command: &str) {
     assert!(run(command), "{command}");
 }

@@ -1,4 +1,4 @@
-//! What broken and hostile targets do with a connection.
+//! Connections of broken and hostile targets.
 #![allow(unreachable_pub)] // Shared by the modules of one test.
 
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use super::super::common::{PATIENCE, read_head};
 /// What a target does with each connection.
 pub type Act = fn(TcpStream);
 
-/// One target and what must be said of it.
+/// One target and the expected result of its check.
 #[derive(Clone, Copy)]
 pub struct Peer {
     pub what: &'static str,
@@ -66,11 +66,11 @@ pub const PEERS: &[Peer] = &[
         |s| send_then(s, b"a needle", reset),
         "banner: 'a needle'",
     ),
-    // It connects, whatever follows.
+    // The connection succeeds, whatever follows.
     peer("port: reset at once", "tcp", "", reset, CONNECTED),
     peer("port: closed at once", "tcp", "", drop, CONNECTED),
     peer("port: flood", "tcp", "", |s| flood(s, b"", &GARBAGE), CONNECTED),
-    // Before the answer.
+    // Before the response.
     peer("request: reset unread", "http", "", reset, "reset"),
     peer("request: closed unread", "http", "", drop, ""),
     peer("request: reset", "http", "", |s| answer(s, b"", reset), "reset"),
@@ -78,7 +78,7 @@ pub const PEERS: &[Peer] = &[
     peer("request: half closed", "http", "", |s| answer(s, b"", half_close), "closed"),
     peer("request: silence", "http", "", hold, LATE),
     peer("request: never read, head flooded", "http", "", |s| flood(s, b"", b"HTTP/1.1 200"), ""),
-    // The head.
+    // The response head.
     peer("head: reset", "http", "", |s| answer(s, ok!("X: y"), reset), "reset"),
     peer("head: closed", "http", "", |s| answer(s, ok!("X: y"), drop), "closed"),
     peer("head: half closed", "http", "", |s| answer(s, b"HTTP/1.1 20", half_close), "closed"),
@@ -146,7 +146,7 @@ pub const PEERS: &[Peer] = &[
         |s| flood(s, b"HTTP/1.1 302 F\r\nLocation: /", &[b'x'; 999]),
         "head",
     ),
-    // Handshakes of those that speak no TLS.
+    // Handshakes with servers that do not speak TLS.
     peer("TLS: reset at once", "https", "", reset, "reset"),
     peer("TLS: closed at once", "https", "", drop, "TLS"),
     peer("TLS: half closed", "https", "", half_close, "closed"),
@@ -176,7 +176,7 @@ const GARBAGE: [u8; 997] = {
     bytes
 };
 
-/// A full record that opens, or goes on with, a handshake message of this type and length.
+/// A full record that begins or continues a handshake message of this type and length.
 fn handshake_piece(kind: u8, len: u32) -> Vec<u8> {
     let mut bytes = b"\x16\x03\x03\x40\x00".to_vec();
     bytes.push(kind);
@@ -185,38 +185,38 @@ fn handshake_piece(kind: u8, len: u32) -> Vec<u8> {
     bytes
 }
 
-/// Closes so that the peer gets a reset.
+/// Closes with a reset.
 pub fn reset(stream: TcpStream) {
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
 }
 
-/// Ends its own side and listens on.
+/// Shuts down the write side and continues to read.
 pub fn half_close(stream: TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
     hold(stream);
 }
 
-/// Says nothing until the peer goes.
+/// Sends nothing until the peer closes.
 pub fn hold(mut stream: TcpStream) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let mut buffer = [0; 4096];
     while matches!(stream.read(&mut buffer), Ok(1..)) {}
 }
 
-/// Sends these bytes, and then does the last thing.
+/// Sends these bytes, then runs the last step.
 pub fn send_then(mut stream: TcpStream, bytes: &[u8], then: Act) {
     let _ = stream.write_all(bytes);
     then(stream);
 }
 
-/// Reads the request, sends these bytes, and then does the last thing.
+/// Reads the request, sends these bytes, then runs the last step.
 pub fn answer(mut stream: TcpStream, bytes: &[u8], then: Act) {
     read_head(&stream);
     let _ = stream.write_all(bytes);
     then(stream);
 }
 
-/// Sends `piece` for ever, every two milliseconds.
+/// Sends `piece` forever, every two milliseconds.
 fn drip(mut stream: TcpStream, first: &[u8], piece: &[u8]) {
     let _ = stream.set_read_timeout(Some(Duration::from_millis(2)));
     let mut sent = stream.write_all(first);
@@ -225,7 +225,7 @@ fn drip(mut stream: TcpStream, first: &[u8], piece: &[u8]) {
     }
 }
 
-/// Sends `piece` for ever, as fast as the peer takes it.
+/// Sends `piece` forever, as fast as the peer accepts it.
 pub fn flood(mut stream: TcpStream, first: &[u8], piece: &[u8]) {
     let pieces = piece.repeat(16_384_usize.div_ceil(piece.len()));
     let _ = stream.set_write_timeout(Some(PATIENCE));

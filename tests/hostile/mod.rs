@@ -1,4 +1,4 @@
-//! What broken and hostile targets do, shared by the tests of time and of memory.
+//! Broken and hostile targets, shared by the tests of check duration and of memory.
 #![allow(dead_code, unreachable_pub)] // Each test binary uses a part of it.
 
 pub mod acts;
@@ -9,7 +9,7 @@ pub use acts::Peer;
 
 use super::common::Server;
 
-/// All of them that this build can be checked against.
+/// All targets that this build can check.
 pub fn peers() -> Vec<Peer> {
     let mut peers = acts::PEERS.to_vec();
     #[cfg(feature = "tls")]

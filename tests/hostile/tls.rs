@@ -1,4 +1,4 @@
-//! What broken and hostile targets do with a connection that speaks TLS.
+//! Connections of broken and hostile TLS targets.
 #![allow(unreachable_pub)] // Shared by the modules of one test.
 
 use std::io::{Read, Write};
@@ -47,14 +47,13 @@ pub const PEERS: [Peer; 22] = [
     peer("TLS: flood of key updates", "", update_keys, ""),
 ];
 
-/// The server's own certificate.
 static CERTIFICATE: LazyLock<(Certificate, KeyPair)> = LazyLock::new(|| {
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     let key = KeyPair::generate().expect("a key");
     (params.self_signed(&key).expect("a certificate"), key)
 });
 
-/// For those who are to trust it.
+/// The trust store of a client that must accept the certificate.
 pub fn pem() -> String {
     CERTIFICATE.0.pem()
 }
@@ -77,12 +76,12 @@ fn connection() -> ServerConnection {
     ServerConnection::new(CONFIG.clone()).expect("a connection")
 }
 
-/// Answers as a good server does.
+/// Responds like a correct server.
 pub fn well(stream: TcpStream) {
     speak(stream, b"HTTP/1.1 200 OK\r\n\r\nneedle", drop);
 }
 
-/// Sends so many bytes of its side of the handshake, and then does the last thing.
+/// Sends this number of bytes of its handshake, then runs the last step.
 pub fn cut(mut stream: TcpStream, len: usize, then: Act) {
     let mut tls = connection();
     while !tls.wants_write() {
@@ -98,9 +97,9 @@ pub fn cut(mut stream: TcpStream, len: usize, then: Act) {
     then(stream);
 }
 
-/// Takes the request over TLS, answers this, and then does the last thing.
+/// Reads the request over TLS, sends this response, then runs the last step.
 fn speak(mut stream: TcpStream, bytes: &[u8], then: Act) {
-    // A reset must not overtake what was said before it.
+    // A reset must not overtake the data sent before it.
     let _ = stream.set_nodelay(true);
     let mut tls = connection();
     if take_request(&mut tls, &mut stream) {
@@ -122,7 +121,7 @@ fn take_request(tls: &mut ServerConnection, stream: &mut TcpStream) -> bool {
     true
 }
 
-/// Takes the request over TLS and answers for ever, in records of this length.
+/// Reads the request over TLS and sends data forever, in records of this length.
 fn pour(mut stream: TcpStream, first: &[u8], len: usize) {
     let mut tls = connection();
     if !take_request(&mut tls, &mut stream) || tls.writer().write_all(first).is_err() {
@@ -141,7 +140,7 @@ fn pour(mut stream: TcpStream, first: &[u8], len: usize) {
     }
 }
 
-/// Changes its keys for ever.
+/// Sends key updates forever.
 fn update_keys(mut stream: TcpStream) {
     let mut tls = connection();
     if !take_request(&mut tls, &mut stream) {

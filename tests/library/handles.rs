@@ -1,4 +1,4 @@
-//! Monitors on threads of their own, and the handles to them.
+//! Monitors on their own threads, and their handles.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use super::common::{PATIENCE, eventually, now};
 use super::*;
 
 #[test]
-fn a_handle_tells_checks_and_stops() {
+fn handle_reports_checks_and_stops() {
     let (_target, tcp) = target();
     let probe = built(tcp.name("db"));
     let target = probe.target().to_owned();
@@ -29,13 +29,13 @@ fn a_handle_tells_checks_and_stops() {
 }
 
 #[test]
-fn a_check_that_is_under_way_answers_for_one_asked_for() {
+fn check_in_flight_satisfies_a_requested_check() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("an address").port();
     let probe = built(probe("tcp", "127.0.0.1", port).check("banner_contains:hello").timeout(PATIENCE));
     let monitor = Monitor::new(probe).interval(Duration::from_secs(3600)).start().expect("starts");
     let (mut peer, _) = listener.accept().expect("a check");
-    // The question may come after the answer: then there is a second check.
+    // The request may come after the result: then there is a second check.
     thread::spawn(move || listener.incoming().flatten().for_each(|mut peer| drop(peer.write_all(b"hello"))));
     let result = thread::scope(|scope| {
         let asked = scope.spawn(|| monitor.check_now());
@@ -47,9 +47,9 @@ fn a_check_that_is_under_way_answers_for_one_asked_for() {
     assert!(checks <= 2, "{checks} checks");
 }
 
-/// Whoever asks is told what is begun now, not what has just ended.
+/// A requested check begins after the request: an earlier result is not returned.
 #[test]
-fn a_check_asked_for_is_never_older_than_the_question() {
+fn requested_check_is_not_older_than_the_request() {
     let begun = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = begun.clone();
     let probe = blocking("counter", move || {
@@ -57,10 +57,10 @@ fn a_check_asked_for_is_never_older_than_the_question() {
     });
     let monitor = Monitor::new(probe).interval(MS).start().expect("starts");
     for _ in 0..100 {
-        // The last one that was begun may be under way still; any before it has ended.
+        // The check begun last may be in flight; all earlier ones have ended.
         let before = begun.load(std::sync::atomic::Ordering::SeqCst);
-        let told: usize = monitor.check_now().detail.parse().expect("a number");
-        assert!(told + 1 >= before, "{told} of {before}");
+        let number: usize = monitor.check_now().detail.parse().expect("a number");
+        assert!(number + 1 >= before, "{number} of {before}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Closures and probes that panic or never return: they cost their own check and nothing else.
+//! Closures and probes that panic or never return fail only their own check.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -10,7 +10,7 @@ use pingstate::*;
 use super::common::{Server as Target, eventually};
 use super::*;
 
-/// Beside a good target, this one fails with this detail, check after check.
+/// Beside a good target, every check of this one fails with this detail.
 fn fails_alone(bad: impl Probe + 'static, detail: &str) {
     let (_target, good) = target();
     let often = |monitor: Monitor| monitor.interval(5 * MS);
@@ -34,17 +34,17 @@ enum Place {
     End,
 }
 
-/// A probe of its own making that panics at one place.
-struct Shaky(Place, u16);
+/// A custom probe that panics at one place.
+struct Panicking(Place, u16);
 
-impl Probe for Shaky {
+impl Probe for Panicking {
     fn name(&self) -> &str {
         assert!(self.0 != Place::Name, "at its name");
-        "shaky"
+        "panicking"
     }
     fn target(&self) -> &str {
         assert!(self.0 != Place::Target, "at its target");
-        "shaky:"
+        "panicking:"
     }
     fn timeout(&self) -> Duration {
         assert!(self.0 != Place::Timeout, "at its timeout");
@@ -66,12 +66,12 @@ impl Drop for ShakyAttempt {
 
 impl Attempt for ShakyAttempt {
     fn handle_input(&mut self, _input: Input<'_>, _now: Now) {
-        panic!("when told");
+        panic!("on input");
     }
     fn poll_output(&mut self) -> Option<Output> {
         let port = self.1.take()?;
         match self.0 {
-            Place::Output => panic!("when asked"),
+            Place::Output => panic!("on output"),
             Place::Name | Place::Target | Place::End => {
                 Some(Output::Done(ProbeResult::down(Reason::Custom, "an ordinary end")))
             }
@@ -85,12 +85,12 @@ impl Attempt for ShakyAttempt {
 fn probes_that_panic_fail_alone() {
     let (target, _) = target();
     let port = target.address.port();
-    fails_alone(Shaky(Place::Timeout, port), "the probe panicked: at its timeout");
-    fails_alone(Shaky(Place::Begin, port), "the probe panicked: at the beginning");
-    fails_alone(Shaky(Place::Output, port), "the probe panicked: when asked");
-    fails_alone(Shaky(Place::Input, port), "the probe panicked: when told");
+    fails_alone(Panicking(Place::Timeout, port), "the probe panicked: at its timeout");
+    fails_alone(Panicking(Place::Begin, port), "the probe panicked: at the beginning");
+    fails_alone(Panicking(Place::Output, port), "the probe panicked: on output");
+    fails_alone(Panicking(Place::Input, port), "the probe panicked: on input");
     for place in [Place::Name, Place::Target, Place::End] {
-        fails_alone(Shaky(place, port), "an ordinary end");
+        fails_alone(Panicking(place, port), "an ordinary end");
     }
 }
 
@@ -111,10 +111,10 @@ fn checks_that_panic_fail_alone() {
     fails_alone(blocking("db", || -> bool { panic!("driver bug") }), "the probe panicked: driver bug");
 }
 
-/// What panics on a thread of its own is told as its result. (This attempt panics at that, too.)
+/// A panic on the task's thread is reported as its result. (This attempt then panics as well.)
 #[test]
-fn work_that_panics_fails_alone() {
-    fails_alone(Shaky(Place::BlockingTask, 1), "the probe panicked: when told");
+fn panicking_blocking_task_fails_alone() {
+    fails_alone(Panicking(Place::BlockingTask, 1), "the probe panicked: on input");
     let result = check(&blocking("db", || -> bool { std::panic::panic_any(7) }));
     assert_eq!(result.detail, "the probe panicked: without a word");
 }
@@ -122,8 +122,8 @@ fn work_that_panics_fails_alone() {
 #[test]
 fn a_panic_in_a_single_check_is_a_failed_one() {
     let (_target, tcp) = target();
-    let result = check(&Shaky(Place::Output, 1));
-    assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: when asked"));
+    let result = check(&Panicking(Place::Output, 1));
+    assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: on output"));
     assert!(built(tcp).check().ok);
     for (place, detail) in [
         (Place::Name, "the probe panicked: at its name"),
@@ -132,21 +132,22 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
         (Place::Begin, "the probe panicked: at the beginning"),
         (Place::End, "an ordinary end"),
     ] {
-        let result = check(&Shaky(place, 1));
+        let result = check(&Panicking(place, 1));
         assert_eq!((result.ok, result.reason, &*result.detail), (false, Some(Reason::Custom), detail));
-        let mut told = Vec::new();
-        let tell = |checked: &CheckEvent<'_>| told.push(checked.result.detail.clone());
-        check_all(Monitor::new(Shaky(place, 1)), ResolverConfig::default(), tell).expect("a loop");
+        let mut details = Vec::new();
+        let record = |checked: &CheckEvent<'_>| details.push(checked.result.detail.clone());
+        check_all(Monitor::new(Panicking(place, 1)), ResolverConfig::default(), record).expect("a loop");
         let detail = if place == Place::Name { "an ordinary end" } else { detail };
-        assert_eq!(told, [detail]);
+        assert_eq!(details, [detail]);
     }
 }
 
-/// A server goes on after a panic of its own program that was caught, and lists every target.
+/// A server continues after a caught panic of the program, and lists every target.
 #[test]
-fn a_panic_in_a_callback_is_the_callers_and_the_server_goes_on() {
+fn panic_in_a_callback_reaches_the_caller_and_the_server_continues() {
     let mut calls = 0;
-    let monitors = [Place::Name, Place::Target].map(|place| Monitor::new(Shaky(place, 1)).interval(5 * MS));
+    let monitors =
+        [Place::Name, Place::Target].map(|place| Monitor::new(Panicking(place, 1)).interval(5 * MS));
     let mut server = Server::builder(monitors)
         .on_check(move |checked| {
             calls += 1;
@@ -158,11 +159,11 @@ fn a_panic_in_a_callback_is_the_callers_and_the_server_goes_on() {
     assert!(std::panic::catch_unwind(turn).is_err());
     turn_until(&mut server, "checks", |server| (0..2).all(|index| snapshot(server, index).recent.len() >= 3));
     let (name, target) = (snapshot(&server, 0), snapshot(&server, 1));
-    assert_eq!((&*name.name, &*name.probe), ("(panicked)", "shaky:"));
-    assert_eq!((&*target.name, &*target.probe), ("shaky", "(panicked)"));
+    assert_eq!((&*name.name, &*name.probe), ("(panicked)", "panicking:"));
+    assert_eq!((&*target.name, &*target.probe), ("panicking", "(panicked)"));
 }
 
-/// What a probe is told to be dropped with is its own affair.
+/// A panic in a probe's `drop` does not affect the server.
 #[test]
 fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
     struct Last(BlockingProbe);
@@ -191,9 +192,9 @@ fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
     assert_eq!(snapshot(&server, 0).state, State::Up);
 }
 
-/// Numbers near the end of their range reach every page, and none of them fails.
+/// Numbers near the end of their range appear on every page without an error.
 #[test]
-fn absurd_results_are_shown() {
+fn extreme_results_are_rendered() {
     struct Absurd;
     impl Probe for Absurd {
         fn name(&self) -> &str {
@@ -238,7 +239,7 @@ fn absurd_results_are_shown() {
 }
 
 #[test]
-fn a_check_that_never_returns_holds_up_nobody_and_no_second_one_is_begun() {
+fn check_that_never_returns_delays_no_other_and_is_not_repeated() {
     let (release, gate) = channel::<()>();
     let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Mutex::new(gate));
     let counted = calls.clone();
@@ -268,9 +269,9 @@ fn a_check_that_never_returns_holds_up_nobody_and_no_second_one_is_begun() {
     assert!(calls.load(Ordering::SeqCst) > 1);
 }
 
-/// A server that is dropped does not wait for what may never come back.
+/// Dropping a server does not wait for a check that may never return.
 #[test]
-fn a_check_that_never_returns_does_not_hold_up_the_end() {
+fn check_that_never_returns_does_not_delay_the_shutdown() {
     let (release, gate) = channel::<()>();
     let gate = Mutex::new(gate);
     let stuck = blocking("stuck", move || gate.lock().expect("sound").recv().is_err());
@@ -291,9 +292,9 @@ fn a_policy_that_panics_keeps_the_state_and_the_monitor() {
     assert_eq!((monitor.state(), monitor.snapshot().transitions), (State::Unknown, 0));
 }
 
-/// Spans near the end of the clock, and places that are none.
+/// Durations near the end of the clock, and invalid addresses.
 #[test]
-fn a_probe_that_asks_for_nonsense_fails_alone() {
+fn probe_with_invalid_outputs_fails_alone() {
     struct Nonsense(&'static str);
     impl Probe for Nonsense {
         fn name(&self) -> &str {

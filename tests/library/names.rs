@@ -1,4 +1,4 @@
-//! Names from files and servers of the test's own.
+//! Name resolution with the test's own files and servers.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -10,7 +10,7 @@ use pingstate::*;
 use super::common::{PATIENCE, eventually};
 use super::*;
 
-/// A directory of its own, gone with the test.
+/// A directory, removed when dropped.
 struct Dir(PathBuf);
 
 impl Dir {
@@ -75,7 +75,7 @@ fn resolv_conf_is_read_again_when_it_changes() {
 }
 
 #[test]
-fn multicast_names_are_asked_for_where_it_is_said() {
+fn multicast_names_are_queried_at_the_configured_address() {
     let group = UdpSocket::bind("127.0.0.1:0").expect("bound");
     group.set_read_timeout(Some(PATIENCE)).expect("set");
     let names = ResolverConfig::default().hosts("/dev/null").mdns(group.local_addr().expect("an address"));

@@ -1,4 +1,4 @@
-//! Policies, first states and histories of a program's own.
+//! Custom policies, initial states and histories.
 
 use pingstate::*;
 
@@ -6,16 +6,17 @@ use super::common::eventually;
 use super::*;
 
 /// A target that is down.
-fn nobody() -> NetProbe {
+fn down_target() -> NetProbe {
     let (target, probe) = target();
     drop(target);
-    built(probe.name("nobody"))
+    built(probe.name("down"))
 }
 
 #[test]
 fn a_monitor_starts_in_the_state_it_is_given_and_follows_its_table() {
     let table = Policy::Table(vec![(State::Up, Event::Fail, State::Degraded)]);
-    let monitor = Monitor::new(nobody()).initial_state(State::Up).policy(table).interval(2 * MS).history(3);
+    let monitor =
+        Monitor::new(down_target()).initial_state(State::Up).policy(table).interval(2 * MS).history(3);
     let monitor = monitor.start().expect("starts");
     let first = monitor.snapshot();
     assert!(matches!(first.state, State::Up | State::Degraded));
@@ -23,18 +24,18 @@ fn a_monitor_starts_in_the_state_it_is_given_and_follows_its_table() {
     let last =
         eventually("a full history", || Some(monitor.snapshot()).filter(|last| last.recent.len() >= 3));
     monitor.check_now();
-    assert_eq!((last.state, last.transitions), (State::Degraded, 1), "the table has no way on");
+    assert_eq!((last.state, last.transitions), (State::Degraded, 1), "the table has no further transition");
     assert_eq!(monitor.stop().recent.len(), 3);
 }
 
 #[test]
-fn a_function_is_told_how_often() {
+fn policy_function_receives_the_streak() {
     let policy = Policy::function(|state, event, streak| match event {
         Event::Fail if streak == 4 => State::Down,
         _ => state,
     });
     let mut server =
-        serve(Monitor::new(nobody()).policy(policy).interval(2 * MS).history(0), ANY).expect("serves");
+        serve(Monitor::new(down_target()).policy(policy).interval(2 * MS).history(0), ANY).expect("serves");
     turn_until(&mut server, "down", |server| snapshot(server, 0).state == State::Down);
     let last = snapshot(&server, 0);
     assert_eq!((last.transitions, last.recent.len()), (1, 0));
@@ -42,7 +43,7 @@ fn a_function_is_told_how_often() {
 }
 
 #[test]
-fn the_bare_machine_says_the_same_as_a_monitor() {
+fn bare_fsm_agrees_with_a_monitor() {
     let (_target, good) = target();
     let probe = built(good);
     let monitor = Monitor::new(probe.clone()).start().expect("starts");

@@ -1,4 +1,4 @@
-//! Servers: several monitors, ways to stop, and life inside another event loop.
+//! Servers: several monitors, ways to stop, and integration into another event loop.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -35,7 +35,7 @@ fn several_monitors_share_one_server_until_another_thread_stops_it() {
     running.join().expect("no panic").expect("no error");
     let refused = TcpStream::connect(api).expect_err("closed");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    shutdown_handle.stop(); // Nobody is there any more.
+    shutdown_handle.stop(); // The server has ended.
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn an_address_that_is_taken_is_refused() {
 }
 
 #[test]
-fn the_callback_is_told_of_every_check_and_of_changes() {
+fn callback_receives_every_check_and_change() {
     let (_target, good) = target();
-    let (sender, told) = std::sync::mpsc::channel();
+    let (sender, received) = std::sync::mpsc::channel();
     let mut server = Server::builder(Monitor::new(built(good.name("db"))).interval(5 * MS))
         .on_check(move |checked| {
             let changed = checked.changed.map(|(from, _)| from);
@@ -68,21 +68,21 @@ fn the_callback_is_told_of_every_check_and_of_changes() {
         .bind(ANY)
         .expect("serves");
     turn_until(&mut server, "checks", |server| snapshot(server, 0).recent.len() >= 3);
-    let told: Vec<_> = told.try_iter().take(3).collect();
+    let received: Vec<_> = received.try_iter().take(3).collect();
     let expected = [Some(State::Unknown), None, None].map(|from| (0, "db".to_owned(), State::Up, from));
-    assert_eq!(told, expected);
+    assert_eq!(received, expected);
     assert!(server.snapshot(1).is_none());
 }
 
 #[test]
-fn other_monitors_take_the_place_of_some_while_the_rest_go_on() {
+fn monitors_are_replaced_while_others_continue() {
     let (target, tcp) = target();
     let (port, tcp) = (target.address.port(), tcp.name("db"));
-    // It is silent, so that its check is under way all the time.
+    // It is silent, so that its check is always in flight.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let mute = probe("tcp", "127.0.0.1", silent.local_addr().expect("an address").port());
     let mute = built(mute.check("banner_contains:x").timeout(HOUR).name("mute"));
-    let (sender, told) = std::sync::mpsc::channel();
+    let (sender, received) = std::sync::mpsc::channel();
     let mut server = Server::builder(
         [Monitor::new(built(tcp)), Monitor::new(mute)].map(|monitor| monitor.interval(5 * MS)),
     )
@@ -110,12 +110,12 @@ fn other_monitors_take_the_place_of_some_while_the_rest_go_on() {
         let checked = snapshot(server, 2).recent.len() > before.recent.len();
         checked && [0, 1].iter().all(|place| snapshot(server, *place).state == State::Up)
     });
-    let told: Vec<_> = told.try_iter().collect();
+    let received: Vec<_> = received.try_iter().collect();
     for (place, name) in [(0, "cache"), (1, "mute"), (2, "db")] {
-        assert!(told.contains(&(place, name.to_owned())), "{told:?}");
+        assert!(received.contains(&(place, name.to_owned())), "{received:?}");
     }
 
-    // What goes leaves nothing behind, not even its connection.
+    // A removed monitor leaves nothing behind, not even its connection.
     silent.set_nonblocking(true).expect("set");
     let next = std::cell::Cell::new(None);
     turn_until(&mut server, "the next check", |_| silent.accept().map(|peer| next.set(Some(peer))).is_ok());
@@ -128,7 +128,7 @@ fn other_monitors_take_the_place_of_some_while_the_rest_go_on() {
 }
 
 #[test]
-fn a_turn_without_patience_returns() {
+fn turn_with_zero_timeout_returns() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("an address").port();
     let mute = built(probe("tcp", "127.0.0.1", port).check("banner_contains:x").timeout(HOUR));
@@ -138,15 +138,15 @@ fn a_turn_without_patience_returns() {
         assert!(server.turn(Duration::ZERO).expect("turns"));
     }
     assert!(now() - start < PATIENCE / 2);
-    assert_eq!(snapshot(&server, 0).state, State::Unknown, "the check is still under way");
-    // It looks up from time to time as long as a check is under way, but it does not spin.
+    assert_eq!(snapshot(&server, 0).state, State::Unknown, "the check is still in flight");
+    // It wakes up from time to time while a check is in flight, but does not spin.
     let last = now();
     assert!(server.turn(Duration::ZERO).expect("turns"));
     assert!(server.next_turn().is_some_and(|due| due > last));
 }
 
 #[test]
-fn a_server_lives_in_another_event_loop() {
+fn server_runs_in_another_event_loop() {
     let (_target, tcp) = target();
     let mut server = serve(Monitor::new(built(tcp)).interval(HOUR), ANY).expect("serves");
     turn_until(&mut server, "the first check", |server| snapshot(server, 0).state == State::Up);

@@ -1,19 +1,19 @@
-//! The house rules that a compiler does not know: which module may import which, what may touch the
-//! operating system, and how long a file may be.
+//! Rules that the compiler does not check: which module may import which, which modules may use the
+//! operating system, and the maximum length of a file.
 //!
-//! The sources are cut into words without comments and strings, and paths are spelled out, so that
-//! `use std::{fs, net::TcpStream}` says the same as the two paths in it. What is compiled for tests
-//! only (`#[cfg(test)]`, files named `tests.rs`, directories named `tests`) may do more.
+//! The sources are split into tokens without comments and strings, and `use` groups are expanded, so that
+//! `use std::{fs, net::TcpStream}` is equivalent to the two paths in it. Code compiled for tests only
+//! (`#[cfg(test)]`, files named `tests.rs`, directories named `tests`) is exempt.
 
-#[path = "floors/words.rs"]
-mod words;
+#[path = "layers/tokens.rs"]
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The floor of every module: an import may only point to a lower one, or stay in its module.
-const FLOORS: &[(&str, u32)] = &[
-    ("fuzzing", 9), // reaches everything, and nothing reaches it
+/// The layer of every module: an import may only point to a lower layer or stay in its module.
+const LAYERS: &[(&str, u32)] = &[
+    ("fuzzing", 9), // imports from all layers; no layer imports it
     ("main", 8),
     ("cli", 8),
     ("library", 8),
@@ -31,16 +31,16 @@ const FLOORS: &[(&str, u32)] = &[
     ("clock", 0),
 ];
 
-/// The imports that are allowed between two modules of one floor.
-const SIDEWAYS: &[(&str, &str)] = &[("cli", "library"), ("wire", "result")];
+/// Allowed imports between two modules of one layer.
+const SAME_LAYER: &[(&str, &str)] = &[("cli", "library"), ("wire", "result")];
 
 const NOWHERE: &[u32] = &[];
 const REACTOR: &[u32] = &[7];
 const SYSTEM: &[u32] = &[7, 8];
 
-/// Words and paths that belong to some floors only. A path is found wherever its parts follow one
-/// another.
-const BELONGS: &[(&str, &[u32])] = &[
+/// Identifiers and paths that are restricted to some layers. A path matches wherever its parts are
+/// consecutive.
+const RESTRICTED: &[(&str, &[u32])] = &[
     ("unsafe", NOWHERE),
     ("AtomicU64", NOWHERE), // 32-bit MIPS has none
     ("AtomicI64", NOWHERE),
@@ -58,7 +58,7 @@ const BELONGS: &[(&str, &[u32])] = &[
     ("UnixDatagram", REACTOR),
     ("Instant::now", REACTOR),
     ("SystemTime::now", REACTOR),
-    ("HashMap", REACTOR), // iterates in another order each time
+    ("HashMap", REACTOR), // the iteration order is random
     ("HashSet", REACTOR),
     ("std::os", SYSTEM),
     ("std::fs", SYSTEM),
@@ -76,24 +76,23 @@ const BELONGS: &[(&str, &[u32])] = &[
     ("thread_local!", NOWHERE),
 ];
 
-/// The longest a source file may be.
 const LINES_MAX: usize = 400;
 
 #[test]
-fn the_sources_keep_the_house_rules() {
+fn sources_follow_the_layer_rules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for dir in ["src", "tests", "benches"] {
         collect(&root.join(dir), &mut files).unwrap();
     }
     assert!(files.len() > 10, "only {} files found", files.len());
-    let mut broken = Vec::new();
+    let mut errors = Vec::new();
     for file in files {
         let source = fs::read_to_string(&file).unwrap();
         let name = file.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
-        broken.extend(violations(&name, &source));
+        errors.extend(violations(&name, &source));
     }
-    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+    assert!(errors.is_empty(), "\n{}\n", errors.join("\n"));
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -108,19 +107,19 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// What is wrong with the file `name`, a path like `src/probe/tcp.rs`.
+/// Rule violations in the file `name`, a path like `src/probe/tcp.rs`.
 fn violations(name: &str, source: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !source.starts_with("//! ") {
-        found.push(format!("{name}:1: does not open with a //! line that says what it is for"));
+        found.push(format!("{name}:1: does not begin with a //! line that says what it is for"));
     }
     let lines = source.lines().count();
     if lines > LINES_MAX {
         found.push(format!("{name}:{LINES_MAX}: has {lines} lines; split it by meaning"));
     }
-    let words = words::words(source);
-    if let Some(word) = words.iter().find(|word| word.text == "unsafe") {
-        found.push(format!("{name}:{}: unsafe", word.line));
+    let tokens = tokens::tokens(source);
+    if let Some(token) = tokens.iter().find(|token| token.text == "unsafe") {
+        found.push(format!("{name}:{}: unsafe", token.line));
     }
     let Some(inner) = name.strip_prefix("src/") else { return found };
     let parts: Vec<&str> = inner.trim_end_matches(".rs").split('/').collect();
@@ -128,54 +127,54 @@ fn violations(name: &str, source: &str) -> Vec<String> {
         return found;
     }
     let module = parts[0];
-    let floor = match floor_of(module) {
-        Some(floor) => floor,
+    let layer = match layer_of(module) {
+        Some(layer) => layer,
         None if module == "lib" => 0,
         None => {
-            found.push(format!("{name}:1: {module} has no floor"));
+            found.push(format!("{name}:1: {module} has no layer"));
             return found;
         }
     };
     let depth = parts.len() - usize::from(parts.len() > 1 && parts.last() == Some(&"mod"));
-    for (line, path) in words::paths(&words::without_tests(words)) {
+    for (line, path) in tokens::paths(&tokens::without_tests(tokens)) {
         let shown = path.join("::").replace("::!", "!");
         if module != "lib" {
-            if let Some(error) = import_error(module, floor, depth, &path) {
+            if let Some(error) = import_error(module, layer, depth, &path) {
                 found.push(format!("{name}:{line}: {shown}: {error}"));
             }
         }
-        for (rule, floors) in BELONGS {
-            if !floors.contains(&floor) && mentions(&path, rule) {
-                found.push(format!("{name}:{line}: {shown}: {rule} does not belong to floor {floor}"));
+        for (rule, layers) in RESTRICTED {
+            if !layers.contains(&layer) && mentions(&path, rule) {
+                found.push(format!("{name}:{line}: {shown}: {rule} is not allowed on layer {layer}"));
             }
         }
     }
     found
 }
 
-fn floor_of(module: &str) -> Option<u32> {
-    FLOORS.iter().find(|(name, _)| *name == module).map(|(_, floor)| *floor)
+fn layer_of(module: &str) -> Option<u32> {
+    LAYERS.iter().find(|(name, _)| *name == module).map(|(_, layer)| *layer)
 }
 
-/// What is wrong with `path` in a file of `module` that lies `depth` modules below the root.
-fn import_error(module: &str, floor: u32, depth: usize, path: &[&str]) -> Option<String> {
+/// The violation of importing `path` in a file of `module`, `depth` modules below the crate root.
+fn import_error(module: &str, layer: u32, depth: usize, path: &[&str]) -> Option<String> {
     let supers = path.iter().take_while(|part| **part == "super").count();
     let target = match (path[0], supers) {
         ("crate", _) => *path.get(1)?,
-        (_, up) if up == depth => *path.get(up).filter(|target| floor_of(target).is_some())?,
+        (_, up) if up == depth => *path.get(up).filter(|target| layer_of(target).is_some())?,
         _ => return None,
     };
-    if target == module || SIDEWAYS.contains(&(module, target)) {
+    if target == module || SAME_LAYER.contains(&(module, target)) {
         return None;
     }
-    match floor_of(target) {
-        None => Some("name the module, so that its floor can be seen".to_owned()),
-        Some(below) if below < floor => None,
-        Some(above) => Some(format!("{target} is on floor {above}, {module} is on floor {floor}")),
+    match layer_of(target) {
+        None => Some("name the module, so that its layer is known".to_owned()),
+        Some(below) if below < layer => None,
+        Some(above) => Some(format!("{target} is on layer {above}, {module} is on layer {layer}")),
     }
 }
 
-/// Whether the parts of `rule` follow one another in `path`; a glob stands for every name.
+/// Whether the parts of `rule` are consecutive in `path`; a glob matches every name.
 fn mentions(path: &[&str], rule: &str) -> bool {
     let rule: Vec<&str> = match rule.strip_suffix('!') {
         Some(name) => vec![name, "!"],
@@ -185,38 +184,38 @@ fn mentions(path: &[&str], rule: &str) -> bool {
     globbed || path.windows(rule.len()).any(|window| window == rule)
 }
 
-/// What is found in a file of three lines around `code`.
+/// Violations in a file of three lines around `code`.
 fn found(name: &str, code: &str) -> Vec<String> {
     violations(name, &format!("//! A file.\n\n{code}\n"))
 }
 
 #[test]
-fn planted_violations_are_caught() {
-    for (name, code, said) in [
+fn violations_are_reported() {
+    for (name, code, expected) in [
         (
             "src/api/mod.rs",
             "use crate::engine::Engine;",
             "src/api/mod.rs:3: crate::engine::Engine: engine is on",
         ),
-        ("src/fsm.rs", "fn f() -> crate::check::Check {}", "check is on floor 1, fsm is on floor 1"),
+        ("src/fsm.rs", "fn f() -> crate::check::Check {}", "check is on layer 1, fsm is on layer 1"),
         (
             "src/wire/url/mod.rs",
             "use crate::{clock::Now, result::{Reason, printable}};",
-            "clock is on floor 0",
+            "clock is on layer 0",
         ),
         (
             "src/probe/mod.rs",
             "use crate::{\n    api as a,\n};",
-            "src/probe/mod.rs:4: crate::api: api is on floor 5",
+            "src/probe/mod.rs:4: crate::api: api is on layer 5",
         ),
-        ("src/probe/tcp.rs", "use super::super::engine::Engine;", "engine is on floor 6"),
-        ("src/fsm.rs", "use super::monitor;", "monitor is on floor 3"),
+        ("src/probe/tcp.rs", "use super::super::engine::Engine;", "engine is on layer 6"),
+        ("src/fsm.rs", "use super::monitor;", "monitor is on layer 3"),
         ("src/monitor.rs", "use crate::Probe;", "name the module"),
         ("src/monitor.rs", "pub use crate::*;", "name the module"),
-        ("src/other.rs", "fn f() {}", "other has no floor"),
-        ("src/engine/mod.rs", "use mio::Token;", "mio does not belong to floor 6"),
-        ("src/main.rs", "use mio::Token;", "mio does not belong to floor 8"),
-        ("src/lib.rs", "use std::fs;", "std::fs does not belong to floor 0"),
+        ("src/other.rs", "fn f() {}", "other has no layer"),
+        ("src/engine/mod.rs", "use mio::Token;", "mio is not allowed on layer 6"),
+        ("src/main.rs", "use mio::Token;", "mio is not allowed on layer 8"),
+        ("src/lib.rs", "use std::fs;", "std::fs is not allowed on layer 0"),
         ("src/engine/mod.rs", "fn f() { let a = 'a'; mio::Poll::new(); }", "mio::Poll::new"),
         ("src/engine/mod.rs", "use std::net::{IpAddr, TcpStream};", "std::net::TcpStream"),
         (
@@ -225,12 +224,12 @@ fn planted_violations_are_caught() {
             "mod.rs:4: net::UdpSocket::bind",
         ),
         ("src/engine/mod.rs", "use std::{io, fs as files};", "std::fs"),
-        ("src/engine/mod.rs", "use std::*;", "std::fs does not belong"),
-        ("src/engine/mod.rs", "use ::std::thread;", "std::thread does not belong"),
-        ("src/engine/mod.rs", "fn f() { Instant::now(); }", "Instant::now does not belong"),
-        ("src/cli/mod.rs", "fn f() { std::time::SystemTime::now(); }", "SystemTime::now does not belong"),
-        ("src/wire/dns.rs", "fn f() { println!(\"x\"); }", "println!: println! does not belong"),
-        ("src/wire/dns.rs", "type M = Vec::<HashMap<u8, u8>>;", "HashMap does not belong"),
+        ("src/engine/mod.rs", "use std::*;", "std::fs is not allowed"),
+        ("src/engine/mod.rs", "use ::std::thread;", "std::thread is not allowed"),
+        ("src/engine/mod.rs", "fn f() { Instant::now(); }", "Instant::now is not allowed"),
+        ("src/cli/mod.rs", "fn f() { std::time::SystemTime::now(); }", "SystemTime::now is not allowed"),
+        ("src/wire/dns.rs", "fn f() { println!(\"x\"); }", "println!: println! is not allowed"),
+        ("src/wire/dns.rs", "type M = Vec::<HashMap<u8, u8>>;", "HashMap is not allowed"),
         ("src/reactor/mod.rs", "fn f() { unsafe { g() } }", "unsafe"),
         ("src/reactor/tests.rs", "fn f() { unsafe { g() } }", "unsafe"),
         ("tests/x.rs", "fn f() { unsafe { g() } }", "unsafe"),
@@ -243,7 +242,7 @@ fn planted_violations_are_caught() {
         ("src/wire/dns.rs", "fn f<'a>(x: &'a u8) { b'\"'; use std::fs; '\"'; }", "std::fs"),
     ] {
         let found = found(name, code);
-        assert!(found.iter().any(|line| line.contains(said)), "{code}: {found:?}");
+        assert!(found.iter().any(|line| line.contains(expected)), "{code}: {found:?}");
     }
     assert_eq!(violations("src/fsm.rs", "use std::fmt;\n").len(), 1, "no //! line");
     let long = |lines| format!("//! A file.\n{}", "\n".repeat(lines - 1));
@@ -252,7 +251,7 @@ fn planted_violations_are_caught() {
 }
 
 #[test]
-fn what_is_allowed_is_not_reported() {
+fn allowed_code_is_not_reported() {
     for (name, code) in [
         (
             "src/engine/mod.rs",

@@ -1,16 +1,15 @@
-//! A Rust source cut into words, and the paths in them: just enough of the language to see what a
-//! file makes use of.
+//! A minimal tokenizer for Rust sources and the paths in them: enough to see which items a file uses.
 
-/// A name, or a piece of punctuation: `::`, `!=` or a single character.
+/// An identifier, or punctuation: `::`, `!=` or a single character.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Word<'a> {
+pub(crate) struct Token<'a> {
     pub(crate) text: &'a str,
     pub(crate) line: usize,
 }
 
-/// The words of `source` without comments, strings, characters and lifetimes.
-pub(crate) fn words(source: &str) -> Vec<Word<'_>> {
-    let mut words = Vec::new();
+/// The tokens of `source` without comments, strings, characters and lifetimes.
+pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
     let (mut rest, mut line) = (source, 1);
     while let Some(c) = rest.chars().next() {
         let name = name_length(rest);
@@ -22,20 +21,20 @@ pub(crate) fn words(source: &str) -> Vec<Word<'_>> {
         };
         let (text, after) = rest.split_at(length);
         if !skipped {
-            words.push(Word { text, line });
+            tokens.push(Token { text, line });
         }
         line += text.matches('\n').count();
         rest = after;
     }
-    words
+    tokens
 }
 
 fn name_length(text: &str) -> usize {
     text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())
 }
 
-/// The length of the comment, string, character or lifetime that `rest` begins with; `name` is the
-/// length of the name it begins with, which may be a prefix like the `br` of `br"bytes"`.
+/// The length of the comment, string, character or lifetime at the start of `rest`; `name` is the length
+/// of the identifier there, which may be a prefix such as the `br` of `br"bytes"`.
 fn literal(rest: &str, name: usize) -> Option<usize> {
     if rest.starts_with("//") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -64,7 +63,7 @@ fn literal(rest: &str, name: usize) -> Option<usize> {
     }
 }
 
-/// The length of the string that `text` begins with, both quotes included.
+/// The length of the string at the start of `text`, including both quotes.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -78,7 +77,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// The length of the comment that `text` begins with; comments can be nested.
+/// The length of the comment at the start of `text`; comments can be nested.
 fn block_comment(text: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < text.len() {
@@ -94,25 +93,25 @@ fn block_comment(text: &str) -> usize {
     text.len()
 }
 
-/// The words without the items that are compiled for tests only.
-pub(crate) fn without_tests(words: Vec<Word<'_>>) -> Vec<Word<'_>> {
-    let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
+/// The tokens without the items that are compiled for tests only.
+pub(crate) fn without_tests(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let texts: Vec<&str> = tokens.iter().map(|token| token.text).collect();
     let (mut kept, mut at) = (Vec::new(), 0);
-    while at < words.len() {
+    while at < tokens.len() {
         let attribute = texts[at..].iter().position(|text| *text == "]").map_or(at, |end| at + end);
         let inside = &texts[at..attribute];
         let is_test = inside.starts_with(&["#", "[", "cfg", "("]) && inside.contains(&"test");
         if is_test && !inside.contains(&"not") {
             at = item_end(&texts, attribute + 1);
         } else {
-            kept.push(words[at]);
+            kept.push(tokens[at]);
             at += 1;
         }
     }
     kept
 }
 
-/// Where the item that begins at `at` has ended: behind its semicolon or its body.
+/// The index after the item that begins at `at`: after its semicolon or its body.
 fn item_end(texts: &[&str], mut at: usize) -> usize {
     let mut depth = 0;
     while at < texts.len() {
@@ -129,33 +128,33 @@ fn item_end(texts: &[&str], mut at: usize) -> usize {
     at
 }
 
-/// Every path in the words with its line, groups spelled out: a name alone is a path of one part,
+/// Every path in the tokens with its line, groups expanded. A single identifier is a path of one part,
 /// and the exclamation mark of a macro is a part of its own.
-pub(crate) fn paths<'a>(words: &[Word<'a>]) -> Vec<(usize, Vec<&'a str>)> {
+pub(crate) fn paths<'a>(tokens: &[Token<'a>]) -> Vec<(usize, Vec<&'a str>)> {
     let (mut found, mut at) = (Vec::new(), 0);
-    while at < words.len() {
-        at = if name_length(words[at].text) > 0 { tree(words, at, Vec::new(), &mut found) } else { at + 1 };
+    while at < tokens.len() {
+        at = if name_length(tokens[at].text) > 0 { tree(tokens, at, Vec::new(), &mut found) } else { at + 1 };
     }
     found
 }
 
-/// Spells out the path or tree of paths that begins at `at`; where it has ended.
+/// Expands the path or tree of paths that begins at `at`; returns the index after it.
 fn tree<'a>(
-    words: &[Word<'a>],
+    tokens: &[Token<'a>],
     mut at: usize,
     mut prefix: Vec<&'a str>,
     found: &mut Vec<(usize, Vec<&'a str>)>,
 ) -> usize {
-    while let Some(word) = words.get(at) {
-        let next = words.get(at + 1).map_or("", |next| next.text);
-        match word.text {
+    while let Some(token) = tokens.get(at) {
+        let next = tokens.get(at + 1).map_or("", |next| next.text);
+        match token.text {
             "{" => {
                 at += 1;
-                while let Some(word) = words.get(at) {
-                    match word.text {
+                while let Some(token) = tokens.get(at) {
+                    match token.text {
                         "}" => return at + 1,
                         "," => at += 1,
-                        _ => at = tree(words, at, prefix.clone(), found).max(at + 1),
+                        _ => at = tree(tokens, at, prefix.clone(), found).max(at + 1),
                     }
                 }
                 return at;
@@ -167,14 +166,14 @@ fn tree<'a>(
                     prefix.push(next);
                 }
                 if next != "::" {
-                    found.push((word.line, prefix));
+                    found.push((token.line, prefix));
                     return if next == "as" { at + 2 } else { at };
                 }
                 at += 1;
             }
             _ => {
                 // Generic arguments follow: `Vec::<u8>::new`.
-                found.push((word.line, prefix));
+                found.push((token.line, prefix));
                 return at;
             }
         }

@@ -195,8 +195,8 @@ fn settings_that_need_a_restart_are_reported() {
     daemon.next_line();
     file.write(&format!("--dns ::1 --api-port 1\n--api-allow-host x\n{target}"));
     daemon.signal("-HUP");
-    assert_eq!(daemon.next_line(), "pingstate: --api-allow-host: takes effect at the next start");
-    assert_eq!(daemon.next_line(), "pingstate: --dns: takes effect at the next start");
+    assert_eq!(daemon.next_line(), "pingstate: --api-allow-host: takes effect after a restart");
+    assert_eq!(daemon.next_line(), "pingstate: --dns: takes effect after a restart");
     assert!(
         daemon.next_line().ends_with("1 target kept, 0 started, 0 dropped"),
         "the API's port was given twice"

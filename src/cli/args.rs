@@ -97,9 +97,9 @@ fn read_one(p: &mut Parser, line: &mut CommandLine) -> Result<Option<Action>, Ar
     let Some(arg) = p.next().map_err(|error| ArgError::Fatal(describe(error)))? else { return Ok(None) };
     let found = match arg {
         Arg::Value(target) => {
-            let target = target.into_string().map_err(|_| "a target is not UTF-8".to_owned())?;
+            let target = target.into_string().map_err(|_| "TARGET: is not UTF-8".to_owned())?;
             if target.is_empty() {
-                return Err("a target is empty".to_owned().into());
+                return Err("TARGET: is empty".to_owned().into());
             }
             push(&mut line.targets, Ok(target), TARGETS_MAX).map_err(|error| format!("TARGET: {error}"))?;
             return Ok(Some(Action::Run));

@@ -65,7 +65,7 @@ impl Config {
         Ok(self.parse(&bytes))
     }
 
-    /// Refuses anything but a regular file: parser a pipe would block the event loop.
+    /// Refuses anything but a regular file: reading a pipe would block the event loop.
     pub(super) fn refuse_to_wait(&self) -> Result<(), String> {
         match fs::metadata(&self.path) {
             Ok(file) if !file.is_file() => Err(format!("{}: is no longer a file", self.name())),

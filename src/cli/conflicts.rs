@@ -1,8 +1,8 @@
 //! Conflicts between arguments, and the defaults that the library does not have.
 //!
-//! A flag of a target that has no effect on it is an error: the user expected one. Only `--path` and
-//! `--no-verify-tls` are ignored for tcp targets, for compatibility with the Python version. In a
-//! file this holds for flags after a target; those on a line of flags need not apply to each target below it.
+//! A flag of a target that has no effect on it is an error. Only `--path` and `--no-verify-tls` are ignored for tcp
+//! targets, for compatibility with the Python version. In a file this applies to flags after a target; flags on a
+//! line of their own need not affect each target below.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -25,7 +25,7 @@ pub(super) fn resolve(mut line: CommandLine) -> Result<Options, String> {
     let (once, check_config) = (line.once, line.check_config);
     if let Some(path) = line.config.take() {
         refuse_targets_beside_a_file(&line)?;
-        // A contradiction of the command line is not an error of each line of the file.
+        // A conflict on the command line is reported once, not for each line of the file.
         line.settings.clone().normalised(true)?;
         let daemon = daemon(line.daemon.clone());
         let config = Some(Box::new(Config { path, line }));

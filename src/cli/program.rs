@@ -68,9 +68,7 @@ fn check(program: &str) -> Result<(), String> {
     let Some(line) = head.strip_prefix(b"#!") else {
         return match head.contains(&0) {
             true => Ok(()),
-            false => {
-                Err("is a script without #! and the path of its interpreter in the first line".to_owned())
-            }
+            false => Err("is a script without #! (write #!/bin/sh as its first line)".to_owned()),
         };
     };
     let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or_default());

@@ -83,7 +83,7 @@ impl Source {
         }
         self.fingerprints = plan.fingerprints;
         for flag in differences(&self.daemon, &plan.daemon) {
-            log.line(Priority::Warning, &format!("{flag}: takes effect at the next start"));
+            log.line(Priority::Warning, &format!("{flag}: takes effect after a restart"));
         }
         let (started, dropped) = (after - kept, before - kept);
         let line = format!("reloaded: {} kept, {started} started, {dropped} dropped", targets(kept));

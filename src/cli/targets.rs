@@ -29,8 +29,8 @@ pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monito
     watched.map(monitor).collect::<Result<_, _>>().map_err(Option::unwrap_or_default)
 }
 
-/// The updates from the running targets, with fingerprints `present`, to those of the file, and the
-/// fingerprints of the latter. Errors are appended with their line numbers.
+/// The updates from the running targets, with fingerprints `present`, to those of the file, and the fingerprints of
+/// the latter. Errors are appended with their line numbers.
 pub(crate) fn successors(
     targets: &[TargetOptions],
     present: &[u64],

@@ -208,7 +208,7 @@ fn the_readme_and_the_fuzz_dictionary_contain_every_flag() {
 }
 
 #[test]
-fn wrong_values_are_refused_by_the_name_of_their_flag() {
+fn invalid_values_are_refused_with_the_name_of_their_flag() {
     for (flag, value, message) in [
         ("--protocol", "udp", "--protocol: `udp` is not tcp, http or https"),
         ("--port", "70000", "--port: 70000 is not between 1 and 65535"),
@@ -355,7 +355,7 @@ fn conflicts_are_refused() {
         assert!(error.starts_with(flag.split('=').next().unwrap()) && error.contains("TARGET"), "{error}");
     }
     assert_eq!(refusal(&["--name=n", url, url]), "--name: cannot name 2 targets");
-    assert_eq!(refusal(&[""]), "a target is empty");
+    assert_eq!(refusal(&[""]), "TARGET: is empty");
     let http_only = ["--method=HEAD", "--header=A: b", "--max-body=1", "--no-redirect", "--ca-file=x"];
     for flag in http_only {
         for target in [&[][..], &["TCP://h:1", "tcp://i:1"]] {
@@ -388,7 +388,7 @@ fn arguments_must_be_text() {
     use std::os::unix::ffi::OsStringExt;
     let bad = || OsString::from_vec(b"tcp://\xff:1".to_vec());
     let parse_all = |args: Vec<OsString>| parse(args.into_iter());
-    assert_eq!(parse_all(vec!["p".into(), bad()]), Err("a target is not UTF-8".into()));
+    assert_eq!(parse_all(vec!["p".into(), bad()]), Err("TARGET: is not UTF-8".into()));
     assert_eq!(
         parse_all(vec!["p".into(), "--name".into(), bad()]),
         Err("--name: the value is not UTF-8".into())

@@ -34,7 +34,8 @@ pub struct DnsReading {
     pub addresses: Option<Vec<IpAddr>>,
 }
 
-/// Decodes the message made of these bytes; `None` if it is not a response to the query or is truncated.
+/// Decodes the message made of these bytes; `None` if the query is multicast, or the message is truncated or not a
+/// response to the query.
 #[must_use]
 pub fn dns_reading(data: &[u8]) -> Option<DnsReading> {
     let (question, message) = conversation(data);

@@ -41,7 +41,7 @@ pub(super) fn read_every_way(stream: &[u8], to_head: bool, limit: usize, close: 
     }
 }
 
-/// Reads the pieces; also returns the length of the head.
+/// Reads the pieces; also returns the number of bytes after which the head was complete.
 fn read(pieces: &[&[u8]], to_head: bool, limit: usize, close: bool) -> (Outcome, Option<usize>) {
     let mut reader = ResponseReader::new(to_head, limit);
     let (mut error, mut fed, mut head_end, mut body) = (None, 0, None, 0);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The current time on both clocks. The event loop reads it once per turn.
+/// A time on both clocks. Only the reactor reads the clocks.
 ///
 /// Durations and deadlines use `instant`. `unix` is for display and for the validity dates of
 /// certificates; it may jump in either direction.

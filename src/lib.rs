@@ -51,14 +51,13 @@
 //!
 //! # Architecture
 //!
-//! One thread runs one event loop. Protocol code performs no I/O and reads no clock; all system calls are
-//! in the reactor, which contains no protocol code. An import may only point to a lower layer;
-//! `tests/layers.rs` enforces this.
+//! One thread runs one event loop. Layers 0 to 6 perform no I/O and read no clock; the reactor contains no
+//! protocol code. An import may only point to a lower layer; `tests/layers.rs` enforces this.
 //!
 //! | layer | modules | contents |
 //! |---|---|---|
 //! | 8 | `main`, `cli`, `library` | command line; API for Rust programs |
-//! | 7 | `reactor` | sockets, files, signals, child processes, both clocks; the only layer with side effects |
+//! | 7 | `reactor` | event loop: sockets, signals, child processes, name service files, both clocks |
 //! | 6 | `engine` | the daemon without the I/O: connections, deadlines, scheduling, eviction |
 //! | 5 | `api` | HTTP API: request parsing, routes, response formats |
 //! | 4 | `snapshot` | external view of a target |

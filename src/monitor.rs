@@ -224,7 +224,7 @@ impl Monitor {
     /// ```
     /// # use pingstate::{Monitor, Policy, blocking};
     /// # use std::time::Duration;
-    /// // Every 30 seconds, but down 2 seconds after the first failure, and up 2 seconds after a success.
+    /// // Every 30 seconds, but down 2 seconds after the first failure; the same for up.
     /// let monitor = Monitor::new(blocking("disk", || true))
     ///     .interval(Duration::from_secs(30))
     ///     .interval_fast(Duration::from_secs(1))

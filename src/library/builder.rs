@@ -114,8 +114,8 @@ impl ServerBuilder {
     }
 
     /// Notifies systemd, or the service manager that `NOTIFY_SOCKET` in the environment names
-    /// (sd_notify(3)): readiness, the number of targets per state, and stopping. If `WATCHDOG_USEC` is set, it
-    /// sends watchdog pings while checks start and end in time. Without `NOTIFY_SOCKET` it does nothing.
+    /// (sd_notify(3)): readiness, the number of targets per state, and stopping. If `WATCHDOG_USEC` is set,
+    /// it sends watchdog pings while checks start and end in time. Without `NOTIFY_SOCKET` it does nothing.
     ///
     /// ```
     /// use pingstate::{Monitor, Server, blocking};

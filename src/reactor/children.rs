@@ -317,7 +317,8 @@ fn hook_end(status: ExitStatus) -> HookEnd {
     }
 }
 
-/// Sets close-on-exec on inherited descriptors above 2. The daemon opens its own with the flag set.
+/// Sets close-on-exec on all open descriptors above 2, including inherited ones. The reactor opens its own
+/// with that flag.
 fn close_on_exec() {
     let list = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     let listed: Vec<RawFd> = fs::read_dir(list)

@@ -1,30 +1,30 @@
-//! The engine's books, for the simulation to hold against its own.
+//! The engine's counts, for the simulation to compare with its own.
 
 use super::limits::ANSWERS_PER_TURN;
 use super::{Conn, ConnId, Engine};
 use crate::api::routes::ResponseSize;
 
-/// What the engine holds, counted anew.
+/// The engine's resources, counted independently of its bookkeeping.
 pub(crate) struct Audit {
     pub(crate) clients: usize,
-    /// Bytes of answers in memory by their bulk, as bookkept and as they add up, and how many wait.
+    /// For each response size: bytes by bookkeeping, bytes counted, and number of waiting clients.
     pub(crate) response_budget: [(usize, usize, usize); 3],
-    /// This turn of the loop has made as many answers as it may.
+    /// This turn of the loop has reached its quota of responses.
     pub(crate) out_of_breath: bool,
-    /// Bytes that wait for targets, at most for one of them.
+    /// Largest number of unsent bytes of one probe connection.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
     pub(crate) streams: usize,
-    /// Bytes that wait for streams, at most for one of them.
+    /// Largest number of unsent bytes of one stream.
     pub(crate) stream_outbox: usize,
-    /// Bytes of requests that have come and not been answered, at most for one client.
+    /// Largest number of bytes of unanswered requests of one client.
     pub(crate) client_inbox: usize,
-    /// Bytes of an answer of a name server that has not come whole, the most there are.
+    /// Largest number of bytes of an incomplete reply of a name server.
     pub(crate) query_inbox: usize,
 }
 
 impl Engine {
-    /// All connections, in order.
+    /// All connections, sorted.
     pub(crate) fn connections(&self) -> Vec<ConnId> {
         let mut ids: Vec<_> = self.conns.iter().map(|(id, _)| id).collect();
         ids.sort();
@@ -35,7 +35,7 @@ impl Engine {
         self.conns.get(id).is_some()
     }
 
-    /// Outputs that nobody has taken.
+    /// Number of outputs that have not been polled.
     pub(crate) fn outputs_waiting(&self) -> usize {
         self.outputs.len()
     }
@@ -57,10 +57,10 @@ impl Engine {
         };
         for (_, conn) in self.conns.iter() {
             match conn {
-                Conn::Client(caller) => {
+                Conn::Client(conn) => {
                     audit.clients += 1;
-                    audit.client_inbox = audit.client_inbox.max(caller.inbox());
-                    audit.response_budget[caller.size as usize].1 += caller.outbox.held();
+                    audit.client_inbox = audit.client_inbox.max(conn.inbox());
+                    audit.response_budget[conn.size as usize].1 += conn.outbox.held();
                 }
                 Conn::Probed { outbox, .. } => audit.probe_outbox = audit.probe_outbox.max(outbox.len()),
                 Conn::Query { .. } => audit.queries += 1,
@@ -71,9 +71,9 @@ impl Engine {
                 Conn::Connecting { .. } => {}
             }
         }
-        assert_eq!(audit.clients, self.clients, "clients, as counted and as bookkept");
-        assert_eq!(audit.queries, self.queries.len(), "queries, as counted and as bookkept");
-        assert_eq!(audit.streams, self.streams.len(), "streams, as counted and as bookkept");
+        assert_eq!(audit.clients, self.clients, "number of clients");
+        assert_eq!(audit.queries, self.queries.len(), "number of queries");
+        assert_eq!(audit.streams, self.streams.len(), "number of streams");
         audit
     }
 }

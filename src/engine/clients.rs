@@ -1,4 +1,4 @@
-//! API clients: what each is owed, and how long it may take.
+//! API clients: their requests, pending responses and deadlines.
 
 use std::time::{Duration, Instant};
 
@@ -13,38 +13,35 @@ use crate::clock::Now;
 use crate::wire::http::request::{Method, Request};
 
 /// One API client's connection.
-pub(super) struct Caller {
+pub(super) struct ApiConn {
     client: Client,
     pub(super) outbox: Outbox,
     stage: Stage,
-    /// The peer has ended its side; it may still read.
-    ended: bool,
-    /// That of what is in the outbox, or waits for room.
+    /// The peer has shut down its sending side; it may still read.
+    read_closed: bool,
+    /// Size of the response in the outbox, or of the deferred one.
     pub(super) size: ResponseSize,
-    /// A request whose answer waits for [`OWED_MAX`], or for the process to be measured.
+    /// A request whose response waits for memory ([`OWED_MAX`]) or for the process statistics.
     held: Option<Request>,
     pub(super) accepted_at: Instant,
-    /// When it last got a whole answer, or came.
+    /// When it last took a complete response, at first when it was accepted.
     pub(super) last_response_at: Instant,
-    /// When the head it is sending must be complete.
+    /// When the request head must be complete.
     head_deadline: Option<Instant>,
-    /// When the answer it is owed was made.
     pub(super) response_queued_at: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Requests are read and answered.
     Open,
-    /// The last answer is being sent.
+    /// The last response is being sent.
     Closing,
-    /// All is sent and the sending side ended: waiting for the peer to end its own, so that closing
-    /// does not destroy the answer on its way (RFC 9112 section 9.6).
+    /// The sending side is shut down. The connection stays open until the peer closes its side: an earlier
+    /// close could reset it before the peer has read the response (RFC 9112 section 9.6).
     Lingering,
 }
 
-impl Caller {
-    /// Keeps a request that is answered later.
+impl ApiConn {
     pub(super) fn defer_request(&mut self, request: Request, size: ResponseSize) {
         (self.held, self.size) = (Some(request), size);
     }
@@ -57,26 +54,26 @@ impl Caller {
         self.outbox.unsent()
     }
 
-    /// The memory of what it has sent and has not been answered, in bytes.
+    /// Memory of unanswered requests, in bytes.
     #[cfg(test)]
     pub(super) fn inbox(&self) -> usize {
         self.client.held()
     }
 
-    /// When the answer it is owed must be taken.
+    /// When the peer must have taken the whole response.
     fn send_deadline(&self) -> Instant {
         let slack_s = self.outbox.held() / CLIENT_RATE;
         self.response_queued_at + CLIENT_STALL + Duration::from_secs(slack_s as u64)
     }
 
-    /// Whether it takes its answer more slowly than it may when others wait for it.
+    /// Whether the peer reads more slowly than [`CLIENT_RATE_WAITED_FOR`].
     fn is_slow(&self, now: Now) -> bool {
         let taken = self.outbox.held() - self.outbox.len();
         let span_s = now.instant.saturating_duration_since(self.response_queued_at).as_secs();
         !self.outbox.is_empty() && (taken as u64) < span_s.saturating_mul(CLIENT_RATE_WAITED_FOR as u64)
     }
 
-    /// A client that is owed an answer is not read.
+    /// Bytes that may be read; zero while a response is pending.
     pub(super) fn room(&self) -> usize {
         match self.stage {
             Stage::Lingering => usize::MAX,
@@ -87,8 +84,7 @@ impl Caller {
 }
 
 impl Engine {
-    /// Takes a new API client in. If there are too many, the one that has been useless longest is
-    /// closed for it.
+    /// Adds a new API client. At [`CLIENTS_MAX`] another client is evicted.
     pub(crate) fn accept(&mut self, now: Now) -> ConnId {
         let now = self.update_clock(now);
         if self.clients >= CLIENTS_MAX {
@@ -96,11 +92,11 @@ impl Engine {
             self.release_held(now);
         }
         self.clients += 1;
-        let id = self.add(Conn::Client(Box::new(Caller {
+        let id = self.add(Conn::Client(Box::new(ApiConn {
             client: Client::new(),
             outbox: Outbox::default(),
             stage: Stage::Open,
-            ended: false,
+            read_closed: false,
             size: ResponseSize::Word,
             held: None,
             accepted_at: now.instant,
@@ -112,27 +108,28 @@ impl Engine {
         id
     }
 
-    /// The client becomes a stream; says whether it has ended its side. `None` if it is gone.
+    /// Removes the client from the count of clients, as it becomes a stream. Returns whether it has shut
+    /// down its sending side, or `None` if it is closed.
     pub(super) fn leave_clients(&mut self, id: ConnId) -> Option<bool> {
-        let ended = self.caller(id)?.ended;
+        let read_closed = self.api_conn(id)?.read_closed;
         self.clients -= 1;
-        Some(ended)
+        Some(read_closed)
     }
 
     pub(super) fn handle_client(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(caller) = self.caller(id) else { return };
+        let Some(conn) = self.api_conn(id) else { return };
         match input {
             Input::Received(bytes) => {
-                if caller.stage == Stage::Open {
-                    caller.client.receive(bytes);
-                    self.pump(id, now);
+                if conn.stage == Stage::Open {
+                    conn.client.receive(bytes);
+                    self.process_requests(id, now);
                 }
             }
             Input::Closed => {
-                caller.ended = true;
-                match caller.stage {
+                conn.read_closed = true;
+                match conn.stage {
                     Stage::Lingering => self.close(id),
-                    Stage::Open => self.pump(id, now),
+                    Stage::Open => self.process_requests(id, now),
                     Stage::Closing => {}
                 }
             }
@@ -145,12 +142,12 @@ impl Engine {
     }
 
     pub(super) fn handle_client_timeout(&mut self, id: ConnId, now: Now) {
-        if self.make_way(id, now) {
+        if self.evict_slow_client(id, now) {
             return;
         }
-        let Some(caller) = self.caller(id) else { return };
-        if caller.stage == Stage::Open && caller.outbox.is_empty() {
-            let status = match (&caller.held, caller.head_deadline) {
+        let Some(conn) = self.api_conn(id) else { return };
+        if conn.stage == Stage::Open && conn.outbox.is_empty() {
+            let status = match (&conn.held, conn.head_deadline) {
                 (Some(_), _) => Some(503),
                 (None, Some(_)) => Some(408),
                 (None, None) => None,
@@ -162,62 +159,61 @@ impl Engine {
         self.close(id);
     }
 
-    /// If this client has waited for others' answers to be taken, whoever is too slow about it gives way.
-    /// Says whether that got the client its own.
-    fn make_way(&mut self, id: ConnId, now: Now) -> bool {
-        let waiting = self.caller(id).filter(|caller| caller.held.is_some());
-        let Some(size) = waiting.map(|caller| caller.size) else { return false };
+    /// If this client's request is deferred, closes the client that has been reading its own response too
+    /// slowly for longest. Returns whether this client's request is then answered.
+    fn evict_slow_client(&mut self, id: ConnId, now: Now) -> bool {
+        let waiting = self.api_conn(id).filter(|conn| conn.held.is_some());
+        let Some(size) = waiting.map(|conn| conn.size) else { return false };
         let slow = self.conns.iter().filter_map(|(id, conn)| match conn {
-            Conn::Client(caller) if caller.size == size && caller.is_slow(now) => {
-                Some((caller.response_queued_at, id))
+            Conn::Client(conn) if conn.size == size && conn.is_slow(now) => {
+                Some((conn.response_queued_at, id))
             }
             _ => None,
         });
         let Some((_, slowest)) = slow.min() else { return false };
         self.close(slowest);
         self.release_held(now);
-        self.response_budget.is_measured_for(id)
-            || self.caller(id).is_some_and(|caller| caller.held.is_none())
+        self.response_budget.is_measured_for(id) || self.api_conn(id).is_some_and(|conn| conn.held.is_none())
     }
 
-    pub(super) fn caller(&mut self, id: ConnId) -> Option<&mut Caller> {
+    pub(super) fn api_conn(&mut self, id: ConnId) -> Option<&mut ApiConn> {
         match self.conns.get_mut(id) {
-            Some(Conn::Client(caller)) => Some(caller),
+            Some(Conn::Client(conn)) => Some(conn),
             _ => None,
         }
     }
 
-    /// Answers the next request, if it is here and nothing else is owed.
-    fn pump(&mut self, id: ConnId, now: Now) {
-        let Some(Conn::Client(caller)) = self.conns.get_mut(id) else { return };
-        if caller.stage != Stage::Open || !caller.outbox.is_empty() || caller.held.is_some() {
+    /// Processes the next request, unless a response is pending.
+    fn process_requests(&mut self, id: ConnId, now: Now) {
+        let Some(Conn::Client(conn)) = self.conns.get_mut(id) else { return };
+        if conn.stage != Stage::Open || !conn.outbox.is_empty() || conn.held.is_some() {
             return;
         }
-        let next = caller.client.next(&mut self.response_cache);
-        if next == Next::Wait && caller.client.is_large() && self.heads() > HEADS_MAX {
+        let next = conn.client.next(&mut self.response_cache);
+        if next == Next::Wait && conn.client.is_large() && self.heads() > HEADS_MAX {
             return self.refuse(id, 503, now);
         }
-        let Some(caller) = self.caller(id) else { return };
+        let Some(conn) = self.api_conn(id) else { return };
         match next {
             Next::Request(request) => self.reply(id, request, now),
             Next::Again => self.repeat(id, now),
             Next::Refuse(status) => self.refuse(id, status, now),
-            Next::Wait if caller.ended => self.close(id),
-            Next::Wait if caller.client.is_idle() => {
-                let idle_by = caller.last_response_at + CLIENT_IDLE;
+            Next::Wait if conn.read_closed => self.close(id),
+            Next::Wait if conn.client.is_idle() => {
+                let idle_by = conn.last_response_at + CLIENT_IDLE;
                 self.timers.set(Owner::Client(id), Some(idle_by));
             }
             Next::Wait => {
-                let head_deadline = *caller.head_deadline.get_or_insert(now.instant + CLIENT_HEAD);
+                let head_deadline = *conn.head_deadline.get_or_insert(now.instant + CLIENT_HEAD);
                 self.timers.set(Owner::Client(id), Some(head_deadline));
             }
         }
     }
 
-    /// Bytes of requests that have not been answered.
+    /// Bytes of unanswered requests of all clients.
     fn heads(&self) -> usize {
         let clients = self.conns.iter().map(|(_, conn)| match conn {
-            Conn::Client(caller) => caller.client.held(),
+            Conn::Client(conn) => conn.client.held(),
             _ => 0,
         });
         clients.sum()
@@ -237,10 +233,10 @@ impl Engine {
         self.respond(id, &request, size, response, now);
     }
 
-    /// The client's request is answered once others have taken their answers.
+    /// Defers the request until other responses have been sent.
     fn wait_for_room(&mut self, id: ConnId, request: Request, size: ResponseSize, now: Now) {
-        let Some(caller) = self.caller(id) else { return };
-        caller.defer_request(request, size);
+        let Some(conn) = self.api_conn(id) else { return };
+        conn.defer_request(request, size);
         self.response_budget.wait(size, id);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
     }
@@ -262,7 +258,7 @@ impl Engine {
         self.send_response(id, size, bytes, request.keep_alive, now);
     }
 
-    /// Answers the request that was answered last.
+    /// Answers a request that equals the last one.
     fn repeat(&mut self, id: ConnId, now: Now) {
         let Some(request) = self.response_cache.request() else { return };
         match self.response_cache.answer(self.moment(now)) {
@@ -273,7 +269,7 @@ impl Engine {
         }
     }
 
-    /// What words depend on.
+    /// All that cacheable responses depend on.
     fn moment(&self, now: Now) -> CacheKey {
         CacheKey { second: now.unix.as_secs(), changes: self.fleet.changes() }
     }
@@ -281,8 +277,8 @@ impl Engine {
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
         let bytes = Response::error(status).write(false, false, true, self.date.at(now.unix));
         self.response_budget.leave(id);
-        let Some(caller) = self.caller(id) else { return };
-        caller.client = Client::new();
+        let Some(conn) = self.api_conn(id) else { return };
+        conn.client = Client::new();
         self.send_response(id, ResponseSize::Word, bytes, false, now);
     }
 
@@ -295,43 +291,43 @@ impl Engine {
         now: Now,
     ) {
         let len = bytes.len();
-        let Some(caller) = self.caller(id) else { return };
-        caller.held = None;
-        caller.head_deadline = None;
+        let Some(conn) = self.api_conn(id) else { return };
+        conn.held = None;
+        conn.head_deadline = None;
         if !keep {
-            caller.stage = Stage::Closing;
+            conn.stage = Stage::Closing;
         }
-        caller.response_queued_at = now.instant;
-        caller.size = size;
-        caller.outbox.push(bytes);
+        conn.response_queued_at = now.instant;
+        conn.size = size;
+        conn.outbox.push(bytes);
         self.response_budget.add(size, len);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
         self.outputs.push_back(Output::Write(id));
     }
 
     fn handle_sent(&mut self, id: ConnId, count: usize, now: Now) {
-        let Some(caller) = self.caller(id) else { return };
-        let held = caller.outbox.held();
-        caller.outbox.advance(count);
-        if !caller.outbox.is_empty() {
-            let stall_by = (now.instant + CLIENT_STALL).min(caller.send_deadline());
+        let Some(conn) = self.api_conn(id) else { return };
+        let held = conn.outbox.held();
+        conn.outbox.advance(count);
+        if !conn.outbox.is_empty() {
+            let stall_by = (now.instant + CLIENT_STALL).min(conn.send_deadline());
             self.timers.set(Owner::Client(id), Some(stall_by));
             return;
         }
-        caller.last_response_at = now.instant;
-        let (stage, ended, size) = (caller.stage, caller.ended, caller.size);
+        conn.last_response_at = now.instant;
+        let (stage, read_closed, size) = (conn.stage, conn.read_closed, conn.size);
         self.response_budget.sub(size, held);
         match stage {
             Stage::Open => {
-                self.pump(id, now);
+                self.process_requests(id, now);
                 if self.room(id) > 0 {
                     self.outputs.push_back(Output::Read(id));
                 }
             }
-            Stage::Closing if ended => self.close(id),
+            Stage::Closing if read_closed => self.close(id),
             Stage::Closing => {
-                if let Some(caller) = self.caller(id) {
-                    caller.stage = Stage::Lingering;
+                if let Some(conn) = self.api_conn(id) {
+                    conn.stage = Stage::Lingering;
                 }
                 self.outputs.push_back(Output::Shutdown(id));
                 self.outputs.push_back(Output::Read(id));
@@ -341,10 +337,10 @@ impl Engine {
         }
     }
 
-    /// Answers the clients that waited for others' answers to be sent.
+    /// Answers deferred requests as far as the budget allows.
     pub(super) fn release_held(&mut self, now: Now) {
         while let Some(id) = self.response_budget.next() {
-            if let Some((request, _)) = self.caller(id).and_then(Caller::take_held) {
+            if let Some((request, _)) = self.api_conn(id).and_then(ApiConn::take_held) {
                 self.reply(id, request, now);
             }
         }

@@ -1,8 +1,7 @@
-//! What has happened to the targets: the latest events, for the clients that want to be told.
+//! The latest events of all targets, for streams.
 //!
-//! Events are kept as what they say and written out for each client when it can take them: a machine may
-//! watch ten thousand targets, and most of the time nobody listens. Their details are those of the
-//! histories, which keep them anyway.
+//! Events are stored as data and rendered when a client can take them: there may be 10,000 targets and no
+//! client. Their details are shared with the targets' histories.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,56 +15,57 @@ use crate::monitor::{Fleet, Moved, Watch};
 use crate::result::Reason;
 use crate::snapshot::transition::{CheckEnd, Transition, line};
 
-/// The latest transitions and, once somebody has asked for them, checks. All are numbered in one row.
+/// The latest transitions and, once a client has requested them, checks, in one sequence of numbers.
 pub(super) struct EventLog {
     boot: u64,
     last: u64,
     transitions: Ring,
     checks: Ring,
     keeps_checks: bool,
-    /// What was written last, from where to where: most clients are at the same place.
+    /// The last rendered batch with its start and end: most clients have the same cursor.
     written: Option<(Cursor, String, Cursor)>,
 }
 
 /// The latest events of one kind.
 struct Ring {
-    most: usize,
+    capacity: usize,
     entries: VecDeque<Entry>,
-    /// How many there were before those.
+    /// Number of dropped entries.
     dropped: u64,
-    /// The number of the last of them.
+    /// Sequence number of the last dropped entry.
     dropped_seq: u64,
 }
 
 struct Entry {
     seq: u64,
-    /// The target's place in the list of monitors; `None` if it is not watched any more.
+    /// Index in the list of monitors; `None` if the target was removed.
     target: Option<usize>,
-    /// When, on the wall clock, as the time since 1970.
+    /// Time since 1970.
     ts: Duration,
     event: Event,
-    /// The state that it led to, and from which after how long if it was another one.
+    /// The state after the event.
     state: State,
+    /// The previous state and its duration, if the state changed.
     change: Option<(State, Duration)>,
     detail: Arc<str>,
     error: Option<Reason>,
     latency: Option<Duration>,
 }
 
-/// How far a client has got: the places of its next events, each counted from the first of its kind.
+/// A client's position: the next event of each kind, counted from the first one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// The place of the only target that matters.
+    /// The only target whose events are sent; `None`: all.
     pub(super) target: Option<usize>,
     transition: u64,
-    /// `None` if checks do not matter.
+    /// `None` if checks are not sent.
     check: Option<u64>,
-    /// Events may be gone of which it is not known how many.
-    is_late: bool,
+    /// An unknown number of events was dropped before the start.
+    may_have_missed: bool,
 }
 
 impl Cursor {
-    /// Other targets are watched now; says whether one of those that matter is there.
+    /// Updates indexes after a reload. Returns `false` if the client's target was removed.
     pub(super) fn remap(&mut self, moved: &Moved) -> bool {
         let before = self.target;
         self.target = before.and_then(|target| moved.named[target]);
@@ -75,32 +75,32 @@ impl Cursor {
 
 impl EventLog {
     pub(super) fn new(targets: usize, now: Now) -> Self {
-        let most = most(targets);
+        let capacity = capacity(targets);
         EventLog {
             boot: u64::try_from(now.unix.as_micros()).unwrap_or(u64::MAX),
             last: 0,
-            transitions: Ring::new(most),
-            checks: Ring::new(most),
+            transitions: Ring::new(capacity),
+            checks: Ring::new(capacity),
             keeps_checks: false,
             written: None,
         }
     }
 
-    /// Other targets are watched now. What one of the same name did is told of that; of others, no more.
+    /// Updates indexes after a reload. Events follow the target's name; those of removed names are not sent.
     pub(super) fn remap(&mut self, moved: &Moved, targets: usize) {
         self.written = None;
         for ring in [&mut self.transitions, &mut self.checks] {
-            ring.most = most(targets);
+            ring.capacity = capacity(targets);
             for entry in &mut ring.entries {
                 entry.target = entry.target.and_then(|target| moved.named[target]);
             }
-            while ring.entries.len() > ring.most {
+            while ring.entries.len() > ring.capacity {
                 ring.drop_oldest();
             }
         }
     }
 
-    /// Notes the end of a check and what it changed; says whether anybody could want to know.
+    /// Records the end of a check and its change of state. Returns whether an event was stored.
     pub(super) fn note(&mut self, target: usize, last: &Last, change: Option<&Change>, state: State) -> bool {
         self.written = None;
         let mut entry = |change: Option<&Change>| {
@@ -126,9 +126,9 @@ impl EventLog {
         self.keeps_checks || change.is_some()
     }
 
-    /// Where a client starts that wants this.
+    /// The start of a new subscription.
     pub(super) fn cursor(&self, wanted: &Subscription) -> Cursor {
-        // The numbers of another start say nothing about this one: all that there is may be news.
+        // Ids of another run of the daemon do not apply to this one: all events may be new to the client.
         let is_ours = |id: &EventId| id.boot == self.boot && id.seq <= self.last;
         let seen = wanted.last.map(|id| if is_ours(&id) { id.seq } else { 0 });
         let place = |ring: &Ring| seen.map_or(ring.end(), |seq| ring.after(seq));
@@ -137,16 +137,16 @@ impl EventLog {
             target: wanted.target,
             transition: place(&self.transitions),
             check: wanted.checks.then(|| place(&self.checks)),
-            is_late: misses(&self.transitions) || wanted.checks && misses(&self.checks),
+            may_have_missed: misses(&self.transitions) || wanted.checks && misses(&self.checks),
         }
     }
 
-    /// Keeps from now on what a client wants.
+    /// Stores checks from now on if the subscription includes them.
     pub(super) fn keep(&mut self, wanted: &Subscription) {
         self.keeps_checks |= wanted.checks;
     }
 
-    /// The client's next events in writing, as many as fit; empty if there are none.
+    /// Renders the client's next events, up to [`STREAM_BATCH_MAX`]; empty if there are none.
     pub(super) fn batch(&mut self, cursor: &mut Cursor, fleet: &Fleet) -> String {
         if let Some((_, text, to)) = self.written.as_ref().filter(|(from, ..)| from == cursor) {
             cursor.clone_from(to);
@@ -162,9 +162,9 @@ impl EventLog {
         let mut text = String::new();
         let lost = self.transitions.catch_up(&mut cursor.transition)
             + cursor.check.as_mut().map_or(0, |place| self.checks.catch_up(place));
-        // Whose events they were is lost with them.
+        // The dropped events may have been of other targets: with a filter, their number is unknown.
         let counts = cursor.target.is_none();
-        if std::mem::take(&mut cursor.is_late) || lost > 0 && !counts {
+        if std::mem::take(&mut cursor.may_have_missed) || lost > 0 && !counts {
             text.push_str(&events::lost(None));
         }
         if lost > 0 && counts {
@@ -173,11 +173,11 @@ impl EventLog {
         while let Some((entry, is_check)) = self.next(cursor) {
             let wanted = |target: &usize| cursor.target.is_none_or(|only| only == *target);
             if let Some(target) = entry.target.filter(wanted) {
-                let told = self.tell(entry, fleet.watch(target));
-                if !text.is_empty() && text.len() + told.len() > STREAM_BATCH_MAX {
+                let event = self.render(entry, fleet.watch(target));
+                if !text.is_empty() && text.len() + event.len() > STREAM_BATCH_MAX {
                     break;
                 }
-                text.push_str(&told);
+                text.push_str(&event);
             }
             match &mut cursor.check {
                 Some(place) if is_check => *place += 1,
@@ -194,14 +194,14 @@ impl EventLog {
         transition.into_iter().chain(check).min_by_key(|(entry, _)| entry.seq)
     }
 
-    fn tell(&self, entry: &Entry, watch: &Watch) -> String {
+    fn render(&self, entry: &Entry, watch: &Watch) -> String {
         let id = EventId { boot: self.boot, seq: entry.seq };
         let Entry { ts, event, state, error, latency, .. } = *entry;
         let (target, probe, detail) = (watch.name(), watch.target(), &*entry.detail);
         match entry.change {
             Some((from, previous_state_duration)) => {
                 let to = state;
-                let told = Transition {
+                let transition = Transition {
                     ts,
                     target,
                     probe,
@@ -212,32 +212,32 @@ impl EventLog {
                     latency,
                     previous_state_duration,
                 };
-                events::event(id, "transition", &line(&told))
+                events::event(id, "transition", &line(&transition))
             }
             None => {
-                let told = CheckEnd { ts, target, event, state, detail, error, latency };
-                events::event(id, "check", &line(&told))
+                let check = CheckEnd { ts, target, event, state, detail, error, latency };
+                events::event(id, "check", &line(&check))
             }
         }
     }
 }
 
-/// How many events of a kind are kept of so many targets.
-fn most(targets: usize) -> usize {
+/// Capacity of a ring.
+fn capacity(targets: usize) -> usize {
     EVENT_LOG_MIN.max(targets.saturating_mul(2))
 }
 
 impl Ring {
-    fn new(most: usize) -> Ring {
-        Ring { most, entries: VecDeque::new(), dropped: 0, dropped_seq: 0 }
+    fn new(capacity: usize) -> Ring {
+        Ring { capacity, entries: VecDeque::new(), dropped: 0, dropped_seq: 0 }
     }
 
     fn push(&mut self, entry: Entry) {
-        if self.entries.len() == self.most {
+        if self.entries.len() == self.capacity {
             self.drop_oldest();
         }
         if self.entries.len() == self.entries.capacity() {
-            // To double a memory of many events would leave half of it empty for long.
+            // Doubling would leave up to half of a large ring unused for long.
             self.entries.reserve_exact(16 + self.entries.len() / 8);
         }
         self.entries.push_back(entry);
@@ -250,12 +250,11 @@ impl Ring {
         }
     }
 
-    /// The place behind the last event.
     fn end(&self) -> u64 {
         self.dropped + self.entries.len() as u64
     }
 
-    /// The place of the first event that is left and numbered above `seq`.
+    /// The position of the first stored event after `seq`.
     fn after(&self, seq: u64) -> u64 {
         self.dropped + self.entries.partition_point(|entry| entry.seq <= seq) as u64
     }
@@ -264,7 +263,7 @@ impl Ring {
         self.entries.get(usize::try_from(place.checked_sub(self.dropped)?).ok()?)
     }
 
-    /// Moves a place to what is left; says how many events it missed.
+    /// Moves a position to the oldest stored event at least. Returns the number of events skipped.
     fn catch_up(&self, place: &mut u64) -> u64 {
         let missed = self.dropped.saturating_sub(*place);
         *place += missed;

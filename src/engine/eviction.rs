@@ -1,4 +1,4 @@
-//! Which API client is closed when there are too many, or when the system has no descriptor for another.
+//! Eviction of API clients, at their limit or when descriptors run out.
 
 use std::time::Instant;
 
@@ -7,29 +7,29 @@ use super::{Conn, ConnId, Engine, Output, Owner};
 use crate::clock::Now;
 
 impl Conn {
-    /// When an API client came, and when it last had all that there was for it.
+    /// When an API client was accepted, and when its outbox was last sent completely.
     fn ages(&self) -> Option<(Instant, Instant)> {
         match self {
-            Conn::Client(caller) => Some((caller.accepted_at, caller.last_response_at)),
-            Conn::Stream(stream) => Some((stream.accepted_at, stream.since)),
+            Conn::Client(conn) => Some((conn.accepted_at, conn.last_response_at)),
+            Conn::Stream(stream) => Some((stream.accepted_at, stream.drained_at)),
             _ => None,
         }
     }
 }
 
 impl Engine {
-    /// A new client could not be taken in; `can_evict` if for want of something that another client
-    /// holds. Says whether it is worth trying again at once; otherwise [`Output::Accept`] says when.
+    /// Accepting a client failed; `can_evict` if closing another client frees the missing resource.
+    /// Returns whether to accept again at once; otherwise [`Output::Accept`] follows.
     pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
         let now = self.update_clock(now);
-        // It fails even if nobody waits: a client that has just got the last descriptor stays.
+        // accept(2) fails even with no client waiting: a client with the last descriptor stays for its grace.
         if let Some(id) = self.least_useful_client(false, false).filter(|_| can_evict) {
             self.close(id);
             self.release_held(now);
             return true;
         }
         self.accept_paused = true;
-        // Until a client can be evicted: the next one may be waiting behind a crowd that has just come.
+        // Until a client can be evicted: a good client may be queued behind many new ones.
         let graces = self.conns.iter().filter_map(|(_, conn)| Some(conn.ages()?.0 + CLIENT_GRACE));
         let pause = now.instant + ACCEPT_PAUSE;
         let until = graces.filter(|_| can_evict).chain([pause]).min();
@@ -43,17 +43,17 @@ impl Engine {
         self.outputs.push_back(Output::Accept);
     }
 
-    /// Closes the client that has gone longest without a whole answer; says whether there was one. What
-    /// it is owed does not protect it, or those that never read would stay. Those that have just come
-    /// go last, the first of them first: so that neither a crowd nor clients that ask without pause
-    /// push somebody out before he was heard.
+    /// Closes the client that has gone longest without a complete response. Returns whether there was one.
+    /// A pending response does not protect a client: one that never reads would stay. New clients are
+    /// evicted last, the oldest first, so that neither many connections nor frequent requests evict a
+    /// client before its first request.
     pub(super) fn evict(&mut self) -> bool {
         let Some(id) = self.least_useful_client(true, false) else { return false };
         self.close(id);
         true
     }
 
-    /// The client to evict first. Streams go after all others.
+    /// The client to evict first; streams are last.
     pub(super) fn least_useful_client(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
         let clients = self.conns.iter().filter_map(|(id, conn)| {
             let (accepted_at, last_response_at) = conn.ages()?;

@@ -1,4 +1,4 @@
-//! Hooks: commands that are run when targets change, one at a time for each target.
+//! Hooks: commands run on changes of state, one at a time for each target.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::probe::words::seconds;
 use crate::result::{Reason, printable};
 use crate::snapshot::{age_s, latency_ms};
 
-/// How much of a program's name a line shows, in characters.
+/// Characters of a program's name in a log line.
 const PROGRAM_SHOWN_MAX: usize = 100;
 
-/// Names one run of a hook. Not reused.
+/// One run of a hook. Not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HookId(u64);
 
@@ -26,54 +26,53 @@ pub(crate) enum HookEnd {
     Exited(i32),
     Signalled(i32),
     NotStarted(String),
-    /// It could not be started for want of descriptors, memory or processes, which may pass.
+    /// It could not be started because descriptors, memory or processes ran out; a retry may succeed.
     NoRoom(String),
 }
 
-/// The hooks at work, and those that wait.
 #[derive(Default)]
 pub(super) struct Hooks {
     last: u64,
     running: Vec<Run>,
-    /// What each target's next run is to tell: the latest change.
-    news: BTreeMap<usize, Box<News>>,
-    /// The targets of `news` that have no run at work, in the order of their changes.
+    /// Each target's next run, with its latest change only.
+    calls: BTreeMap<usize, Box<HookCall>>,
+    /// The targets of `calls` without a running hook, in the order of their changes.
     queue: VecDeque<usize>,
     /// Starts in this turn of the loop.
     started: usize,
-    /// Starts that have failed for want of room, one after the other.
+    /// Consecutive [`HookEnd::NoRoom`].
     shortage: u32,
-    /// None is started until then.
+    /// No hook is started until then.
     paused: Option<Instant>,
-    /// None is started any more.
+    /// No hook is started any more.
     stopped: bool,
 }
 
 struct Run {
     id: HookId,
-    /// `None` if it is not watched any more.
+    /// `None` if the target was removed.
     target: Option<usize>,
     name: String,
     hook: Arc<Hook>,
-    news: Box<News>,
-    /// When it is killed; `None` once it was.
-    by: Option<Instant>,
+    call: Box<HookCall>,
+    /// `None` once it was killed.
+    deadline: Option<Instant>,
 }
 
-/// A change as a hook is told of it.
-struct News {
-    /// What was probed: by the time of the telling another one may be watched under the name.
+/// The data of one run.
+struct HookCall {
+    /// Taken at the time of the change: a reload may give the name another probe.
     probe: String,
     change: Change,
     detail: Arc<str>,
     error: Option<Reason>,
     latency: Option<Duration>,
-    /// How often there was no room to start the hook.
-    tries: u32,
+    /// How often it ended with [`HookEnd::NoRoom`].
+    failures: u32,
 }
 
 impl Hooks {
-    /// A turn of the loop begins; says whether any wait to be started.
+    /// Begins a turn of the loop. Returns whether hooks are queued.
     pub(super) fn begin_turn(&mut self) -> bool {
         self.started = 0;
         !self.queue.is_empty()
@@ -88,41 +87,47 @@ impl Hooks {
         self.running.iter().any(|run| run.target == Some(target))
     }
 
-    /// The targets have other places now, or none. What is at work goes on to its end, for the target of
-    /// its name even if that has been away.
-    pub(super) fn remap(&mut self, place: impl Fn(usize) -> Option<usize>, fleet: &Fleet) {
+    /// Updates indexes after a reload. Running hooks continue; a target that is added again under the same
+    /// name waits for them.
+    pub(super) fn remap(&mut self, new_index: impl Fn(usize) -> Option<usize>, fleet: &Fleet) {
         for run in &mut self.running {
-            run.target = run.target.and_then(&place);
+            run.target = run.target.and_then(&new_index);
             if run.target.is_none() {
                 run.target = fleet.watches().iter().position(|watch| watch.name() == run.name);
             }
         }
-        let news = std::mem::take(&mut self.news).into_iter();
-        self.news.extend(news.filter_map(|(target, news)| Some((place(target)?, news))));
-        self.queue = self.queue.iter().filter_map(|target| place(*target)).collect();
+        let call = std::mem::take(&mut self.calls).into_iter();
+        self.calls.extend(call.filter_map(|(target, call)| Some((new_index(target)?, call))));
+        self.queue = self.queue.iter().filter_map(|target| new_index(*target)).collect();
     }
 }
 
 impl Engine {
-    /// Has the target's hook told of a change, now or after the run that is at work.
+    /// Runs the target's hook for a change, now or after its present run.
     #[cold]
-    pub(super) fn call_hook(&mut self, target: usize, change: &Change, now: Now) {
+    pub(super) fn queue_hook(&mut self, target: usize, change: &Change, now: Now) {
         let watch = self.fleet.watch(target);
         let Some(last) = watch.fsm().last() else { return };
         if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
             return;
         }
         let (probe, detail, latency) = (watch.target().to_owned(), last.detail.clone(), last.latency);
-        let news =
-            Box::new(News { probe, change: change.clone(), detail, error: last.reason, latency, tries: 0 });
-        let waited = self.hooks.news.insert(target, news).is_some();
-        if !waited && !self.hooks.is_running(target) {
+        let call = Box::new(HookCall {
+            probe,
+            change: change.clone(),
+            detail,
+            error: last.reason,
+            latency,
+            failures: 0,
+        });
+        let was_queued = self.hooks.calls.insert(target, call).is_some();
+        if !was_queued && !self.hooks.is_running(target) {
             self.hooks.queue.push_back(target);
         }
         self.start_hooks(now);
     }
 
-    /// A hook has ended, or could not be started. `said` is the first line of what it printed.
+    /// The result of [`Output::Spawn`]. `said` is the first line of the hook's output.
     #[cold]
     pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
         let now = self.update_clock(now);
@@ -130,7 +135,7 @@ impl Engine {
         let run = self.hooks.running.swap_remove(index);
         if matches!(end, HookEnd::NoRoom(_)) {
             self.hooks.shortage += 1;
-            if run.target.is_some() && run.news.tries < HOOK_TRIES_MAX {
+            if run.target.is_some() && run.call.failures < HOOK_TRIES_MAX {
                 return self.start_again(run, now);
             }
         } else {
@@ -145,7 +150,7 @@ impl Engine {
                 self.counters.hooks.not_started += 1;
                 Some(format!("could not be started: {why}"))
             }
-            HookEnd::Signalled(_) if run.by.is_none() => {
+            HookEnd::Signalled(_) if run.deadline.is_none() => {
                 self.counters.hooks.timeout += 1;
                 Some(format!("was killed after {}", seconds(run.hook.limit())))
             }
@@ -164,17 +169,20 @@ impl Engine {
             let colon = if said.is_empty() { "" } else { ": " };
             self.log_notice(format!("{name}: the hook {program} {what}{colon}{said}"));
         }
-        if let Some(target) = run.target.filter(|target| self.hooks.news.contains_key(target)) {
+        if let Some(target) = run.target.filter(|target| self.hooks.calls.contains_key(target)) {
             self.hooks.queue.push_back(target);
         }
         self.start_hooks(now);
     }
 
-    /// There was no room to start it: clients give way for it, and if that was of no use the last time,
-    /// there is a pause. A later change takes its place.
+    /// Queues a run that ended with [`HookEnd::NoRoom`] again, unless a later change is pending. Evicts
+    /// clients, or pauses if that did not help the last time.
     fn start_again(&mut self, run: Run, now: Now) {
         let Some(target) = run.target else { return };
-        self.hooks.news.entry(target).or_insert(Box::new(News { tries: run.news.tries + 1, ..*run.news }));
+        self.hooks
+            .calls
+            .entry(target)
+            .or_insert(Box::new(HookCall { failures: run.call.failures + 1, ..*run.call }));
         self.hooks.queue.push_front(target);
         if self.hooks.shortage % 2 == 1 {
             for _ in 0..HOOK_ROOM {
@@ -188,30 +196,30 @@ impl Engine {
         self.start_hooks(now);
     }
 
-    /// Kills the hooks whose time is up, and starts those whose time has come.
+    /// Kills hooks past their deadline and starts queued ones.
     #[cold]
     pub(super) fn handle_hooks_timeout(&mut self, now: Now) {
         self.hooks.paused.take_if(|until| *until <= now.instant);
         for run in &mut self.hooks.running {
-            if run.by.take_if(|by| *by <= now.instant).is_some() {
+            if run.deadline.take_if(|deadline| *deadline <= now.instant).is_some() {
                 self.outputs.push_back(Output::Kill(run.id));
             }
         }
         self.start_hooks(now);
     }
 
-    /// The daemon is about to stop: hooks that are not running yet would be ended as soon as they ran.
+    /// Starts no further hooks: the daemon is about to stop and would kill them at once.
     #[cold]
     pub(crate) fn start_no_hooks(&mut self) {
         self.hooks.stopped = true;
     }
 
-    /// The daemon stops: what was not delivered is reported.
+    /// Logs pending hooks and deliveries, as the daemon stops.
     #[cold]
     pub(crate) fn stop(&mut self) {
         self.start_no_hooks();
         self.notify("STOPPING=1");
-        for target in std::mem::take(&mut self.hooks.news).into_keys() {
+        for target in std::mem::take(&mut self.hooks.calls).into_keys() {
             let watch = self.fleet.watch(target);
             if let Some(hook) = watch.hook() {
                 let line =
@@ -225,32 +233,31 @@ impl Engine {
     pub(super) fn start_hooks(&mut self, now: Now) {
         while self.hooks.can_start() {
             let Some(target) = self.hooks.queue.pop_front() else { break };
-            let Some(news) = self.hooks.news.remove(&target) else { continue };
+            let Some(call) = self.hooks.calls.remove(&target) else { continue };
             let watch = self.fleet.watch(target);
             let Some(hook) = watch.hook().cloned() else { continue };
-            let env = news.env(watch.name());
+            let env = call.env(watch.name());
             self.hooks.last += 1;
             self.hooks.started += 1;
             let id = HookId(self.hooks.last);
-            let by = Some(now.instant + hook.limit());
+            let deadline = Some(now.instant + hook.limit());
             self.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
             let name = watch.name().to_owned();
-            self.hooks.running.push(Run { id, target: Some(target), name, hook, news, by });
+            self.hooks.running.push(Run { id, target: Some(target), name, hook, call, deadline });
         }
         let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
         let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + YIELD_DELAY));
-        let kills = self.hooks.running.iter().filter_map(|run| run.by);
+        let kills = self.hooks.running.iter().filter_map(|run| run.deadline);
         self.timers.set(Owner::Hooks, kills.chain(next).min());
     }
 }
 
-/// The name of a hook's program, fit for a log line.
 fn program(hook: &Hook) -> String {
     printable(hook.words().first().map_or("", String::as_str), PROGRAM_SHOWN_MAX)
 }
 
-impl News {
-    /// The hook's own part of its environment, which cannot hold NUL.
+impl HookCall {
+    /// The hook's additional environment variables, without NUL.
     fn env(&self, name: &str) -> Vec<(&'static str, String)> {
         let latency = self.latency.map(|latency| latency_ms(latency).to_string());
         vec![

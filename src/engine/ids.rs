@@ -1,31 +1,30 @@
-//! Names of connections, and what is known of each: found at once, however many there are.
+//! Connection ids, and a map by id with O(1) access.
 
-/// Names one connection: its place, and above that how often the place has been given before.
+/// One connection: an index in the low bits, the index's generation above.
 ///
-/// Places are given again, names are not while any event that names one can still be under way:
-/// late news of a dead connection can only miss.
+/// Indexes are reused, ids are not while an event with the id can be queued: a stale event matches nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ConnId(pub(crate) usize);
 
-/// Bits of a name that tell the place: room for more connections than a process has descriptors.
+/// Bits of the index: more connections than a process can have descriptors.
 const PLACE_BITS: u32 = if usize::BITS > 32 { 32 } else { 20 };
 
 impl ConnId {
-    /// The ids below are free for the reactor's own use.
+    /// Lower ids are reserved for the reactor.
     pub(crate) const FIRST: ConnId = ConnId(16);
 
-    /// A small number that no other connection has at the same time.
+    /// A small number, unique among open connections.
     pub(crate) fn place(self) -> usize {
         self.0 & ((1 << PLACE_BITS) - 1)
     }
 
-    /// The name of the next connection in this place.
+    /// The same index in the next generation.
     fn next(self) -> ConnId {
         ConnId(self.0.wrapping_add(1 << PLACE_BITS))
     }
 }
 
-/// Something for each connection.
+/// A map from connections to values.
 pub(crate) struct ById<T> {
     places: Vec<Option<(ConnId, T)>>,
 }
@@ -67,11 +66,11 @@ impl<T> ById<T> {
     }
 }
 
-/// The names that may be given.
+/// Allocates ids.
 pub(super) struct Ids {
-    /// Of places that were given before.
+    /// Ids of released indexes, in their next generation.
     free: Vec<ConnId>,
-    /// Of the first place that never was.
+    /// The first id that was never used.
     fresh: ConnId,
 }
 
@@ -88,7 +87,6 @@ impl Ids {
         })
     }
 
-    /// The connection of this name is no more.
     pub(super) fn give_back(&mut self, id: ConnId) {
         self.free.push(id.next());
     }

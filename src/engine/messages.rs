@@ -1,4 +1,4 @@
-//! What the engine is told, and what it asks for.
+//! The engine's inputs and outputs.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,69 +10,75 @@ use crate::monitor::Hook;
 use crate::probe::BlockingTask;
 use crate::result::{Failure, ProbeResult};
 
-/// What happened to a connection.
+/// An event of a connection.
 #[derive(Debug)]
 pub(crate) enum Input<'a> {
-    /// It stands.
+    /// The connection is established.
     Connected,
-    /// Bytes of a stream, cut anywhere.
+    /// Bytes of a stream, of any length.
     Received(&'a [u8]),
-    /// One datagram and who sent it.
+    /// One datagram and its source.
     Datagram(SocketAddr, &'a [u8]),
-    /// So many bytes of the outbox have been taken by the system.
+    /// Number of bytes of the outbox that the kernel has accepted.
     Sent(usize),
-    /// The peer has ended its side in order.
+    /// The peer has shut down its sending side.
     Closed,
-    /// It could not be opened, or it broke. It is gone: the engine will not close it.
+    /// Connecting failed, or the connection broke. No [`Output::Close`] follows.
     Failed(Failure),
 }
 
-/// Names one piece of work on a thread of its own. Not reused.
+/// One blocking task. Not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct JobId(pub(super) u64);
 
-/// What the engine wants done.
+/// An operation for the reactor to carry out.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Open a connection.
-    Open { id: ConnId, transport: Transport, to: SocketAddr },
+    Open {
+        id: ConnId,
+        transport: Transport,
+        to: SocketAddr,
+    },
     /// [`Engine::unsent`](super::Engine::unsent) has bytes for this connection.
     Write(ConnId),
     /// [`Engine::room`](super::Engine::room) was zero for this connection and no longer is.
     Read(ConnId),
-    /// End the sending side.
+    /// Shut down the sending side.
     Shutdown(ConnId),
-    /// Close it; it is not spoken of again.
+    /// Close the connection. No further output has this id.
     Close(ConnId),
-    /// Send these bytes if the system takes them at once (a TLS alert, say); its [`Output::Close`] follows.
+    /// Send these bytes (such as a TLS alert) if the kernel accepts them at once; [`Output::Close`] follows.
     FinalWrite(ConnId, Vec<u8>),
-    /// Accepting was paused and may go on.
+    /// Resume accepting.
     Accept,
-    /// See whether the hosts file or resolv.conf changed, and answer with [`Engine::handle_files`](super::Engine::handle_files).
+    /// Read the hosts file and resolv.conf if they changed, then call
+    /// [`Engine::handle_files`](super::Engine::handle_files).
     RefreshFiles,
-    /// Measure the process and tell it to [`Engine::handle_process_stats`](super::Engine::handle_vitals).
+    /// Read the process statistics, then call
+    /// [`Engine::handle_process_stats`](super::Engine::handle_process_stats).
     ReadProcessStats,
-    /// Run this on a thread of its own and tell what came of it to [`Engine::handle_worked`](super::Engine::handle_worked).
+    /// Run this on a thread of its own, then call [`Engine::handle_worked`](super::Engine::handle_worked).
     BlockingTask(JobId, BlockingTask),
-    /// Run this hook with these additions to its environment and tell what came of it to
+    /// Run this hook with these additional environment variables, then call
     /// [`Engine::handle_hook_ended`](super::Engine::handle_hook_ended).
-    Spawn { id: HookId, hook: Arc<Hook>, env: Vec<(&'static str, String)> },
-    /// Kill this hook with all that it has started. Its end is still waited for.
+    Spawn {
+        id: HookId,
+        hook: Arc<Hook>,
+        env: Vec<(&'static str, String)>,
+    },
+    /// Kill this hook and its child processes. Its end must still be reported.
     Kill(HookId),
-    /// Tell this to the service manager.
+    /// Send this message to the service manager (sd_notify(3)).
     Notify(String),
-    /// Tell this line to people.
+    /// Write this line to the log.
     Log(String),
-    /// A check has ended.
     CheckResult(CheckResult),
 }
 
-/// The end of one check.
 #[derive(Debug)]
 pub(crate) struct CheckResult {
-    /// The target's place in the list of monitors.
+    /// Index in the list of monitors.
     pub(crate) target: usize,
     pub(crate) result: ProbeResult,
-    /// The change of state that it made.
     pub(crate) change: Option<Change>,
 }

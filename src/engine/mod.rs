@@ -1,8 +1,27 @@
-//! The whole daemon minus the I/O: connections, deadlines, and what each peer is owed.
+//! The whole daemon without I/O: connections, deadlines, checks, the API and notifications.
 //!
-//! The engine never touches a socket or a clock. It is told what happened and asked what it wants:
-//! `handle_input` and `handle_timeout` in, `poll_output` and `poll_timeout` out. The reactor below
-//! main does it over real sockets, the simulation over scripted ones.
+//! ```text
+//!  handle_input ──▶ Connecting ─▶ Probed ─▶ probe::Attempt ─ ProbeResult ─▶ Monitor ─▶ FSM ─┐
+//!  (id, Input)      Query ◀─▶ Resolver                                                      │
+//!                   Client ─ request ─▶ routes ─ response ─▶ Outbox                         │ Change
+//!                   Stream ◀─ EventLog ◀────────────────────────────────────────────────────┤
+//!  handle_timeout ▶ Timers: checks, clients, resolver, status, watchdog                     │
+//!                   Hooks, Webhooks, ServiceManager ◀───────────────────────────────────────┘
+//!                            │                                      │
+//!                            ▼                                      ▼
+//!                       poll_output                            poll_timeout
+//! ```
+//!
+//! The polling contract, for the reactor (real sockets) and the simulation (scripted ones):
+//!
+//! - [`Engine::handle_input`] takes one event of one connection. Events of unknown ids are ignored. Other
+//!   events and the results of outputs have methods of their own (`accept`, `handle_files` …).
+//! - [`Engine::handle_timeout`] is called once per turn of the loop, after the inputs of that turn: data that
+//!   has arrived is not late.
+//! - [`Engine::poll_output`] is called until it returns `None`, after any of the calls above.
+//! - [`Engine::poll_timeout`] then returns the latest time of the next [`Engine::handle_timeout`].
+//!
+//! `now` is an argument of each method; the engine has neither sockets nor a clock.
 
 #[cfg(test)]
 mod audit;
@@ -38,7 +57,7 @@ use crate::monitor::{Fleet, Monitor};
 use crate::probe::connector::AttemptId;
 pub(crate) use crate::resolve::Transport;
 use crate::resolve::{LookupId, QueryId, Resolver};
-use clients::Caller;
+use clients::ApiConn;
 use event_log::EventLog;
 use hooks::Hooks;
 pub(crate) use hooks::{HookEnd, HookId};
@@ -53,7 +72,6 @@ use streams::Stream;
 use timers::Timers;
 use webhooks::Webhooks;
 
-/// What a deadline belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
     Target(usize),
@@ -66,7 +84,7 @@ enum Owner {
     Watchdog,
 }
 
-/// Owners of deadlines of which there is only one each.
+/// Number of owners that are neither targets nor clients.
 const FIXED: usize = 6;
 
 impl timers::Owner for Owner {
@@ -84,28 +102,26 @@ impl timers::Owner for Owner {
     }
 }
 
-/// All that can be at the other end of a connection.
+/// A connection, by the peer at its other end.
 enum Conn {
-    /// A probe's connection that does not stand yet.
+    /// A probe's connection that is not established.
     Connecting {
         target: usize,
         slot: AttemptId,
-        /// A client has given way for it.
         retried_after_eviction: bool,
     },
-    /// A probe's connection.
-    Probed { target: usize, outbox: Outbox },
-    /// An API client.
-    Client(Box<Caller>),
-    /// An API client that is told of what comes.
+    /// A probe's established connection.
+    Probed {
+        target: usize,
+        outbox: Outbox,
+    },
+    Client(Box<ApiConn>),
     Stream(Box<Stream>),
-    /// A name server.
     Query {
         query: QueryId,
         server: SocketAddr,
         transport: Transport,
         outbox: Outbox,
-        /// A client has given way for it.
         retried_after_eviction: bool,
     },
 }
@@ -113,39 +129,34 @@ enum Conn {
 /// When targets are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schedule {
-    /// On their beat, for ever.
+    /// Repeatedly, each one at its scheduled times.
     Beat,
-    /// Each one once, as soon as may be.
     Once,
 }
 
-/// The daemon.
+/// The daemon; the module documentation has the contract of its methods.
 pub(crate) struct Engine {
     fleet: Fleet,
     schedule: Schedule,
-    /// Targets that wait for their only check, last first (with [`Schedule::Once`]).
+    /// Targets that wait for their only check, in reverse order (with [`Schedule::Once`]).
     backlog: Vec<usize>,
-    /// Targets that have not had a verdict yet.
     unchecked: usize,
-    /// The targets' checks in the order of the targets, and behind them the deliveries to webhooks.
+    /// The targets' checks in the order of the targets, then the deliveries to webhooks.
     runs: Vec<Option<Box<ProbeRun>>>,
-    /// How many of them there are.
+    /// Number of entries of `runs` that are `Some`.
     in_flight: usize,
-    /// When the loop is to turn although nothing may be due, as long as there are any; from its seeing to
-    /// the deadlines until the next news. It tells of time lost in sleep: in between, time goes into work.
+    /// When the loop must wake up although nothing may be due, while checks are in flight. Set by
+    /// `handle_timeout`, cleared by the next event: only lateness of a sleep is a scheduling delay.
     wakeup: Option<Instant>,
     conns: ById<Conn>,
     ids: Ids,
     timers: Timers<Owner>,
     resolver: Resolver,
-    /// Whose name a lookup resolves.
     lookups: BTreeMap<LookupId, usize>,
-    /// Which connection carries a query.
     queries: Vec<(QueryId, ConnId)>,
-    /// Whose check waits for a piece of work.
     jobs: BTreeMap<JobId, usize>,
     last_job: JobId,
-    /// Targets that want a name resolved once the files are known to be fresh.
+    /// Targets whose lookups start once the files have been refreshed.
     unresolved: Vec<usize>,
     guard: HostGuard,
     date: Date,
@@ -154,25 +165,24 @@ pub(crate) struct Engine {
     response_budget: ResponseBudget,
     streams: Vec<ConnId>,
     event_log: EventLog,
-    /// Since when there is something that the streams have not been told.
-    news: Option<Now>,
+    /// When the first event happened that has not been sent to the streams.
+    unpublished: Option<Now>,
     counters: Counters,
-    /// When the daemon started, on the wall clock.
+    /// When the daemon started, as the time since 1970.
     started: Duration,
     accept_paused: bool,
     hooks: Hooks,
     webhooks: Webhooks,
-    /// Who started the daemon and wants to be told about it.
     manager: Option<ServiceManager>,
-    /// The manager's sign of life is due.
-    watched: bool,
+    /// A watchdog ping is due.
+    watchdog_due: bool,
     outputs: VecDeque<Output>,
-    /// The latest moment it was told of.
+    /// The latest `now`.
     seen: Instant,
 }
 
 impl Engine {
-    /// A daemon that watches these targets from `now` on.
+    /// Monitors these targets from `now` on.
     pub(crate) fn new(
         monitors: Vec<Monitor>,
         schedule: Schedule,
@@ -204,14 +214,14 @@ impl Engine {
             clients: 0,
             response_budget: ResponseBudget::default(),
             streams: Vec::new(),
-            news: None,
+            unpublished: None,
             counters: Counters::default(),
             started: now.unix,
             accept_paused: false,
             hooks: Hooks::default(),
             webhooks: Webhooks::default(),
             manager: None,
-            watched: false,
+            watchdog_due: false,
             outputs: VecDeque::new(),
             seen: now.instant,
         };
@@ -223,7 +233,6 @@ impl Engine {
         &self.fleet
     }
 
-    /// Tells what happened to a connection. News of one that is gone is ignored.
     pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
         let now = self.update_clock(now);
         match self.conns.get_mut(id) {
@@ -244,8 +253,6 @@ impl Engine {
         self.drain_resolver(now);
     }
 
-    /// Tells that time has passed. Readiness that came with it must be told before: what is
-    /// already here is not late.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.update_clock(now);
         self.response_budget.begin_turn();
@@ -262,47 +269,46 @@ impl Engine {
                 Owner::Accept => self.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
                 Owner::Webhooks => self.start_deliveries(now),
-                Owner::Status => self.tell_status(now),
-                Owner::Watchdog => self.watched = true,
+                Owner::Status => self.send_status(now),
+                Owner::Watchdog => self.watchdog_due = true,
             }
             self.drain_resolver(now);
         }
-        if std::mem::take(&mut self.watched) {
+        if std::mem::take(&mut self.watchdog_due) {
             self.handle_watchdog(now);
         }
         self.set_wakeup(now);
     }
 
-    /// What is to be done next.
+    /// Returns the next operation for the caller to carry out.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        // Streams hear of all that has happened in one turn at once.
-        if let Some(now) = self.news.take_if(|_| self.outputs.is_empty()) {
+        // Streams receive the events of one turn together.
+        if let Some(now) = self.unpublished.take_if(|_| self.outputs.is_empty()) {
             self.publish(now);
         }
         self.outputs.pop_front()
     }
 
-    /// When [`Engine::handle_timeout`] wants to be called; always later than its last call.
+    /// When [`Engine::handle_timeout`] must be called next; always later than its last call.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next().into_iter().chain(self.wakeup).min()
     }
 
-    /// The bytes that wait to be sent over a connection.
     pub(crate) fn unsent(&self, id: ConnId) -> &[u8] {
         match self.conns.get(id) {
             Some(Conn::Probed { outbox, .. } | Conn::Query { outbox, .. }) => outbox.unsent(),
-            Some(Conn::Client(caller)) => caller.unsent(),
+            Some(Conn::Client(conn)) => conn.unsent(),
             Some(Conn::Stream(stream)) => stream.outbox.unsent(),
             Some(Conn::Connecting { .. }) | None => &[],
         }
     }
 
-    /// How many bytes may be read from a connection now. Zero is back-pressure: what the peer has
-    /// sent stays with the system until [`Output::Read`].
+    /// How many bytes may be read from a connection now. Zero is back-pressure: received bytes stay in
+    /// the kernel until [`Output::Read`].
     pub(crate) fn room(&self, id: ConnId) -> usize {
         match self.conns.get(id) {
             Some(Conn::Probed { .. } | Conn::Query { .. } | Conn::Stream(_)) => usize::MAX,
-            Some(Conn::Client(caller)) => caller.room(),
+            Some(Conn::Client(conn)) => conn.room(),
             Some(Conn::Connecting { .. }) | None => 0,
         }
     }
@@ -312,11 +318,11 @@ impl Engine {
         self.schedule == Schedule::Once && self.unchecked == 0
     }
 
-    /// Notes the moment, and whether the loop itself lost time since the last one: what this machine
-    /// slept through is not held against the targets.
+    /// Stores `now`. If the loop itself was delayed since the last call (process stopped, machine
+    /// suspended), deadlines are extended by the gap, so that no target is reported down for it.
     ///
-    /// The loop carries things out by the moment at which its turn began, and deadlines by a later one.
-    /// Time does not run backwards for that: the moment given back is never before the last.
+    /// Outputs are carried out with the time at which the turn began, deadlines with a later one: the
+    /// returned time is never before an earlier one.
     fn update_clock(&mut self, now: Now) -> Now {
         let gap = now.instant.saturating_duration_since(self.seen);
         if gap.is_zero() {
@@ -331,8 +337,7 @@ impl Engine {
         now
     }
 
-    /// Carries out what follows from what has been told: what the resolver wants, and answers that
-    /// waited for others to be sent.
+    /// Processes the resolver's outputs, then the requests that were deferred and now fit the budget.
     fn drain_resolver(&mut self, now: Now) {
         while let Some(output) = self.resolver.poll_output() {
             self.handle_resolver(output, now);
@@ -351,7 +356,6 @@ impl Engine {
         id
     }
 
-    /// Closes a connection, if it is there.
     fn close(&mut self, id: ConnId) {
         if let Some(Conn::Probed { outbox, .. }) = self.conns.get(id) {
             if !outbox.is_empty() {
@@ -363,14 +367,14 @@ impl Engine {
         }
     }
 
-    /// Drops what is known of a connection that is gone; says whether anything was.
+    /// Removes a connection that is closed already. Returns whether it existed.
     fn drop_conn(&mut self, id: ConnId) -> bool {
         let Some(conn) = self.conns.remove(id) else { return false };
         self.ids.give_back(id);
         match conn {
-            Conn::Client(caller) => {
+            Conn::Client(conn) => {
                 self.clients -= 1;
-                self.response_budget.sub(caller.size, caller.outbox.held());
+                self.response_budget.sub(conn.size, conn.outbox.held());
                 self.response_budget.leave(id);
                 self.timers.set(Owner::Client(id), None);
             }

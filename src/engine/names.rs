@@ -1,4 +1,4 @@
-//! Names: between the checks that want them and the resolver that finds them.
+//! Name resolution: connects checks, the resolver and its queries.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use crate::resolve::{self, LookupId, QueryId, QueryInput};
 use crate::result::Reason;
 
 impl Engine {
-    /// The answer to [`Output::RefreshFiles`]: the files that changed since the last time.
+    /// The result of [`Output::RefreshFiles`]: the files that changed since the last time.
     pub(crate) fn handle_files(&mut self, hosts: Option<Vec<u8>>, resolv_conf: Option<&[u8]>, now: Now) {
         let now = self.update_clock(now);
         let mut notes = Vec::new();
@@ -21,11 +21,11 @@ impl Engine {
         }
         notes.into_iter().for_each(|note| self.log_notice(note));
         for target in std::mem::take(&mut self.unresolved) {
-            let Some(this) = self.runs[target].as_deref_mut() else { continue };
-            let Some(connector) = this.connector.as_ref().filter(|_| this.wanted) else { continue };
-            this.wanted = false;
+            let Some(run) = self.runs[target].as_deref_mut() else { continue };
+            let Some(connector) = run.connector.as_ref().filter(|_| run.awaits_files) else { continue };
+            run.awaits_files = false;
             let lookup = self.resolver.lookup(connector.host(), now.instant);
-            this.lookup = Some(lookup);
+            run.lookup = Some(lookup);
             self.lookups.insert(lookup, target);
         }
         self.drain_resolver(now);
@@ -99,7 +99,7 @@ impl Engine {
                 let (transport, outbox) = (*transport, std::mem::take(outbox));
                 self.drop_conn(id);
                 if failure.reason == Reason::Local && !retried_after_eviction && self.evict() {
-                    // A client has given way: its descriptor is for this query.
+                    // At once, before a new client takes the descriptor of the evicted one.
                     return self.open_query(query, transport, from, outbox, true);
                 }
                 QueryInput::Failed
@@ -108,7 +108,6 @@ impl Engine {
         self.resolver.handle_input(query, input, now.instant);
     }
 
-    /// Nobody waits for this lookup any more.
     pub(super) fn drop_lookup(&mut self, lookup: Option<LookupId>) {
         if let Some(lookup) = lookup {
             self.lookups.remove(&lookup);
@@ -116,14 +115,14 @@ impl Engine {
         }
     }
 
-    /// Who waits for this lookup; if this is its end, nobody does afterwards.
+    /// Returns the target that waits for the lookup. `end` removes the lookup.
     fn waiter(&mut self, lookup: LookupId, end: bool) -> Option<usize> {
         if !end {
             return self.lookups.get(&lookup).copied();
         }
         let target = self.lookups.remove(&lookup)?;
-        if let Some(this) = self.runs[target].as_deref_mut() {
-            this.lookup = None;
+        if let Some(run) = self.runs[target].as_deref_mut() {
+            run.lookup = None;
         }
         Some(target)
     }

@@ -1,5 +1,4 @@
-//! Who is told what besides the API's clients: people by lines, the service manager by its protocol
-//! (sd_notify(3)), and the targets' hooks and webhooks.
+//! Notifications other than the API's: log lines, the service manager (sd_notify(3)), hooks and webhooks.
 
 use std::time::{Duration, Instant};
 
@@ -9,78 +8,78 @@ use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::result::printable;
 
-/// How much of the reason for which a reload was refused the status shows, in characters.
+/// Characters of the error of a refused reload in the status.
 const REFUSAL_SHOWN_MAX: usize = 200;
 
-/// What the service manager was told, and what it wants.
 pub(super) struct ServiceManager {
+    /// The last status sent.
     status: String,
-    told: Instant,
-    /// How often it wants a sign of life.
+    status_sent_at: Instant,
+    /// Interval of watchdog pings.
     watchdog: Option<Duration>,
-    /// Why the last reload was refused; empty if it was not.
+    /// The error of the last reload; empty if it was accepted.
     refusal: String,
 }
 
 impl Engine {
-    /// There is a service manager, which may want a sign of life at these times: it is told that the
-    /// daemon serves, and from now on what there is to tell.
+    /// Sends READY=1 to a service manager, and from now on its status and, if requested, watchdog pings at
+    /// this interval.
     pub(crate) fn attach_service_manager(&mut self, watchdog: Option<Duration>, now: Now) {
         let now = self.update_clock(now);
         let status = self.status();
         self.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
-        self.manager = Some(ServiceManager { status, told: now.instant, watchdog, refusal: String::new() });
+        self.manager =
+            Some(ServiceManager { status, status_sent_at: now.instant, watchdog, refusal: String::new() });
         self.set_watchdog_timer(now);
     }
 
-    /// Another list of targets was refused, for this reason, or accepted if it is empty. The service
-    /// manager's status shows a refusal until the next list is accepted.
+    /// Records the result of a reload: an error, or empty if it was accepted. The service manager's status
+    /// shows an error until a reload is accepted.
     #[cold]
     pub(crate) fn note_reload(&mut self, refusal: &str, now: Now) {
         if let Some(manager) = &mut self.manager {
             manager.refusal = printable(refusal, REFUSAL_SHOWN_MAX);
         }
-        self.tell_status_soon(now);
+        self.schedule_status(now);
     }
 
-    /// Tells the service manager, if there is one.
+    /// Sends a message to the service manager, if there is one.
     pub(crate) fn notify(&mut self, text: &str) {
         if self.manager.is_some() {
             self.outputs.push_back(Output::Notify(text.to_owned()));
         }
     }
 
-    /// Tells people.
     pub(super) fn log_notice(&mut self, line: String) {
         self.outputs.push_back(Output::Log(line));
     }
 
-    /// Tells everybody who is concerned that a target has changed its state.
+    /// Notifies the target's hook, its webhook and the service manager of a change of state.
     pub(super) fn notify_state_change(&mut self, target: usize, change: &Change, now: Now) {
-        self.call_hook(target, change, now);
-        self.post(target, change, now);
-        self.tell_status_soon(now);
+        self.queue_hook(target, change, now);
+        self.queue_delivery(target, change, now);
+        self.schedule_status(now);
     }
 
-    /// There may be another status for the service manager: it is told at once, or when it may be again.
-    pub(super) fn tell_status_soon(&mut self, now: Now) {
-        let at = self.manager.as_ref().map(|manager| manager.told + STATUS_PAUSE);
+    /// Sends a changed status now or, after [`STATUS_PAUSE`], later.
+    pub(super) fn schedule_status(&mut self, now: Now) {
+        let at = self.manager.as_ref().map(|manager| manager.status_sent_at + STATUS_PAUSE);
         match at {
-            Some(at) if at <= now.instant => self.tell_status(now),
+            Some(at) if at <= now.instant => self.send_status(now),
             at => self.timers.set(Owner::Status, at),
         }
     }
 
-    /// Tells the service manager of the state, unless it knows.
+    /// Sends the status if it has changed.
     #[cold]
-    pub(super) fn tell_status(&mut self, now: Now) {
+    pub(super) fn send_status(&mut self, now: Now) {
         let status = self.status();
         let Some(manager) = self.manager.as_mut().filter(|manager| manager.status != status) else { return };
         self.outputs.push_back(Output::Notify(format!("STATUS={status}")));
-        (manager.status, manager.told) = (status, now.instant);
+        (manager.status, manager.status_sent_at) = (status, now.instant);
     }
 
-    /// The sign of life is due. Whatever else was due has been done before, or there is none.
+    /// Sends a watchdog ping if all checks are on time. Called after all other deadlines of the turn.
     #[cold]
     pub(super) fn handle_watchdog(&mut self, now: Now) {
         if self.is_on_time(now) {
@@ -94,17 +93,17 @@ impl Engine {
         self.timers.set(Owner::Watchdog, every.map(|every| now.instant + every));
     }
 
-    /// Whether every check that was due has begun, and every one whose time is up has ended. It asks the
-    /// checks, not the deadlines that they are started and ended by.
+    /// Whether every due check has started and every expired one has ended. It reads the checks, not the
+    /// timers: a lost timer must stop the watchdog pings.
     fn is_on_time(&self, now: Now) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
-        self.runs.iter().enumerate().all(|(place, this)| match this {
-            Some(this) => !is_late(this.deadline()),
+        self.runs.iter().enumerate().all(|(place, run)| match run {
+            Some(run) => !is_late(run.deadline()),
             None => self.slot(place).is_some() || !is_late(self.fleet.watch(place).due()),
         })
     }
 
-    /// How many targets are in which state, in words.
+    /// The number of targets in each state, and the error of the last reload.
     fn status(&self) -> String {
         let counts = self.fleet.counts();
         let mut status = String::new();

@@ -1,6 +1,6 @@
-//! Bytes that wait to be sent over one connection.
+//! Unsent bytes of one connection.
 
-/// A queue of bytes with its sent part at the front. Its memory is given back when all is sent.
+/// A queue of bytes that starts with those already sent. Its memory is freed when all bytes are sent.
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
@@ -8,7 +8,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Queues bytes; says whether there were none before.
+    /// Queues bytes. Returns whether the queue was empty before and no longer is.
     pub(crate) fn push(&mut self, bytes: Vec<u8>) -> bool {
         if self.is_empty() {
             self.bytes = bytes;
@@ -21,12 +21,11 @@ impl Outbox {
         false
     }
 
-    /// What is still to be sent.
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
-    /// `count` bytes more have been sent.
+    /// Removes `count` bytes, which have been sent.
     pub(crate) fn advance(&mut self, count: usize) {
         self.sent = (self.sent + count).min(self.bytes.len());
         if self.sent == self.bytes.len() {
@@ -38,7 +37,7 @@ impl Outbox {
         self.bytes.len() - self.sent
     }
 
-    /// The memory held, in bytes.
+    /// The number of bytes in memory, sent ones included.
     pub(crate) fn held(&self) -> usize {
         self.bytes.len()
     }

@@ -1,5 +1,4 @@
-//! The figures of the daemon: what it counts of itself, and what the system knows of the process, which
-//! is asked for when a client wants it.
+//! `/metrics`: the daemon's counters and the process statistics, which are read for each request.
 
 use super::limits::CLIENT_IDLE;
 use super::{Conn, ConnId, Engine, Output, Owner};
@@ -10,20 +9,20 @@ use crate::clock::Now;
 use crate::wire::http::request::Request;
 
 impl Engine {
-    /// Keeps a request until the process has been measured.
+    /// Defers a request until the process statistics have been read.
     pub(super) fn await_process_stats(&mut self, id: ConnId, request: Request, size: ResponseSize, now: Now) {
-        let Some(caller) = self.caller(id) else { return };
-        caller.defer_request(request, size);
+        let Some(conn) = self.api_conn(id) else { return };
+        conn.defer_request(request, size);
         self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
         self.response_budget.measure_for(id);
         self.outputs.push_back(Output::ReadProcessStats);
     }
 
-    /// The answer to [`Output::ReadProcessStats`].
+    /// The result of [`Output::ReadProcessStats`].
     pub(crate) fn handle_process_stats(&mut self, process_stats: ProcessStats, now: Now) {
         let now = self.update_clock(now);
         let client = self.response_budget.take_measured();
-        let held = client.and_then(|id| Some((id, self.caller(id)?.take_held()?)));
+        let held = client.and_then(|id| Some((id, self.api_conn(id)?.take_held()?)));
         if let Some((id, (request, size))) = held {
             let figures = Figures {
                 counters: &self.counters,

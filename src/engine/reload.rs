@@ -1,23 +1,23 @@
-//! Other targets in the place of those that are watched, without losing anything of those that stay.
+//! Reload: replaces the list of targets without losing the state of those that stay.
 
 use super::{Conn, Engine, Output, Owner};
 use crate::clock::Now;
 use crate::monitor::TargetUpdate;
 
 impl Engine {
-    /// Watches these targets from now on. What stays keeps its state, its beat and the check under way;
-    /// a check of what goes is given up without a verdict. If it can not be, says why and changes nothing.
+    /// Replaces the targets. Targets that stay keep their state, schedule and check in flight; checks of
+    /// removed targets end without a result. On an error, nothing changes.
     #[cold]
-    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>, now: Now) -> Result<(), String> {
-        if let Some(refusal) = self.fleet.refusal(&successors) {
+    pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Result<(), String> {
+        if let Some(refusal) = self.fleet.refusal(&updates) {
             return Err(refusal);
         }
         let now = self.update_clock(now);
-        // Deliveries to webhooks, whose places are behind those of the targets, are nobody's.
+        // Deliveries to webhooks, after the targets in `runs`, belong to no target.
         let mut stays = vec![true; self.runs.len()];
         stays[..self.fleet.watches().len()].fill(false);
-        for successor in &successors {
-            if let TargetUpdate::Keep(place) = successor {
+        for update in &updates {
+            if let TargetUpdate::Keep(place) = update {
                 stays[*place] = true;
             }
         }
@@ -27,7 +27,7 @@ impl Engine {
                 self.abort(place, now);
             }
         }
-        let mut moved = self.fleet.replace(successors, now);
+        let mut moved = self.fleet.replace(updates, now);
         let targets = self.fleet.watches().len();
         let deliveries = self.runs.len() - moved.kept.len();
         moved.kept.extend((targets..targets + deliveries).map(Some));
@@ -44,7 +44,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends a check that nobody wants the result of any more.
+    /// Ends a check without a result.
     fn abort(&mut self, target: usize, now: Now) {
         self.disconnect(target, now);
         if self.runs[target].take().is_some() {
@@ -55,15 +55,15 @@ impl Engine {
     fn move_runs(&mut self, places: &[Option<usize>], total: usize) {
         let before = std::mem::take(&mut self.runs);
         self.runs.resize_with(total, || None);
-        for (this, place) in before.into_iter().zip(places) {
+        for (run, place) in before.into_iter().zip(places) {
             if let Some(place) = place {
-                self.runs[*place] = this;
+                self.runs[*place] = run;
             }
         }
     }
 
-    /// Names targets by their new places wherever one is named. What belonged to checks that were given
-    /// up is gone already, except for what merely waits to be told or looked at.
+    /// Updates all stored indexes. Aborted checks have removed their own, except from `unresolved` and
+    /// `outputs`.
     fn move_references_to_runs(&mut self, places: &[Option<usize>]) {
         let moved = |target: &mut usize| match places[*target] {
             Some(place) => {
@@ -81,7 +81,7 @@ impl Engine {
         self.jobs.retain(|_, target| moved(target));
         self.unresolved.retain_mut(moved);
         self.outputs.retain_mut(|output| match output {
-            Output::CheckResult(verdict) => moved(&mut verdict.target),
+            Output::CheckResult(check) => moved(&mut check.target),
             _ => true,
         });
     }

@@ -1,8 +1,7 @@
-//! The memory of answers on their way, and the clients whose answers wait for it.
+//! Limits the memory of pending responses, and queues the clients whose requests are deferred for it.
 //!
-//! An answer is kept whole until its last byte is sent, so that is what it counts for. Each bulk has an
-//! account of its own: whoever takes his time over the listing of a large fleet keeps nobody from a word
-//! or a snapshot.
+//! A response is in memory until its last byte is sent, so it counts in full until then. Each size has a
+//! limit of its own: a slow reader of a long listing does not delay smaller responses.
 
 use std::collections::VecDeque;
 
@@ -13,34 +12,33 @@ use crate::api::routes::ResponseSize;
 #[derive(Default)]
 pub(super) struct ResponseBudget {
     accounts: [Account; 3],
-    /// Answers other than words that this turn of the loop has made.
+    /// Responses in this turn of the loop, small ones excluded.
     made: usize,
-    /// The client whose answer takes a measurement, which is under way: nobody knows how large it gets.
+    /// The client whose response needs process statistics: the size of its response is not known yet.
     measuring: Option<ConnId>,
 }
 
-/// What is kept of answers of one bulk.
+/// The responses of one size.
 #[derive(Default)]
 struct Account {
     bytes: usize,
-    /// First come, first served.
+    /// In the order of their requests.
     waiting: VecDeque<ConnId>,
 }
 
 impl ResponseBudget {
-    /// Whether a further answer has to wait: for room, for one that is being measured for, or for the next
-    /// turn of the loop. Words never do: they weigh less than who asks for them.
+    /// Whether a further request must be deferred: for memory, for process statistics, or to the next turn
+    /// of the loop. Small ones never are: the response is smaller than the client's own state.
     pub(super) fn is_full(&self, size: ResponseSize) -> bool {
         let is_busy = self.made >= ANSWERS_PER_TURN || self.measuring.is_some();
         size != ResponseSize::Word && (is_busy || self.bytes(size) >= OWED_MAX)
     }
 
-    /// A turn of the loop begins.
     pub(super) fn begin_turn(&mut self) {
         self.made = 0;
     }
 
-    /// Whether somebody waits for nothing but the next turn.
+    /// Whether a deferred request waits only for the next turn of the loop.
     pub(super) fn turn_quota_reached(&self) -> bool {
         let waits = |account: &Account| account.bytes < OWED_MAX && !account.waiting.is_empty();
         self.made >= ANSWERS_PER_TURN && self.accounts.iter().any(waits)
@@ -63,12 +61,10 @@ impl ResponseBudget {
         self.accounts[size as usize].waiting.push_back(id);
     }
 
-    /// The client waits no more.
     pub(super) fn leave(&mut self, id: ConnId) {
         self.accounts.iter_mut().for_each(|account| account.waiting.retain(|waiting| *waiting != id));
     }
 
-    /// The process is measured for this client.
     pub(super) fn measure_for(&mut self, id: ConnId) {
         self.measuring = Some(id);
     }
@@ -77,12 +73,11 @@ impl ResponseBudget {
         self.measuring == Some(id)
     }
 
-    /// It has been measured: for whom?
     pub(super) fn take_measured(&mut self) -> Option<ConnId> {
         self.measuring.take()
     }
 
-    /// Takes the next client for whose answer there is room.
+    /// Takes the next client whose response fits.
     pub(super) fn next(&mut self) -> Option<ConnId> {
         let open = ResponseSize::ALL.into_iter().filter(|size| !self.is_full(*size));
         let place = open.map(|size| size as usize).find(|place| !self.accounts[*place].waiting.is_empty())?;

@@ -1,4 +1,4 @@
-//! Checks under way: each an attempt and the deadline it has, from its beat to its verdict.
+//! Checks in flight: each one an attempt with a deadline, from its scheduled time to its result.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,36 +13,35 @@ use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 
-/// One check under way.
 pub(super) struct ProbeRun {
     attempt: Box<dyn Attempt>,
     timeout: Duration,
     deadline: Instant,
-    /// How often the deadline has been put off.
+    /// How often the deadline was extended.
     stalls: u8,
-    /// The connection being made.
+    /// Present while connecting.
     pub(super) connector: Option<Connector>,
-    /// The dial's name waits for fresh files.
-    pub(super) wanted: bool,
+    /// The lookup waits for [`Output::RefreshFiles`].
+    pub(super) awaits_files: bool,
     pub(super) lookup: Option<LookupId>,
-    /// A client has given way for the dial's next connection.
+    /// A client was evicted for the connector's next connection.
     pub(super) retried_after_eviction: bool,
-    /// The connections being tried for the dial.
+    /// The connector's connections.
     pub(super) slots: Vec<(AttemptId, ConnId)>,
-    /// The connection that stands.
+    /// The established connection.
     pub(super) conn: Option<ConnId>,
-    /// How long resolving and connecting took, and whom the connections were to.
+    /// Only `resolve` and `connect` are set.
     phases: Phases,
+    /// The last address connected to.
     pub(super) address: Option<SocketAddr>,
-    /// The work that waits on threads of its own.
     pub(super) jobs: Vec<JobId>,
     outputs: usize,
-    /// The attempt has panicked: it is not spoken to any more.
+    /// The attempt has panicked and is not called any more.
     panic: Option<Failure>,
 }
 
 impl Engine {
-    /// Sets every target's first beat, or starts the only round.
+    /// Sets the timers of the first checks.
     pub(super) fn start_schedule(&mut self, now: Now) {
         let targets = 0..self.fleet.watches().len();
         if self.schedule == Schedule::Beat {
@@ -61,12 +60,11 @@ impl Engine {
         }
     }
 
-    /// A target's deadline or beat has come.
     pub(super) fn handle_target_timeout(&mut self, target: usize, now: Now) {
         match &mut self.runs[target] {
-            Some(this) if this.deadline <= now.instant => self.expire(target, now),
-            Some(this) => {
-                if let Some(connector) = &mut this.connector {
+            Some(run) if run.deadline <= now.instant => self.expire(target, now),
+            Some(run) => {
+                if let Some(connector) = &mut run.connector {
                     connector.handle_timeout(now.instant);
                 }
                 self.poll_attempt(target, now);
@@ -75,18 +73,18 @@ impl Engine {
         }
     }
 
-    /// The time the loop lost is given back to every check under way.
+    /// Extends the deadlines of all checks in flight after a delay of the loop.
     pub(super) fn extend_runs(&mut self, gap: Duration) {
         for target in 0..self.runs.len() {
-            if let Some(this) = self.runs[target].as_mut().filter(|this| this.stalls < STALLS_MAX) {
-                this.stalls += 1;
-                this.deadline += gap;
+            if let Some(run) = self.runs[target].as_mut().filter(|run| run.stalls < STALLS_MAX) {
+                run.stalls += 1;
+                run.deadline += gap;
                 self.set_target_timer(target);
             }
         }
     }
 
-    /// Has the loop turn from time to time as long as a check is under way, and soon if answers wait for it.
+    /// Wakes the loop up regularly while checks are in flight, and soon if deferred requests wait for it.
     pub(super) fn set_wakeup(&mut self, now: Now) {
         self.wakeup = match self.response_budget.turn_quota_reached() {
             true => Some(now.instant + YIELD_DELAY),
@@ -101,87 +99,86 @@ impl Engine {
         }
     }
 
-    /// Starts a conversation in a place where there is none.
     pub(super) fn begin_run(&mut self, place: usize, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) {
         self.runs[place] = Some(Box::new(ProbeRun::new(attempt, timeout, now)));
         self.in_flight += 1;
         self.poll_attempt(place, now);
     }
 
-    /// The time is up: the attempt gets one chance to say what it was waiting for.
+    /// Ends a check at its deadline. The attempt may still return a result with a more precise detail.
     fn expire(&mut self, target: usize, now: Now) {
-        let Some(this) = self.runs[target].as_deref_mut() else { return };
-        let timeout = format!("timed out after {}", seconds(this.timeout));
-        match &this.connector {
+        let Some(run) = self.runs[target].as_deref_mut() else { return };
+        let timeout = format!("timed out after {}", seconds(run.timeout));
+        match &run.connector {
             Some(connector) => {
-                let lookup = this.lookup.and_then(|lookup| self.resolver.describe(lookup));
+                let lookup = run.lookup.and_then(|lookup| self.resolver.describe(lookup));
                 let mut failure = connector.timed_out(lookup);
                 failure.detail = format!("{timeout}: {}", failure.detail);
-                this.tell(probe::Input::Failed(failure), now);
+                run.handle_input(probe::Input::Failed(failure), now);
             }
-            None => this.tell(probe::Input::TimedOut, now),
+            None => run.handle_input(probe::Input::TimedOut, now),
         }
         while let Some(output) = self.runs[target].as_deref_mut().and_then(ProbeRun::poll) {
             match output {
                 probe::Output::Done(result) => return self.finish(target, result, now),
                 probe::Output::Send(bytes) => {
-                    let conn = self.runs[target].as_deref().and_then(|this| this.conn);
+                    let conn = self.runs[target].as_deref().and_then(|run| run.conn);
                     self.send(conn, bytes);
                 }
-                probe::Output::BlockingTask(work) => discard(work),
+                probe::Output::BlockingTask(task) => discard(task),
                 probe::Output::Connect { .. } => {}
             }
         }
         self.finish(target, ProbeResult::down(Reason::Custom, &timeout), now);
     }
 
-    /// Does what a check wants until it waits for something to happen.
+    /// Processes the outputs of a check until there are none.
     pub(super) fn poll_attempt(&mut self, target: usize, now: Now) {
-        while let Some(this) = self.runs[target].as_deref_mut() {
-            if let Some(output) = this.connector.as_mut().and_then(Connector::poll_output) {
+        while let Some(run) = self.runs[target].as_deref_mut() {
+            if let Some(output) = run.connector.as_mut().and_then(Connector::poll_output) {
                 self.handle_connector(target, output, now);
                 continue;
             }
-            match this.poll() {
+            match run.poll() {
                 None => break,
                 Some(probe::Output::Done(result)) => return self.finish(target, result, now),
                 Some(probe::Output::Connect { host, port }) => {
                     self.disconnect(target, now);
-                    if let Some(this) = self.runs[target].as_deref_mut() {
-                        this.connector = Some(Connector::new(host, port, now.instant));
+                    if let Some(run) = self.runs[target].as_deref_mut() {
+                        run.connector = Some(Connector::new(host, port, now.instant));
                     }
                 }
                 Some(probe::Output::Send(bytes)) => {
-                    let conn = this.conn;
+                    let conn = run.conn;
                     if !self.send(conn, bytes) {
                         let failure =
                             Failure::new(Reason::Custom, "the probe sends more than the peer takes");
                         return self.finish(target, failure.into(), now);
                     }
                 }
-                Some(probe::Output::BlockingTask(work)) => {
+                Some(probe::Output::BlockingTask(task)) => {
                     self.last_job.0 += 1;
                     self.jobs.insert(self.last_job, target);
-                    this.jobs.push(self.last_job);
-                    self.outputs.push_back(Output::BlockingTask(self.last_job, work));
+                    run.jobs.push(self.last_job);
+                    self.outputs.push_back(Output::BlockingTask(self.last_job, task));
                 }
             }
         }
         self.set_target_timer(target);
     }
 
-    /// A piece of work has come to its end. If its check is over, nobody cares any more.
+    /// The result of [`Output::BlockingTask`]. Ignored if the check has ended.
     pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
         let now = self.update_clock(now);
         let Some(target) = self.jobs.remove(&job) else { return };
-        let Some(this) = self.runs[target].as_deref_mut() else { return };
-        this.jobs.retain(|known| *known != job);
-        this.tell(probe::Input::Worked(result), now);
+        let Some(run) = self.runs[target].as_deref_mut() else { return };
+        run.jobs.retain(|known| *known != job);
+        run.handle_input(probe::Input::Worked(result), now);
         self.poll_attempt(target, now);
         self.drain_resolver(now);
     }
 
-    /// Starts a check outside the beat, unless one is under way already.
+    /// Starts a check outside the schedule, unless one is in flight.
     pub(crate) fn check_now(&mut self, target: usize, now: Now) {
         let now = self.update_clock(now);
         if self.runs[target].is_none() {
@@ -193,8 +190,8 @@ impl Engine {
 
     fn finish(&mut self, target: usize, mut result: ProbeResult, now: Now) {
         self.disconnect(target, now);
-        if let Some(this) = self.runs[target].take() {
-            this.complete(&mut result);
+        if let Some(run) = self.runs[target].take() {
+            run.complete(&mut result);
             self.in_flight -= 1;
         }
         if let Some(slot) = self.slot(target) {
@@ -213,9 +210,9 @@ impl Engine {
         if self.schedule == Schedule::Beat {
             self.note_check(target, change.as_ref(), now);
         }
-        let told = change.clone().filter(|_| self.schedule == Schedule::Beat);
+        let notified = change.clone().filter(|_| self.schedule == Schedule::Beat);
         self.outputs.push_back(Output::CheckResult(CheckResult { target, result, change }));
-        if let Some(change) = told {
+        if let Some(change) = notified {
             self.notify_state_change(target, &change, now);
         }
         self.fleet.watch_mut(target).advance(now.instant);
@@ -227,9 +224,9 @@ impl Engine {
 
     pub(super) fn set_target_timer(&mut self, target: usize) {
         let at = match &self.runs[target] {
-            Some(this) => {
-                let connector = this.connector.as_ref().and_then(Connector::poll_timeout);
-                Some(connector.map_or(this.deadline, |at| at.min(this.deadline)))
+            Some(run) => {
+                let connector = run.connector.as_ref().and_then(Connector::poll_timeout);
+                Some(connector.map_or(run.deadline, |at| at.min(run.deadline)))
             }
             None if self.slot(target).is_some() => None,
             None => {
@@ -244,10 +241,10 @@ impl Engine {
     }
 }
 
-/// In the place of an attempt that is over.
-struct Over;
+/// Replaces an attempt when a run is dropped.
+struct Finished;
 
-impl Attempt for Over {
+impl Attempt for Finished {
     fn handle_input(&mut self, _input: probe::Input<'_>, _now: Now) {}
 
     fn poll_output(&mut self) -> Option<probe::Output> {
@@ -257,7 +254,7 @@ impl Attempt for Over {
 
 impl Drop for ProbeRun {
     fn drop(&mut self) {
-        discard(std::mem::replace(&mut self.attempt, Box::new(Over)));
+        discard(std::mem::replace(&mut self.attempt, Box::new(Finished)));
     }
 }
 
@@ -269,7 +266,7 @@ impl ProbeRun {
             deadline: now.instant + timeout,
             stalls: 0,
             connector: None,
-            wanted: false,
+            awaits_files: false,
             retried_after_eviction: false,
             lookup: None,
             slots: Vec::new(),
@@ -282,7 +279,7 @@ impl ProbeRun {
         }
     }
 
-    /// The connection is not being made any more, or stands: how long that took is noted.
+    /// Drops the connector and adds its durations to `phases`.
     pub(super) fn end_connecting(&mut self, now: Now) {
         let Some(connector) = self.connector.take() else { return };
         let (resolve, connect) = connector.spent(now.instant);
@@ -294,26 +291,25 @@ impl ProbeRun {
         self.address = connector.tried().or(self.address);
     }
 
-    /// Adds what the attempt does not know of its own connections.
+    /// Adds phases and address, which the attempt does not know.
     fn complete(&self, result: &mut ProbeResult) {
         result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
         result.phases.connect = self.phases.connect.or(result.phases.connect);
         result.address = self.address.or(result.address);
     }
 
-    /// When it has to be over.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    pub(super) fn tell(&mut self, input: probe::Input<'_>, now: Now) {
+    pub(super) fn handle_input(&mut self, input: probe::Input<'_>, now: Now) {
         self.outputs = 0;
         if self.panic.is_none() {
             self.panic = guarded(|| self.attempt.handle_input(input, now)).err();
         }
     }
 
-    /// The attempt's next output; an attempt that never stops talking is ended.
+    /// The attempt's next output; after [`PROBE_OUTPUTS_MAX`] without input, a failure.
     fn poll(&mut self) -> Option<probe::Output> {
         self.outputs += 1;
         if self.outputs > PROBE_OUTPUTS_MAX {

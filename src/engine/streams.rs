@@ -1,10 +1,10 @@
-//! API clients that are told of what comes: streams of events, and those that wait for a state.
+//! API clients that receive events or wait for a state.
 //!
-//! They have a limit of their own. Each holds one small batch of what it has not taken and a place in the
-//! journal; a client that falls behind so far that the journal forgets is told how much it missed.
+//! They have a limit of their own. Each has one small batch of unsent bytes and a cursor into the event log;
+//! a client that falls behind the oldest stored event receives the number of dropped events.
 //!
-//! A client may end its side after the request and still read: that alone does not say that it is gone.
-//! If it is, its system answers the next bytes, or TCP's keep-alive, with a reset.
+//! A client may shut down its sending side after the request and still read. If it has closed the connection,
+//! its kernel answers the next bytes, or a TCP keep-alive probe, with a reset.
 
 use std::time::Instant;
 
@@ -22,24 +22,22 @@ use crate::fsm::Change;
 use crate::monitor::Moved;
 use crate::wire::http::request::{Method, Request};
 
-/// The connection of a client that is told of what comes.
 pub(super) struct Stream {
-    wish: Wish,
+    kind: StreamKind,
     pub(super) outbox: Outbox,
     stage: Stage,
-    /// The peer has ended its side; it may still read.
-    ended: bool,
+    /// The peer has shut down its sending side; it may still read.
+    read_closed: bool,
     pub(super) accepted_at: Instant,
-    /// When it had last taken all that there was, or came.
-    pub(super) since: Instant,
-    /// Bytes that it has sent since: there is nothing left for it to say.
-    heard: usize,
+    /// When its outbox was last sent completely, at first when it was accepted.
+    pub(super) drained_at: Instant,
+    /// Bytes received after the request, which are ignored.
+    received: usize,
 }
 
-/// What it is told.
-enum Wish {
+enum StreamKind {
     Events(Cursor),
-    /// One answer, in the form that it was asked for.
+    /// One response once a state is reached.
     Answer {
         wait: Wait,
         head_only: bool,
@@ -50,23 +48,23 @@ enum Wish {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// The answer is being sent.
+    /// The response is being sent.
     Closing,
-    /// It is sent: waiting for the peer to end its side, as with any client.
+    /// The sending side is shut down; waits for the peer to close its side.
     Lingering,
 }
 
 impl Engine {
-    /// Notes the end of a check for those who want to be told.
+    /// Records the end of a check in the event log.
     pub(super) fn note_check(&mut self, target: usize, change: Option<&Change>, now: Now) {
         let fsm = self.fleet.watch(target).fsm();
         let Some(last) = fsm.last() else { return };
         if self.event_log.note(target, last, change, fsm.state()) && !self.streams.is_empty() {
-            self.news = Some(now);
+            self.unpublished = Some(now);
         }
     }
 
-    /// Tells the clients what they can take of the news.
+    /// Sends new events to all streams with an empty outbox.
     pub(super) fn publish(&mut self, now: Now) {
         for id in self.streams.clone() {
             self.refill(id, now);
@@ -80,14 +78,14 @@ impl Engine {
         if head_only {
             return self.send_response(id, ResponseSize::Word, opening, false, now);
         }
-        let wish = Wish::Events(self.event_log.cursor(wanted));
-        if self.take_seat(id, request, wish, now) {
+        let kind = StreamKind::Events(self.event_log.cursor(wanted));
+        if self.convert_to_stream(id, request, kind, now) {
             self.event_log.keep(wanted);
             self.write_stream(id, opening, now);
         }
     }
 
-    /// Answers at once if the state is reached or nothing is to be waited for.
+    /// Responds at once if the state is reached or the timeout is zero.
     #[cold]
     pub(super) fn open_wait(&mut self, id: ConnId, request: &Request, wait: Wait, now: Now) {
         let head_only = request.method == Method::Head;
@@ -98,15 +96,15 @@ impl Engine {
             return self.send_response(id, ResponseSize::Word, bytes, false, now);
         }
         let until = now.instant + wait.timeout;
-        let wish = Wish::Answer { wait, head_only, http11: request.http11 };
-        if self.take_seat(id, request, wish, now) {
+        let kind = StreamKind::Answer { wait, head_only, http11: request.http11 };
+        if self.convert_to_stream(id, request, kind, now) {
             self.timers.set(Owner::Client(id), Some(until));
         }
     }
 
-    /// Makes a stream of a client, if it is still there. If there are too many, the one that has gone
-    /// longest without news is evicted; if all of them have just come, there is no room.
-    fn take_seat(&mut self, id: ConnId, request: &Request, wish: Wish, now: Now) -> bool {
+    /// Converts a client to a stream. At [`STREAMS_MAX`] another stream is evicted, or the request refused if
+    /// all streams are new.
+    fn convert_to_stream(&mut self, id: ConnId, request: &Request, kind: StreamKind, now: Now) -> bool {
         if self.streams.len() >= STREAMS_MAX {
             let Some(least_useful_client) = self.least_useful_client(false, true) else {
                 let response = Response { body: "too many streams\n".into(), ..Response::error(503) };
@@ -117,15 +115,15 @@ impl Engine {
             };
             self.close(least_useful_client);
         }
-        let Some(ended) = self.leave_clients(id) else { return false };
+        let Some(read_closed) = self.leave_clients(id) else { return false };
         let stream = Stream {
-            wish,
+            kind,
             outbox: Outbox::default(),
             stage: Stage::Open,
-            ended,
+            read_closed,
             accepted_at: now.instant,
-            since: now.instant,
-            heard: 0,
+            drained_at: now.instant,
+            received: 0,
         };
         self.conns.insert(id, Conn::Stream(Box::new(stream)));
         self.streams.push(id);
@@ -133,19 +131,18 @@ impl Engine {
         true
     }
 
-    /// Other targets are watched now. Who waits for one that is gone waits for that of its name, or for
-    /// nothing any more.
+    /// Updates indexes after a reload. A stream follows its target's name, and ends if that was removed.
     pub(super) fn move_wishes(&mut self, moved: &Moved, now: Now) {
         for id in self.streams.clone() {
             let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { continue };
-            match &mut stream.wish {
+            match &mut stream.kind {
                 _ if stream.stage != Stage::Open => {}
-                Wish::Events(cursor) => {
+                StreamKind::Events(cursor) => {
                     if !cursor.remap(moved) {
                         self.close(id);
                     }
                 }
-                Wish::Answer { wait, .. } => {
+                StreamKind::Answer { wait, .. } => {
                     if let Some(before) = wait.target {
                         wait.target = moved.named[before];
                         if wait.target.is_none() {
@@ -155,7 +152,7 @@ impl Engine {
                 }
             }
         }
-        self.news = (!self.streams.is_empty()).then_some(now);
+        self.unpublished = (!self.streams.is_empty()).then_some(now);
     }
 
     #[cold]
@@ -163,26 +160,26 @@ impl Engine {
         let Some(stream) = self.stream(id) else { return };
         match input {
             Input::Received(bytes) => {
-                stream.heard = stream.heard.saturating_add(bytes.len());
-                if stream.heard > STREAM_INPUT_MAX {
+                stream.received = stream.received.saturating_add(bytes.len());
+                if stream.received > STREAM_INPUT_MAX {
                     self.close(id);
                 }
             }
             Input::Closed if stream.stage == Stage::Lingering => self.close(id),
-            Input::Closed => stream.ended = true,
+            Input::Closed => stream.read_closed = true,
             Input::Sent(count) => {
                 stream.outbox.advance(count);
                 if !stream.outbox.is_empty() {
                     self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
                     return;
                 }
-                stream.since = now.instant;
+                stream.drained_at = now.instant;
                 match stream.stage {
                     Stage::Open => {
                         self.timers.set(Owner::Client(id), Some(now.instant + STREAM_KEEP_ALIVE));
                         self.refill(id, now);
                     }
-                    Stage::Closing if stream.ended => self.close(id),
+                    Stage::Closing if stream.read_closed => self.close(id),
                     Stage::Closing => {
                         stream.stage = Stage::Lingering;
                         self.outputs.push_back(Output::Shutdown(id));
@@ -198,38 +195,38 @@ impl Engine {
         }
     }
 
-    /// It takes nothing, has heard nothing for long, or waits no longer.
+    /// The peer takes no bytes, a keep-alive comment is due, or the wait has timed out.
     #[cold]
     pub(super) fn handle_stream_timeout(&mut self, id: ConnId, now: Now) {
         let Some(Conn::Stream(stream)) = self.conns.get(id) else { return };
         if stream.stage != Stage::Open || !stream.outbox.is_empty() {
             return self.close(id);
         }
-        match &stream.wish {
-            Wish::Events(_) => self.write_stream(id, KEEP_ALIVE.into(), now),
-            Wish::Answer { wait, .. } => {
-                // It may have been reached in this very turn.
+        match &stream.kind {
+            StreamKind::Events(_) => self.write_stream(id, KEEP_ALIVE.into(), now),
+            StreamKind::Answer { wait, .. } => {
+                // The state may have been reached in this turn.
                 let response = wait.reached(&self.fleet).unwrap_or_else(|| wait.gave_up(&self.fleet));
                 self.answer(id, response, now);
             }
         }
     }
 
-    /// Hands a stream what there is for it, once it has taken what there was.
+    /// Writes the next events or the response, if the outbox is empty.
     #[cold]
     fn refill(&mut self, id: ConnId, now: Now) {
         let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { return };
         if stream.stage != Stage::Open || !stream.outbox.is_empty() {
             return;
         }
-        match &mut stream.wish {
-            Wish::Events(cursor) => {
+        match &mut stream.kind {
+            StreamKind::Events(cursor) => {
                 let batch = self.event_log.batch(cursor, &self.fleet);
                 if !batch.is_empty() {
                     self.write_stream(id, batch.into_bytes(), now);
                 }
             }
-            Wish::Answer { wait, .. } => {
+            StreamKind::Answer { wait, .. } => {
                 if let Some(response) = wait.reached(&self.fleet) {
                     self.answer(id, response, now);
                 }
@@ -237,10 +234,10 @@ impl Engine {
         }
     }
 
-    /// The end of waiting.
+    /// Responds to a client that waits for a state.
     fn answer(&mut self, id: ConnId, response: Response, now: Now) {
         let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { return };
-        let Wish::Answer { head_only, http11, .. } = stream.wish else { return };
+        let StreamKind::Answer { head_only, http11, .. } = stream.kind else { return };
         stream.stage = Stage::Closing;
         let bytes = response.write(head_only, false, http11, self.date.at(now.unix));
         self.write_stream(id, bytes, now);

@@ -1,62 +1,60 @@
-//! Deadlines: one per owner, the next one found at once, moved in O(log n).
+//! Deadlines, one per owner: O(1) to find the next one, O(log n) to change one.
 
 use std::time::{Duration, Instant};
 
-/// Who can have a deadline.
 pub(crate) trait Owner: Copy + Ord {
-    /// A small number that no other owner has at the same time.
+    /// A small number, unique among owners with a deadline.
     fn place(self) -> usize;
 }
 
-/// At most one deadline for each owner: a heap that knows where each owner's entry is.
+/// At most one deadline for each owner: a heap with an index by owner.
 ///
-/// Deadlines of the same moment come in the order of their owners.
+/// Equal deadlines are ordered by owner.
 pub(crate) struct Timers<O> {
-    /// What moments are counted from.
+    /// Deadlines are stored as nanoseconds since this time.
     start: Instant,
     heap: Vec<Entry<O>>,
-    /// By [`Owner::place`]: where in the heap, counted from one; zero for no deadline.
-    seats: Vec<u32>,
+    /// By [`Owner::place`]: index in `heap` plus one, or zero without a deadline.
+    positions: Vec<u32>,
 }
 
-/// Nanoseconds since the start, and whose deadline that is.
+/// Nanoseconds since the start, and the owner.
 type Entry<O> = (u64, O);
 
-/// Entries below each entry of the heap: with four it is half as deep as with two.
-const BELOW: usize = 4;
+/// Children of each entry of the heap: with four it is half as deep as with two.
+const ARITY: usize = 4;
 
 impl<O: Owner> Timers<O> {
-    /// No deadlines yet. None will be before `start`.
+    /// Deadlines before `start` count as `start`.
     pub(crate) fn new(start: Instant) -> Self {
-        Timers { start, heap: Vec::new(), seats: Vec::new() }
+        Timers { start, heap: Vec::new(), positions: Vec::new() }
     }
 
     /// Sets, moves or (with `None`) clears the deadline of `owner`.
     pub(crate) fn set(&mut self, owner: O, at: Option<Instant>) {
-        let seat = self.seats.get(owner.place()).copied().unwrap_or(0) as usize;
-        match (seat, at) {
+        let position = self.positions.get(owner.place()).copied().unwrap_or(0) as usize;
+        match (position, at) {
             (0, None) => {}
             (0, Some(at)) => {
                 let entry = (self.count(at), owner);
                 self.heap.push(entry);
-                self.drain_resolver(self.heap.len() - 1, entry);
+                self.sift(self.heap.len() - 1, entry);
             }
-            (seat, None) => self.remove(seat - 1),
-            (seat, Some(at)) => {
+            (position, None) => self.remove(position - 1),
+            (position, Some(at)) => {
                 let entry = (self.count(at), owner);
-                if self.heap[seat - 1].0 != entry.0 {
-                    self.drain_resolver(seat - 1, entry);
+                if self.heap[position - 1].0 != entry.0 {
+                    self.sift(position - 1, entry);
                 }
             }
         }
     }
 
-    /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.first().map(|(at, _)| self.start + Duration::from_nanos(*at))
     }
 
-    /// Takes an owner whose deadline is not after `now`, the earliest first.
+    /// Removes the earliest deadline if it is not after `now`.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<O> {
         let (at, owner) = *self.heap.first()?;
         if at > self.count(now) {
@@ -67,37 +65,37 @@ impl<O: Owner> Timers<O> {
     }
 
     fn count(&self, at: Instant) -> u64 {
-        // Enough for five centuries.
+        // 64 bits of nanoseconds are five centuries.
         at.saturating_duration_since(self.start).as_nanos() as u64
     }
 
     fn remove(&mut self, index: usize) {
         let (_, owner) = self.heap[index];
-        self.seats[owner.place()] = 0;
+        self.positions[owner.place()] = 0;
         let Some(last) = self.heap.pop() else { return };
         if index < self.heap.len() {
-            self.drain_resolver(index, last);
+            self.sift(index, last);
         }
     }
 
-    /// Puts `entry` where it belongs, from the free place at `index` on.
-    fn drain_resolver(&mut self, mut index: usize, entry: Entry<O>) {
-        while index > 0 && is_earlier(entry, self.heap[(index - 1) / BELOW]) {
-            self.seat(index, self.heap[(index - 1) / BELOW]);
-            index = (index - 1) / BELOW;
+    /// Moves `entry` up or down from the free position at `index`.
+    fn sift(&mut self, mut index: usize, entry: Entry<O>) {
+        while index > 0 && is_earlier(entry, self.heap[(index - 1) / ARITY]) {
+            self.put(index, self.heap[(index - 1) / ARITY]);
+            index = (index - 1) / ARITY;
         }
         while let Some((below, other)) =
-            self.earliest_below(index).filter(|(_, other)| is_earlier(*other, entry))
+            self.earliest_child(index).filter(|(_, other)| is_earlier(*other, entry))
         {
-            self.seat(index, other);
+            self.put(index, other);
             index = below;
         }
-        self.seat(index, entry);
+        self.put(index, entry);
     }
 
-    fn earliest_below(&self, index: usize) -> Option<(usize, Entry<O>)> {
-        let first = BELOW * index + 1;
-        let below = self.heap.get(first..self.heap.len().min(first + BELOW))?;
+    fn earliest_child(&self, index: usize) -> Option<(usize, Entry<O>)> {
+        let first = ARITY * index + 1;
+        let below = self.heap.get(first..self.heap.len().min(first + ARITY))?;
         let mut earliest = (first, *below.first()?);
         for (at, other) in (first + 1..).zip(&below[1..]) {
             if is_earlier(*other, earliest.1) {
@@ -107,14 +105,14 @@ impl<O: Owner> Timers<O> {
         Some(earliest)
     }
 
-    fn seat(&mut self, index: usize, entry: Entry<O>) {
+    fn put(&mut self, index: usize, entry: Entry<O>) {
         self.heap[index] = entry;
         let place = entry.1.place();
-        if place >= self.seats.len() {
-            self.seats.resize(place + 1, 0);
+        if place >= self.positions.len() {
+            self.positions.resize(place + 1, 0);
         }
-        // As many deadlines as this could not name would fill the memory.
-        self.seats[place] = index as u32 + 1;
+        // 2^32 deadlines do not fit into memory.
+        self.positions[place] = index as u32 + 1;
     }
 }
 
@@ -150,7 +148,7 @@ mod tests {
         assert_eq!(timers.take_due(at(40)), Some('a'));
         assert_eq!((timers.take_due(at(40)), timers.next()), (None, None));
         timers.set('c', None);
-        assert_eq!((timers.heap.len(), timers.seats.iter().max()), (0, Some(&0)));
+        assert_eq!((timers.heap.len(), timers.positions.iter().max()), (0, Some(&0)));
     }
 
     #[test]

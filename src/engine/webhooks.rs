@@ -1,8 +1,7 @@
-//! Webhooks: changes are posted over HTTP, to each URL one after the other, and again after a pause if that
-//! failed.
+//! Webhooks: changes are posted over HTTP, to each URL in order, with retries.
 //!
-//! An attempt to deliver runs like a check of a target. It has one of [`WEBHOOKS_PARALLEL`] places of its own
-//! behind those of the targets, see [`Engine::slot`].
+//! An attempt to deliver runs like a check of a target, in one of [`WEBHOOKS_PARALLEL`] slots after those of
+//! the targets, see [`Engine::slot`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,8 +17,7 @@ use crate::snapshot::transition::{Transition, line};
 
 #[derive(Default)]
 pub(super) struct Webhooks {
-    /// One for each URL that has pending deliveries. There are few URLs: a list is searched as fast as a tree,
-    /// and smaller.
+    /// One for each URL with pending deliveries. There are few: a list is as fast as a tree, and smaller.
     queues: Vec<Queue>,
     /// Pending deliveries of all queues.
     pending: usize,
@@ -49,14 +47,14 @@ struct Delivery {
 }
 
 impl Engine {
-    /// The slot whose place among the tries this is; `None` if it is a target's.
+    /// The slot of an index in `runs`; `None` if it is a target's.
     pub(super) fn slot(&self, place: usize) -> Option<usize> {
         place.checked_sub(self.fleet.watches().len())
     }
 
-    /// Has the target's webhook told of a change, as soon as may be.
+    /// Queues a change for the target's webhook.
     #[cold]
-    pub(super) fn post(&mut self, target: usize, change: &Change, now: Now) {
+    pub(super) fn queue_delivery(&mut self, target: usize, change: &Change, now: Now) {
         let watch = self.fleet.watch(target);
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
         let Some(webhook) = watch.webhook().filter(wanted).cloned() else { return };
@@ -104,7 +102,7 @@ impl Engine {
         } else {
             return;
         };
-        // The first one may be in progress, and a single one is never too much.
+        // The first one may be in progress, and a single one is always allowed.
         let Some(Delivery { webhook, .. }) = queue.deliveries.remove(1) else { return };
         *pending -= 1;
         self.counters.webhooks.dropped += 1;
@@ -113,7 +111,7 @@ impl Engine {
         }
     }
 
-    /// Starts the attempts that are due, as far as slots are free.
+    /// Starts due attempts in the free slots.
     pub(super) fn start_deliveries(&mut self, now: Now) {
         while let Some(slot) = self.webhooks.free_slot() {
             let Some(queue) = self.webhooks.next().filter(|queue| queue.due <= now.instant) else { break };
@@ -127,7 +125,6 @@ impl Engine {
         self.timers.set(Owner::Webhooks, next);
     }
 
-    /// Takes the result of an attempt to deliver.
     #[cold]
     pub(super) fn handle_delivered(&mut self, slot: usize, result: &ProbeResult, now: Now) {
         let Webhooks { queues, pending } = &mut self.webhooks;
@@ -169,7 +166,7 @@ impl Engine {
         self.start_deliveries(now);
     }
 
-    /// The daemon stops: a line for each webhook that has not got all it should.
+    /// Logs a line for each URL with pending deliveries.
     #[cold]
     pub(super) fn report_undelivered(&mut self) {
         for queue in std::mem::take(&mut self.webhooks.queues) {
@@ -205,15 +202,15 @@ impl Webhooks {
     }
 }
 
-/// Whether trying again would be of no use: the answer says that the request itself is wrong, and not
-/// that it took too long or came too often (RFC 9110 section 15.5), or leads to where it cannot follow.
+/// Whether a retry is useless: a redirect, or a client error (RFC 9110 section 15.5) other than 408 Request
+/// Timeout and 429 Too Many Requests.
 fn is_refused(result: &ProbeResult) -> bool {
     let status = result.http_status.unwrap_or_default();
     let is_wrong = matches!(status, 400..=499) && !matches!(status, 408 | 429);
     is_wrong || result.reason == Some(Reason::Redirect)
 }
 
-/// How long to wait after so many tries, of which there was at least one.
+/// The pause after this number of failed attempts, at least one.
 fn pause_after(runs: u32) -> Duration {
     (DELIVERY_PAUSE * 2_u32.saturating_pow(runs.saturating_sub(1))).min(DELIVERY_PAUSE_MAX)
 }

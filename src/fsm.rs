@@ -1,4 +1,4 @@
-//! The state machine: what a series of results adds up to.
+//! The state machine of a target: it derives the state from the results of checks.
 
 mod history;
 mod last;
@@ -16,10 +16,10 @@ pub(crate) use history::History;
 pub(crate) use last::Last;
 pub(crate) use tally::Tally;
 
-/// How many results the history holds unless told otherwise.
+/// The default length of the history, in checks.
 pub const HISTORY: usize = 20;
 
-/// What is known about a target.
+/// The state of a target.
 ///
 /// ```
 /// use pingstate::State;
@@ -32,11 +32,11 @@ pub const HISTORY: usize = 20;
 pub enum State {
     /// Not checked yet.
     Unknown,
-    /// The last check that mattered succeeded.
+    /// The target is healthy.
     Up,
-    /// It was up, and has failed since, but not often enough to be down.
+    /// Checks fail, but too few in a row for down; or they succeed, but the target is slow.
     Degraded,
-    /// It keeps failing.
+    /// The first check failed, or checks keep failing.
     Down,
 }
 
@@ -55,12 +55,12 @@ impl State {
         }
     }
 
-    /// The state's place in [`State::ALL`].
+    /// The index in [`State::ALL`].
     pub(crate) fn index(self) -> usize {
         self as usize
     }
 
-    /// How bad the state is: down, degraded, unknown, up, from worst to best.
+    /// The severity: up < unknown < degraded < down.
     pub(crate) fn severity(self) -> u8 {
         match self {
             State::Up => 0,
@@ -77,7 +77,7 @@ impl fmt::Display for State {
     }
 }
 
-/// What one check says to the state machine.
+/// The result of one check, as the input of the state machine.
 ///
 /// ```
 /// use pingstate::Event;
@@ -109,18 +109,18 @@ impl fmt::Display for Event {
     }
 }
 
-/// A rule of the library's user: (state, event, how many times in a row it has been seen now) → state.
+/// (state, event, number of consecutive events of this kind) → state.
 type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
 
-/// Which state follows which.
+/// The rules for state changes.
 ///
 /// ```
 /// use pingstate::{Event, HISTORY, PingFsm, Policy, State};
 ///
-/// // Three failures in a row until down, and three successes to believe that it is back.
+/// // Three failures in a row until down, three successes in a row until up.
 /// let careful = Policy::Thresholds { fall: 3, rise: 3 };
 ///
-/// // No degraded tier. What is not in the table changes nothing.
+/// // No degraded state. Other combinations keep the state.
 /// let plain = Policy::Table(vec![
 ///     (State::Unknown, Event::Ok, State::Up),
 ///     (State::Unknown, Event::Fail, State::Down),
@@ -139,19 +139,19 @@ type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Policy {
-    /// The usual rules: the first result decides; a failure makes `up` degraded, `fall` failures in
-    /// a row make it down; `rise` successes in a row leave down, one leaves degraded. Zero counts
-    /// as one.
+    /// From unknown, the first result leads to up or down. A failure changes up to degraded, and `fall`
+    /// consecutive failures lead to down. `rise` consecutive successes change down to up, one changes degraded
+    /// to up. 0 counts as 1.
     Thresholds {
         /// Consecutive failures until down.
         fall: u32,
         /// Consecutive successes that leave down.
         rise: u32,
     },
-    /// A table: the first row that matches (state, event) gives the next state; where none does,
-    /// the state stays.
+    /// A table: the first row that matches (state, event) gives the next state; without a match, the state
+    /// does not change.
     Table(Vec<(State, Event, State)>),
-    /// A rule of its own; see [`Policy::function`].
+    /// A closure; see [`Policy::function`].
     Function(Rule),
 }
 
@@ -166,25 +166,25 @@ impl fmt::Debug for Policy {
 }
 
 impl Default for Policy {
-    /// Two failures in a row until down, one success to leave it.
+    /// Two consecutive failures until down, one success until up.
     fn default() -> Self {
         Policy::Thresholds { fall: Policy::FALL, rise: Policy::RISE }
     }
 }
 
 impl Policy {
-    /// The default of [`Policy::Thresholds`].
+    /// The default of `fall` in [`Policy::Thresholds`].
     pub const FALL: u32 = 2;
-    /// The default of [`Policy::Thresholds`].
+    /// The default of `rise` in [`Policy::Thresholds`].
     pub const RISE: u32 = 1;
-    /// A rule that is told the state, the event and how many times in a row that event has now been
-    /// seen, and says which state follows. If it panics, the state stays. It runs on the loop: it must
-    /// not block.
+    /// A closure that receives the state, the event and the number of consecutive events of this kind, and
+    /// returns the next state. If it panics, the state does not change. It runs on the event loop and must not
+    /// block.
     ///
     /// ```
     /// use pingstate::{Event, PingFsm, Policy, State};
     ///
-    /// // Up or down, and five failures in a row to lose faith.
+    /// // Up or down only; down after five consecutive failures.
     /// let policy = Policy::function(|state, event, streak| match (event, streak) {
     ///     (Event::Ok, _) => State::Up,
     ///     (Event::Fail, 5..) => State::Down,
@@ -198,7 +198,6 @@ impl Policy {
         Policy::Function(Arc::new(rule))
     }
 
-    /// The state that follows `state` when `event` has now been seen `streak` times in a row.
     fn next(&self, state: State, event: Event, streak: u32) -> State {
         match self {
             Policy::Thresholds { fall, rise } => match (state, event) {
@@ -220,7 +219,7 @@ impl Policy {
     }
 }
 
-/// One remembered check, as [`Snapshot::recent`](crate::Snapshot::recent) lists them.
+/// One check in the history, see [`Snapshot::recent`](crate::Snapshot::recent).
 ///
 /// ```
 /// use pingstate::{Event, PingFsm, State};
@@ -234,42 +233,40 @@ impl Policy {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Check {
-    /// When it ended, on the wall clock, as the time since 1970, to the millisecond.
+    /// When it ended, by the wall clock, as the time since 1970, rounded to milliseconds.
     pub unix: Duration,
-    /// What it said.
+    /// Whether it succeeded.
     pub event: Event,
-    /// The state it led to.
+    /// The state after it.
     pub state: State,
-    /// What was seen.
+    /// The detail of its result.
     pub detail: Arc<str>,
 }
 
-/// A change of state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) from: State,
     pub(crate) to: State,
-    /// How long the state before it lasted.
     pub(crate) previous_state_duration: Duration,
 }
 
 impl Change {
-    /// Whether it is the one that the first check makes of a target of which nothing was known.
+    /// Whether the target was not checked before.
     pub(crate) fn is_first(&self) -> bool {
         self.from == State::Unknown
     }
 }
 
-/// The state of one target and how it came to it.
+/// The state machine of one target, with its history and counters.
 #[derive(Clone, Debug)]
 pub(crate) struct Fsm {
     policy: Policy,
-    /// What the policy says: the state, but for slowness.
+    /// The state by the policy alone, without regard to slowness.
     policy_state: State,
-    /// Successes make it degraded where the policy says up.
+    /// Makes the state degraded if `policy_state` is up.
     slow: bool,
     state: State,
-    since: Instant,
+    state_since: Instant,
     streak: u32,
     last: Option<Last>,
     recent: History,
@@ -283,7 +280,7 @@ impl Fsm {
             policy_state: initial,
             slow: false,
             state: initial,
-            since: now.instant,
+            state_since: now.instant,
             streak: 0,
             last: None,
             recent: History::new(history),
@@ -291,13 +288,13 @@ impl Fsm {
         }
     }
 
-    /// Takes one result in; says so if it changes the state.
+    /// Processes one result; returns the change of the state, if any.
     pub(crate) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
         let event = if result.ok { Event::Ok } else { Event::Fail };
         let same = self.last.as_ref().is_some_and(|last| last.event == event);
         self.streak = if same { self.streak.saturating_add(1) } else { 1 };
         let detail = match &self.last {
-            // A healthy target says the same thing for months: the history shares one copy of it.
+            // Consecutive results often have the same detail: the history shares one copy of it.
             Some(last) if *last.detail == *result.detail => last.detail.clone(),
             _ => Arc::from(printable(&result.detail, DETAIL_MAX)),
         };
@@ -312,9 +309,9 @@ impl Fsm {
         if let Some(change) = &change {
             self.tally.note_change(change);
             self.state = to;
-            self.since = now.instant;
+            self.state_since = now.instant;
         }
-        // A failure that a program has made up need not have a reason.
+        // Results that a program makes need not have a reason.
         let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));
         self.tally.note_check(event, reason);
         self.recent.push(Check { unix: now.unix, event, state: to, detail: detail.clone() });
@@ -337,7 +334,7 @@ impl Fsm {
         self.state
     }
 
-    /// The state that the policy has led to: healthy targets that are slow are up there.
+    /// The state by the policy alone, without regard to slowness.
     pub(crate) fn policy_state(&self) -> State {
         self.policy_state
     }
@@ -346,26 +343,24 @@ impl Fsm {
         self.slow
     }
 
-    /// Says, before a result is taken in, whether the target is slow; it stays so until told otherwise.
+    /// Sets whether the target is slow; takes effect with the next result.
     pub(crate) fn set_slow(&mut self, slow: bool) {
         self.slow = slow;
     }
 
-    /// How long the state has lasted.
     pub(crate) fn time_in_state(&self, now: Now) -> Duration {
-        now.instant.saturating_duration_since(self.since)
+        now.instant.saturating_duration_since(self.state_since)
     }
 
     pub(crate) fn transitions(&self) -> u64 {
         self.tally.to.iter().sum()
     }
 
-    /// What has been counted since the start.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// How long it has been in this state by now, all stays together.
+    /// The total time spent in `state`, including the current one.
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
         let time_in_state = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
         self.tally.previous_state_duration(state).saturating_add(time_in_state)
@@ -375,7 +370,6 @@ impl Fsm {
         self.last.as_ref()
     }
 
-    /// The remembered checks.
     pub(crate) fn recent(&self) -> &History {
         &self.recent
     }

@@ -1,4 +1,4 @@
-//! What one check found: the result, the reason of a failure, and text made fit to show.
+//! The result of one check, the reasons of failures, and escaping of text for display.
 
 mod phases;
 
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 pub use phases::Phases;
 
-/// The longest detail that is kept, in characters.
+/// The longest detail, in characters.
 pub const DETAIL_MAX: usize = 256;
 
-/// What one check of a target found.
+/// The result of one check of a target.
 ///
 /// ```
 /// use pingstate::{DETAIL_MAX, ProbeResult, Reason};
@@ -21,8 +21,8 @@ pub const DETAIL_MAX: usize = 256;
 /// assert!(up.ok && up.reason.is_none());
 ///
 /// let down = ProbeResult::down(Reason::Custom, "-ERR\r\n").with_latency(Duration::from_millis(2));
-/// assert_eq!(down.detail, "-ERR\\r\\n", "shown, not obeyed");
-/// assert_eq!(down.latency, Some(Duration::from_millis(2)), "it did answer");
+/// assert_eq!(down.detail, "-ERR\\r\\n", "control characters are escaped");
+/// assert_eq!(down.latency, Some(Duration::from_millis(2)));
 ///
 /// let long = ProbeResult::down(Reason::Custom, &"x".repeat(10_000));
 /// assert_eq!(long.detail.chars().count(), DETAIL_MAX);
@@ -30,25 +30,24 @@ pub const DETAIL_MAX: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProbeResult {
-    /// Whether the target did what the check asks for.
+    /// Whether the check succeeded.
     pub ok: bool,
     /// From the start of the check to the connection (tcp, also with a banner check), or until the response
-    /// could be evaluated (http, https); `None` if it did not come to that.
+    /// could be evaluated (http, https); `None` if the check ended earlier.
     pub latency: Option<Duration>,
-    /// What was seen, for a person: printable, at most [`DETAIL_MAX`] characters.
+    /// What the check saw: printable, at most [`DETAIL_MAX`] characters.
     pub detail: String,
     /// Why the check failed; `None` if it did not.
     pub reason: Option<Reason>,
-    /// How long the parts of the check took.
+    /// The duration of each phase of the check.
     pub phases: Phases,
-    /// Whom it was connected to; of addresses that could not be connected to, the last one tried.
+    /// The address of the connection; without a connection, the last address tried.
     pub address: Option<SocketAddr>,
-    /// The status of the last answer that came: where a redirect led nowhere, that of the redirect.
+    /// The status of the last response, which may be a redirect.
     pub http_status: Option<u16>,
-    /// That answer was of HTTP/1.0.
+    /// Whether that response was HTTP/1.0.
     pub(crate) http10: bool,
-    /// When the certificate that the target showed expires, as the time since 1970; also where it was
-    /// refused, or not verified.
+    /// When the target's certificate expires, as the time since 1970; also if it was rejected or not verified.
     pub tls_not_after: Option<Duration>,
 }
 
@@ -79,7 +78,7 @@ impl ProbeResult {
         }
     }
 
-    /// The same result with a latency: for a target that answered, but not as it should.
+    /// Sets the latency, for a failed check of a target that responded.
     #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.latency = Some(latency);
@@ -93,8 +92,7 @@ impl From<Failure> for ProbeResult {
     }
 }
 
-/// Something that ended a conversation before it could be judged: what
-/// [`Input::Failed`](crate::Input::Failed) tells an attempt.
+/// A failure that ended an attempt early, as in [`Input::Failed`](crate::Input::Failed).
 ///
 /// ```
 /// use pingstate::{Failure, ProbeResult, Reason};
@@ -108,8 +106,8 @@ impl From<Failure> for ProbeResult {
 pub struct Failure {
     /// The kind of failure.
     pub reason: Reason,
-    /// What happened, for a person. May hold text from the network: it is made printable when it
-    /// becomes a [`ProbeResult`].
+    /// What happened. It may contain text from the network, which is escaped by the conversion to a
+    /// [`ProbeResult`].
     pub detail: String,
 }
 
@@ -136,7 +134,7 @@ macro_rules! reasons {
         /// use pingstate::{Reason, probe};
         ///
         /// # let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        /// // Nobody listens at this port.
+        /// // No process listens on this port.
         /// let result = probe("tcp", "127.0.0.1", free).build()?.check();
         /// assert_eq!(result.reason, Some(Reason::Refused));
         /// assert_eq!(Reason::Refused.as_str(), "refused");
@@ -163,31 +161,31 @@ macro_rules! reasons {
 reasons! {
     /// The name does not exist, or has no address.
     DnsNotFound = "dns_not_found",
-    /// The name servers answered with an error, or could not be reached.
+    /// The name servers returned an error, or could not be reached.
     DnsFailed = "dns_failed",
     /// No name server answered in time.
     DnsTimeout = "dns_timeout",
     /// The target refused the connection.
     Refused = "refused",
-    /// No route to the target, or a firewall said no.
+    /// No route to the target, or a firewall rejected the connection.
     Unreachable = "unreachable",
-    /// The target broke the connection off.
+    /// The connection was reset.
     Reset = "reset",
-    /// No answer to the connection attempts in time.
+    /// No connection was established in time.
     ConnectTimeout = "connect_timeout",
-    /// The certificate does not lead to a trusted root.
+    /// The certificate does not chain to a trusted root.
     TlsUntrusted = "tls_untrusted",
     /// The certificate has expired.
     TlsExpired = "tls_expired",
-    /// The certificate is not valid yet, by this machine's clock.
+    /// The certificate is not valid yet according to this machine's clock.
     TlsNotYetValid = "tls_not_yet_valid",
     /// The certificate is for other names.
     TlsName = "tls_name",
-    /// The target does not speak TLS as it should, or not in time.
+    /// The target violated the TLS protocol, or the handshake timed out.
     TlsProtocol = "tls_protocol",
-    /// The target does not speak HTTP as it should.
+    /// The target violated the HTTP protocol.
     HttpProtocol = "http_protocol",
-    /// The target did not answer the request in time.
+    /// The target did not respond to the request in time.
     HttpTimeout = "http_timeout",
     /// A redirect that cannot be followed.
     Redirect = "redirect",
@@ -195,11 +193,11 @@ reasons! {
     Status = "status",
     /// A body that the check does not accept.
     Body = "body",
-    /// A banner that the check does not accept, or none.
+    /// A banner that the check does not accept, or no banner.
     Banner = "banner",
-    /// Trouble of this machine's own: no descriptors, memory or ports left.
+    /// A local resource shortage: no descriptors, memory or ports left.
     Local = "local",
-    /// A check or probe of the library's user said so.
+    /// A closure or probe of the library's user failed.
     Custom = "custom",
 }
 
@@ -209,12 +207,10 @@ impl fmt::Display for Reason {
     }
 }
 
-/// `text` with everything unprintable shown as an escape, at most `limit` characters long: what was
-/// cut off is marked by a final `…`.
+/// Escapes the unprintable characters of `text` and truncates it to `limit` characters, with a final `…`.
 ///
-/// Unprintable are control characters and those that reorder, hide or break lines (bidirectional
-/// marks, zero-width characters, line separators), so that text from the network can neither steer a
-/// terminal nor forge a log line.
+/// Unprintable are control characters, bidirectional marks, zero-width characters and line separators: text
+/// from the network must not control a terminal or forge a log line.
 #[must_use]
 pub(crate) fn printable(text: &str, limit: usize) -> String {
     if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -258,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printable_escapes_what_could_steer_a_terminal() {
+    fn printable_escapes_what_could_control_a_terminal() {
         assert_eq!(printable("a\x1b[2Jb\r\n", 99), "a\\u{1b}[2Jb\\r\\n");
         assert_eq!(printable("\u{202e}evil\0", 99), "\\u{202e}evil\\u{0}");
         assert_eq!(printable("grün ✓", 99), "grün ✓");
@@ -292,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_a_word_of_its_own_that_the_readme_explains() {
+    fn every_reason_has_a_unique_word_that_the_readme_explains() {
         let readme = include_str!("../README.md");
         for (place, reason) in Reason::ALL.iter().enumerate() {
             assert!(readme.contains(&format!("`{reason}`")), "{reason} is not explained");

@@ -1,4 +1,4 @@
-//! A monitor, told to the outside: the state of one target as values and as JSON.
+//! The external view of a target: its state as values and as JSON.
 
 pub(crate) mod transition;
 
@@ -12,15 +12,15 @@ use crate::clock::Now;
 use crate::fsm::{Check, Event, Fsm, History, Last, State};
 use crate::result::{Phases, Reason};
 
-/// The last second of the year 9999. No time and no span is told as longer than this: it keeps
-/// every number finite and clear of the exponent form, and dates within four digits of a year.
+/// The last second of the year 9999. Times and durations are limited to it: numbers stay finite and without
+/// an exponent, and years have four digits.
 pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 
 /// The state of one target at one moment.
 ///
-/// As JSON the keys stand in the order of the original's, with those that it does not have at the end;
-/// spans are seconds with one decimal, latencies and phases milliseconds with two. Ages come from the monotonic clock: setting the wall clock does
-/// not change them.
+/// The JSON keys have the order of the Python version, followed by those it does not have. Durations are in
+/// seconds with one decimal, latencies and phases in milliseconds with two. Ages come from the monotonic clock:
+/// setting the wall clock does not change them.
 ///
 /// ```
 /// use pingstate::{Event, PingFsm, State};
@@ -36,23 +36,23 @@ pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// What is known about the target.
+    /// The target's state.
     pub state: State,
-    /// What the last check said; `None` before the first.
+    /// Whether the last check succeeded; `None` before the first.
     pub last_event: Option<Event>,
-    /// What the last check saw.
+    /// The detail of the last check.
     pub last_detail: Option<Arc<str>>,
     /// The latency of the last check, see [`ProbeResult::latency`](crate::ProbeResult::latency).
     pub last_latency: Option<Duration>,
-    /// How long the state has lasted.
+    /// The time in the current state.
     pub uptime_in_state: Duration,
-    /// When the last check ended, on the wall clock, as the time since 1970.
+    /// When the last check ended, by the wall clock, as the time since 1970.
     pub last_check: Option<Duration>,
-    /// How long ago the last check ended.
+    /// The time since the last check ended.
     pub last_check_age: Option<Duration>,
-    /// How many times the state has changed.
+    /// The number of state changes.
     pub transitions: u64,
-    /// The remembered checks, oldest first.
+    /// The history of checks, oldest first.
     pub recent: Vec<Check>,
     /// What is probed.
     pub probe: String,
@@ -60,18 +60,17 @@ pub struct Snapshot {
     pub name: String,
     /// Why the last check failed; `None` if it did not.
     pub error: Option<Reason>,
-    /// How long the parts of the last check took; `None` before the first.
+    /// The phases of the last check; `None` before the first.
     pub phases: Option<Phases>,
-    /// Whom the last check was connected to, or tried last.
+    /// The address that the last check connected to, or tried last.
     pub address: Option<SocketAddr>,
-    /// The status of the last answer that came during the last check.
+    /// The status of the last response of the last check.
     pub http_status: Option<u16>,
-    /// When the certificate that the last check was shown expires, as the time since 1970.
+    /// When the target's certificate expires, as of the last check, as the time since 1970.
     pub tls_not_after: Option<Duration>,
 }
 
 impl Snapshot {
-    /// What `fsm` says of `target`, which has this name, at the moment `now`.
     pub(crate) fn of(name: &str, target: &str, fsm: &Fsm, now: Now) -> Self {
         let view = View::of(name, target, fsm, now);
         Snapshot {
@@ -122,8 +121,7 @@ impl Snapshot {
     }
 }
 
-/// A [`Snapshot`] that borrows its text and its history, so that telling of thousands of targets
-/// copies none of them first.
+/// A [`Snapshot`] that borrows its texts and history: serializing thousands of targets copies none of them.
 pub(crate) struct View<'a> {
     state: State,
     last_event: Option<Event>,
@@ -198,7 +196,6 @@ impl Serialize for PhasesMs {
     }
 }
 
-/// The remembered checks, as they are kept or as they were handed out.
 enum Recent<'a> {
     History(&'a History),
     List(&'a [Check]),
@@ -226,9 +223,9 @@ impl Serialize for Entry {
     }
 }
 
-/// `value` as JSON with an indent of two spaces and a final newline.
+/// Serializes `value` as JSON with an indent of two spaces and a final newline.
 pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
-    // Writing to memory cannot fail, and neither can values whose keys are all strings.
+    // Writing to memory cannot fail, and all keys are strings.
     let mut json = serde_json::to_vec_pretty(value).unwrap_or_default();
     json.push(b'\n');
     json
@@ -246,10 +243,10 @@ fn timestamp_s(unix: Duration) -> f64 {
     rounded(unix, 1000, 1000.0)
 }
 
-/// `span` in whole steps of which a second has `per_second`, divided by `divisor`.
+/// Rounds `span` to steps of 1/`per_second` s and divides the number of steps by `divisor`.
 ///
-/// Rounding happens in integers: one division of a whole number by a power of ten gives the float
-/// nearest to the decimal that is meant, which then prints as that decimal.
+/// The rounding uses integers: one division of an integer by a power of ten gives the float nearest to the
+/// decimal number, which prints as that number.
 fn rounded(span: Duration, per_second: u64, divisor: f64) -> f64 {
     const NANOS: u64 = 1_000_000_000;
     let fraction = (u64::from(span.subsec_nanos()) * per_second + NANOS / 2) / NANOS;

@@ -1,4 +1,4 @@
-//! What makes an HTTP answer a healthy one.
+//! Checks of http and https targets.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,17 +10,16 @@ use super::{split, unknown};
 use crate::result::{ProbeResult, Reason};
 use crate::wire::http::response::{Head, Headers};
 
-/// The most items a `status:` list may have.
+/// The limit of items in a `status:` list.
 const STATUSES_MAX: usize = 64;
 
-/// What can stand where a status is expected.
 const STATUS_RANGE: std::ops::RangeInclusive<u16> = 100..=999;
 
-/// The codings that compress (IANA's registry of content codings, and two that are not in it).
+/// Compressing content codings (IANA's registry, and two that are not in it).
 const COMPRESSIONS: [&str; 11] =
     ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "bzip2", "xz"];
 
-/// An answer, as a check of the library's user sees it: see
+/// A response, as passed to a closure: see
 /// [`ProbeBuilder::check_response`](crate::ProbeBuilder::check_response).
 ///
 /// ```
@@ -52,16 +51,16 @@ pub struct HttpResponse {
     pub status: u16,
     /// The header fields in the order received.
     pub headers: Headers,
-    /// The body, without its transfer coding, cut to the probe's limit (see
-    /// [`ProbeBuilder::max_body`](crate::ProbeBuilder::max_body)).
+    /// The body, without its transfer coding, up to the limit of
+    /// [`ProbeBuilder::max_body`](crate::ProbeBuilder::max_body).
     pub body: Vec<u8>,
     /// The time from the start of the check to the end of the body.
     pub elapsed: Duration,
 }
 
 impl HttpResponse {
-    /// The body as text: ISO 8859-1 if its `Content-Type` says so (or says ASCII, which that
-    /// extends), UTF-8 otherwise, with `U+FFFD` where it is not.
+    /// The body as text: ISO 8859-1 if that or ASCII is the charset of its `Content-Type`; otherwise UTF-8,
+    /// with `U+FFFD` for invalid bytes.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         let latin1 = self.headers.get("content-type").and_then(charset).is_some_and(|charset| {
@@ -85,8 +84,8 @@ fn charset(media_type: &str) -> Option<&str> {
     })
 }
 
-/// What a check of the library's user says: whether the target is healthy, and perhaps a detail. Made
-/// of a `bool`, or of a `bool` and a text.
+/// The result of a closure: whether the target is healthy, with an optional detail. Converts from `bool` and
+/// from `(bool, detail)`.
 ///
 /// ```
 /// use pingstate::CheckVerdict;
@@ -98,7 +97,8 @@ fn charset(media_type: &str) -> Option<&str> {
 pub struct CheckVerdict {
     /// Whether the target is healthy.
     pub ok: bool,
-    /// What to show instead of `HTTP 200`.
+    /// The detail. Default for http: `HTTP` and the status; for [`blocking`](crate::blocking): `check ok` or
+    /// `check failed`.
     pub detail: Option<String>,
 }
 
@@ -114,35 +114,33 @@ impl<S: Into<String>> From<(bool, S)> for CheckVerdict {
     }
 }
 
-/// A check of the library's user.
 pub(crate) type HttpClosure = Arc<dyn Fn(&HttpResponse) -> CheckVerdict + Send + Sync>;
 
-/// What makes an HTTP answer a healthy one.
 #[derive(Clone)]
 pub(crate) enum HttpCheck {
     /// Any 2xx status.
     Success,
-    /// A status in one of these ranges, ends included.
+    /// A status in one of these inclusive ranges.
     Status(Vec<(u16, u16)>),
-    /// A 2xx status, and a body with this text in it.
+    /// A 2xx status and a body that contains this text.
     Contains(Needle),
-    /// What the library's user says.
+    /// The closure accepts the response.
     Custom(HttpClosure),
 }
 
-/// An answer as far as it has come.
+/// The part of a response received so far.
 pub(crate) struct Answer<'a> {
     pub(crate) head: &'a Head,
     pub(crate) body: &'a [u8],
-    /// Nothing more of the body will come.
+    /// The body is complete, or has reached its limit.
     pub(crate) whole: bool,
-    /// As much of the body is here as is read of one.
+    /// The body has reached its limit.
     pub(crate) cut: bool,
     pub(crate) elapsed: Duration,
 }
 
 impl HttpCheck {
-    /// Reads a check spec. The error is one line for a person.
+    /// Parses a check spec. The error is a message of one line.
     pub(crate) fn parse(spec: &str) -> Result<Self, String> {
         match split(spec)? {
             // Every body contains an empty text.
@@ -161,12 +159,11 @@ impl HttpCheck {
         }
     }
 
-    /// Whether the head of an answer is not enough.
     pub(crate) fn needs_body(&self) -> bool {
         matches!(self, HttpCheck::Contains(_) | HttpCheck::Custom(_))
     }
 
-    /// How long a body has to be at least to satisfy the check.
+    /// The shortest body that can satisfy the check, in bytes.
     pub(crate) fn body_min(&self) -> usize {
         match self {
             HttpCheck::Contains(needle) => needle.len(),
@@ -174,8 +171,7 @@ impl HttpCheck {
         }
     }
 
-    /// Whether the check is about this very status: then a redirect that has it is the answer to
-    /// judge, and not followed.
+    /// Whether the check lists this status; a redirect with a listed status is evaluated, not followed.
     pub(crate) fn names(&self, status: u16) -> bool {
         match self {
             HttpCheck::Status(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&status)),
@@ -183,7 +179,7 @@ impl HttpCheck {
         }
     }
 
-    /// The verdict, as soon as what has come of the answer is enough for one.
+    /// The result, as soon as the part of the response received so far determines it.
     pub(crate) fn judge(&self, answer: &Answer<'_>, search: &mut Search) -> Option<ProbeResult> {
         let status = answer.head.status;
         let success = (200..=299).contains(&status);
@@ -208,14 +204,14 @@ impl HttpCheck {
                 })
             }
             HttpCheck::Custom(check) => {
-                let judgement = check(&HttpResponse {
+                let verdict = check(&HttpResponse {
                     status,
                     headers: answer.head.headers.clone(),
                     body: answer.body.to_vec(),
                     elapsed: answer.elapsed,
                 });
-                let detail = judgement.detail.unwrap_or(detail);
-                Some(match judgement.ok {
+                let detail = verdict.detail.unwrap_or(detail);
+                Some(match verdict.ok {
                     true => ProbeResult::up(answer.elapsed, &detail),
                     false => down(Reason::Custom, &detail),
                 })
@@ -224,7 +220,7 @@ impl HttpCheck {
     }
 }
 
-/// The first coding of a body in which a text cannot be found.
+/// The first compressing coding of a body: a text cannot be found in it.
 fn compression(headers: &Headers) -> Option<&'static str> {
     for name in ["content-encoding", "transfer-encoding"] {
         for coding in headers.elements(name) {
@@ -247,7 +243,7 @@ impl fmt::Debug for HttpCheck {
     }
 }
 
-/// Reads `200,204` and `200-299, 401`. Empty items are passed over, as the original does.
+/// Parses `200,204` and `200-299, 401`. Empty items are ignored, as in the Python version.
 fn parse_statuses(list: &str) -> Result<Vec<(u16, u16)>, String> {
     let mut ranges = Vec::new();
     for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {

@@ -1,4 +1,4 @@
-//! Judgement on what a target answered: the check specs of the command line, and closures.
+//! Evaluation of responses and banners, by check specs and by closures.
 
 mod http;
 mod needle;
@@ -12,13 +12,13 @@ pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};
 
 use crate::result::printable;
 
-/// The longest spec, in bytes. It also bounds the text that is looked for in a body.
+/// The longest spec, in bytes. It also limits the text that is searched for in a body.
 pub(crate) const SPEC_MAX: usize = 4096;
 
-/// How much of a spec an error repeats, in characters.
+/// The length of a spec in an error message, in characters.
 const SHOWN_MAX: usize = 40;
 
-/// A spec in two: its name, and what follows the first colon.
+/// Splits a spec into its name and the argument after the first colon.
 fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     if spec.len() > SPEC_MAX {
         return Err(format!("longer than {SPEC_MAX} bytes"));
@@ -29,15 +29,15 @@ fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     })
 }
 
-/// Why `spec` is none of a protocol's checks: perhaps it is the other protocol's.
-fn unknown(spec: &str, name: &str, theirs: &[&str], them_not_us: &str, ours: &str) -> String {
-    if theirs.contains(&name) {
-        return format!("{name} belongs to {them_not_us}");
+/// The error for a `spec` that is not a check of the protocol; it may belong to the other protocol.
+fn unknown(spec: &str, name: &str, other_checks: &[&str], other_protocol: &str, checks: &str) -> String {
+    if other_checks.contains(&name) {
+        return format!("{name} belongs to {other_protocol}");
     }
-    format!("unknown check {}; there are: {ours}", shown(spec))
+    format!("unknown check {}; there are: {checks}", shown(spec))
 }
 
-/// A piece of a spec, fit to stand in an error.
+/// Quotes a part of a spec for an error message.
 fn shown(text: &str) -> String {
     format!("`{}`", printable(text, SHOWN_MAX))
 }

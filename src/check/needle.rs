@@ -1,27 +1,27 @@
-//! Finding a text in bytes that arrive in pieces, each byte looked at once.
+//! Searching for a text in a byte stream, in linear time.
 
-/// A text to look for, never empty.
+/// A text to search for, never empty.
 ///
-/// The search is that of Knuth, Morris and Pratt: whatever the text and however the bytes are cut,
-/// its cost is linear in the bytes, and all it remembers between two pieces is one number.
+/// The algorithm is that of Knuth, Morris and Pratt: its cost is linear in the bytes, for every text and every
+/// segmentation, and its state between two segments is two numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Needle {
     text: Box<[u8]>,
-    /// For each length of a partial match that fails: the next shorter one that may still hold.
+    /// The failure function: for each length of a partial match, the next shorter one to try.
     shorter: Box<[usize]>,
 }
 
-/// How far the search for one [`Needle`] has come.
+/// The state of the search for one [`Needle`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Search {
-    /// How many bytes have been looked at.
+    /// The number of bytes processed.
     seen: usize,
-    /// How many bytes of the text the last bytes seen agree with.
+    /// The length of the partial match at the end of those bytes.
     matched: usize,
 }
 
 impl Needle {
-    /// A search for `text`; `None` if that is empty, which everything would contain.
+    /// `None` if `text` is empty.
     pub(crate) fn new(text: &str) -> Option<Needle> {
         if text.is_empty() {
             return None;
@@ -39,7 +39,7 @@ impl Needle {
         self.text.len()
     }
 
-    /// How long the match is after one more byte.
+    /// The length of the partial match after one more byte.
     fn step(&self, mut matched: usize, byte: u8) -> usize {
         while self.text.get(matched) != Some(&byte) {
             if matched == 0 {
@@ -52,8 +52,8 @@ impl Needle {
 }
 
 impl Search {
-    /// Looks at what is new in `bytes`, which begin with all bytes shown before; says where the
-    /// first occurrence of the text ends, once it is there.
+    /// Processes the new part of `bytes`, which begin with all bytes of earlier calls. Returns the end of the
+    /// first occurrence of the text.
     pub(crate) fn find(&mut self, needle: &Needle, bytes: &[u8]) -> Option<usize> {
         for byte in bytes.get(self.seen..).unwrap_or_default() {
             if self.matched == needle.len() {
@@ -70,7 +70,7 @@ impl Search {
 mod tests {
     use super::*;
 
-    /// Where the search ends if the bytes come in pieces of `size`.
+    /// The result of a search over segments of `size` bytes.
     fn find(text: &str, bytes: &[u8], size: usize) -> Option<usize> {
         let needle = Needle::new(text).expect("not empty");
         let mut search = Search::default();
@@ -85,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_a_naive_search_however_the_bytes_are_cut() {
+    fn agrees_with_a_naive_search_for_every_segmentation() {
         let texts = ["a", "ab", "aab", "abab", "aabaaab", "abcabd", "bbbb", "ababababa"];
-        // All strings over {a, b} up to nine letters, and some with the odd letter out.
+        // All strings of nine characters over {a, b}, and some with other characters.
         let words = (0..1u32 << 10)
             .map(|bits| (0..9).map(|i| if bits >> i & 1 == 1 { b'a' } else { b'b' }).collect::<Vec<_>>());
         let more = ["abcabcabd", "xaabaaabaaab", "", "c"].map(|s| s.as_bytes().to_vec());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_stays_once_given() {
+    fn a_match_is_final() {
         let needle = Needle::new("b").expect("not empty");
         let mut search = Search::default();
         assert_eq!(search.find(&needle, b"ab"), Some(2));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_periodic_text_costs_no_more_than_any_other() {
+    fn a_periodic_text_is_searched_in_linear_time() {
         let text = "a".repeat(4000) + "b";
         let body = vec![b'a'; 300_000];
         assert_eq!(find(&text, &body, 1), None);

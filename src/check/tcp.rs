@@ -1,4 +1,4 @@
-//! What makes a TCP peer a healthy one.
+//! Checks of tcp targets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use super::needle::{Needle, Search};
 use super::{split, unknown};
 use crate::result::{ProbeResult, Reason};
 
-/// How much of what a peer sends is looked at for a text, in bytes.
+/// The length of the banner in which a text is searched for, in bytes.
 pub(crate) const BANNER_MAX: usize = 256;
 
-/// How much of what a peer sends is kept for a check of the library's user, in bytes.
+/// The length of the banner that a closure receives, in bytes.
 pub(crate) const HEARD_MAX: usize = 4096;
 
-/// How much of a banner a detail shows, in bytes.
+/// The length of a banner in a detail, in bytes.
 const SHOWN_MAX: usize = 64;
 
-/// What a check of the library's user says to the bytes received so far: see
+/// The result of a closure over the bytes received so far: see
 /// [`ProbeBuilder::check_banner`](crate::ProbeBuilder::check_banner).
 ///
 /// ```
 /// use pingstate::Banner;
 ///
-/// /// A line that begins like this, however the network cuts it.
+/// /// Accepts a first line that begins with `220 `, in any segmentation.
 /// fn is_smtp(heard: &[u8]) -> Banner {
 ///     match heard.iter().position(|byte| *byte == b'\n') {
 ///         Some(_) if heard.starts_with(b"220 ") => Banner::Yes,
@@ -42,25 +42,25 @@ pub enum Banner {
     Yes,
     /// The target is not healthy.
     No,
-    /// More bytes are needed to know. Once 4096 are there, or the peer has closed, or the time is up,
-    /// the check fails.
+    /// More bytes are needed. The check fails after 4096 bytes, at the end of the connection, or at the
+    /// timeout.
     More,
 }
 
-/// A [`Banner`], and perhaps a detail. Made of a [`Banner`], or of one and a text.
+/// A [`Banner`] with an optional detail. Converts from a [`Banner`] and from `(Banner, detail)`.
 ///
 /// ```
 /// use pingstate::{Banner, BannerVerdict};
 ///
 /// assert_eq!(BannerVerdict::from(Banner::More).detail, None);
-/// let judgement = BannerVerdict::from((Banner::No, "not SSH"));
-/// assert_eq!((judgement.banner, judgement.detail.as_deref()), (Banner::No, Some("not SSH")));
+/// let verdict = BannerVerdict::from((Banner::No, "not SSH"));
+/// assert_eq!((verdict.banner, verdict.detail.as_deref()), (Banner::No, Some("not SSH")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BannerVerdict {
-    /// The answer.
+    /// Whether the target is healthy, or more bytes are needed.
     pub banner: Banner,
-    /// What to show instead of `connect ok` or `check failed`.
+    /// The detail. Default: `connect ok` or `check failed`.
     pub detail: Option<String>,
 }
 
@@ -76,34 +76,32 @@ impl<S: Into<String>> From<(Banner, S)> for BannerVerdict {
     }
 }
 
-/// A check of the library's user.
 pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerVerdict + Send + Sync>;
 
-/// What makes a TCP peer a healthy one.
 #[derive(Clone)]
 pub(crate) enum TcpCheck {
-    /// That it accepts a connection.
+    /// The target accepts a connection.
     Connect,
-    /// That it sends this text within its first [`BANNER_MAX`] bytes.
+    /// The first [`BANNER_MAX`] bytes contain this text.
     Contains(Needle),
-    /// What the library's user says.
+    /// The closure accepts the banner.
     Custom(TcpClosure),
 }
 
-/// Why no more bytes will come.
+/// Why no more bytes are received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// The peer has closed the connection.
     Closed,
-    /// Something else, in words for a person.
+    /// A failure or timeout, with the detail.
     Other(Reason, String),
 }
 
 impl TcpCheck {
-    /// Reads a check spec. The error is one line for a person.
+    /// Parses a check spec. The error is a message of one line.
     pub(crate) fn parse(spec: &str) -> Result<Self, String> {
         match split(spec)? {
-            // Every banner contains an empty text, also one that does not come.
+            // Every banner contains an empty text, even a missing banner.
             ("" | "default" | "port_open", None) | ("banner_contains", Some("")) => Ok(TcpCheck::Connect),
             ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
                 None => Err("banner_contains needs a text, as in banner_contains:SSH-".to_owned()),
@@ -122,12 +120,11 @@ impl TcpCheck {
         }
     }
 
-    /// Whether being connected is not enough.
     pub(crate) fn needs_banner(&self) -> bool {
         !matches!(self, TcpCheck::Connect)
     }
 
-    /// How many bytes are kept; none after them matters.
+    /// The number of bytes that the check evaluates.
     pub(crate) fn heard_max(&self) -> usize {
         match self {
             TcpCheck::Custom(_) => HEARD_MAX,
@@ -135,14 +132,14 @@ impl TcpCheck {
         }
     }
 
-    /// The verdict, as soon as the bytes received so far are enough for one. `heard` is never
-    /// empty, nor longer than [`TcpCheck::heard_max`].
+    /// The result, as soon as the bytes received so far determine it. `heard` is not empty and not longer than
+    /// [`TcpCheck::heard_max`].
     pub(crate) fn judge(&self, heard: &[u8], search: &mut Search, latency: Duration) -> Option<ProbeResult> {
         let full = heard.len() >= self.heard_max();
         match self {
             TcpCheck::Connect => Some(ProbeResult::up(latency, "connect ok")),
             TcpCheck::Contains(needle) => match search.find(needle, heard) {
-                // Up to the text and no further: how much has come after it is chance.
+                // Cut after the text: the number of bytes after it depends on the segmentation.
                 Some(end) => Some(ProbeResult::up(latency, &show(heard.get(..end).unwrap_or(heard)))),
                 None if full => {
                     let detail = format!("{} (text not in the first {BANNER_MAX} bytes)", show(heard));
@@ -165,7 +162,7 @@ impl TcpCheck {
         }
     }
 
-    /// The verdict on a peer that was not judged by the bytes it sent, and sends no more.
+    /// The result if the bytes received did not determine one and no more follow.
     pub(crate) fn judge_end(&self, heard: &[u8], ending: Ending, latency: Duration) -> ProbeResult {
         let (reason, detail) = match ending {
             Ending::Closed if heard.is_empty() => (Reason::Banner, "closed without a banner".to_owned()),
@@ -181,7 +178,7 @@ fn custom(detail: &str, latency: Duration) -> ProbeResult {
     ProbeResult::down(Reason::Custom, detail).with_latency(latency)
 }
 
-/// The start of a banner, for a person.
+/// The start of a banner, for a detail.
 fn show(heard: &[u8]) -> String {
     let (start, more) = match heard.get(..SHOWN_MAX) {
         Some(start) if heard.len() > SHOWN_MAX => (start, "…"),
@@ -205,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn specs_of_the_original_are_read() {
+    fn specs_of_the_python_version_are_parsed() {
         for spec in ["", "default", "port_open", "banner_contains:"] {
             assert!(matches!(TcpCheck::parse(spec), Ok(TcpCheck::Connect)), "{spec}");
         }
@@ -216,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_refused_in_one_line() {
+    fn invalid_specs_are_rejected_in_one_line() {
         let long = format!("banner_contains:{}", "x".repeat(BANNER_MAX + 1));
         let endless = format!("banner_contains:{}", "x".repeat(super::super::SPEC_MAX));
         for (spec, error) in [
@@ -241,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undecided_closure_is_asked_until_the_cap_is_reached() {
+    fn an_undecided_closure_is_called_until_the_limit_is_reached() {
         let check = TcpCheck::Custom(Arc::new(|_: &[u8]| Banner::More.into()));
         let judge = |len| check.judge(&vec![0; len], &mut Search::default(), Duration::ZERO);
         assert_eq!((check.heard_max(), judge(HEARD_MAX - 1)), (HEARD_MAX, None));

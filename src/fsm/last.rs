@@ -1,4 +1,4 @@
-//! The most recent check, as the API shows it.
+//! The most recent check.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,14 +9,12 @@ use super::span::Spans;
 use crate::clock::Now;
 use crate::result::{Phases, Reason};
 
-/// The most recent check in full.
 #[derive(Clone, Debug)]
 pub(crate) struct Last {
     pub(crate) event: Event,
     pub(crate) detail: Arc<str>,
     pub(crate) latency: Option<Duration>,
     pub(crate) at: Now,
-    /// Why it failed; `None` if it did not.
     pub(crate) reason: Option<Reason>,
     pub(super) phases: Spans,
     pub(crate) address: Option<SocketAddr>,

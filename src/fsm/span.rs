@@ -1,10 +1,10 @@
-//! Spans of time in little memory: a machine may watch ten thousand targets.
+//! Durations in a compact form: a process may have 10,000 targets.
 
 use std::time::Duration;
 
 use crate::result::Phases;
 
-/// A span, or none, in nanoseconds: what lasts five centuries is cut to that.
+/// An optional duration in nanoseconds; it saturates at 584 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span(u64);
 
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_kept_as_they_are_up_to_five_centuries() {
+    fn spans_are_kept_up_to_584_years() {
         let kept = |span: Option<Duration>| Option::<Duration>::from(Span::from(span));
         for span in [None, Some(Duration::ZERO), Some(Duration::new(3, 7))] {
             assert_eq!(kept(span), span);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn every_phase_keeps_its_place() {
+    fn every_phase_is_kept() {
         let span = |ns| Some(Duration::from_nanos(ns));
         let phases =
             Phases { resolve: span(1), connect: span(2), tls: span(3), first_byte: span(4), transfer: None };

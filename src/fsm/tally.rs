@@ -1,20 +1,20 @@
-//! What is counted of one target, from its start on.
+//! Counters of one target.
 
 use std::time::Duration;
 
 use super::{Change, Event, State};
 use crate::result::Reason;
 
-/// Counts of one target's checks and changes. They only ever grow.
+/// Counters of one target's checks and state changes since the start. They never decrease.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    /// Checks by what they said: those that succeeded, those that failed.
+    /// Checks by [`Event`].
     pub(crate) checks: [u64; 2],
-    /// Failed checks by their reason, in the order of the reasons: those that have occurred.
+    /// Failed checks by reason, sorted, without those that never occurred.
     pub(crate) failures: Vec<(Reason, u64)>,
-    /// Changes by the state they led to, by [`State::index`].
+    /// Changes by the new state's [`State::index`].
     pub(crate) to: [u64; 4],
-    /// How long states lasted that are over, in nanoseconds, by [`State::index`].
+    /// The total time in each state without the current period, in nanoseconds, by [`State::index`].
     previous_state_duration: [u64; 4],
 }
 
@@ -25,7 +25,7 @@ impl Tally {
         match self.failures.binary_search_by_key(&reason, |(known, _)| *known) {
             Ok(place) => self.failures[place].1 += 1,
             Err(place) => {
-                // Most targets fail in one way or two: room for more would be a waste.
+                // Most targets fail for one or two reasons: more capacity would waste memory.
                 self.failures.reserve_exact(1);
                 self.failures.insert(place, (reason, 1));
             }
@@ -39,7 +39,7 @@ impl Tally {
             .saturating_add(u64::try_from(change.previous_state_duration.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// How long all stays in a state lasted together, but for one that is not over yet.
+    /// The total time in a state without the current period.
     pub(super) fn previous_state_duration(&self, state: State) -> Duration {
         Duration::from_nanos(self.previous_state_duration[state.index()])
     }

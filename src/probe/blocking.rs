@@ -1,4 +1,4 @@
-//! Probes that can only block: a database driver, a command, another library.
+//! Probes that block: a database driver, a command, another library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::check::CheckVerdict;
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
 
-/// The time a blocking check may take unless told otherwise.
+/// The default timeout of a blocking check.
 pub const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Closure = Arc<dyn Fn() -> CheckVerdict + Send + Sync>;
 
-/// A probe that calls a closure on a thread of its own. See [`blocking`].
+/// A probe that calls a closure on its own thread. See [`blocking`].
 ///
 /// ```
 /// use pingstate::{BLOCKING_TIMEOUT, BlockingProbe, Probe, blocking};
@@ -31,15 +31,15 @@ pub struct BlockingProbe {
     name: String,
     timeout: Duration,
     closure: Closure,
-    /// A call that has outlived its check is still going on.
+    /// Whether a call is running; it may outlive its check.
     busy: Arc<AtomicBool>,
 }
 
-/// Makes a probe of a closure that may block: it says `bool` or `(bool, detail)`, as other checks do.
+/// Makes a probe of a closure that may block and returns `bool` or `(bool, detail)`.
 ///
-/// Each check runs on a thread of its own. A panic in it is a failed check. Nothing can end a closure
-/// from outside: when one is not back in time, the check fails, and further checks fail too until it is
-/// back, so that there is never more than one thread for it.
+/// Each check runs on its own thread. A panic in the closure is a failed check. A closure cannot be ended
+/// from outside: if it does not return in time, the check fails, and so do further checks until it returns.
+/// A probe never has more than one thread.
 ///
 /// ```
 /// use pingstate::{blocking, check};
@@ -74,7 +74,7 @@ where
 }
 
 impl BlockingProbe {
-    /// The time one check may take: [`BLOCKING_TIMEOUT`] unless told otherwise.
+    /// The timeout of one check. Default: [`BLOCKING_TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -102,11 +102,11 @@ impl Probe for BlockingProbe {
                 result(closure())
             }))
         };
-        Box::new(BlockingAttempt { output: Some(output), begun: now.instant, timeout: self.timeout })
+        Box::new(BlockingAttempt { output: Some(output), started_at: now.instant, timeout: self.timeout })
     }
 }
 
-/// Says so when the closure is back, or when no thread could be had for it.
+/// Resets the flag when the closure returns, or when no thread could be started for it.
 struct Busy(Arc<AtomicBool>);
 
 impl Drop for Busy {
@@ -115,10 +115,10 @@ impl Drop for Busy {
     }
 }
 
-fn result(judgement: CheckVerdict) -> ProbeResult {
-    let word = if judgement.ok { "check ok" } else { "check failed" };
-    let detail = judgement.detail.as_deref().unwrap_or(word);
-    match judgement.ok {
+fn result(verdict: CheckVerdict) -> ProbeResult {
+    let default = if verdict.ok { "check ok" } else { "check failed" };
+    let detail = verdict.detail.as_deref().unwrap_or(default);
+    match verdict.ok {
         true => ProbeResult::up(Duration::ZERO, detail),
         false => ProbeResult::down(Reason::Custom, detail),
     }
@@ -132,14 +132,16 @@ impl fmt::Debug for BlockingProbe {
 
 struct BlockingAttempt {
     output: Option<Output>,
-    begun: Instant,
+    started_at: Instant,
     timeout: Duration,
 }
 
 impl Attempt for BlockingAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
         let result = match input {
-            Input::Worked(result) => result.with_latency(now.instant.saturating_duration_since(self.begun)),
+            Input::Worked(result) => {
+                result.with_latency(now.instant.saturating_duration_since(self.started_at))
+            }
             Input::TimedOut => {
                 ProbeResult::down(Reason::Custom, &timed_out(self.timeout, "the check to come back"))
             }
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closure_is_judged_and_timed() {
+    fn the_result_of_the_closure_has_its_latency() {
         let now = test_now();
         let probe = blocking("db", || (true, "select 1"));
         let mut attempt = probe.begin(now);
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn while_a_check_is_not_back_no_other_is_started() {
+    fn while_a_check_runs_no_other_is_started() {
         let probe = blocking("db", || true);
         let mut first = probe.begin(test_now());
         let Some(Output::BlockingTask(stuck)) = first.poll_output() else { panic!("no work") };
@@ -195,23 +197,23 @@ mod tests {
         assert_eq!(result.detail, "the check before is not back yet");
         let _ = stuck.run();
         assert!(work(&mut probe.begin(test_now())).ok);
-        drop(probe.begin(test_now()).poll_output()); // No thread could be had.
+        drop(probe.begin(test_now()).poll_output()); // No thread could be started.
         assert!(work(&mut probe.begin(test_now())).ok);
     }
 
     #[test]
-    fn the_closure_says_why_or_leaves_it_to_a_word() {
-        let told = |probe: &BlockingProbe| {
+    fn the_detail_is_that_of_the_closure_or_a_default() {
+        let run = |probe: &BlockingProbe| {
             let result = work(&mut probe.begin(test_now()));
             (result.ok, result.detail)
         };
-        assert_eq!(told(&blocking("db", || true)), (true, "check ok".to_owned()));
-        assert_eq!(told(&blocking("db", || false)), (false, "check failed".to_owned()));
-        assert_eq!(told(&blocking("db", || (false, "full"))), (false, "full".to_owned()));
+        assert_eq!(run(&blocking("db", || true)), (true, "check ok".to_owned()));
+        assert_eq!(run(&blocking("db", || false)), (false, "check failed".to_owned()));
+        assert_eq!(run(&blocking("db", || (false, "full"))), (false, "full".to_owned()));
     }
 
     #[test]
-    fn a_check_may_take_its_time_and_says_so_when_that_is_up() {
+    fn a_check_fails_after_its_timeout() {
         let probe = blocking("db", || true);
         assert_eq!((probe.name(), Probe::timeout(&probe)), ("db", BLOCKING_TIMEOUT));
         let probe = probe.timeout(Duration::from_secs(3));

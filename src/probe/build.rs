@@ -1,4 +1,4 @@
-//! The way to a probe: say what to probe and how, and have it checked as a whole.
+//! Building a probe from its settings, with validation of all of them in one place.
 
 mod built;
 mod error;
@@ -28,24 +28,24 @@ use crate::wire::url::{Scheme, Url};
 use built::Plan;
 use rules::{Check, check_body, checked_headers, checked_name};
 
-/// The time a tcp check may take unless told otherwise.
+/// The default timeout of a tcp check.
 pub const TCP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time an http or https check may take unless told otherwise.
+/// The default timeout of an http or https check.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest time a check may take: more is a slip of the unit.
+/// The longest timeout of a check: a longer one is probably in the wrong unit.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
-/// How many bytes of a body are read unless told otherwise.
+/// The default limit of a response body, in bytes.
 pub const BODY_DEFAULT: usize = 64 * 1024;
 
-/// How many bytes of a body can be asked for at most: they are held in memory.
+/// The highest limit of a response body, in bytes; the body is held in memory.
 pub const BODY_MAX: usize = 16 * 1024 * 1024;
 
-/// Describes a target: `protocol` is `tcp`, `http` or `https`; `address` a name or an IP address, of
-/// which an IPv6 one may stand in brackets; without a port (`None`), http has 80, the others 443. What
-/// is wrong with them is told by [`ProbeBuilder::build`].
+/// Starts to build a probe: `protocol` is `tcp`, `http` or `https`; `address` is a name or an IP address
+/// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp and https.
+/// [`ProbeBuilder::build`] reports errors.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -71,8 +71,7 @@ pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> Pro
     }))
 }
 
-/// A probe in the making. What is said is checked by [`ProbeBuilder::build`]; what is about http is
-/// passed over for a tcp target.
+/// A builder of probes. [`ProbeBuilder::build`] validates the settings; a tcp target ignores those for http.
 ///
 /// ```
 /// # use std::{io::{Read, Write}, net::TcpListener, thread};
@@ -134,26 +133,26 @@ impl ProbeBuilder {
         }
     }
 
-    /// Describes a target by its URL, such as `https://example.com/healthz` or `tcp://[::1]:22`.
+    /// Starts with a URL, such as `https://example.com/healthz` or `tcp://[::1]:22`.
     pub fn from_url(url: &str) -> Self {
         ProbeBuilder::new(Url::parse(url).map_err(Error::Url))
     }
 
-    /// The path to ask for, with its query; a missing leading `/` is added.
+    /// The path to request, with its query; a missing leading `/` is added.
     pub fn path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
     }
 
-    /// What makes the target healthy, as a spec: `status_2xx`, `status:200,204`, `status:200-299`,
-    /// `body_contains:TEXT` for http; `port_open`, `banner_contains:TEXT` for tcp.
+    /// The check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
+    /// `port_open`, `banner_contains:TEXT` for tcp.
     pub fn check(mut self, spec: &str) -> Self {
         self.check = Check::Spec(spec.to_owned());
         self
     }
 
-    /// What makes an http target healthy, as a closure over its whole answer (body included, as
-    /// far as [`ProbeBuilder::max_body`]) that says `bool` or `(bool, detail)`. It runs on the loop: it
+    /// The check of an http target, as a closure over the complete response (the body up to
+    /// [`ProbeBuilder::max_body`]) that returns `bool` or `(bool, detail)`. It runs on the event loop and
     /// must not block. A panic in it is a failed check.
     ///
     /// ```
@@ -181,10 +180,9 @@ impl ProbeBuilder {
         self
     }
 
-    /// What makes a tcp target healthy, as a closure over the bytes received so far that says a
-    /// [`Banner`](crate::check::Banner) or one with a detail. It is asked again with all of them
-    /// whenever more have come, as far as 4096. It runs on the loop: it must not block. A panic in it
-    /// is a failed check.
+    /// The check of a tcp target, as a closure over all bytes received so far, up to 4096, that returns a
+    /// [`Banner`](crate::check::Banner) or `(Banner, detail)`. It is called again when more bytes arrive. It
+    /// runs on the event loop and must not block. A panic in it is a failed check.
     ///
     /// ```
     /// # use std::{io::Write, net::TcpListener, thread};
@@ -214,8 +212,8 @@ impl ProbeBuilder {
         self
     }
 
-    /// The time one check may take in all, at most [`TIMEOUT_MAX`]. Unless told otherwise
-    /// [`TCP_TIMEOUT`] or [`HTTP_TIMEOUT`]. Resolving, connecting, redirects and the body are in it.
+    /// The total time of one check, including resolving, connecting, redirects and the body; at most
+    /// [`TIMEOUT_MAX`]. Default: [`TCP_TIMEOUT`] or [`HTTP_TIMEOUT`].
     ///
     /// ```
     /// use pingstate::{Error, HTTP_TIMEOUT, Probe, TCP_TIMEOUT, TIMEOUT_MAX, probe};
@@ -230,41 +228,41 @@ impl ProbeBuilder {
         self
     }
 
-    /// Whether the target's certificate must be valid: it must, unless told otherwise.
+    /// Whether the target's certificate must be valid. Default: true.
     pub fn verify_tls(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
     }
 
-    /// Certificates (PEM) to trust beside the built-in roots.
+    /// Certificates (PEM) to trust in addition to the built-in roots.
     pub fn ca_pem(mut self, pem: &[u8]) -> Self {
         self.ca_pem = pem.to_vec();
         self
     }
 
-    /// A trust made before: it takes the place of what [`ProbeBuilder::verify_tls`] and
-    /// [`ProbeBuilder::ca_pem`] say, and many probes can share it.
+    /// A trust that many probes can share. It overrides [`ProbeBuilder::verify_tls`] and
+    /// [`ProbeBuilder::ca_pem`].
     pub fn trust(mut self, trust: &TlsTrust) -> Self {
         self.trust = Some(trust.clone());
         self
     }
 
-    /// The request's method: `GET` unless told otherwise.
+    /// The request's method. Default: `GET`.
     pub fn method(mut self, method: &str) -> Self {
         self.method = Cow::Owned(method.to_owned());
         self
     }
 
-    /// A header field to send; it replaces a default one of that name. `Authorization`, `Cookie` and
-    /// `Host` are for the target only, and not for whom it redirects to. At most 64 of them, with
-    /// 16 KiB in all.
+    /// A header field to send; it replaces a default field of that name. `Authorization`,
+    /// `Proxy-Authorization`, `Cookie` and `Host` are not sent to another origin after a redirect. Limits: 64
+    /// fields, 16 KiB in total.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// How many bytes of a body are read for the check: [`BODY_DEFAULT`] unless told otherwise, at most
-    /// [`BODY_MAX`].
+    /// The limit of the response body that is read for the check, in bytes; at most [`BODY_MAX`]. Default:
+    /// [`BODY_DEFAULT`].
     ///
     /// ```
     /// use pingstate::{BODY_DEFAULT, BODY_MAX, probe};
@@ -278,14 +276,13 @@ impl ProbeBuilder {
         self
     }
 
-    /// Whether redirects are followed: at most 10 are, unless told otherwise.
+    /// Whether redirects are followed, at most 10. Default: true.
     pub fn follow_redirects(mut self, follow: bool) -> Self {
         self.follow = follow;
         self
     }
 
-    /// What the probe is called, in at most [`NAME_MAX`] printable characters: `HOST:PORT` unless told
-    /// otherwise.
+    /// The probe's name, at most [`NAME_MAX`] printable characters. Default: `HOST:PORT`.
     ///
     /// ```
     /// use pingstate::{NAME_MAX, Probe, probe};
@@ -299,10 +296,10 @@ impl ProbeBuilder {
         self
     }
 
-    /// The probe.
+    /// Builds the probe.
     ///
     /// # Errors
-    /// What is wrong with the description: the first thing found.
+    /// The first invalid setting.
     pub fn build(self) -> Result<NetProbe, Error> {
         let mut url = self.url?;
         let is_tcp = url.scheme == Scheme::Tcp;

@@ -1,4 +1,4 @@
-//! Connecting to a host: its name resolved, its addresses tried until one answers (RFC 8305).
+//! Connecting to a host: it resolves the name and tries the addresses (Happy Eyeballs, RFC 8305).
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -6,60 +6,57 @@ use std::time::{Duration, Instant};
 
 use crate::result::{Failure, Reason};
 
-/// How long an address may stay silent until the next one is tried beside it (RFC 8305 section 8).
+/// Connection Attempt Delay (RFC 8305 section 8).
 pub(crate) const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
-/// How long to wait when this machine itself could not open a socket.
+/// The delay before a retry after a failure with [`Reason::Local`].
 pub(crate) const LOCAL_RETRY: Duration = Duration::from_millis(50);
 
-/// How many addresses of one name are tried at the most.
+/// The limit of addresses of one name that are tried.
 pub(crate) const ADDRESSES_MAX: usize = 64;
 
-/// One connection attempt of a [`Connector`], by its place in the order they were started.
+/// A connection attempt of a [`Connector`]: 0 for the first, 1 for the second.
 pub(crate) type AttemptId = u32;
 
-/// What a [`Connector`] wants done.
+/// An action that a [`Connector`] requests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Find the addresses of [`Connector::host`].
+    /// Resolve [`Connector::host`].
     Resolve,
     /// Connect to this address.
     Open(AttemptId, SocketAddr),
-    /// Forget this connection attempt.
+    /// Close this connection attempt.
     Close(AttemptId),
-    /// This connection stands. All others are closed; the dial is over.
+    /// This connection is established; the others are closed. The last output.
     Connected(AttemptId, SocketAddr),
-    /// No connection can be had. The dial is over.
+    /// No address could be connected to. The last output.
     Failed(Failure),
 }
 
-/// One connection being made.
 pub(crate) struct Connector {
     host: String,
     port: u16,
-    /// Every address there is, each once, in the order they came.
+    /// Without duplicates, in the order received.
     candidates: Vec<Candidate>,
-    /// The families take turns: this one has the next.
+    /// Address families alternate: whether the next attempt prefers IPv6.
     prefer_v6: bool,
-    /// More addresses may follow.
+    /// Whether more addresses may follow.
     resolving: bool,
-    started: AttemptId,
-    /// When the next address may be tried although others are under way.
+    next_id: AttemptId,
+    /// When to try the next address while others are in progress, or to retry.
     next_at: Option<Instant>,
-    /// The most telling failure so far.
+    /// The most significant failure so far.
     failure: Option<Failure>,
-    begun: Instant,
-    /// The host is an address itself.
+    started_at: Instant,
+    /// Whether the host is an address, not a name.
     literal: bool,
-    /// When the first addresses came.
+    /// When the first addresses were received.
     resolved: Option<Instant>,
-    /// The address that was tried last.
     tried: Option<SocketAddr>,
     outputs: VecDeque<Output>,
     over: bool,
 }
 
-/// One address, and how far it has come.
 struct Candidate {
     ip: IpAddr,
     stage: Stage,
@@ -80,10 +77,10 @@ impl Connector {
             candidates: Vec::new(),
             prefer_v6: true,
             resolving: true,
-            started: 0,
+            next_id: 0,
             next_at: None,
             failure: None,
-            begun: now,
+            started_at: now,
             literal: false,
             resolved: None,
             tried: None,
@@ -92,7 +89,6 @@ impl Connector {
         }
     }
 
-    /// Whom to connect to.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
@@ -111,13 +107,13 @@ impl Connector {
         }
     }
 
-    /// The host needs no resolving: it is this address.
+    /// Processes a host that is an IP address.
     pub(crate) fn handle_literal(&mut self, address: IpAddr, now: Instant) {
         self.literal = true;
         self.handle_addresses(&[address], true, now);
     }
 
-    /// Takes addresses of the name in; `last` if no more will follow.
+    /// Adds addresses of the name; `last` if no more will follow.
     pub(crate) fn handle_addresses(&mut self, addresses: &[IpAddr], last: bool, now: Instant) {
         self.resolving = !last;
         if !addresses.is_empty() {
@@ -139,48 +135,45 @@ impl Connector {
         }
     }
 
-    /// The name could not be resolved, or not any further.
+    /// Processes a resolver failure; addresses received before are still tried.
     pub(crate) fn handle_unresolved(&mut self, failure: Failure, now: Instant) {
         self.note(failure);
         self.handle_addresses(&[], true, now);
     }
 
-    /// A connection attempt succeeded.
-    pub(crate) fn handle_connected(&mut self, slot: AttemptId) {
-        let Some(place) = self.place(slot) else { return };
-        let address = SocketAddr::new(self.candidates[place].ip, self.port);
+    pub(crate) fn handle_connected(&mut self, id: AttemptId) {
+        let Some(index) = self.index_of(id) else { return };
+        let address = SocketAddr::new(self.candidates[index].ip, self.port);
         for candidate in &self.candidates {
             match candidate.stage {
-                Stage::Open(open) if open != slot => self.outputs.push_back(Output::Close(open)),
+                Stage::Open(open) if open != id => self.outputs.push_back(Output::Close(open)),
                 _ => {}
             }
         }
-        self.outputs.push_back(Output::Connected(slot, address));
+        self.outputs.push_back(Output::Connected(id, address));
         self.end();
     }
 
-    /// A connection attempt failed. [`Reason::Local`] is this machine's own trouble: the same address
-    /// is tried again shortly.
-    pub(crate) fn handle_failed(&mut self, slot: AttemptId, failure: Failure, now: Instant) {
-        let Some(place) = self.place(slot) else { return };
+    /// Processes a failed connection attempt. After [`Reason::Local`] the same address is retried.
+    pub(crate) fn handle_failed(&mut self, id: AttemptId, failure: Failure, now: Instant) {
+        let Some(index) = self.index_of(id) else { return };
         let local = failure.reason == Reason::Local;
         self.note(failure);
         if local {
-            self.candidates[place].stage = Stage::Waiting;
+            self.candidates[index].stage = Stage::Waiting;
             self.next_at = Some(now + LOCAL_RETRY);
             return;
         }
-        self.candidates[place].stage = Stage::Failed;
+        self.candidates[index].stage = Stage::Failed;
         self.open_next(now);
     }
 
-    /// The trouble of this machine's own that made an attempt fail is over: no need to wait.
+    /// Retries now: the resource shortage behind a [`Reason::Local`] failure has ended.
     pub(crate) fn retry(&mut self, now: Instant) {
         self.open_next(now);
     }
 
-    /// What a dial that ran out of time was waiting for. `resolving` says more of a name that is
-    /// still being looked up.
+    /// The failure if the deadline passes now. `resolving` describes the state of an unfinished lookup.
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {
         if let Some(ip) = self.oldest_open() {
             let address = SocketAddr::new(ip, self.port);
@@ -196,15 +189,15 @@ impl Connector {
         }
     }
 
-    /// How long resolving and connecting have taken by now, as far as they have come.
+    /// The time spent on resolving and on connecting; `None` for a phase that has not started.
     pub(crate) fn spent(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
         let resolved = self.resolved.unwrap_or(now);
-        let resolve = (!self.literal).then(|| resolved.saturating_duration_since(self.begun));
+        let resolve = (!self.literal).then(|| resolved.saturating_duration_since(self.started_at));
         let connect = self.tried.map(|_| now.saturating_duration_since(resolved));
         (resolve, connect)
     }
 
-    /// The address that was tried last.
+    /// The last address tried.
     pub(crate) fn tried(&self) -> Option<SocketAddr> {
         self.tried
     }
@@ -213,7 +206,7 @@ impl Connector {
         if self.over {
             return;
         }
-        let slot = self.started;
+        let id = self.next_id;
         let Some(candidate) = self.next_waiting() else {
             self.next_at = None;
             if self.oldest_open().is_none() && !self.resolving {
@@ -228,44 +221,43 @@ impl Connector {
             return;
         };
         let ip = candidate.ip;
-        candidate.stage = Stage::Open(slot);
-        self.started += 1;
+        candidate.stage = Stage::Open(id);
+        self.next_id += 1;
         self.prefer_v6 = ip.is_ipv4();
         let address = SocketAddr::new(ip, self.port);
         self.tried = Some(address);
-        self.outputs.push_back(Output::Open(slot, address));
+        self.outputs.push_back(Output::Open(id, address));
         self.next_at = self.has_waiting().then(|| now + NEXT_ADDRESS);
     }
 
-    /// The address whose turn it is, of the preferred family if one is left.
+    /// The next address, of the preferred family if possible.
     fn next_waiting(&mut self) -> Option<&mut Candidate> {
         let is_waiting = |candidate: &Candidate| candidate.stage == Stage::Waiting;
         let preferred =
             |candidate: &Candidate| candidate.ip.is_ipv6() == self.prefer_v6 && is_waiting(candidate);
-        let place = self.candidates.iter().position(preferred);
-        let place = place.or_else(|| self.candidates.iter().position(is_waiting))?;
-        self.candidates.get_mut(place)
+        let index = self.candidates.iter().position(preferred);
+        let index = index.or_else(|| self.candidates.iter().position(is_waiting))?;
+        self.candidates.get_mut(index)
     }
 
     fn has_waiting(&self) -> bool {
         self.candidates.iter().any(|candidate| candidate.stage == Stage::Waiting)
     }
 
-    /// The address that has been silent longest.
     fn oldest_open(&self) -> Option<IpAddr> {
         let open = self.candidates.iter().filter_map(|candidate| match candidate.stage {
-            Stage::Open(slot) => Some((slot, candidate.ip)),
+            Stage::Open(id) => Some((id, candidate.ip)),
             Stage::Waiting | Stage::Failed => None,
         });
         open.min().map(|(_, ip)| ip)
     }
 
-    fn place(&self, slot: AttemptId) -> Option<usize> {
-        self.candidates.iter().position(|candidate| candidate.stage == Stage::Open(slot))
+    fn index_of(&self, id: AttemptId) -> Option<usize> {
+        self.candidates.iter().position(|candidate| candidate.stage == Stage::Open(id))
     }
 
-    /// Keeps the failure that says most about the target: that it refused says more than that one of
-    /// its addresses has no route from here.
+    /// Keeps the failure that is most significant for the target: a refused connection rather than an address
+    /// without a route.
     fn note(&mut self, failure: Failure) {
         let weight = |failure: &Failure| match failure.reason {
             Reason::Refused => 3,

@@ -1,4 +1,4 @@
-//! Code of the library's users, called so that a panic in it costs one check and nothing else.
+//! Calling the library user's code: a panic in it fails one check and has no other effect.
 
 use std::any::Any;
 use std::mem;
@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::result::{Failure, Reason};
 
-/// Calls `call`; a panic in it becomes a failure that repeats its message. What a panic leaves behind
-/// is not looked at again: the attempt that it came from is dropped.
+/// Calls `call`; a panic in it becomes a failure with its message. The caller must not use the state that
+/// `call` captured after a panic.
 ///
-/// In a program built with `panic = "abort"` there is nothing to catch: the process ends.
+/// In a program built with `panic = "abort"` a panic ends the process.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let words = message(&*panic).unwrap_or("without a word");
@@ -19,20 +19,19 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
     })
 }
 
-/// Drops what belongs to a library user, whose `Drop` may panic: the result does not depend on it any more.
+/// Drops a value of the library user's, with a `Drop` that may panic.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // The payload of a panic may panic when it is dropped, and so on for ever.
+        // The payload may panic when it is dropped, and the payload of that panic too.
         mem::forget(panic);
     }
 }
 
-/// A probe's name or URL; a panic in there must not end a page that lists all targets.
+/// A probe's name or URL: a panic in its method must not end a response that lists all targets.
 pub(crate) fn label<'a>(call: impl FnOnce() -> &'a str) -> &'a str {
     guarded(call).unwrap_or("(panicked)")
 }
 
-/// The message of a panic, if it is text, as it is from `panic!`, `unwrap` and the like.
 fn message(panic: &(dyn Any + Send)) -> Option<&str> {
     match panic.downcast_ref::<&'static str>() {
         Some(text) => Some(text),
@@ -47,10 +46,10 @@ mod tests {
     #[test]
     fn a_panic_becomes_a_failure_with_its_message() {
         assert_eq!(guarded(|| 1), Ok(1));
-        let told = |result: Result<(), Failure>| result.unwrap_err().detail;
-        assert_eq!(told(guarded(|| panic!("no {}", "luck"))), "the probe panicked: no luck");
-        assert_eq!(told(guarded(|| panic!("plain"))), "the probe panicked: plain");
-        assert_eq!(told(guarded(|| std::panic::panic_any(7))), "the probe panicked: without a word");
+        let detail = |result: Result<(), Failure>| result.unwrap_err().detail;
+        assert_eq!(detail(guarded(|| panic!("no {}", "luck"))), "the probe panicked: no luck");
+        assert_eq!(detail(guarded(|| panic!("plain"))), "the probe panicked: plain");
+        assert_eq!(detail(guarded(|| std::panic::panic_any(7))), "the probe panicked: without a word");
         assert_eq!((label(|| "web"), label(|| panic!("no name"))), ("web", "(panicked)"));
     }
 

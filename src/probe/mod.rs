@@ -1,8 +1,25 @@
-//! The open end: what a probe is, and one try of it as a conversation without sockets or clocks.
+//! Probes, and one attempt of a probe as a state machine without sockets or clocks.
 //!
-//! A try ([`Attempt`]) is told what happened ([`Input`]) and asked what it wants next ([`Output`]).
-//! It speaks over one connection at a time. Names, several addresses, sockets and the deadline are
-//! the engine's business: an attempt says `Connect` with a host and a port and is told `Connected`.
+//! ```text
+//!   +--BlockingTask--> running ------Worked, TimedOut--------------------+
+//!   |                                                                    v
+//! begin --Connect--> connecting -----Failed, TimedOut------------------> done
+//!                      |    ^                                            ^
+//!            Connected |    | Connect                                    |
+//!                      v    |                                            |
+//!                    connected ------Received, Closed, Failed, TimedOut--+
+//!                      |    ^
+//!                      +----+ Received / Send
+//! ```
+//!
+//! Contract of [`Attempt`]:
+//! - After [`Probe::begin`] and after each `handle_input`, the caller calls `poll_output` until it returns
+//!   `None`. More than 1024 outputs for one input end the attempt.
+//! - An attempt has one connection at a time: [`Output::Connect`] closes the previous one.
+//! - After [`Output::Done`], neither method is called again.
+//! - [`Input::TimedOut`] is the last input.
+//!
+//! The engine resolves names, chooses addresses, owns the sockets and enforces the deadline.
 
 pub(crate) mod blocking;
 pub(crate) mod build;
@@ -21,11 +38,11 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::result::{Failure, ProbeResult};
 
-/// A target that can be tried, again and again.
+/// A target that can be checked repeatedly.
 ///
-/// What it says of itself is asked for often and should be kept at hand. [`Probe::begin`] and the
-/// attempts run on the loop: they must not block; what can only block is for [`Output::BlockingTask`] or
-/// [`blocking`](crate::blocking). A panic in them is a failed check.
+/// All methods are called often, on the event loop, and must not block; blocking code belongs in
+/// [`Output::BlockingTask`] or [`blocking`](crate::blocking). A panic in [`Probe::begin`] or in an attempt is
+/// a failed check.
 ///
 /// A Redis server is healthy if it answers a PING:
 ///
@@ -66,13 +83,13 @@ use crate::result::{Failure, ProbeResult};
 ///                 let answer = String::from_utf8_lossy(&self.heard);
 ///                 match &*answer {
 ///                     "+PONG\r\n" => Some(Output::Done(ProbeResult::up(now.since(self.begun), "PONG"))),
-///                     _ if "+PONG\r\n".starts_with(&*answer) => None, // Cut by the network.
+///                     _ if "+PONG\r\n".starts_with(&*answer) => None, // Incomplete.
 ///                     _ => Some(Output::Done(ProbeResult::down(Reason::Custom, &answer))),
 ///                 }
 ///             }
 ///             Input::Closed => Some(Output::Done(ProbeResult::down(Reason::Custom, "closed early"))),
 ///             Input::Failed(failure) => Some(Output::Done(failure.into())),
-///             _ => None, // The time is up: nothing to add.
+///             _ => None, // TimedOut: the default detail is sufficient.
 ///         };
 ///     }
 ///     fn poll_output(&mut self) -> Option<Output> {
@@ -96,16 +113,16 @@ pub trait Probe: Send {
     /// A short name, unique among the targets of one daemon.
     fn name(&self) -> &str;
 
-    /// What is probed, as the API shows it under `probe`. The name, unless said otherwise.
+    /// What is probed, as the API shows it under `probe`. Default: the name.
     fn target(&self) -> &str {
         self.name()
     }
 
-    /// The time one try may take in all: name resolution, connecting and everything after it. More
-    /// than [`TIMEOUT_MAX`](crate::TIMEOUT_MAX) counts as that.
+    /// The total time of one attempt, including name resolution and connecting. A value above
+    /// [`TIMEOUT_MAX`](crate::TIMEOUT_MAX) counts as `TIMEOUT_MAX`.
     fn timeout(&self) -> Duration;
 
-    /// Starts one try.
+    /// Starts one attempt.
     fn begin(&self, now: Now) -> Box<dyn Attempt>;
 }
 
@@ -124,13 +141,13 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     }
 }
 
-/// One try of a probe: a conversation that ends with a [`ProbeResult`].
+/// One attempt of a probe: a state machine that ends with a [`ProbeResult`].
 ///
-/// After each input the caller takes outputs until there are none. After [`Output::Done`] an
-/// attempt is neither told nor asked anything any more. One that gives more than 1024 outputs to one
-/// input is ended.
+/// The caller calls [`Attempt::poll_output`] after [`Probe::begin`] and after each
+/// [`Attempt::handle_input`], until it returns `None`. It calls neither after [`Output::Done`]. An attempt
+/// that returns more than 1024 outputs for one input is ended.
 ///
-/// It needs no network to be tested: a conversation can be played by hand, cut at any place.
+/// A test needs no network: it passes the inputs itself, with the bytes split anywhere.
 ///
 /// ```
 /// use pingstate::{Attempt, Input, Now, Output, Probe, probe};
@@ -144,60 +161,60 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
 /// let later = now.after(Duration::from_millis(7));
 /// attempt.handle_input(Input::Connected(([192, 0, 2, 1], 25).into()), later);
 /// attempt.handle_input(Input::Received(b"22"), later);
-/// assert!(attempt.poll_output().is_none(), "it waits for more");
+/// assert!(attempt.poll_output().is_none(), "waits for more bytes");
 ///
 /// attempt.handle_input(Input::Received(b"0 mail"), later);
-/// let Some(Output::Done(result)) = attempt.poll_output() else { panic!("no verdict") };
+/// let Some(Output::Done(result)) = attempt.poll_output() else { panic!("no result") };
 /// assert_eq!((result.ok, result.latency), (true, Some(Duration::from_millis(7))));
 /// # Ok::<(), pingstate::Error>(())
 /// ```
 pub trait Attempt: Send {
-    /// Tells the attempt what happened.
+    /// Processes one event.
     fn handle_input(&mut self, input: Input<'_>, now: Now);
 
-    /// What the attempt wants done next; `None` once it waits for something to happen.
+    /// Returns the next action; `None` while the attempt waits for input.
     fn poll_output(&mut self) -> Option<Output>;
 }
 
-/// What happened to the connection of an [`Attempt`]. More kinds may follow: an attempt passes over
-/// those that it does not know.
+/// An event for an [`Attempt`]. An attempt must ignore events that it does not know: later versions may add
+/// some.
 ///
 /// ```
 /// use pingstate::{Input, Output, ProbeResult, Reason};
 ///
-/// /// For a target that should say nothing and stay.
+/// /// For a target that must send nothing and keep the connection open.
 /// fn answer(input: &Input<'_>) -> Option<Output> {
 ///     Some(Output::Done(match input {
 ///         Input::Received(bytes) => ProbeResult::down(Reason::Custom, &format!("{} bytes", bytes.len())),
 ///         Input::Failed(failure) => failure.clone().into(),
-///         Input::Closed => ProbeResult::down(Reason::Custom, "closed without a word"),
+///         Input::Closed => ProbeResult::down(Reason::Custom, "closed without data"),
 ///         _ => return None,
 ///     }))
 /// }
 ///
-/// let Some(Output::Done(result)) = answer(&Input::Closed) else { panic!("no verdict") };
-/// assert_eq!(result.detail, "closed without a word");
+/// let Some(Output::Done(result)) = answer(&Input::Closed) else { panic!("no result") };
+/// assert_eq!(result.detail, "closed without data");
 /// assert!(answer(&Input::TimedOut).is_none());
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Input<'a> {
-    /// The connection that was asked for is there, to this address.
+    /// The requested connection is established, to this address.
     Connected(SocketAddr),
-    /// Bytes from the peer, cut anywhere, never empty.
+    /// Bytes from the peer, split anywhere, never empty.
     Received(&'a [u8]),
-    /// The peer has ended its side in order; nothing more will be received.
+    /// The peer closed its side of the connection (EOF); no more bytes follow.
     Closed,
-    /// No connection could be made, in time or at all, or it broke. There is no connection any more.
+    /// The connection could not be established, or it failed. It no longer exists.
     Failed(Failure),
-    /// What came of the [`Output::BlockingTask`] that was asked for.
+    /// The result of the [`Output::BlockingTask`].
     Worked(ProbeResult),
-    /// The time is up. An attempt that does not say [`Output::Done`] now is ended with `timed out
-    /// after 2 s`. What it sends now is sent if the system takes it at once.
+    /// The deadline has passed. An attempt that does not return [`Output::Done`] now is ended with `timed out
+    /// after 2 s`. Bytes sent now are only sent if the kernel accepts them immediately.
     TimedOut,
 }
 
-/// Something to run on a thread of its own; see [`Output::BlockingTask`].
+/// A closure that runs on its own thread; see [`Output::BlockingTask`].
 ///
 /// ```
 /// use pingstate::{ProbeResult, Reason, BlockingTask};
@@ -206,18 +223,18 @@ pub enum Input<'a> {
 ///     Ok(_) => ProbeResult::up(Default::default(), "mounted"),
 ///     Err(error) => ProbeResult::down(Reason::Local, &error.to_string()),
 /// });
-/// assert!(work.run().ok); // As the thread does it.
+/// assert!(work.run().ok); // The thread does the same.
 /// ```
 pub struct BlockingTask(Box<dyn FnOnce() -> ProbeResult + Send>);
 
 impl BlockingTask {
-    /// What is to be run.
+    /// Makes a task of a closure.
     #[must_use]
     pub fn new(work: impl FnOnce() -> ProbeResult + Send + 'static) -> Self {
         BlockingTask(Box::new(work))
     }
 
-    /// Runs it, here.
+    /// Runs the task on the current thread.
     #[must_use]
     pub fn run(self) -> ProbeResult {
         (self.0)()
@@ -230,7 +247,7 @@ impl fmt::Debug for BlockingTask {
     }
 }
 
-/// What an [`Attempt`] wants done.
+/// An action that an [`Attempt`] requests.
 ///
 /// ```
 /// use pingstate::{Output, ProbeResult};
@@ -244,23 +261,21 @@ impl fmt::Debug for BlockingTask {
 /// ```
 #[non_exhaustive]
 pub enum Output {
-    /// Connect to this host (a name, or an IP address without brackets) and port over TCP. A
-    /// connection that is still there is closed first.
+    /// Connect to this host and port over TCP. An existing connection is closed first.
     Connect {
-        /// The name or address.
+        /// The name, or an IP address without brackets.
         host: String,
         /// The TCP port.
         port: u16,
     },
-    /// Send these bytes over the connection. Without one they go nowhere. When more than 1 MiB would
-    /// wait to be sent, the check fails.
+    /// Send these bytes over the connection; without a connection they are discarded. If more than 1 MiB is
+    /// waiting to be sent, the check fails.
     Send(Vec<u8>),
-    /// Run this on a thread of its own: for what can only block. It should come to an end by itself,
-    /// for nothing can end it from outside: when the check is over before, the thread goes on for
-    /// nothing. [`blocking`](crate::blocking) sees to it that there are not many of them. A panic in it
-    /// is a failed check.
+    /// Run blocking code on its own thread. The thread cannot be ended from outside: if the check ends
+    /// first, the thread continues and its result is discarded. [`blocking`](crate::blocking) limits a
+    /// probe to one thread. A panic in the task is a failed check.
     BlockingTask(BlockingTask),
-    /// The verdict. The connection, if any, is closed.
+    /// The result. The connection, if any, is closed.
     Done(ProbeResult),
 }
 

@@ -1,4 +1,4 @@
-//! For tests: one try of a probe, played against a peer that the test acts out.
+//! For tests: one attempt of a probe, with a peer that the test simulates.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::{Attempt, Input, Output, Probe};
 use crate::clock::{Now, test_now};
 use crate::result::{Failure, Phases, ProbeResult};
 
-/// A try in progress. Panics at whatever an attempt must not do.
+/// An attempt in progress. Panics if the attempt violates the contract of [`Attempt`].
 pub(crate) struct Script {
     attempt: Box<dyn Attempt>,
     now: Now,
@@ -25,24 +25,23 @@ impl Script {
         script
     }
 
-    /// Time passes.
     pub(crate) fn wait(&mut self, span: Duration) {
         self.now = self.now.after(span);
     }
 
-    /// The connection that the attempt asks for now.
+    /// Takes the requested connection; panics if there is none.
     pub(crate) fn connect(&mut self) -> (String, u16) {
-        self.take_connect().expect("no connection is asked for")
+        self.take_connect().expect("no connection requested")
     }
 
-    /// The same, if there is one.
+    /// Takes the requested connection, if any.
     pub(crate) fn take_connect(&mut self) -> Option<(String, u16)> {
         self.connect.take()
     }
 
     pub(crate) fn connected(&mut self) {
         self.connect = None;
-        self.sent.clear(); // It went over the connection before.
+        self.sent.clear(); // It was sent over the previous connection.
         self.input(Input::Connected(SocketAddr::from(([127, 0, 0, 1], 1))));
     }
 
@@ -51,7 +50,7 @@ impl Script {
         self.input(Input::Received(bytes));
     }
 
-    /// Hands the pieces over until there is a verdict or another connection is asked for.
+    /// Passes the pieces to the attempt until there is a result or it requests another connection.
     pub(crate) fn receive_all<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) {
         for piece in pieces {
             if self.is_done() || self.connect.is_some() {
@@ -66,12 +65,12 @@ impl Script {
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) {
-        assert!(self.done.is_none(), "told something after its end");
+        assert!(self.done.is_none(), "input after the end");
         self.attempt.handle_input(input, self.now);
         self.take_outputs();
     }
 
-    /// What was sent since the last time this was asked.
+    /// Takes the bytes sent since the last call.
     pub(crate) fn sent(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.sent)
     }
@@ -80,7 +79,7 @@ impl Script {
         self.done.is_some()
     }
 
-    /// The verdict, without what was measured and seen on the way to it.
+    /// The result without phases, HTTP status and certificate.
     pub(crate) fn verdict(&self) -> ProbeResult {
         let mut result = self.measured();
         result.phases = Phases::default();
@@ -88,31 +87,31 @@ impl Script {
         result
     }
 
-    /// The verdict with all there is to it.
+    /// The full result.
     pub(crate) fn measured(&self) -> ProbeResult {
-        self.done.clone().expect("no verdict yet")
+        self.done.clone().expect("no result yet")
     }
 
     fn take_outputs(&mut self) {
         while let Some(output) = self.attempt.poll_output() {
-            assert!(self.done.is_none(), "{output:?} after the verdict");
+            assert!(self.done.is_none(), "{output:?} after the result");
             match output {
                 Output::Connect { host, port } => {
-                    assert!(self.connect.is_none(), "two connections asked for at once");
+                    assert!(self.connect.is_none(), "two connections requested at once");
                     self.connect = Some((host, port));
                 }
                 Output::Send(bytes) => {
                     assert!(!bytes.is_empty() && self.connect.is_none());
                     self.sent.extend(bytes);
                 }
-                Output::BlockingTask(_) => panic!("no probe here works elsewhere"),
+                Output::BlockingTask(_) => panic!("unexpected blocking task"),
                 Output::Done(result) => self.done = Some(result),
             }
         }
     }
 }
 
-/// All ways to cut `bytes` in two, into pieces of one size, and not at all.
+/// Segmentations of `bytes`: all splits in two, pieces of equal size, and unsplit.
 pub(crate) fn cuts(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     let halves = (1..bytes.len()).map(|at| vec![&bytes[..at], &bytes[at..]]);
     halves.chain([1, 2, 3, 5, bytes.len()].map(|size| bytes.chunks(size.max(1)).collect()))

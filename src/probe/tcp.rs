@@ -1,4 +1,4 @@
-//! The tcp probe: connect, and perhaps read a banner.
+//! The tcp probe: it connects and, depending on the check, reads a banner.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::url::Url;
 
-/// What to try: shared by all tries of one target.
+/// The settings of a tcp probe, shared by all attempts of one target.
 #[derive(Debug)]
 pub(crate) struct TcpPlan {
     pub(crate) name: String,
@@ -19,24 +19,22 @@ pub(crate) struct TcpPlan {
     pub(crate) timeout: Duration,
 }
 
-/// One try of a target that is healthy if it accepts connections, and perhaps greets as it should.
 pub(crate) struct TcpAttempt {
     plan: Arc<TcpPlan>,
-    begun: Now,
+    started_at: Now,
     stage: Stage,
-    next: Option<Output>,
+    output: Option<Output>,
 }
 
 enum Stage {
     Connecting,
-    /// Connected, after `latency`, which is the one that counts: how soon a banner comes is the
-    /// service's business.
+    /// `latency` is the time until the connection was established; it excludes the wait for a banner.
     Listening {
         latency: Duration,
         heard: Vec<u8>,
         search: Search,
     },
-    Over,
+    Done,
 }
 
 impl Attempt for TcpAttempt {
@@ -46,16 +44,16 @@ impl Attempt for TcpAttempt {
             Stage::Listening { latency, heard, search } => {
                 while_listening(&self.plan, input, *latency, heard, search)
             }
-            Stage::Over => None,
+            Stage::Done => None,
         };
         if let Some(result) = result {
-            self.stage = Stage::Over;
-            self.next = Some(Output::Done(result));
+            self.stage = Stage::Done;
+            self.output = Some(Output::Done(result));
         }
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.next.take()
+        self.output.take()
     }
 }
 
@@ -63,13 +61,13 @@ impl TcpAttempt {
     pub(crate) fn new(plan: Arc<TcpPlan>, now: Now) -> Self {
         let Url { host, port, .. } = &plan.url;
         let connect = Output::Connect { host: host.clone(), port: *port };
-        TcpAttempt { begun: now, stage: Stage::Connecting, next: Some(connect), plan }
+        TcpAttempt { started_at: now, stage: Stage::Connecting, output: Some(connect), plan }
     }
 
     fn while_connecting(&mut self, input: Input<'_>, now: Now) -> Option<ProbeResult> {
         match input {
             Input::Connected(_) => {
-                let latency = now.since(self.begun);
+                let latency = now.since(self.started_at);
                 if !self.plan.check.needs_banner() {
                     return Some(ProbeResult::up(latency, "connect ok"));
                 }
@@ -129,7 +127,7 @@ mod tests {
         described(|probe| probe.check(text))
     }
 
-    /// Connected after 3 ms, and 10 ms later.
+    /// A probe that connected after 3 ms, 10 ms ago.
     fn listening(probe: &NetProbe) -> Script {
         let mut script = Script::begin(probe);
         assert_eq!(script.connect(), ("::1".to_owned(), 22));
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kept_it_from_connecting_is_told_as_it_is() {
+    fn a_failure_to_connect_is_reported_unchanged() {
         let mut script = Script::begin(&spec("banner_contains:x"));
         script.connect();
         script.failed(Failure::new(Reason::Refused, "connection refused"));
@@ -161,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_banner_is_recognised_however_it_is_cut() {
+    fn a_banner_is_found_however_it_is_segmented() {
         let banner = b"\x00SSSSH-2.0-OpenSSH_9.2p1\r\n";
         for pieces in cuts(banner) {
             let mut script = listening(&spec("banner_contains:SSH-2"));
@@ -215,19 +213,19 @@ mod tests {
     fn a_closure_decides_on_the_bytes_so_far() {
         let check = |heard: &[u8]| match heard {
             b"yes" => Banner::Yes.into(),
-            b"no!" => BannerVerdict::from((Banner::No, "it said no")),
+            b"no!" => BannerVerdict::from((Banner::No, "rejected")),
             b"bad" => Banner::No.into(),
             _ => Banner::More.into(),
         };
         let custom = described(|probe| probe.check_banner(check));
-        for (said, ok, detail) in [
+        for (banner, ok, detail) in [
             ("yes", true, "connect ok"),
-            ("no!", false, "it said no"),
+            ("no!", false, "rejected"),
             ("bad", false, "check failed"),
             (&"x".repeat(5000), false, "undecided after 4096 bytes"),
         ] {
             let mut script = listening(&custom);
-            script.receive_all(said.as_bytes().chunks(1));
+            script.receive_all(banner.as_bytes().chunks(1));
             let result = script.verdict();
             assert_eq!((result.ok, result.detail.as_str()), (ok, detail));
             assert_eq!(result.reason, (!ok).then_some(Reason::Custom));

@@ -1,18 +1,18 @@
-//! Phrases that the details of several probes share.
+//! Texts that the details of several probes share.
 
 use std::time::Duration;
 
-/// What to say when the time was up before `what` came.
+/// The detail of a timeout while waiting for `what`.
 pub(crate) fn timed_out(timeout: Duration, what: &str) -> String {
     format!("timed out after {} waiting for {what}", seconds(timeout))
 }
 
-/// A span as people write it: `2 s`, `0.25 s`.
+/// A duration in seconds: `2 s`, `0.25 s`.
 pub(crate) fn seconds(span: Duration) -> String {
     decimal(u128::from(span.as_secs()), span.subsec_millis()) + " s"
 }
 
-/// The same in milliseconds: `500 ms`, `0.25 ms`.
+/// A duration in milliseconds: `500 ms`, `0.25 ms`.
 pub(crate) fn millis(span: Duration) -> String {
     decimal(span.as_millis(), span.subsec_micros() % 1000) + " ms"
 }

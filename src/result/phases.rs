@@ -1,12 +1,12 @@
-//! How long the parts of a check took.
+//! The durations of the phases of a check.
 
 use std::time::Duration;
 
-/// How long each part of a check took; `None` for one that did not take place: the address of a
-/// literal is not resolved, a tcp check has neither TLS nor an answer.
+/// The duration of each phase of a check; `None` for a phase that did not take place: an IP address is not
+/// resolved, a tcp check has no TLS and no response.
 ///
-/// Where redirects are followed, those of all requests are added up. A check that failed tells of the
-/// parts that it came to: the last of them lasted until the failure.
+/// With redirects, each phase is the sum over all requests. The last phase of a failed check lasts until the
+/// failure.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -23,20 +23,20 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {
-    /// Finding the first addresses of the name.
+    /// Until the first addresses of the name are resolved.
     pub resolve: Option<Duration>,
-    /// From there until a connection stood, whichever of the addresses it is to.
+    /// From there until a connection to one of the addresses is established.
     pub connect: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
-    /// From the request to the first byte of the answer.
+    /// From the request to the first byte of the response.
     pub first_byte: Option<Duration>,
-    /// From there until the answer could be judged.
+    /// From there until the response can be evaluated.
     pub transfer: Option<Duration>,
 }
 
 impl Phases {
-    /// Each phase and its word, in the order they take place.
+    /// Each phase and its name, in chronological order.
     pub(crate) fn each(&self) -> [(&'static str, Option<Duration>); 5] {
         [
             ("resolve", self.resolve),

@@ -1,4 +1,4 @@
-//! What happened to a target, as JSON on one line: the data of `/events`, and the body of a webhook.
+//! Events of a target as one line of JSON: the data of `/events` and the body of a webhook.
 
 use std::time::Duration;
 
@@ -8,23 +8,19 @@ use super::{age_s, latency_ms, timestamp_s};
 use crate::fsm::{Event, State};
 use crate::result::Reason;
 
-/// A change of a target's state.
 #[derive(Clone, Debug)]
 pub(crate) struct Transition<'a> {
-    /// When, on the wall clock, as the time since 1970.
+    /// The time since 1970.
     pub(crate) ts: Duration,
     /// The target's name.
     pub(crate) target: &'a str,
-    /// What is probed.
+    /// What is probed, such as the URL.
     pub(crate) probe: &'a str,
     pub(crate) from: State,
     pub(crate) to: State,
-    /// What the check saw that made the change.
     pub(crate) detail: &'a str,
-    /// Why that check failed.
     pub(crate) error: Option<Reason>,
     pub(crate) latency: Option<Duration>,
-    /// How long the state before it lasted.
     pub(crate) previous_state_duration: Duration,
 }
 
@@ -44,13 +40,13 @@ impl Serialize for Transition<'_> {
     }
 }
 
-/// The end of a check, whatever it changed.
+/// The end of a check, with or without a change of the state.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckEnd<'a> {
     pub(crate) ts: Duration,
     pub(crate) target: &'a str,
     pub(crate) event: Event,
-    /// The state it led to.
+    /// The state after the check.
     pub(crate) state: State,
     pub(crate) detail: &'a str,
     pub(crate) error: Option<Reason>,
@@ -71,9 +67,9 @@ impl Serialize for CheckEnd<'_> {
     }
 }
 
-/// `value` as JSON on one line, without its end.
+/// Serializes `value` as JSON on one line, without a newline.
 pub(crate) fn line(value: &impl Serialize) -> String {
-    // Writing to memory cannot fail, and neither can values whose keys are all strings.
+    // Writing to memory cannot fail, and all keys are strings.
     serde_json::to_string(value).unwrap_or_default()
 }
 
@@ -108,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_check_says_what_it_led_to() {
+    fn the_end_of_a_check_has_the_new_state() {
         let end = CheckEnd {
             ts: Duration::from_secs(7),
             target: "db",

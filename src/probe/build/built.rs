@@ -1,4 +1,4 @@
-//! The probe that a description makes.
+//! The probe that a builder makes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::probe::http::{HttpAttempt, HttpPlan};
 use crate::probe::tcp::{TcpAttempt, TcpPlan};
 use crate::probe::{Attempt, Probe};
 
-/// A probe made by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
+/// A probe built by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -19,8 +19,8 @@ use crate::probe::{Attempt, Probe};
 ///
 /// let ssh: NetProbe = probe("tcp", "localhost", port).name("ssh").build()?;
 /// assert_eq!((ssh.name(), ssh.target()), ("ssh", &*format!("tcp://localhost:{port}")));
-/// let monitor = Monitor::new(ssh.clone()); // Again and again …
-/// assert!(ssh.check().ok); // … and once.
+/// let monitor = Monitor::new(ssh.clone()); // Periodic checks.
+/// assert!(ssh.check().ok); // A single check.
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct NetProbe {
     plan: Plan,
 }
 
-/// What is to be tried: shared by all tries of one target.
+/// Shared by all attempts of one target.
 #[derive(Clone)]
 pub(super) enum Plan {
     Tcp(Arc<TcpPlan>),

@@ -1,10 +1,10 @@
-//! What is wrong with the description of a probe.
+//! Errors in the settings of a probe.
 
 use std::fmt;
 
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident = $field:literal,)+) => {
-        /// What is wrong with the description of a probe: one thing, in words fit to be shown.
+        /// An invalid setting of a probe, with a message for the user.
         ///
         /// # Examples
         /// ```
@@ -19,13 +19,13 @@ macro_rules! errors {
         pub enum Error { $($(#[$doc])* $name(String),)+ }
 
         impl Error {
-            /// What it is about, as the command calls it: `--check` is about `check`.
+            /// The setting, named like its flag without the dashes: `check` for `--check`.
             #[must_use]
             pub fn field(&self) -> &'static str {
                 match self { $(Error::$name(_) => $field,)+ }
             }
 
-            /// What is wrong with it.
+            /// The message, without the name of the setting.
             #[must_use]
             pub fn message(&self) -> &str {
                 match self { $(Error::$name(message))|+ => message }
@@ -37,27 +37,27 @@ macro_rules! errors {
 errors! {
     /// Not a host name or IP address.
     Address = "address",
-    /// The certificates to trust.
+    /// The certificates to trust are invalid, or this build has no TLS.
     CaFile = "ca-file",
-    /// The check, or one of the other protocol.
+    /// The check is invalid, or belongs to the other protocol.
     Check = "check",
-    /// A header field, or too many of them.
+    /// A header field is invalid, or the fields exceed a limit.
     Header = "header",
-    /// The limit of the body.
+    /// The limit of the body is too high, or too low for the check.
     MaxBody = "max-body",
-    /// The method.
+    /// The method is invalid.
     Method = "method",
-    /// The name.
+    /// The name is empty, not printable or too long.
     Name = "name",
-    /// The path.
+    /// The path is invalid.
     Path = "path",
-    /// The port.
+    /// The port is 0.
     Port = "port",
-    /// The protocol, or one that this build does not speak.
+    /// The protocol is unknown, or not supported by this build.
     Protocol = "protocol",
-    /// The timeout.
+    /// The timeout is 0 or too long.
     Timeout = "timeout",
-    /// The URL.
+    /// The URL is invalid.
     Url = "url",
 }
 

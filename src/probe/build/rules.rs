@@ -1,18 +1,18 @@
-//! What a description has to keep to.
+//! Validation of the settings of a probe.
 
 use super::{BODY_MAX, Error};
 use crate::check::{HttpCheck, HttpClosure, TcpCheck, TcpClosure};
 use crate::result::printable;
 use crate::wire::http::write::parse_header;
 
-/// The longest name, in characters.
+/// The longest name of a probe, in characters.
 pub const NAME_MAX: usize = 128;
 
-/// The most header fields, and the most bytes of them, that can be added: servers take little more.
+/// Limits of user header fields, their number and total size: servers accept little more.
 pub(super) const HEADERS_MAX: usize = 64;
 pub(super) const HEADER_BYTES_MAX: usize = 16 * 1024;
 
-/// What makes a target healthy, not yet known to fit it.
+/// A check that has not been validated yet.
 pub(super) enum Check {
     Spec(String),
     Response(HttpClosure),
@@ -39,7 +39,7 @@ impl Check {
     }
 }
 
-/// A name that can stand in a log line and in the API.
+/// Validates a name for log lines and the API.
 pub(super) fn checked_name(name: String) -> Result<String, Error> {
     if name.trim().is_empty() {
         return Err(Error::Name("is empty".to_owned()));
@@ -65,7 +65,7 @@ pub(super) fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(Str
     checked.collect::<Result<_, _>>().map_err(Error::Header)
 }
 
-/// A check of the body needs one that can satisfy it.
+/// Validates that the method and the body limit allow the check to succeed.
 pub(super) fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
     if max_body > BODY_MAX {
         return Err(Error::MaxBody(format!("can be at most {BODY_MAX}")));

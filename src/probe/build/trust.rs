@@ -1,4 +1,4 @@
-//! Whom https probes trust, made once and shared.
+//! The certificates that https probes trust, loaded once and shared.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use super::Error;
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::Scheme;
 
-/// Whom https probes trust. Cheap to clone: probes that are given the same one share it.
+/// The certificates that https probes trust. Cheap to clone: probes share one set of roots.
 ///
 /// ```
 /// use pingstate::{Error, TlsTrust, probe};
@@ -14,9 +14,9 @@ use crate::wire::url::Scheme;
 /// # if !cfg!(feature = "tls") {
 /// #     return Ok(());
 /// # }
-/// let anybody = TlsTrust::new(false, b"")?;
-/// let nas = probe("https", "192.168.1.2", 443).trust(&anybody).build()?;
-/// let router = probe("https", "192.168.1.1", 443).trust(&anybody).build()?;
+/// let insecure = TlsTrust::new(false, b"")?;
+/// let nas = probe("https", "192.168.1.2", 443).trust(&insecure).build()?;
+/// let router = probe("https", "192.168.1.1", 443).trust(&insecure).build()?;
 /// assert!(matches!(TlsTrust::new(true, b"not a certificate"), Err(Error::CaFile(_))));
 /// # Ok::<(), Error>(())
 /// ```
@@ -24,22 +24,21 @@ use crate::wire::url::Scheme;
 pub struct TlsTrust(pub(super) TlsConfig);
 
 impl TlsTrust {
-    /// Trust in the built-in roots and in the certificates of `extra_roots` (PEM, may be empty); in
-    /// anybody if not `verify`.
+    /// Trusts the built-in roots and the certificates of `extra_roots` (PEM, may be empty); every certificate
+    /// if `verify` is false.
     ///
     /// # Errors
-    /// [`Error::CaFile`] if the PEM text is none, or in a build without TLS.
+    /// [`Error::CaFile`] if `extra_roots` is not PEM, or in a build without TLS.
     pub fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, Error> {
         TlsConfig::new(verify, extra_roots).map(TlsTrust).map_err(Error::CaFile)
     }
 }
 
-/// The usual trust and the absence of any, each made when first needed: ten thousand probes hold
-/// one set of roots.
+/// The trust without and with verification, made when first needed: 10,000 probes share one set of roots.
 static USUAL: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
 
-/// The trust of a probe that was not given one. A build without TLS has none, which is an error for
-/// https only: http needs it for redirects at most.
+/// The trust of a probe without an explicit [`TlsTrust`]. A build without TLS has none; this is an error for
+/// https only, because http needs it only for redirects.
 pub(super) fn of(scheme: Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
     if !cfg!(feature = "tls") {
         return match scheme {

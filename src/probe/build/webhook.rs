@@ -1,4 +1,4 @@
-//! Where to tell of changes over HTTP: one POST for each.
+//! Webhooks: one HTTP POST for each state change.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,10 +13,10 @@ use crate::probe::http::{Follow, HttpAttempt, HttpPlan};
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::{AUTHORIZATION_HINT, Scheme, Url};
 
-/// How long one try of a delivery may take in all.
+/// The total time of one attempt of a delivery.
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where to tell of changes over HTTP: see [`Monitor::webhook`](crate::Monitor::webhook).
+/// An HTTP endpoint that receives state changes: see [`Monitor::webhook`](crate::Monitor::webhook).
 ///
 /// ```
 /// use pingstate::{Error, Webhook};
@@ -35,14 +35,14 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Sends to this http or https URL. Without a `trust` the certificate of an https one must lead to a
+    /// Makes a webhook for this http or https URL. Without `trust`, the server's certificate must chain to a
     /// built-in root.
     ///
     /// # Errors
-    /// What is wrong with the URL. What is in its path may be secret and is not repeated.
+    /// If the URL is invalid. The message does not repeat the path, which may be secret.
     pub fn new(url: &str, trust: Option<&TlsTrust>) -> Result<Self, Error> {
         let url = Url::parse(url).map_err(|message| match message.strip_suffix(AUTHORIZATION_HINT) {
-            // That is for targets.
+            // The hint is only valid for targets.
             Some(start) => Error::Url(format!("{start} (a hook that runs curl can send them)")),
             None => Error::Url(unquoted(&message)),
         })?;
@@ -56,8 +56,8 @@ impl Webhook {
         Ok(Webhook { text: url.to_string(), url, tls, first: false })
     }
 
-    /// Whether it is also told when the first check ends what was [`State::Unknown`](crate::State::Unknown):
-    /// it is not, unless told otherwise.
+    /// Whether the change from [`State::Unknown`](crate::State::Unknown) by the first check is also sent.
+    /// Default: false.
     #[must_use]
     pub fn first(mut self, first: bool) -> Self {
         self.first = first;
@@ -68,12 +68,12 @@ impl Webhook {
         self.first
     }
 
-    /// What tells it from others. Secret.
+    /// The full URL, which identifies the webhook and may be secret.
     pub(crate) fn key(&self) -> &str {
         &self.text
     }
 
-    /// The text without what it repeats of the URL's path: a redirect may lead to the same secret elsewhere.
+    /// Replaces the parts of the URL's path in `text` with `…`: a redirect's URL may repeat a secret.
     pub(crate) fn redacted(&self, text: &str) -> String {
         let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~%…".contains(c);
         let secrets: Vec<&str> = self.url.path.split(|c| !is_part(c)).filter(|part| part.len() > 3).collect();
@@ -93,7 +93,7 @@ impl Webhook {
         out
     }
 
-    /// Starts one try to deliver this JSON.
+    /// Starts one attempt to deliver this JSON.
     pub(crate) fn deliver(&self, json: &str, now: Now) -> Box<dyn Attempt> {
         let headers = [("Content-Type", "application/json"), ("Content-Length", &json.len().to_string())];
         let plan = HttpPlan {
@@ -112,7 +112,7 @@ impl Webhook {
     }
 }
 
-/// The URL as far as it is no secret.
+/// The URL without its path, which may be secret.
 impl fmt::Display for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.url.scheme.as_str(), self.url.authority())
@@ -125,7 +125,7 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// The message without what it repeats of the URL.
+/// Removes the quoted part of the URL from `message`.
 fn unquoted(message: &str) -> String {
     let (before, rest) = message.split_once('`').unwrap_or((message, ""));
     let after = rest.rsplit_once('`').map_or("", |(_, after)| after);
@@ -155,8 +155,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_without_it() {
-        for (url, said) in [
+    fn an_error_does_not_repeat_the_url() {
+        for (url, text) in [
             ("hooks.example.com/s3cret", "it is not a URL: it must begin with tcp://, http:// or https://"),
             ("http://h/s3cret`x y", "a path cannot hold a space (write %20): it"),
             ("s3cret://h/", "it is not tcp, http or https"),
@@ -169,7 +169,7 @@ mod tests {
         ] {
             let error = Webhook::new(url, None).expect_err(url);
             assert!(!error.message().contains("--header"), "{error}");
-            assert!(!error.message().contains("s3cret") && error.message().contains(said), "{error}");
+            assert!(!error.message().contains("s3cret") && error.message().contains(text), "{error}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The way to the peer: the bare connection, or TLS over it.
+//! The byte stream to the server: plain TCP, or TLS.
 
 use std::time::Duration;
 
 use crate::result::{Failure, Reason};
 use crate::wire::tls::{TlsClient, TlsConfig};
 
-/// What is left of a plaintext buffer after a piece has been read from it, in bytes: one TLS record.
+/// The capacity of a plaintext buffer between reads, in bytes: one TLS record.
 const PLAINTEXT_KEPT: usize = 16 * 1024;
 
 pub(super) enum Channel {
@@ -14,12 +14,11 @@ pub(super) enum Channel {
 }
 
 impl Channel {
-    /// The bare connection.
     pub(super) fn plain() -> Self {
         Channel::Plain { outbox: Vec::new() }
     }
 
-    /// TLS with `host` over a connection on which nothing has been said yet.
+    /// Starts TLS with `host` over a new connection.
     pub(super) fn tls(config: Option<&TlsConfig>, host: &str, unix: Duration) -> Result<Self, Failure> {
         let Some(config) = config else {
             return Err(Failure::new(Reason::Local, "this build has no TLS"));
@@ -28,7 +27,7 @@ impl Channel {
         Ok(Channel::Tls { client, plaintext: Vec::new() })
     }
 
-    /// Sends bytes, once that is possible.
+    /// Queues bytes to send; TLS sends them after the handshake.
     pub(super) fn send(&mut self, bytes: &[u8]) {
         match self {
             Channel::Plain { outbox } => outbox.extend_from_slice(bytes),
@@ -36,7 +35,7 @@ impl Channel {
         }
     }
 
-    /// What is to be put on the connection now; empty if there is nothing.
+    /// Takes the bytes to send now.
     pub(super) fn take_outbox(&mut self) -> Vec<u8> {
         match self {
             Channel::Plain { outbox } => std::mem::take(outbox),
@@ -44,7 +43,7 @@ impl Channel {
         }
     }
 
-    /// Hands to `reader` what the bytes from the connection say: also what came before a failure.
+    /// Passes the plaintext of `bytes` to `reader`, including that before a failure.
     pub(super) fn receive(&mut self, bytes: &[u8], reader: impl FnOnce(&[u8])) -> Result<(), Failure> {
         let Channel::Tls { client, plaintext } = self else {
             reader(bytes);
@@ -59,7 +58,7 @@ impl Channel {
         outcome
     }
 
-    /// Announces the end of the connection, which TLS requires (RFC 8446 section 6.1).
+    /// Queues a close_notify alert, which TLS requires (RFC 8446 section 6.1).
     pub(super) fn disconnect(&mut self) {
         if let Channel::Tls { client, .. } = self {
             if !client.is_handshaking() {
@@ -68,7 +67,7 @@ impl Channel {
         }
     }
 
-    /// Whether the peer has said, within TLS, that it will send nothing more.
+    /// Whether the peer has sent a close_notify alert.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self, Channel::Tls { client, .. } if client.is_closed())
     }
@@ -77,7 +76,7 @@ impl Channel {
         matches!(self, Channel::Tls { client, .. } if client.is_handshaking())
     }
 
-    /// When the certificate that the peer has shown expires, as the time since 1970.
+    /// When the peer's certificate expires, as the time since 1970.
     pub(super) fn not_after(&self) -> Option<Duration> {
         match self {
             Channel::Tls { client, .. } => client.not_after(),
@@ -85,7 +84,7 @@ impl Channel {
         }
     }
 
-    /// The failure to tell of if the connection ends now, as far as it is TLS's business.
+    /// The TLS failure if the connection ends now.
     pub(super) fn cut_short(&self) -> Result<(), Failure> {
         match self {
             Channel::Tls { client, .. } if client.is_handshaking() => Err(client.cut_short()),

@@ -1,7 +1,6 @@
 //! The cookies that redirects set, kept for the rest of one check (RFC 6265).
 //!
-//! A cookie goes back to the host that set it and to no other, whatever its `Domain` says: a health check
-//! is not logged in elsewhere.
+//! A cookie is only sent to the host that set it; its `Domain` is ignored.
 
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,23 +8,23 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::wire::http::response::Head;
 use crate::wire::url::{Scheme, Url};
 
-/// The most cookies that are kept; further ones are ignored.
+/// The limit of cookies; further ones are ignored.
 const COOKIES_MAX: usize = 64;
-/// The longest cookie, in bytes of its name, value and path. Browsers keep no longer ones either.
+/// The longest cookie, in bytes of its name, value and path: the limit of browsers.
 const COOKIE_MAX: usize = 4096;
-/// The longest `Cookie` field, in bytes: curl's limit, and all that many servers accept.
+/// The longest `Cookie` field, in bytes: the limit of curl and of many servers.
 const FIELD_MAX: usize = 8190;
 
-/// The end of the last year that can be written as a date.
+/// The end of the year 9999, the last that an HTTP date can express.
 const CLOCK_MAX: Duration = Duration::from_secs(253_402_300_799);
-/// White space, as RFC 6265 knows it.
+/// White space in RFC 6265.
 const BLANK: [char; 2] = [' ', '\t'];
 
 #[derive(Default)]
 pub(super) struct Cookies {
-    /// Those with longer paths first, as section 5.4 wants them sent.
+    /// Longer paths first: the order in which section 5.4 sends them.
     kept: Vec<Cookie>,
-    /// Whether a limit has been reached.
+    /// Whether a limit has been exceeded.
     pub(super) overflowed: bool,
 }
 
@@ -38,7 +37,7 @@ struct Cookie {
 }
 
 impl Cookies {
-    /// Takes what an answer of `url` sets and deletes.
+    /// Applies the `Set-Cookie` fields of a response of `url`.
     pub(super) fn store(&mut self, head: &Head, url: &Url, unix: Duration) {
         for field in head.headers.get_all("set-cookie") {
             let Some((cookie, expired)) = parse(field, url, unix) else { continue };
@@ -77,7 +76,6 @@ impl Cookies {
     }
 }
 
-/// Adds a `NAME=VALUE` to a `Cookie` field.
 pub(super) fn append(field: &mut String, pair: &str) {
     if !field.is_empty() {
         field.push_str("; ");
@@ -90,7 +88,7 @@ pub(super) fn name(pair: &str) -> &str {
     split(pair).0
 }
 
-/// Reads a `Set-Cookie` field (section 5.2); whether the cookie is to be deleted. `None` if it is ignored.
+/// Parses a `Set-Cookie` field (section 5.2) into a cookie and whether it has expired; `None` if it is ignored.
 fn parse(field: &str, url: &Url, unix: Duration) -> Option<(Cookie, bool)> {
     let mut parts = field.split(';');
     let (name, value) = split(parts.next()?);
@@ -99,7 +97,7 @@ fn parse(field: &str, url: &Url, unix: Duration) -> Option<(Cookie, bool)> {
     }
     let pair = format!("{name}={value}");
     let (mut path, mut secure) = (directory(url), false);
-    // Whether it has expired, as either attribute has it. Max-Age counts more.
+    // Max-Age has precedence over Expires.
     let (mut by_age, mut by_date) = (None, None);
     for attribute in parts {
         let (key, value) = split(attribute);
@@ -111,7 +109,7 @@ fn parse(field: &str, url: &Url, unix: Duration) -> Option<(Cookie, bool)> {
         } else if is("secure") {
             secure = true;
         } else if is("max-age") {
-            // What is no number is ignored, but one of any size counts.
+            // Only the first byte matters: a number may have any size, other values are ignored.
             by_age = match value.bytes().next() {
                 Some(b'-' | b'0') => Some(true),
                 Some(b'1'..=b'9') => Some(false),
@@ -131,7 +129,7 @@ fn split(text: &str) -> (&str, &str) {
     (name.trim_matches(BLANK), value.trim_matches(BLANK))
 }
 
-/// Whether a page of `host` may name this domain (section 5.3). A browser would refuse the cookie otherwise.
+/// Whether `host` may set a cookie for this domain (section 5.3).
 fn is_domain_of(domain: &str, host: &str) -> bool {
     let domain = domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase();
     domain.is_empty()
@@ -142,8 +140,8 @@ fn now(unix: Duration) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + unix.min(CLOCK_MAX))
 }
 
-/// Year, month, day, hour, minute and second of a date like `Thu, 01 Jan 1970 00:00:00 GMT`, with blanks or
-/// the hyphens of older servers, and with two or four digits of the year (RFC 6265 section 5.1.1).
+/// Year, month, day, hour, minute and second of a date like `Thu, 01 Jan 1970 00:00:00 GMT`, with spaces or
+/// hyphens, and a year of two or four digits (RFC 6265 section 5.1.1).
 fn time(date: &str) -> Option<[usize; 6]> {
     let mut words = date.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).skip(1);
     let [day, month, year, hour, minute, second] = std::array::from_fn(|_| words.next().unwrap_or_default());
@@ -164,7 +162,7 @@ fn page(url: &Url) -> &str {
     url.path.split('?').next().unwrap_or_default()
 }
 
-/// The path of a cookie that names none (section 5.1.4).
+/// The default path of a cookie (section 5.1.4).
 fn directory(url: &Url) -> &str {
     match page(url).rsplit_once('/') {
         Some((directory, _)) if !directory.is_empty() => directory,
@@ -172,14 +170,14 @@ fn directory(url: &Url) -> &str {
     }
 }
 
-/// As curl and browsers: what stays on this machine needs no encryption.
+/// Whether `Secure` cookies may be sent: over https, or to this machine, as in curl and browsers.
 fn is_secure(url: &Url) -> bool {
     url.scheme == Scheme::Https
         || url.host == "localhost"
         || url.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether a cookie of `path` is for this page (section 5.1.4).
+/// Whether the path of a cookie matches this page (section 5.1.4).
 fn is_below(page: &str, path: &str) -> bool {
     let rest = page.strip_prefix(path);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || path.ends_with('/'))

@@ -1,4 +1,4 @@
-//! One request and its answer, over one connection.
+//! One request and its response, over one connection.
 
 use std::time::Duration;
 
@@ -13,22 +13,20 @@ use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
 use crate::wire::url::Scheme;
 
-/// Fields of the user's that are for the target only, and not for whom it redirects to: secrets,
-/// and the name that is the target's own (RFC 9110 section 15.4).
+/// User fields that a redirect to another origin does not receive: secrets, and the target's name (RFC 9110
+/// section 15.4).
 const PRIVATE_FIELDS: [&str; 4] = ["authorization", "cookie", "host", "proxy-authorization"];
 
 pub(super) struct Exchange {
     channel: Channel,
     reader: ResponseReader,
     search: Search,
-    /// Whether any byte of the answer has come.
+    /// Whether any byte of the response has been received.
     heard: bool,
     phase: Phase,
-    /// When that began.
-    since: Now,
+    phase_started: Now,
 }
 
-/// What an exchange spends its time on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Handshake,
@@ -37,7 +35,7 @@ enum Phase {
 }
 
 impl Exchange {
-    /// Asks for what is at `hop`, over a connection on which nothing has been said yet.
+    /// Queues the request of `hop` for a new connection.
     pub(super) fn begin(plan: &HttpPlan, hop: &Hop, now: Now) -> Result<Self, Failure> {
         let mut channel = match hop.url.scheme {
             Scheme::Https => Channel::tls(plan.tls.as_ref(), &hop.url.host, now.unix)?,
@@ -50,15 +48,14 @@ impl Exchange {
         let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
         let reader = ResponseReader::new(hop.method == "HEAD", max_body);
         let phase = if channel.is_handshaking() { Phase::Handshake } else { Phase::FirstByte };
-        Ok(Exchange { channel, reader, search: Search::default(), heard: false, phase, since: now })
+        Ok(Exchange { channel, reader, search: Search::default(), heard: false, phase, phase_started: now })
     }
 
-    /// What is to be put on the connection now; empty if there is nothing.
     pub(super) fn take_outbox(&mut self) -> Vec<u8> {
         self.channel.take_outbox()
     }
 
-    /// Takes bytes from the connection. After a failure, what came before it still counts.
+    /// Processes bytes from the connection. If it fails, the bytes before the failure have been processed.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut read = Ok(());
         let reader = &mut self.reader;
@@ -67,24 +64,23 @@ impl Exchange {
             *heard = true;
             read = reader.receive(plaintext);
         });
-        // Of two failures, that of the answer is about bytes which came before the other.
+        // The HTTP error comes first: it is in bytes received before the TLS failure.
         read.map_err(unreadable)?;
         received?;
         if self.channel.is_closed() { self.close() } else { Ok(()) }
     }
 
-    /// The peer sends nothing more. Over TLS that need not have been announced: many do not.
+    /// Processes EOF. Over TLS, a missing close_notify alert is accepted: many servers do not send one.
     pub(super) fn close(&mut self) -> Result<(), Failure> {
         self.channel.cut_short()?;
         self.reader.close().map_err(unreadable)
     }
 
-    /// Nothing more will be said or heard.
     pub(super) fn disconnect(&mut self) {
         self.channel.disconnect();
     }
 
-    /// Adds the phases that have come to their end by now.
+    /// Adds the phases that are complete.
     pub(super) fn note_phases(&mut self, phases: &mut Phases, now: Now) {
         if self.phase == Phase::Handshake && !self.channel.is_handshaking() {
             self.end_phase(phases, now);
@@ -96,18 +92,17 @@ impl Exchange {
         }
     }
 
-    /// Adds the phase that this moment is in the middle of.
+    /// Adds the current phase as far as it has come.
     pub(super) fn end_phase(&mut self, phases: &mut Phases, now: Now) {
         let phase = match self.phase {
             Phase::Handshake => &mut phases.tls,
             Phase::FirstByte => &mut phases.first_byte,
             Phase::Transfer => &mut phases.transfer,
         };
-        Phases::extend(phase, now.since(self.since));
-        self.since = now;
+        Phases::extend(phase, now.since(self.phase_started));
+        self.phase_started = now;
     }
 
-    /// When the certificate that the peer has shown expires, as the time since 1970.
     pub(super) fn not_after(&self) -> Option<Duration> {
         self.channel.not_after()
     }
@@ -116,7 +111,7 @@ impl Exchange {
         self.reader.head()
     }
 
-    /// The verdict on the answer, as soon as enough of it is here.
+    /// The result of the check, as soon as enough of the response has been received.
     pub(super) fn judge(&mut self, plan: &HttpPlan, elapsed: Duration) -> Option<ProbeResult> {
         let head = self.reader.head()?;
         let body = self.reader.body();
@@ -125,7 +120,7 @@ impl Exchange {
         plan.check.judge(&answer, &mut self.search)
     }
 
-    /// What is waited for, and the kind of failure it is if that does not come.
+    /// What the exchange is waiting for, and the reason of the failure if it times out.
     pub(super) fn waiting_for(&self) -> (Reason, &'static str) {
         if self.channel.is_handshaking() {
             (Reason::TlsProtocol, "the TLS handshake")

@@ -1,4 +1,4 @@
-//! The http and https probe: one request, its redirects and its answer.
+//! The http and https probe: one request, its redirects and its response.
 
 mod attempt;
 mod channel;
@@ -17,22 +17,22 @@ use crate::check::HttpCheck;
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::Url;
 
-/// What to try: shared by all tries of one target.
+/// The settings of an http or https probe, shared by all attempts of one target.
 #[derive(Debug)]
 pub(crate) struct HttpPlan {
     pub(crate) name: String,
-    /// Of http or https.
+    /// The scheme is http or https.
     pub(crate) url: Url,
     pub(crate) method: Cow<'static, str>,
-    /// What the user adds to the request.
+    /// The user's header fields.
     pub(crate) headers: Vec<(String, String)>,
-    /// What follows the request's head. Its length is among the headers, if there is any.
+    /// The request's body. If it is not empty, `headers` has its `Content-Length`.
     pub(crate) content: Vec<u8>,
     pub(crate) check: HttpCheck,
-    /// How many bytes of a body are kept for the check.
+    /// The limit of the response's body, in bytes.
     pub(crate) max_body: usize,
     pub(crate) follow: Follow,
-    /// For https, whether in the URL or in a redirect; `None` in a build without TLS.
+    /// For https, in the URL or in a redirect; `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) timeout: Duration,
 }
@@ -40,9 +40,9 @@ pub(crate) struct HttpPlan {
 /// Which redirects are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Follow {
-    /// None: a redirect is an answer like any other.
+    /// None: a redirect is checked like any other response.
     Never,
     Always,
-    /// Those that keep the method and the body (307 and 308, RFC 9110 section 15.4); others are failures.
+    /// Redirects that keep the method and the body (307 and 308, RFC 9110 section 15.4); others are failures.
     SameMethod,
 }

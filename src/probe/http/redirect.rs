@@ -1,4 +1,4 @@
-//! Where redirects lead, and where they end (RFC 9110 section 15.4).
+//! Redirects (RFC 9110 section 15.4).
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use crate::result::printable;
 use crate::wire::http::response::Head;
 use crate::wire::url::{Scheme, Url};
 
-/// The most redirects that are followed in one try.
+/// The limit of redirects in one attempt.
 pub(super) const REDIRECTS_MAX: usize = 10;
 
-/// How much of a Location or URL a detail shows, in characters.
+/// The length of a Location or URL in a detail, in characters.
 const SHOWN_MAX: usize = 100;
 
 /// One request of a chain of redirects.
@@ -19,20 +19,18 @@ const SHOWN_MAX: usize = 100;
 pub(super) struct Hop {
     pub(super) url: Url,
     pub(super) method: Cow<'static, str>,
-    /// What earlier answers want sent back; empty if there is nothing.
+    /// The value of the `Cookie` field; empty if there is none.
     pub(super) cookies: String,
 }
 
-/// Whether this is a status that says where else to ask.
 pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// The next request, given those made so far, of which `here` was the last and got this answer. The
-/// error says why there is none. `tls` tells whether an https URL can be followed.
+/// Returns the request after `here`, to which `head` is the response; `before` are the earlier ones. `tls`:
+/// whether https URLs can be followed.
 ///
-/// Only a request that is the same in all its parts makes a loop: with another cookie, a page that sets
-/// one and redirects to itself answers.
+/// Only an equal request is a loop: a page may set a cookie and redirect to itself.
 pub(super) fn follow(
     before: &[Hop],
     here: &Hop,
@@ -73,14 +71,13 @@ pub(super) fn follow(
     Err(error)
 }
 
-/// Whether the next request has to be the same, body included (RFC 9110 sections 15.4.8 and 15.4.9).
+/// Whether the next request keeps the method and the body (RFC 9110 sections 15.4.8 and 15.4.9).
 fn keeps_method(status: u16) -> bool {
     matches!(status, 307 | 308)
 }
 
-/// Whether the next request is a GET instead: 303 asks for that; 301 and 302 make one of a POST, as
-/// everybody does (RFC 9110 sections 15.4.2 to 15.4.4). HEAD stays: it is a GET whose body is not
-/// wanted.
+/// Whether the next request is a GET instead: 303 requires it, and all common clients change a POST to a GET
+/// after 301 and 302 (RFC 9110 sections 15.4.2 to 15.4.4). HEAD stays HEAD.
 fn becomes_get(status: u16, method: &str) -> bool {
     match status {
         303 => method != "HEAD",
@@ -89,12 +86,11 @@ fn becomes_get(status: u16, method: &str) -> bool {
     }
 }
 
-/// Whether both are parts of one site, to which the same secrets may be told (RFC 6454 section 5).
+/// Whether both URLs have the same origin and may receive the same secrets (RFC 6454 section 5).
 pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     (a.scheme, &a.host, a.port) == (b.scheme, &b.host, b.port)
 }
 
-/// A URL, short enough to leave room for what is said about it.
 pub(super) fn shown(url: &Url) -> String {
     printable(&url.to_string(), SHOWN_MAX)
 }

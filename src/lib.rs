@@ -108,6 +108,11 @@ mod result;
 mod snapshot;
 mod wire;
 
+/// The manual of the command.
+#[cfg(doc)]
+#[doc = include_str!("manual.md")]
+pub mod manual {}
+
 /// Compiles the examples of the README as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

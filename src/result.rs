@@ -288,10 +288,10 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_a_unique_word_that_the_readme_explains() {
-        let readme = include_str!("../README.md");
+    fn every_reason_has_a_unique_word_that_the_manual_explains() {
+        let manual = include_str!("manual.md");
         for (place, reason) in Reason::ALL.iter().enumerate() {
-            assert!(readme.contains(&format!("`{reason}`")), "{reason} is not explained");
+            assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
         assert_eq!(Reason::ALL.len(), 20);

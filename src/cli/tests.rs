@@ -192,13 +192,13 @@ fn stated_defaults_are_the_values_in_force_without_the_flag() {
 }
 
 #[test]
-fn the_readme_and_the_fuzz_dictionary_contain_every_flag() {
+fn the_manual_and_the_fuzz_dictionary_contain_every_flag() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let manual = include_str!("../manual.md");
     let dictionary = std::fs::read_to_string(root.join("fuzz/dict/args.dict"));
     for (flag, scope) in flags::all() {
         let is_described =
-            readme.contains(&format!("`{}", flag.name)) || readme.contains(&format!("{}` ", flag.name));
+            manual.contains(&format!("`{}", flag.name)) || manual.contains(&format!("{}` ", flag.name));
         assert!(is_described || ["--help", "--version"].contains(&flag.name), "{}", flag.name);
         // A packaged crate has no dictionary.
         if let Ok(dictionary) = &dictionary {

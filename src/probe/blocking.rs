@@ -23,9 +23,9 @@ type Closure = Arc<dyn Fn() -> CheckVerdict + Send + Sync>;
 /// use std::time::Duration;
 ///
 /// let probe: BlockingProbe = blocking("backup", || true);
-/// assert_eq!(probe.timeout(), BLOCKING_TIMEOUT);
+/// assert_eq!(Probe::timeout(&probe), BLOCKING_TIMEOUT);
 /// let patient = probe.timeout(Duration::from_secs(60));
-/// assert_eq!(patient.timeout(), Duration::from_secs(60));
+/// assert_eq!(Probe::timeout(&patient), Duration::from_secs(60));
 /// ```
 pub struct BlockingProbe {
     name: String,

@@ -85,7 +85,7 @@ fn is_shown(daemon: &Daemon) -> bool {
     let mapped = std::fs::read_to_string(format!("/proc/{}/maps", daemon.pid())).expect("linux");
     let shown = mapped.contains("shim.so");
     if !shown {
-        println!("skipped: this binary does not ask the C library for the time");
+        println!("skipped: this binary does not read the clock through the C library");
     }
     shown
 }

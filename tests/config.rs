@@ -42,7 +42,9 @@ impl File {
     fn reload(&self, daemon: &Daemon, text: &str) -> String {
         self.write(text);
         daemon.signal("-HUP");
-        eventually("a word on the reload", || Some(daemon.next_line()).filter(|line| line.contains("reload")))
+        eventually("a log line about the reload", || {
+            Some(daemon.next_line()).filter(|line| line.contains("reload"))
+        })
     }
 }
 
@@ -114,7 +116,7 @@ fn reload_adds_a_target_and_keeps_the_others() {
         let checks = checks(&snapshot(&daemon, "quick"));
         checks.iter().position(|check| *check == last).filter(|place| place + 1 < checks.len())
     });
-    assert_eq!(checks(&snapshot(&daemon, "slow")).len(), 1, "its turn comes when it would have come");
+    assert_eq!(checks(&snapshot(&daemon, "slow")).len(), 1, "the next check stays on schedule");
     in_flight.write_all(OK.as_bytes()).expect("the check in flight continues");
     wait_for(&daemon, "held", "up");
     assert_eq!(checks(&snapshot(&daemon, "held")).len(), 1);

@@ -102,7 +102,7 @@ fn transitions_are_streamed_and_replayed_on_reconnect() {
     assert_eq!(other_id.next().data["to"], "up");
     assert_eq!([(); 2].map(|()| other_id.next().id), [degraded.id, down.id]);
     daemon.wait_for_state("down");
-    assert_eq!(daemon.end("-TERM").0.code(), Some(0), "streams do not hold it up");
+    assert_eq!(daemon.end("-TERM").0.code(), Some(0), "streams do not delay the stop");
 }
 
 #[test]

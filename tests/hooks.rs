@@ -261,7 +261,7 @@ fn hooks_are_killed_when_the_server_stops() {
 fn daemon_with_inherited_descriptors() {
     let list = "ls /proc/self/fd > fds.tmp; env | cut -d= -f1 > env.tmp; mv env.tmp env; mv fds.tmp fds";
     let mut fixture = Fixture::new("inherited", |dir| script(dir, list));
-    assert!(Path::new("/proc/self/fd/7").exists(), "brought along");
+    assert!(Path::new("/proc/self/fd/7").exists(), "inherited");
     fixture.set(false);
     fixture.lines("fds", 4);
 }

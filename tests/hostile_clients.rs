@@ -271,7 +271,7 @@ fn client_that_never_reads_is_closed() {
         written = now();
     }
     let stuck = now() - written;
-    println!("let go after {stuck:.1?}");
+    println!("closed after {stuck:.1?}");
     assert!(stuck < Duration::from_secs(7), "{stuck:?}");
     assert_eq!(daemon.state(), "up");
 }
@@ -297,7 +297,7 @@ fn kernel_drops_responses_of_closed_clients() {
     let start = now();
     let most = Cell::new(0);
     // Connections on the daemon's side that are established or not fully closed.
-    eventually("all of them gone from the system too", || {
+    eventually("all of them closed in the kernel", || {
         let table = std::fs::read_to_string("/proc/net/tcp").expect("linux");
         let port = format!(":{:04X}", daemon.api.port());
         let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -305,6 +305,6 @@ fn kernel_drops_responses_of_closed_clients() {
         most.set(left.max(most.get()));
         (most.get() >= deaf.len() && left == 0).then_some(())
     });
-    println!("{} connections, gone after {:.1?}", most.get(), now() - start);
+    println!("{} connections, closed after {:.1?}", most.get(), now() - start);
     assert_eq!(daemon.state(), "up");
 }

@@ -104,7 +104,7 @@ fn running_hooks_get_sigterm_and_then_sigkill() {
             "{name}: {took:?}"
         );
         let expected = if takes == 0 { vec![pid.clone(), "ended".to_owned()] } else { vec![pid.clone()] };
-        assert_eq!(lines(&log), expected, "no other was started");
+        assert_eq!(lines(&log), expected, "no other hook was started");
         assert!(is_dead(&pid));
         let lines: Vec<_> = stderr.iter().collect();
         let waited = format!("pingstate: {target}: the hook sh was not started: the daemon stops");
@@ -343,7 +343,7 @@ fn hooks_that_cannot_run_are_reported_before_they_are_needed() {
                 && said.contains("cannot be run: No such file or directory"),
             "{said}"
         );
-        assert_eq!(said.lines().count(), 1, "said once: {said}");
+        assert_eq!(said.lines().count(), 1, "logged once: {said}");
     }
     let (said, code) = output(&["--once", "--config", path]);
     assert_eq!(code, Some(0), "no hook is needed: {said}");

@@ -21,9 +21,9 @@ fn manager(name: &str) -> (UnixDatagram, String) {
     (UnixDatagram::bind(&path).expect("bound"), path.display().to_string())
 }
 
-fn hear(manager: &UnixDatagram, patience: Duration) -> Option<String> {
+fn receive(manager: &UnixDatagram, timeout: Duration) -> Option<String> {
     let mut buffer = [0; 4096];
-    manager.set_read_timeout(Some(patience)).expect("set");
+    manager.set_read_timeout(Some(timeout)).expect("set");
     match manager.recv(&mut buffer) {
         Ok(len) => Some(String::from_utf8(buffer[..len].to_vec()).expect("text")),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
@@ -36,13 +36,13 @@ fn wait_for(manager: &UnixDatagram, text: &str) {
 }
 
 /// The next message with this prefix.
-fn wait_for_line(manager: &UnixDatagram, start_of_it: &str) -> String {
+fn wait_for_line(manager: &UnixDatagram, prefix: &str) -> String {
     let start = now();
-    let mut heard: Vec<String> = Vec::new();
+    let mut messages: Vec<String> = Vec::new();
     loop {
-        assert!(now() - start < PATIENCE, "waited too long for {start_of_it}: {heard:?}");
-        heard.extend(hear(manager, PATIENCE));
-        if let Some(last) = heard.last().filter(|last| last.starts_with(start_of_it)) {
+        assert!(now() - start < PATIENCE, "waited too long for {prefix}: {messages:?}");
+        messages.extend(receive(manager, PATIENCE));
+        if let Some(last) = messages.last().filter(|last| last.starts_with(prefix)) {
             return last.clone();
         }
     }
@@ -64,13 +64,13 @@ fn service_manager_is_notified_of_start_state_and_stop() {
     let (stays, goes) = (common::Server::start(drop), common::Server::start(drop));
     let targets = [stays.url("tcp"), goes.url("tcp")];
     let daemon = daemon(&socket, None, &targets.each_ref().map(|url| url.trim_end_matches('/')));
-    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=2 unknown"));
+    assert_eq!(receive(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=2 unknown"));
     wait_for(&manager, "STATUS=2 up");
     drop(goes);
     wait_for(&manager, "STATUS=1 up, 1 down");
     let (status, _) = daemon.end("-TERM");
     assert!(status.success());
-    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("STOPPING=1"));
+    assert_eq!(receive(&manager, PATIENCE).as_deref(), Some("STOPPING=1"));
 }
 
 #[test]
@@ -99,8 +99,8 @@ fn service_manager_is_notified_of_reloads_and_refused_reloads() {
         "STATUS=2 up; not reloaded: {}:1: expected NAME URL, but no URL follows `nonsense`",
         file.display()
     );
-    let heard: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1500))).collect();
-    assert!(heard.contains(&"READY=1".to_owned()) && heard.contains(&status), "{heard:?}");
+    let messages: Vec<_> = std::iter::from_fn(|| receive(&manager, Duration::from_millis(1500))).collect();
+    assert!(messages.contains(&"READY=1".to_owned()) && messages.contains(&status), "{messages:?}");
     reload(&line("a"));
     wait_for(&manager, "STATUS=1 up");
 }
@@ -118,7 +118,7 @@ fn abstract_notify_sockets_work() {
     let manager = UnixDatagram::bind_addr(&address).expect("bound");
     let target = common::Server::start(drop);
     let _daemon = daemon(&format!("@{name}"), None, &[target.url("tcp").trim_end_matches('/')]);
-    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=1 unknown"));
+    assert_eq!(receive(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=1 unknown"));
     wait_for(&manager, "STATUS=1 up");
 }
 
@@ -132,8 +132,8 @@ fn watchdog_pings_continue_while_the_loop_runs() {
     }
     daemon.signal("-STOP");
     // Messages sent before the stop, then none.
-    while hear(&manager, Duration::from_millis(500)).is_some() {}
-    assert_eq!(hear(&manager, Duration::from_millis(500)), None);
+    while receive(&manager, Duration::from_millis(500)).is_some() {}
+    assert_eq!(receive(&manager, Duration::from_millis(500)), None);
     daemon.signal("-CONT");
     wait_for(&manager, "WATCHDOG=1");
 }
@@ -148,7 +148,7 @@ fn watchdog_of_another_process_is_ignored() {
     command.envs([("NOTIFY_SOCKET", socket.as_str()), ("WATCHDOG_USEC", "20000"), ("WATCHDOG_PID", "1")]);
     let _daemon = Daemon::spawn(command);
     wait_for(&manager, "STATUS=1 up");
-    assert_eq!(hear(&manager, Duration::from_millis(300)), None);
+    assert_eq!(receive(&manager, Duration::from_millis(300)), None);
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn stuck_loop_sends_no_watchdog_pings() {
         .stderr(Stdio::null())
         .spawn()
         .expect("runs");
-    assert_eq!(hear(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=1 unknown"));
-    assert_eq!(hear(&manager, Duration::from_secs(2)), None);
+    assert_eq!(receive(&manager, PATIENCE).as_deref(), Some("READY=1\nSTATUS=1 unknown"));
+    assert_eq!(receive(&manager, Duration::from_secs(2)), None);
     daemon.kill().expect("killed");
     daemon.wait().expect("reaped");
 }
@@ -249,7 +249,7 @@ fn custom_loop_is_woken_to_report_the_end_of_a_reload() {
     let pid = daemon.id().to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().expect("kill runs").success());
     assert!(daemon.wait().expect("reaped").success());
-    let messages: Vec<_> = std::iter::from_fn(|| hear(&manager, Duration::from_millis(1))).collect();
+    let messages: Vec<_> = std::iter::from_fn(|| receive(&manager, Duration::from_millis(1))).collect();
     assert!(
         messages.len() == 2 && messages[0].starts_with("RELOADING=1") && messages[1] == "READY=1",
         "{messages:?}"

@@ -114,10 +114,10 @@ fn run_with(fault: &str) -> Option<String> {
         return run_with(fault);
     }
     let good = body.contains("\"transitions\": 1,") && body.contains("\"state\": \"up\"");
-    println!("{fault}: {unanswered} questions unanswered, left up: {}", !good);
+    println!("{fault}: {unanswered} requests unanswered, left up: {}", !good);
     // A client may be rejected for lack of descriptors or memory, but not repeatedly.
     if unanswered > if fault.starts_with("accept4") { 2 } else { 25 } {
-        return Some(format!("{unanswered} questions unanswered"));
+        return Some(format!("{unanswered} requests unanswered"));
     }
     if !good {
         let details: Vec<_> = body.lines().filter(|line| line.contains("detail")).collect();
@@ -160,7 +160,7 @@ fn stopped_and_continued_process_sees_no_failure_and_no_burst() {
         daemon.signal("-CONT");
         nap(550);
         let checks = count.load(Ordering::SeqCst) - before;
-        println!("round {round}: {checks} checks in 0.55 s after going on");
+        println!("round {round}: {checks} checks in 0.55 s after SIGCONT");
         assert!(checks <= 2, "{checks} checks");
         assert_eq!(daemon.state(), "up");
     }
@@ -281,7 +281,7 @@ fn wall_clock_jump_changes_only_timestamps() {
         let seen = snapshot();
         let shown = seen["last_check_ts"].as_f64().expect("a time") - real as f64;
         if jump == 3600 && shown < 3000.0 {
-            println!("skipped: this binary does not ask the C library for the time");
+            println!("skipped: this binary does not read the clock through the C library");
             break;
         }
         println!("{jump}: {checks} of {due} checks, {seen}");

@@ -243,7 +243,7 @@ impl BlockingTask {
 
 impl fmt::Debug for BlockingTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Work")
+        f.write_str("BlockingTask")
     }
 }
 

@@ -75,6 +75,6 @@ impl Probe for NetProbe {
 
 impl fmt::Debug for NetProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BuiltProbe").field("name", &self.name()).field("target", &self.target()).finish()
+        f.debug_struct("NetProbe").field("name", &self.name()).field("target", &self.target()).finish()
     }
 }

@@ -293,6 +293,8 @@ fn local_port_exhaustion_is_a_local_failure_and_retried() {
         let (result, _) = check(&["tcp://[fd50::1]:80".to_owned()], ResolverConfig::default()).remove(0);
         assert_eq!(result.reason.map(|reason| reason.as_str()), Some("unreachable"), "{result:?}");
         must("ip -6 addr add ::1/128 dev lo");
+        // The kernel makes a new address usable in the background.
+        eventually("the address ::1", || std::net::UdpSocket::bind("[::1]:0").ok());
     }
     std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40003").expect("set");
     // Listening on all addresses: none of the ports can be reused for any destination.

@@ -68,7 +68,7 @@ fn stop_for(span_ms: u64, is_http: bool) {
         let mut answer = String::new();
         client.set_read_timeout(Some(PATIENCE)).expect("set");
         client.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.ends_with("\r\n\r\nup\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nup\n"), "{span_ms} ms, {url}, {phase_ms} ms: {answer}");
         nap(700);
     }
     let (_, body) = daemon.get("/status");

@@ -6,23 +6,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::program::refuse_shell_syntax;
+use crate::monitor::INTERVAL_MAX;
+use crate::probe::build::{BODY_MAX, TIMEOUT_MAX};
+use crate::resolve::conf::PORT;
 use crate::result::printable;
+use crate::wire::http::is_token_byte;
+use crate::wire::http::write::METHOD_MAX;
 
 /// Decimal numbers are stored in billionths. The smallest valid value is a thousandth.
 const BILLION: u64 = 1_000_000_000;
 const THOUSANDTH: u64 = 1_000_000;
-/// The longest timeout: an hour.
-const TIMEOUT_MAX_S: u64 = 3600;
-/// The longest interval: ten years.
-const INTERVAL_MAX_S: u64 = 10 * 365 * 24 * 3600;
-/// The largest limit of a body, in bytes.
-const BODY_MAX: u64 = 16 * 1024 * 1024;
+const TIMEOUT_MAX_S: u64 = TIMEOUT_MAX.as_secs();
+const INTERVAL_MAX_S: u64 = INTERVAL_MAX.as_secs();
 /// The largest threshold of consecutive results.
 const COUNT_MAX: u64 = 1_000_000;
 const RETRIES_MAX: u64 = 100;
-/// The longest method, in bytes; registered methods have at most 17.
-const METHOD_MAX: usize = 32;
-const DNS_PORT: u16 = 53;
 /// The most characters of a value that an error message repeats.
 const SHOWN_MAX: usize = 64;
 
@@ -42,7 +40,7 @@ pub(super) fn api_port(text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn max_body(text: &str) -> Result<usize, String> {
-    Ok(whole(text, 1, BODY_MAX)? as usize)
+    Ok(whole(text, 1, BODY_MAX as u64)? as usize)
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {
@@ -125,7 +123,7 @@ pub(super) fn path(text: &str) -> Result<String, String> {
 
 /// A method is a token (RFC 9110 section 9.1), and its case matters.
 pub(super) fn method(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > METHOD_MAX || !text.bytes().all(is_token) {
+    if text.is_empty() || text.len() > METHOD_MAX || !text.bytes().all(is_token_byte) {
         return Err(format!("{} is not a method, like GET or HEAD", quote(text)));
     }
     Ok(text.to_owned())
@@ -138,7 +136,7 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
         refuse_control_characters(text)?;
     }
     match text.split_once(':') {
-        Some((name, value)) if !name.is_empty() && name.bytes().all(is_token) => {
+        Some((name, value)) if !name.is_empty() && name.bytes().all(is_token_byte) => {
             Ok((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
         }
         _ => Err(format!("{} is not 'Name: value'", quote(text))),
@@ -155,7 +153,7 @@ pub(super) fn api_host(text: &str) -> Result<IpAddr, String> {
 
 /// `ADDRESS[:PORT]`, an IPv6 address in brackets if a port follows.
 pub(super) fn dns_server(text: &str) -> Result<SocketAddr, String> {
-    let server = ip(text).map(|ip| SocketAddr::new(ip, DNS_PORT)).or_else(|| text.parse().ok());
+    let server = ip(text).map(|ip| SocketAddr::new(ip, PORT)).or_else(|| text.parse().ok());
     match server {
         Some(server) if server.port() > 0 => Ok(server),
         Some(_) => Err(format!("port 0 in {} is not between 1 and 65535", quote(text))),
@@ -229,10 +227,6 @@ fn billionths(whole: &str, fraction: &str) -> Option<u64> {
 }
 
 /// A character of a token (RFC 9110 section 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 fn refuse_control_characters(text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
         true => Err(format!("{} contains a control character", quote(text))),

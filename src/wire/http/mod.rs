@@ -15,6 +15,6 @@ pub(crate) mod response;
 pub(crate) mod write;
 
 /// `tchar`, the bytes of methods and field names (RFC 9110 section 5.6.2).
-fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

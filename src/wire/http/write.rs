@@ -4,7 +4,7 @@ use super::is_token_byte;
 use crate::wire::url::percent_encoded;
 
 /// The longest method, in characters.
-const METHOD_MAX: usize = 32;
+pub(crate) const METHOD_MAX: usize = 32;
 /// How much of an invalid header an error shows, in characters.
 const EXCERPT_MAX: usize = 40;
 

@@ -11,6 +11,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use common::fault::{Fault, has_strace};
 use common::*;
 
 /// Duration of a stop, in milliseconds: shorter than the timeout of one second, just over it, and much
@@ -78,7 +79,31 @@ fn stop_for(span_ms: u64, is_http: bool) {
 /// Bytes that a client read while the daemon was stopped are taken into account before any deadline.
 #[test]
 fn reading_client_is_not_closed_after_a_stop() {
-    let path = std::env::temp_dir().join(format!("pingstate-stops-{}.conf", std::process::id()));
+    read_over_a_pause("stop", |daemon, read| {
+        daemon.signal("-STOP");
+        read();
+        daemon.signal("-CONT");
+        None
+    });
+}
+
+/// The same if the process stands still after its wait for events.
+#[test]
+fn reading_client_is_not_closed_after_a_stop_of_a_turn() {
+    if !has_strace() {
+        return;
+    }
+    read_over_a_pause("turn", |daemon, read| {
+        let fault = Fault::inject(daemon, "/^epoll_p?wait$:delay_exit=7000000:when=2").expect("strace");
+        read();
+        Some(fault)
+    });
+}
+
+/// Reads a long response to its end. `pause` gets a function that reads what the system holds, and that takes
+/// longer than CLIENT_STALL; the daemon must not run meanwhile. What `pause` returns is kept to the end.
+fn read_over_a_pause(name: &str, pause: impl FnOnce(&Daemon, &mut dyn FnMut()) -> Option<Fault>) {
+    let path = std::env::temp_dir().join(format!("pingstate-stops-{name}-{}.conf", std::process::id()));
     let targets: String = (0..4000).map(|n| format!("t{n} tcp://127.0.0.1:9 --interval 3600\n")).collect();
     std::fs::write(&path, targets).expect("written");
     let daemon = Daemon::start(&["--config", path.to_str().expect("text")]);
@@ -89,12 +114,11 @@ fn reading_client_is_not_closed_after_a_stop() {
     let mut answer = vec![0; 1];
     client.read_exact(&mut answer).expect("it begins");
     nap(500);
-    daemon.signal("-STOP");
-    // More than CLIENT_STALL.
-    client.set_read_timeout(Some(Duration::from_millis(5500))).expect("set");
-    let blocked = client.read_to_end(&mut answer).expect_err("there is more than the system holds");
-    assert!(matches!(blocked.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{blocked}");
-    daemon.signal("-CONT");
+    let _fault = pause(&daemon, &mut || {
+        client.set_read_timeout(Some(Duration::from_millis(5500))).expect("set");
+        let blocked = client.read_to_end(&mut answer).expect_err("there is more than the system holds");
+        assert!(matches!(blocked.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{blocked}");
+    });
     client.set_read_timeout(Some(PATIENCE)).expect("set");
     client.read_to_end(&mut answer).expect("the rest");
     let text = String::from_utf8(answer).expect("text");

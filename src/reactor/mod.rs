@@ -33,6 +33,7 @@ use mio::{Events, Poll, Token};
 
 use crate::clock::Now;
 use crate::engine::ids::ById;
+use crate::engine::limits::CLOCK_STALL;
 use crate::engine::{CheckResult, ConnId, Engine, HookEnd, Output};
 use crate::monitor::TargetUpdate;
 use backoff::BackoffSet;
@@ -92,8 +93,10 @@ pub(crate) struct Reactor {
     results: Vec<CheckResult>,
     /// Log lines.
     notices: Vec<String>,
-    /// The last poll filled the event buffer: there may be more events.
+    /// There may be more events: the last poll filled the event buffer, or deadlines were postponed.
     has_more_events: bool,
+    /// The deadlines of the last turn were postponed.
+    postponed: bool,
     waker: Option<Waker>,
     workers: Workers,
     children: Children,
@@ -122,6 +125,7 @@ impl Reactor {
             results: Vec::new(),
             notices: Vec::new(),
             has_more_events: false,
+            postponed: false,
             waker: None,
             workers: Workers::default(),
             children: Children::default(),
@@ -184,7 +188,8 @@ impl Reactor {
             self.carry_out(clock::now());
         }
         let until = at_most.and_then(|at_most| clock::now().instant.checked_add(at_most));
-        let mut timeout = self.poll_timeout(until);
+        let mut due = self.next_turn();
+        let mut timeout = self.poll_timeout(due, until);
         while let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != ErrorKind::Interrupted {
                 return Err(error);
@@ -193,7 +198,8 @@ impl Reactor {
                 break;
             }
             // For example by SIGSTOP and SIGCONT: events may have arrived meanwhile.
-            timeout = self.poll_timeout(until);
+            due = self.next_turn();
+            timeout = self.poll_timeout(due, until);
         }
         if self.is_stop_requested() {
             self.engine.start_no_hooks();
@@ -224,7 +230,16 @@ impl Reactor {
         self.accept(now);
         // Writes come before deadlines: a completed write can meet its deadline.
         self.write_all(now);
-        self.engine.handle_timeout(clock::now());
+        // If the process was stopped during this turn, the events of that time come before the deadlines.
+        let end = clock::now();
+        let expected = due.map_or(now.instant, |due| due.min(now.instant));
+        let late = end.instant.saturating_duration_since(expected) >= CLOCK_STALL;
+        self.postponed = late && !self.postponed;
+        if self.postponed {
+            self.has_more_events = true;
+            return Ok(());
+        }
+        self.engine.handle_timeout(end);
         self.carry_out(now);
         self.write_all(now);
         self.carry_out(now);
@@ -255,11 +270,11 @@ impl Reactor {
         due.into_iter().flatten().min()
     }
 
-    /// The longest wait of the loop, at most until `until`.
-    fn poll_timeout(&self, until: Option<Instant>) -> Option<Duration> {
+    /// The longest wait of the loop, at most until `due` and `until`.
+    fn poll_timeout(&self, due: Option<Instant>, until: Option<Instant>) -> Option<Duration> {
         let now = clock::now().instant;
         let check = self.signals.as_ref().or(self.hangup.as_ref()).map(|_| now + SIGNAL_CHECK);
-        let wake = self.next_turn().into_iter().chain(until).chain(check).min()?;
+        let wake = due.into_iter().chain(until).chain(check).min()?;
         Some(wake.saturating_duration_since(now))
     }
 

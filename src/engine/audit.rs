@@ -1,7 +1,7 @@
 //! The engine's counts, for the simulation to compare with its own.
 
 use super::limits::ANSWERS_PER_TURN;
-use super::{Conn, ConnId, Engine};
+use super::{ApiPeer, ConnId, ConnOwner, Engine};
 use crate::api::routes::ResponseSize;
 
 /// The engine's resources, counted independently of its bookkeeping.
@@ -26,24 +26,24 @@ pub(crate) struct Audit {
 impl Engine {
     /// All connections, sorted.
     pub(crate) fn connections(&self) -> Vec<ConnId> {
-        let mut ids: Vec<_> = self.conns.iter().map(|(id, _)| id).collect();
+        let mut ids: Vec<_> = self.cx.conns().map(|(id, _)| id).collect();
         ids.sort();
         ids
     }
 
     pub(crate) fn knows(&self, id: ConnId) -> bool {
-        self.conns.get(id).is_some()
+        self.cx.owner(id).is_some()
     }
 
     /// Number of outputs that have not been polled.
     pub(crate) fn outputs_waiting(&self) -> usize {
-        self.outputs.len()
+        self.cx.outputs.len()
     }
 
     pub(crate) fn audit(&self) -> Audit {
         let response_budget = ResponseSize::ALL
             .map(|size| (self.response_budget.bytes(size), 0, self.response_budget.waiting(size)));
-        let query_inbox = self.resolver.longest_stream();
+        let query_inbox = self.lookups.resolver.longest_stream();
         let mut audit = Audit {
             clients: 0,
             response_budget,
@@ -55,24 +55,31 @@ impl Engine {
             client_inbox: 0,
             query_inbox,
         };
-        for (_, conn) in self.conns.iter() {
-            match conn {
-                Conn::Client(conn) => {
+        for (id, owner) in self.cx.conns() {
+            match owner {
+                ConnOwner::Client => assert!(self.api.get(id).is_some(), "{id:?} has no client"),
+                ConnOwner::Query(_) => audit.queries += 1,
+                ConnOwner::Connecting { .. } | ConnOwner::Probe { .. } => {}
+            }
+        }
+        for (id, peer) in self.api.iter() {
+            assert!(matches!(self.cx.owner(id), Some(ConnOwner::Client)), "{id:?} has no connection");
+            match peer {
+                ApiPeer::Client(conn) => {
                     audit.clients += 1;
                     audit.client_inbox = audit.client_inbox.max(conn.inbox());
                     audit.response_budget[conn.size as usize].1 += conn.outbox.held();
                 }
-                Conn::Probed { outbox, .. } => audit.probe_outbox = audit.probe_outbox.max(outbox.len()),
-                Conn::Query { .. } => audit.queries += 1,
-                Conn::Stream(stream) => {
+                ApiPeer::Stream(stream) => {
                     audit.streams += 1;
                     audit.stream_outbox = audit.stream_outbox.max(stream.outbox.held());
                 }
-                Conn::Connecting { .. } => {}
             }
         }
+        let outboxes = self.runs.iter().flatten().map(|run| run.outbox.len());
+        audit.probe_outbox = outboxes.max().unwrap_or(0);
         assert_eq!(audit.clients, self.clients, "number of clients");
-        assert_eq!(audit.queries, self.queries.len(), "number of queries");
+        assert_eq!(audit.queries, self.lookups.queries.len(), "number of queries");
         assert_eq!(audit.streams, self.streams.len(), "number of streams");
         audit
     }

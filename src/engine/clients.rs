@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::limits::*;
 use super::outbox::Outbox;
-use super::{Conn, ConnId, Engine, Input, Output, Owner};
+use super::streams::Stream;
+use super::{ConnId, ConnOwner, Engine, Input, Output, Owner};
 use crate::api::client::{Client, Next};
 use crate::api::response::Response;
 use crate::api::response_cache::CacheKey;
@@ -29,6 +30,28 @@ pub(super) struct ApiConn {
     /// When the request head must be complete.
     head_deadline: Option<Instant>,
     pub(super) response_queued_at: Instant,
+}
+
+/// The state of an API client's connection.
+pub(super) enum ApiPeer {
+    Client(Box<ApiConn>),
+    Stream(Box<Stream>),
+}
+
+impl ApiPeer {
+    pub(super) fn unsent(&self) -> &[u8] {
+        match self {
+            ApiPeer::Client(conn) => conn.unsent(),
+            ApiPeer::Stream(stream) => stream.outbox.unsent(),
+        }
+    }
+
+    pub(super) fn room(&self) -> usize {
+        match self {
+            ApiPeer::Client(conn) => conn.room(),
+            ApiPeer::Stream(_) => usize::MAX,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +115,8 @@ impl Engine {
             self.release_held(now);
         }
         self.clients += 1;
-        let id = self.add(Conn::Client(Box::new(ApiConn {
+        let id = self.cx.add(ConnOwner::Client);
+        let conn = ApiConn {
             client: Client::new(),
             outbox: Outbox::default(),
             stage: Stage::Open,
@@ -103,9 +127,34 @@ impl Engine {
             last_response_at: now.instant,
             head_deadline: None,
             response_queued_at: now.instant,
-        })));
-        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+        };
+        self.api.insert(id, ApiPeer::Client(Box::new(conn)));
+        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
         id
+    }
+
+    pub(super) fn close_client(&mut self, id: ConnId) {
+        self.forget_client(id);
+        self.cx.close(id);
+    }
+
+    /// Removes a client whose connection is closed already.
+    pub(super) fn drop_client(&mut self, id: ConnId) {
+        self.forget_client(id);
+        self.cx.drop_conn(id);
+    }
+
+    fn forget_client(&mut self, id: ConnId) {
+        match self.api.remove(id) {
+            Some(ApiPeer::Client(conn)) => {
+                self.clients -= 1;
+                self.response_budget.sub(conn.size, conn.outbox.held());
+                self.response_budget.leave(id);
+            }
+            Some(ApiPeer::Stream(_)) => self.streams.retain(|stream| *stream != id),
+            None => return,
+        }
+        self.cx.timers.set(Owner::Client(id), None);
     }
 
     /// Removes the client from the count of clients, as it becomes a stream. Returns whether it has shut
@@ -128,14 +177,14 @@ impl Engine {
             Input::Closed => {
                 conn.read_closed = true;
                 match conn.stage {
-                    Stage::Lingering => self.close(id),
+                    Stage::Lingering => self.close_client(id),
                     Stage::Open => self.process_requests(id, now),
                     Stage::Closing => {}
                 }
             }
             Input::Sent(count) => self.handle_sent(id, count, now),
             Input::Failed(_) => {
-                self.drop_conn(id);
+                self.drop_client(id);
             }
             Input::Connected | Input::Datagram(..) => {}
         }
@@ -156,7 +205,7 @@ impl Engine {
                 return self.refuse(id, status, now);
             }
         }
-        self.close(id);
+        self.close_client(id);
     }
 
     /// If this client's request is deferred, closes the client that has been reading its own response too
@@ -164,28 +213,28 @@ impl Engine {
     fn evict_slow_client(&mut self, id: ConnId, now: Now) -> bool {
         let waiting = self.api_conn(id).filter(|conn| conn.held.is_some());
         let Some(size) = waiting.map(|conn| conn.size) else { return false };
-        let slow = self.conns.iter().filter_map(|(id, conn)| match conn {
-            Conn::Client(conn) if conn.size == size && conn.is_slow(now) => {
+        let slow = self.api.iter().filter_map(|(id, conn)| match conn {
+            ApiPeer::Client(conn) if conn.size == size && conn.is_slow(now) => {
                 Some((conn.response_queued_at, id))
             }
             _ => None,
         });
         let Some((_, slowest)) = slow.min() else { return false };
-        self.close(slowest);
+        self.close_client(slowest);
         self.release_held(now);
         self.response_budget.is_measured_for(id) || self.api_conn(id).is_some_and(|conn| conn.held.is_none())
     }
 
     pub(super) fn api_conn(&mut self, id: ConnId) -> Option<&mut ApiConn> {
-        match self.conns.get_mut(id) {
-            Some(Conn::Client(conn)) => Some(conn),
+        match self.api.get_mut(id) {
+            Some(ApiPeer::Client(conn)) => Some(conn),
             _ => None,
         }
     }
 
     /// Processes the next request, unless a response is pending.
     fn process_requests(&mut self, id: ConnId, now: Now) {
-        let Some(Conn::Client(conn)) = self.conns.get_mut(id) else { return };
+        let Some(ApiPeer::Client(conn)) = self.api.get_mut(id) else { return };
         if conn.stage != Stage::Open || !conn.outbox.is_empty() || conn.held.is_some() {
             return;
         }
@@ -198,33 +247,33 @@ impl Engine {
             Next::Request(request) => self.reply(id, request, now),
             Next::Again => self.repeat(id, now),
             Next::Refuse(status) => self.refuse(id, status, now),
-            Next::Wait if conn.read_closed => self.close(id),
+            Next::Wait if conn.read_closed => self.close_client(id),
             Next::Wait if conn.client.is_idle() => {
                 let idle_by = conn.last_response_at + CLIENT_IDLE;
-                self.timers.set(Owner::Client(id), Some(idle_by));
+                self.cx.timers.set(Owner::Client(id), Some(idle_by));
             }
             Next::Wait => {
                 let head_deadline = *conn.head_deadline.get_or_insert(now.instant + CLIENT_HEAD);
-                self.timers.set(Owner::Client(id), Some(head_deadline));
+                self.cx.timers.set(Owner::Client(id), Some(head_deadline));
             }
         }
     }
 
     /// Bytes of unanswered requests of all clients.
     fn heads(&self) -> usize {
-        let clients = self.conns.iter().map(|(_, conn)| match conn {
-            Conn::Client(conn) => conn.client.held(),
+        let clients = self.api.iter().map(|(_, conn)| match conn {
+            ApiPeer::Client(conn) => conn.client.held(),
             _ => 0,
         });
         clients.sum()
     }
 
     fn reply(&mut self, id: ConnId, request: Request, now: Now) {
-        let size = ResponseSize::of(&request, &self.fleet);
+        let size = ResponseSize::of(&request, &self.cx.targets);
         if self.response_budget.is_full(size) {
             return self.wait_for_room(id, request, size, now);
         }
-        let response = match answer(&request, &self.fleet, &self.guard, now) {
+        let response = match answer(&request, &self.cx.targets, &self.guard, now) {
             Answer::Now(response) => response,
             Answer::Metrics => return self.await_process_stats(id, request, size, now),
             Answer::Wait(wait) => return self.open_wait(id, &request, wait, now),
@@ -238,7 +287,7 @@ impl Engine {
         let Some(conn) = self.api_conn(id) else { return };
         conn.defer_request(request, size);
         self.response_budget.wait(size, id);
-        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
     }
 
     pub(super) fn respond(
@@ -271,7 +320,7 @@ impl Engine {
 
     /// All that cacheable responses depend on.
     fn moment(&self, now: Now) -> CacheKey {
-        CacheKey { second: now.unix.as_secs(), changes: self.fleet.changes() }
+        CacheKey { second: now.unix.as_secs(), changes: self.cx.targets.changes() }
     }
 
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
@@ -301,8 +350,8 @@ impl Engine {
         conn.size = size;
         conn.outbox.push(bytes);
         self.response_budget.add(size, len);
-        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
-        self.outputs.push_back(Output::Write(id));
+        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
+        self.cx.outputs.push_back(Output::Write(id));
     }
 
     fn handle_sent(&mut self, id: ConnId, count: usize, now: Now) {
@@ -311,7 +360,7 @@ impl Engine {
         conn.outbox.advance(count);
         if !conn.outbox.is_empty() {
             let stall_by = (now.instant + CLIENT_STALL).min(conn.send_deadline());
-            self.timers.set(Owner::Client(id), Some(stall_by));
+            self.cx.timers.set(Owner::Client(id), Some(stall_by));
             return;
         }
         conn.last_response_at = now.instant;
@@ -321,17 +370,17 @@ impl Engine {
             Stage::Open => {
                 self.process_requests(id, now);
                 if self.room(id) > 0 {
-                    self.outputs.push_back(Output::Read(id));
+                    self.cx.outputs.push_back(Output::Read(id));
                 }
             }
-            Stage::Closing if read_closed => self.close(id),
+            Stage::Closing if read_closed => self.close_client(id),
             Stage::Closing => {
                 if let Some(conn) = self.api_conn(id) {
                     conn.stage = Stage::Lingering;
                 }
-                self.outputs.push_back(Output::Shutdown(id));
-                self.outputs.push_back(Output::Read(id));
-                self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_LINGER));
+                self.cx.outputs.push_back(Output::Shutdown(id));
+                self.cx.outputs.push_back(Output::Read(id));
+                self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_LINGER));
             }
             Stage::Lingering => {}
         }

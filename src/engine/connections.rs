@@ -2,28 +2,32 @@
 
 use super::limits::PROBE_OUTBOX_MAX;
 use super::outbox::Outbox;
-use super::{Conn, ConnId, Engine, Input, Output, Transport};
+use super::{ConnId, ConnOwner, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::probe;
-use crate::probe::connector::{self, Connector};
+use crate::probe::connector::{self, AttemptId, Connector};
 use crate::result::Reason;
 
 impl Engine {
-    pub(super) fn handle_connecting(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(Conn::Connecting { target, slot, retried_after_eviction }) = self.conns.get(id) else {
-            return;
-        };
-        let (target, slot, retried_after_eviction) = (*target, *slot, *retried_after_eviction);
+    pub(super) fn handle_connecting(
+        &mut self,
+        id: ConnId,
+        target: usize,
+        attempt: AttemptId,
+        retried_after_eviction: bool,
+        input: Input<'_>,
+        now: Now,
+    ) {
         let Some(run) = self.runs[target].as_deref_mut() else { return };
         let Some(connector) = &mut run.connector else { return };
         match input {
-            Input::Connected => connector.handle_connected(slot),
+            Input::Connected => connector.handle_connected(attempt),
             Input::Failed(failure) => {
                 // If eviction did not help the last time, the cause is another one and may last.
                 let evicts = failure.reason == Reason::Local && !retried_after_eviction;
-                connector.handle_failed(slot, failure, now.instant);
-                run.take_slot(slot);
-                self.drop_conn(id);
+                connector.handle_failed(attempt, failure, now.instant);
+                run.take_attempt(attempt);
+                self.cx.drop_conn(id);
                 if evicts && self.evict() {
                     self.retry(target, now);
                 }
@@ -53,6 +57,7 @@ impl Engine {
             Input::Closed => probe::Input::Closed,
             Input::Failed(failure) => {
                 run.conn = None;
+                run.outbox = Outbox::default();
                 probe::Input::Failed(failure)
             }
             Input::Connected | Input::Datagram(..) | Input::Sent(_) => return,
@@ -60,7 +65,7 @@ impl Engine {
         let gone = matches!(input, probe::Input::Failed(_));
         run.handle_input(input, now);
         if gone {
-            self.drop_conn(id);
+            self.cx.drop_conn(id);
         }
         self.poll_attempt(target, now);
     }
@@ -75,31 +80,28 @@ impl Engine {
                     return;
                 }
                 run.awaits_files = true;
-                self.unresolved.push(target);
-                self.outputs.push_back(Output::RefreshFiles);
+                self.lookups.unresolved.push(target);
+                self.cx.outputs.push_back(Output::RefreshFiles);
             }
-            connector::Output::Open(slot, to) => {
+            connector::Output::Open(attempt, to) => {
                 let retried_after_eviction = std::mem::take(&mut run.retried_after_eviction);
-                let id = self.add(Conn::Connecting { target, slot, retried_after_eviction });
-                if let Some(run) = self.runs[target].as_deref_mut() {
-                    run.slots.push((slot, id));
-                }
-                self.outputs.push_back(Output::Open { id, transport: Transport::Tcp, to });
+                let owner = ConnOwner::Connecting { target, attempt, retried_after_eviction };
+                run.attempts.push((attempt, self.cx.open(owner, Transport::Tcp, to)));
             }
-            connector::Output::Close(slot) => {
-                if let Some(id) = run.take_slot(slot) {
-                    self.close(id);
+            connector::Output::Close(attempt) => {
+                if let Some(id) = run.take_attempt(attempt) {
+                    self.cx.close(id);
                 }
             }
-            connector::Output::Connected(slot, address) => {
-                let id = run.take_slot(slot);
+            connector::Output::Connected(attempt, address) => {
+                let id = run.take_attempt(attempt);
                 run.conn = id;
                 run.end_connecting(now);
                 run.address = Some(address);
                 run.handle_input(probe::Input::Connected(address), now);
                 let lookup = run.lookup.take();
                 if let Some(id) = id {
-                    self.conns.insert(id, Conn::Probed { target, outbox: Outbox::default() });
+                    self.cx.set_owner(id, ConnOwner::Probe { target });
                 }
                 self.drop_lookup(lookup);
             }
@@ -111,14 +113,14 @@ impl Engine {
     }
 
     /// Queues bytes for a check's connection, if any. Returns `false` beyond [`PROBE_OUTBOX_MAX`].
-    pub(super) fn send(&mut self, conn: Option<ConnId>, bytes: Vec<u8>) -> bool {
-        let Some(id) = conn else { return true };
-        let Some(Conn::Probed { outbox, .. }) = self.conns.get_mut(id) else { return true };
+    pub(super) fn send(&mut self, target: usize, bytes: Vec<u8>) -> bool {
+        let Some(run) = self.runs[target].as_deref_mut() else { return true };
+        let (Some(id), outbox) = (run.conn, &mut run.outbox) else { return true };
         if outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
             return false;
         }
         if outbox.push(bytes) {
-            self.outputs.push_back(Output::Write(id));
+            self.cx.outputs.push_back(Output::Write(id));
         }
         true
     }
@@ -132,8 +134,15 @@ impl Engine {
         for job in std::mem::take(&mut run.jobs) {
             self.jobs.remove(&job);
         }
-        let (slots, conn) = (std::mem::take(&mut run.slots), run.conn.take());
+        let (attempts, conn) = (std::mem::take(&mut run.attempts), run.conn.take());
+        let outbox = std::mem::take(&mut run.outbox);
         self.drop_lookup(lookup);
-        slots.into_iter().map(|(_, id)| id).chain(conn).for_each(|id| self.close(id));
+        attempts.into_iter().for_each(|(_, id)| self.cx.close(id));
+        if let Some(id) = conn {
+            if !outbox.is_empty() {
+                self.cx.outputs.push_back(Output::FinalWrite(id, outbox.unsent().to_vec()));
+            }
+            self.cx.close(id);
+        }
     }
 }

@@ -3,16 +3,15 @@
 use std::time::Instant;
 
 use super::limits::*;
-use super::{Conn, ConnId, Engine, Output, Owner};
+use super::{ApiPeer, ConnId, Engine, Owner};
 use crate::clock::Now;
 
-impl Conn {
+impl ApiPeer {
     /// When an API client was accepted, and when its outbox was last sent completely.
-    fn ages(&self) -> Option<(Instant, Instant)> {
+    fn ages(&self) -> (Instant, Instant) {
         match self {
-            Conn::Client(conn) => Some((conn.accepted_at, conn.last_response_at)),
-            Conn::Stream(stream) => Some((stream.accepted_at, stream.drained_at)),
-            _ => None,
+            ApiPeer::Client(conn) => (conn.accepted_at, conn.last_response_at),
+            ApiPeer::Stream(stream) => (stream.accepted_at, stream.drained_at),
         }
     }
 }
@@ -24,23 +23,17 @@ impl Engine {
         let now = self.update_clock(now);
         // accept(2) fails even with no client waiting: a client with the last descriptor stays for its grace.
         if let Some(id) = self.least_useful_client(false, false).filter(|_| can_evict) {
-            self.close(id);
+            self.close_client(id);
             self.release_held(now);
             return true;
         }
-        self.accept_paused = true;
+        self.cx.accept_paused = true;
         // Until a client can be evicted: a good client may be queued behind many new ones.
-        let graces = self.conns.iter().filter_map(|(_, conn)| Some(conn.ages()?.0 + CLIENT_GRACE));
+        let graces = self.api.iter().map(|(_, peer)| peer.ages().0 + CLIENT_GRACE);
         let pause = now.instant + ACCEPT_PAUSE;
         let until = graces.filter(|_| can_evict).chain([pause]).min();
-        self.timers.set(Owner::Accept, until);
+        self.cx.timers.set(Owner::Accept, until);
         false
-    }
-
-    pub(super) fn resume_accept(&mut self) {
-        self.accept_paused = false;
-        self.timers.set(Owner::Accept, None);
-        self.outputs.push_back(Output::Accept);
     }
 
     /// Closes the client that has gone longest without a complete response. Returns whether there was one.
@@ -49,17 +42,17 @@ impl Engine {
     /// client before its first request.
     pub(super) fn evict(&mut self) -> bool {
         let Some(id) = self.least_useful_client(true, false) else { return false };
-        self.close(id);
+        self.close_client(id);
         true
     }
 
     /// The client to evict first; streams are last.
     pub(super) fn least_useful_client(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
-        let clients = self.conns.iter().filter_map(|(id, conn)| {
-            let (accepted_at, last_response_at) = conn.ages()?;
-            let is_stream = matches!(conn, Conn::Stream(_));
-            let is_new = self.seen.saturating_duration_since(accepted_at) < CLIENT_GRACE;
-            Some((is_stream, is_new, if is_new { accepted_at } else { last_response_at }, id))
+        let clients = self.api.iter().map(|(id, peer)| {
+            let (accepted_at, last_response_at) = peer.ages();
+            let is_stream = matches!(peer, ApiPeer::Stream(_));
+            let is_new = self.cx.now.instant.saturating_duration_since(accepted_at) < CLIENT_GRACE;
+            (is_stream, is_new, if is_new { accepted_at } else { last_response_at }, id)
         });
         let clients = clients
             .filter(|(is_stream, is_new, ..)| (even_if_new || !is_new) && (*is_stream || !only_streams));

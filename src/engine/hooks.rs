@@ -106,7 +106,7 @@ impl Engine {
     /// Runs the target's hook for a change, now or after its present run.
     #[cold]
     pub(super) fn queue_hook(&mut self, target: usize, change: &Change, now: Now) {
-        let watch = self.fleet.watch(target);
+        let watch = self.cx.targets.watch(target);
         let Some(last) = watch.fsm().last() else { return };
         if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
             return;
@@ -143,23 +143,23 @@ impl Engine {
         }
         let what = match end {
             HookEnd::Exited(0) => {
-                self.counters.hooks.ok += 1;
+                self.cx.counters.hooks.ok += 1;
                 None
             }
             HookEnd::NotStarted(why) | HookEnd::NoRoom(why) => {
-                self.counters.hooks.not_started += 1;
+                self.cx.counters.hooks.not_started += 1;
                 Some(format!("could not be started: {why}"))
             }
             HookEnd::Signalled(_) if run.deadline.is_none() => {
-                self.counters.hooks.timeout += 1;
+                self.cx.counters.hooks.timeout += 1;
                 Some(format!("was killed after {}", seconds(run.hook.limit())))
             }
             HookEnd::Exited(status) => {
-                self.counters.hooks.failed += 1;
+                self.cx.counters.hooks.failed += 1;
                 Some(format!("exited with status {status}"))
             }
             HookEnd::Signalled(signal) => {
-                self.counters.hooks.failed += 1;
+                self.cx.counters.hooks.failed += 1;
                 Some(format!("was ended by signal {signal}"))
             }
         };
@@ -167,7 +167,7 @@ impl Engine {
             let name = run.name;
             let program = program(&run.hook);
             let colon = if said.is_empty() { "" } else { ": " };
-            self.log_notice(format!("{name}: the hook {program} {what}{colon}{said}"));
+            self.cx.log(format!("{name}: the hook {program} {what}{colon}{said}"));
         }
         if let Some(target) = run.target.filter(|target| self.hooks.calls.contains_key(target)) {
             self.hooks.queue.push_back(target);
@@ -202,7 +202,7 @@ impl Engine {
         self.hooks.paused.take_if(|until| *until <= now.instant);
         for run in &mut self.hooks.running {
             if run.deadline.take_if(|deadline| *deadline <= now.instant).is_some() {
-                self.outputs.push_back(Output::Kill(run.id));
+                self.cx.outputs.push_back(Output::Kill(run.id));
             }
         }
         self.start_hooks(now);
@@ -220,11 +220,11 @@ impl Engine {
         self.start_no_hooks();
         self.notify("STOPPING=1");
         for target in std::mem::take(&mut self.hooks.calls).into_keys() {
-            let watch = self.fleet.watch(target);
+            let watch = self.cx.targets.watch(target);
             if let Some(hook) = watch.hook() {
                 let line =
                     format!("{}: the hook {} was not started: the daemon stops", watch.name(), program(hook));
-                self.log_notice(line);
+                self.cx.log(line);
             }
         }
         self.report_undelivered();
@@ -234,21 +234,21 @@ impl Engine {
         while self.hooks.can_start() {
             let Some(target) = self.hooks.queue.pop_front() else { break };
             let Some(call) = self.hooks.calls.remove(&target) else { continue };
-            let watch = self.fleet.watch(target);
+            let watch = self.cx.targets.watch(target);
             let Some(hook) = watch.hook().cloned() else { continue };
             let env = call.env(watch.name());
             self.hooks.last += 1;
             self.hooks.started += 1;
             let id = HookId(self.hooks.last);
             let deadline = Some(now.instant + hook.limit());
-            self.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
+            self.cx.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
             let name = watch.name().to_owned();
             self.hooks.running.push(Run { id, target: Some(target), name, hook, call, deadline });
         }
         let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
         let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + YIELD_DELAY));
         let kills = self.hooks.running.iter().filter_map(|run| run.deadline);
-        self.timers.set(Owner::Hooks, kills.chain(next).min());
+        self.cx.timers.set(Owner::Hooks, kills.chain(next).min());
     }
 }
 

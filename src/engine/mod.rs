@@ -1,7 +1,7 @@
 //! The whole daemon without I/O: connections, deadlines, checks, the API and notifications.
 //!
 //! ```text
-//!  handle_input ──▶ Connecting ─▶ Probed ─▶ probe::Attempt ─ ProbeResult ─▶ Monitor ─▶ FSM ─┐
+//!  handle_input ──▶ Connecting ─▶ Probe ─▶ probe::Attempt ─ ProbeResult ─▶ Monitor ─▶ FSM ──┐
 //!  (id, Input)      Query ◀─▶ Resolver                                                      │
 //!                   Client ─ request ─▶ routes ─ response ─▶ Outbox                         │ Change
 //!                   Stream ◀─ EventLog ◀────────────────────────────────────────────────────┤
@@ -27,6 +27,7 @@
 mod audit;
 mod clients;
 mod connections;
+mod context;
 mod event_log;
 mod eviction;
 mod hooks;
@@ -36,6 +37,7 @@ mod messages;
 mod names;
 mod notices;
 mod outbox;
+mod owners;
 mod process_stats;
 mod reload;
 mod response_budget;
@@ -44,87 +46,30 @@ mod streams;
 mod timers;
 mod webhooks;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::api::counters::Counters;
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::api::response_cache::ResponseCache;
 use crate::clock::Now;
 use crate::monitor::{Fleet, Monitor};
-use crate::probe::connector::AttemptId;
+use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
-use crate::resolve::{LookupId, QueryId, Resolver};
-use clients::ApiConn;
+use clients::ApiPeer;
+use context::Context;
 use event_log::EventLog;
 use hooks::Hooks;
 pub(crate) use hooks::{HookEnd, HookId};
+use ids::ById;
 pub(crate) use ids::ConnId;
-use ids::{ById, Ids};
 pub(crate) use messages::{CheckResult, Input, JobId, Output};
+use names::Lookups;
 use notices::ServiceManager;
-use outbox::Outbox;
+use owners::{ConnOwner, Owner};
 use response_budget::ResponseBudget;
 use runs::ProbeRun;
-use streams::Stream;
-use timers::Timers;
 use webhooks::Webhooks;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Owner {
-    Target(usize),
-    Client(ConnId),
-    Resolver,
-    Accept,
-    Hooks,
-    Webhooks,
-    Status,
-    Watchdog,
-}
-
-/// Number of owners that are neither targets nor clients.
-const FIXED: usize = 6;
-
-impl timers::Owner for Owner {
-    fn place(self) -> usize {
-        match self {
-            Owner::Resolver => 0,
-            Owner::Accept => 1,
-            Owner::Hooks => 2,
-            Owner::Webhooks => 3,
-            Owner::Status => 4,
-            Owner::Watchdog => 5,
-            Owner::Target(target) => FIXED + 2 * target,
-            Owner::Client(id) => FIXED + 1 + 2 * id.place(),
-        }
-    }
-}
-
-/// A connection, by the peer at its other end.
-enum Conn {
-    /// A probe's connection that is not established.
-    Connecting {
-        target: usize,
-        slot: AttemptId,
-        retried_after_eviction: bool,
-    },
-    /// A probe's established connection.
-    Probed {
-        target: usize,
-        outbox: Outbox,
-    },
-    Client(Box<ApiConn>),
-    Stream(Box<Stream>),
-    Query {
-        query: QueryId,
-        server: SocketAddr,
-        transport: Transport,
-        outbox: Outbox,
-        retried_after_eviction: bool,
-    },
-}
 
 /// When targets are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +81,7 @@ pub(crate) enum Schedule {
 
 /// The daemon; the module documentation has the contract of its methods.
 pub(crate) struct Engine {
-    fleet: Fleet,
+    cx: Context,
     schedule: Schedule,
     /// Targets that wait for their only check, in reverse order (with [`Schedule::Once`]).
     backlog: Vec<usize>,
@@ -148,37 +93,26 @@ pub(crate) struct Engine {
     /// When the loop must wake up although nothing may be due, while checks are in flight. Set by
     /// `handle_timeout`, cleared by the next event: only lateness of a sleep is a scheduling delay.
     wakeup: Option<Instant>,
-    conns: ById<Conn>,
-    ids: Ids,
-    timers: Timers<Owner>,
-    resolver: Resolver,
-    lookups: BTreeMap<LookupId, usize>,
-    queries: Vec<(QueryId, ConnId)>,
+    lookups: Lookups,
     jobs: BTreeMap<JobId, usize>,
     last_job: JobId,
-    /// Targets whose lookups start once the files have been refreshed.
-    unresolved: Vec<usize>,
     guard: HostGuard,
     date: Date,
     response_cache: ResponseCache,
+    api: ById<ApiPeer>,
     clients: usize,
     response_budget: ResponseBudget,
     streams: Vec<ConnId>,
     event_log: EventLog,
     /// When the first event happened that has not been sent to the streams.
     unpublished: Option<Now>,
-    counters: Counters,
     /// When the daemon started, as the time since 1970.
     started: Duration,
-    accept_paused: bool,
     hooks: Hooks,
     webhooks: Webhooks,
     manager: Option<ServiceManager>,
     /// A watchdog ping is due.
     watchdog_due: bool,
-    outputs: VecDeque<Output>,
-    /// The latest `now`.
-    seen: Instant,
 }
 
 impl Engine {
@@ -196,59 +130,53 @@ impl Engine {
             in_flight: 0,
             wakeup: None,
             event_log: EventLog::new(monitors.len(), now),
-            fleet: Fleet::new(monitors, now),
+            cx: Context::new(Fleet::new(monitors, now), now),
             schedule,
             backlog: Vec::new(),
-            conns: ById::new(),
-            ids: Ids::new(),
-            timers: Timers::new(now.instant),
-            resolver,
-            lookups: BTreeMap::new(),
-            queries: Vec::new(),
+            lookups: Lookups::new(resolver),
             jobs: BTreeMap::new(),
             last_job: JobId(0),
-            unresolved: Vec::new(),
             guard,
             date: Date::default(),
             response_cache: ResponseCache::default(),
+            api: ById::new(),
             clients: 0,
             response_budget: ResponseBudget::default(),
             streams: Vec::new(),
             unpublished: None,
-            counters: Counters::default(),
             started: now.unix,
-            accept_paused: false,
             hooks: Hooks::default(),
             webhooks: Webhooks::default(),
             manager: None,
             watchdog_due: false,
-            outputs: VecDeque::new(),
-            seen: now.instant,
         };
         engine.start_schedule(now);
         engine
     }
 
     pub(crate) fn fleet(&self) -> &Fleet {
-        &self.fleet
+        &self.cx.targets
     }
 
     pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
         let now = self.update_clock(now);
-        match self.conns.get_mut(id) {
+        match self.cx.owner(id) {
             None => return,
-            Some(Conn::Connecting { .. }) => self.handle_connecting(id, input, now),
-            Some(Conn::Probed { target, outbox }) => {
+            Some(ConnOwner::Connecting { target, attempt, retried_after_eviction }) => {
+                self.handle_connecting(id, target, attempt, retried_after_eviction, input, now);
+            }
+            Some(ConnOwner::Probe { target }) => {
                 if let Input::Sent(count) = input {
-                    outbox.advance(count);
+                    if let Some(run) = self.runs[target].as_deref_mut() {
+                        run.outbox.advance(count);
+                    }
                     return;
                 }
-                let target = *target;
                 self.handle_probed(id, target, input, now);
             }
-            Some(Conn::Client(_)) => self.handle_client(id, input, now),
-            Some(Conn::Stream(_)) => self.handle_stream(id, input, now),
-            Some(Conn::Query { .. }) => self.handle_query(id, input, now),
+            Some(ConnOwner::Client) if self.is_stream(id) => self.handle_stream(id, input, now),
+            Some(ConnOwner::Client) => self.handle_client(id, input, now),
+            Some(ConnOwner::Query(query)) => self.handle_query(query, input, now),
         }
         self.drain_resolver(now);
     }
@@ -260,13 +188,13 @@ impl Engine {
             self.start_hooks(now);
         }
         self.release_held(now);
-        while let Some(owner) = self.timers.take_due(now.instant) {
+        while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
                 Owner::Target(target) => self.handle_target_timeout(target, now),
                 Owner::Client(id) if self.is_stream(id) => self.handle_stream_timeout(id, now),
                 Owner::Client(id) => self.handle_client_timeout(id, now),
-                Owner::Resolver => self.resolver.handle_timeout(now.instant),
-                Owner::Accept => self.resume_accept(),
+                Owner::Resolver => self.lookups.resolver.handle_timeout(now.instant),
+                Owner::Accept => self.cx.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
                 Owner::Webhooks => self.start_deliveries(now),
                 Owner::Status => self.send_status(now),
@@ -283,33 +211,33 @@ impl Engine {
     /// Returns the next operation for the caller to carry out.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         // Streams receive the events of one turn together.
-        if let Some(now) = self.unpublished.take_if(|_| self.outputs.is_empty()) {
+        if let Some(now) = self.unpublished.take_if(|_| self.cx.outputs.is_empty()) {
             self.publish(now);
         }
-        self.outputs.pop_front()
+        self.cx.outputs.pop_front()
     }
 
     /// When [`Engine::handle_timeout`] must be called next; always later than its last call.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.wakeup).min()
+        self.cx.timers.next().into_iter().chain(self.wakeup).min()
     }
 
     pub(crate) fn unsent(&self, id: ConnId) -> &[u8] {
-        match self.conns.get(id) {
-            Some(Conn::Probed { outbox, .. } | Conn::Query { outbox, .. }) => outbox.unsent(),
-            Some(Conn::Client(conn)) => conn.unsent(),
-            Some(Conn::Stream(stream)) => stream.outbox.unsent(),
-            Some(Conn::Connecting { .. }) | None => &[],
+        match self.cx.owner(id) {
+            Some(ConnOwner::Probe { target }) => self.run(target).map_or(&[], |run| run.outbox.unsent()),
+            Some(ConnOwner::Query(query)) => self.lookups.unsent(query),
+            Some(ConnOwner::Client) => self.api.get(id).map_or(&[], ApiPeer::unsent),
+            Some(ConnOwner::Connecting { .. }) | None => &[],
         }
     }
 
     /// How many bytes may be read from a connection now. Zero is back-pressure: received bytes stay in
     /// the kernel until [`Output::Read`].
     pub(crate) fn room(&self, id: ConnId) -> usize {
-        match self.conns.get(id) {
-            Some(Conn::Probed { .. } | Conn::Query { .. } | Conn::Stream(_)) => usize::MAX,
-            Some(Conn::Client(conn)) => conn.room(),
-            Some(Conn::Connecting { .. }) | None => 0,
+        match self.cx.owner(id) {
+            Some(ConnOwner::Probe { .. } | ConnOwner::Query(_)) => usize::MAX,
+            Some(ConnOwner::Client) => self.api.get(id).map_or(0, ApiPeer::room),
+            Some(ConnOwner::Connecting { .. }) | None => 0,
         }
     }
 
@@ -324,73 +252,35 @@ impl Engine {
     /// Outputs are carried out with the time at which the turn began, deadlines with a later one: the
     /// returned time is never before an earlier one.
     fn update_clock(&mut self, now: Now) -> Now {
-        let gap = now.instant.saturating_duration_since(self.seen);
+        let gap = now.instant.saturating_duration_since(self.cx.now.instant);
         if gap.is_zero() {
-            return Now { instant: self.seen, ..now };
+            self.cx.now.unix = now.unix;
+            return self.cx.now;
         }
         let late = self.poll_timeout().map(|due| now.instant.saturating_duration_since(due));
         if late.is_some_and(|late| late >= limits::CLOCK_STALL) {
             self.extend_runs(gap);
-            self.resolver.extend(gap);
+            self.lookups.resolver.extend(gap);
         }
-        (self.seen, self.wakeup) = (now.instant, None);
+        (self.cx.now, self.wakeup) = (now, None);
         now
     }
 
     /// Processes the resolver's outputs, then the requests that were deferred and now fit the budget.
     fn drain_resolver(&mut self, now: Now) {
-        while let Some(output) = self.resolver.poll_output() {
+        while let Some(output) = self.lookups.resolver.poll_output() {
             self.handle_resolver(output, now);
         }
-        self.timers.set(Owner::Resolver, self.resolver.poll_timeout());
+        self.cx.timers.set(Owner::Resolver, self.lookups.resolver.poll_timeout());
         self.release_held(now);
     }
 
     pub(crate) fn is_stream(&self, id: ConnId) -> bool {
-        matches!(self.conns.get(id), Some(Conn::Stream(_)))
+        matches!(self.api.get(id), Some(ApiPeer::Stream(_)))
     }
 
-    fn add(&mut self, conn: Conn) -> ConnId {
-        let id = self.ids.take();
-        self.conns.insert(id, conn);
-        id
-    }
-
-    fn close(&mut self, id: ConnId) {
-        if let Some(Conn::Probed { outbox, .. }) = self.conns.get(id) {
-            if !outbox.is_empty() {
-                self.outputs.push_back(Output::FinalWrite(id, outbox.unsent().to_vec()));
-            }
-        }
-        if self.drop_conn(id) {
-            self.outputs.push_back(Output::Close(id));
-        }
-    }
-
-    /// Removes a connection that is closed already. Returns whether it existed.
-    fn drop_conn(&mut self, id: ConnId) -> bool {
-        let Some(conn) = self.conns.remove(id) else { return false };
-        self.ids.give_back(id);
-        match conn {
-            Conn::Client(conn) => {
-                self.clients -= 1;
-                self.response_budget.sub(conn.size, conn.outbox.held());
-                self.response_budget.leave(id);
-                self.timers.set(Owner::Client(id), None);
-            }
-            Conn::Stream(_) => {
-                self.streams.retain(|stream| *stream != id);
-                self.timers.set(Owner::Client(id), None);
-            }
-            Conn::Query { query, .. } => {
-                self.queries.retain(|(open, _)| *open != query);
-            }
-            Conn::Connecting { .. } | Conn::Probed { .. } => {}
-        }
-        if self.accept_paused {
-            self.resume_accept();
-        }
-        true
+    fn run(&self, target: usize) -> Option<&ProbeRun> {
+        self.runs[target].as_deref()
     }
 }
 

@@ -1,12 +1,47 @@
 //! Name resolution: connects checks, the resolver and its queries.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::outbox::Outbox;
-use super::{Conn, ConnId, Engine, Input, Output, Transport};
+use super::{ConnId, ConnOwner, Engine, Input, Output, Transport};
 use crate::clock::Now;
-use crate::resolve::{self, LookupId, QueryId, QueryInput};
+use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver};
 use crate::result::Reason;
+
+/// Lookups of host names and their queries to name servers.
+pub(super) struct Lookups {
+    pub(super) resolver: Resolver,
+    /// The targets that wait for the lookups.
+    pub(super) waiting: BTreeMap<LookupId, usize>,
+    pub(super) queries: Vec<Query>,
+    /// Targets whose lookups start once the files have been refreshed.
+    pub(super) unresolved: Vec<usize>,
+}
+
+pub(super) struct Query {
+    id: QueryId,
+    conn: ConnId,
+    server: SocketAddr,
+    transport: Transport,
+    outbox: Outbox,
+    retried_after_eviction: bool,
+}
+
+impl Lookups {
+    pub(super) fn new(resolver: Resolver) -> Self {
+        Lookups { resolver, waiting: BTreeMap::new(), queries: Vec::new(), unresolved: Vec::new() }
+    }
+
+    pub(super) fn unsent(&self, query: QueryId) -> &[u8] {
+        self.queries.iter().find(|open| open.id == query).map_or(&[], |query| query.outbox.unsent())
+    }
+
+    fn take_query(&mut self, query: QueryId) -> Option<Query> {
+        let index = self.queries.iter().position(|open| open.id == query)?;
+        Some(self.queries.remove(index))
+    }
+}
 
 impl Engine {
     /// The result of [`Output::RefreshFiles`]: the files that changed since the last time.
@@ -14,19 +49,19 @@ impl Engine {
         let now = self.update_clock(now);
         let mut notes = Vec::new();
         if let Some(text) = hosts {
-            notes.extend(self.resolver.set_hosts(text));
+            notes.extend(self.lookups.resolver.set_hosts(text));
         }
         if let Some(text) = resolv_conf {
-            notes.extend(self.resolver.set_resolv_conf(text));
+            notes.extend(self.lookups.resolver.set_resolv_conf(text));
         }
-        notes.into_iter().for_each(|note| self.log_notice(note));
-        for target in std::mem::take(&mut self.unresolved) {
+        notes.into_iter().for_each(|note| self.cx.log(note));
+        for target in std::mem::take(&mut self.lookups.unresolved) {
             let Some(run) = self.runs[target].as_deref_mut() else { continue };
             let Some(connector) = run.connector.as_ref().filter(|_| run.awaits_files) else { continue };
             run.awaits_files = false;
-            let lookup = self.resolver.lookup(connector.host(), now.instant);
+            let lookup = self.lookups.resolver.lookup(connector.host(), now.instant);
             run.lookup = Some(lookup);
-            self.lookups.insert(lookup, target);
+            self.lookups.waiting.insert(lookup, target);
         }
         self.drain_resolver(now);
     }
@@ -39,9 +74,8 @@ impl Engine {
                 self.open_query(query, transport, server, outbox, false);
             }
             resolve::Output::Close(query) => {
-                let open = self.queries.iter().find(|(open, _)| *open == query).map(|(_, id)| *id);
-                if let Some(id) = open {
-                    self.close(id);
+                if let Some(query) = self.lookups.take_query(query) {
+                    self.cx.close(query.conn);
                 }
             }
             resolve::Output::Found { lookup, addresses, last } => {
@@ -63,64 +97,59 @@ impl Engine {
 
     fn open_query(
         &mut self,
-        query: QueryId,
+        id: QueryId,
         transport: Transport,
         server: SocketAddr,
         outbox: Outbox,
         retried_after_eviction: bool,
     ) {
-        let id = self.add(Conn::Query { query, server, transport, outbox, retried_after_eviction });
-        self.queries.push((query, id));
-        self.outputs.push_back(Output::Open { id, transport, to: server });
+        let conn = self.cx.open(ConnOwner::Query(id), transport, server);
+        self.lookups.queries.push(Query { id, conn, server, transport, outbox, retried_after_eviction });
         if transport != Transport::Tcp {
-            self.outputs.push_back(Output::Write(id));
+            self.cx.outputs.push_back(Output::Write(conn));
         }
     }
 
-    pub(super) fn handle_query(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let Some(Conn::Query { query, server, transport, outbox, retried_after_eviction }) =
-            self.conns.get_mut(id)
-        else {
-            return;
-        };
-        let (query, from, retried_after_eviction) = (*query, *server, *retried_after_eviction);
+    pub(super) fn handle_query(&mut self, id: QueryId, input: Input<'_>, now: Now) {
+        let Some(query) = self.lookups.queries.iter_mut().find(|query| query.id == id) else { return };
+        let from = query.server;
         let input = match input {
             Input::Connected => {
-                if *transport == Transport::Tcp {
-                    self.outputs.push_back(Output::Write(id));
+                if query.transport == Transport::Tcp {
+                    self.cx.outputs.push_back(Output::Write(query.conn));
                 }
                 return;
             }
-            Input::Sent(count) => return outbox.advance(count),
+            Input::Sent(count) => return query.outbox.advance(count),
             Input::Received(bytes) => QueryInput::Received { from, bytes },
             Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
             Input::Closed => QueryInput::Closed,
             Input::Failed(failure) => {
-                let (transport, outbox) = (*transport, std::mem::take(outbox));
-                self.drop_conn(id);
-                if failure.reason == Reason::Local && !retried_after_eviction && self.evict() {
+                let Some(query) = self.lookups.take_query(id) else { return };
+                self.cx.drop_conn(query.conn);
+                if failure.reason == Reason::Local && !query.retried_after_eviction && self.evict() {
                     // At once, before a new client takes the descriptor of the evicted one.
-                    return self.open_query(query, transport, from, outbox, true);
+                    return self.open_query(id, query.transport, from, query.outbox, true);
                 }
                 QueryInput::Failed
             }
         };
-        self.resolver.handle_input(query, input, now.instant);
+        self.lookups.resolver.handle_input(id, input, now.instant);
     }
 
     pub(super) fn drop_lookup(&mut self, lookup: Option<LookupId>) {
         if let Some(lookup) = lookup {
-            self.lookups.remove(&lookup);
-            self.resolver.cancel(lookup);
+            self.lookups.waiting.remove(&lookup);
+            self.lookups.resolver.cancel(lookup);
         }
     }
 
     /// Returns the target that waits for the lookup. `end` removes the lookup.
     fn waiter(&mut self, lookup: LookupId, end: bool) -> Option<usize> {
         if !end {
-            return self.lookups.get(&lookup).copied();
+            return self.lookups.waiting.get(&lookup).copied();
         }
-        let target = self.lookups.remove(&lookup)?;
+        let target = self.lookups.waiting.remove(&lookup)?;
         if let Some(run) = self.runs[target].as_deref_mut() {
             run.lookup = None;
         }

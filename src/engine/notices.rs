@@ -27,7 +27,7 @@ impl Engine {
     pub(crate) fn attach_service_manager(&mut self, watchdog: Option<Duration>, now: Now) {
         let now = self.update_clock(now);
         let status = self.status();
-        self.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
+        self.cx.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
         self.manager =
             Some(ServiceManager { status, status_sent_at: now.instant, watchdog, refusal: String::new() });
         self.set_watchdog_timer(now);
@@ -46,12 +46,8 @@ impl Engine {
     /// Sends a message to the service manager, if there is one.
     pub(crate) fn notify(&mut self, text: &str) {
         if self.manager.is_some() {
-            self.outputs.push_back(Output::Notify(text.to_owned()));
+            self.cx.outputs.push_back(Output::Notify(text.to_owned()));
         }
-    }
-
-    pub(super) fn log_notice(&mut self, line: String) {
-        self.outputs.push_back(Output::Log(line));
     }
 
     /// Notifies the target's hook, its webhook and the service manager of a change of state.
@@ -66,7 +62,7 @@ impl Engine {
         let at = self.manager.as_ref().map(|manager| manager.status_sent_at + STATUS_PAUSE);
         match at {
             Some(at) if at <= now.instant => self.send_status(now),
-            at => self.timers.set(Owner::Status, at),
+            at => self.cx.timers.set(Owner::Status, at),
         }
     }
 
@@ -75,7 +71,7 @@ impl Engine {
     pub(super) fn send_status(&mut self, now: Now) {
         let status = self.status();
         let Some(manager) = self.manager.as_mut().filter(|manager| manager.status != status) else { return };
-        self.outputs.push_back(Output::Notify(format!("STATUS={status}")));
+        self.cx.outputs.push_back(Output::Notify(format!("STATUS={status}")));
         (manager.status, manager.status_sent_at) = (status, now.instant);
     }
 
@@ -90,7 +86,7 @@ impl Engine {
 
     fn set_watchdog_timer(&mut self, now: Now) {
         let every = self.manager.as_ref().and_then(|manager| manager.watchdog);
-        self.timers.set(Owner::Watchdog, every.map(|every| now.instant + every));
+        self.cx.timers.set(Owner::Watchdog, every.map(|every| now.instant + every));
     }
 
     /// Whether every due check has started and every expired one has ended. It reads the checks, not the
@@ -99,13 +95,13 @@ impl Engine {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
         self.runs.iter().enumerate().all(|(place, run)| match run {
             Some(run) => !is_late(run.deadline()),
-            None => self.slot(place).is_some() || !is_late(self.fleet.watch(place).due()),
+            None => self.slot(place).is_some() || !is_late(self.cx.targets.watch(place).due()),
         })
     }
 
     /// The number of targets in each state, and the error of the last reload.
     fn status(&self) -> String {
-        let counts = self.fleet.counts();
+        let counts = self.cx.targets.counts();
         let mut status = String::new();
         for state in [State::Up, State::Degraded, State::Down, State::Unknown] {
             let count = counts[state.index()];

@@ -1,7 +1,7 @@
 //! `/metrics`: the daemon's counters and the process statistics, which are read for each request.
 
 use super::limits::CLIENT_IDLE;
-use super::{Conn, ConnId, Engine, Output, Owner};
+use super::{ConnId, ConnOwner, Engine, Output, Owner};
 use crate::api::counters::{Connections, Figures, ProcessStats};
 use crate::api::metrics::metrics;
 use crate::api::routes::ResponseSize;
@@ -13,9 +13,9 @@ impl Engine {
     pub(super) fn await_process_stats(&mut self, id: ConnId, request: Request, size: ResponseSize, now: Now) {
         let Some(conn) = self.api_conn(id) else { return };
         conn.defer_request(request, size);
-        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
         self.response_budget.measure_for(id);
-        self.outputs.push_back(Output::ReadProcessStats);
+        self.cx.outputs.push_back(Output::ReadProcessStats);
     }
 
     /// The result of [`Output::ReadProcessStats`].
@@ -25,12 +25,12 @@ impl Engine {
         let held = client.and_then(|id| Some((id, self.api_conn(id)?.take_held()?)));
         if let Some((id, (request, size))) = held {
             let figures = Figures {
-                counters: &self.counters,
+                counters: &self.cx.counters,
                 connections: self.count_connections(),
                 process_stats,
                 started: self.started,
             };
-            let response = metrics(&self.fleet, &figures, now);
+            let response = metrics(&self.cx.targets, &figures, now);
             self.respond(id, &request, size, response, now);
         }
         self.drain_resolver(now);
@@ -38,12 +38,12 @@ impl Engine {
 
     fn count_connections(&self) -> Connections {
         let mut counts = Connections::default();
-        for (_, conn) in self.conns.iter() {
-            *match conn {
-                Conn::Connecting { .. } | Conn::Probed { .. } => &mut counts.probe,
-                Conn::Client(_) => &mut counts.client,
-                Conn::Stream(_) => &mut counts.stream,
-                Conn::Query { .. } => &mut counts.dns,
+        for (id, owner) in self.cx.conns() {
+            *match owner {
+                ConnOwner::Connecting { .. } | ConnOwner::Probe { .. } => &mut counts.probe,
+                ConnOwner::Client if self.is_stream(id) => &mut counts.stream,
+                ConnOwner::Client => &mut counts.client,
+                ConnOwner::Query(_) => &mut counts.dns,
             } += 1;
         }
         counts

@@ -1,6 +1,6 @@
 //! Reload: replaces the list of targets without losing the state of those that stay.
 
-use super::{Conn, Engine, Output, Owner};
+use super::{ConnOwner, Engine, Output, Owner};
 use crate::clock::Now;
 use crate::monitor::TargetUpdate;
 
@@ -9,34 +9,35 @@ impl Engine {
     /// removed targets end without a result. On an error, nothing changes.
     #[cold]
     pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Result<(), String> {
-        if let Some(refusal) = self.fleet.refusal(&updates) {
+        if let Some(refusal) = self.cx.targets.refusal(&updates) {
             return Err(refusal);
         }
         let now = self.update_clock(now);
         // Deliveries to webhooks, after the targets in `runs`, belong to no target.
         let mut stays = vec![true; self.runs.len()];
-        stays[..self.fleet.watches().len()].fill(false);
+        stays[..self.cx.targets.watches().len()].fill(false);
         for update in &updates {
             if let TargetUpdate::Keep(place) = update {
                 stays[*place] = true;
             }
         }
         for (place, stays) in stays.into_iter().enumerate() {
-            self.timers.set(Owner::Target(place), None);
+            self.cx.timers.set(Owner::Target(place), None);
             if !stays {
                 self.abort(place, now);
             }
         }
-        let mut moved = self.fleet.replace(updates, now);
-        let targets = self.fleet.watches().len();
+        let mut moved = self.cx.targets.replace(updates, now);
+        let targets = self.cx.targets.watches().len();
         let deliveries = self.runs.len() - moved.kept.len();
         moved.kept.extend((targets..targets + deliveries).map(Some));
         self.move_runs(&moved.kept, targets + deliveries);
         self.move_references_to_runs(&moved.kept);
-        self.hooks.remap(|target| moved.named[target], &self.fleet);
+        self.hooks.remap(|target| moved.named[target], &self.cx.targets);
         self.event_log.remap(&moved, targets);
         self.move_wishes(&moved, now);
-        self.unchecked = self.fleet.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
+        self.unchecked =
+            self.cx.targets.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
         (0..self.runs.len()).for_each(|place| self.set_target_timer(place));
         self.note_reload("", now);
         self.drain_resolver(now);
@@ -72,15 +73,15 @@ impl Engine {
             }
             None => false,
         };
-        for conn in self.conns.values_mut() {
-            if let Conn::Connecting { target, .. } | Conn::Probed { target, .. } = conn {
+        for owner in self.cx.owners_mut() {
+            if let ConnOwner::Connecting { target, .. } | ConnOwner::Probe { target } = owner {
                 moved(target);
             }
         }
-        self.lookups.retain(|_, target| moved(target));
+        self.lookups.waiting.retain(|_, target| moved(target));
         self.jobs.retain(|_, target| moved(target));
-        self.unresolved.retain_mut(moved);
-        self.outputs.retain_mut(|output| match output {
+        self.lookups.unresolved.retain_mut(moved);
+        self.cx.outputs.retain_mut(|output| match output {
             Output::CheckResult(check) => moved(&mut check.target),
             _ => true,
         });

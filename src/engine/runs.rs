@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::limits::{ONCE_PARALLEL, PROBE_OUTPUTS_MAX, STALLS_MAX, WAKEUP_INTERVAL, YIELD_DELAY};
+use super::outbox::Outbox;
 use super::{CheckResult, ConnId, Engine, JobId, Output, Owner, Schedule};
 use crate::clock::Now;
 use crate::probe::connector::{AttemptId, Connector};
@@ -26,10 +27,12 @@ pub(super) struct ProbeRun {
     pub(super) lookup: Option<LookupId>,
     /// A client was evicted for the connector's next connection.
     pub(super) retried_after_eviction: bool,
-    /// The connector's connections.
-    pub(super) slots: Vec<(AttemptId, ConnId)>,
+    /// The connector's connection attempts.
+    pub(super) attempts: Vec<(AttemptId, ConnId)>,
     /// The established connection.
     pub(super) conn: Option<ConnId>,
+    /// The unsent bytes of `conn`.
+    pub(super) outbox: Outbox,
     /// Only `resolve` and `connect` are set.
     phases: Phases,
     /// The last address connected to.
@@ -43,7 +46,7 @@ pub(super) struct ProbeRun {
 impl Engine {
     /// Sets the timers of the first checks.
     pub(super) fn start_schedule(&mut self, now: Now) {
-        let targets = 0..self.fleet.watches().len();
+        let targets = 0..self.cx.targets.watches().len();
         if self.schedule == Schedule::Beat {
             targets.for_each(|target| self.set_target_timer(target));
             return;
@@ -56,7 +59,7 @@ impl Engine {
 
     fn start_backlog(&mut self, now: Now) {
         if let Some(target) = self.backlog.pop() {
-            self.timers.set(Owner::Target(target), Some(now.instant));
+            self.cx.timers.set(Owner::Target(target), Some(now.instant));
         }
     }
 
@@ -93,7 +96,7 @@ impl Engine {
     }
 
     fn begin(&mut self, target: usize, now: Now) {
-        match guarded(|| (self.fleet.begin(target, now), self.fleet.watch(target).timeout())) {
+        match guarded(|| (self.cx.targets.begin(target, now), self.cx.targets.watch(target).timeout())) {
             Ok((attempt, timeout)) => self.begin_run(target, attempt, timeout, now),
             Err(failure) => self.finish(target, failure.into(), now),
         }
@@ -111,7 +114,7 @@ impl Engine {
         let timeout = format!("timed out after {}", seconds(run.timeout));
         match &run.connector {
             Some(connector) => {
-                let lookup = run.lookup.and_then(|lookup| self.resolver.describe(lookup));
+                let lookup = run.lookup.and_then(|lookup| self.lookups.resolver.describe(lookup));
                 let mut failure = connector.timed_out(lookup);
                 failure.detail = format!("{timeout}: {}", failure.detail);
                 run.handle_input(probe::Input::Failed(failure), now);
@@ -122,8 +125,7 @@ impl Engine {
             match output {
                 probe::Output::Done(result) => return self.finish(target, result, now),
                 probe::Output::Send(bytes) => {
-                    let conn = self.runs[target].as_deref().and_then(|run| run.conn);
-                    self.send(conn, bytes);
+                    self.send(target, bytes);
                 }
                 probe::Output::BlockingTask(task) => discard(task),
                 probe::Output::Connect { .. } => {}
@@ -149,8 +151,7 @@ impl Engine {
                     }
                 }
                 Some(probe::Output::Send(bytes)) => {
-                    let conn = run.conn;
-                    if !self.send(conn, bytes) {
+                    if !self.send(target, bytes) {
                         let failure =
                             Failure::new(Reason::Custom, "the probe sends more than the peer takes");
                         return self.finish(target, failure.into(), now);
@@ -160,7 +161,7 @@ impl Engine {
                     self.last_job.0 += 1;
                     self.jobs.insert(self.last_job, target);
                     run.jobs.push(self.last_job);
-                    self.outputs.push_back(Output::BlockingTask(self.last_job, task));
+                    self.cx.outputs.push_back(Output::BlockingTask(self.last_job, task));
                 }
             }
         }
@@ -198,24 +199,24 @@ impl Engine {
             self.set_target_timer(target);
             return self.handle_delivered(slot, &result, now);
         }
-        let watch = self.fleet.watch_mut(target);
+        let watch = self.cx.targets.watch_mut(target);
         if watch.retry(&result, now.instant) {
             return self.set_target_timer(target);
         }
         watch.apply_slow_threshold(&mut result);
-        if self.fleet.watch(target).fsm().last().is_none() {
+        if self.cx.targets.watch(target).fsm().last().is_none() {
             self.unchecked -= 1;
         }
-        let change = self.fleet.fire(target, &result, now);
+        let change = self.cx.targets.fire(target, &result, now);
         if self.schedule == Schedule::Beat {
             self.note_check(target, change.as_ref(), now);
         }
         let notified = change.clone().filter(|_| self.schedule == Schedule::Beat);
-        self.outputs.push_back(Output::CheckResult(CheckResult { target, result, change }));
+        self.cx.outputs.push_back(Output::CheckResult(CheckResult { target, result, change }));
         if let Some(change) = notified {
             self.notify_state_change(target, &change, now);
         }
-        self.fleet.watch_mut(target).advance(now.instant);
+        self.cx.targets.watch_mut(target).advance(now.instant);
         self.set_target_timer(target);
         if self.schedule == Schedule::Once {
             self.start_backlog(now);
@@ -230,14 +231,14 @@ impl Engine {
             }
             None if self.slot(target).is_some() => None,
             None => {
-                let watch = self.fleet.watch(target);
+                let watch = self.cx.targets.watch(target);
                 match self.schedule {
                     Schedule::Beat => Some(watch.due()),
                     Schedule::Once => watch.retry_at(),
                 }
             }
         };
-        self.timers.set(Owner::Target(target), at);
+        self.cx.timers.set(Owner::Target(target), at);
     }
 }
 
@@ -269,8 +270,9 @@ impl ProbeRun {
             awaits_files: false,
             retried_after_eviction: false,
             lookup: None,
-            slots: Vec::new(),
+            attempts: Vec::new(),
             conn: None,
+            outbox: Outbox::default(),
             phases: Phases::default(),
             address: None,
             jobs: Vec::new(),
@@ -326,8 +328,8 @@ impl ProbeRun {
         Some(probe::Output::Done(failure.into()))
     }
 
-    pub(super) fn take_slot(&mut self, slot: AttemptId) -> Option<ConnId> {
-        let place = self.slots.iter().position(|(open, _)| *open == slot)?;
-        Some(self.slots.remove(place).1)
+    pub(super) fn take_attempt(&mut self, attempt: AttemptId) -> Option<ConnId> {
+        let place = self.attempts.iter().position(|(open, _)| *open == attempt)?;
+        Some(self.attempts.remove(place).1)
     }
 }

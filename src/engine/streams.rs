@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::event_log::Cursor;
 use super::limits::*;
 use super::outbox::Outbox;
-use super::{Conn, ConnId, Engine, Input, Output, Owner};
+use super::{ApiPeer, ConnId, Engine, Input, Output, Owner};
 use crate::api::events::{self, KEEP_ALIVE, Subscription};
 use crate::api::params::no_target;
 use crate::api::response::Response;
@@ -57,7 +57,7 @@ enum Stage {
 impl Engine {
     /// Records the end of a check in the event log.
     pub(super) fn note_check(&mut self, target: usize, change: Option<&Change>, now: Now) {
-        let fsm = self.fleet.watch(target).fsm();
+        let fsm = self.cx.targets.watch(target).fsm();
         let Some(last) = fsm.last() else { return };
         if self.event_log.note(target, last, change, fsm.state()) && !self.streams.is_empty() {
             self.unpublished = Some(now);
@@ -89,8 +89,9 @@ impl Engine {
     #[cold]
     pub(super) fn open_wait(&mut self, id: ConnId, request: &Request, wait: Wait, now: Now) {
         let head_only = request.method == Method::Head;
-        let at_once =
-            wait.reached(&self.fleet).or_else(|| wait.timeout.is_zero().then(|| wait.gave_up(&self.fleet)));
+        let at_once = wait
+            .reached(&self.cx.targets)
+            .or_else(|| wait.timeout.is_zero().then(|| wait.gave_up(&self.cx.targets)));
         if let Some(response) = at_once {
             let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
             return self.send_response(id, ResponseSize::Word, bytes, false, now);
@@ -98,7 +99,7 @@ impl Engine {
         let until = now.instant + wait.timeout;
         let kind = StreamKind::Answer { wait, head_only, http11: request.http11 };
         if self.convert_to_stream(id, request, kind, now) {
-            self.timers.set(Owner::Client(id), Some(until));
+            self.cx.timers.set(Owner::Client(id), Some(until));
         }
     }
 
@@ -113,7 +114,7 @@ impl Engine {
                 self.send_response(id, ResponseSize::Word, bytes, false, now);
                 return false;
             };
-            self.close(least_useful_client);
+            self.close_client(least_useful_client);
         }
         let Some(read_closed) = self.leave_clients(id) else { return false };
         let stream = Stream {
@@ -125,21 +126,21 @@ impl Engine {
             drained_at: now.instant,
             received: 0,
         };
-        self.conns.insert(id, Conn::Stream(Box::new(stream)));
+        self.api.insert(id, ApiPeer::Stream(Box::new(stream)));
         self.streams.push(id);
-        self.outputs.push_back(Output::Read(id));
+        self.cx.outputs.push_back(Output::Read(id));
         true
     }
 
     /// Updates indexes after a reload. A stream follows its target's name, and ends if that was removed.
     pub(super) fn move_wishes(&mut self, moved: &Moved, now: Now) {
         for id in self.streams.clone() {
-            let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { continue };
+            let Some(ApiPeer::Stream(stream)) = self.api.get_mut(id) else { continue };
             match &mut stream.kind {
                 _ if stream.stage != Stage::Open => {}
                 StreamKind::Events(cursor) => {
                     if !cursor.remap(moved) {
-                        self.close(id);
+                        self.close_client(id);
                     }
                 }
                 StreamKind::Answer { wait, .. } => {
@@ -162,34 +163,34 @@ impl Engine {
             Input::Received(bytes) => {
                 stream.received = stream.received.saturating_add(bytes.len());
                 if stream.received > STREAM_INPUT_MAX {
-                    self.close(id);
+                    self.close_client(id);
                 }
             }
-            Input::Closed if stream.stage == Stage::Lingering => self.close(id),
+            Input::Closed if stream.stage == Stage::Lingering => self.close_client(id),
             Input::Closed => stream.read_closed = true,
             Input::Sent(count) => {
                 stream.outbox.advance(count);
                 if !stream.outbox.is_empty() {
-                    self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
+                    self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
                     return;
                 }
                 stream.drained_at = now.instant;
                 match stream.stage {
                     Stage::Open => {
-                        self.timers.set(Owner::Client(id), Some(now.instant + STREAM_KEEP_ALIVE));
+                        self.cx.timers.set(Owner::Client(id), Some(now.instant + STREAM_KEEP_ALIVE));
                         self.refill(id, now);
                     }
-                    Stage::Closing if stream.read_closed => self.close(id),
+                    Stage::Closing if stream.read_closed => self.close_client(id),
                     Stage::Closing => {
                         stream.stage = Stage::Lingering;
-                        self.outputs.push_back(Output::Shutdown(id));
-                        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_LINGER));
+                        self.cx.outputs.push_back(Output::Shutdown(id));
+                        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_LINGER));
                     }
                     Stage::Lingering => {}
                 }
             }
             Input::Failed(_) => {
-                self.drop_conn(id);
+                self.drop_client(id);
             }
             Input::Connected | Input::Datagram(..) => {}
         }
@@ -198,15 +199,16 @@ impl Engine {
     /// The peer takes no bytes, a keep-alive comment is due, or the wait has timed out.
     #[cold]
     pub(super) fn handle_stream_timeout(&mut self, id: ConnId, now: Now) {
-        let Some(Conn::Stream(stream)) = self.conns.get(id) else { return };
+        let Some(ApiPeer::Stream(stream)) = self.api.get(id) else { return };
         if stream.stage != Stage::Open || !stream.outbox.is_empty() {
-            return self.close(id);
+            return self.close_client(id);
         }
         match &stream.kind {
             StreamKind::Events(_) => self.write_stream(id, KEEP_ALIVE.into(), now),
             StreamKind::Answer { wait, .. } => {
                 // The state may have been reached in this turn.
-                let response = wait.reached(&self.fleet).unwrap_or_else(|| wait.gave_up(&self.fleet));
+                let response =
+                    wait.reached(&self.cx.targets).unwrap_or_else(|| wait.gave_up(&self.cx.targets));
                 self.answer(id, response, now);
             }
         }
@@ -215,19 +217,19 @@ impl Engine {
     /// Writes the next events or the response, if the outbox is empty.
     #[cold]
     fn refill(&mut self, id: ConnId, now: Now) {
-        let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { return };
+        let Some(ApiPeer::Stream(stream)) = self.api.get_mut(id) else { return };
         if stream.stage != Stage::Open || !stream.outbox.is_empty() {
             return;
         }
         match &mut stream.kind {
             StreamKind::Events(cursor) => {
-                let batch = self.event_log.batch(cursor, &self.fleet);
+                let batch = self.event_log.batch(cursor, &self.cx.targets);
                 if !batch.is_empty() {
                     self.write_stream(id, batch.into_bytes(), now);
                 }
             }
             StreamKind::Answer { wait, .. } => {
-                if let Some(response) = wait.reached(&self.fleet) {
+                if let Some(response) = wait.reached(&self.cx.targets) {
                     self.answer(id, response, now);
                 }
             }
@@ -236,7 +238,7 @@ impl Engine {
 
     /// Responds to a client that waits for a state.
     fn answer(&mut self, id: ConnId, response: Response, now: Now) {
-        let Some(Conn::Stream(stream)) = self.conns.get_mut(id) else { return };
+        let Some(ApiPeer::Stream(stream)) = self.api.get_mut(id) else { return };
         let StreamKind::Answer { head_only, http11, .. } = stream.kind else { return };
         stream.stage = Stage::Closing;
         let bytes = response.write(head_only, false, http11, self.date.at(now.unix));
@@ -246,13 +248,13 @@ impl Engine {
     fn write_stream(&mut self, id: ConnId, bytes: Vec<u8>, now: Now) {
         let Some(stream) = self.stream(id) else { return };
         stream.outbox.push(bytes);
-        self.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
-        self.outputs.push_back(Output::Write(id));
+        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
+        self.cx.outputs.push_back(Output::Write(id));
     }
 
     fn stream(&mut self, id: ConnId) -> Option<&mut Stream> {
-        match self.conns.get_mut(id) {
-            Some(Conn::Stream(stream)) => Some(stream),
+        match self.api.get_mut(id) {
+            Some(ApiPeer::Stream(stream)) => Some(stream),
             _ => None,
         }
     }

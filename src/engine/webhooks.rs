@@ -49,13 +49,13 @@ struct Delivery {
 impl Engine {
     /// The slot of an index in `runs`; `None` if it is a target's.
     pub(super) fn slot(&self, place: usize) -> Option<usize> {
-        place.checked_sub(self.fleet.watches().len())
+        place.checked_sub(self.cx.targets.watches().len())
     }
 
     /// Queues a change for the target's webhook.
     #[cold]
     pub(super) fn queue_delivery(&mut self, target: usize, change: &Change, now: Now) {
-        let watch = self.fleet.watch(target);
+        let watch = self.cx.targets.watch(target);
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
         let Some(webhook) = watch.webhook().filter(wanted).cloned() else { return };
         let Some(last) = watch.fsm().last() else { return };
@@ -105,9 +105,9 @@ impl Engine {
         // The first one may be in progress, and a single one is always allowed.
         let Some(Delivery { webhook, .. }) = queue.deliveries.remove(1) else { return };
         *pending -= 1;
-        self.counters.webhooks.dropped += 1;
+        self.cx.counters.webhooks.dropped += 1;
         if !std::mem::replace(&mut queue.dropping, true) {
-            self.log_notice(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
+            self.cx.log(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
         }
     }
 
@@ -118,11 +118,11 @@ impl Engine {
             let Some(first) = queue.deliveries.front() else { break };
             let attempt = first.webhook.deliver(&first.json, now);
             queue.slot = Some(slot);
-            self.begin_run(self.fleet.watches().len() + slot, attempt, DELIVERY_TIMEOUT, now);
+            self.begin_run(self.cx.targets.watches().len() + slot, attempt, DELIVERY_TIMEOUT, now);
         }
         let is_free = self.webhooks.free_slot().is_some();
         let next = self.webhooks.next().map(|queue| queue.due).filter(|_| is_free);
-        self.timers.set(Owner::Webhooks, next);
+        self.cx.timers.set(Owner::Webhooks, next);
     }
 
     #[cold]
@@ -154,7 +154,7 @@ impl Engine {
             queue.attempts = 0;
             queue.dropping &= !result.ok;
             *pending -= 1;
-            let counters = &mut self.counters.webhooks;
+            let counters = &mut self.cx.counters.webhooks;
             *if result.ok { &mut counters.ok } else { &mut counters.failed } += 1;
         } else {
             queue.due += pause_after(attempts);
@@ -162,7 +162,7 @@ impl Engine {
         if queue.deliveries.is_empty() {
             queues.remove(index);
         }
-        line.into_iter().for_each(|line| self.log_notice(line));
+        line.into_iter().for_each(|line| self.cx.log(line));
         self.start_deliveries(now);
     }
 
@@ -175,7 +175,7 @@ impl Engine {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            self.log_notice(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
+            self.cx.log(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
         }
     }
 }

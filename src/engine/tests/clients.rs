@@ -116,7 +116,7 @@ pub(super) fn large() -> (Bench, ConnId) {
     bench.tell(deaf, Input::Received(LIST));
     // As if there had been many targets.
     bench.tell(deaf, Input::Sent(1));
-    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(deaf) {
+    if let Some(ApiPeer::Client(caller)) = bench.engine.api.get_mut(deaf) {
         let before = caller.outbox.held();
         caller.outbox.push(vec![b'x'; OWED_MAX]);
         bench.engine.response_budget.add(ResponseSize::Listing, caller.outbox.held() - before);
@@ -262,11 +262,11 @@ fn large_heads_have_a_limit_together() {
             refused += 1;
         }
     }
-    let inbox = |(_, conn): (_, &Conn)| match conn {
-        Conn::Client(caller) => caller.inbox(),
-        _ => 0,
+    let inbox = |(_, peer): (_, &ApiPeer)| match peer {
+        ApiPeer::Client(caller) => caller.inbox(),
+        ApiPeer::Stream(_) => 0,
     };
-    let held: usize = bench.engine.conns.iter().map(inbox).sum();
+    let held: usize = bench.engine.api.iter().map(inbox).sum();
     assert!(refused > 0 && held > HEADS_MAX / 2 && held <= HEADS_MAX + piece.len(), "{refused} {held}");
     let id = bench.engine.accept(bench.now);
     bench.tell(id, Input::Received(GET));
@@ -341,7 +341,7 @@ fn who_takes_a_large_answer_in_good_time_does_not_give_way() {
         bench.tell(busy, Input::Sent(1));
     }
     // As if it had been its turn a moment ago.
-    if let Some(Conn::Client(caller)) = bench.engine.conns.get_mut(busy) {
+    if let Some(ApiPeer::Client(caller)) = bench.engine.api.get_mut(busy) {
         caller.response_queued_at = bench.now.instant;
     }
     bench.tell(busy, Input::Sent(OWED_MAX));
@@ -391,7 +391,7 @@ fn what_is_asked_again_is_answered_by_the_state_and_the_clock_as_they_are_now() 
     let later = ask(&mut bench);
     assert!(later != first && later.ends_with("unknown\n"));
     let result = ProbeResult::up(secs(0), "fine");
-    bench.engine.fleet.fire(0, &result, bench.now);
+    bench.engine.cx.targets.fire(0, &result, bench.now);
     assert!(ask(&mut bench).ends_with("up\n"));
     assert_eq!(ask(&mut bench).len(), later.len() - "unknown".len() + "up".len());
 }

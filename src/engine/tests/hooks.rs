@@ -84,7 +84,7 @@ fn while_a_hook_runs_the_latest_change_wins() {
     bench.end(runs[0].0, HookEnd::Exited(0), "");
     bench.end(runs[0].0, HookEnd::Exited(1), "late news");
     assert!(bench.outputs().is_empty());
-    assert_eq!(bench.engine.counters.hooks.ok, 2);
+    assert_eq!(bench.engine.cx.counters.hooks.ok, 2);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_hook_whose_time_is_up_is_killed_once_and_waited_for() {
     let outputs = bench.outputs();
     assert_eq!(said(&outputs), ["t0: the hook notify was killed after 3 s: half a line"]);
     assert_eq!(spawned(&outputs)[0].1, "t0 degraded down");
-    assert_eq!(bench.engine.counters.hooks.timeout, 1);
+    assert_eq!(bench.engine.cx.counters.hooks.timeout, 1);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn what_goes_wrong_is_said_and_counted() {
         bench.end(spawned(&outputs)[0].0, end, text);
         assert_eq!(said(&bench.outputs()), Vec::from_iter(line));
     }
-    let counted = &bench.engine.counters.hooks;
+    let counted = &bench.engine.cx.counters.hooks;
     assert_eq!((counted.ok, counted.failed, counted.not_started, counted.timeout), (1, 2, 1, 0));
 }
 
@@ -206,7 +206,7 @@ fn clients_give_way_for_a_hook_that_there_is_no_room_to_start() {
     let again = spawned(&bench.outputs());
     assert_eq!((again[0].1.as_str(), left(&bench)), ("t0 degraded up", HOOK_ROOM));
     bench.end(again[0].0, HookEnd::Exited(0), "");
-    assert_eq!((bench.engine.counters.hooks.ok, bench.engine.counters.hooks.not_started), (1, 0));
+    assert_eq!((bench.engine.cx.counters.hooks.ok, bench.engine.cx.counters.hooks.not_started), (1, 0));
     // The next time it is as if it were the first.
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(1));
@@ -240,7 +240,7 @@ fn a_hook_that_there_is_never_room_for_is_given_up() {
         }
     };
     assert_eq!(lines, ["t0: the hook notify could not be started: too many open files"]);
-    assert_eq!((attempts, bench.engine.counters.hooks.not_started), (HOOK_TRIES_MAX + 1, 1));
+    assert_eq!((attempts, bench.engine.cx.counters.hooks.not_started), (HOOK_TRIES_MAX + 1, 1));
     let elapsed = bench.now.instant - begun;
     assert!((secs(30)..secs(60)).contains(&elapsed), "{elapsed:?}");
 }

@@ -15,7 +15,8 @@ mod runs;
 mod streams;
 mod webhooks;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -55,7 +55,7 @@ fn the_watchdog_is_told_as_long_as_every_check_is_on_time() {
         bench.pass(secs(1));
     }
     bench.outputs();
-    bench.engine.timers.set(Owner::Target(0), None);
+    bench.engine.cx.timers.set(Owner::Target(0), None);
     bench.pass(secs(12));
     assert!(signs_of_life(&bench.outputs()) <= 2);
     bench.pass(secs(30));
@@ -70,7 +70,7 @@ fn a_check_that_nobody_ends_is_missed_by_the_watchdog() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.engine.attach_service_manager(Some(secs(3)), bench.now);
     bench.pass(Duration::ZERO);
-    bench.engine.timers.set(Owner::Target(0), None);
+    bench.engine.cx.timers.set(Owner::Target(0), None);
     bench.outputs();
     bench.pass(secs(30));
     assert_eq!(signs_of_life(&bench.outputs()), 0);

@@ -24,7 +24,7 @@ impl Bench {
     /// The connection that the check of this target holds or makes.
     fn connection(&self, target: usize) -> ConnId {
         let this = self.engine.runs[target].as_deref().expect("a check");
-        this.conn.or(this.slots.first().map(|(_, id)| *id)).expect("a connection")
+        this.conn.or(this.attempts.first().map(|(_, id)| *id)).expect("a connection")
     }
 
     /// Takes the outputs; the verdicts among them, by name.
@@ -49,15 +49,15 @@ impl Bench {
         assert_eq!(engine.fleet().counts(), counts);
         assert_eq!(engine.runs.len(), engine.fleet().watches().len() + WEBHOOKS_PARALLEL);
         assert_eq!(engine.runs.iter().flatten().count(), engine.in_flight);
-        for (id, conn) in engine.conns.iter() {
-            if let Conn::Connecting { target, .. } | Conn::Probed { target, .. } = conn {
-                let this = engine.runs[*target].as_deref().expect("a check");
-                assert!(this.conn == Some(id) || this.slots.iter().any(|(_, slot)| *slot == id));
+        for (id, owner) in engine.cx.conns() {
+            if let ConnOwner::Connecting { target, .. } | ConnOwner::Probe { target } = owner {
+                let this = engine.runs[target].as_deref().expect("a check");
+                assert!(this.conn == Some(id) || this.attempts.iter().any(|(_, slot)| *slot == id));
             }
         }
         let owned =
-            engine.runs.iter().flatten().map(|this| this.slots.len() + usize::from(this.conn.is_some()));
-        assert_eq!(owned.sum::<usize>(), engine.conns.iter().count(), "there are no clients here");
+            engine.runs.iter().flatten().map(|this| this.attempts.len() + usize::from(this.conn.is_some()));
+        assert_eq!(owned.sum::<usize>(), engine.cx.conns().count(), "there are no clients here");
     }
 }
 
@@ -163,12 +163,12 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
     let mut bench = Bench::watching(HOSTS[..3].iter().copied().map(both).collect(), Schedule::Beat);
     (0..3).for_each(|target| bench.engine.check_now(target, bench.now));
     let jobs: Vec<_> = bench.engine.jobs.keys().copied().collect();
-    assert_eq!((jobs.len(), bench.engine.unresolved.len()), (3, 3));
+    assert_eq!((jobs.len(), bench.engine.lookups.unresolved.len()), (3, 3));
     bench.replace(vec![Keep(2), Keep(0)]);
-    assert_eq!((bench.engine.jobs.len(), &bench.engine.unresolved[..]), (2, &[1, 0][..]));
+    assert_eq!((bench.engine.jobs.len(), &bench.engine.lookups.unresolved[..]), (2, &[1, 0][..]));
     bench.outputs();
     bench.engine.handle_files(Some(Vec::new()), Some(b""), bench.now);
-    assert!(bench.engine.runs.iter().flatten().all(|this| !this.slots.is_empty()), "localhost is known");
+    assert!(bench.engine.runs.iter().flatten().all(|this| !this.attempts.is_empty()), "localhost is known");
     jobs.iter().for_each(|job| bench.engine.handle_worked(*job, ProbeResult::up(secs(0), "x"), bench.now));
     assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
     bench.replace(vec![Keep(1), Keep(0)]);
@@ -183,10 +183,10 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
     bench.engine.check_now(0, bench.now);
     bench.engine.check_now(1, bench.now);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
-    assert_eq!(bench.engine.lookups.len(), 2);
+    assert_eq!(bench.engine.lookups.waiting.len(), 2);
     bench.outputs();
     bench.engine.replace(vec![Keep(2), Keep(1)], bench.now).expect("it fits");
-    assert_eq!(bench.engine.lookups.values().copied().collect::<Vec<_>>(), [1]);
+    assert_eq!(bench.engine.lookups.waiting.values().copied().collect::<Vec<_>>(), [1]);
     assert!(bench.outputs().iter().any(|output| matches!(output, Output::Close(_))), "of its queries");
     bench.pass(secs(2));
     let outputs = bench.outputs();
@@ -241,7 +241,7 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
     let mut told = vec![0; 4];
     for _ in 0..3000 {
         bench.pass(Duration::from_millis(roll(1500) as u64));
-        let ids: Vec<_> = bench.engine.conns.iter().map(|(id, _)| id).collect();
+        let ids: Vec<_> = bench.engine.cx.conns().map(|(id, _)| id).collect();
         for id in ids {
             match roll(8) {
                 0 => bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused"))),

@@ -140,7 +140,7 @@ fn deliveries_go_on_behind_any_number_of_targets() {
     assert!(letter.starts_with("POST / HTTP/1.1\r\n") && letter.contains("\"to\":\"degraded\""), "{letter}");
     bench.tell(id, Input::Sent(letter.len()));
     bench.tell(id, Input::Received(b"HTTP/1.1 204 No Content\r\n\r\n"));
-    assert_eq!(bench.engine.counters.webhooks.ok, 1);
+    assert_eq!(bench.engine.cx.counters.webhooks.ok, 1);
     assert_eq!(bench.engine.webhooks.subjects(), ["t1: up → degraded"]);
     bench.pass(secs(1));
     bench.opened();

@@ -18,7 +18,7 @@ fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
         "{outputs:?}"
     );
     assert_eq!(bench.state(), State::Up);
-    assert!(bench.engine.conns.iter().next().is_none());
+    assert!(bench.engine.cx.conns().next().is_none());
     bench.tell(id, Input::Received(b"late news"));
     assert!(bench.outputs().is_empty());
     bench.pass(secs(4));
@@ -324,7 +324,7 @@ fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
     let id = bench.opened();
     bench.tell(id, Input::Connected);
     bench.tell(id, Input::Received(b"x"));
-    assert_eq!((bench.state(), bench.engine.lookups.len()), (State::Up, 0));
+    assert_eq!((bench.state(), bench.engine.lookups.waiting.len()), (State::Up, 0));
 }
 
 #[test]
@@ -332,10 +332,10 @@ fn a_check_that_ends_before_its_name_is_found_leaves_nothing() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
-    assert_eq!(bench.engine.lookups.len(), 1);
+    assert_eq!(bench.engine.lookups.waiting.len(), 1);
     bench.pass(secs(2));
     assert_eq!(
-        (bench.state(), bench.engine.lookups.len(), bench.engine.connections().len()),
+        (bench.state(), bench.engine.lookups.waiting.len(), bench.engine.connections().len()),
         (State::Down, 0, 0)
     );
 }

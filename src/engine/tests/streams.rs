@@ -317,8 +317,8 @@ fn who_wants_to_know_of_a_target_that_is_gone_is_let_go() {
     let [wait, lost] =
         ["kept", "gone"].map(|name| ask(&mut bench, &format!("/wait?state=degraded&target={name}")));
     let monitor = Monitor::new(Script("kept", "-", AtomicUsize::new(0)));
-    bench.engine.fleet = Fleet::new(vec![monitor], bench.now);
-    bench.engine.fleet.fire(0, &ProbeResult::up(secs(0), "fine"), bench.now);
+    bench.engine.cx.targets = Fleet::new(vec![monitor], bench.now);
+    bench.engine.cx.targets.fire(0, &ProbeResult::up(secs(0), "fine"), bench.now);
     let places = vec![None, Some(0)];
     let moved = Moved { kept: places.clone(), named: places };
     bench.engine.event_log.remap(&moved, 1);
@@ -331,7 +331,7 @@ fn who_wants_to_know_of_a_target_that_is_gone_is_let_go() {
     );
     bench.outputs();
     let result = ProbeResult::down(Reason::Refused, "refused");
-    let change = bench.engine.fleet.fire(0, &result, bench.now);
+    let change = bench.engine.cx.targets.fire(0, &result, bench.now);
     bench.engine.note_check(0, change.as_ref(), bench.now);
     bench.outputs();
     for id in [all, kept] {

@@ -62,8 +62,8 @@ fn a_change_is_posted_as_json() {
     );
     let outputs = bench.outputs();
     assert!(matches!(outputs[..], [Output::Write(_), Output::Close(_)]), "no verdict: {outputs:?}");
-    assert_eq!(bench.engine.counters.webhooks.ok, 1);
-    assert!(bench.engine.conns.iter().next().is_none());
+    assert_eq!(bench.engine.cx.counters.webhooks.ok, 1);
+    assert!(bench.engine.cx.conns().next().is_none());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn it_is_tried_again_with_growing_pauses_and_then_given_up() {
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     // The next change, to down, has waited all the time.
-    assert_eq!(bench.engine.counters.webhooks.failed, 1);
+    assert_eq!(bench.engine.cx.counters.webhooks.failed, 1);
     bench.pass(Duration::ZERO);
     assert_eq!(bench.engine.webhooks.subjects(), ["t0: degraded → down"]);
 }
@@ -155,7 +155,7 @@ fn a_redirect_that_keeps_the_method_is_followed_with_the_body() {
     }
     let request = bench.serve(id, OK);
     assert_eq!(request.split_once("\r\n\r\n").map(|(_, json)| json.to_owned()), body);
-    assert_eq!(bench.engine.counters.webhooks.ok, 1);
+    assert_eq!(bench.engine.cx.counters.webhooks.ok, 1);
     assert!(said(&bench.outputs()).is_empty());
 }
 
@@ -239,7 +239,7 @@ fn one_url_gets_one_delivery_at_a_time_in_order() {
     assert_eq!(open, []);
     // They are checked one after the other.
     assert_eq!(targets.len(), 3, "{targets:?}");
-    assert_eq!(bench.engine.counters.webhooks.ok, 3);
+    assert_eq!(bench.engine.cx.counters.webhooks.ok, 3);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn what_waits_is_bounded_and_the_oldest_is_dropped() {
     for _ in 0..WEBHOOK_QUEUE_MAX + 10 {
         bench.change(&is_up);
     }
-    assert_eq!(bench.engine.counters.webhooks.dropped, 10);
+    assert_eq!(bench.engine.cx.counters.webhooks.dropped, 10);
     let changes = bench.engine.webhooks.subjects();
     assert_eq!(changes.len(), WEBHOOK_QUEUE_MAX);
     assert_eq!(changes[0], "t0: up → degraded", "the first one is being tried");

@@ -11,13 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
-use crate::result::{DETAIL_MAX, ProbeResult, Reason, printable};
+use crate::result::{ProbeResult, Reason, printable};
 pub(crate) use history::History;
 pub(crate) use last::Last;
 pub(crate) use tally::Tally;
-
-/// The default length of the history, in checks.
-pub const HISTORY: usize = 20;
 
 /// The state of a target.
 ///
@@ -115,7 +112,7 @@ type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
 /// The rules for state changes.
 ///
 /// ```
-/// use pingstate::{Event, HISTORY, PingFsm, Policy, State};
+/// use pingstate::{Event, PingFsm, Policy, State};
 ///
 /// // Three failures in a row until down, three successes in a row until up.
 /// let careful = Policy::Thresholds { fall: 3, rise: 3 };
@@ -129,7 +126,7 @@ type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
 /// ]);
 ///
 /// let follow = |policy| {
-///     let mut fsm = PingFsm::with(State::Unknown, policy, HISTORY);
+///     let mut fsm = PingFsm::with(State::Unknown, policy, PingFsm::HISTORY);
 ///     [Event::Ok, Event::Fail, Event::Ok].map(|event| fsm.fire(event, None, "").as_str())
 /// };
 /// assert_eq!(follow(Policy::default()), ["up", "degraded", "up"]);
@@ -274,6 +271,9 @@ pub(crate) struct Fsm {
 }
 
 impl Fsm {
+    /// The default length of the history, in checks.
+    pub(crate) const HISTORY: usize = 20;
+
     pub(crate) fn new(initial: State, policy: Policy, history: usize, now: Now) -> Self {
         Fsm {
             policy,
@@ -296,7 +296,7 @@ impl Fsm {
         let detail = match &self.last {
             // Consecutive results often have the same detail: the history shares one copy of it.
             Some(last) if *last.detail == *result.detail => last.detail.clone(),
-            _ => Arc::from(printable(&result.detail, DETAIL_MAX)),
+            _ => Arc::from(printable(&result.detail, ProbeResult::DETAIL_MAX)),
         };
         self.policy_state = self.policy.next(self.policy_state, event, self.streak);
         let to =

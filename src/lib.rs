@@ -126,20 +126,15 @@ mod sim;
 // The public interface is:
 pub use check::{Banner, BannerVerdict, CheckVerdict, HttpResponse};
 pub use clock::Now;
-pub use fsm::{Check, Event, HISTORY, Policy, State};
+pub use fsm::{Check, Event, Policy, State};
 pub use library::{
     CheckEvent, MonitorHandle, PingFsm, ResolverConfig, Server, ServerBuilder, ShutdownHandle, Warning,
     check, check_all, check_with, serve,
 };
-pub use monitor::{
-    HOOK_TIMEOUT, Hook, INTERVAL, INTERVAL_MAX, INTERVAL_MIN, Monitor, RETRY_INTERVAL, TargetUpdate,
-};
-pub use probe::blocking::{BLOCKING_TIMEOUT, BlockingProbe, blocking};
-pub use probe::build::{
-    BODY_DEFAULT, BODY_MAX, Error, HTTP_TIMEOUT, NAME_MAX, NetProbe, ProbeBuilder, TCP_TIMEOUT, TIMEOUT_MAX,
-    TlsTrust, Webhook, probe,
-};
+pub use monitor::{Hook, Monitor, TargetUpdate};
+pub use probe::blocking::{BlockingProbe, blocking};
+pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Input, Output, Probe};
-pub use result::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason};
+pub use result::{Failure, Phases, ProbeResult, Reason};
 pub use snapshot::Snapshot;
 pub use wire::http::response::Headers;

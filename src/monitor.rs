@@ -9,27 +9,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fsm::{HISTORY, Policy, State};
+use crate::fsm::{Fsm, Policy, State};
 use crate::probe::Probe;
 use crate::probe::build::Webhook;
 use crate::probe::guard::label;
 pub use fleet::TargetUpdate;
 pub(crate) use fleet::{Fleet, Moved, clash};
-pub use hook::{HOOK_TIMEOUT, Hook};
+pub use hook::Hook;
 use rules::Rules;
 pub(crate) use watch::Watch;
-
-/// The default time between two checks.
-pub const INTERVAL: Duration = Duration::from_secs(5);
-
-/// The shortest interval.
-pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
-
-/// The longest interval, ten years: deadlines cannot overflow the clock.
-pub const INTERVAL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// The default time from a failed attempt to the next attempt of the same check.
-pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A probe, its schedule, and the rules that evaluate its results.
 ///
@@ -64,23 +52,38 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Runs `probe` every [`INTERVAL`] with the default [`Policy`].
+    /// The default time between two checks: 5 s.
+    pub const INTERVAL: Duration = Duration::from_secs(5);
+
+    /// The shortest interval: 1 ms.
+    pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
+
+    /// The longest interval, ten years: deadlines cannot overflow the clock.
+    pub const INTERVAL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+    /// The default time from a failed attempt to the next attempt of the same check: 1 s.
+    pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+    /// The default length of the history, in checks: 20.
+    pub const HISTORY: usize = Fsm::HISTORY;
+
+    /// Runs `probe` every [`Monitor::INTERVAL`] with the default [`Policy`].
     #[must_use]
     pub fn new(probe: impl Probe + 'static) -> Self {
         Monitor {
             probe: Box::new(probe),
-            interval: INTERVAL,
+            interval: Monitor::INTERVAL,
             policy: Policy::default(),
             initial: State::Unknown,
-            history: HISTORY,
+            history: Monitor::HISTORY,
             rules: Rules::default(),
             hook: None,
             webhook: None,
         }
     }
 
-    /// The time between two scheduled checks, clamped to [`INTERVAL_MIN`] to [`INTERVAL_MAX`].
-    /// Default: [`INTERVAL`].
+    /// The time between two scheduled checks, clamped to [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`].
+    /// Default: [`Monitor::INTERVAL`].
     ///
     /// The schedule does not drift, however long checks take. Checks of a target never overlap:
     /// scheduled times that pass during a check are skipped.
@@ -89,17 +92,9 @@ impl Monitor {
     /// within their interval if that is shorter. From the second check on, checks are spread over the
     /// interval: the second check follows the first after 0.5 to 1.5 intervals.
     ///
-    /// ```
-    /// use pingstate::{INTERVAL, INTERVAL_MAX, INTERVAL_MIN};
-    /// use std::time::Duration;
-    ///
-    /// assert_eq!(INTERVAL, Duration::from_secs(5));
-    /// assert_eq!(INTERVAL_MIN, Duration::from_millis(1));
-    /// assert!(INTERVAL_MAX > Duration::from_secs(9 * 365 * 24 * 3600));
-    /// ```
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
+        self.interval = interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX);
         self
     }
 
@@ -117,7 +112,7 @@ impl Monitor {
         self
     }
 
-    /// The number of checks in the history, about 8 bytes each. Default: [`HISTORY`].
+    /// The number of checks in the history, about 8 bytes each. Default: [`Monitor::HISTORY`].
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {
         self.history = checks;
@@ -148,17 +143,15 @@ impl Monitor {
     }
 
     /// The time from the end of a failed attempt to the next attempt of the same check, clamped to
-    /// [`INTERVAL_MIN`] to [`INTERVAL_MAX`]. Default: [`RETRY_INTERVAL`].
+    /// [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`]. Default: [`Monitor::RETRY_INTERVAL`].
     ///
     /// ```
     /// # use pingstate::{Monitor, blocking};
-    /// use pingstate::RETRY_INTERVAL;
-    ///
-    /// let monitor = Monitor::new(blocking("disk", || true)).retries(1).retry_interval(RETRY_INTERVAL / 2);
+    /// let monitor = Monitor::new(blocking("disk", || true)).retries(1).retry_interval(Monitor::RETRY_INTERVAL / 2);
     /// ```
     #[must_use]
     pub fn retry_interval(mut self, interval: Duration) -> Self {
-        self.rules.retry_interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
+        self.rules.retry_interval = interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX);
         self
     }
 
@@ -214,7 +207,7 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn interval_down(mut self, interval: Duration) -> Self {
-        self.rules.interval_down = Some(interval.clamp(INTERVAL_MIN, INTERVAL_MAX));
+        self.rules.interval_down = Some(interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX));
         self
     }
 
@@ -232,7 +225,7 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn interval_fast(mut self, interval: Duration) -> Self {
-        self.rules.interval_fast = Some(interval.clamp(INTERVAL_MIN, INTERVAL_MAX));
+        self.rules.interval_fast = Some(interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX));
         self
     }
 

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 pub use phases::Phases;
 
-/// The longest detail, in characters.
-pub const DETAIL_MAX: usize = 256;
-
 /// The result of one check of a target.
 ///
 /// ```
-/// use pingstate::{DETAIL_MAX, ProbeResult, Reason};
+/// use pingstate::{ProbeResult, Reason};
 /// use std::time::Duration;
 ///
 /// let up = ProbeResult::up(Duration::from_micros(1234), "PONG");
@@ -25,7 +22,7 @@ pub const DETAIL_MAX: usize = 256;
 /// assert_eq!(down.latency, Some(Duration::from_millis(2)));
 ///
 /// let long = ProbeResult::down(Reason::Custom, &"x".repeat(10_000));
-/// assert_eq!(long.detail.chars().count(), DETAIL_MAX);
+/// assert_eq!(long.detail.chars().count(), ProbeResult::DETAIL_MAX);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,7 +32,7 @@ pub struct ProbeResult {
     /// From the start of the check to the connection (tcp, also with a banner check), or until the response
     /// could be evaluated (http, https); `None` if the check ended earlier.
     pub latency: Option<Duration>,
-    /// What the check saw: printable, at most [`DETAIL_MAX`] characters.
+    /// What the check saw: printable, at most [`ProbeResult::DETAIL_MAX`] characters.
     pub detail: String,
     /// Why the check failed; `None` if it did not.
     pub reason: Option<Reason>,
@@ -52,13 +49,16 @@ pub struct ProbeResult {
 }
 
 impl ProbeResult {
-    /// The target is healthy. `detail` is made printable and cut to [`DETAIL_MAX`] characters.
+    /// The longest detail, in characters.
+    pub const DETAIL_MAX: usize = 256;
+
+    /// The target is healthy. `detail` is made printable and cut to [`ProbeResult::DETAIL_MAX`] characters.
     #[must_use]
     pub fn up(latency: Duration, detail: &str) -> Self {
         ProbeResult::new(true, Some(latency), detail, None)
     }
 
-    /// The target is not healthy. `detail` is made printable and cut to [`DETAIL_MAX`] characters.
+    /// The target is not healthy. `detail` is made printable and cut to [`ProbeResult::DETAIL_MAX`] characters.
     #[must_use]
     pub fn down(reason: Reason, detail: &str) -> Self {
         ProbeResult::new(false, None, detail, Some(reason))
@@ -68,7 +68,7 @@ impl ProbeResult {
         ProbeResult {
             ok,
             latency,
-            detail: printable(detail, DETAIL_MAX),
+            detail: printable(detail, Self::DETAIL_MAX),
             reason,
             phases: Phases::default(),
             address: None,
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn details_are_capped() {
         let result = ProbeResult::down(Reason::Status, &"x".repeat(10_000));
-        assert_eq!(result.detail.chars().count(), DETAIL_MAX);
+        assert_eq!(result.detail.chars().count(), ProbeResult::DETAIL_MAX);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::trust::{Trusted, fingerprint};
-use crate::monitor::{HOOK_TIMEOUT, Hook, Monitor};
+use crate::monitor::{Hook, Monitor};
 use crate::probe::build::Webhook;
 
 /// The hooks and webhooks created so far, by the fingerprints of their settings.
@@ -27,7 +27,7 @@ impl Hooks {
     ) -> Result<Monitor, Option<String>> {
         let first = settings.hook_first;
         if let Some(words) = &settings.on_change {
-            let timeout = settings.hook_timeout.unwrap_or(HOOK_TIMEOUT);
+            let timeout = settings.hook_timeout.unwrap_or(Hook::TIMEOUT);
             let made = self.commands.entry(fingerprint(&(words, timeout, first)));
             let hook = made.or_insert_with(|| Arc::new(Hook::new(words).timeout(timeout).first(first)));
             monitor = monitor.on_change(hook.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use crate::fsm::Policy;
-use crate::monitor::{HOOK_TIMEOUT, INTERVAL, RETRY_INTERVAL};
+use crate::monitor::{Hook, Monitor};
 
 /// A valid command line.
 #[derive(Debug, PartialEq)]
@@ -112,18 +112,18 @@ impl Settings {
         if self.slow.zip(self.slow_clear).is_some_and(|(slow, clear)| clear > slow) {
             return Err("--slow-clear: must not exceed --slow".to_owned());
         }
-        let (slow, interval) = (self.slow, self.interval.unwrap_or(INTERVAL));
+        let (slow, interval) = (self.slow, self.interval.unwrap_or(Monitor::INTERVAL));
         self.slow_clear = self.slow_clear.filter(|clear| slow.is_some_and(|slow| slow != *clear));
         self.retries = self.retries.filter(|retries| *retries > 0);
         self.retry_interval =
-            self.retry_interval.filter(|pause| self.retries.is_some() && *pause != RETRY_INTERVAL);
-        self.interval = self.interval.filter(|interval| *interval != INTERVAL);
+            self.retry_interval.filter(|pause| self.retries.is_some() && *pause != Monitor::RETRY_INTERVAL);
+        self.interval = self.interval.filter(|interval| *interval != Monitor::INTERVAL);
         self.interval_down = self.interval_down.filter(|other| *other != interval);
         self.interval_fast = self.interval_fast.filter(|other| *other != interval);
         self.fall = self.fall.filter(|fall| *fall != Policy::FALL);
         self.rise = self.rise.filter(|rise| *rise != Policy::RISE);
         self.hook_timeout =
-            self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != HOOK_TIMEOUT);
+            self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != Hook::TIMEOUT);
         self.hook_first &= self.on_change.is_some() || self.webhook.is_some();
         if is_tcp {
             self.method = None;

@@ -6,7 +6,7 @@ use super::program::check_programs;
 use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
-use crate::monitor::{INTERVAL, Monitor, TargetUpdate};
+use crate::monitor::{Monitor, TargetUpdate};
 use crate::result::printable;
 
 pub(crate) struct Start {
@@ -140,7 +140,7 @@ fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static st
 }
 
 fn every(targets: &[TargetOptions]) -> String {
-    let seconds = || targets.iter().map(|target| target.settings.interval.unwrap_or(INTERVAL));
+    let seconds = || targets.iter().map(|target| target.settings.interval.unwrap_or(Monitor::INTERVAL));
     let (least, most) = (seconds().min().unwrap_or_default(), seconds().max().unwrap_or_default());
     match least == most {
         true => format!("{} s", least.as_secs_f64()),

@@ -9,9 +9,9 @@ use super::values::shown;
 use super::{Daemon, Target, TargetOptions};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
-use crate::monitor::{INTERVAL, Monitor, RETRY_INTERVAL, TargetUpdate};
+use crate::monitor::{Monitor, TargetUpdate};
 use crate::probe::Probe;
-use crate::probe::build::{Error, NAME_MAX, NetProbe, ProbeBuilder, TlsTrust, probe};
+use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
 
 /// Builds the monitors of a command line. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
@@ -108,10 +108,10 @@ impl SharedResources {
         let settings = &options.settings;
         let (fall, rise) = (settings.fall.unwrap_or(Policy::FALL), settings.rise.unwrap_or(Policy::RISE));
         let mut monitor = Monitor::new(probe)
-            .interval(settings.interval.unwrap_or(INTERVAL))
+            .interval(settings.interval.unwrap_or(Monitor::INTERVAL))
             .policy(Policy::Thresholds { fall, rise })
             .retries(settings.retries.unwrap_or(0))
-            .retry_interval(settings.retry_interval.unwrap_or(RETRY_INTERVAL));
+            .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL));
         if let Some(slow) = settings.slow {
             monitor = monitor.slow(slow).slow_clear(settings.slow_clear.unwrap_or(slow));
         }
@@ -200,7 +200,7 @@ fn make_names_unique(
     {
         if shared.contains(probe.name()) {
             let name = match probe.target() {
-                url if url.len() <= NAME_MAX => url.to_owned(),
+                url if url.len() <= ProbeBuilder::NAME_MAX => url.to_owned(),
                 _ => format!("{}-{position}", probe.name()),
             };
             *probe = build(options, trusted.target.trust.as_ref(), Some(&name))?;

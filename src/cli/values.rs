@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::program::refuse_shell_syntax;
-use crate::monitor::INTERVAL_MAX;
-use crate::probe::build::{BODY_MAX, TIMEOUT_MAX};
+use crate::monitor::Monitor;
+use crate::probe::build::ProbeBuilder;
 use crate::resolve::conf::PORT;
 use crate::result::printable;
 use crate::wire::http::is_token_byte;
@@ -16,8 +16,8 @@ use crate::wire::http::write::METHOD_MAX;
 /// Decimal numbers are stored in billionths. The smallest valid value is a thousandth.
 const BILLION: u64 = 1_000_000_000;
 const THOUSANDTH: u64 = 1_000_000;
-const TIMEOUT_MAX_S: u64 = TIMEOUT_MAX.as_secs();
-const INTERVAL_MAX_S: u64 = INTERVAL_MAX.as_secs();
+const TIMEOUT_MAX_S: u64 = ProbeBuilder::TIMEOUT_MAX.as_secs();
+const INTERVAL_MAX_S: u64 = Monitor::INTERVAL_MAX.as_secs();
 /// The largest threshold of consecutive results.
 const COUNT_MAX: u64 = 1_000_000;
 const RETRIES_MAX: u64 = 100;
@@ -40,7 +40,7 @@ pub(super) fn api_port(text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn max_body(text: &str) -> Result<usize, String> {
-    Ok(whole(text, 1, BODY_MAX as u64)? as usize)
+    Ok(whole(text, 1, ProbeBuilder::BODY_MAX as u64)? as usize)
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Check, Event, HISTORY, State};
+use super::{Check, Event, Fsm, State};
 
 /// The latest checks, oldest first. Each takes 8 bytes; consecutive checks with equal details share one copy.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ struct SharedDetail {
 impl History {
     pub(super) fn new(capacity: usize) -> Self {
         // The default size is allocated at once: growing would fragment the heap.
-        let checks = VecDeque::with_capacity(capacity.min(HISTORY));
+        let checks = VecDeque::with_capacity(capacity.min(Fsm::HISTORY));
         History { capacity, checks, details: VecDeque::with_capacity(capacity.min(1)) }
     }
 

@@ -14,7 +14,7 @@ fn fail() -> ProbeResult {
 
 /// Runs a script of `+` and `-` and writes down the states.
 fn states(policy: Policy, script: &str) -> Vec<&'static str> {
-    let mut fsm = Fsm::new(State::Unknown, policy, HISTORY, test_now());
+    let mut fsm = Fsm::new(State::Unknown, policy, Fsm::HISTORY, test_now());
     let fire = |c| {
         fsm.fire(&if c == '+' { ok() } else { fail() }, test_now());
         fsm.state().as_str()
@@ -77,7 +77,7 @@ fn a_function_that_panics_keeps_the_state_and_the_count() {
     assert_eq!(states(shaky.clone(), "+--"), ["up", "down", "down"]);
     assert_eq!(states(shaky, "--+"), ["down", "down", "up"]);
     let never = Policy::function(|_, _, _| panic!("no rule at all"));
-    let mut fsm = Fsm::new(State::Unknown, never, HISTORY, test_now());
+    let mut fsm = Fsm::new(State::Unknown, never, Fsm::HISTORY, test_now());
     assert_eq!(fsm.fire(&ok(), test_now()), None);
     assert_eq!((fsm.last().is_some(), fsm.recent().len()), (true, 1));
 }
@@ -86,7 +86,7 @@ fn a_function_that_panics_keeps_the_state_and_the_count() {
 fn transitions_count_changes_and_time_runs_from_the_change() {
     let t0 = test_now();
     let at = |s| t0.after(Duration::from_secs(s));
-    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, t0);
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, t0);
     let change = fsm.fire(&ok(), at(1)).expect("unknown to up");
     assert_eq!(
         (change.from, change.to, change.previous_state_duration.as_secs()),
@@ -116,14 +116,14 @@ fn history_is_bounded_and_shares_equal_details() {
 
 #[test]
 fn a_detail_that_a_program_wrote_by_hand_is_cut_to_the_cap() {
-    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, test_now());
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, test_now());
     let mut result = ok();
-    result.detail = "x".repeat(DETAIL_MAX);
+    result.detail = "x".repeat(ProbeResult::DETAIL_MAX);
     fsm.fire(&result, test_now());
     assert_eq!(*fsm.last().expect("checked").detail, *result.detail);
     result.detail.push('x');
     fsm.fire(&result, test_now());
-    assert_eq!(fsm.last().expect("checked").detail.chars().count(), DETAIL_MAX);
+    assert_eq!(fsm.last().expect("checked").detail.chars().count(), ProbeResult::DETAIL_MAX);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn checks_failures_and_changes_are_counted() {
 fn the_time_in_each_state_is_added_up_and_goes_on() {
     let t0 = test_now();
     let at = |s| t0.after(Duration::from_secs(s));
-    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, t0);
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, t0);
     for (s, result) in [(1, ok()), (6, fail()), (8, ok()), (20, fail()), (21, fail())] {
         fsm.fire(&result, at(s));
     }
@@ -166,7 +166,7 @@ fn the_time_in_each_state_is_added_up_and_goes_on() {
 
 #[test]
 fn the_last_check_is_kept_with_all_that_was_seen() {
-    let mut fsm = Fsm::new(State::Unknown, Policy::default(), HISTORY, test_now());
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, test_now());
     let mut result = fail();
     result.phases.connect = Some(Duration::from_nanos(1_234_567));
     result.address = "192.0.2.1:80".parse().ok();

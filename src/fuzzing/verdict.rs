@@ -7,7 +7,7 @@ use super::source::slicings;
 use crate::clock::{Now, test_now};
 use crate::probe::build::{NetProbe, ProbeBuilder};
 use crate::probe::{Attempt, Input, Output, Probe};
-use crate::result::{DETAIL_MAX, Failure, ProbeResult, Reason};
+use crate::result::{Failure, ProbeResult, Reason};
 
 /// The most connections of one attempt: ten redirects are followed.
 const CONNECTIONS_MAX: usize = 11;
@@ -41,7 +41,9 @@ pub fn verdict(data: &[u8]) {
 
 fn sensible(result: &ProbeResult, check: &str, stream: &[u8]) {
     assert_eq!(result.ok, result.reason.is_none());
-    assert!(result.detail.chars().count() <= DETAIL_MAX && !result.detail.contains(char::is_control));
+    assert!(
+        result.detail.chars().count() <= ProbeResult::DETAIL_MAX && !result.detail.contains(char::is_control)
+    );
     if let (true, Some((_, text))) = (result.ok && check.contains("contains"), check.split_once(':')) {
         let holds = |part: &str| {
             part.is_empty() || stream.windows(part.len()).any(|window| window == part.as_bytes())

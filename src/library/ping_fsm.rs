@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fsm::{Event, Fsm, HISTORY, Policy, State};
+use crate::fsm::{Event, Fsm, Policy, State};
 use crate::reactor;
 use crate::result::{ProbeResult, Reason};
 use crate::snapshot::Snapshot;
@@ -38,20 +38,22 @@ impl Default for PingFsm {
 }
 
 impl PingFsm {
-    /// Starts in [`State::Unknown`] with the default [`Policy`] and a history of [`HISTORY`] checks.
+    /// The default length of the history, in checks: 20.
+    pub const HISTORY: usize = Fsm::HISTORY;
+
+    /// Starts in [`State::Unknown`] with the default [`Policy`] and a history of [`PingFsm::HISTORY`] checks.
     #[must_use]
     pub fn new() -> Self {
-        PingFsm::with(State::Unknown, Policy::default(), HISTORY)
+        PingFsm::with(State::Unknown, Policy::default(), Self::HISTORY)
     }
 
     /// Starts in `initial` with this policy and a history of `history` checks.
     ///
     /// ```
-    /// use pingstate::{HISTORY, PingFsm, Policy, State};
+    /// use pingstate::{PingFsm, Policy, State};
     ///
-    /// assert_eq!(HISTORY, 20);
     /// let policy = Policy::Thresholds { fall: 1, rise: 1 };
-    /// assert_eq!(PingFsm::with(State::Up, policy, HISTORY).state(), State::Up);
+    /// assert_eq!(PingFsm::with(State::Up, policy, PingFsm::HISTORY).state(), State::Up);
     /// ```
     #[must_use]
     pub fn with(initial: State, policy: Policy, history: usize) -> Self {

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Monitor;
-use crate::probe::build::{TIMEOUT_MAX, Webhook};
-
-/// The default timeout of a hook.
-pub const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::probe::build::{ProbeBuilder, Webhook};
 
 /// A command to run when a target changes its state: see [`Monitor::on_change`](crate::Monitor::on_change).
 ///
@@ -17,12 +14,10 @@ pub const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// left in its process group are killed.
 ///
 /// ```
-/// use pingstate::{HOOK_TIMEOUT, Hook};
-/// use std::time::Duration;
+/// use pingstate::Hook;
 ///
 /// let hook = Hook::new(["logger", "-t", "pingstate", "something changed"]);
-/// let slow = Hook::new(["/usr/local/bin/notify", "--all"]).timeout(HOOK_TIMEOUT * 4).first(true);
-/// assert_eq!(HOOK_TIMEOUT, Duration::from_secs(30));
+/// let slow = Hook::new(["/usr/local/bin/notify", "--all"]).timeout(Hook::TIMEOUT * 4).first(true);
 /// # assert_eq!(format!("{slow:?}"), "Hook(/usr/local/bin/notify)");
 /// ```
 #[derive(Clone)]
@@ -33,17 +28,23 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// The default timeout: 30 s.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The longest timeout: one hour.
+    pub const TIMEOUT_MAX: Duration = ProbeBuilder::TIMEOUT_MAX;
+
     /// The first word is the program, the others are its arguments. A program name without a slash is
     /// searched in `PATH`.
     #[must_use]
     pub fn new(words: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Hook { words: words.into_iter().map(Into::into).collect(), timeout: HOOK_TIMEOUT, first: false }
+        Hook { words: words.into_iter().map(Into::into).collect(), timeout: Self::TIMEOUT, first: false }
     }
 
-    /// The time after which it is killed, at most [`TIMEOUT_MAX`]. Default: [`HOOK_TIMEOUT`].
+    /// The time after which it is killed, at most [`Hook::TIMEOUT_MAX`]. Default: [`Hook::TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.min(TIMEOUT_MAX);
+        self.timeout = timeout.min(Self::TIMEOUT_MAX);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::RETRY_INTERVAL;
+use super::Monitor;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
@@ -21,7 +21,7 @@ impl Default for Rules {
     fn default() -> Self {
         Rules {
             retries: 0,
-            retry_interval: RETRY_INTERVAL,
+            retry_interval: Monitor::RETRY_INTERVAL,
             slow: None,
             slow_clear: None,
             interval_down: None,

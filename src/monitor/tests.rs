@@ -7,8 +7,8 @@ use super::mute::Mute;
 use super::*;
 use crate::clock::{Now, test_now};
 use crate::fsm::Event;
-use crate::probe::build::TIMEOUT_MAX;
-use crate::result::{DETAIL_MAX, ProbeResult, Reason};
+use crate::probe::build::ProbeBuilder;
+use crate::result::{ProbeResult, Reason};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ fn beats_stay_on_the_grid_and_missed_ones_are_skipped() {
 fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
     let now = test_now();
     let quick = Monitor::new(Mute("quick")).interval(Duration::ZERO);
-    for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, INTERVAL_MIN)] {
+    for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, Monitor::INTERVAL_MIN)] {
         let mut fleet = Fleet::new(vec![monitor], now);
         fleet.watch_mut(0).advance(now.instant);
         assert_eq!(fleet.watch(0).beat() - now.instant, interval);
@@ -51,12 +51,12 @@ fn spans_without_end_are_cut() {
     let monitor = || Monitor::new(Mute("m")).interval(Duration::MAX);
     let mut fleet = Fleet::new(vec![monitor(), monitor()], now);
     fleet.watch_mut(0).advance(now.instant);
-    assert_eq!(fleet.watch(0).beat() - now.instant, INTERVAL_MAX);
+    assert_eq!(fleet.watch(0).beat() - now.instant, Monitor::INTERVAL_MAX);
     assert_eq!(fleet.watch(1).beat() - now.instant, Duration::from_millis(1001));
     fleet.watch_mut(1).advance(now.instant + S * 2);
-    assert_eq!(fleet.watch(1).beat() - now.instant, INTERVAL_MAX / 2 * 3);
+    assert_eq!(fleet.watch(1).beat() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
     let endless = crate::probe::blocking::blocking("endless", || true).timeout(Duration::MAX);
-    assert_eq!(Fleet::new(vec![Monitor::new(endless)], now).watch(0).timeout(), TIMEOUT_MAX);
+    assert_eq!(Fleet::new(vec![Monitor::new(endless)], now).watch(0).timeout(), ProbeBuilder::TIMEOUT_MAX);
 }
 
 #[test]
@@ -158,10 +158,10 @@ fn slowness_counts_as_success_for_every_policy() {
 fn an_answer_without_latency_is_not_slow_and_a_long_detail_makes_room() {
     let now = test_now();
     let mut fleet = Fleet::new(vec![slow(0, None)], now);
-    let mut result = ProbeResult::up(S, &"x".repeat(DETAIL_MAX));
+    let mut result = ProbeResult::up(S, &"x".repeat(ProbeResult::DETAIL_MAX));
     fleet.watch_mut(0).apply_slow_threshold(&mut result);
     assert!(result.detail.ends_with("x…, slow (over 0 ms)"), "{}", result.detail);
-    assert_eq!(result.detail.chars().count(), DETAIL_MAX);
+    assert_eq!(result.detail.chars().count(), ProbeResult::DETAIL_MAX);
     result.latency = None;
     let before = result.clone();
     fleet.watch_mut(0).apply_slow_threshold(&mut result);
@@ -277,7 +277,7 @@ fn a_failed_try_is_repeated_so_often_and_the_next_check_has_as_many() {
 #[test]
 fn spans_of_the_rules_are_cut_too() {
     let (now, down) = (test_now(), ProbeResult::down(Reason::Refused, "no"));
-    for (span, cut) in [(Duration::ZERO, INTERVAL_MIN), (Duration::MAX, INTERVAL_MAX)] {
+    for (span, cut) in [(Duration::ZERO, Monitor::INTERVAL_MIN), (Duration::MAX, Monitor::INTERVAL_MAX)] {
         let monitor = Monitor::new(Mute("m"))
             .retries(u32::MAX)
             .retry_interval(span)

@@ -7,11 +7,11 @@ use super::fleet::Place;
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
-use crate::probe::build::{TIMEOUT_MAX, Webhook};
+use crate::probe::build::{ProbeBuilder, Webhook};
 use crate::probe::guard::label;
 use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
-use crate::result::{DETAIL_MAX, ProbeResult, printable};
+use crate::result::{ProbeResult, printable};
 
 pub(crate) struct Watch {
     probe: Box<dyn Probe>,
@@ -83,7 +83,7 @@ impl Watch {
 
     /// The timeout of one attempt, limited so that deadlines cannot overflow the clock.
     pub(crate) fn timeout(&self) -> Duration {
-        self.probe.timeout().min(TIMEOUT_MAX)
+        self.probe.timeout().min(ProbeBuilder::TIMEOUT_MAX)
     }
 
     /// The next scheduled time.
@@ -137,7 +137,7 @@ impl Watch {
         if latency > limit {
             // The limit, not the latency: equal details are stored once.
             let suffix = format!(", slow (over {})", millis(limit));
-            let room = DETAIL_MAX.saturating_sub(suffix.chars().count());
+            let room = ProbeResult::DETAIL_MAX.saturating_sub(suffix.chars().count());
             result.detail = printable(&result.detail, room) + &suffix;
         }
     }

@@ -11,19 +11,16 @@ use crate::check::CheckVerdict;
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
 
-/// The default timeout of a blocking check.
-pub const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
-
 type Closure = Arc<dyn Fn() -> CheckVerdict + Send + Sync>;
 
 /// A probe that calls a closure on its own thread. See [`blocking`].
 ///
 /// ```
-/// use pingstate::{BLOCKING_TIMEOUT, BlockingProbe, Probe, blocking};
+/// use pingstate::{BlockingProbe, Probe, blocking};
 /// use std::time::Duration;
 ///
 /// let probe: BlockingProbe = blocking("backup", || true);
-/// assert_eq!(Probe::timeout(&probe), BLOCKING_TIMEOUT);
+/// assert_eq!(Probe::timeout(&probe), BlockingProbe::TIMEOUT);
 /// let patient = probe.timeout(Duration::from_secs(60));
 /// assert_eq!(Probe::timeout(&patient), Duration::from_secs(60));
 /// ```
@@ -67,14 +64,17 @@ where
 {
     BlockingProbe {
         name: name.into(),
-        timeout: BLOCKING_TIMEOUT,
+        timeout: BlockingProbe::TIMEOUT,
         closure: Arc::new(move || check().into()),
         busy: Arc::new(AtomicBool::new(false)),
     }
 }
 
 impl BlockingProbe {
-    /// The timeout of one check. Default: [`BLOCKING_TIMEOUT`].
+    /// The default timeout of a check: 5 s.
+    pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// The timeout of one check. Default: [`BlockingProbe::TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_check_fails_after_its_timeout() {
         let probe = blocking("db", || true);
-        assert_eq!((probe.name(), Probe::timeout(&probe)), ("db", BLOCKING_TIMEOUT));
+        assert_eq!((probe.name(), Probe::timeout(&probe)), ("db", BlockingProbe::TIMEOUT));
         let probe = probe.timeout(Duration::from_secs(3));
         assert_eq!(Probe::timeout(&probe), Duration::from_secs(3));
         let mut attempt = probe.begin(test_now());

@@ -10,7 +10,6 @@ mod webhook;
 
 pub use built::NetProbe;
 pub use error::Error;
-pub use rules::NAME_MAX;
 pub use trust::TlsTrust;
 pub(crate) use webhook::DELIVERY_TIMEOUT;
 pub use webhook::Webhook;
@@ -27,21 +26,6 @@ use crate::wire::http::write::check_method;
 use crate::wire::url::{Scheme, Url};
 use built::Plan;
 use rules::{Check, check_body, checked_headers, checked_name};
-
-/// The default timeout of a tcp check.
-pub const TCP_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The default timeout of an http or https check.
-pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The longest timeout of a check: a longer one is probably in the wrong unit.
-pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
-
-/// The default limit of a response body, in bytes.
-pub const BODY_DEFAULT: usize = 64 * 1024;
-
-/// The highest limit of a response body, in bytes; the body is held in memory.
-pub const BODY_MAX: usize = 16 * 1024 * 1024;
 
 /// Starts to build a probe: `protocol` is `tcp`, `http` or `https`; `address` is a name or an IP address
 /// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp and https.
@@ -116,6 +100,24 @@ pub struct ProbeBuilder {
 }
 
 impl ProbeBuilder {
+    /// The default timeout of a tcp check: 2 s.
+    pub const TCP_TIMEOUT: Duration = Duration::from_secs(2);
+
+    /// The default timeout of an http or https check: 5 s.
+    pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// The longest timeout of a check, one hour: a longer one is probably in the wrong unit.
+    pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
+    /// The default limit of a response body: 64 KiB.
+    pub const BODY_DEFAULT: usize = 64 * 1024;
+
+    /// The highest limit of a response body: 16 MiB. The body is held in memory.
+    pub const BODY_MAX: usize = 16 * 1024 * 1024;
+
+    /// The longest name of a probe, in characters.
+    pub const NAME_MAX: usize = 128;
+
     fn new(url: Result<Url, Error>) -> Self {
         ProbeBuilder {
             url,
@@ -127,7 +129,7 @@ impl ProbeBuilder {
             trust: None,
             method: Cow::Borrowed("GET"),
             headers: Vec::new(),
-            max_body: BODY_DEFAULT,
+            max_body: Self::BODY_DEFAULT,
             follow: true,
             name: None,
         }
@@ -213,14 +215,15 @@ impl ProbeBuilder {
     }
 
     /// The total time of one check, including resolving, connecting, redirects and the body; at most
-    /// [`TIMEOUT_MAX`]. Default: [`TCP_TIMEOUT`] or [`HTTP_TIMEOUT`].
+    /// [`ProbeBuilder::TIMEOUT_MAX`]. Default: [`ProbeBuilder::TCP_TIMEOUT`] or [`ProbeBuilder::HTTP_TIMEOUT`].
     ///
     /// ```
-    /// use pingstate::{Error, HTTP_TIMEOUT, Probe, TCP_TIMEOUT, TIMEOUT_MAX, probe};
+    /// use pingstate::{Error, Probe, ProbeBuilder, probe};
     ///
-    /// assert_eq!(probe("tcp", "localhost", 22).build()?.timeout(), TCP_TIMEOUT);
-    /// assert_eq!(probe("http", "localhost", None).build()?.timeout(), HTTP_TIMEOUT);
-    /// assert!(matches!(probe("tcp", "localhost", 22).timeout(TIMEOUT_MAX * 2).build(), Err(Error::Timeout(_))));
+    /// assert_eq!(probe("tcp", "localhost", 22).build()?.timeout(), ProbeBuilder::TCP_TIMEOUT);
+    /// assert_eq!(probe("http", "localhost", None).build()?.timeout(), ProbeBuilder::HTTP_TIMEOUT);
+    /// let endless = probe("tcp", "localhost", 22).timeout(ProbeBuilder::TIMEOUT_MAX * 2);
+    /// assert!(matches!(endless.build(), Err(Error::Timeout(_))));
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -261,15 +264,15 @@ impl ProbeBuilder {
         self
     }
 
-    /// The limit of the response body that is read for the check, in bytes; at most [`BODY_MAX`]. Default:
-    /// [`BODY_DEFAULT`].
+    /// The limit of the response body that is read for the check, in bytes; at most
+    /// [`ProbeBuilder::BODY_MAX`]. Default: [`ProbeBuilder::BODY_DEFAULT`].
     ///
     /// ```
-    /// use pingstate::{BODY_DEFAULT, BODY_MAX, probe};
+    /// use pingstate::{ProbeBuilder, probe};
     ///
-    /// assert_eq!((BODY_DEFAULT, BODY_MAX), (64 * 1024, 16 * 1024 * 1024));
-    /// assert!(probe("http", "localhost", 80).max_body(BODY_MAX).build().is_ok());
-    /// assert!(probe("http", "localhost", 80).max_body(BODY_MAX + 1).build().is_err());
+    /// assert_eq!((ProbeBuilder::BODY_DEFAULT, ProbeBuilder::BODY_MAX), (64 * 1024, 16 * 1024 * 1024));
+    /// assert!(probe("http", "localhost", 80).max_body(ProbeBuilder::BODY_MAX).build().is_ok());
+    /// assert!(probe("http", "localhost", 80).max_body(ProbeBuilder::BODY_MAX + 1).build().is_err());
     /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
@@ -282,13 +285,14 @@ impl ProbeBuilder {
         self
     }
 
-    /// The probe's name, at most [`NAME_MAX`] printable characters. Default: `HOST:PORT`.
+    /// The probe's name, at most [`ProbeBuilder::NAME_MAX`] printable characters. Default: `HOST:PORT`.
     ///
     /// ```
-    /// use pingstate::{NAME_MAX, Probe, probe};
+    /// use pingstate::{Probe, ProbeBuilder, probe};
     ///
     /// assert_eq!(probe("tcp", "localhost", 22).build()?.name(), "localhost:22");
-    /// assert!(probe("tcp", "localhost", 22).name(&"x".repeat(NAME_MAX + 1)).build().is_err());
+    /// let long = "x".repeat(ProbeBuilder::NAME_MAX + 1);
+    /// assert!(probe("tcp", "localhost", 22).name(&long).build().is_err());
     /// # Ok::<(), pingstate::Error>(())
     /// ```
     pub fn name(mut self, name: &str) -> Self {
@@ -310,8 +314,8 @@ impl ProbeBuilder {
             Some(name) => checked_name(name)?,
             None => url.authority(),
         };
-        let timeout = self.timeout.unwrap_or(if is_tcp { TCP_TIMEOUT } else { HTTP_TIMEOUT });
-        if timeout.is_zero() || timeout > TIMEOUT_MAX {
+        let timeout = self.timeout.unwrap_or(if is_tcp { Self::TCP_TIMEOUT } else { Self::HTTP_TIMEOUT });
+        if timeout.is_zero() || timeout > Self::TIMEOUT_MAX {
             return Err(Error::Timeout("must be more than 0 and at most 3600 seconds".to_owned()));
         }
         if is_tcp {

@@ -119,7 +119,7 @@ pub trait Probe: Send {
     }
 
     /// The total time of one attempt, including name resolution and connecting. A value above
-    /// [`TIMEOUT_MAX`](crate::TIMEOUT_MAX) counts as `TIMEOUT_MAX`.
+    /// [`ProbeBuilder::TIMEOUT_MAX`](crate::ProbeBuilder::TIMEOUT_MAX) counts as the maximum.
     fn timeout(&self) -> Duration;
 
     /// Starts one attempt.

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::clock::test_now;
-use crate::fsm::{HISTORY, Policy};
+use crate::fsm::Policy;
 use crate::result::{ProbeResult, Reason};
 
 const NAME: &str = "api";
 const TARGET: &str = "https://api.example.com:443/healthz";
 
 fn fsm(now: Now) -> Fsm {
-    Fsm::new(State::Unknown, Policy::default(), HISTORY, now)
+    Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, now)
 }
 
 fn ms(ms: u64) -> Duration {
@@ -212,7 +212,7 @@ fn no_target_can_grow_the_snapshot_beyond_measure() {
             fsm.fire(&ProbeResult::down(Reason::Banner, &detail), t0.after(ms(i)));
         }
         let len = json(&fsm, t0).len();
-        assert!(len < (HISTORY + 1) * (4 * crate::result::DETAIL_MAX + 200), "{text:?} {len}");
+        assert!(len < (Fsm::HISTORY + 1) * (4 * ProbeResult::DETAIL_MAX + 200), "{text:?} {len}");
     }
 }
 

@@ -284,7 +284,7 @@ fn check_that_never_returns_does_not_delay_the_shutdown() {
 #[test]
 fn a_policy_that_panics_keeps_the_state_and_the_monitor() {
     let policy = Policy::function(|_, _, _| panic!("no rule"));
-    let mut fsm = PingFsm::with(State::Up, policy.clone(), HISTORY);
+    let mut fsm = PingFsm::with(State::Up, policy.clone(), PingFsm::HISTORY);
     assert_eq!((fsm.fire(Event::Fail, None, "no"), fsm.snapshot().recent.len()), (State::Up, 1));
     let (_target, good) = target();
     let monitor = Monitor::new(built(good)).policy(policy).interval(5 * MS).start().expect("starts");

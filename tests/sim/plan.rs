@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::names::{CAST, CROWD, Files, How, Role, hosts};
 use super::rng::Rng;
 use super::spy::{Ledger, SpyProbe};
-use crate::fsm::{Event, HISTORY, Policy, State};
+use crate::fsm::{Event, Policy, State};
 use crate::monitor::Monitor;
 use crate::probe::build::probe;
 
@@ -198,7 +198,7 @@ pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> Target {
         interval: rng.pick(&[50 * MS, 500 * MS, S, 3 * S, 5 * S, 7333 * MS]),
         policy,
         initial: if rng.permille(800) { State::Unknown } else { rng.pick(&State::ALL) },
-        history: rng.pick(&[HISTORY, HISTORY, 0, 1, 3]),
+        history: rng.pick(&[Monitor::HISTORY, Monitor::HISTORY, 0, 1, 3]),
         rules: rules(rng),
     }
 }

@@ -1,12 +1,9 @@
 //! Validation of the settings of a probe.
 
-use super::{BODY_MAX, Error};
+use super::{Error, ProbeBuilder};
 use crate::check::{HttpCheck, HttpClosure, TcpCheck, TcpClosure};
 use crate::result::printable;
 use crate::wire::http::write::parse_header;
-
-/// The longest name of a probe, in characters.
-pub const NAME_MAX: usize = 128;
 
 /// Limits of user header fields, their number and total size: servers accept little more.
 pub(super) const HEADERS_MAX: usize = 64;
@@ -44,8 +41,11 @@ pub(super) fn checked_name(name: String) -> Result<String, Error> {
     if name.trim().is_empty() {
         return Err(Error::Name("is empty".to_owned()));
     }
-    if printable(&name, NAME_MAX) != name {
-        return Err(Error::Name(format!("must be printable and at most {NAME_MAX} characters long")));
+    if printable(&name, ProbeBuilder::NAME_MAX) != name {
+        return Err(Error::Name(format!(
+            "must be printable and at most {} characters long",
+            ProbeBuilder::NAME_MAX
+        )));
     }
     Ok(name)
 }
@@ -67,8 +67,8 @@ pub(super) fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(Str
 
 /// Validates that the method and the body limit allow the check to succeed.
 pub(super) fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
-    if max_body > BODY_MAX {
-        return Err(Error::MaxBody(format!("can be at most {BODY_MAX}")));
+    if max_body > ProbeBuilder::BODY_MAX {
+        return Err(Error::MaxBody(format!("can be at most {}", ProbeBuilder::BODY_MAX)));
     }
     let needed = check.body_min();
     if needed > 0 && method == "HEAD" {

@@ -109,7 +109,7 @@ fn slips_are_refused_by_field() {
         (tcp().check_response(|_| true), "check"),
         (http().method("HEAD").check("body_contains:x"), "check"),
         (http().timeout(Duration::ZERO), "timeout"),
-        (tcp().timeout(TIMEOUT_MAX + Duration::from_nanos(1)), "timeout"),
+        (tcp().timeout(ProbeBuilder::TIMEOUT_MAX + Duration::from_nanos(1)), "timeout"),
         (http().method(""), "method"),
         (http().method("G T"), "method"),
         (http().method("CONNECT"), "method"),
@@ -121,13 +121,13 @@ fn slips_are_refused_by_field() {
         (http().header("Content-Length", "5"), "header"),
         (http().header("X", &"y".repeat(HEADER_BYTES_MAX)), "header"),
         ((0..=HEADERS_MAX).fold(http(), |p, _| p.header("X", "y")), "header"),
-        (http().max_body(BODY_MAX + 1), "max-body"),
+        (http().max_body(ProbeBuilder::BODY_MAX + 1), "max-body"),
         (http().max_body(3).check("body_contains:pong"), "max-body"),
         (http().name(""), "name"),
         (http().name(" "), "name"),
         (http().name("a\nb"), "name"),
         (http().name(&long), "name"),
-        (http().name(&"x".repeat(NAME_MAX + 1)), "name"),
+        (http().name(&"x".repeat(ProbeBuilder::NAME_MAX + 1)), "name"),
     ] {
         assert_eq!(refused_field(builder), field);
     }
@@ -137,14 +137,14 @@ fn slips_are_refused_by_field() {
 fn what_is_at_the_edge_is_taken() {
     let http = || probe("http", "h", None);
     for builder in [
-        http().timeout(TIMEOUT_MAX),
+        http().timeout(ProbeBuilder::TIMEOUT_MAX),
         http().timeout(Duration::from_nanos(1)),
         http().max_body(4).check("body_contains:pong"),
         http().max_body(0),
-        http().max_body(BODY_MAX),
+        http().max_body(ProbeBuilder::BODY_MAX),
         http().header("X", &"y".repeat(HEADER_BYTES_MAX - 1)),
         (0..HEADERS_MAX).fold(http(), |p, _| p.header("X", "y")),
-        http().name(&"x".repeat(NAME_MAX)),
+        http().name(&"x".repeat(ProbeBuilder::NAME_MAX)),
         http().method("HEAD").check("status:200"),
         http().method("PROPFIND"),
         http().header("X", "").header("User-Agent", "me"),

@@ -11,7 +11,7 @@ use super::{Follow, HttpPlan};
 use crate::clock::Now;
 use crate::probe::words::timed_out;
 use crate::probe::{Attempt, Input, Output};
-use crate::result::{DETAIL_MAX, Failure, Phases, ProbeResult, Reason, printable};
+use crate::result::{Failure, Phases, ProbeResult, Reason, printable};
 
 pub(crate) struct HttpAttempt {
     plan: Arc<HttpPlan>,
@@ -148,7 +148,8 @@ impl HttpAttempt {
     fn finish(&mut self, mut result: ProbeResult, now: Now) {
         if !result.ok && !self.previous.is_empty() {
             let url = redirect::shown(&self.current.url);
-            result.detail = printable(&format!("after redirect to {url}: {}", result.detail), DETAIL_MAX);
+            result.detail =
+                printable(&format!("after redirect to {url}: {}", result.detail), ProbeResult::DETAIL_MAX);
         }
         self.disconnect(now);
         (result.phases, result.http_status) = (self.phases, self.http_status);

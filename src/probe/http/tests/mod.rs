@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::probe::Input;
 use crate::probe::build::{NetProbe, ProbeBuilder};
 use crate::probe::script::{Script, cuts};
-use crate::result::{DETAIL_MAX, Failure, ProbeResult, Reason};
+use crate::result::{Failure, ProbeResult, Reason};
 
 const MS: Duration = Duration::from_millis(1);
 

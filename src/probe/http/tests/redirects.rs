@@ -116,7 +116,12 @@ fn details_show_the_start_of_long_urls_and_stay_within_the_cap() {
     assert_eq!(script.verdict().detail, detail);
     let nowhere = format!("ftp://{}", "b".repeat(200));
     let (_, script) = play(&checking(""), &[&to(302, &long), &to(302, &format!("{}:x", "b".repeat(99)))]);
-    assert_eq!(script.verdict().detail.chars().count(), DETAIL_MAX, "{}", script.verdict().detail);
+    assert_eq!(
+        script.verdict().detail.chars().count(),
+        ProbeResult::DETAIL_MAX,
+        "{}",
+        script.verdict().detail
+    );
     let (_, script) = play(&checking(""), &[&to(302, &nowhere)]);
     assert!(script.verdict().detail.contains(&format!("'{}…'", &nowhere[..99])));
 }

@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, Error as LibraryError, InvalidM
 use super::super::failure::{Known, certificate, explain, words};
 use super::errors::{Verbatim, declared, errors, source};
 use super::*;
-use crate::result::DETAIL_MAX;
+use crate::result::ProbeResult;
 
 /// All that can be known of a connection that fails.
 fn situations() -> Vec<Known> {
@@ -23,7 +23,7 @@ fn situations() -> Vec<Known> {
 /// Fails for anything that is not plain words, or that contradicts the reason it comes with.
 fn check(failure: &Failure, of: &dyn Debug) {
     let detail = failure.detail.strip_prefix("TLS: ").unwrap();
-    assert!(detail.len() > 10 && failure.detail.len() <= DETAIL_MAX, "{of:?}: {detail}");
+    assert!(detail.len() > 10 && failure.detail.len() <= ProbeResult::DETAIL_MAX, "{of:?}: {detail}");
     for mark in ["::", "{", "}", "[", "\"", "_", "Error", "Some(", "  ", ": :", "; ;", "variant"] {
         assert!(!detail.contains(mark), "{of:?}: {detail}");
     }

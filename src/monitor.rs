@@ -37,7 +37,7 @@ pub(crate) use watch::Watch;
 ///     .policy(Policy::Thresholds { fall: 3, rise: 1 })
 ///     .initial_state(State::Up)
 ///     .history(100);
-/// assert_eq!((monitor.name(), monitor.target()), ("db", &*format!("tcp://127.0.0.1:{port}")));
+/// assert_eq!((monitor.name(), monitor.url()), ("db", &*format!("tcp://127.0.0.1:{port}")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Monitor {
@@ -235,10 +235,10 @@ impl Monitor {
         label(|| self.probe.name())
     }
 
-    /// The probed address or URL.
+    /// The target's URL, or its name if the probe has none.
     #[must_use]
-    pub fn target(&self) -> &str {
-        label(|| self.probe.target())
+    pub fn url(&self) -> &str {
+        label(|| self.probe.url())
     }
 }
 

@@ -54,8 +54,8 @@ pub struct Snapshot {
     pub transitions: u64,
     /// The history of checks, oldest first.
     pub recent: Vec<Check>,
-    /// What is probed.
-    pub probe: String,
+    /// The URL of the target; the name for a probe without one. The JSON key is `probe`.
+    pub url: String,
     /// The target's name.
     pub name: String,
     /// Why the last check failed; `None` if it did not.
@@ -71,8 +71,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn of(name: &str, target: &str, fsm: &Fsm, now: Now) -> Self {
-        let view = View::of(name, target, fsm, now);
+    pub(crate) fn of(name: &str, url: &str, fsm: &Fsm, now: Now) -> Self {
+        let view = View::of(name, url, fsm, now);
         Snapshot {
             state: view.state,
             last_event: view.last_event,
@@ -83,7 +83,7 @@ impl Snapshot {
             last_check_age: view.last_check_age,
             transitions: view.transitions,
             recent: fsm.recent().iter().collect(),
-            probe: view.probe.to_owned(),
+            url: view.url.to_owned(),
             name: view.name.to_owned(),
             error: view.error,
             phases: view.phases,
@@ -110,7 +110,7 @@ impl Snapshot {
             last_check_age: self.last_check_age,
             transitions: self.transitions,
             recent: Recent::List(&self.recent),
-            probe: &self.probe,
+            url: &self.url,
             name: &self.name,
             error: self.error,
             phases: self.phases,
@@ -132,7 +132,7 @@ pub(crate) struct View<'a> {
     last_check_age: Option<Duration>,
     transitions: u64,
     recent: Recent<'a>,
-    probe: &'a str,
+    url: &'a str,
     name: &'a str,
     error: Option<Reason>,
     phases: Option<Phases>,
@@ -142,7 +142,7 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn of(name: &'a str, target: &'a str, fsm: &'a Fsm, now: Now) -> Self {
+    pub(crate) fn of(name: &'a str, url: &'a str, fsm: &'a Fsm, now: Now) -> Self {
         let last = fsm.last();
         View {
             state: fsm.state(),
@@ -154,7 +154,7 @@ impl<'a> View<'a> {
             last_check_age: last.map(|last| now.since(last.at)),
             transitions: fsm.transitions(),
             recent: Recent::History(fsm.recent()),
-            probe: target,
+            url,
             name,
             error: last.and_then(|last| last.reason),
             phases: last.map(Last::phases),
@@ -177,7 +177,7 @@ impl Serialize for View<'_> {
         out.serialize_field("last_check_age_s", &self.last_check_age.map(age_s))?;
         out.serialize_field("transitions", &self.transitions)?;
         out.serialize_field("recent", &self.recent)?;
-        out.serialize_field("probe", self.probe)?;
+        out.serialize_field("probe", self.url)?;
         out.serialize_field("name", self.name)?;
         out.serialize_field("error", &self.error.map(Reason::as_str))?;
         out.serialize_field("phases_ms", &self.phases.map(PhasesMs))?;

@@ -24,13 +24,13 @@ pub(super) fn probe(query: &str, fleet: &Fleet) -> Result<Response, Response> {
         return Err(Response::new(503, TEXT, "not checked yet\n"));
     };
     let mut out = Exposition::with_capacity(2048);
-    write_last_check(&mut out, watch.target(), last);
+    write_last_check(&mut out, watch.url(), last);
     Ok(Response::new(200, CONTENT_TYPE, out.into_bytes()))
 }
 
 /// The target with this name, or else the first with this URL.
 fn find<'a>(target: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
-    let same = |watch: &&Watch| watch.target() == target;
+    let same = |watch: &&Watch| watch.url() == target;
     fleet.find(target).or_else(|| fleet.watches().iter().find(same)).or_else(|| by_url(target, fleet))
 }
 
@@ -43,8 +43,8 @@ fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
         let bare = |url: &'a str| url.strip_suffix('/').unwrap_or(url);
         watches
             .clone()
-            .find(|watch| watch.target() == url)
-            .or_else(|| watches.find(|watch| bare(watch.target()) == url.strip_suffix('/').unwrap_or(&url)))
+            .find(|watch| watch.url() == url)
+            .or_else(|| watches.find(|watch| bare(watch.url()) == url.strip_suffix('/').unwrap_or(&url)))
     })
 }
 

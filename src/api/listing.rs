@@ -43,5 +43,5 @@ impl Serialize for Targets<'_> {
 }
 
 pub(crate) fn view(watch: &Watch, now: Now) -> View<'_> {
-    View::of(watch.name(), watch.target(), watch.fsm(), now)
+    View::of(watch.name(), watch.url(), watch.fsm(), now)
 }

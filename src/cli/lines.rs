@@ -14,7 +14,7 @@ pub(crate) fn change_line(
     previous_state_duration: Duration,
 ) -> String {
     let mut line =
-        format!("{} is {}: {}", shown(checked.name, checked.target), checked.state, checked.result.detail);
+        format!("{} is {}: {}", shown(checked.name, checked.url), checked.state, checked.result.detail);
     if let Some(latency) = checked.result.latency {
         line.push_str(&format!(", {}", milliseconds(latency)));
     }
@@ -28,7 +28,7 @@ pub(crate) fn change_line(
 pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
     let latency = checked.result.latency.map_or_else(|| "-".to_owned(), milliseconds);
     let state = checked.state;
-    format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.target), checked.result.detail)
+    format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.url), checked.result.detail)
 }
 
 /// The exit code of `--once` for one check.
@@ -41,13 +41,13 @@ pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
     }
 }
 
-/// The target, preceded by its name if that differs from the target's host.
-fn shown(name: &str, target: &str) -> String {
-    let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
+/// The URL, preceded by the target's name if that differs from the host.
+fn shown(name: &str, url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next();
-    match name == target || authority == Some(name) {
-        true => target.to_owned(),
-        false => format!("{name} ({target})"),
+    match name == url || authority == Some(name) {
+        true => url.to_owned(),
+        false => format!("{name} ({url})"),
     }
 }
 
@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn the_columns_of_once_are_aligned() {
         let line = |result: &ProbeResult, state| {
-            let (name, target) = ("web", "tcp://web:1");
-            result_line(&CheckEvent { index: 0, name, target, result, state, changed: None })
+            let (name, url) = ("web", "tcp://web:1");
+            result_line(&CheckEvent { index: 0, name, url, result, state, changed: None })
         };
         let up = line(&ProbeResult::up(Duration::from_micros(410), "connect ok"), State::Up);
         let down = line(&ProbeResult::down(Reason::Refused, "refused"), State::Down);

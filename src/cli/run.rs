@@ -53,7 +53,7 @@ fn run(options: Options, log: Log) -> ExitCode {
 fn serve(start: Start, log: Log) -> Result<(), String> {
     let Start { monitors, daemon, every, source } = start;
     let what = match &monitors[..] {
-        [monitor] => monitor.target().to_owned(),
+        [monitor] => monitor.url().to_owned(),
         several => format!("{} targets", several.len()),
     };
     let mut builder = Server::builder(monitors)

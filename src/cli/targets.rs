@@ -188,8 +188,8 @@ fn make_names_unique(
     let mut names = BTreeSet::new();
     let mut shared = BTreeSet::new();
     for probe in probes.iter() {
-        if !urls.insert(probe.target().to_owned()) {
-            return Err(format!("duplicate TARGET {}", probe.target()));
+        if !urls.insert(probe.url().to_owned()) {
+            return Err(format!("duplicate TARGET {}", probe.url()));
         }
         if !names.insert(probe.name().to_owned()) {
             shared.insert(probe.name().to_owned());
@@ -199,7 +199,7 @@ fn make_names_unique(
         (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted)))
     {
         if shared.contains(probe.name()) {
-            let name = match probe.target() {
+            let name = match probe.url() {
                 url if url.len() <= ProbeBuilder::NAME_MAX => url.to_owned(),
                 _ => format!("{}-{position}", probe.name()),
             };

@@ -197,25 +197,16 @@ impl EventLog {
     fn render(&self, entry: &Entry, watch: &Watch) -> String {
         let id = EventId { boot: self.boot, seq: entry.seq };
         let Entry { ts, event, state, error, latency, .. } = *entry;
-        let (target, probe, detail) = (watch.name(), watch.target(), &*entry.detail);
+        let (name, url, detail) = (watch.name(), watch.url(), &*entry.detail);
         match entry.change {
             Some((from, previous_state_duration)) => {
                 let to = state;
-                let transition = Transition {
-                    ts,
-                    target,
-                    probe,
-                    from,
-                    to,
-                    detail,
-                    error,
-                    latency,
-                    previous_state_duration,
-                };
+                let transition =
+                    Transition { ts, name, url, from, to, detail, error, latency, previous_state_duration };
                 events::event(id, "transition", &line(&transition))
             }
             None => {
-                let check = CheckEnd { ts, target, event, state, detail, error, latency };
+                let check = CheckEnd { ts, name, event, state, detail, error, latency };
                 events::event(id, "check", &line(&check))
             }
         }

@@ -111,7 +111,7 @@ impl Engine {
         if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
             return;
         }
-        let (probe, detail, latency) = (watch.target().to_owned(), last.detail.clone(), last.latency);
+        let (probe, detail, latency) = (watch.url().to_owned(), last.detail.clone(), last.latency);
         let call = Box::new(HookCall {
             probe,
             change: change.clone(),

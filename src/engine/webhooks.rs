@@ -61,8 +61,8 @@ impl Engine {
         let Some(last) = watch.fsm().last() else { return };
         let json = line(&Transition {
             ts: now.unix,
-            target: watch.name(),
-            probe: watch.target(),
+            name: watch.name(),
+            url: watch.url(),
             from: change.from,
             to: change.to,
             detail: &last.detail,

@@ -139,7 +139,7 @@ fn built(source: &mut Source<'_>) {
         match builder.build() {
             Ok(built) => {
                 assert!(built.timeout() > Duration::ZERO);
-                for text in [built.name(), built.target()] {
+                for text in [built.name(), built.url()] {
                     assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
                 }
             }

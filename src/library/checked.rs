@@ -30,8 +30,8 @@ pub struct CheckEvent<'a> {
     pub index: usize,
     /// The target's name.
     pub name: &'a str,
-    /// The probed address or URL.
-    pub target: &'a str,
+    /// The target's URL.
+    pub url: &'a str,
     /// The result of the check.
     pub result: &'a ProbeResult,
     /// The state after the check.
@@ -71,7 +71,7 @@ pub(super) fn report_checks(reactor: &mut Reactor, on_check: &mut dyn FnMut(&Che
         on_check(&CheckEvent {
             index: target,
             name: watch.name(),
-            target: watch.target(),
+            url: watch.url(),
             result: &result,
             state: change.as_ref().map_or(watch.fsm().state(), |change| change.to),
             changed: change.map(|change| (change.from, change.previous_state_duration)),

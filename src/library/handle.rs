@@ -151,7 +151,7 @@ impl Drop for MonitorHandle {
 
 impl fmt::Debug for MonitorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MonitorHandle").field("probe", &self.last.probe).finish_non_exhaustive()
+        f.debug_struct("MonitorHandle").field("url", &self.last.url).finish_non_exhaustive()
     }
 }
 
@@ -189,5 +189,5 @@ fn send_results(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
 
 fn snapshot(reactor: &Reactor) -> Snapshot {
     let watch = reactor.engine().fleet().watch(0);
-    Snapshot::of(watch.name(), watch.target(), watch.fsm(), reactor::now())
+    Snapshot::of(watch.name(), watch.url(), watch.fsm(), reactor::now())
 }

@@ -60,7 +60,7 @@ impl PingFsm {
         PingFsm { fsm: Fsm::new(initial, policy, history, reactor::now()), name: String::new() }
     }
 
-    /// Sets `probe` and `name` of its snapshots.
+    /// Sets `name` and `url` of its snapshots.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();

@@ -104,7 +104,7 @@ impl Server {
     #[must_use]
     pub fn snapshot(&self, index: usize) -> Option<Snapshot> {
         let watch = self.reactor.engine().fleet().watches().get(index)?;
-        Some(Snapshot::of(watch.name(), watch.target(), watch.fsm(), reactor::now()))
+        Some(Snapshot::of(watch.name(), watch.url(), watch.fsm(), reactor::now()))
     }
 
     /// Runs until a [`ShutdownHandle`] or a signal stops it (see [`ServerBuilder::stop_on_signals`]).

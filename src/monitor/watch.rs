@@ -65,8 +65,8 @@ impl Watch {
     }
 
     /// The field `probe` of the API.
-    pub(crate) fn target(&self) -> &str {
-        label(|| self.probe.target())
+    pub(crate) fn url(&self) -> &str {
+        label(|| self.probe.url())
     }
 
     pub(crate) fn fsm(&self) -> &Fsm {

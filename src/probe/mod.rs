@@ -113,8 +113,8 @@ pub trait Probe: Send {
     /// A short name, unique among the targets of one daemon.
     fn name(&self) -> &str;
 
-    /// What is probed, as the API shows it under `probe`. Default: the name.
-    fn target(&self) -> &str {
+    /// The URL of the target, which the API shows as `probe`. Default: the name.
+    fn url(&self) -> &str {
         self.name()
     }
 
@@ -130,8 +130,8 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     fn name(&self) -> &str {
         (**self).name()
     }
-    fn target(&self) -> &str {
-        (**self).target()
+    fn url(&self) -> &str {
+        (**self).url()
     }
     fn timeout(&self) -> Duration {
         (**self).timeout()

@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_connection_is_enough_by_default() {
         let probe = spec("");
-        assert_eq!((probe.name(), probe.target()), ("ssh", "tcp://[::1]:22"));
+        assert_eq!((probe.name(), probe.url()), ("ssh", "tcp://[::1]:22"));
         assert_eq!(listening(&probe).verdict(), ProbeResult::up(MS * 3, "connect ok"));
     }
 

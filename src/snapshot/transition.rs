@@ -13,9 +13,9 @@ pub(crate) struct Transition<'a> {
     /// The time since 1970.
     pub(crate) ts: Duration,
     /// The target's name.
-    pub(crate) target: &'a str,
-    /// What is probed, such as the URL.
-    pub(crate) probe: &'a str,
+    pub(crate) name: &'a str,
+    /// The target's URL.
+    pub(crate) url: &'a str,
     pub(crate) from: State,
     pub(crate) to: State,
     pub(crate) detail: &'a str,
@@ -28,8 +28,8 @@ impl Serialize for Transition<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Transition", 9)?;
         out.serialize_field("ts", &timestamp_s(self.ts))?;
-        out.serialize_field("target", self.target)?;
-        out.serialize_field("probe", self.probe)?;
+        out.serialize_field("target", self.name)?;
+        out.serialize_field("probe", self.url)?;
         out.serialize_field("from", self.from.as_str())?;
         out.serialize_field("to", self.to.as_str())?;
         out.serialize_field("detail", self.detail)?;
@@ -44,7 +44,7 @@ impl Serialize for Transition<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct CheckEnd<'a> {
     pub(crate) ts: Duration,
-    pub(crate) target: &'a str,
+    pub(crate) name: &'a str,
     pub(crate) event: Event,
     /// The state after the check.
     pub(crate) state: State,
@@ -57,7 +57,7 @@ impl Serialize for CheckEnd<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("CheckEnd", 7)?;
         out.serialize_field("ts", &timestamp_s(self.ts))?;
-        out.serialize_field("target", self.target)?;
+        out.serialize_field("target", self.name)?;
         out.serialize_field("event", self.event.as_str())?;
         out.serialize_field("state", self.state.as_str())?;
         out.serialize_field("detail", self.detail)?;
@@ -81,8 +81,8 @@ mod tests {
     fn a_transition_is_one_line_with_its_keys_in_order() {
         let down = Transition {
             ts: Duration::new(1_738_200_005, 500_400_000),
-            target: "db \"1\"",
-            probe: "tcp://192.0.2.1:5432",
+            name: "db \"1\"",
+            url: "tcp://192.0.2.1:5432",
             from: State::Degraded,
             to: State::Down,
             detail: "connection refused by 192.0.2.1:5432",
@@ -107,7 +107,7 @@ mod tests {
     fn the_end_of_a_check_has_the_new_state() {
         let end = CheckEnd {
             ts: Duration::from_secs(7),
-            target: "db",
+            name: "db",
             event: Event::Ok,
             state: State::Up,
             detail: "connect ok",

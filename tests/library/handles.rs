@@ -15,13 +15,13 @@ use super::*;
 fn handle_reports_checks_and_stops() {
     let (_target, tcp) = target();
     let probe = built(tcp.name("db"));
-    let target = probe.target().to_owned();
+    let target = probe.url().to_owned();
     let monitor = Monitor::new(probe).interval(Duration::from_secs(3600)).start().expect("starts");
     let result = monitor.check_now();
     assert_eq!((result.ok, &*result.detail), (true, "connect ok"));
     assert!(result.latency.is_some());
     let before = monitor.snapshot();
-    assert_eq!((before.state, before.transitions, before.probe), (State::Up, 1, target));
+    assert_eq!((before.state, before.transitions, before.url), (State::Up, 1, target));
     assert!(monitor.check_now().ok);
     assert_eq!(monitor.snapshot().recent.len(), before.recent.len() + 1);
     let last = monitor.stop();

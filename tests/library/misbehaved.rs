@@ -25,7 +25,7 @@ fn fails_alone(bad: impl Probe + 'static, detail: &str) {
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Name,
-    Target,
+    Url,
     Timeout,
     Begin,
     Output,
@@ -42,8 +42,8 @@ impl Probe for Panicking {
         assert!(self.0 != Place::Name, "at its name");
         "panicking"
     }
-    fn target(&self) -> &str {
-        assert!(self.0 != Place::Target, "at its target");
+    fn url(&self) -> &str {
+        assert!(self.0 != Place::Url, "at its url");
         "panicking:"
     }
     fn timeout(&self) -> Duration {
@@ -72,7 +72,7 @@ impl Attempt for ShakyAttempt {
         let port = self.1.take()?;
         match self.0 {
             Place::Output => panic!("on output"),
-            Place::Name | Place::Target | Place::End => {
+            Place::Name | Place::Url | Place::End => {
                 Some(Output::Done(ProbeResult::down(Reason::Custom, "an ordinary end")))
             }
             Place::BlockingTask => Some(Output::BlockingTask(BlockingTask::new(|| panic!("elsewhere")))),
@@ -89,7 +89,7 @@ fn probes_that_panic_fail_alone() {
     fails_alone(Panicking(Place::Begin, port), "the probe panicked: at the beginning");
     fails_alone(Panicking(Place::Output, port), "the probe panicked: on output");
     fails_alone(Panicking(Place::Input, port), "the probe panicked: on input");
-    for place in [Place::Name, Place::Target, Place::End] {
+    for place in [Place::Name, Place::Url, Place::End] {
         fails_alone(Panicking(place, port), "an ordinary end");
     }
 }
@@ -127,7 +127,7 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
     assert!(built(tcp).check().ok);
     for (place, detail) in [
         (Place::Name, "the probe panicked: at its name"),
-        (Place::Target, "an ordinary end"),
+        (Place::Url, "an ordinary end"),
         (Place::Timeout, "the probe panicked: at its timeout"),
         (Place::Begin, "the probe panicked: at the beginning"),
         (Place::End, "an ordinary end"),
@@ -146,8 +146,7 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
 #[test]
 fn panic_in_a_callback_reaches_the_caller_and_the_server_continues() {
     let mut calls = 0;
-    let monitors =
-        [Place::Name, Place::Target].map(|place| Monitor::new(Panicking(place, 1)).interval(5 * MS));
+    let monitors = [Place::Name, Place::Url].map(|place| Monitor::new(Panicking(place, 1)).interval(5 * MS));
     let mut server = Server::builder(monitors)
         .on_check(move |checked| {
             calls += 1;
@@ -159,8 +158,8 @@ fn panic_in_a_callback_reaches_the_caller_and_the_server_continues() {
     assert!(std::panic::catch_unwind(turn).is_err());
     turn_until(&mut server, "checks", |server| (0..2).all(|index| snapshot(server, index).recent.len() >= 3));
     let (name, target) = (snapshot(&server, 0), snapshot(&server, 1));
-    assert_eq!((&*name.name, &*name.probe), ("(panicked)", "panicking:"));
-    assert_eq!((&*target.name, &*target.probe), ("panicking", "(panicked)"));
+    assert_eq!((&*name.name, &*name.url), ("(panicked)", "panicking:"));
+    assert_eq!((&*target.name, &*target.url), ("panicking", "(panicked)"));
 }
 
 /// A panic in a probe's `drop` does not affect the server.

@@ -48,7 +48,7 @@ fn bare_fsm_agrees_with_a_monitor() {
     let probe = built(good);
     let monitor = Monitor::new(probe.clone()).start().expect("starts");
     assert!(monitor.check_now().ok);
-    let mut fsm = PingFsm::new().name(probe.target());
+    let mut fsm = PingFsm::new().name(probe.url());
     fsm.fire_result(&probe.check());
     let keys = |json: &str| {
         let lines =
@@ -57,5 +57,5 @@ fn bare_fsm_agrees_with_a_monitor() {
     };
     let (bare, whole) = (fsm.snapshot(), monitor.stop());
     assert_eq!(keys(&bare.to_json()), keys(&whole.to_json()));
-    assert_eq!((bare.state, bare.transitions, &bare.probe), (whole.state, whole.transitions, &whole.probe));
+    assert_eq!((bare.state, bare.transitions, &bare.url), (whole.state, whole.transitions, &whole.url));
 }

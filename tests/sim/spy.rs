@@ -48,8 +48,8 @@ impl Probe for SpyProbe {
         self.inner.name()
     }
 
-    fn target(&self) -> &str {
-        self.inner.target()
+    fn url(&self) -> &str {
+        self.inner.url()
     }
 
     fn timeout(&self) -> Duration {

@@ -93,7 +93,7 @@ fn what_a_hook_is_told_after_a_reload_is_of_one_piece() {
         fn name(&self) -> &str {
             "web"
         }
-        fn target(&self) -> &str {
+        fn url(&self) -> &str {
             self.0
         }
         fn timeout(&self) -> Duration {

@@ -18,14 +18,14 @@ use crate::probe::{Attempt, Probe};
 /// use pingstate::{NetProbe, Monitor, Probe, probe};
 ///
 /// let ssh: NetProbe = probe("tcp", "localhost", port).name("ssh").build()?;
-/// assert_eq!((ssh.name(), ssh.target()), ("ssh", &*format!("tcp://localhost:{port}")));
+/// assert_eq!((ssh.name(), ssh.url()), ("ssh", &*format!("tcp://localhost:{port}")));
 /// let monitor = Monitor::new(ssh.clone()); // Periodic checks.
 /// assert!(ssh.check().ok); // A single check.
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct NetProbe {
-    target: String,
+    url: String,
     plan: Plan,
 }
 
@@ -42,7 +42,7 @@ impl NetProbe {
             Plan::Tcp(plan) => &plan.url,
             Plan::Http(plan) => &plan.url,
         };
-        NetProbe { target: url.to_string(), plan }
+        NetProbe { url: url.to_string(), plan }
     }
 }
 
@@ -54,8 +54,8 @@ impl Probe for NetProbe {
         }
     }
 
-    fn target(&self) -> &str {
-        &self.target
+    fn url(&self) -> &str {
+        &self.url
     }
 
     fn timeout(&self) -> Duration {
@@ -75,6 +75,6 @@ impl Probe for NetProbe {
 
 impl fmt::Debug for NetProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NetProbe").field("name", &self.name()).field("target", &self.target()).finish()
+        f.debug_struct("NetProbe").field("name", &self.name()).field("url", &self.url()).finish()
     }
 }

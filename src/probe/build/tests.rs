@@ -32,22 +32,22 @@ fn defaults_are_those_of_the_original() {
         ("http", "h", Some(8080), "h:8080", "http://h:8080/", 5),
     ] {
         let probe = probe(protocol, address, port).build().expect(target);
-        assert_eq!((probe.name(), probe.target(), seconds(&probe)), (name, target, timeout));
+        assert_eq!((probe.name(), probe.url(), seconds(&probe)), (name, target, timeout));
     }
 }
 
 #[test]
 fn a_port_is_a_number_or_none() {
-    assert_eq!(probe("http", "h", 81).build().expect("a probe").target(), "http://h:81/");
-    assert_eq!(probe("http", "h", Some(81)).build().expect("a probe").target(), "http://h:81/");
-    assert_eq!(probe("http", "h", None).build().expect("a probe").target(), "http://h:80/");
+    assert_eq!(probe("http", "h", 81).build().expect("a probe").url(), "http://h:81/");
+    assert_eq!(probe("http", "h", Some(81)).build().expect("a probe").url(), "http://h:81/");
+    assert_eq!(probe("http", "h", None).build().expect("a probe").url(), "http://h:80/");
 }
 
 #[cfg(feature = "tls")]
 #[test]
 fn https_has_its_own_port_and_shares_its_roots() {
     let probes: Vec<_> = (0..50).map(|_| probe("https", "h", None).build().expect("a probe")).collect();
-    assert_eq!(probes[0].target(), "https://h:443/");
+    assert_eq!(probes[0].url(), "https://h:443/");
     let trust = TlsTrust::new(false, &[]).expect("no roots");
     assert!(probe("https", "h", None).trust(&trust).verify_tls(true).build().is_ok());
     assert_eq!(refused_field(probe("https", "h", None).ca_pem(b"not PEM")), "ca-file");
@@ -73,12 +73,12 @@ fn paths_begin_with_a_slash() {
         ("?x", "http://h:80/?x"),
     ] {
         let probe = probe("http", "h", None).path(path).build().expect(path);
-        assert_eq!(probe.target(), target);
+        assert_eq!(probe.url(), target);
     }
     let from_url = ProbeBuilder::from_url("http://h/a?b").path("c").build().expect("a probe");
-    assert_eq!(from_url.target(), "http://h:80/c");
+    assert_eq!(from_url.url(), "http://h:80/c");
     let tcp = probe("tcp", "h", 1).path("/").method("").header("", "").max_body(0).build();
-    assert_eq!(tcp.expect("what is about http is passed over").target(), "tcp://h:1");
+    assert_eq!(tcp.expect("what is about http is passed over").url(), "tcp://h:1");
 }
 
 #[test]

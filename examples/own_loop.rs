@@ -18,11 +18,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let monitor = Monitor::new(probe).interval(Duration::from_millis(20));
     let mut server = serve(monitor, ([127, 0, 0, 1], 0))?;
 
+    let target = server.targets().next().ok_or("no target")?;
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(16);
     poll.registry().register(&mut SourceFd(&server.as_raw_fd()), SERVER, Interest::READABLE)?;
     let mut wakeups = 0;
-    while server.snapshot(0).is_some_and(|target| target.recent.len() < 3) {
+    while server.snapshot(target).is_some_and(|target| target.recent.len() < 3) {
         // A real program registers its own sockets here and includes its own timers.
         poll.poll(&mut events, server.next_turn().map(time_until))?;
         wakeups += 1;
@@ -30,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             break;
         }
     }
-    let checks = server.snapshot(0).map_or(0, |target| target.recent.len());
+    let checks = server.snapshot(target).map_or(0, |target| target.recent.len());
     println!("{checks} checks, {}", if wakeups < 100 { "few wakeups" } else { "too many wakeups" });
     Ok(())
 }

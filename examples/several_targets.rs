@@ -4,7 +4,7 @@ mod target;
 
 use std::time::Duration;
 
-use pingstate::{Monitor, Policy, ProbeBuilder, Server, State, blocking, probe};
+use pingstate::{Monitor, Policy, ProbeBuilder, Server, Snapshot, State, blocking, probe};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (web, mail) = (target::http("fine")?, target::greeting("220 mail\r\n")?);
@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     .bind(([127, 0, 0, 1], 0))?;
 
     // Until every target has been checked; `server.run()` would run until it is stopped.
-    while (0..3).any(|index| server.snapshot(index).is_some_and(|target| target.state == State::Unknown)) {
+    let is_unknown = |target: Snapshot| target.state == State::Unknown;
+    while server.targets().any(|id| server.snapshot(id).is_some_and(is_unknown)) {
         server.turn(None)?;
     }
     println!("all checked");

@@ -131,7 +131,7 @@ pub use library::{
     CheckEvent, MonitorHandle, PingFsm, ResolverConfig, Server, ServerBuilder, ShutdownHandle, Warning,
     check, check_all, check_with, serve,
 };
-pub use monitor::{Hook, Monitor, TargetUpdate};
+pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Input, Output, Probe};

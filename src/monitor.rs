@@ -3,6 +3,7 @@
 mod fleet;
 mod hook;
 mod rules;
+mod target_id;
 mod watch;
 
 use std::fmt;
@@ -14,9 +15,10 @@ use crate::probe::Probe;
 use crate::probe::build::Webhook;
 use crate::probe::guard::label;
 pub use fleet::TargetUpdate;
-pub(crate) use fleet::{Fleet, Moved, clash};
+pub(crate) use fleet::{Fleet, clash};
 pub use hook::Hook;
 use rules::Rules;
+pub use target_id::TargetId;
 pub(crate) use watch::Watch;
 
 /// A probe, its schedule, and the rules that evaluate its results.

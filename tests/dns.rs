@@ -192,7 +192,8 @@ fn search_lists_and_hosts_are_used_and_reloaded() {
     let mut until = |state: pingstate::State| {
         eventually("the state", || {
             daemon.turn(Duration::from_millis(20)).expect("a turn");
-            (daemon.snapshot(0).expect("a target").state == state).then_some(())
+            let target = daemon.targets().next().expect("a target");
+            (daemon.snapshot(target).expect("a target").state == state).then_some(())
         });
     };
     until(pingstate::State::Down);

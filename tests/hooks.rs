@@ -58,8 +58,9 @@ impl Fixture {
 
     /// Polls the loop until all targets are in this state.
     fn wait_for(&mut self, state: State) {
-        let is_there =
-            |server: &Server| (0..).map_while(|i| server.snapshot(i)).all(|snapshot| snapshot.state == state);
+        let is_there = |server: &Server| {
+            server.targets().filter_map(|id| server.snapshot(id)).all(|target| target.state == state)
+        };
         self.turn_until(state.as_str(), |fixture| is_there(&fixture.server));
     }
 

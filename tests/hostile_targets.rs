@@ -31,14 +31,15 @@ fn in_time(peers: &[Peer]) -> Vec<String> {
     let mut ends = Vec::new();
     let start = now();
     let record = |checked: &pingstate::CheckEvent<'_>| {
-        ends.push((checked.index, now() - start, checked.result.clone()));
+        ends.push((checked.name.to_owned(), now() - start, checked.result.clone()));
     };
     check_all(monitors, ResolverConfig::default(), record).expect("runs");
     let mut wrong = Vec::new();
     let mut count = 0;
-    for (index, took, result) in ends {
+    for (name, took, result) in ends {
         count += 1;
-        let Peer { what, says, .. } = peers[index];
+        let peer = peers.iter().find(|peer| peer.what == name).expect("a peer");
+        let Peer { what, says, .. } = *peer;
         println!("{what}: {took:.1?} {}", result.detail);
         let good = [acts::OK, acts::CONNECTED, "banner: 'a needle'"].contains(&says);
         if took > TIMEOUT + SLACK || !result.detail.contains(says) || result.ok != good {

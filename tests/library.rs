@@ -45,8 +45,12 @@ fn turn_until(server: &mut Server, what: &str, done: impl Fn(&Server) -> bool) {
     }
 }
 
+fn id(server: &Server, index: usize) -> TargetId {
+    server.targets().nth(index).expect("a target")
+}
+
 fn snapshot(server: &Server, index: usize) -> Snapshot {
-    server.snapshot(index).expect("a target")
+    server.snapshot(id(server, index)).expect("a target")
 }
 
 fn details(snapshot: &Snapshot) -> Vec<&str> {

@@ -49,13 +49,13 @@ fn check(urls: &[String], names: ResolverConfig) -> Vec<(ProbeResult, Duration)>
     let mut ends = Vec::new();
     let start = now();
     let record = |checked: &pingstate::CheckEvent<'_>| {
-        ends.push((checked.index, checked.result.clone(), now() - start));
+        ends.push((checked.name.to_owned(), checked.result.clone(), now() - start));
     };
     check_all(monitors, names, record).expect("runs");
-    ends.sort_by_key(|end| end.0);
-    for (index, result, took) in &ends {
-        println!("{}: {took:.1?} {}", urls[*index], result.detail);
-        assert!(*took < TIMEOUT + SLACK, "{}: {took:?}", urls[*index]);
+    ends.sort_by_key(|end| urls.iter().position(|url| *url == end.0));
+    for (url, result, took) in &ends {
+        println!("{url}: {took:.1?} {}", result.detail);
+        assert!(*took < TIMEOUT + SLACK, "{url}: {took:?}");
     }
     ends.into_iter().map(|(_, result, took)| (result, took)).collect()
 }

@@ -49,7 +49,8 @@ impl Fixture {
         self.is_up.store(is_up, Ordering::SeqCst);
         let state = if is_up { State::Up } else { State::Down };
         self.turn_until(state.as_str(), |fixture| {
-            fixture.server.snapshot(0).expect("a target").state == state
+            let target = fixture.server.targets().next().expect("a target");
+            fixture.server.snapshot(target).expect("a target").state == state
         });
     }
 

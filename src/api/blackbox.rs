@@ -104,11 +104,11 @@ mod tests {
         let mut up = ProbeResult::up(ms(42), "HTTP 200");
         (up.phases.connect, up.phases.first_byte) = (Some(ms(2)), Some(ms(40)));
         (up.http_status, up.address) = (Some(200), "[::1]:8080".parse().ok());
-        fleet.fire(0, &up, now);
+        fleet.fire(fleet.id(0), &up, now);
         let mut down = ProbeResult::down(Reason::ConnectTimeout, "no answer");
         (down.phases.resolve, down.phases.connect) = (Some(ms(10)), Some(ms(1990)));
         (down.address, down.tls_not_after) = ("192.0.2.1:22".parse().ok(), Some(Duration::from_secs(7)));
-        fleet.fire(1, &down, now);
+        fleet.fire(fleet.id(1), &down, now);
         fleet
     }
 
@@ -163,7 +163,7 @@ mod tests {
         let mut fleet = Fleet::new(urls.iter().enumerate().map(probe).collect(), test_now());
         for place in 0..urls.len() {
             let result = ProbeResult::up(Duration::from_millis(place as u64 + 1), "fine");
-            fleet.fire(place, &result, test_now());
+            fleet.fire(fleet.id(place), &result, test_now());
         }
         let found = |query: &str| {
             let (Ok(response) | Err(response)) = super::probe(query, &fleet);
@@ -214,7 +214,7 @@ mod tests {
             let mut fleet = Fleet::new(vec![Monitor::new(probe)], test_now());
             let mut result = ProbeResult::up(Duration::ZERO, "fine");
             (result.http_status, result.http10) = (status, http10);
-            fleet.fire(0, &result, test_now());
+            fleet.fire(fleet.id(0), &result, test_now());
             let Ok(response) = super::probe("target=nas", &fleet) else { panic!("target not found") };
             let text = String::from_utf8(response.body).expect("text");
             text.lines().find_map(|line| line.strip_prefix("probe_http_version ")).map(str::to_owned)

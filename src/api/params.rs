@@ -1,7 +1,7 @@
 //! Query parameters of API requests, and the responses to invalid ones.
 
 use crate::api::response::{Response, TEXT};
-use crate::monitor::Fleet;
+use crate::monitor::{Fleet, TargetId};
 use crate::wire::http::query::parameter;
 
 /// The decoded value of a parameter. `Err` is the error response.
@@ -9,11 +9,10 @@ pub(super) fn value(query: &str, name: &str) -> Result<Option<String>, Response>
     parameter(query, name).transpose().map_err(|_| bad(&[name, " is not well encoded"]))
 }
 
-/// The index of the target named by the parameter `target`, if present. `Err` is the error response.
-pub(super) fn target(query: &str, fleet: &Fleet) -> Result<Option<usize>, Response> {
+/// The target named by the parameter `target`, if present. `Err` is the error response.
+pub(super) fn target(query: &str, fleet: &Fleet) -> Result<Option<TargetId>, Response> {
     let Some(name) = value(query, "target")? else { return Ok(None) };
-    let index = fleet.watches().iter().position(|watch| watch.name() == name);
-    index.map(Some).ok_or_else(no_target)
+    fleet.find(&name).map(|target| Some(target.id())).ok_or_else(no_target)
 }
 
 /// The response for an unknown target name.

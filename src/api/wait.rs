@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::api::params::{bad, target, value};
 use crate::api::response::{Response, TEXT};
 use crate::fsm::State;
-use crate::monitor::Fleet;
+use crate::monitor::{Fleet, TargetId};
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -13,8 +13,8 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     state: State,
-    /// The target's index. `None`: the worst state of all targets.
-    pub(crate) target: Option<usize>,
+    /// `None`: the worst state of all targets.
+    pub(crate) target: Option<TargetId>,
     pub(crate) timeout: Duration,
 }
 
@@ -44,7 +44,8 @@ impl Wait {
     }
 
     fn current(&self, fleet: &Fleet) -> State {
-        self.target.map_or_else(|| fleet.worst(), |target| fleet.watch(target).fsm().state())
+        let target = self.target.and_then(|target| fleet.get(target));
+        target.map_or_else(|| fleet.worst(), |target| target.fsm().state())
     }
 }
 
@@ -78,7 +79,7 @@ mod tests {
     fn fleet() -> Fleet {
         let now = test_now();
         let mut fleet = Fleet::new(["a", "b c"].map(|name| Monitor::new(Mute(name))).into(), now);
-        fleet.fire(1, &ProbeResult::up(Duration::ZERO, "fine"), now);
+        fleet.fire(fleet.id(1), &ProbeResult::up(Duration::ZERO, "fine"), now);
         fleet
     }
 
@@ -93,8 +94,8 @@ mod tests {
         assert_eq!(asked("state=up&timeout=0"), up(None, 0));
         assert_eq!(asked("state=up&timeout=.25"), up(None, 250));
         assert_eq!(asked("state=up&timeout=2.0625"), up(None, 2062));
-        assert_eq!(asked("target=b+c&timeout=0.5&state=up&x=y"), up(Some(1), 500));
-        assert_eq!(asked("target=b%20c&timeout=3600&state=up"), up(Some(1), 3_600_000));
+        assert_eq!(asked("target=b+c&timeout=0.5&state=up&x=y"), up(Some(fleet().id(1)), 500));
+        assert_eq!(asked("target=b%20c&timeout=3600&state=up"), up(Some(fleet().id(1)), 3_600_000));
         for state in State::ALL {
             assert_eq!(asked(&format!("state={state}")).map(|wait| wait.state), Ok(state));
         }
@@ -123,14 +124,17 @@ mod tests {
         let status_and_body = |response: Response| (response.status, response.body);
         let wait = |state, target| Wait { state, target, timeout: TIMEOUT_DEFAULT };
         assert_eq!(
-            wait(State::Up, Some(1)).reached(&fleet).map(status_and_body),
+            wait(State::Up, Some(fleet.id(1))).reached(&fleet).map(status_and_body),
             Some((200, b"up\n".to_vec()))
         );
-        assert_eq!(wait(State::Down, Some(1)).reached(&fleet), None);
+        assert_eq!(wait(State::Down, Some(fleet.id(1))).reached(&fleet), None);
         assert_eq!(
             wait(State::Unknown, None).reached(&fleet).map(status_and_body),
             Some((200, b"unknown\n".to_vec()))
         );
-        assert_eq!(status_and_body(wait(State::Up, Some(0)).gave_up(&fleet)), (503, b"unknown\n".to_vec()));
+        assert_eq!(
+            status_and_body(wait(State::Up, Some(fleet.id(0))).gave_up(&fleet)),
+            (503, b"unknown\n".to_vec())
+        );
     }
 }

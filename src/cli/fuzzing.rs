@@ -11,7 +11,8 @@ use super::config::Loaded;
 use super::log::Log;
 use super::values::split;
 use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
-use crate::monitor::TargetUpdate;
+use crate::clock::test_now;
+use crate::monitor::{Fleet, TargetUpdate};
 
 /// `data` is a list of arguments separated by line feeds.
 pub fn args(data: &[u8]) {
@@ -145,9 +146,17 @@ fn reload(loaded: &Loaded) {
     errors.iter().for_each(|(_, error)| one_line(error));
     assert!(started.iter().all(|next| matches!(next, TargetUpdate::Start(_))));
     if errors.is_empty() && loaded.errors.is_empty() {
-        let (kept, same) = targets::successors(&loaded.targets, &fingerprints, Log::new(), &mut errors);
+        let monitors = started.into_iter().filter_map(|update| match update {
+            TargetUpdate::Start(monitor) => Some(monitor),
+            TargetUpdate::Keep(_) => None,
+        });
+        let running = Fleet::new(monitors.collect(), test_now());
+        let present: Vec<_> = fingerprints.iter().copied().zip(running.ids()).collect();
+        let (kept, same) = targets::successors(&loaded.targets, &present, Log::new(), &mut errors);
         assert!(
-            kept.iter().zip(0..).all(|(next, at)| matches!(next, TargetUpdate::Keep(index) if *index == at))
+            kept.iter()
+                .zip(running.ids())
+                .all(|(next, id)| matches!(next, TargetUpdate::Keep(kept) if *kept == id))
         );
         assert_eq!((kept.len(), &same, errors.len()), (loaded.targets.len(), &fingerprints, 0));
     }

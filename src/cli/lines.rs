@@ -58,13 +58,17 @@ fn milliseconds(latency: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::test_now;
+    use crate::monitor::mute::Mute;
+    use crate::monitor::{Fleet, Monitor};
     use crate::result::ProbeResult;
 
     #[test]
     fn the_columns_of_once_are_aligned() {
+        let id = Fleet::new(vec![Monitor::new(Mute("web"))], test_now()).id(0);
         let line = |result: &ProbeResult, state| {
             let (name, url) = ("web", "tcp://web:1");
-            result_line(&CheckEvent { index: 0, name, url, result, state, changed: None })
+            result_line(&CheckEvent { id, name, url, result, state, changed: None })
         };
         let up = line(&ProbeResult::up(Duration::from_micros(410), "connect ok"), State::Up);
         let down = line(&ProbeResult::down(Reason::Refused, "refused"), State::Down);

@@ -6,7 +6,7 @@ use super::program::check_programs;
 use super::targets::{monitors, successors};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
-use crate::monitor::{Monitor, TargetUpdate};
+use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::result::printable;
 
 pub(crate) struct Start {
@@ -65,7 +65,8 @@ impl Source {
             server.reload_failed(reason);
             log.error(&format!("reload failed, the configuration is unchanged: {reason}"));
         };
-        let plan = match self.plan(log) {
+        let present: Vec<_> = self.fingerprints.iter().copied().zip(server.targets()).collect();
+        let plan = match self.plan(&present, log) {
             Ok(plan) => plan,
             Err(errors) => {
                 let more = match errors.len() {
@@ -90,9 +91,9 @@ impl Source {
         log.line(Priority::Notice, &line);
     }
 
-    fn plan(&self, log: Log) -> Result<Plan, Vec<String>> {
+    fn plan(&self, present: &[(u64, TargetId)], log: Log) -> Result<Plan, Vec<String>> {
         self.config.refuse_to_wait().map_err(|error| vec![error])?;
-        Plan::new(&self.config, &self.fingerprints, true, log)
+        Plan::new(&self.config, present, true, log)
     }
 }
 
@@ -105,10 +106,15 @@ struct Plan {
 }
 
 impl Plan {
-    /// Loads the file; `present` are the fingerprints of the running targets. The programs of hooks are checked if
+    /// Loads the file; `present` are the running targets and their fingerprints. The programs of hooks are checked if
     /// `runs_hooks`.
     #[cold]
-    fn new(config: &Config, present: &[u64], runs_hooks: bool, log: Log) -> Result<Plan, Vec<String>> {
+    fn new(
+        config: &Config,
+        present: &[(u64, TargetId)],
+        runs_hooks: bool,
+        log: Log,
+    ) -> Result<Plan, Vec<String>> {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;

@@ -9,7 +9,7 @@ use super::values::shown;
 use super::{Daemon, Target, TargetOptions};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
-use crate::monitor::{Monitor, TargetUpdate};
+use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
 
@@ -29,17 +29,17 @@ pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monito
     watched.map(monitor).collect::<Result<_, _>>().map_err(Option::unwrap_or_default)
 }
 
-/// The updates from the running targets, with fingerprints `present`, to those of the file, and the fingerprints of
+/// The updates from the running targets, with their fingerprints, to those of the file, and the fingerprints of
 /// the latter. Errors are appended with their line numbers.
 pub(crate) fn successors(
     targets: &[TargetOptions],
-    present: &[u64],
+    present: &[(u64, TargetId)],
     log: Log,
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<TargetUpdate>, Vec<u64>) {
     let mut resources = SharedResources::new(log);
-    let mut indices = BTreeMap::new();
-    indices.extend(present.iter().copied().zip(0..));
+    let mut running = BTreeMap::new();
+    running.extend(present.iter().copied());
     let mut successors = Vec::with_capacity(targets.len());
     let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
@@ -48,8 +48,8 @@ pub(crate) fn successors(
             // A target is kept as long as its fingerprint is unchanged.
             let key = fingerprint(&(&options.name, &options.target, &options.settings, certificates));
             fingerprints.push(key);
-            if let Some(index) = indices.get(&key) {
-                return Ok(TargetUpdate::Keep(*index));
+            if let Some(id) = running.get(&key) {
+                return Ok(TargetUpdate::Keep(*id));
             }
             let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
             resources.monitor(probe, options, &trusted).map(TargetUpdate::Start)

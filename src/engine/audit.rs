@@ -59,7 +59,7 @@ impl Engine {
             match owner {
                 ConnOwner::Client => assert!(self.api.get(id).is_some(), "{id:?} has no client"),
                 ConnOwner::Query(_) => audit.queries += 1,
-                ConnOwner::Connecting { .. } | ConnOwner::Probe { .. } => {}
+                ConnOwner::Connecting { .. } | ConnOwner::Connected(_) => {}
             }
         }
         for (id, peer) in self.api.iter() {
@@ -76,7 +76,7 @@ impl Engine {
                 }
             }
         }
-        let outboxes = self.runs.iter().flatten().map(|run| run.outbox.len());
+        let outboxes = self.runs.iter().map(|run| run.outbox.len());
         audit.probe_outbox = outboxes.max().unwrap_or(0);
         assert_eq!(audit.clients, self.clients, "number of clients");
         assert_eq!(audit.queries, self.lookups.queries.len(), "number of queries");

@@ -2,7 +2,8 @@
 
 use super::limits::PROBE_OUTBOX_MAX;
 use super::outbox::Outbox;
-use super::{ConnId, ConnOwner, Engine, Input, Output, Transport};
+use super::owners::{ConnOwner, RunOwner};
+use super::{ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::probe;
 use crate::probe::connector::{self, AttemptId, Connector};
@@ -12,13 +13,13 @@ impl Engine {
     pub(super) fn handle_connecting(
         &mut self,
         id: ConnId,
-        target: usize,
+        owner: RunOwner,
         attempt: AttemptId,
         retried_after_eviction: bool,
         input: Input<'_>,
         now: Now,
     ) {
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+        let Some(run) = self.runs.get_mut(owner) else { return };
         let Some(connector) = &mut run.connector else { return };
         match input {
             Input::Connected => connector.handle_connected(attempt),
@@ -29,29 +30,29 @@ impl Engine {
                 run.take_attempt(attempt);
                 self.cx.drop_conn(id);
                 if evicts && self.evict() {
-                    self.retry(target, now);
+                    self.retry(owner, now);
                 }
             }
             _ => return,
         }
-        self.poll_attempt(target, now);
+        self.poll_attempt(owner, now);
     }
 
     /// Retries at once, before a new client takes the descriptor of the evicted one.
-    fn retry(&mut self, target: usize, now: Now) {
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+    fn retry(&mut self, owner: RunOwner, now: Now) {
+        let Some(run) = self.runs.get_mut(owner) else { return };
         if let Some(connector) = &mut run.connector {
             run.retried_after_eviction = true;
             connector.retry(now.instant);
         }
     }
 
-    pub(super) fn connector(&mut self, target: usize) -> Option<&mut Connector> {
-        self.runs[target].as_deref_mut()?.connector.as_mut()
+    pub(super) fn connector(&mut self, owner: RunOwner) -> Option<&mut Connector> {
+        self.runs.get_mut(owner)?.connector.as_mut()
     }
 
-    pub(super) fn handle_probed(&mut self, id: ConnId, target: usize, input: Input<'_>, now: Now) {
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+    pub(super) fn handle_probed(&mut self, id: ConnId, owner: RunOwner, input: Input<'_>, now: Now) {
+        let Some(run) = self.runs.get_mut(owner) else { return };
         let input = match input {
             Input::Received(bytes) => probe::Input::Received(bytes),
             Input::Closed => probe::Input::Closed,
@@ -67,11 +68,11 @@ impl Engine {
         if gone {
             self.cx.drop_conn(id);
         }
-        self.poll_attempt(target, now);
+        self.poll_attempt(owner, now);
     }
 
-    pub(super) fn handle_connector(&mut self, target: usize, output: connector::Output, now: Now) {
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+    pub(super) fn handle_connector(&mut self, owner: RunOwner, output: connector::Output, now: Now) {
+        let Some(run) = self.runs.get_mut(owner) else { return };
         match output {
             connector::Output::Resolve => {
                 let Some(connector) = &mut run.connector else { return };
@@ -80,13 +81,13 @@ impl Engine {
                     return;
                 }
                 run.awaits_files = true;
-                self.lookups.unresolved.push(target);
+                self.lookups.unresolved.push(owner);
                 self.cx.outputs.push_back(Output::RefreshFiles);
             }
             connector::Output::Open(attempt, to) => {
                 let retried_after_eviction = std::mem::take(&mut run.retried_after_eviction);
-                let owner = ConnOwner::Connecting { target, attempt, retried_after_eviction };
-                run.attempts.push((attempt, self.cx.open(owner, Transport::Tcp, to)));
+                let conn = ConnOwner::Connecting { run: owner, attempt, retried_after_eviction };
+                run.attempts.push((attempt, self.cx.open(conn, Transport::Tcp, to)));
             }
             connector::Output::Close(attempt) => {
                 if let Some(id) = run.take_attempt(attempt) {
@@ -101,7 +102,7 @@ impl Engine {
                 run.handle_input(probe::Input::Connected(address), now);
                 let lookup = run.lookup.take();
                 if let Some(id) = id {
-                    self.cx.set_owner(id, ConnOwner::Probe { target });
+                    self.cx.set_owner(id, ConnOwner::Connected(owner));
                 }
                 self.drop_lookup(lookup);
             }
@@ -113,8 +114,8 @@ impl Engine {
     }
 
     /// Queues bytes for a check's connection, if any. Returns `false` beyond [`PROBE_OUTBOX_MAX`].
-    pub(super) fn send(&mut self, target: usize, bytes: Vec<u8>) -> bool {
-        let Some(run) = self.runs[target].as_deref_mut() else { return true };
+    pub(super) fn send(&mut self, owner: RunOwner, bytes: Vec<u8>) -> bool {
+        let Some(run) = self.runs.get_mut(owner) else { return true };
         let (Some(id), outbox) = (run.conn, &mut run.outbox) else { return true };
         if outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
             return false;
@@ -126,8 +127,8 @@ impl Engine {
     }
 
     /// Closes all connections of a check and drops its lookup and tasks.
-    pub(super) fn disconnect(&mut self, target: usize, now: Now) {
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+    pub(super) fn disconnect(&mut self, owner: RunOwner, now: Now) {
+        let Some(run) = self.runs.get_mut(owner) else { return };
         run.end_connecting(now);
         run.awaits_files = false;
         let lookup = run.lookup.take();

@@ -67,10 +67,6 @@ impl Context {
         self.conns.iter().map(|(id, owner)| (id, *owner))
     }
 
-    pub(super) fn owners_mut(&mut self) -> impl Iterator<Item = &mut ConnOwner> {
-        self.conns.values_mut()
-    }
-
     pub(super) fn close(&mut self, id: ConnId) {
         if self.drop_conn(id) {
             self.outputs.push_back(Output::Close(id));

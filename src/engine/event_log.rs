@@ -11,7 +11,7 @@ use super::limits::{EVENT_LOG_MIN, STREAM_BATCH_MAX};
 use crate::api::events::{self, EventId, Subscription};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Last, State};
-use crate::monitor::{Fleet, Moved, Watch};
+use crate::monitor::{Fleet, TargetId, Watch};
 use crate::result::Reason;
 use crate::snapshot::transition::{CheckEnd, Transition, line};
 
@@ -38,8 +38,7 @@ struct Ring {
 
 struct Entry {
     seq: u64,
-    /// Index in the list of monitors; `None` if the target was removed.
-    target: Option<usize>,
+    target: TargetId,
     /// Time since 1970.
     ts: Duration,
     event: Event,
@@ -56,21 +55,12 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     /// The only target whose events are sent; `None`: all.
-    pub(super) target: Option<usize>,
+    pub(super) target: Option<TargetId>,
     transition: u64,
     /// `None` if checks are not sent.
     check: Option<u64>,
     /// An unknown number of events was dropped before the start.
     may_have_missed: bool,
-}
-
-impl Cursor {
-    /// Updates indexes after a reload. Returns `false` if the client's target was removed.
-    pub(super) fn remap(&mut self, moved: &Moved) -> bool {
-        let before = self.target;
-        self.target = before.and_then(|target| moved.named[target]);
-        self.target.is_some() == before.is_some()
-    }
 }
 
 impl EventLog {
@@ -86,14 +76,11 @@ impl EventLog {
         }
     }
 
-    /// Updates indexes after a reload. Events follow the target's name; those of removed names are not sent.
-    pub(super) fn remap(&mut self, moved: &Moved, targets: usize) {
+    /// Adapts to a changed list of targets. Events of removed targets are stored and not sent.
+    pub(super) fn handle_reload(&mut self, targets: usize) {
         self.written = None;
         for ring in [&mut self.transitions, &mut self.checks] {
             ring.capacity = capacity(targets);
-            for entry in &mut ring.entries {
-                entry.target = entry.target.and_then(|target| moved.named[target]);
-            }
             while ring.entries.len() > ring.capacity {
                 ring.drop_oldest();
             }
@@ -101,13 +88,19 @@ impl EventLog {
     }
 
     /// Records the end of a check and its change of state. Returns whether an event was stored.
-    pub(super) fn note(&mut self, target: usize, last: &Last, change: Option<&Change>, state: State) -> bool {
+    pub(super) fn note(
+        &mut self,
+        target: TargetId,
+        last: &Last,
+        change: Option<&Change>,
+        state: State,
+    ) -> bool {
         self.written = None;
         let mut entry = |change: Option<&Change>| {
             self.last += 1;
             Entry {
                 seq: self.last,
-                target: Some(target),
+                target,
                 ts: last.at.unix,
                 event: last.event,
                 state,
@@ -171,9 +164,9 @@ impl EventLog {
             text.push_str(&events::lost(Some(lost)));
         }
         while let Some((entry, is_check)) = self.next(cursor) {
-            let wanted = |target: &usize| cursor.target.is_none_or(|only| only == *target);
-            if let Some(target) = entry.target.filter(wanted) {
-                let event = self.render(entry, fleet.watch(target));
+            let is_wanted = cursor.target.is_none_or(|only| only == entry.target);
+            if let Some(target) = fleet.get(entry.target).filter(|_| is_wanted) {
+                let event = self.render(entry, target);
                 if !text.is_empty() && text.len() + event.len() > STREAM_BATCH_MAX {
                     break;
                 }

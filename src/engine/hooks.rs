@@ -8,7 +8,7 @@ use super::limits::*;
 use super::{Engine, Output, Owner};
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::{Fleet, Hook};
+use crate::monitor::{Fleet, Hook, TargetId, Watch};
 use crate::probe::words::seconds;
 use crate::result::{Reason, printable};
 use crate::snapshot::{age_s, latency_ms};
@@ -35,9 +35,9 @@ pub(super) struct Hooks {
     last: u64,
     running: Vec<Run>,
     /// Each target's next run, with its latest change only.
-    calls: BTreeMap<usize, Box<HookCall>>,
+    calls: BTreeMap<TargetId, Box<HookCall>>,
     /// The targets of `calls` without a running hook, in the order of their changes.
-    queue: VecDeque<usize>,
+    queue: VecDeque<TargetId>,
     /// Starts in this turn of the loop.
     started: usize,
     /// Consecutive [`HookEnd::NoRoom`].
@@ -50,8 +50,7 @@ pub(super) struct Hooks {
 
 struct Run {
     id: HookId,
-    /// `None` if the target was removed.
-    target: Option<usize>,
+    target: TargetId,
     name: String,
     hook: Arc<Hook>,
     call: Box<HookCall>,
@@ -83,30 +82,23 @@ impl Hooks {
         has_room && self.paused.is_none() && !self.stopped
     }
 
-    fn is_running(&self, target: usize) -> bool {
-        self.running.iter().any(|run| run.target == Some(target))
+    /// Whether a hook of this target is running, perhaps of a removed one of the same name.
+    fn is_running(&self, name: &str) -> bool {
+        self.running.iter().any(|run| run.name == name)
     }
 
-    /// Updates indexes after a reload. Running hooks continue; a target that is added again under the same
-    /// name waits for them.
-    pub(super) fn remap(&mut self, new_index: impl Fn(usize) -> Option<usize>, fleet: &Fleet) {
-        for run in &mut self.running {
-            run.target = run.target.and_then(&new_index);
-            if run.target.is_none() {
-                run.target = fleet.watches().iter().position(|watch| watch.name() == run.name);
-            }
-        }
-        let call = std::mem::take(&mut self.calls).into_iter();
-        self.calls.extend(call.filter_map(|(target, call)| Some((new_index(target)?, call))));
-        self.queue = self.queue.iter().filter_map(|target| new_index(*target)).collect();
+    /// Drops the pending runs of removed targets. Their running hooks continue.
+    pub(super) fn handle_reload(&mut self, fleet: &Fleet) {
+        self.calls.retain(|target, _| fleet.get(*target).is_some());
+        self.queue.retain(|target| fleet.get(*target).is_some());
     }
 }
 
 impl Engine {
     /// Runs the target's hook for a change, now or after its present run.
     #[cold]
-    pub(super) fn queue_hook(&mut self, target: usize, change: &Change, now: Now) {
-        let watch = self.cx.targets.watch(target);
+    pub(super) fn queue_hook(&mut self, id: TargetId, change: &Change, now: Now) {
+        let Some(watch) = self.cx.targets.get(id) else { return };
         let Some(last) = watch.fsm().last() else { return };
         if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
             return;
@@ -120,9 +112,9 @@ impl Engine {
             latency,
             failures: 0,
         });
-        let was_queued = self.hooks.calls.insert(target, call).is_some();
-        if !was_queued && !self.hooks.is_running(target) {
-            self.hooks.queue.push_back(target);
+        let was_queued = self.hooks.calls.insert(id, call).is_some();
+        if !was_queued && !self.hooks.is_running(watch.name()) {
+            self.hooks.queue.push_back(id);
         }
         self.start_hooks(now);
     }
@@ -133,10 +125,11 @@ impl Engine {
         let now = self.update_clock(now);
         let Some(index) = self.hooks.running.iter().position(|run| run.id == id) else { return };
         let run = self.hooks.running.swap_remove(index);
+        let target = self.present(&run);
         if matches!(end, HookEnd::NoRoom(_)) {
             self.hooks.shortage += 1;
-            if run.target.is_some() && run.call.failures < HOOK_TRIES_MAX {
-                return self.start_again(run, now);
+            if let Some(target) = target.filter(|_| run.call.failures < HOOK_TRIES_MAX) {
+                return self.start_again(target, run, now);
             }
         } else {
             self.hooks.shortage = 0;
@@ -169,16 +162,21 @@ impl Engine {
             let colon = if said.is_empty() { "" } else { ": " };
             self.cx.log(format!("{name}: the hook {program} {what}{colon}{said}"));
         }
-        if let Some(target) = run.target.filter(|target| self.hooks.calls.contains_key(target)) {
+        if let Some(target) = target.filter(|target| self.hooks.calls.contains_key(target)) {
             self.hooks.queue.push_back(target);
         }
         self.start_hooks(now);
     }
 
+    /// The target of a run, which may have been removed and added again.
+    fn present(&self, run: &Run) -> Option<TargetId> {
+        let targets = &self.cx.targets;
+        targets.get(run.target).or_else(|| targets.find(&run.name)).map(Watch::id)
+    }
+
     /// Queues a run that ended with [`HookEnd::NoRoom`] again, unless a later change is pending. Evicts
     /// clients, or pauses if that did not help the last time.
-    fn start_again(&mut self, run: Run, now: Now) {
-        let Some(target) = run.target else { return };
+    fn start_again(&mut self, target: TargetId, run: Run, now: Now) {
         self.hooks
             .calls
             .entry(target)
@@ -220,7 +218,7 @@ impl Engine {
         self.start_no_hooks();
         self.notify("STOPPING=1");
         for target in std::mem::take(&mut self.hooks.calls).into_keys() {
-            let watch = self.cx.targets.watch(target);
+            let Some(watch) = self.cx.targets.get(target) else { continue };
             if let Some(hook) = watch.hook() {
                 let line =
                     format!("{}: the hook {} was not started: the daemon stops", watch.name(), program(hook));
@@ -234,7 +232,7 @@ impl Engine {
         while self.hooks.can_start() {
             let Some(target) = self.hooks.queue.pop_front() else { break };
             let Some(call) = self.hooks.calls.remove(&target) else { continue };
-            let watch = self.cx.targets.watch(target);
+            let Some(watch) = self.cx.targets.get(target) else { continue };
             let Some(hook) = watch.hook().cloned() else { continue };
             let env = call.env(watch.name());
             self.hooks.last += 1;
@@ -243,7 +241,7 @@ impl Engine {
             let deadline = Some(now.instant + hook.limit());
             self.cx.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
             let name = watch.name().to_owned();
-            self.hooks.running.push(Run { id, target: Some(target), name, hook, call, deadline });
+            self.hooks.running.push(Run { id, target, name, hook, call, deadline });
         }
         let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
         let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + YIELD_DELAY));

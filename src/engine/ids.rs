@@ -60,10 +60,6 @@ impl<T> ById<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &T)> {
         self.places.iter().flatten().map(|(id, value)| (*id, value))
     }
-
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.places.iter_mut().flatten().map(|(_, value)| value)
-    }
 }
 
 /// Allocates ids.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::hooks::HookId;
 use super::{ConnId, Transport};
 use crate::fsm::Change;
-use crate::monitor::Hook;
+use crate::monitor::{Hook, TargetId};
 use crate::probe::BlockingTask;
 use crate::result::{Failure, ProbeResult};
 
@@ -77,8 +77,7 @@ pub(crate) enum Output {
 
 #[derive(Debug)]
 pub(crate) struct CheckResult {
-    /// Index in the list of monitors.
-    pub(crate) target: usize,
+    pub(crate) target: TargetId,
     pub(crate) result: ProbeResult,
     pub(crate) change: Option<Change>,
 }

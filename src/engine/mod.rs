@@ -1,7 +1,7 @@
 //! The whole daemon without I/O: connections, deadlines, checks, the API and notifications.
 //!
 //! ```text
-//!  handle_input ──▶ Connecting ─▶ Probe ─▶ probe::Attempt ─ ProbeResult ─▶ Monitor ─▶ FSM ──┐
+//!  handle_input ──▶ Connecting ─▶ Connected ─▶ probe::Attempt ─ ProbeResult ─▶ Monitor ─▶ FSM ┐
 //!  (id, Input)      Query ◀─▶ Resolver                                                      │
 //!                   Client ─ request ─▶ routes ─ response ─▶ Outbox                         │ Change
 //!                   Stream ◀─ EventLog ◀────────────────────────────────────────────────────┤
@@ -53,7 +53,7 @@ use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::api::response_cache::ResponseCache;
 use crate::clock::Now;
-use crate::monitor::{Fleet, Monitor};
+use crate::monitor::{Fleet, Monitor, TargetId};
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
 use clients::ApiPeer;
@@ -66,9 +66,9 @@ pub(crate) use ids::ConnId;
 pub(crate) use messages::{CheckResult, Input, JobId, Output};
 use names::Lookups;
 use notices::ServiceManager;
-use owners::{ConnOwner, Owner};
+use owners::{ConnOwner, Owner, RunOwner};
 use response_budget::ResponseBudget;
-use runs::ProbeRun;
+use runs::ProbeRuns;
 use webhooks::Webhooks;
 
 /// When targets are checked.
@@ -84,17 +84,14 @@ pub(crate) struct Engine {
     cx: Context,
     schedule: Schedule,
     /// Targets that wait for their only check, in reverse order (with [`Schedule::Once`]).
-    backlog: Vec<usize>,
+    backlog: Vec<TargetId>,
     unchecked: usize,
-    /// The targets' checks in the order of the targets, then the deliveries to webhooks.
-    runs: Vec<Option<Box<ProbeRun>>>,
-    /// Number of entries of `runs` that are `Some`.
-    in_flight: usize,
+    runs: ProbeRuns,
     /// When the loop must wake up although nothing may be due, while checks are in flight. Set by
     /// `handle_timeout`, cleared by the next event: only lateness of a sleep is a scheduling delay.
     wakeup: Option<Instant>,
     lookups: Lookups,
-    jobs: BTreeMap<JobId, usize>,
+    jobs: BTreeMap<JobId, RunOwner>,
     last_job: JobId,
     guard: HostGuard,
     date: Date,
@@ -126,8 +123,7 @@ impl Engine {
     ) -> Self {
         let mut engine = Engine {
             unchecked: monitors.len(),
-            runs: (0..monitors.len() + limits::WEBHOOKS_PARALLEL).map(|_| None).collect(),
-            in_flight: 0,
+            runs: ProbeRuns::default(),
             wakeup: None,
             event_log: EventLog::new(monitors.len(), now),
             cx: Context::new(Fleet::new(monitors, now), now),
@@ -162,17 +158,17 @@ impl Engine {
         let now = self.update_clock(now);
         match self.cx.owner(id) {
             None => return,
-            Some(ConnOwner::Connecting { target, attempt, retried_after_eviction }) => {
-                self.handle_connecting(id, target, attempt, retried_after_eviction, input, now);
+            Some(ConnOwner::Connecting { run, attempt, retried_after_eviction }) => {
+                self.handle_connecting(id, run, attempt, retried_after_eviction, input, now);
             }
-            Some(ConnOwner::Probe { target }) => {
+            Some(ConnOwner::Connected(run)) => {
                 if let Input::Sent(count) = input {
-                    if let Some(run) = self.runs[target].as_deref_mut() {
+                    if let Some(run) = self.runs.get_mut(run) {
                         run.outbox.advance(count);
                     }
                     return;
                 }
-                self.handle_probed(id, target, input, now);
+                self.handle_probed(id, run, input, now);
             }
             Some(ConnOwner::Client) if self.is_stream(id) => self.handle_stream(id, input, now),
             Some(ConnOwner::Client) => self.handle_client(id, input, now),
@@ -190,7 +186,7 @@ impl Engine {
         self.release_held(now);
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
-                Owner::Target(target) => self.handle_target_timeout(target, now),
+                Owner::Run(owner) => self.handle_run_timeout(owner, now),
                 Owner::Client(id) if self.is_stream(id) => self.handle_stream_timeout(id, now),
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.lookups.resolver.handle_timeout(now.instant),
@@ -224,7 +220,7 @@ impl Engine {
 
     pub(crate) fn unsent(&self, id: ConnId) -> &[u8] {
         match self.cx.owner(id) {
-            Some(ConnOwner::Probe { target }) => self.run(target).map_or(&[], |run| run.outbox.unsent()),
+            Some(ConnOwner::Connected(run)) => self.runs.get(run).map_or(&[], |run| run.outbox.unsent()),
             Some(ConnOwner::Query(query)) => self.lookups.unsent(query),
             Some(ConnOwner::Client) => self.api.get(id).map_or(&[], ApiPeer::unsent),
             Some(ConnOwner::Connecting { .. }) | None => &[],
@@ -235,7 +231,7 @@ impl Engine {
     /// the kernel until [`Output::Read`].
     pub(crate) fn room(&self, id: ConnId) -> usize {
         match self.cx.owner(id) {
-            Some(ConnOwner::Probe { .. } | ConnOwner::Query(_)) => usize::MAX,
+            Some(ConnOwner::Connected(_) | ConnOwner::Query(_)) => usize::MAX,
             Some(ConnOwner::Client) => self.api.get(id).map_or(0, ApiPeer::room),
             Some(ConnOwner::Connecting { .. }) | None => 0,
         }
@@ -277,10 +273,6 @@ impl Engine {
 
     pub(crate) fn is_stream(&self, id: ConnId) -> bool {
         matches!(self.api.get(id), Some(ApiPeer::Stream(_)))
-    }
-
-    fn run(&self, target: usize) -> Option<&ProbeRun> {
-        self.runs[target].as_deref()
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::outbox::Outbox;
-use super::{ConnId, ConnOwner, Engine, Input, Output, Transport};
+use super::owners::{ConnOwner, RunOwner};
+use super::{ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver};
 use crate::result::Reason;
@@ -12,11 +13,11 @@ use crate::result::Reason;
 /// Lookups of host names and their queries to name servers.
 pub(super) struct Lookups {
     pub(super) resolver: Resolver,
-    /// The targets that wait for the lookups.
-    pub(super) waiting: BTreeMap<LookupId, usize>,
+    /// The runs that wait for the lookups.
+    pub(super) waiting: BTreeMap<LookupId, RunOwner>,
     pub(super) queries: Vec<Query>,
-    /// Targets whose lookups start once the files have been refreshed.
-    pub(super) unresolved: Vec<usize>,
+    /// Runs whose lookups start once the files have been refreshed.
+    pub(super) unresolved: Vec<RunOwner>,
 }
 
 pub(super) struct Query {
@@ -55,13 +56,13 @@ impl Engine {
             notes.extend(self.lookups.resolver.set_resolv_conf(text));
         }
         notes.into_iter().for_each(|note| self.cx.log(note));
-        for target in std::mem::take(&mut self.lookups.unresolved) {
-            let Some(run) = self.runs[target].as_deref_mut() else { continue };
+        for owner in std::mem::take(&mut self.lookups.unresolved) {
+            let Some(run) = self.runs.get_mut(owner) else { continue };
             let Some(connector) = run.connector.as_ref().filter(|_| run.awaits_files) else { continue };
             run.awaits_files = false;
             let lookup = self.lookups.resolver.lookup(connector.host(), now.instant);
             run.lookup = Some(lookup);
-            self.lookups.waiting.insert(lookup, target);
+            self.lookups.waiting.insert(lookup, owner);
         }
         self.drain_resolver(now);
     }
@@ -79,18 +80,18 @@ impl Engine {
                 }
             }
             resolve::Output::Found { lookup, addresses, last } => {
-                let Some(target) = self.waiter(lookup, last) else { return };
-                if let Some(connector) = self.connector(target) {
+                let Some(owner) = self.waiter(lookup, last) else { return };
+                if let Some(connector) = self.connector(owner) {
                     connector.handle_addresses(&addresses, last, now.instant);
                 }
-                self.poll_attempt(target, now);
+                self.poll_attempt(owner, now);
             }
             resolve::Output::NotFound { lookup, failure } => {
-                let Some(target) = self.waiter(lookup, true) else { return };
-                if let Some(connector) = self.connector(target) {
+                let Some(owner) = self.waiter(lookup, true) else { return };
+                if let Some(connector) = self.connector(owner) {
                     connector.handle_unresolved(failure, now.instant);
                 }
-                self.poll_attempt(target, now);
+                self.poll_attempt(owner, now);
             }
         }
     }
@@ -144,15 +145,15 @@ impl Engine {
         }
     }
 
-    /// Returns the target that waits for the lookup. `end` removes the lookup.
-    fn waiter(&mut self, lookup: LookupId, end: bool) -> Option<usize> {
+    /// Returns the run that waits for the lookup. `end` removes the lookup.
+    fn waiter(&mut self, lookup: LookupId, end: bool) -> Option<RunOwner> {
         if !end {
             return self.lookups.waiting.get(&lookup).copied();
         }
-        let target = self.lookups.waiting.remove(&lookup)?;
-        if let Some(run) = self.runs[target].as_deref_mut() {
+        let owner = self.lookups.waiting.remove(&lookup)?;
+        if let Some(run) = self.runs.get_mut(owner) {
             run.lookup = None;
         }
-        Some(target)
+        Some(owner)
     }
 }

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::limits::{STATUS_PAUSE, WATCHDOG_SLACK};
-use super::{Engine, Output, Owner};
+use super::owners::{Owner, RunOwner};
+use super::{Engine, Output};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
+use crate::monitor::{TargetId, Watch};
 use crate::result::printable;
 
 /// Characters of the error of a refused reload in the status.
@@ -51,7 +53,7 @@ impl Engine {
     }
 
     /// Notifies the target's hook, its webhook and the service manager of a change of state.
-    pub(super) fn notify_state_change(&mut self, target: usize, change: &Change, now: Now) {
+    pub(super) fn notify_state_change(&mut self, target: TargetId, change: &Change, now: Now) {
         self.queue_hook(target, change, now);
         self.queue_delivery(target, change, now);
         self.schedule_status(now);
@@ -93,10 +95,9 @@ impl Engine {
     /// timers: a lost timer must stop the watchdog pings.
     fn is_on_time(&self, now: Now) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
-        self.runs.iter().enumerate().all(|(place, run)| match run {
-            Some(run) => !is_late(run.deadline()),
-            None => self.slot(place).is_some() || !is_late(self.cx.targets.watch(place).due()),
-        })
+        let is_idle = |target: &&Watch| self.runs.get(RunOwner::Target(target.id())).is_none();
+        self.runs.iter().all(|run| !is_late(run.deadline()))
+            && self.cx.targets.watches().iter().filter(is_idle).all(|target| !is_late(target.due()))
     }
 
     /// The number of targets in each state, and the error of the last reload.

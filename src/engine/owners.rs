@@ -1,14 +1,16 @@
 //! The owners of deadlines and of connections.
 
 use super::ids::ConnId;
+use super::limits::WEBHOOKS_PARALLEL;
 use super::timers;
+use crate::monitor::TargetId;
 use crate::probe::connector::AttemptId;
 use crate::resolve::QueryId;
 
 /// The owner of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Owner {
-    Target(usize),
+    Run(RunOwner),
     Client(ConnId),
     Resolver,
     Accept,
@@ -18,7 +20,7 @@ pub(super) enum Owner {
     Watchdog,
 }
 
-/// Number of owners that are neither targets nor clients.
+/// Number of owners that are neither runs nor clients.
 const FIXED: usize = 6;
 
 impl timers::Owner for Owner {
@@ -30,8 +32,26 @@ impl timers::Owner for Owner {
             Owner::Webhooks => 3,
             Owner::Status => 4,
             Owner::Watchdog => 5,
-            Owner::Target(target) => FIXED + 2 * target,
+            Owner::Run(owner) => FIXED + 2 * owner.place(),
             Owner::Client(id) => FIXED + 1 + 2 * id.place(),
+        }
+    }
+}
+
+/// The owner of attempts, of which at most one is in flight at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RunOwner {
+    Target(TargetId),
+    /// One of [`WEBHOOKS_PARALLEL`] concurrent deliveries to webhooks.
+    Delivery(usize),
+}
+
+impl RunOwner {
+    /// A small number, unique among present targets and deliveries.
+    pub(super) fn place(self) -> usize {
+        match self {
+            RunOwner::Delivery(slot) => slot,
+            RunOwner::Target(target) => WEBHOOKS_PARALLEL + target.index(),
         }
     }
 }
@@ -39,10 +59,10 @@ impl timers::Owner for Owner {
 /// The owner of a connection, which has its state.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ConnOwner {
-    /// The connection attempt of a probe.
-    Connecting { target: usize, attempt: AttemptId, retried_after_eviction: bool },
-    /// A probe that is connected.
-    Probe { target: usize },
+    /// A run that is connecting.
+    Connecting { run: RunOwner, attempt: AttemptId, retried_after_eviction: bool },
+    /// A run that is connected.
+    Connected(RunOwner),
     /// The API.
     Client,
     /// A query to a name server.

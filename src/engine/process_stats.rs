@@ -40,7 +40,7 @@ impl Engine {
         let mut counts = Connections::default();
         for (id, owner) in self.cx.conns() {
             *match owner {
-                ConnOwner::Connecting { .. } | ConnOwner::Probe { .. } => &mut counts.probe,
+                ConnOwner::Connecting { .. } | ConnOwner::Connected(_) => &mut counts.probe,
                 ConnOwner::Client if self.is_stream(id) => &mut counts.stream,
                 ConnOwner::Client => &mut counts.client,
                 ConnOwner::Query(_) => &mut counts.dns,

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::limits::{ONCE_PARALLEL, PROBE_OUTPUTS_MAX, STALLS_MAX, WAKEUP_INTERVAL, YIELD_DELAY};
 use super::outbox::Outbox;
-use super::{CheckResult, ConnId, Engine, JobId, Output, Owner, Schedule};
+use super::owners::{Owner, RunOwner};
+use super::{CheckResult, ConnId, Engine, JobId, Output, Schedule};
 use crate::clock::Now;
+use crate::monitor::TargetId;
 use crate::probe::connector::{AttemptId, Connector};
 use crate::probe::guard::{discard, guarded};
 use crate::probe::words::seconds;
@@ -14,7 +16,49 @@ use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 
+/// The attempts in flight, at most one for each owner.
+#[derive(Default)]
+pub(super) struct ProbeRuns {
+    /// By [`RunOwner::place`].
+    runs: Vec<Option<Box<ProbeRun>>>,
+    in_flight: usize,
+}
+
+impl ProbeRuns {
+    pub(super) fn get(&self, owner: RunOwner) -> Option<&ProbeRun> {
+        self.runs.get(owner.place())?.as_deref().filter(|run| run.owner == owner)
+    }
+
+    pub(super) fn get_mut(&mut self, owner: RunOwner) -> Option<&mut ProbeRun> {
+        self.runs.get_mut(owner.place())?.as_deref_mut().filter(|run| run.owner == owner)
+    }
+
+    fn insert(&mut self, run: Box<ProbeRun>) {
+        let place = run.owner.place();
+        if place >= self.runs.len() {
+            self.runs.resize_with(place + 1, || None);
+        }
+        self.runs[place] = Some(run);
+        self.in_flight += 1;
+    }
+
+    pub(super) fn remove(&mut self, owner: RunOwner) -> Option<Box<ProbeRun>> {
+        let run = self.runs.get_mut(owner.place())?.take_if(|run| run.owner == owner)?;
+        self.in_flight -= 1;
+        Some(run)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ProbeRun> {
+        self.runs.iter().filter_map(Option::as_deref)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.in_flight
+    }
+}
+
 pub(super) struct ProbeRun {
+    pub(super) owner: RunOwner,
     attempt: Box<dyn Attempt>,
     timeout: Duration,
     deadline: Instant,
@@ -46,12 +90,13 @@ pub(super) struct ProbeRun {
 impl Engine {
     /// Sets the timers of the first checks.
     pub(super) fn start_schedule(&mut self, now: Now) {
-        let targets = 0..self.cx.targets.watches().len();
+        let targets: Vec<_> = self.cx.targets.ids().collect();
         if self.schedule == Schedule::Beat {
-            targets.for_each(|target| self.set_target_timer(target));
+            targets.into_iter().for_each(|target| self.set_run_timer(RunOwner::Target(target)));
             return;
         }
-        self.backlog = targets.rev().collect();
+        self.backlog = targets;
+        self.backlog.reverse();
         for _ in 0..ONCE_PARALLEL {
             self.start_backlog(now);
         }
@@ -59,30 +104,32 @@ impl Engine {
 
     fn start_backlog(&mut self, now: Now) {
         if let Some(target) = self.backlog.pop() {
-            self.cx.timers.set(Owner::Target(target), Some(now.instant));
+            self.cx.timers.set(Owner::Run(RunOwner::Target(target)), Some(now.instant));
         }
     }
 
-    pub(super) fn handle_target_timeout(&mut self, target: usize, now: Now) {
-        match &mut self.runs[target] {
-            Some(run) if run.deadline <= now.instant => self.expire(target, now),
-            Some(run) => {
+    pub(super) fn handle_run_timeout(&mut self, owner: RunOwner, now: Now) {
+        match (self.runs.get_mut(owner), owner) {
+            (Some(run), _) if run.deadline <= now.instant => self.expire(owner, now),
+            (Some(run), _) => {
                 if let Some(connector) = &mut run.connector {
                     connector.handle_timeout(now.instant);
                 }
-                self.poll_attempt(target, now);
+                self.poll_attempt(owner, now);
             }
-            None => self.begin(target, now),
+            (None, RunOwner::Target(target)) => self.begin(target, now),
+            (None, RunOwner::Delivery(_)) => {}
         }
     }
 
     /// Extends the deadlines of all checks in flight after a delay of the loop.
     pub(super) fn extend_runs(&mut self, gap: Duration) {
-        for target in 0..self.runs.len() {
-            if let Some(run) = self.runs[target].as_mut().filter(|run| run.stalls < STALLS_MAX) {
+        let owners: Vec<_> = self.runs.iter().map(|run| run.owner).collect();
+        for owner in owners {
+            if let Some(run) = self.runs.get_mut(owner).filter(|run| run.stalls < STALLS_MAX) {
                 run.stalls += 1;
                 run.deadline += gap;
-                self.set_target_timer(target);
+                self.set_run_timer(owner);
             }
         }
     }
@@ -91,26 +138,33 @@ impl Engine {
     pub(super) fn set_wakeup(&mut self, now: Now) {
         self.wakeup = match self.response_budget.turn_quota_reached() {
             true => Some(now.instant + YIELD_DELAY),
-            false => (self.in_flight > 0).then(|| now.instant + WAKEUP_INTERVAL),
+            false => (self.runs.len() > 0).then(|| now.instant + WAKEUP_INTERVAL),
         };
     }
 
-    fn begin(&mut self, target: usize, now: Now) {
-        match guarded(|| (self.cx.targets.begin(target, now), self.cx.targets.watch(target).timeout())) {
-            Ok((attempt, timeout)) => self.begin_run(target, attempt, timeout, now),
-            Err(failure) => self.finish(target, failure.into(), now),
+    fn begin(&mut self, target: TargetId, now: Now) {
+        let begin = || Some((self.cx.targets.begin(target, now)?, self.cx.targets.get(target)?.timeout()));
+        match guarded(begin) {
+            Ok(Some((attempt, timeout))) => self.begin_run(RunOwner::Target(target), attempt, timeout, now),
+            Ok(None) => {}
+            Err(failure) => self.finish(RunOwner::Target(target), failure.into(), now),
         }
     }
 
-    pub(super) fn begin_run(&mut self, place: usize, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) {
-        self.runs[place] = Some(Box::new(ProbeRun::new(attempt, timeout, now)));
-        self.in_flight += 1;
-        self.poll_attempt(place, now);
+    pub(super) fn begin_run(
+        &mut self,
+        owner: RunOwner,
+        attempt: Box<dyn Attempt>,
+        timeout: Duration,
+        now: Now,
+    ) {
+        self.runs.insert(Box::new(ProbeRun::new(owner, attempt, timeout, now)));
+        self.poll_attempt(owner, now);
     }
 
     /// Ends a check at its deadline. The attempt may still return a result with a more precise detail.
-    fn expire(&mut self, target: usize, now: Now) {
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+    fn expire(&mut self, owner: RunOwner, now: Now) {
+        let Some(run) = self.runs.get_mut(owner) else { return };
         let timeout = format!("timed out after {}", seconds(run.timeout));
         match &run.connector {
             Some(connector) => {
@@ -121,90 +175,92 @@ impl Engine {
             }
             None => run.handle_input(probe::Input::TimedOut, now),
         }
-        while let Some(output) = self.runs[target].as_deref_mut().and_then(ProbeRun::poll) {
+        while let Some(output) = self.runs.get_mut(owner).and_then(ProbeRun::poll) {
             match output {
-                probe::Output::Done(result) => return self.finish(target, result, now),
+                probe::Output::Done(result) => return self.finish(owner, result, now),
                 probe::Output::Send(bytes) => {
-                    self.send(target, bytes);
+                    self.send(owner, bytes);
                 }
                 probe::Output::BlockingTask(task) => discard(task),
                 probe::Output::Connect { .. } => {}
             }
         }
-        self.finish(target, ProbeResult::down(Reason::Custom, &timeout), now);
+        self.finish(owner, ProbeResult::down(Reason::Custom, &timeout), now);
     }
 
     /// Processes the outputs of a check until there are none.
-    pub(super) fn poll_attempt(&mut self, target: usize, now: Now) {
-        while let Some(run) = self.runs[target].as_deref_mut() {
+    pub(super) fn poll_attempt(&mut self, owner: RunOwner, now: Now) {
+        while let Some(run) = self.runs.get_mut(owner) {
             if let Some(output) = run.connector.as_mut().and_then(Connector::poll_output) {
-                self.handle_connector(target, output, now);
+                self.handle_connector(owner, output, now);
                 continue;
             }
             match run.poll() {
                 None => break,
-                Some(probe::Output::Done(result)) => return self.finish(target, result, now),
+                Some(probe::Output::Done(result)) => return self.finish(owner, result, now),
                 Some(probe::Output::Connect { host, port }) => {
-                    self.disconnect(target, now);
-                    if let Some(run) = self.runs[target].as_deref_mut() {
+                    self.disconnect(owner, now);
+                    if let Some(run) = self.runs.get_mut(owner) {
                         run.connector = Some(Connector::new(host, port, now.instant));
                     }
                 }
                 Some(probe::Output::Send(bytes)) => {
-                    if !self.send(target, bytes) {
+                    if !self.send(owner, bytes) {
                         let failure =
                             Failure::new(Reason::Custom, "the probe sends more than the peer takes");
-                        return self.finish(target, failure.into(), now);
+                        return self.finish(owner, failure.into(), now);
                     }
                 }
                 Some(probe::Output::BlockingTask(task)) => {
                     self.last_job.0 += 1;
-                    self.jobs.insert(self.last_job, target);
+                    self.jobs.insert(self.last_job, owner);
                     run.jobs.push(self.last_job);
                     self.cx.outputs.push_back(Output::BlockingTask(self.last_job, task));
                 }
             }
         }
-        self.set_target_timer(target);
+        self.set_run_timer(owner);
     }
 
     /// The result of [`Output::BlockingTask`]. Ignored if the check has ended.
     pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
         let now = self.update_clock(now);
-        let Some(target) = self.jobs.remove(&job) else { return };
-        let Some(run) = self.runs[target].as_deref_mut() else { return };
+        let Some(owner) = self.jobs.remove(&job) else { return };
+        let Some(run) = self.runs.get_mut(owner) else { return };
         run.jobs.retain(|known| *known != job);
         run.handle_input(probe::Input::Worked(result), now);
-        self.poll_attempt(target, now);
+        self.poll_attempt(owner, now);
         self.drain_resolver(now);
     }
 
     /// Starts a check outside the schedule, unless one is in flight.
-    pub(crate) fn check_now(&mut self, target: usize, now: Now) {
+    pub(crate) fn check_now(&mut self, target: TargetId, now: Now) {
         let now = self.update_clock(now);
-        if self.runs[target].is_none() {
+        if self.runs.get(RunOwner::Target(target)).is_none() {
             self.begin(target, now);
             self.drain_resolver(now);
             self.set_wakeup(now);
         }
     }
 
-    fn finish(&mut self, target: usize, mut result: ProbeResult, now: Now) {
-        self.disconnect(target, now);
-        if let Some(run) = self.runs[target].take() {
+    fn finish(&mut self, owner: RunOwner, mut result: ProbeResult, now: Now) {
+        self.disconnect(owner, now);
+        if let Some(run) = self.runs.remove(owner) {
             run.complete(&mut result);
-            self.in_flight -= 1;
         }
-        if let Some(slot) = self.slot(target) {
-            self.set_target_timer(target);
-            return self.handle_delivered(slot, &result, now);
-        }
-        let watch = self.cx.targets.watch_mut(target);
+        let target = match owner {
+            RunOwner::Target(target) => target,
+            RunOwner::Delivery(slot) => {
+                self.set_run_timer(owner);
+                return self.handle_delivered(slot, &result, now);
+            }
+        };
+        let Some(watch) = self.cx.targets.get_mut(target) else { return };
         if watch.retry(&result, now.instant) {
-            return self.set_target_timer(target);
+            return self.set_run_timer(owner);
         }
         watch.apply_slow_threshold(&mut result);
-        if self.cx.targets.watch(target).fsm().last().is_none() {
+        if watch.fsm().last().is_none() {
             self.unchecked -= 1;
         }
         let change = self.cx.targets.fire(target, &result, now);
@@ -216,29 +272,30 @@ impl Engine {
         if let Some(change) = notified {
             self.notify_state_change(target, &change, now);
         }
-        self.cx.targets.watch_mut(target).advance(now.instant);
-        self.set_target_timer(target);
+        if let Some(watch) = self.cx.targets.get_mut(target) {
+            watch.advance(now.instant);
+        }
+        self.set_run_timer(owner);
         if self.schedule == Schedule::Once {
             self.start_backlog(now);
         }
     }
 
-    pub(super) fn set_target_timer(&mut self, target: usize) {
-        let at = match &self.runs[target] {
-            Some(run) => {
+    pub(super) fn set_run_timer(&mut self, owner: RunOwner) {
+        let at = match (self.runs.get(owner), owner) {
+            (Some(run), _) => {
                 let connector = run.connector.as_ref().and_then(Connector::poll_timeout);
                 Some(connector.map_or(run.deadline, |at| at.min(run.deadline)))
             }
-            None if self.slot(target).is_some() => None,
-            None => {
-                let watch = self.cx.targets.watch(target);
-                match self.schedule {
-                    Schedule::Beat => Some(watch.due()),
-                    Schedule::Once => watch.retry_at(),
-                }
+            (None, RunOwner::Delivery(_)) => None,
+            (None, RunOwner::Target(target)) => {
+                self.cx.targets.get(target).and_then(|target| match self.schedule {
+                    Schedule::Beat => Some(target.due()),
+                    Schedule::Once => target.retry_at(),
+                })
             }
         };
-        self.cx.timers.set(Owner::Target(target), at);
+        self.cx.timers.set(Owner::Run(owner), at);
     }
 }
 
@@ -260,8 +317,9 @@ impl Drop for ProbeRun {
 }
 
 impl ProbeRun {
-    fn new(attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
+    fn new(owner: RunOwner, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
         ProbeRun {
+            owner,
             attempt,
             timeout,
             deadline: now.instant + timeout,

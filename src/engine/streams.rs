@@ -19,7 +19,7 @@ use crate::api::routes::ResponseSize;
 use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::Moved;
+use crate::monitor::{TargetId, Watch};
 use crate::wire::http::request::{Method, Request};
 
 pub(super) struct Stream {
@@ -56,8 +56,8 @@ enum Stage {
 
 impl Engine {
     /// Records the end of a check in the event log.
-    pub(super) fn note_check(&mut self, target: usize, change: Option<&Change>, now: Now) {
-        let fsm = self.cx.targets.watch(target).fsm();
+    pub(super) fn note_check(&mut self, target: TargetId, change: Option<&Change>, now: Now) {
+        let Some(fsm) = self.cx.targets.get(target).map(Watch::fsm) else { return };
         let Some(last) = fsm.last() else { return };
         if self.event_log.note(target, last, change, fsm.state()) && !self.streams.is_empty() {
             self.unpublished = Some(now);
@@ -132,25 +132,21 @@ impl Engine {
         true
     }
 
-    /// Updates indexes after a reload. A stream follows its target's name, and ends if that was removed.
-    pub(super) fn move_wishes(&mut self, moved: &Moved, now: Now) {
+    /// Ends streams and waits of removed targets.
+    pub(super) fn end_streams_of_removed(&mut self, now: Now) {
         for id in self.streams.clone() {
-            let Some(ApiPeer::Stream(stream)) = self.api.get_mut(id) else { continue };
-            match &mut stream.kind {
-                _ if stream.stage != Stage::Open => {}
-                StreamKind::Events(cursor) => {
-                    if !cursor.remap(moved) {
-                        self.close_client(id);
-                    }
-                }
-                StreamKind::Answer { wait, .. } => {
-                    if let Some(before) = wait.target {
-                        wait.target = moved.named[before];
-                        if wait.target.is_none() {
-                            self.answer(id, no_target(), now);
-                        }
-                    }
-                }
+            let Some(ApiPeer::Stream(stream)) = self.api.get(id) else { continue };
+            let target = match &stream.kind {
+                _ if stream.stage != Stage::Open => None,
+                StreamKind::Events(cursor) => cursor.target,
+                StreamKind::Answer { wait, .. } => wait.target,
+            };
+            if target.is_none_or(|target| self.cx.targets.get(target).is_some()) {
+                continue;
+            }
+            match stream.kind {
+                StreamKind::Events(_) => self.close_client(id),
+                StreamKind::Answer { .. } => self.answer(id, no_target(), now),
             }
         }
         self.unpublished = (!self.streams.is_empty()).then_some(now);

@@ -1,16 +1,17 @@
 //! Webhooks: changes are posted over HTTP, to each URL in order, with retries.
 //!
-//! An attempt to deliver runs like a check of a target, in one of [`WEBHOOKS_PARALLEL`] slots after those of
-//! the targets, see [`Engine::slot`].
+//! An attempt to deliver runs like a check of a target, in one of [`WEBHOOKS_PARALLEL`] slots.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Engine;
 use super::limits::*;
-use super::{Engine, Owner};
+use super::owners::{Owner, RunOwner};
 use crate::clock::Now;
 use crate::fsm::Change;
+use crate::monitor::TargetId;
 use crate::probe::build::{DELIVERY_TIMEOUT, Webhook};
 use crate::result::{ProbeResult, Reason};
 use crate::snapshot::transition::{Transition, line};
@@ -47,15 +48,10 @@ struct Delivery {
 }
 
 impl Engine {
-    /// The slot of an index in `runs`; `None` if it is a target's.
-    pub(super) fn slot(&self, place: usize) -> Option<usize> {
-        place.checked_sub(self.cx.targets.watches().len())
-    }
-
     /// Queues a change for the target's webhook.
     #[cold]
-    pub(super) fn queue_delivery(&mut self, target: usize, change: &Change, now: Now) {
-        let watch = self.cx.targets.watch(target);
+    pub(super) fn queue_delivery(&mut self, target: TargetId, change: &Change, now: Now) {
+        let Some(watch) = self.cx.targets.get(target) else { return };
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
         let Some(webhook) = watch.webhook().filter(wanted).cloned() else { return };
         let Some(last) = watch.fsm().last() else { return };
@@ -118,7 +114,7 @@ impl Engine {
             let Some(first) = queue.deliveries.front() else { break };
             let attempt = first.webhook.deliver(&first.json, now);
             queue.slot = Some(slot);
-            self.begin_run(self.cx.targets.watches().len() + slot, attempt, DELIVERY_TIMEOUT, now);
+            self.begin_run(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, now);
         }
         let is_free = self.webhooks.free_slot().is_some();
         let next = self.webhooks.next().map(|queue| queue.due).filter(|_| is_free);

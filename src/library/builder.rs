@@ -24,10 +24,11 @@ use crate::monitor::{Monitor, clash};
 ///     .allow_host("status.example.com")
 ///     .on_check(|checked| println!("{} is {}", checked.name, checked.state))
 ///     .bind(([127, 0, 0, 1], 0))?;
-/// while server.snapshot(0).is_some_and(|db| db.state == State::Unknown) {
+/// let db = server.targets().next().expect("one target");
+/// while server.snapshot(db).is_some_and(|db| db.state == State::Unknown) {
 ///     server.turn(None)?;
 /// }
-/// assert_eq!(server.snapshot(0).map(|db| db.state), Some(State::Up));
+/// assert_eq!(server.snapshot(db).map(|db| db.state), Some(State::Up));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct ServerBuilder {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::engine::CheckResult;
 use crate::fsm::State;
+use crate::monitor::TargetId;
 use crate::reactor::Reactor;
 use crate::result::ProbeResult;
 
@@ -16,7 +17,7 @@ use crate::result::ProbeResult;
 ///     if let Some((before, _)) = checked.changed {
 ///         eprintln!("{}: {before} -> {}: {}", checked.name, checked.state, checked.result.detail);
 ///     }
-///     # assert_eq!((checked.index, checked.state), (0, State::Up));
+///     # assert_eq!(checked.state, State::Up);
 ///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
 /// }
 ///
@@ -26,8 +27,8 @@ use crate::result::ProbeResult;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CheckEvent<'a> {
-    /// The target's position in the list of monitors.
-    pub index: usize,
+    /// The target.
+    pub id: TargetId,
     /// The target's name.
     pub name: &'a str,
     /// The target's URL.
@@ -67,9 +68,9 @@ pub(super) type OnCheck = Box<dyn FnMut(&CheckEvent<'_>) + Send>;
 /// Passes the checks that have ended since the last call to `on_check`.
 pub(super) fn report_checks(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
     for CheckResult { target, result, change } in reactor.take_results() {
-        let watch = reactor.engine().fleet().watch(target);
+        let Some(watch) = reactor.engine().fleet().get(target) else { continue };
         on_check(&CheckEvent {
-            index: target,
+            id: target,
             name: watch.name(),
             url: watch.url(),
             result: &result,

@@ -9,7 +9,7 @@ use super::names::ResolverConfig;
 use super::once::no_guard;
 use crate::engine::Schedule;
 use crate::fsm::State;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Watch};
 use crate::reactor::{self, Reactor, Waker};
 use crate::result::{ProbeResult, Reason};
 use crate::snapshot::Snapshot;
@@ -169,7 +169,7 @@ fn run(mut reactor: Reactor, requests: &Receiver<Request>) {
                 }
                 Request::CheckNow(reply) => {
                     waiting.push(reply);
-                    reactor.check_now(0);
+                    reactor.check_now(target(&reactor).id());
                 }
                 Request::Stop => return,
             }
@@ -187,7 +187,12 @@ fn send_results(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
     }
 }
 
+/// The only target.
+fn target(reactor: &Reactor) -> &Watch {
+    &reactor.engine().fleet().watches()[0]
+}
+
 fn snapshot(reactor: &Reactor) -> Snapshot {
-    let watch = reactor.engine().fleet().watch(0);
+    let watch = target(reactor);
     Snapshot::of(watch.name(), watch.url(), watch.fsm(), reactor::now())
 }

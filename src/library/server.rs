@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::ServerBuilder;
 use super::checked::{OnCheck, OnWarning, Warning, report_checks};
-use crate::monitor::{Monitor, TargetUpdate};
+use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::reactor::{self, Reactor, Waker};
 use crate::snapshot::Snapshot;
 
@@ -100,10 +100,15 @@ impl Server {
         self.address
     }
 
-    /// The current snapshot of the target at this position in the list of monitors.
+    /// The ids of the targets, in the order of the list of monitors.
+    pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetId> + '_ {
+        self.reactor.engine().fleet().ids()
+    }
+
+    /// The current snapshot of a target. `None` if it was removed.
     #[must_use]
-    pub fn snapshot(&self, index: usize) -> Option<Snapshot> {
-        let watch = self.reactor.engine().fleet().watches().get(index)?;
+    pub fn snapshot(&self, target: TargetId) -> Option<Snapshot> {
+        let watch = self.reactor.engine().fleet().get(target)?;
         Some(Snapshot::of(watch.name(), watch.url(), watch.fsm(), reactor::now()))
     }
 
@@ -160,23 +165,26 @@ impl Server {
     ///     Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?),
     /// ])
     /// .bind(([127, 0, 0, 1], 0))?;
-    /// while server.snapshot(1).is_some_and(|db| db.state == State::Unknown) {
+    /// let targets: Vec<_> = server.targets().collect();
+    /// let [disk, db] = targets[..] else { unreachable!() };
+    /// while server.snapshot(db).is_some_and(|db| db.state == State::Unknown) {
     ///     server.turn(None)?;
     /// }
     ///
     /// // Moves the database to the first position, removes the disk and adds a cache.
     /// let cache = Monitor::new(probe("tcp", "127.0.0.1", port).name("cache").build()?);
-    /// server.replace(vec![TargetUpdate::Keep(1), TargetUpdate::Start(cache)])?;
-    /// let states = [0, 1].map(|index| server.snapshot(index).map(|target| target.state));
+    /// server.replace(vec![TargetUpdate::Keep(db), TargetUpdate::Start(cache)])?;
+    /// let states: Vec<_> = server.targets().map(|id| server.snapshot(id).map(|target| target.state)).collect();
     /// assert_eq!(states, [Some(State::Up), Some(State::Unknown)]);
+    /// assert!(server.snapshot(disk).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if a kept position does not exist or is kept twice, or if two targets
+    /// [`ErrorKind::InvalidInput`] if a kept target does not exist or is kept twice, or if two targets
     /// have the same name. Then nothing changes.
     pub fn replace(&mut self, successors: Vec<TargetUpdate>) -> io::Result<()> {
-        // Ended checks are reported with the positions from before.
+        // Ended checks are reported with the names from before.
         self.report();
         self.reactor.replace(successors).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
     }

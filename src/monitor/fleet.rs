@@ -5,16 +5,18 @@ mod successor;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::target_id::{Positions, TargetId};
 use super::{Monitor, Watch};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
 use crate::result::ProbeResult;
-pub(crate) use successor::Moved;
 pub use successor::TargetUpdate;
 
 pub(crate) struct Fleet {
+    /// In the configured order.
     watches: Vec<Watch>,
+    positions: Positions,
     /// The number of targets per state, by [`State::index`].
     counts: [usize; 4],
     /// State changes of all targets.
@@ -69,37 +71,52 @@ impl Place {
 impl Fleet {
     pub(crate) fn new(monitors: Vec<Monitor>, now: Now) -> Self {
         let total = u32::try_from(monitors.len()).unwrap_or(u32::MAX).max(1);
-        let mut counts = [0; 4];
-        let watches = (0u32..)
-            .zip(monitors)
-            .map(|(index, monitor)| {
-                counts[monitor.initial.index()] += 1;
-                Watch::new(monitor, Place { index, total }, now)
-            })
-            .collect();
-        Fleet { watches, counts, changes: 0, lag: Lag::default(), skipped: 0 }
+        let mut fleet = Fleet {
+            watches: Vec::with_capacity(monitors.len()),
+            positions: Positions::default(),
+            counts: [0; 4],
+            changes: 0,
+            lag: Lag::default(),
+            skipped: 0,
+        };
+        for (index, monitor) in (0..).zip(monitors) {
+            let id = fleet.positions.allocate();
+            fleet.add(Watch::new(id, monitor, Place { index, total }, now));
+        }
+        fleet
     }
 
+    fn add(&mut self, watch: Watch) {
+        self.counts[watch.fsm().state().index()] += 1;
+        self.positions.set(watch.id(), self.watches.len());
+        self.watches.push(watch);
+    }
+
+    /// All targets in the configured order.
     pub(crate) fn watches(&self) -> &[Watch] {
         &self.watches
     }
 
-    pub(crate) fn watch(&self, index: usize) -> &Watch {
-        &self.watches[index]
+    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = TargetId> + '_ {
+        self.watches.iter().map(Watch::id)
     }
 
-    pub(crate) fn watch_mut(&mut self, index: usize) -> &mut Watch {
-        &mut self.watches[index]
+    pub(crate) fn get(&self, id: TargetId) -> Option<&Watch> {
+        self.watches.get(self.positions.get(id)?)
     }
 
-    /// Starts an attempt.
-    pub(crate) fn begin(&mut self, index: usize, now: Now) -> Box<dyn Attempt> {
-        let watch = &mut self.watches[index];
+    pub(crate) fn get_mut(&mut self, id: TargetId) -> Option<&mut Watch> {
+        self.watches.get_mut(self.positions.get(id)?)
+    }
+
+    /// Starts an attempt. `None` if there is no such target.
+    pub(crate) fn begin(&mut self, id: TargetId, now: Now) -> Option<Box<dyn Attempt>> {
+        let watch = self.watches.get_mut(self.positions.get(id)?)?;
         if watch.retry_at().is_none() && watch.beat() <= now.instant {
             self.lag.sum = self.lag.sum.saturating_add(now.instant - watch.beat());
             self.lag.count += 1;
         }
-        watch.begin(now)
+        Some(watch.begin(now))
     }
 
     pub(crate) fn lag(&self) -> Lag {
@@ -112,8 +129,8 @@ impl Fleet {
     }
 
     /// Processes the result of a check; returns the state change, if any.
-    pub(crate) fn fire(&mut self, index: usize, result: &ProbeResult, now: Now) -> Option<Change> {
-        let change = self.watches[index].fire(result, now)?;
+    pub(crate) fn fire(&mut self, id: TargetId, result: &ProbeResult, now: Now) -> Option<Change> {
+        let change = self.get_mut(id)?.fire(result, now)?;
         self.counts[change.from.index()] -= 1;
         self.counts[change.to.index()] += 1;
         self.changes += 1;
@@ -137,6 +154,11 @@ impl Fleet {
             .filter(|state| self.counts[state.index()] > 0)
             .max_by_key(|state| state.severity())
             .unwrap_or(State::Unknown)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn id(&self, position: usize) -> TargetId {
+        self.watches[position].id()
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Watch> {

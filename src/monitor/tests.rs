@@ -21,7 +21,7 @@ fn fleet(intervals: &[u32], now: Now) -> Fleet {
 fn beats_stay_on_the_grid_and_missed_ones_are_skipped() {
     let t0 = test_now();
     let mut fleet = fleet(&[5], t0);
-    let watch = fleet.watch_mut(0);
+    let watch = fleet.get_mut(fleet.id(0)).expect("it is present");
     for (now, next) in
         [(0, 5000), (5000, 10_000), (10_007, 15_000), (14_000, 15_000), (61_234, 65_000), (65_000, 70_000)]
     {
@@ -36,12 +36,12 @@ fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
     let quick = Monitor::new(Mute("quick")).interval(Duration::ZERO);
     for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, Monitor::INTERVAL_MIN)] {
         let mut fleet = Fleet::new(vec![monitor], now);
-        fleet.watch_mut(0).advance(now.instant);
-        assert_eq!(fleet.watch(0).beat() - now.instant, interval);
+        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
+        assert_eq!(fleet.watches()[0].beat() - now.instant, interval);
         for _ in 0..30 {
-            fleet.fire(0, &ProbeResult::up(S, "fine"), now);
+            fleet.fire(fleet.id(0), &ProbeResult::up(S, "fine"), now);
         }
-        assert_eq!(fleet.watch(0).fsm().recent().len(), 20);
+        assert_eq!(fleet.watches()[0].fsm().recent().len(), 20);
     }
 }
 
@@ -50,13 +50,16 @@ fn spans_without_end_are_cut() {
     let now = test_now();
     let monitor = || Monitor::new(Mute("m")).interval(Duration::MAX);
     let mut fleet = Fleet::new(vec![monitor(), monitor()], now);
-    fleet.watch_mut(0).advance(now.instant);
-    assert_eq!(fleet.watch(0).beat() - now.instant, Monitor::INTERVAL_MAX);
-    assert_eq!(fleet.watch(1).beat() - now.instant, Duration::from_millis(1001));
-    fleet.watch_mut(1).advance(now.instant + S * 2);
-    assert_eq!(fleet.watch(1).beat() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
+    fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
+    assert_eq!(fleet.watches()[0].beat() - now.instant, Monitor::INTERVAL_MAX);
+    assert_eq!(fleet.watches()[1].beat() - now.instant, Duration::from_millis(1001));
+    fleet.get_mut(fleet.id(1)).expect("it is present").advance(now.instant + S * 2);
+    assert_eq!(fleet.watches()[1].beat() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
     let endless = crate::probe::blocking::blocking("endless", || true).timeout(Duration::MAX);
-    assert_eq!(Fleet::new(vec![Monitor::new(endless)], now).watch(0).timeout(), ProbeBuilder::TIMEOUT_MAX);
+    assert_eq!(
+        Fleet::new(vec![Monitor::new(endless)], now).watches()[0].timeout(),
+        ProbeBuilder::TIMEOUT_MAX
+    );
 }
 
 #[test]
@@ -66,14 +69,14 @@ fn counts_follow_the_states_and_the_worst_one_wins() {
     assert_eq!((fleet.counts(), fleet.worst()), ([3, 0, 0, 0], State::Unknown));
     let up = ProbeResult::up(S, "fine");
     let down = ProbeResult::down(Reason::Refused, "no");
-    fleet.fire(0, &up, now);
+    fleet.fire(fleet.id(0), &up, now);
     assert_eq!((fleet.counts(), fleet.worst()), ([2, 1, 0, 0], State::Unknown));
-    fleet.fire(1, &up, now);
-    fleet.fire(2, &up, now);
+    fleet.fire(fleet.id(1), &up, now);
+    fleet.fire(fleet.id(2), &up, now);
     assert_eq!(fleet.worst(), State::Up);
-    fleet.fire(2, &down, now);
+    fleet.fire(fleet.id(2), &down, now);
     assert_eq!((fleet.counts(), fleet.worst()), ([0, 2, 1, 0], State::Degraded));
-    fleet.fire(2, &down, now);
+    fleet.fire(fleet.id(2), &down, now);
     assert_eq!((fleet.counts(), fleet.worst()), ([0, 2, 0, 1], State::Down));
 }
 
@@ -84,9 +87,9 @@ fn fired(fleet: &mut Fleet, script: &str, now: Now) -> Vec<(State, String)> {
             "-" => ProbeResult::down(Reason::Refused, "no"),
             ms => ProbeResult::up(Duration::from_millis(ms.parse().unwrap_or(0)), "fine"),
         };
-        fleet.watch_mut(0).apply_slow_threshold(&mut result);
-        fleet.fire(0, &result, now);
-        (fleet.watch(0).fsm().state(), result.detail)
+        fleet.get_mut(fleet.id(0)).expect("it is present").apply_slow_threshold(&mut result);
+        fleet.fire(fleet.id(0), &result, now);
+        (fleet.watches()[0].fsm().state(), result.detail)
     };
     script.split_whitespace().map(fire).collect()
 }
@@ -114,7 +117,7 @@ fn a_slow_answer_degrades_what_would_be_up() {
     let details: Vec<_> =
         fired(&mut fleet, "1 501 9999", now).into_iter().map(|(_, detail)| detail).collect();
     assert_eq!(details, ["fine", "fine, slow (over 500 ms)", "fine, slow (over 500 ms)"]);
-    assert_eq!(fleet.watch(0).fsm().tally().checks, [3, 0], "slow is no failure");
+    assert_eq!(fleet.watches()[0].fsm().tally().checks, [3, 0], "slow is no failure");
     assert_eq!(fleet.counts(), [0, 0, 1, 0]);
 }
 
@@ -159,12 +162,12 @@ fn an_answer_without_latency_is_not_slow_and_a_long_detail_makes_room() {
     let now = test_now();
     let mut fleet = Fleet::new(vec![slow(0, None)], now);
     let mut result = ProbeResult::up(S, &"x".repeat(ProbeResult::DETAIL_MAX));
-    fleet.watch_mut(0).apply_slow_threshold(&mut result);
+    fleet.get_mut(fleet.id(0)).expect("it is present").apply_slow_threshold(&mut result);
     assert!(result.detail.ends_with("x…, slow (over 0 ms)"), "{}", result.detail);
     assert_eq!(result.detail.chars().count(), ProbeResult::DETAIL_MAX);
     result.latency = None;
     let before = result.clone();
-    fleet.watch_mut(0).apply_slow_threshold(&mut result);
+    fleet.get_mut(fleet.id(0)).expect("it is present").apply_slow_threshold(&mut result);
     assert_eq!(result, before);
 }
 
@@ -181,10 +184,10 @@ fn the_interval_follows_the_state() {
     let mut beats = Vec::new();
     // Each check ends 100 ms after its beat.
     for word in ["1", "900", "-", "-", "-", "-", "1", "-", "1", "1", "-", "1"] {
-        let now = Now { instant: fleet.watch(0).beat() + S / 10, ..t0 };
+        let now = Now { instant: fleet.watches()[0].beat() + S / 10, ..t0 };
         let (state, _) = fired(&mut fleet, word, now).remove(0);
-        fleet.watch_mut(0).advance(now.instant);
-        beats.push(format!("{word} {state} {}", (fleet.watch(0).beat() - t0.instant).as_secs_f64()));
+        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
+        beats.push(format!("{word} {state} {}", (fleet.watches()[0].beat() - t0.instant).as_secs_f64()));
     }
     assert_eq!(
         beats,
@@ -203,7 +206,7 @@ fn the_interval_follows_the_state() {
             "1 up 230",
         ]
     );
-    assert_eq!(fleet.watch(0).skipped(), 0);
+    assert_eq!(fleet.watches()[0].skipped(), 0);
 }
 
 #[test]
@@ -213,8 +216,8 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     let monitor = || Monitor::new(Mute("m")).interval(S * 10).interval_down(S * 60).interval_fast(S);
     let mut fleet = Fleet::new(vec![monitor(), monitor()], t0);
     // Before its first check is due, at 1,001 ms, nothing moves.
-    fleet.watch_mut(1).advance(at(1000).instant);
-    assert_eq!(fleet.watch(1).beat() - t0.instant, Duration::from_millis(1001));
+    fleet.get_mut(fleet.id(1)).expect("it is present").advance(at(1000).instant);
+    assert_eq!(fleet.watches()[1].beat() - t0.instant, Duration::from_millis(1001));
     for (ms, word, beat) in [
         (100, "1", 10),
         (3000, "1", 10),
@@ -225,10 +228,10 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
         (61_000, "1", 65),
     ] {
         fired(&mut fleet, word, at(ms));
-        fleet.watch_mut(0).advance(at(ms).instant);
-        assert_eq!(fleet.watch(0).beat() - t0.instant, S * beat, "at {ms}");
+        fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(ms).instant);
+        assert_eq!(fleet.watches()[0].beat() - t0.instant, S * beat, "at {ms}");
     }
-    assert_eq!(fleet.watch(0).skipped(), 1, "that at 55 s");
+    assert_eq!(fleet.watches()[0].skipped(), 1, "that at 55 s");
 }
 
 #[test]
@@ -246,8 +249,8 @@ fn a_state_that_a_policy_keeps_in_spite_of_the_last_check_is_looked_at_fast() {
     ] {
         let mut fleet = Fleet::new(vec![monitor(rows)], now);
         fired(&mut fleet, script, now);
-        fleet.watch_mut(0).advance(now.instant);
-        assert_eq!(fleet.watch(0).beat() - now.instant, S * interval, "{rows:?} {script}");
+        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
+        assert_eq!(fleet.watches()[0].beat() - now.instant, S * interval, "{rows:?} {script}");
     }
 }
 
@@ -257,7 +260,7 @@ fn a_failed_try_is_repeated_so_often_and_the_next_check_has_as_many() {
     let at = |s| now.instant + S * s;
     let mut fleet = Fleet::new(vec![Monitor::new(Mute("m")).retries(2).retry_interval(S * 3)], now);
     let (up, down) = (ProbeResult::up(S, "fine"), ProbeResult::down(Reason::Refused, "no"));
-    let watch = fleet.watch_mut(0);
+    let watch = fleet.get_mut(fleet.id(0)).expect("it is present");
     for _ in 0..2 {
         assert!(watch.retry(&down, at(0)));
         assert_eq!(watch.retry_at(), Some(at(3)));
@@ -271,7 +274,7 @@ fn a_failed_try_is_repeated_so_often_and_the_next_check_has_as_many() {
     assert!(!watch.retry(&up, at(3)), "a success is the end of it");
     assert!(watch.retry(&down, at(0)) && watch.retry(&down, at(0)) && !watch.retry(&down, at(0)));
     let mut usual = Fleet::new(vec![Monitor::new(Mute("m"))], now);
-    assert!(!usual.watch_mut(0).retry(&down, at(0)));
+    assert!(!usual.get_mut(usual.id(0)).expect("it is present").retry(&down, at(0)));
 }
 
 #[test]
@@ -286,15 +289,15 @@ fn spans_of_the_rules_are_cut_too() {
             .slow(span)
             .slow_clear(span);
         let mut fleet = Fleet::new(vec![monitor], now);
-        assert!(fleet.watch_mut(0).retry(&down, now.instant));
-        assert_eq!(fleet.watch(0).retry_at(), Some(now.instant + cut));
+        assert!(fleet.get_mut(fleet.id(0)).expect("it is present").retry(&down, now.instant));
+        assert_eq!(fleet.watches()[0].retry_at(), Some(now.instant + cut));
         for script in ["-", "0"] {
             fired(&mut fleet, script, now);
-            fleet.watch_mut(0).advance(now.instant);
+            fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
         }
         fired(&mut fleet, "- -", now);
-        fleet.watch_mut(0).advance(now.instant);
-        assert_eq!(fleet.watch(0).beat() - now.instant, cut);
+        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
+        assert_eq!(fleet.watches()[0].beat() - now.instant, cut);
     }
 }
 
@@ -303,13 +306,13 @@ fn what_the_loop_was_late_by_is_added_up_and_missed_beats_are_counted() {
     let t0 = test_now();
     let at = |ms| t0.after(Duration::from_millis(ms));
     let mut fleet = fleet(&[5, 5], t0);
-    fleet.begin(0, at(20));
-    fleet.begin(1, at(100)); // Before its beat: somebody has asked for it.
+    fleet.begin(fleet.id(0), at(20));
+    fleet.begin(fleet.id(1), at(100)); // Before its beat: somebody has asked for it.
     assert_eq!(fleet.lag(), Lag { sum: Duration::from_millis(20), count: 1 });
-    fleet.watch_mut(0).advance(at(4000).instant);
-    assert_eq!(fleet.watch(0).skipped(), 0);
-    fleet.begin(0, at(5001));
-    fleet.watch_mut(0).advance(at(15_000).instant);
-    assert_eq!(fleet.watch(0).skipped(), 2, "those at 10 and 15 s");
+    fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(4000).instant);
+    assert_eq!(fleet.watches()[0].skipped(), 0);
+    fleet.begin(fleet.id(0), at(5001));
+    fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(15_000).instant);
+    assert_eq!(fleet.watches()[0].skipped(), 2, "those at 10 and 15 s");
     assert_eq!(fleet.lag(), Lag { sum: Duration::from_millis(21), count: 2 });
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fleet::Place;
+use super::target_id::TargetId;
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
@@ -14,6 +15,7 @@ use crate::probe::{Attempt, Probe};
 use crate::result::{ProbeResult, printable};
 
 pub(crate) struct Watch {
+    id: TargetId,
     probe: Box<dyn Probe>,
     fsm: Fsm,
     interval: Duration,
@@ -42,12 +44,13 @@ struct Special {
 }
 
 impl Watch {
-    pub(super) fn new(monitor: Monitor, place: Place, now: Now) -> Self {
+    pub(super) fn new(id: TargetId, monitor: Monitor, place: Place, now: Now) -> Self {
         let (rules, interval) = (monitor.rules, monitor.interval);
         let (first, second) = place.first_checks(interval);
         let first = now.instant + first;
         let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
         Watch {
+            id,
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,
             interval,
@@ -58,6 +61,10 @@ impl Watch {
             hook: monitor.hook,
             webhook: monitor.webhook,
         }
+    }
+
+    pub(crate) fn id(&self) -> TargetId {
+        self.id
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -35,7 +35,7 @@ use crate::clock::Now;
 use crate::engine::ids::ById;
 use crate::engine::limits::CLOCK_STALL;
 use crate::engine::{CheckResult, ConnId, Engine, HookEnd, Output};
-use crate::monitor::TargetUpdate;
+use crate::monitor::{TargetId, TargetUpdate};
 use backoff::BackoffSet;
 use children::Children;
 pub(crate) use clock::{now, random};
@@ -153,7 +153,7 @@ impl Reactor {
     }
 
     /// Starts a check of a target unless one is in flight.
-    pub(crate) fn check_now(&mut self, target: usize) {
+    pub(crate) fn check_now(&mut self, target: TargetId) {
         let now = clock::now();
         self.engine.check_now(target, now);
         self.carry_out(now);

@@ -186,7 +186,7 @@ fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
     let last = Monitor::new(Last(blocking("last", || true)));
     let mut server = serve([last, Monitor::new(built(good)).interval(5 * MS)], ANY).expect("serves");
     turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
-    server.replace(vec![TargetUpdate::Keep(1)]).expect("replaced");
+    server.replace(vec![TargetUpdate::Keep(id(&server, 1))]).expect("replaced");
     turn_until(&mut server, "more checks", |server| snapshot(server, 0).recent.len() >= 3);
     assert_eq!(snapshot(&server, 0).state, State::Up);
 }

@@ -63,15 +63,15 @@ fn callback_receives_every_check_and_change() {
     let mut server = Server::builder(Monitor::new(built(good.name("db"))).interval(5 * MS))
         .on_check(move |checked| {
             let changed = checked.changed.map(|(from, _)| from);
-            let _ = sender.send((checked.index, checked.name.to_owned(), checked.state, changed));
+            let _ = sender.send((checked.id, checked.name.to_owned(), checked.state, changed));
         })
         .bind(ANY)
         .expect("serves");
     turn_until(&mut server, "checks", |server| snapshot(server, 0).recent.len() >= 3);
     let received: Vec<_> = received.try_iter().take(3).collect();
-    let expected = [Some(State::Unknown), None, None].map(|from| (0, "db".to_owned(), State::Up, from));
-    assert_eq!(received, expected);
-    assert!(server.snapshot(1).is_none());
+    let db = id(&server, 0);
+    let expected = [Some(State::Unknown), None, None].map(|from| (db, "db".to_owned(), State::Up, from));
+    assert_eq!((received, server.targets().len()), (expected.to_vec(), 1));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn monitors_are_replaced_while_others_continue() {
         [Monitor::new(built(tcp)), Monitor::new(mute)].map(|monitor| monitor.interval(5 * MS)),
     )
     .on_check(move |checked| {
-        let _ = sender.send((checked.index, checked.name.to_owned()));
+        let _ = sender.send((checked.id, checked.name.to_owned()));
     })
     .bind(ANY)
     .expect("serves");
@@ -95,12 +95,14 @@ fn monitors_are_replaced_while_others_continue() {
     let (peer, _) = silent.accept().expect("the silent target is asked");
     let before = snapshot(&server, 0);
     let cache = Monitor::new(built(probe("tcp", "127.0.0.1", port).name("cache"))).interval(HOUR);
-    for wrong in [vec![TargetUpdate::Keep(2)], vec![TargetUpdate::Keep(0), TargetUpdate::Keep(0)]] {
-        assert_eq!(server.replace(wrong).expect_err("refused").kind(), ErrorKind::InvalidInput);
-    }
+    let [db, mute] = [0, 1].map(|index| id(&server, index));
+    let twice = vec![TargetUpdate::Keep(db), TargetUpdate::Keep(db)];
+    assert_eq!(server.replace(twice).expect_err("refused").kind(), ErrorKind::InvalidInput);
     server
-        .replace(vec![TargetUpdate::Start(cache), TargetUpdate::Keep(1), TargetUpdate::Keep(0)])
+        .replace(vec![TargetUpdate::Start(cache), TargetUpdate::Keep(mute), TargetUpdate::Keep(db)])
         .expect("replaced");
+    let cache = id(&server, 0);
+    assert_eq!([1, 2].map(|index| id(&server, index)), [mute, db]);
     let after = snapshot(&server, 2);
     assert_eq!((after.state, after.transitions), (State::Up, before.transitions));
     assert_eq!(after.recent, before.recent);
@@ -111,8 +113,8 @@ fn monitors_are_replaced_while_others_continue() {
         checked && [0, 1].iter().all(|place| snapshot(server, *place).state == State::Up)
     });
     let received: Vec<_> = received.try_iter().collect();
-    for (place, name) in [(0, "cache"), (1, "mute"), (2, "db")] {
-        assert!(received.contains(&(place, name.to_owned())), "{received:?}");
+    for (id, name) in [(cache, "cache"), (mute, "mute"), (db, "db")] {
+        assert!(received.contains(&(id, name.to_owned())), "{received:?}");
     }
 
     // A removed monitor leaves nothing behind, not even its connection.
@@ -121,9 +123,11 @@ fn monitors_are_replaced_while_others_continue() {
     turn_until(&mut server, "the next check", |_| silent.accept().map(|peer| next.set(Some(peer))).is_ok());
     let (mut peer, _) = next.take().expect("it is asked again");
     peer.set_nonblocking(false).expect("set");
-    server.replace(vec![TargetUpdate::Keep(2)]).expect("replaced");
+    server.replace(vec![TargetUpdate::Keep(db)]).expect("replaced");
     assert_eq!(peer.read(&mut [0]).expect("closed"), 0);
-    assert!(server.snapshot(1).is_none());
+    assert!(server.snapshot(mute).is_none());
+    let stale = server.replace(vec![TargetUpdate::Keep(db), TargetUpdate::Keep(mute)]);
+    assert_eq!(stale.expect_err("refused").kind(), ErrorKind::InvalidInput);
     assert!(!server.take_reload_request());
 }
 

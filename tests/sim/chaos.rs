@@ -95,7 +95,8 @@ impl World {
         let Some(target) = self.roster.get(place).copied() else { return };
         let busy = self.tries[target].is_some();
         self.urgent = Some(target);
-        self.call(self.at, |engine, now| engine.check_now(place, now));
+        let id = self.ids[target];
+        self.call(self.at, |engine, now| engine.check_now(id, now));
         self.urgent = None;
         assert!(self.tries[target].is_some(), "target {target} is not checked at once");
         if !busy {

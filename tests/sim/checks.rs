@@ -83,8 +83,9 @@ impl World {
 
     /// A check has ended: was that the truth?
     pub(super) fn judge(&mut self, verdict: CheckResult) {
-        let CheckResult { target: place, result, change } = verdict;
-        let target = self.roster[place];
+        let CheckResult { target: id, result, change } = verdict;
+        let target = self.roster.iter().copied().find(|target| self.ids[*target] == id);
+        let target = target.unwrap_or_else(|| panic!("{id:?} has a verdict and is not watched"));
         let this = self.tries[target].take();
         let this = this.unwrap_or_else(|| panic!("target {target} has a verdict and no try"));
         let raw =
@@ -110,7 +111,7 @@ impl World {
             (false, false) => "slow: not at all",
         });
         self.hasher.write_u8(u8::from(result.ok));
-        let watch = self.engine.fleet().watch(place);
+        let watch = self.engine.fleet().get(id).expect("it is watched");
         let unix = watch.fsm().last().expect("it has just been checked").at.unix;
         let moments = [self.at, self.seen].map(|at| self.moment(at).unix);
         assert!(moments.contains(&unix), "the time of {}", self.shown(target, &this, &result));

@@ -249,7 +249,7 @@ impl World {
             Output::Log(_) => (15, 0),
             Output::CheckResult(verdict) => {
                 self.hasher.write(verdict.result.detail.as_bytes());
-                (9, verdict.target)
+                (9, verdict.target.index())
             }
         };
         self.hasher.write_u64(self.at << 4 | kind);

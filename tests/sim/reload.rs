@@ -3,7 +3,7 @@
 use super::plan::{Plan, S, Target, target};
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
-use crate::monitor::TargetUpdate;
+use crate::monitor::{TargetId, TargetUpdate};
 
 /// Targets at the same time, after a reload.
 const TARGETS_MAX: usize = 8;
@@ -57,12 +57,15 @@ impl World {
     /// A list that is refused changes nothing.
     fn ask_for_nonsense(&mut self) {
         let count = self.roster.len();
-        let mut list: Vec<TargetUpdate> = (0..count).map(TargetUpdate::Keep).collect();
-        match self.reloads.rng.below(2) {
-            0 => list.insert(self.reloads.rng.index(count + 1), TargetUpdate::Keep(count)),
+        let mut present: Vec<TargetId> = self.roster.iter().map(|target| self.ids[*target]).collect();
+        let gone: Vec<_> = self.ids.iter().filter(|id| !present.contains(id)).copied().collect();
+        let rng = &mut self.reloads.rng;
+        match rng.below(2) {
+            0 if !gone.is_empty() => present.insert(rng.index(count + 1), rng.pick(&gone)),
             _ if count == 0 => return,
-            _ => list.push(TargetUpdate::Keep(self.reloads.rng.index(count))),
+            _ => present.push(rng.pick(&present)),
         }
+        let list = present.into_iter().map(TargetUpdate::Keep).collect();
         let answer = self.engine.replace(list, self.moment(self.at));
         assert!(answer.is_err() && self.engine.poll_output().is_none(), "it is refused");
         self.tally.add("reload: refused");
@@ -129,7 +132,7 @@ impl World {
             match next {
                 Next::Keep(place) => {
                     self.roster.push(before[place]);
-                    successors.push(TargetUpdate::Keep(place));
+                    successors.push(TargetUpdate::Keep(self.ids[before[place]]));
                 }
                 Next::Start(target) => {
                     let place = self.plan.targets.len();
@@ -155,9 +158,27 @@ impl World {
         }
         let answer = self.call(self.at, |engine, now| engine.replace(successors, now));
         assert!(answer.is_ok(), "{answer:?}");
+        self.note_ids(&before);
         self.drain();
         self.check_step();
         self.compare_all();
+    }
+
+    /// Ids stay with the names; those of names that are gone are not used again.
+    fn note_ids(&mut self, before: &[usize]) {
+        let ids: Vec<TargetId> = self.engine.fleet().ids().collect();
+        assert_eq!(ids.len(), self.roster.len());
+        for (id, target) in ids.into_iter().zip(&self.roster) {
+            let name = self.plan.targets[*target].name;
+            match before.iter().find(|known| self.plan.targets[**known].name == name) {
+                Some(known) => assert_eq!(self.ids[*known], id, "the id of t{name}"),
+                None => assert!(!self.ids.contains(&id), "{id:?} is used again for t{name}"),
+            }
+            if *target == self.ids.len() {
+                self.ids.push(id);
+            }
+        }
+        assert_eq!(self.ids.len(), self.plan.targets.len());
     }
 
     /// Whether outputs may still be under way: this world can only follow those that speak of targets that

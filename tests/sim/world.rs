@@ -25,6 +25,7 @@ use crate::clock::{Now, test_now};
 use crate::engine::limits::{CLOCK_STALL, STALLS_MAX};
 use crate::engine::{self, ConnId, Engine, HookEnd, HookId, Input};
 use crate::fsm::State;
+use crate::monitor::TargetId;
 use crate::resolve::Resolver;
 use crate::result::Reason;
 
@@ -111,6 +112,8 @@ pub(super) struct World {
     /// The targets that are watched, in their places. Everything else goes by the targets themselves, of
     /// which there are more with every reload.
     pub(super) roster: Vec<usize>,
+    /// The ids of all targets that there have ever been.
+    pub(super) ids: Vec<TargetId>,
     pub(super) reloads: Reloads,
     pub(super) begins: Vec<u64>,
     pub(super) tries: Vec<Option<ProbeRun>>,
@@ -156,6 +159,7 @@ impl World {
         let mut world = World {
             schedules: Vec::new(),
             roster: (0..count).collect(),
+            ids: engine.fleet().ids().collect(),
             reloads,
             lag: (0, 0),
             urgent: None,

@@ -34,12 +34,12 @@ fn every_target_is_told_of_in_full() {
     up.phases.connect = Some(Duration::from_micros(500));
     up.phases.first_byte = Some(Duration::from_millis(1));
     (up.http_status, up.tls_not_after) = (Some(200), Some(Duration::from_secs(1_800_000_000)));
-    fleet.fire(0, &ProbeResult::down(Reason::Refused, "refused"), at(1));
-    fleet.fire(0, &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
-    fleet.fire(0, &ProbeResult::down(Reason::Refused, "refused"), at(3));
-    fleet.fire(0, &up, at(5));
-    fleet.begin(1, t0.after(Duration::from_millis(1751)));
-    fleet.watch_mut(1).advance(at(8).instant);
+    fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(1));
+    fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
+    fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(3));
+    fleet.fire(fleet.id(0), &up, at(5));
+    fleet.begin(fleet.id(1), t0.after(Duration::from_millis(1751)));
+    fleet.get_mut(fleet.id(1)).expect("it is present").advance(at(8).instant);
     let text = told(&fleet, &figures(&Counters::default()), at(9));
     let family = |name| family(&text, name);
     assert_eq!(family("pingstate_check_lag_seconds"), ["_sum 0.75", "_count 1"]);

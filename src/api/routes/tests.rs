@@ -28,7 +28,7 @@ fn fleet(targets: &[(&'static str, &str)], t0: Now) -> Fleet {
                 '+' => ProbeResult::up(ms(12), "fine"),
                 _ => ProbeResult::down(Reason::Refused, "refused"),
             };
-            fleet.fire(index, &result, t0.after(ms(second * 1000)));
+            fleet.fire(fleet.id(index), &result, t0.after(ms(second * 1000)));
         }
     }
     fleet

@@ -391,7 +391,7 @@ fn what_is_asked_again_is_answered_by_the_state_and_the_clock_as_they_are_now() 
     let later = ask(&mut bench);
     assert!(later != first && later.ends_with("unknown\n"));
     let result = ProbeResult::up(secs(0), "fine");
-    bench.engine.cx.targets.fire(0, &result, bench.now);
+    bench.engine.cx.targets.fire(bench.id(0), &result, bench.now);
     assert!(ask(&mut bench).ends_with("up\n"));
     assert_eq!(ask(&mut bench).len(), later.len() - "unknown".len() + "up".len());
 }

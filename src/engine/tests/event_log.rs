@@ -4,7 +4,7 @@ use super::*;
 use crate::api::events::{EventId, Subscription};
 use crate::engine::event_log::{Cursor, EventLog};
 use crate::fsm::Change;
-use crate::monitor::Moved;
+use crate::monitor::TargetUpdate;
 
 /// A journal and the targets that it is about.
 struct Desk {
@@ -29,16 +29,17 @@ impl Desk {
                 '+' => ProbeResult::up(Duration::from_millis(12), "fine"),
                 _ => ProbeResult::down(Reason::Refused, "refused"),
             };
-            let change = self.fleet.fire(target, &result, self.now);
-            let fsm = self.fleet.watch(target).fsm();
+            let id = self.fleet.id(target);
+            let change = self.fleet.fire(id, &result, self.now);
+            let fsm = self.fleet.watches()[target].fsm();
             let last = fsm.last().expect("checked");
-            noted += usize::from(self.event_log.note(target, last, change.as_ref(), fsm.state()));
+            noted += usize::from(self.event_log.note(id, last, change.as_ref(), fsm.state()));
         }
         noted
     }
 
     fn cursor(&mut self, target: Option<usize>, checks: bool, last: Option<EventId>) -> Cursor {
-        let wanted = Subscription { target, checks, last };
+        let wanted = Subscription { target: target.map(|target| self.fleet.id(target)), checks, last };
         self.event_log.keep(&wanted);
         self.event_log.cursor(&wanted)
     }
@@ -222,9 +223,9 @@ fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
     desk.check(0, "+");
     desk.check(1, "+");
     desk.check(0, "-");
-    desk.fleet = Fleet::new(["new", "other", "kept"].map(|host| Monitor::new(Hello(host))).into(), desk.now);
-    let places = vec![None, Some(2)];
-    desk.event_log.remap(&Moved { kept: places.clone(), named: places }, 3);
+    let [new, other] = ["new", "other"].map(|host| TargetUpdate::Start(Monitor::new(Hello(host))));
+    desk.fleet.replace(vec![new, other, TargetUpdate::Keep(desk.fleet.id(1))], desk.now);
+    desk.event_log.handle_reload(3);
     desk.check(0, "-");
     let text = desk.all(&mut cursor);
     let told: Vec<_> = ["gone", "kept", "new"].map(|name| text.matches(name).count()).into();
@@ -237,9 +238,9 @@ fn more_targets_have_a_longer_journal() {
     let mut cursor = desk.cursor(None, false, None);
     let change = Change { from: State::Up, to: State::Down, previous_state_duration: Duration::ZERO };
     desk.check(0, "+");
-    let last = desk.fleet.watch(0).fsm().last().expect("checked");
+    let last = desk.fleet.watches()[0].fsm().last().expect("checked");
     for _ in 0..500 {
-        desk.event_log.note(0, last, Some(&change), State::Down);
+        desk.event_log.note(desk.fleet.id(0), last, Some(&change), State::Down);
     }
     let told = desk.follow(&mut cursor);
     assert_eq!((&*told[0], told.len()), ("lost {\"count\":101}", 401));

@@ -305,7 +305,7 @@ fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
     bench.pass(secs(1));
     bench.outputs();
     // The first target is gone, all others have moved up.
-    let stays = (1..count).map(crate::monitor::TargetUpdate::Keep).collect();
+    let stays = bench.updates((1..count).map(Update::Keep).collect());
     bench.engine.replace(stays, bench.now).expect("it fits");
     let mut told = Vec::new();
     for (i, (id, _)) in first.iter().enumerate() {

@@ -25,6 +25,7 @@ use super::limits::*;
 use super::*;
 use crate::clock::test_now;
 use crate::fsm::State;
+use crate::monitor::TargetUpdate;
 use crate::probe::{self, Attempt, Probe};
 use crate::result::{Failure, ProbeResult, Reason};
 
@@ -96,6 +97,12 @@ fn switched(count: usize) -> (Arc<AtomicBool>, Vec<Monitor>) {
     (is_up, monitors)
 }
 
+/// A [`TargetUpdate`] by position.
+enum Update {
+    Keep(usize),
+    Start(Monitor),
+}
+
 /// An engine and the moment it is at.
 struct Bench {
     engine: Engine,
@@ -118,6 +125,22 @@ impl Bench {
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(|| 7));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
         Bench { engine: Engine::new(monitors, schedule, resolver, guard, now), now }
+    }
+
+    fn id(&self, position: usize) -> TargetId {
+        self.engine.fleet().id(position)
+    }
+
+    fn run(&self, position: usize) -> RunOwner {
+        RunOwner::Target(self.id(position))
+    }
+
+    fn updates(&self, list: Vec<Update>) -> Vec<TargetUpdate> {
+        let update = |update| match update {
+            Update::Keep(position) => TargetUpdate::Keep(self.id(position)),
+            Update::Start(monitor) => TargetUpdate::Start(monitor),
+        };
+        list.into_iter().map(update).collect()
     }
 
     /// Lets time pass, deadline by deadline, as a punctual loop would.

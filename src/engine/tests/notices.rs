@@ -51,16 +51,16 @@ fn the_watchdog_is_told_as_long_as_every_check_is_on_time() {
     bench.engine.handle_timeout(bench.now);
     assert_eq!(signs_of_life(&bench.outputs()), 1);
     // A check that nobody begins.
-    while bench.engine.runs[0].is_some() {
+    while bench.engine.runs.get(bench.run(0)).is_some() {
         bench.pass(secs(1));
     }
     bench.outputs();
-    bench.engine.cx.timers.set(Owner::Target(0), None);
+    bench.engine.cx.timers.set(Owner::Run(bench.run(0)), None);
     bench.pass(secs(12));
     assert!(signs_of_life(&bench.outputs()) <= 2);
     bench.pass(secs(30));
     assert_eq!(signs_of_life(&bench.outputs()), 0);
-    bench.engine.set_target_timer(0);
+    bench.engine.set_run_timer(bench.run(0));
     bench.pass(secs(3));
     assert_eq!(signs_of_life(&bench.outputs()), 1, "all is well again");
 }
@@ -70,7 +70,7 @@ fn a_check_that_nobody_ends_is_missed_by_the_watchdog() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.engine.attach_service_manager(Some(secs(3)), bench.now);
     bench.pass(Duration::ZERO);
-    bench.engine.cx.timers.set(Owner::Target(0), None);
+    bench.engine.cx.timers.set(Owner::Run(bench.run(0)), None);
     bench.outputs();
     bench.pass(secs(30));
     assert_eq!(signs_of_life(&bench.outputs()), 0);

@@ -147,12 +147,12 @@ fn a_check_outside_the_beat_begins_at_once_unless_one_is_under_way() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
-    bench.engine.check_now(0, bench.now);
+    bench.engine.check_now(bench.id(0), bench.now);
     assert!(bench.outputs().is_empty());
     bench.tell(id, Input::Connected);
     bench.tell(id, Input::Received(b"x"));
     bench.outputs();
-    bench.engine.check_now(0, bench.now);
+    bench.engine.check_now(bench.id(0), bench.now);
     assert_ne!(bench.opened(), id);
 }
 

@@ -1,8 +1,8 @@
 //! Other targets in the place of those that are watched, in the middle of everything.
 
 use super::*;
-use crate::monitor::TargetUpdate::{self, Keep, Start};
 use crate::probe::BlockingTask;
+use Update::{Keep, Start};
 
 const HOSTS: [&str; 8] =
     ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8"];
@@ -16,14 +16,15 @@ fn watching(hosts: &[&'static str]) -> Bench {
 }
 
 impl Bench {
-    fn replace(&mut self, successors: Vec<TargetUpdate>) {
-        self.engine.replace(successors, self.now).expect("it fits");
+    fn replace(&mut self, list: Vec<Update>) {
+        let updates = self.updates(list);
+        self.engine.replace(updates, self.now).expect("it fits");
         self.check_books();
     }
 
     /// The connection that the check of this target holds or makes.
     fn connection(&self, target: usize) -> ConnId {
-        let this = self.engine.runs[target].as_deref().expect("a check");
+        let this = self.engine.runs.get(self.run(target)).expect("a check");
         this.conn.or(this.attempts.first().map(|(_, id)| *id)).expect("a connection")
     }
 
@@ -33,12 +34,12 @@ impl Bench {
             Output::CheckResult(verdict) => Some(verdict.target),
             _ => None,
         });
-        let names: Vec<_> = verdicts.collect();
-        names.into_iter().map(|target| self.name(target)).collect()
+        let targets: Vec<_> = verdicts.collect();
+        targets.into_iter().map(|target| self.name(target)).collect()
     }
 
-    fn name(&self, target: usize) -> &'static str {
-        let name = self.engine.fleet().watch(target).name();
+    fn name(&self, target: TargetId) -> &'static str {
+        let name = self.engine.fleet().get(target).expect("it is present").name();
         HOSTS.into_iter().find(|host| *host == name).expect("one of them")
     }
 
@@ -47,16 +48,14 @@ impl Bench {
         let mut counts = [0; 4];
         engine.fleet().watches().iter().for_each(|watch| counts[watch.fsm().state().index()] += 1);
         assert_eq!(engine.fleet().counts(), counts);
-        assert_eq!(engine.runs.len(), engine.fleet().watches().len() + WEBHOOKS_PARALLEL);
-        assert_eq!(engine.runs.iter().flatten().count(), engine.in_flight);
+        assert_eq!(engine.runs.iter().count(), engine.runs.len());
         for (id, owner) in engine.cx.conns() {
-            if let ConnOwner::Connecting { target, .. } | ConnOwner::Probe { target } = owner {
-                let this = engine.runs[target].as_deref().expect("a check");
+            if let ConnOwner::Connecting { run, .. } | ConnOwner::Connected(run) = owner {
+                let this = engine.runs.get(run).expect("a check");
                 assert!(this.conn == Some(id) || this.attempts.iter().any(|(_, slot)| *slot == id));
             }
         }
-        let owned =
-            engine.runs.iter().flatten().map(|this| this.attempts.len() + usize::from(this.conn.is_some()));
+        let owned = engine.runs.iter().map(|this| this.attempts.len() + usize::from(this.conn.is_some()));
         assert_eq!(owned.sum::<usize>(), engine.cx.conns().count(), "there are no clients here");
     }
 }
@@ -68,8 +67,8 @@ fn checks_under_way_go_on_under_their_new_places_and_others_end_without_a_verdic
     bench.outputs();
     bench.pass(secs(1));
     let [first, second, third] = [0, 1, 2].map(|target| {
-        if bench.engine.runs[target].is_none() {
-            bench.engine.check_now(target, bench.now);
+        if bench.engine.runs.get(bench.run(target)).is_none() {
+            bench.engine.check_now(bench.id(target), bench.now);
         }
         bench.connection(target)
     });
@@ -97,14 +96,14 @@ fn what_is_known_of_those_that_stay_stays() {
     bench.tell(id, Input::Received(b"x"));
     bench.pass(secs(1));
     bench.outputs();
-    let (beat, changes) = (bench.engine.fleet().watch(0).beat(), bench.engine.fleet().changes());
+    let (beat, changes) = (bench.engine.fleet().watches()[0].beat(), bench.engine.fleet().changes());
     bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[3])), Keep(0)]);
     let fleet = bench.engine.fleet();
-    assert_eq!((fleet.watch(2).beat(), fleet.watch(2).fsm().recent().len()), (beat, 1));
-    assert_eq!(fleet.watch(2).fsm().state(), State::Up);
+    assert_eq!((fleet.watches()[2].beat(), fleet.watches()[2].fsm().recent().len()), (beat, 1));
+    assert_eq!(fleet.watches()[2].fsm().state(), State::Up);
     assert_eq!((fleet.counts(), fleet.worst()), ([2, 1, 0, 0], State::Unknown));
     assert_ne!(fleet.changes(), changes, "what was answered is not repeated");
-    let first = [0, 1].map(|target| fleet.watch(target).beat() - bench.now.instant);
+    let first = [0, 1].map(|target| fleet.watches()[target].beat() - bench.now.instant);
     assert_eq!(first, [Duration::ZERO, Duration::from_millis(1001)], "new ones are checked soon");
     bench.replace(vec![]);
     assert_eq!((bench.engine.fleet().counts(), bench.engine.poll_timeout()), ([0; 4], None));
@@ -123,7 +122,8 @@ fn words_are_those_of_the_targets_there_are() {
     let client = bench.engine.accept(bench.now);
     for word in ["\r\n\r\nup\n", "\r\n\r\nup\n", "\r\n\r\nunknown\n", "\r\n\r\nunknown\n"] {
         if word.ends_with("unknown\n") {
-            bench.engine.replace(vec![Start(monitor(HOSTS[1]))], bench.now).expect("it fits");
+            let updates = bench.updates(vec![Start(monitor(HOSTS[1]))]);
+            bench.engine.replace(updates, bench.now).expect("it fits");
         }
         bench.tell(client, Input::Received(GET));
         let answer = bench.deliver(client);
@@ -161,14 +161,14 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
     }
     let both = |name| Monitor::new(Both(name)).interval(secs(5));
     let mut bench = Bench::watching(HOSTS[..3].iter().copied().map(both).collect(), Schedule::Beat);
-    (0..3).for_each(|target| bench.engine.check_now(target, bench.now));
+    (0..3).for_each(|target| bench.engine.check_now(bench.id(target), bench.now));
     let jobs: Vec<_> = bench.engine.jobs.keys().copied().collect();
     assert_eq!((jobs.len(), bench.engine.lookups.unresolved.len()), (3, 3));
     bench.replace(vec![Keep(2), Keep(0)]);
-    assert_eq!((bench.engine.jobs.len(), &bench.engine.lookups.unresolved[..]), (2, &[1, 0][..]));
+    assert_eq!(bench.engine.jobs.len(), 2);
     bench.outputs();
     bench.engine.handle_files(Some(Vec::new()), Some(b""), bench.now);
-    assert!(bench.engine.runs.iter().flatten().all(|this| !this.attempts.is_empty()), "localhost is known");
+    assert!(bench.engine.runs.iter().all(|this| !this.attempts.is_empty()), "localhost is known");
     jobs.iter().for_each(|job| bench.engine.handle_worked(*job, ProbeResult::up(secs(0), "x"), bench.now));
     assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
     bench.replace(vec![Keep(1), Keep(0)]);
@@ -179,20 +179,22 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
     let mut bench = watching(&HOSTS[..1]);
     bench.outputs();
     let named = |name| Start(Monitor::new(Hello(name)));
-    bench.engine.replace(vec![named("a.example"), named("b.example"), Keep(0)], bench.now).expect("it fits");
-    bench.engine.check_now(0, bench.now);
-    bench.engine.check_now(1, bench.now);
+    let updates = bench.updates(vec![named("a.example"), named("b.example"), Keep(0)]);
+    bench.engine.replace(updates, bench.now).expect("it fits");
+    bench.engine.check_now(bench.id(0), bench.now);
+    bench.engine.check_now(bench.id(1), bench.now);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert_eq!(bench.engine.lookups.waiting.len(), 2);
     bench.outputs();
-    bench.engine.replace(vec![Keep(2), Keep(1)], bench.now).expect("it fits");
-    assert_eq!(bench.engine.lookups.waiting.values().copied().collect::<Vec<_>>(), [1]);
+    let updates = bench.updates(vec![Keep(2), Keep(1)]);
+    bench.engine.replace(updates, bench.now).expect("it fits");
+    assert_eq!(bench.engine.lookups.waiting.values().copied().collect::<Vec<_>>(), [bench.run(1)]);
     assert!(bench.outputs().iter().any(|output| matches!(output, Output::Close(_))), "of its queries");
     bench.pass(secs(2));
     let outputs = bench.outputs();
     let timed_out = outputs.iter().any(|output| match output {
         Output::CheckResult(verdict) => {
-            verdict.target == 1 && verdict.result.reason == Some(Reason::DnsTimeout)
+            verdict.target == bench.id(1) && verdict.result.reason == Some(Reason::DnsTimeout)
         }
         _ => false,
     });
@@ -202,7 +204,7 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
 #[test]
 fn verdicts_that_wait_to_be_told_follow_their_targets() {
     let mut bench = watching(&HOSTS[..2]);
-    (0..2).for_each(|target| bench.engine.check_now(target, bench.now));
+    (0..2).for_each(|target| bench.engine.check_now(bench.id(target), bench.now));
     for target in [0, 1] {
         let id = bench.connection(target);
         bench.tell(id, Input::Connected);
@@ -213,17 +215,46 @@ fn verdicts_that_wait_to_be_told_follow_their_targets() {
 }
 
 #[test]
+fn a_target_of_the_same_name_has_the_id_and_not_the_results() {
+    let mut bench = watching(&HOSTS[..2]);
+    let [renewed, removed] = [bench.id(0), bench.id(1)];
+    for target in [0, 1] {
+        bench.engine.check_now(bench.id(target), bench.now);
+        let id = bench.connection(target);
+        bench.tell(id, Input::Connected);
+        bench.tell(id, Input::Received(b"x"));
+    }
+    bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[0]))]);
+    assert!(bench.verdicts().is_empty());
+    assert_eq!(bench.id(1), renewed);
+    assert!(bench.engine.fleet().get(removed).is_none());
+    assert_ne!(bench.id(0), removed, "its index is used again");
+    assert_eq!((bench.id(0).index(), bench.state()), (removed.index(), State::Unknown));
+    bench.outputs();
+    bench.engine.check_now(removed, bench.now);
+    assert!(bench.engine.runs.iter().next().is_none() && bench.outputs().is_empty());
+    bench.engine.check_now(renewed, bench.now);
+    bench.opened();
+}
+
+#[test]
 fn what_does_not_fit_changes_nothing() {
     let mut bench = watching(&HOSTS[..2]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
-    for (successors, said) in [
-        (vec![Keep(0), Keep(2)], "there is no target at place 2 to keep"),
-        (vec![Keep(1), Keep(1)], "the target at place 1 is kept twice"),
+    let stale = bench.id(1);
+    bench.replace(vec![Keep(0), Start(monitor(HOSTS[3]))]);
+    bench.replace(vec![Keep(0), Start(monitor(HOSTS[1]))]);
+    bench.outputs();
+    let refused = bench.engine.replace(vec![TargetUpdate::Keep(stale)], bench.now);
+    assert_eq!(refused, Err("there is no such target to keep".to_owned()));
+    for (list, said) in [
+        (vec![Keep(1), Keep(1)], "the target 127.0.0.2 is kept twice"),
         (vec![Keep(1), Start(monitor(HOSTS[1]))], "two monitors are called 127.0.0.2"),
         (vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[2]))], "two monitors are called 127.0.0.3"),
     ] {
-        assert_eq!(bench.engine.replace(successors, bench.now), Err(said.to_owned()));
+        let updates = bench.updates(list);
+        assert_eq!(bench.engine.replace(updates, bench.now), Err(said.to_owned()));
     }
     bench.check_books();
     assert_eq!(bench.connection(0), id);
@@ -252,7 +283,8 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
         }
         for output in bench.outputs() {
             if let Output::CheckResult(verdict) = output {
-                told[verdict.target] += 1;
+                let place = bench.engine.fleet().ids().position(|id| id == verdict.target);
+                told[place.expect("it is present")] += 1;
             }
         }
         bench.check_books();
@@ -262,7 +294,7 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
             let (mut successors, mut now_told) = (Vec::new(), Vec::new());
             while !places.is_empty() {
                 let place = places.swap_remove(roll(places.len()));
-                unused.retain(|host| *host != bench.name(place));
+                unused.retain(|host| *host != bench.name(bench.id(place)));
                 if roll(4) > 0 {
                     successors.push(Keep(place));
                     now_told.push(told[place]);

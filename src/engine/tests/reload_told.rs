@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::monitor::Hook;
-use crate::monitor::TargetUpdate::{self, Keep, Start};
 use crate::probe::build::Webhook;
+use Update::{Keep, Start};
 
 /// Two targets with one switch, checked every second and up by now.
 fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
@@ -15,12 +15,13 @@ fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
 }
 
 /// A new target of this name that is never heard of.
-fn silent(name: &'static str) -> TargetUpdate {
+fn silent(name: &'static str) -> Update {
     Start(Monitor::new(Hello(name)))
 }
 
-fn replace(bench: &mut Bench, successors: Vec<TargetUpdate>) {
-    bench.engine.replace(successors, bench.now).expect("it fits");
+fn replace(bench: &mut Bench, list: Vec<Update>) {
+    let updates = bench.updates(list);
+    bench.engine.replace(updates, bench.now).expect("it fits");
 }
 
 /// The runs of hooks that the outputs so far ask for: whose, and from which state.

@@ -42,12 +42,12 @@ fn a_success_at_the_second_try_is_the_result_of_the_check() {
     let mut bench = retrying(1, Schedule::Beat);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
-    assert!(verdicts(&mut bench).is_empty() && bench.engine.fleet().watch(0).fsm().last().is_none());
+    assert!(verdicts(&mut bench).is_empty() && bench.engine.fleet().watches()[0].fsm().last().is_none());
     assert_eq!(next(&mut bench), secs(2));
     bench.pass(secs(2));
     answer(&mut bench);
     assert_eq!(verdicts(&mut bench), [(true, Some(State::Up))]);
-    assert_eq!(bench.engine.fleet().watch(0).fsm().recent().len(), 1);
+    assert_eq!(bench.engine.fleet().watches()[0].fsm().recent().len(), 1);
     assert_eq!(next(&mut bench), secs(3), "the beat goes on");
 }
 
@@ -67,7 +67,7 @@ fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
         let ended = verdicts(&mut bench);
         assert!(ended.is_empty() || ended == [(false, Some(State::Down))]);
     }
-    let watch = bench.engine.fleet().watch(0);
+    let watch = &bench.engine.fleet().watches()[0];
     assert_eq!((watch.fsm().tally().checks, watch.skipped()), ([0, 1], 1), "8 s, the beat at 5 s is gone");
     assert_eq!((next(&mut bench), bench.engine.fleet().lag().count), (secs(2), 1));
     bench.pass(secs(2));
@@ -96,7 +96,7 @@ fn who_asks_for_a_check_while_one_waits_has_it_tried_again_at_once() {
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
     bench.pass(MS * 500);
-    bench.engine.check_now(0, bench.now);
+    bench.engine.check_now(bench.id(0), bench.now);
     refuse(&mut bench);
     assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
     bench.pass(secs(4));

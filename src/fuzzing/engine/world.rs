@@ -126,7 +126,8 @@ impl World {
             }),
             14 => {
                 let target = usize::from(source.byte()) % self.counters.len();
-                self.call(|engine, now| engine.check_now(target, now));
+                let id = self.engine.fleet().watches()[target].id();
+                self.call(|engine, now| engine.check_now(id, now));
             }
             _ => {
                 if let Some((job, work)) = self.jobs.pop() {
@@ -367,7 +368,8 @@ impl World {
             }
             Output::BlockingTask(job, work) => self.jobs.push((job, work)),
             Output::CheckResult(check) => {
-                self.counters[check.target].results += 1;
+                let target = self.engine.fleet().ids().position(|id| id == check.target);
+                self.counters[target.expect("a target")].results += 1;
                 let detail = &check.result.detail;
                 assert!(!detail.contains(char::is_control) && detail.chars().count() <= 256);
                 assert!(!detail.starts_with("the probe panicked"), "{detail}");

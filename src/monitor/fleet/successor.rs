@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fleet, Monitor, Place, Watch, clash};
+use super::{Fleet, Monitor, Place, TargetId, Watch, clash};
 use crate::clock::Now;
 use crate::probe::guard::discard;
 
@@ -13,81 +13,82 @@ use crate::probe::guard::discard;
 ///
 /// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
 /// let tape = Monitor::new(blocking("tape", || true));
-/// server.replace(vec![TargetUpdate::Start(tape), TargetUpdate::Keep(0)])?;
-/// assert!(server.replace(vec![TargetUpdate::Keep(2)]).is_err(), "there are two");
+/// let disk = server.targets().next().expect("one target");
+/// server.replace(vec![TargetUpdate::Start(tape)])?;
+/// assert!(server.replace(vec![TargetUpdate::Keep(disk)]).is_err(), "it was removed");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
 pub enum TargetUpdate {
-    /// The target at this position of the current list, with its state and history.
-    Keep(usize),
-    /// A new target.
+    /// This target, with its state and history.
+    Keep(TargetId),
+    /// A new target. It gets the id of the current target of the same name, if there is one, which ends.
     Start(Monitor),
-}
-
-/// The new positions of the previous targets, by their previous position.
-pub(crate) struct Moved {
-    /// Targets that were kept.
-    pub(crate) kept: Vec<Option<usize>>,
-    /// Targets of the same name, kept or new.
-    pub(crate) named: Vec<Option<usize>>,
 }
 
 impl Fleet {
     /// The error if these cannot replace the current targets.
-    pub(crate) fn refusal(&self, successors: &[TargetUpdate]) -> Option<String> {
-        let mut kept = vec![false; self.watches().len()];
-        for successor in successors {
-            let TargetUpdate::Keep(place) = successor else { continue };
-            match kept.get_mut(*place) {
-                None => return Some(format!("there is no target at place {place} to keep")),
-                Some(true) => return Some(format!("the target at place {place} is kept twice")),
-                Some(kept) => *kept = true,
+    pub(crate) fn refusal(&self, updates: &[TargetUpdate]) -> Option<String> {
+        let mut kept = vec![false; self.watches.len()];
+        for update in updates {
+            let TargetUpdate::Keep(id) = update else { continue };
+            let Some(position) = self.positions.get(*id) else {
+                return Some("there is no such target to keep".to_owned());
+            };
+            if std::mem::replace(&mut kept[position], true) {
+                return Some(["the target ", self.watches[position].name(), " is kept twice"].concat());
             }
         }
-        clash(successors.iter().map(|successor| match successor {
-            TargetUpdate::Keep(place) => self.watch(*place).name(),
+        clash(updates.iter().map(|update| match update {
+            TargetUpdate::Keep(id) => self.get(*id).map_or("", Watch::name),
             TargetUpdate::Start(monitor) => monitor.name(),
         }))
     }
 
     /// Replaces the current targets. First checks of new targets are scheduled as at the start; kept
-    /// targets keep their schedule.
-    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>, now: Now) -> Moved {
-        let started = successors.iter().filter(|next| matches!(next, TargetUpdate::Start(_))).count();
+    /// targets keep their schedule. Returns the ids of the targets that have ended; those of names that are
+    /// still present are in use.
+    pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Vec<TargetId> {
+        let mut names = BTreeMap::new();
+        names.extend(self.watches.iter().map(|watch| (watch.name(), watch.id())));
+        let id = |update: &TargetUpdate| match update {
+            TargetUpdate::Keep(id) => Some(*id),
+            TargetUpdate::Start(monitor) => names.get(monitor.name()).copied(),
+        };
+        let ids: Vec<_> = updates.iter().map(id).collect();
+        drop(names);
+        let started = updates.iter().filter(|update| matches!(update, TargetUpdate::Start(_))).count();
         let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
-        let mut present: Vec<Option<Watch>> =
-            std::mem::take(&mut self.watches).into_iter().map(Some).collect();
-        let mut kept = vec![None; present.len()];
-        self.watches.reserve_exact(successors.len());
+        let mut stays = vec![false; self.watches.len()];
+        for position in ids.iter().flatten().filter_map(|id| self.positions.get(*id)) {
+            stays[position] = true;
+        }
+        for (watch, _) in self.watches.iter().zip(stays).filter(|(_, stays)| !stays) {
+            self.positions.release(watch.id());
+        }
+        let before = std::mem::replace(&mut self.watches, Vec::with_capacity(updates.len()));
+        let mut before: Vec<_> = before.into_iter().map(Some).collect();
+        self.counts = [0; 4];
         let mut index = 0;
-        for (place, successor) in successors.into_iter().enumerate() {
-            match successor {
-                TargetUpdate::Keep(before) => {
-                    self.watches.extend(present[before].take());
-                    kept[before] = Some(place);
+        for (update, id) in updates.into_iter().zip(ids) {
+            match update {
+                TargetUpdate::Keep(id) => {
+                    let kept = self.positions.get(id).and_then(|position| before[position].take());
+                    kept.into_iter().for_each(|watch| self.add(watch));
                 }
                 TargetUpdate::Start(monitor) => {
-                    self.watches.push(Watch::new(monitor, Place { index, total }, now));
+                    let id = id.unwrap_or_else(|| self.positions.allocate());
+                    self.add(Watch::new(id, monitor, Place { index, total }, now));
                     index += 1;
                 }
             }
         }
-        self.counts = [0; 4];
-        for watch in &self.watches {
-            self.counts[watch.fsm().state().index()] += 1;
-        }
         // Cached responses are no longer valid, even if all states are the same.
         self.changes += 1;
-        let removed = present.iter().flatten();
-        self.skipped = removed.fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
-        let mut places = BTreeMap::new();
-        places.extend(self.watches.iter().map(Watch::name).zip(0..));
-        let same_name = |watch: &Watch| places.get(watch.name()).copied();
-        let named = present.iter().zip(&kept);
-        let named = named.map(|(removed, kept)| kept.or_else(|| removed.as_ref().and_then(same_name)));
-        let named = named.collect();
-        discard(present);
-        Moved { named, kept }
+        let ended = before.iter().flatten();
+        self.skipped = ended.clone().fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
+        let ended = ended.map(Watch::id).collect();
+        discard(before);
+        ended
     }
 }

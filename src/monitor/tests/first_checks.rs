@@ -6,7 +6,7 @@ use super::*;
 fn first_checks(fleet: &mut Fleet, start: Now) -> Vec<(Duration, Duration)> {
     (0..fleet.watches().len())
         .map(|target| {
-            let watch = fleet.watch_mut(target);
+            let watch = fleet.get_mut(fleet.id(target)).expect("it is present");
             let first = watch.beat();
             watch.advance(first);
             (first - start.instant, watch.beat() - start.instant)
@@ -56,8 +56,8 @@ fn a_first_check_that_takes_long_misses_the_regular_times_that_pass() {
     let at = |s| t0.instant + S * s;
     for (end, next, skipped) in [(1, 5, 0), (5, 10, 1), (12, 15, 2), (15, 20, 3)] {
         let mut fleet = fleet(&[5], t0);
-        fleet.watch_mut(0).advance(at(end));
-        assert_eq!((fleet.watch(0).beat(), fleet.skipped()), (at(next), skipped), "{end}");
+        fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(end));
+        assert_eq!((fleet.watches()[0].beat(), fleet.skipped()), (at(next), skipped), "{end}");
     }
 }
 
@@ -72,19 +72,19 @@ fn the_second_check_is_as_far_away_as_the_first_result_asks_for() {
         let mut fleet = Fleet::new(monitors(), t0);
         (0..4)
             .map(|target| {
-                let first = Now { instant: fleet.watch(target).beat(), ..t0 };
+                let first = Now { instant: fleet.watches()[target].beat(), ..t0 };
                 let result =
                     if ok { ProbeResult::up(S, "fine") } else { ProbeResult::down(Reason::Refused, "no") };
-                fleet.fire(target, &result, first);
-                fleet.watch_mut(target).advance(first.instant);
-                let apart = (fleet.watch(target).beat() - first.instant).as_secs_f64();
+                fleet.fire(fleet.id(target), &result, first);
+                fleet.get_mut(fleet.id(target)).expect("it is present").advance(first.instant);
+                let apart = (fleet.watches()[target].beat() - first.instant).as_secs_f64();
                 // A check in between changes the schedule only if it changes the interval.
-                fleet.watch_mut(target).advance(first.instant + S);
-                assert_eq!((fleet.watch(target).beat() - first.instant).as_secs_f64(), apart);
-                fleet.fire(target, &ProbeResult::down(Reason::Refused, "no"), first);
-                fleet.fire(target, &ProbeResult::down(Reason::Refused, "no"), first);
-                fleet.watch_mut(target).advance(first.instant + S * 2);
-                let down = (fleet.watch(target).beat() - first.instant).as_secs_f64();
+                fleet.get_mut(fleet.id(target)).expect("it is present").advance(first.instant + S);
+                assert_eq!((fleet.watches()[target].beat() - first.instant).as_secs_f64(), apart);
+                fleet.fire(fleet.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
+                fleet.fire(fleet.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
+                fleet.get_mut(fleet.id(target)).expect("it is present").advance(first.instant + S * 2);
+                let down = (fleet.watches()[target].beat() - first.instant).as_secs_f64();
                 assert_eq!(down, if ok { 10.0 } else { apart });
                 apart
             })

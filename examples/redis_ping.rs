@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Runs the probe without a network, with a reply that arrives in two parts.
 fn run_without_network() {
     #[allow(clippy::disallowed_methods)] // Programs may read the clock anywhere.
-    let now = Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() };
+    let now = Now::new(Instant::now(), SystemTime::now());
     let redis = RedisProbe { host: "db.example.com".to_owned(), port: 6379 };
     let mut attempt = redis.begin(now);
     assert!(matches!(attempt.poll_output(), Some(Output::Connect { port: 6379, .. })));

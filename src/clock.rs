@@ -1,11 +1,11 @@
 //! `Now`: a time on the monotonic and the wall clock, always passed as an argument.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A time on both clocks. Only the reactor reads the clocks.
 ///
-/// Durations and deadlines use `instant`. `unix` is for display and for the validity dates of
-/// certificates; it may jump in either direction.
+/// Durations and deadlines use the monotonic clock. The wall clock is for display and for the validity dates
+/// of certificates; it may jump in either direction.
 ///
 /// Programs construct it to call the methods of an [`Attempt`](crate::Attempt) directly.
 ///
@@ -13,21 +13,37 @@ use std::time::{Duration, Instant};
 /// use pingstate::Now;
 /// use std::time::{Duration, Instant, SystemTime};
 ///
-/// let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-/// let now = Now { instant: Instant::now(), unix };
+/// let now = Now::new(Instant::now(), SystemTime::now());
 /// let later = now.after(Duration::from_secs(3));
 /// assert_eq!(later.since(now), Duration::from_secs(3));
 /// assert_eq!(now.since(later), Duration::ZERO);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// The monotonic clock.
-    pub instant: Instant,
-    /// The wall clock, as the time since 1970-01-01 00:00:00 UTC (zero if the clock is set earlier).
-    pub unix: Duration,
+    pub(crate) instant: Instant,
+    /// The wall clock, as the time since 1970.
+    pub(crate) unix: Duration,
 }
 
 impl Now {
+    /// A time on both clocks. A wall clock that is set to a time before 1970 counts as 1970.
+    #[must_use]
+    pub fn new(instant: Instant, wall: SystemTime) -> Now {
+        Now { instant, unix: since_epoch(wall) }
+    }
+
+    /// The monotonic clock.
+    #[must_use]
+    pub fn instant(self) -> Instant {
+        self.instant
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn system_time(self) -> SystemTime {
+        system_time(self.unix)
+    }
+
     /// The time `span` later, on both clocks.
     ///
     /// # Panics
@@ -42,6 +58,17 @@ impl Now {
     pub fn since(self, earlier: Now) -> Duration {
         self.instant.saturating_duration_since(earlier.instant)
     }
+}
+
+/// The time since 1970; zero for earlier times.
+pub(crate) fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The time of the wall clock that is `unix` after 1970; 1970 if `SystemTime` cannot represent it, which
+/// takes 10^11 years.
+pub(crate) fn system_time(unix: Duration) -> SystemTime {
+    UNIX_EPOCH.checked_add(unix).unwrap_or(UNIX_EPOCH)
 }
 
 /// A start time for tests: an arbitrary instant; 2025-01-30 on the wall clock.

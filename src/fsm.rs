@@ -1,220 +1,20 @@
 //! The state machine of a target: it derives the state from the results of checks.
 
-mod history;
+mod counters;
 mod last;
-mod span;
-mod tally;
+mod policy;
+mod state;
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason, printable};
-pub(crate) use history::History;
+pub(crate) use counters::Counters;
 pub(crate) use last::Last;
-pub(crate) use tally::Tally;
-
-/// The state of a target.
-///
-/// ```
-/// use pingstate::State;
-///
-/// let words = State::ALL.map(State::as_str);
-/// assert_eq!(words, ["unknown", "up", "degraded", "down"]);
-/// assert_eq!(State::Up.to_string(), "up");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    /// Not checked yet.
-    Unknown,
-    /// The target is healthy.
-    Up,
-    /// Checks fail, but too few in a row for down; or they succeed, but the target is slow.
-    Degraded,
-    /// The first check failed, or checks keep failing.
-    Down,
-}
-
-impl State {
-    /// All states.
-    pub const ALL: [State; 4] = [State::Unknown, State::Up, State::Degraded, State::Down];
-
-    /// The state as one lower-case word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Unknown => "unknown",
-            State::Up => "up",
-            State::Degraded => "degraded",
-            State::Down => "down",
-        }
-    }
-
-    /// The index in [`State::ALL`].
-    pub(crate) fn index(self) -> usize {
-        self as usize
-    }
-
-    /// The severity: up < unknown < degraded < down.
-    pub(crate) fn severity(self) -> u8 {
-        match self {
-            State::Up => 0,
-            State::Unknown => 1,
-            State::Degraded => 2,
-            State::Down => 3,
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The result of one check, as the input of the state machine.
-///
-/// ```
-/// use pingstate::Event;
-///
-/// assert_eq!([Event::Ok, Event::Fail].map(Event::as_str), ["ok", "fail"]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Event {
-    /// The check succeeded.
-    Ok,
-    /// The check failed.
-    Fail,
-}
-
-impl Event {
-    /// The event as one lower-case word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Event::Ok => "ok",
-            Event::Fail => "fail",
-        }
-    }
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// (state, event, number of consecutive events of this kind) → state.
-type Rule = Arc<dyn Fn(State, Event, u32) -> State + Send + Sync>;
-
-/// The rules for state changes.
-///
-/// ```
-/// use pingstate::{Event, PingFsm, Policy, State};
-///
-/// // Three failures in a row until down, three successes in a row until up.
-/// let careful = Policy::Thresholds { fall: 3, rise: 3 };
-///
-/// // No degraded state. Other combinations keep the state.
-/// let plain = Policy::Table(vec![
-///     (State::Unknown, Event::Ok, State::Up),
-///     (State::Unknown, Event::Fail, State::Down),
-///     (State::Up, Event::Fail, State::Down),
-///     (State::Down, Event::Ok, State::Up),
-/// ]);
-///
-/// let follow = |policy| {
-///     let mut fsm = PingFsm::with(State::Unknown, policy, PingFsm::HISTORY);
-///     [Event::Ok, Event::Fail, Event::Ok].map(|event| fsm.fire(event, None, "").as_str())
-/// };
-/// assert_eq!(follow(Policy::default()), ["up", "degraded", "up"]);
-/// assert_eq!(follow(careful), ["up", "degraded", "up"]);
-/// assert_eq!(follow(plain), ["up", "down", "up"]);
-/// ```
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Policy {
-    /// From unknown, the first result leads to up or down. A failure changes up to degraded, and `fall`
-    /// consecutive failures lead to down. `rise` consecutive successes change down to up, one changes degraded
-    /// to up. 0 counts as 1.
-    Thresholds {
-        /// Consecutive failures until down.
-        fall: u32,
-        /// Consecutive successes that leave down.
-        rise: u32,
-    },
-    /// A table: the first row that matches (state, event) gives the next state; without a match, the state
-    /// does not change.
-    Table(Vec<(State, Event, State)>),
-    /// A closure; see [`Policy::function`].
-    Function(Rule),
-}
-
-impl fmt::Debug for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Policy::Thresholds { fall, rise } => write!(f, "Thresholds {{ fall: {fall}, rise: {rise} }}"),
-            Policy::Table(rows) => f.debug_tuple("Table").field(rows).finish(),
-            Policy::Function(_) => f.write_str("Function"),
-        }
-    }
-}
-
-impl Default for Policy {
-    /// Two consecutive failures until down, one success until up.
-    fn default() -> Self {
-        Policy::Thresholds { fall: Policy::FALL, rise: Policy::RISE }
-    }
-}
-
-impl Policy {
-    /// The default of `fall` in [`Policy::Thresholds`].
-    pub const FALL: u32 = 2;
-    /// The default of `rise` in [`Policy::Thresholds`].
-    pub const RISE: u32 = 1;
-    /// A closure that receives the state, the event and the number of consecutive events of this kind, and
-    /// returns the next state. If it panics, the state does not change. It runs on the event loop and must not
-    /// block.
-    ///
-    /// ```
-    /// use pingstate::{Event, PingFsm, Policy, State};
-    ///
-    /// // Up or down only; down after five consecutive failures.
-    /// let policy = Policy::function(|state, event, streak| match (event, streak) {
-    ///     (Event::Ok, _) => State::Up,
-    ///     (Event::Fail, 5..) => State::Down,
-    ///     (Event::Fail, _) => state,
-    /// });
-    /// let mut fsm = PingFsm::with(State::Up, policy, 10);
-    /// assert_eq!([(); 5].map(|()| fsm.fire(Event::Fail, None, ""))[3..], [State::Up, State::Down]);
-    /// ```
-    #[must_use]
-    pub fn function(rule: impl Fn(State, Event, u32) -> State + Send + Sync + 'static) -> Self {
-        Policy::Function(Arc::new(rule))
-    }
-
-    fn next(&self, state: State, event: Event, streak: u32) -> State {
-        match self {
-            Policy::Thresholds { fall, rise } => match (state, event) {
-                (State::Unknown, Event::Fail) => State::Down,
-                (State::Down, Event::Fail) => State::Down,
-                (State::Up | State::Degraded, Event::Fail) if streak >= *fall => State::Down,
-                (State::Up | State::Degraded, Event::Fail) => State::Degraded,
-                (State::Down, Event::Ok) if streak < *rise => State::Down,
-                (_, Event::Ok) => State::Up,
-            },
-            Policy::Table(rows) => rows
-                .iter()
-                .find(|(from, on, _)| (*from, *on) == (state, event))
-                .map_or(state, |(_, _, to)| *to),
-            Policy::Function(rule) => {
-                catch_unwind(AssertUnwindSafe(|| rule(state, event, streak))).unwrap_or(state)
-            }
-        }
-    }
-}
+pub use policy::Policy;
+pub use state::{Event, State};
 
 /// One check in the history, see [`Snapshot::recent`](crate::Snapshot::recent).
 ///
@@ -227,11 +27,11 @@ impl Policy {
 /// assert_eq!((recent[0].event, recent[0].state), (Event::Fail, State::Down));
 /// assert_eq!(&*recent[0].detail, "no answer");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// When it ended, by the wall clock, as the time since 1970, rounded to milliseconds.
-    pub unix: Duration,
+    /// When it ended, by the wall clock.
+    pub ended_at: SystemTime,
     /// Whether it succeeded.
     pub event: Event,
     /// The state after it.
@@ -266,8 +66,10 @@ pub(crate) struct Fsm {
     state_since: Instant,
     streak: u32,
     last: Option<Last>,
-    recent: History,
-    tally: Tally,
+    /// Oldest first, at most `history`.
+    recent: VecDeque<Check>,
+    history: usize,
+    counters: Counters,
 }
 
 impl Fsm {
@@ -283,8 +85,10 @@ impl Fsm {
             state_since: now.instant,
             streak: 0,
             last: None,
-            recent: History::new(history),
-            tally: Tally::default(),
+            // The default size is allocated at once: growing would fragment the heap.
+            recent: VecDeque::with_capacity(history.min(Fsm::HISTORY)),
+            history,
+            counters: Counters::default(),
         }
     }
 
@@ -307,21 +111,27 @@ impl Fsm {
             previous_state_duration: self.time_in_state(now),
         });
         if let Some(change) = &change {
-            self.tally.note_change(change);
+            self.counters.count_change(change);
             self.state = to;
             self.state_since = now.instant;
         }
         // Results that a program makes need not have a reason.
         let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));
-        self.tally.note_check(event, reason);
-        self.recent.push(Check { unix: now.unix, event, state: to, detail: detail.clone() });
+        self.counters.count_check(event, reason);
+        if self.recent.len() >= self.history {
+            self.recent.pop_front();
+        }
+        if self.history > 0 {
+            let ended_at = now.system_time();
+            self.recent.push_back(Check { ended_at, event, state: to, detail: detail.clone() });
+        }
         self.last = Some(Last {
             event,
             detail,
             latency: result.latency,
             at: now,
             reason,
-            phases: result.phases.into(),
+            phases: result.phases,
             address: result.address,
             http_status: result.http_status,
             http10: result.http10,
@@ -353,24 +163,25 @@ impl Fsm {
     }
 
     pub(crate) fn transitions(&self) -> u64 {
-        self.tally.to.iter().sum()
+        self.counters.changes_to.iter().sum()
     }
 
-    pub(crate) fn tally(&self) -> &Tally {
-        &self.tally
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// The total time spent in `state`, including the current one.
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
-        let time_in_state = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
-        self.tally.previous_state_duration(state).saturating_add(time_in_state)
+        let current = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
+        self.counters.time_in(state).saturating_add(current)
     }
 
     pub(crate) fn last(&self) -> Option<&Last> {
         self.last.as_ref()
     }
 
-    pub(crate) fn recent(&self) -> &History {
+    /// The history, oldest first.
+    pub(crate) fn recent(&self) -> &VecDeque<Check> {
         &self.recent
     }
 }

@@ -1,11 +1,14 @@
 //! The result of one check, the reasons of failures, and escaping of text for display.
 
+mod parse_error;
 mod phases;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
+pub use parse_error::ParseError;
 pub use phases::Phases;
 
 /// The result of one check of a target.
@@ -44,8 +47,8 @@ pub struct ProbeResult {
     pub http_status: Option<u16>,
     /// Whether that response was HTTP/1.0.
     pub(crate) http10: bool,
-    /// When the target's certificate expires, as the time since 1970; also if it was rejected or not verified.
-    pub tls_not_after: Option<Duration>,
+    /// When the target's certificate expires; also if it was rejected or not verified.
+    pub tls_not_after: Option<SystemTime>,
 }
 
 impl ProbeResult {
@@ -119,6 +122,8 @@ impl Failure {
     }
 }
 
+impl std::error::Error for Failure {}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)
@@ -138,6 +143,7 @@ macro_rules! reasons {
         /// let result = probe("tcp", "127.0.0.1", free).build()?.check();
         /// assert_eq!(result.reason, Some(Reason::Refused));
         /// assert_eq!(Reason::Refused.as_str(), "refused");
+        /// assert_eq!("refused".parse(), Ok(Reason::Refused));
         /// assert!(Reason::ALL.contains(&Reason::TlsExpired));
         /// # Ok::<(), pingstate::Error>(())
         /// ```
@@ -199,6 +205,15 @@ reasons! {
     Local = "local",
     /// A closure or probe of the library's user failed.
     Custom = "custom",
+}
+
+impl FromStr for Reason {
+    type Err = ParseError;
+
+    /// Parses the word of [`Reason::as_str`]; case matters.
+    fn from_str(word: &str) -> Result<Reason, ParseError> {
+        Reason::ALL.iter().copied().find(|reason| reason.as_str() == word).ok_or(ParseError("reason"))
+    }
 }
 
 impl fmt::Display for Reason {

@@ -2,24 +2,27 @@
 
 pub(crate) mod transition;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::clock::Now;
-use crate::fsm::{Check, Event, Fsm, History, Last, State};
-use crate::result::{Phases, Reason};
+use crate::clock::{Now, since_epoch};
+use crate::fsm::{Check, Event, Fsm, State};
+use crate::probe::build::ProbeBuilder;
+use crate::result::{Phases, Reason, printable};
 
 /// The last second of the year 9999. Times and durations are limited to it: numbers stay finite and without
 /// an exponent, and years have four digits.
 pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 
-/// The state of one target at one moment.
+/// The state of one target at one time.
 ///
-/// The JSON keys have the order of the Python version, followed by those it does not have. Durations are in
-/// seconds with one decimal, latencies and phases in milliseconds with two. Ages come from the monotonic clock:
+/// [`Display`](fmt::Display) is one line for a log. [`Serialize`] has the keys of the API's JSON: first those
+/// of the Python version in its order, then those that it does not have. Serialized durations are in seconds
+/// with one decimal, latencies and phases in milliseconds with two. Ages come from the monotonic clock:
 /// setting the wall clock does not change them.
 ///
 /// ```
@@ -31,9 +34,12 @@ pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 /// let snapshot = fsm.snapshot();
 /// assert_eq!((snapshot.state, snapshot.transitions), (State::Up, 1));
 /// assert_eq!(snapshot.last_detail.as_deref(), Some("select 1"));
+/// assert_eq!(snapshot.to_string(), "db is up: select 1, 1.23 ms");
 /// assert!(snapshot.to_json().contains("\"last_latency_ms\": 1.23,"));
+/// assert_eq!(serde_json::to_value(&snapshot)?["state"], "up");
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The target's state.
@@ -46,15 +52,15 @@ pub struct Snapshot {
     pub last_latency: Option<Duration>,
     /// The time in the current state.
     pub uptime_in_state: Duration,
-    /// When the last check ended, by the wall clock, as the time since 1970.
-    pub last_check: Option<Duration>,
+    /// When the last check ended, by the wall clock.
+    pub last_check: Option<SystemTime>,
     /// The time since the last check ended.
     pub last_check_age: Option<Duration>,
     /// The number of state changes.
     pub transitions: u64,
     /// The history of checks, oldest first.
     pub recent: Vec<Check>,
-    /// The URL of the target; the name for a probe without one. The JSON key is `probe`.
+    /// The target's URL, or its name if the probe has none. The JSON key is `probe`.
     pub url: String,
     /// The target's name.
     pub name: String,
@@ -66,37 +72,15 @@ pub struct Snapshot {
     pub address: Option<SocketAddr>,
     /// The status of the last response of the last check.
     pub http_status: Option<u16>,
-    /// When the target's certificate expires, as of the last check, as the time since 1970.
-    pub tls_not_after: Option<Duration>,
+    /// When the target's certificate expires, as of the last check.
+    pub tls_not_after: Option<SystemTime>,
 }
 
 impl Snapshot {
-    pub(crate) fn of(name: &str, url: &str, fsm: &Fsm, now: Now) -> Self {
-        let view = View::of(name, url, fsm, now);
-        Snapshot {
-            state: view.state,
-            last_event: view.last_event,
-            last_detail: view.last_detail.cloned(),
-            last_latency: view.last_latency,
-            uptime_in_state: view.uptime_in_state,
-            last_check: view.last_check,
-            last_check_age: view.last_check_age,
-            transitions: view.transitions,
-            recent: fsm.recent().iter().collect(),
-            url: view.url.to_owned(),
-            name: view.name.to_owned(),
-            error: view.error,
-            phases: view.phases,
-            address: view.address,
-            http_status: view.http_status,
-            tls_not_after: view.tls_not_after,
-        }
-    }
-
     /// The snapshot as the API's `/status` shows it, with a final newline.
     #[must_use]
     pub fn to_json(&self) -> String {
-        String::from_utf8(pretty(&self.view())).unwrap_or_default()
+        String::from_utf8(pretty(self)).unwrap_or_default()
     }
 
     fn view(&self) -> View<'_> {
@@ -109,7 +93,7 @@ impl Snapshot {
             last_check: self.last_check,
             last_check_age: self.last_check_age,
             transitions: self.transitions,
-            recent: Recent::List(&self.recent),
+            recent: (&self.recent, &[]),
             url: &self.url,
             name: &self.name,
             error: self.error,
@@ -121,6 +105,28 @@ impl Snapshot {
     }
 }
 
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.name.is_empty() {
+            write!(f, "{} is ", printable(&self.name, ProbeBuilder::NAME_MAX))?;
+        }
+        f.write_str(self.state.as_str())?;
+        if let Some(detail) = &self.last_detail {
+            write!(f, ": {detail}")?;
+        }
+        match self.last_latency {
+            Some(latency) => write!(f, ", {:.2} ms", latency_ms(latency)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Serialize for Snapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.view().serialize(serializer)
+    }
+}
+
 /// A [`Snapshot`] that borrows its texts and history: serializing thousands of targets copies none of them.
 pub(crate) struct View<'a> {
     state: State,
@@ -128,17 +134,18 @@ pub(crate) struct View<'a> {
     last_detail: Option<&'a Arc<str>>,
     last_latency: Option<Duration>,
     uptime_in_state: Duration,
-    last_check: Option<Duration>,
+    last_check: Option<SystemTime>,
     last_check_age: Option<Duration>,
     transitions: u64,
-    recent: Recent<'a>,
+    /// The two parts of a ring.
+    recent: (&'a [Check], &'a [Check]),
     url: &'a str,
     name: &'a str,
     error: Option<Reason>,
     phases: Option<Phases>,
     address: Option<SocketAddr>,
     http_status: Option<u16>,
-    tls_not_after: Option<Duration>,
+    tls_not_after: Option<SystemTime>,
 }
 
 impl<'a> View<'a> {
@@ -150,17 +157,38 @@ impl<'a> View<'a> {
             last_detail: last.map(|last| &last.detail),
             last_latency: last.and_then(|last| last.latency),
             uptime_in_state: fsm.time_in_state(now),
-            last_check: last.map(|last| last.at.unix),
+            last_check: last.map(|last| last.at.system_time()),
             last_check_age: last.map(|last| now.since(last.at)),
             transitions: fsm.transitions(),
-            recent: Recent::History(fsm.recent()),
+            recent: fsm.recent().as_slices(),
             url,
             name,
             error: last.and_then(|last| last.reason),
-            phases: last.map(Last::phases),
+            phases: last.map(|last| last.phases),
             address: last.and_then(|last| last.address),
             http_status: last.and_then(|last| last.http_status),
             tls_not_after: last.and_then(|last| last.tls_not_after),
+        }
+    }
+
+    pub(crate) fn to_snapshot(&self) -> Snapshot {
+        Snapshot {
+            state: self.state,
+            last_event: self.last_event,
+            last_detail: self.last_detail.cloned(),
+            last_latency: self.last_latency,
+            uptime_in_state: self.uptime_in_state,
+            last_check: self.last_check,
+            last_check_age: self.last_check_age,
+            transitions: self.transitions,
+            recent: [self.recent.0, self.recent.1].concat(),
+            url: self.url.to_owned(),
+            name: self.name.to_owned(),
+            error: self.error,
+            phases: self.phases,
+            address: self.address,
+            http_status: self.http_status,
+            tls_not_after: self.tls_not_after,
         }
     }
 }
@@ -173,17 +201,17 @@ impl Serialize for View<'_> {
         out.serialize_field("last_detail", &self.last_detail.map(|detail| &**detail))?;
         out.serialize_field("last_latency_ms", &self.last_latency.map(latency_ms))?;
         out.serialize_field("uptime_in_state_s", &age_s(self.uptime_in_state))?;
-        out.serialize_field("last_check_ts", &self.last_check.map(timestamp_s))?;
+        out.serialize_field("last_check_ts", &self.last_check.map(|time| timestamp_s(since_epoch(time))))?;
         out.serialize_field("last_check_age_s", &self.last_check_age.map(age_s))?;
         out.serialize_field("transitions", &self.transitions)?;
-        out.serialize_field("recent", &self.recent)?;
+        out.serialize_field("recent", &Recent(self.recent))?;
         out.serialize_field("probe", self.url)?;
         out.serialize_field("name", self.name)?;
         out.serialize_field("error", &self.error.map(Reason::as_str))?;
         out.serialize_field("phases_ms", &self.phases.map(PhasesMs))?;
         out.serialize_field("address", &self.address.map(|address| address.to_string()))?;
         out.serialize_field("http_status", &self.http_status)?;
-        out.serialize_field("tls_not_after_ts", &self.tls_not_after.map(|unix| unix.as_secs()))?;
+        out.serialize_field("tls_not_after_ts", &self.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
         out.end()
     }
 }
@@ -196,26 +224,20 @@ impl Serialize for PhasesMs {
     }
 }
 
-enum Recent<'a> {
-    History(&'a History),
-    List(&'a [Check]),
-}
+struct Recent<'a>((&'a [Check], &'a [Check]));
 
 impl Serialize for Recent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Recent::History(history) => serializer.collect_seq(history.iter().map(Entry)),
-            Recent::List(checks) => serializer.collect_seq(checks.iter().cloned().map(Entry)),
-        }
+        serializer.collect_seq(self.0.0.iter().chain(self.0.1).map(Entry))
     }
 }
 
-struct Entry(Check);
+struct Entry<'a>(&'a Check);
 
-impl Serialize for Entry {
+impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Check", 4)?;
-        out.serialize_field("ts", &timestamp_s(self.0.unix))?;
+        out.serialize_field("ts", &timestamp_s(since_epoch(self.0.ended_at)))?;
         out.serialize_field("event", self.0.event.as_str())?;
         out.serialize_field("state", self.0.state.as_str())?;
         out.serialize_field("detail", &*self.0.detail)?;

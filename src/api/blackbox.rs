@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
 use crate::api::params::{bad, no_target, value};
 use crate::api::response::{Response, TEXT};
+use crate::clock::since_epoch;
 use crate::fsm::{Event, Last};
 use crate::monitor::{Fleet, Watch};
 use crate::wire::http::query::raw_parameter;
@@ -49,7 +50,7 @@ fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
 }
 
 fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
-    let phases = last.phases();
+    let phases = last.phases;
     let parts = phases.each().into_iter().filter_map(|(_, span)| span);
     // A check without a response has no latency: its phases are added up.
     let total = last.latency.unwrap_or_else(|| parts.fold(Duration::ZERO, Duration::saturating_add));
@@ -65,7 +66,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     gauge("probe_ip_protocol", "Whether it was IPv4 or IPv6.", Value::Count(version));
     if let Some(not_after) = last.tls_not_after {
         let help = "When the certificate expires.";
-        gauge("probe_ssl_earliest_cert_expiry", help, Value::Seconds(not_after));
+        gauge("probe_ssl_earliest_cert_expiry", help, Value::Seconds(since_epoch(not_after)));
     }
     if !url.starts_with("http:") && !url.starts_with("https:") {
         return;
@@ -86,7 +87,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::test_now;
+    use crate::clock::{system_time, test_now};
     use crate::monitor::Monitor;
     use crate::probe::build::ProbeBuilder;
     use crate::result::{ProbeResult, Reason};
@@ -107,7 +108,8 @@ mod tests {
         fleet.fire(fleet.id(0), &up, now);
         let mut down = ProbeResult::down(Reason::ConnectTimeout, "no answer");
         (down.phases.resolve, down.phases.connect) = (Some(ms(10)), Some(ms(1990)));
-        (down.address, down.tls_not_after) = ("192.0.2.1:22".parse().ok(), Some(Duration::from_secs(7)));
+        (down.address, down.tls_not_after) =
+            ("192.0.2.1:22".parse().ok(), Some(system_time(Duration::from_secs(7))));
         fleet.fire(fleet.id(1), &down, now);
         fleet
     }

@@ -3,7 +3,7 @@
 use crate::api::counters::Figures;
 use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
 use crate::api::response::Response;
-use crate::clock::Now;
+use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Last, State};
 use crate::monitor::{Fleet, Watch};
 
@@ -41,18 +41,18 @@ fn write_states(out: &mut Exposition, watches: &[Watch], now: Now) {
     out.family("pingstate_transitions_total", "counter", "Changes of state by the state they led to.");
     for (watch, state) in by_state(watches) {
         let labels = [("target", watch.name()), ("to", state.as_str())];
-        out.sample(&labels, Value::Count(watch.fsm().tally().to[state.index()]));
+        out.sample(&labels, Value::Count(watch.fsm().counters().changes_to[state.index()]));
     }
     out.family("pingstate_checks_total", "counter", "Checks by their result.");
     for watch in watches {
         for event in [Event::Ok, Event::Fail] {
             let labels = [("target", watch.name()), ("result", event.as_str())];
-            out.sample(&labels, Value::Count(watch.fsm().tally().checks[event as usize]));
+            out.sample(&labels, Value::Count(watch.fsm().counters().checks[event as usize]));
         }
     }
     out.family("pingstate_failures_total", "counter", "Failed checks by their reason.");
     for watch in watches {
-        for (reason, count) in &watch.fsm().tally().failures {
+        for (reason, count) in &watch.fsm().counters().failures {
             let labels = [("target", watch.name()), ("reason", reason.as_str())];
             out.sample(&labels, Value::Count(*count));
         }
@@ -83,11 +83,11 @@ fn write_last_checks(out: &mut Exposition, watches: &[Watch]) {
         last.http_status.map(|status| Value::Count(status.into()))
     });
     write("pingstate_tls_not_after_timestamp_seconds", "When the certificate seen last expires.", |last| {
-        last.tls_not_after.map(Value::Seconds)
+        last.tls_not_after.map(|time| Value::Seconds(since_epoch(time)))
     });
     out.family("pingstate_probe_phase_seconds", "gauge", "How long each part of the last check took.");
     for watch in watches {
-        for (phase, span) in watch.fsm().last().iter().flat_map(|last| last.phases().each()) {
+        for (phase, span) in watch.fsm().last().iter().flat_map(|last| last.phases.each()) {
             if let Some(span) = span {
                 out.sample(&[("target", watch.name()), ("phase", phase)], Value::Seconds(span));
             }

@@ -21,8 +21,7 @@ pub(crate) struct Wait {
 impl Wait {
     /// Parses the query. `Err` is the error response.
     pub(super) fn asked(query: &str, fleet: &Fleet) -> Result<Wait, Response> {
-        let name = value(query, "state")?;
-        let state = State::ALL.into_iter().find(|state| name.as_deref() == Some(state.as_str()));
+        let state = value(query, "state")?.and_then(|word| word.parse().ok());
         let Some(state) = state else {
             return Err(bad(&["state must be unknown, up, degraded or down"]));
         };

@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Event;
-use super::span::Spans;
 use crate::clock::Now;
 use crate::result::{Phases, Reason};
 
@@ -16,15 +15,9 @@ pub(crate) struct Last {
     pub(crate) latency: Option<Duration>,
     pub(crate) at: Now,
     pub(crate) reason: Option<Reason>,
-    pub(super) phases: Spans,
+    pub(crate) phases: Phases,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) http_status: Option<u16>,
     pub(crate) http10: bool,
-    pub(crate) tls_not_after: Option<Duration>,
-}
-
-impl Last {
-    pub(crate) fn phases(&self) -> Phases {
-        self.phases.into()
-    }
+    pub(crate) tls_not_after: Option<SystemTime>,
 }

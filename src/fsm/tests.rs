@@ -1,8 +1,8 @@
 //! The rules of the state machine.
 
 use super::*;
-use crate::clock::test_now;
-use crate::result::Reason;
+use crate::clock::{system_time, test_now};
+use crate::result::{ParseError, Reason};
 
 fn ok() -> ProbeResult {
     ProbeResult::up(Duration::from_millis(5), "fine")
@@ -144,11 +144,11 @@ fn checks_failures_and_changes_are_counted() {
     for result in [ok(), unsaid, status.clone(), fail(), status, ok()] {
         fsm.fire(&result, test_now());
     }
-    let tally = fsm.tally();
-    assert_eq!(tally.checks, [2, 4]);
-    assert_eq!(tally.failures, [(Reason::Refused, 1), (Reason::Status, 2), (Reason::Custom, 1)]);
-    assert!(tally.failures.is_sorted() && tally.failures.capacity() == 3);
-    assert_eq!((tally.to, fsm.transitions()), ([0, 2, 1, 1], 4));
+    let counters = fsm.counters();
+    assert_eq!(counters.checks, [2, 4]);
+    assert_eq!(counters.failures, [(Reason::Refused, 1), (Reason::Status, 2), (Reason::Custom, 1)]);
+    assert!(counters.failures.is_sorted() && counters.failures.capacity() == 3);
+    assert_eq!((counters.changes_to, fsm.transitions()), ([0, 2, 1, 1], 4));
 }
 
 #[test]
@@ -170,10 +170,10 @@ fn the_last_check_is_kept_with_all_that_was_seen() {
     let mut result = fail();
     result.phases.connect = Some(Duration::from_nanos(1_234_567));
     result.address = "192.0.2.1:80".parse().ok();
-    (result.http_status, result.tls_not_after) = (Some(404), Some(Duration::from_secs(7)));
+    (result.http_status, result.tls_not_after) = (Some(404), Some(system_time(Duration::from_secs(7))));
     fsm.fire(&result, test_now());
     let last = fsm.last().expect("checked");
-    assert_eq!((last.reason, last.phases(), last.address), (result.reason, result.phases, result.address));
+    assert_eq!((last.reason, last.phases, last.address), (result.reason, result.phases, result.address));
     assert_eq!((last.http_status, last.tls_not_after), (result.http_status, result.tls_not_after));
     fsm.fire(&ok(), test_now());
     assert_eq!(fsm.last().and_then(|last| last.reason), None);
@@ -182,4 +182,29 @@ fn the_last_check_is_kept_with_all_that_was_seen() {
 #[test]
 fn words_are_padded_as_a_format_asks_for() {
     assert_eq!(format!("{:<4}|{:>5}|{:^9}", State::Up, Event::Ok, Reason::Local), "up  |   ok|  local  ");
+}
+
+#[test]
+fn every_word_is_parsed_and_no_other() {
+    for state in State::ALL {
+        assert_eq!(state.as_str().parse(), Ok(state));
+    }
+    for event in [Event::Ok, Event::Fail] {
+        assert_eq!(event.as_str().parse(), Ok(event));
+    }
+    for reason in Reason::ALL {
+        assert_eq!(reason.as_str().parse(), Ok(*reason));
+    }
+    for text in ["", "Up", "up ", "ok\n", "downs"] {
+        assert_eq!(text.parse::<State>(), Err(ParseError("state")));
+        assert_eq!(text.parse::<Event>(), Err(ParseError("event")));
+        assert_eq!(text.parse::<Reason>(), Err(ParseError("reason")));
+    }
+}
+
+#[test]
+fn states_are_ordered_by_severity() {
+    let mut states = State::ALL;
+    states.sort();
+    assert_eq!(states, [State::Up, State::Unknown, State::Degraded, State::Down]);
 }

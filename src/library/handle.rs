@@ -12,7 +12,7 @@ use crate::fsm::State;
 use crate::monitor::{Monitor, Watch};
 use crate::reactor::{self, Reactor, Waker};
 use crate::result::{ProbeResult, Reason};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, View};
 
 impl Monitor {
     /// Starts monitoring on a new thread; the first check starts at once.
@@ -194,5 +194,5 @@ fn target(reactor: &Reactor) -> &Watch {
 
 fn snapshot(reactor: &Reactor) -> Snapshot {
     let watch = target(reactor);
-    Snapshot::of(watch.name(), watch.url(), watch.fsm(), reactor::now())
+    View::of(watch.name(), watch.url(), watch.fsm(), reactor::now()).to_snapshot()
 }

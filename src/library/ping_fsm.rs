@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::fsm::{Event, Fsm, Policy, State};
 use crate::reactor;
 use crate::result::{ProbeResult, Reason};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, View};
 
 /// A state machine for results that the program passes to it.
 ///
@@ -102,6 +102,6 @@ impl PingFsm {
     /// The current snapshot, like that of a monitor.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::of(&self.name, &self.name, &self.fsm, reactor::now())
+        View::of(&self.name, &self.name, &self.fsm, reactor::now()).to_snapshot()
     }
 }

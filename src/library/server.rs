@@ -12,7 +12,7 @@ use super::builder::ServerBuilder;
 use super::checked::{OnCheck, OnWarning, Warning, report_checks};
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::reactor::{self, Reactor, Waker};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, View};
 
 /// Creates a server for one or more [`Monitor`]s with the API at `address`; port 0 selects a free port.
 ///
@@ -109,7 +109,7 @@ impl Server {
     #[must_use]
     pub fn snapshot(&self, target: TargetId) -> Option<Snapshot> {
         let watch = self.reactor.engine().fleet().get(target)?;
-        Some(Snapshot::of(watch.name(), watch.url(), watch.fsm(), reactor::now()))
+        Some(View::of(watch.name(), watch.url(), watch.fsm(), reactor::now()).to_snapshot())
     }
 
     /// Runs until a [`ShutdownHandle`] or a signal stops it (see [`ServerBuilder::stop_on_signals`]).

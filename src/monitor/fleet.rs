@@ -149,11 +149,7 @@ impl Fleet {
 
     /// The most severe state of all targets.
     pub(crate) fn worst(&self) -> State {
-        State::ALL
-            .into_iter()
-            .filter(|state| self.counts[state.index()] > 0)
-            .max_by_key(|state| state.severity())
-            .unwrap_or(State::Unknown)
+        State::ALL.into_iter().filter(|state| self.counts[state.index()] > 0).max().unwrap_or(State::Unknown)
     }
 
     #[cfg(test)]

@@ -117,7 +117,7 @@ fn a_slow_answer_degrades_what_would_be_up() {
     let details: Vec<_> =
         fired(&mut fleet, "1 501 9999", now).into_iter().map(|(_, detail)| detail).collect();
     assert_eq!(details, ["fine", "fine, slow (over 500 ms)", "fine, slow (over 500 ms)"]);
-    assert_eq!(fleet.watches()[0].fsm().tally().checks, [3, 0], "slow is no failure");
+    assert_eq!(fleet.watches()[0].fsm().counters().checks, [3, 0], "slow is no failure");
     assert_eq!(fleet.counts(), [0, 0, 1, 0]);
 }
 

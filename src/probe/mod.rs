@@ -151,10 +151,10 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
 ///
 /// ```
 /// use pingstate::{Attempt, Input, Now, Output, Probe, probe};
-/// # use std::time::{Duration, Instant};
+/// # use std::time::{Duration, Instant, SystemTime};
 ///
 /// let smtp = probe("tcp", "mail.example.com", 25).check("banner_contains:220").build()?;
-/// let now = Now { instant: Instant::now(), unix: Duration::ZERO };
+/// let now = Now::new(Instant::now(), SystemTime::now());
 /// let mut attempt: Box<dyn Attempt> = smtp.begin(now);
 /// assert!(matches!(attempt.poll_output(), Some(Output::Connect { port: 25, .. })));
 ///

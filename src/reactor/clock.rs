@@ -8,7 +8,7 @@ use crate::clock::Now;
 
 #[allow(clippy::disallowed_methods)] // Only this module reads the clocks.
 pub(crate) fn now() -> Now {
-    Now { instant: Instant::now(), unix: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() }
+    Now::new(Instant::now(), SystemTime::now())
 }
 
 /// `CLOCK_MONOTONIC` in microseconds, for the service manager. [`Instant`] does not expose its value.

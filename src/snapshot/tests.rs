@@ -1,7 +1,7 @@
 //! The JSON of a snapshot, byte for byte as the original writes it.
 
 use super::*;
-use crate::clock::test_now;
+use crate::clock::{system_time, test_now};
 use crate::fsm::Policy;
 use crate::result::{ProbeResult, Reason};
 
@@ -24,7 +24,7 @@ fn raw(detail: &str) -> ProbeResult {
 }
 
 fn json(fsm: &Fsm, now: Now) -> String {
-    Snapshot::of(NAME, TARGET, fsm, now).to_json()
+    View::of(NAME, TARGET, fsm, now).to_snapshot().to_json()
 }
 
 /// Printed by the original with `json.dumps(monitor.snapshot(), indent=2)`, up to `probe`.
@@ -110,7 +110,7 @@ fn the_view_and_the_snapshot_tell_the_same() {
     let mut fsm = fsm(t0);
     fsm.fire(&ProbeResult::up(Duration::from_micros(42_504), "HTTP 200"), t0.after(ms(1)));
     let now = t0.after(ms(1300));
-    let snapshot = Snapshot::of(NAME, TARGET, &fsm, now);
+    let snapshot = View::of(NAME, TARGET, &fsm, now).to_snapshot();
     assert_eq!(pretty(&View::of(NAME, TARGET, &fsm, now)), snapshot.to_json().into_bytes());
     assert!(snapshot.to_json().contains("\"last_latency_ms\": 42.5,"));
     assert!(snapshot.to_json().contains("\"last_check_ts\": 1738200000.001,"));
@@ -145,15 +145,15 @@ fn what_was_seen_follows_the_probe() {
     result.phases.tls = Some(ms(2000));
     result.address = "[::1]:443".parse().ok();
     result.http_status = Some(302);
-    result.tls_not_after = Some(Duration::from_secs(1_735_689_599));
+    result.tls_not_after = Some(system_time(Duration::from_secs(1_735_689_599)));
     fsm.fire(&result, now);
-    let snapshot = Snapshot::of("n\"", "t", &fsm, now);
+    let snapshot = View::of("n\"", "t", &fsm, now).to_snapshot();
     assert_eq!((snapshot.error, snapshot.phases), (result.reason, Some(result.phases)));
     let json = snapshot.to_json();
     let (_, after) = json.split_once("\"probe\": \"t\",").expect("a probe");
     assert_eq!(after, SEEN);
     fsm.fire(&ProbeResult::up(ms(1), "fine"), now);
-    let fine = Snapshot::of("n", "t", &fsm, now);
+    let fine = View::of("n", "t", &fsm, now).to_snapshot();
     assert_eq!((fine.error, fine.address, fine.http_status, fine.tls_not_after), (None, None, None, None));
 }
 
@@ -182,7 +182,7 @@ fn the_history_is_bounded_and_told_oldest_first() {
     for i in 0..50 {
         fsm.fire(&ProbeResult::up(ms(1), &format!("check {i}")), t0.after(ms(i * 1000)));
     }
-    let snapshot = Snapshot::of(NAME, TARGET, &fsm, t0.after(ms(60_000)));
+    let snapshot = View::of(NAME, TARGET, &fsm, t0.after(ms(60_000))).to_snapshot();
     let details: Vec<_> = snapshot.recent.iter().map(|check| check.detail.to_string()).collect();
     let expected: Vec<_> = (30..50).map(|i| format!("check {i}")).collect();
     assert_eq!(details, expected);
@@ -245,4 +245,29 @@ fn every_hundredth_prints_as_itself() {
         }
         assert_eq!(shown.expect("finite"), short);
     }
+}
+
+#[test]
+fn a_snapshot_is_displayed_as_one_line() {
+    let t0 = test_now();
+    let mut fsm = fsm(t0);
+    let shown = |name, fsm: &Fsm| View::of(name, TARGET, fsm, t0).to_snapshot().to_string();
+    assert_eq!(shown("api", &fsm), "api is unknown");
+    fsm.fire(&ProbeResult::up(Duration::from_micros(42_504), "HTTP 200"), t0);
+    assert_eq!(shown("api", &fsm), "api is up: HTTP 200, 42.50 ms");
+    fsm.fire(&raw("connection\nrefused"), t0);
+    assert_eq!(shown("a\nb", &fsm), "a\\nb is degraded: connection\\nrefused");
+    assert_eq!(shown("", &fsm), "degraded: connection\\nrefused");
+}
+
+#[test]
+fn snapshots_are_equal_if_all_their_fields_are() {
+    let t0 = test_now();
+    let mut fsm = fsm(t0);
+    let snapshot = |fsm: &Fsm, now| View::of(NAME, TARGET, fsm, now).to_snapshot();
+    let before = snapshot(&fsm, t0);
+    assert_eq!(before, snapshot(&fsm, t0));
+    assert_ne!(before, snapshot(&fsm, t0.after(ms(1))));
+    fsm.fire(&ProbeResult::up(ms(1), "HTTP 200"), t0);
+    assert_ne!(before, snapshot(&fsm, t0));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::plan::{MS, Target};
 use super::schedule::Mind;
-use crate::clock::Now;
+use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Fsm, Policy, State};
 use crate::result::{ProbeResult, Reason};
 
@@ -96,8 +96,7 @@ impl Model {
         self.judged = self.follows(ok);
         let is_dulled = self.is_slow && self.judged == State::Up;
         self.state = if is_dulled { State::Degraded } else { self.judged };
-        let whole_ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this world");
-        self.recent.push_back((Duration::from_millis(whole_ms), ok, self.state, detail.to_owned()));
+        self.recent.push_back((unix, ok, self.state, detail.to_owned()));
         while self.recent.len() > self.history {
             self.recent.pop_front();
         }
@@ -146,11 +145,11 @@ impl Model {
 
     /// Holds the real one against it.
     pub(super) fn compare(&self, real: &Fsm, target: usize, now: Now, at: u64) {
-        let tally = real.tally();
+        let counters = real.counters();
         let fails: u64 = self.fails.values().sum();
-        assert_eq!(tally.checks, [self.oks, fails], "checks of target {target}");
-        assert!(tally.failures.iter().copied().eq(self.fails.clone()), "failures of target {target}");
-        assert_eq!(tally.to, self.entered, "changes of target {target}");
+        assert_eq!(counters.checks, [self.oks, fails], "checks of target {target}");
+        assert!(counters.failures.iter().copied().eq(self.fails.clone()), "failures of target {target}");
+        assert_eq!(counters.changes_to, self.entered, "changes of target {target}");
         let spent: Duration = State::ALL.iter().map(|state| real.time_in(*state, now)).sum();
         assert_eq!(spent, Duration::from_nanos(at - self.born), "the time of target {target} in all states");
         assert_eq!(real.state(), self.state, "state of target {target}");
@@ -158,7 +157,7 @@ impl Model {
         assert_eq!(real.recent().len(), self.recent.len(), "history of target {target}");
         for (real, (unix, ok, state, detail)) in real.recent().iter().zip(&self.recent) {
             assert_eq!(
-                (real.unix, real.event == Event::Ok, real.state, &*real.detail),
+                (since_epoch(real.ended_at), real.event == Event::Ok, real.state, &*real.detail),
                 (*unix, *ok, *state, detail.as_str()),
                 "history of target {target}"
             );

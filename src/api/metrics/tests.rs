@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::counters::{Connections, Counters, Hooks, ProcessStats, Webhooks};
-use crate::clock::test_now;
+use crate::clock::{system_time, test_now};
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
 use crate::result::{ProbeResult, Reason};
@@ -33,7 +33,7 @@ fn every_target_is_told_of_in_full() {
     let mut up = ProbeResult::up(Duration::from_micros(1500), "HTTP 200");
     up.phases.connect = Some(Duration::from_micros(500));
     up.phases.first_byte = Some(Duration::from_millis(1));
-    (up.http_status, up.tls_not_after) = (Some(200), Some(Duration::from_secs(1_800_000_000)));
+    (up.http_status, up.tls_not_after) = (Some(200), Some(system_time(Duration::from_secs(1_800_000_000))));
     fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(1));
     fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
     fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(3));

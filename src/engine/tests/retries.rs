@@ -68,7 +68,7 @@ fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
         assert!(ended.is_empty() || ended == [(false, Some(State::Down))]);
     }
     let watch = &bench.engine.fleet().watches()[0];
-    assert_eq!((watch.fsm().tally().checks, watch.skipped()), ([0, 1], 1), "8 s, the beat at 5 s is gone");
+    assert_eq!((watch.fsm().counters().checks, watch.skipped()), ([0, 1], 1), "8 s, the beat at 5 s is gone");
     assert_eq!((next(&mut bench), bench.engine.fleet().lag().count), (secs(2), 1));
     bench.pass(secs(2));
     refuse(&mut bench);

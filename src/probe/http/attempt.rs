@@ -8,7 +8,7 @@ use super::cookies::Cookies;
 use super::exchange::Exchange;
 use super::redirect::{self, Hop};
 use super::{Follow, HttpPlan};
-use crate::clock::Now;
+use crate::clock::{Now, system_time};
 use crate::probe::words::timed_out;
 use crate::probe::{Attempt, Input, Output};
 use crate::result::{Failure, Phases, ProbeResult, Reason, printable};
@@ -153,7 +153,7 @@ impl HttpAttempt {
         }
         self.disconnect(now);
         (result.phases, result.http_status) = (self.phases, self.http_status);
-        (result.http10, result.tls_not_after) = (self.http10, self.tls_not_after);
+        (result.http10, result.tls_not_after) = (self.http10, self.tls_not_after.map(system_time));
         self.stage = Stage::Done;
         self.outputs.push_back(Output::Done(result));
     }

@@ -69,7 +69,7 @@
 //! | subject | location |
 //! |---|---|
 //! | flags | `src/cli/flags.rs` |
-//! | probe kinds | `src/probe` |
+//! | probe kinds | `src/probe/kinds.rs` |
 //! | routes | `src/api/routes.rs` |
 //! | eviction | `src/engine/eviction.rs` |
 //! | state changes | `src/fsm.rs`, `src/monitor` |

@@ -9,8 +9,8 @@ use crate::api::response::{Response, TEXT};
 use crate::clock::since_epoch;
 use crate::fsm::{Event, Last};
 use crate::monitor::{Fleet, Watch};
+use crate::probe::kinds::{self, Kind};
 use crate::wire::http::query::raw_parameter;
-use crate::wire::url::Url;
 
 /// Responds with the last check of the target in the query.
 #[cold]
@@ -38,8 +38,9 @@ fn find<'a>(target: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
 /// The first target with this URL, which is parsed like a TARGET of the command line. The scheme is optional,
 /// as in the blackbox exporter. A final `/` is ignored unless a target matches exactly.
 fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
-    ["", "tcp://", "http://", "https://"].into_iter().find_map(|scheme| {
-        let url = Url::parse(&[scheme, text].concat()).ok()?.to_string();
+    let schemes = kinds::ANY.iter().map(|kind| format!("{}://", kind.name()));
+    std::iter::once(String::new()).chain(schemes).find_map(|scheme| {
+        let url = kinds::parse_url(&(scheme + text)).ok()?.1.to_string();
         let mut watches = fleet.watches().iter();
         let bare = |url: &'a str| url.strip_suffix('/').unwrap_or(url);
         watches
@@ -68,15 +69,16 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
         let help = "When the certificate expires.";
         gauge("probe_ssl_earliest_cert_expiry", help, Value::Seconds(since_epoch(not_after)));
     }
-    if !url.starts_with("http:") && !url.starts_with("https:") {
-        return;
-    }
+    let kind = match Kind::of_url(url) {
+        Some(kind) if kinds::HTTP_KINDS.contains(&kind) => kind,
+        _ => return,
+    };
     let status = Value::Count(last.http_status.unwrap_or(0).into());
     gauge("probe_http_status_code", "The status of the answer.", status);
     let version = last.http_status.map_or(0, |_| if last.http10 { 1000 } else { 1100 });
     let version = Value::Seconds(Duration::from_millis(version));
     gauge("probe_http_version", "The version of HTTP of the answer.", version);
-    gauge("probe_http_ssl", "Whether it was asked over TLS.", url.starts_with("https:").into());
+    gauge("probe_http_ssl", "Whether it was asked over TLS.", (kind == Kind::Https).into());
     out.family("probe_http_duration_seconds", "gauge", "How long each part of the check took.");
     for (phase, span) in phases.each() {
         let phase = if phase == "first_byte" { "processing" } else { phase };

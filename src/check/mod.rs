@@ -29,10 +29,24 @@ fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     })
 }
 
-/// The error for a `spec` that is not a check of the protocol; it may belong to the other protocol.
-fn unknown(spec: &str, name: &str, other_checks: &[&str], other_protocol: &str, checks: &str) -> String {
-    if other_checks.contains(&name) {
-        return format!("{name} belongs to {other_protocol}");
+/// Every check: its name, an example, and the protocol that it applies to.
+const CHECKS: [(&str, &str, &str); 5] = [
+    ("port_open", "port_open", "tcp"),
+    ("banner_contains", "banner_contains:TEXT", "tcp"),
+    ("status_2xx", "status_2xx", "http"),
+    ("status", "status:200,204", "http"),
+    ("body_contains", "body_contains:TEXT", "http"),
+];
+
+/// The error for a `spec` that is not a check of the protocol; it may apply to another one.
+fn unknown(spec: &str, name: &str, protocol: &str) -> String {
+    if let Some((_, _, other)) = CHECKS.iter().find(|(known, _, _)| *known == name) {
+        return format!("{name} belongs to {other}, not {protocol}");
+    }
+    let mut checks = String::new();
+    for (_, example, _) in CHECKS.iter().filter(|(_, _, of)| *of == protocol) {
+        checks.push_str(if checks.is_empty() { "" } else { ", " });
+        checks.push_str(example);
     }
     format!("unknown check {}; there are: {checks}", shown(spec))
 }

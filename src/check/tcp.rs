@@ -110,13 +110,7 @@ impl TcpCheck {
                 }
                 Some(needle) => Ok(TcpCheck::Contains(needle)),
             },
-            (name, _) => Err(unknown(
-                spec,
-                name,
-                &["status_2xx", "status", "body_contains"],
-                "http, not tcp",
-                "port_open, banner_contains:TEXT",
-            )),
+            (name, _) => Err(unknown(spec, name, "tcp")),
         }
     }
 

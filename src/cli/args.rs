@@ -9,12 +9,13 @@ use super::TARGETS_MAX;
 use super::flags::{self, Flag, FlagScope, Set, push};
 use super::options::Settings;
 use super::values::{quote, shown};
+use crate::probe::kinds::Kind;
 
 /// The arguments as given; `None` and empty where a flag was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct CommandLine {
     pub(super) targets: Vec<String>,
-    pub(super) protocol: Option<&'static str>,
+    pub(super) kind: Option<Kind>,
     pub(super) address: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) path: Option<String>,

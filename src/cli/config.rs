@@ -25,9 +25,11 @@ use lexopt::Parser;
 use super::args::{self, CommandLine, DaemonFlags};
 use super::conflicts::{daemon, first, refuse_flags_without_effect};
 use super::flags::FlagScope;
+use super::options::SettingsByKind;
 use super::targets::shown_url;
 use super::values::{shown, split};
-use super::{Daemon, Settings, TARGETS_MAX, Target, TargetOptions};
+use super::{Daemon, Settings, TARGETS_MAX, TargetOptions, TargetSpec};
+use crate::probe::kinds::Kind;
 
 /// The largest file, in bytes, and the longest line in it.
 const FILE_MAX: usize = 16 * 1024 * 1024;
@@ -123,8 +125,8 @@ struct FileParser {
     number: usize,
     /// Settings of all targets below the current line.
     settings: Settings,
-    /// The same, normalised, for targets without flags: `[http, tcp]`.
-    shared: [Option<Rc<Settings>>; 2],
+    /// The same for targets without flags.
+    shared: SettingsByKind,
     daemon: DaemonFlags,
     targets: Vec<TargetOptions>,
     /// The line of each name.
@@ -137,7 +139,7 @@ impl FileParser {
         FileParser {
             number: 0,
             settings,
-            shared: [None, None],
+            shared: SettingsByKind::default(),
             daemon: DaemonFlags::default(),
             targets: Vec::new(),
             names: BTreeMap::new(),
@@ -174,7 +176,7 @@ impl FileParser {
         let mut line = CommandLine { settings: std::mem::take(&mut self.settings), ..CommandLine::default() };
         line.daemon = std::mem::take(&mut self.daemon);
         let is_valid = self.read(words, &mut line);
-        self.shared = [None, None];
+        self.shared.clear();
         (self.settings, self.daemon) = (std::mem::take(&mut line.settings), std::mem::take(&mut line.daemon));
         if let (true, Some(word)) = (is_valid, line.targets.first()) {
             return Err(format!(
@@ -182,7 +184,7 @@ impl FileParser {
                 shown_url(word)
             ));
         }
-        if let Err(error) = self.settings.clone().normalised(true) {
+        if let Err(error) = self.settings.check_conflicts() {
             self.settings.slow_clear = None;
             return Err(error);
         }
@@ -194,11 +196,11 @@ impl FileParser {
         if let Err(error) = self.add_name(&name) {
             self.fail(error);
         }
-        let target = Target::Url(url);
+        let target = TargetSpec::Url(url);
         let settings = match words.as_slice().is_empty() {
-            true => self.shared(target.is_tcp())?,
-            false => match self.parse_settings(words, target.is_tcp())? {
-                Some(settings) => Rc::new(settings),
+            true => self.shared.get(&self.settings, target.kind()),
+            false => match self.parse_settings(words, target.kind())? {
+                Some(settings) => settings,
                 None => return Ok(()),
             },
         };
@@ -220,23 +222,12 @@ impl FileParser {
         }
     }
 
-    /// The settings of targets without flags.
-    fn shared(&mut self, is_tcp: bool) -> Result<Rc<Settings>, String> {
-        let shared = &mut self.shared[usize::from(is_tcp)];
-        if let Some(settings) = shared {
-            return Ok(settings.clone());
-        }
-        let settings = Rc::new(self.settings.clone().normalised(is_tcp)?);
-        *shared = Some(settings.clone());
-        Ok(settings)
-    }
-
     /// The settings of a target with flags; `None` if errors have been recorded.
     fn parse_settings(
         &mut self,
         words: std::vec::IntoIter<String>,
-        is_tcp: bool,
-    ) -> Result<Option<Settings>, String> {
+        kind: Option<Kind>,
+    ) -> Result<Option<Rc<Settings>>, String> {
         let mut line = CommandLine { settings: self.settings.clone(), ..CommandLine::default() };
         if !self.read(words, &mut line) {
             return Ok(None);
@@ -247,8 +238,9 @@ impl FileParser {
         if let Some(flag) = first(&line, |_, scope| scope == FlagScope::Daemon) {
             return Err(format!("{flag}: does not apply to a single target: move it to a line of flags"));
         }
-        refuse_flags_without_effect(&line, is_tcp)?;
-        line.settings.normalised(is_tcp).map(Some)
+        refuse_flags_without_effect(&line, &[kind])?;
+        line.settings.check_conflicts()?;
+        Ok(Some(SettingsByKind::default().get(&line.settings, kind)))
     }
 
     /// Parses flags into `line` and records errors; returns whether there are none.

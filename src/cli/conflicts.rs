@@ -5,14 +5,14 @@
 //! line of their own need not affect each target below.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::rc::Rc;
 
 use super::args::{CommandLine, DaemonFlags};
 use super::config::Config;
 use super::flags::{Flag, FlagScope};
-use super::{Daemon, Options, Target, TargetOptions};
+use super::options::SettingsByKind;
+use super::{Daemon, Options, TargetOptions, TargetSpec};
+use crate::probe::kinds::{Kind, Kinds};
 
-const PROTOCOL: &str = "tcp";
 const ADDRESS: &str = "1.1.1.1";
 const PATH: &str = "/";
 const API_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -26,34 +26,34 @@ pub(super) fn resolve(mut line: CommandLine) -> Result<Options, String> {
     if let Some(path) = line.config.take() {
         refuse_targets_beside_a_file(&line)?;
         // A conflict on the command line is reported once, not for each line of the file.
-        line.settings.clone().normalised(true)?;
+        line.settings.check_conflicts()?;
         let daemon = daemon(line.daemon.clone());
         let config = Some(Box::new(Config { path, line }));
         return Ok(Options { targets: Vec::new(), daemon, config, check_config, once });
     }
     refuse_two_ways_to_name_a_target(&line)?;
     let targets = named_targets(&mut line);
-    let all_tcp = targets.iter().all(Target::is_tcp);
-    refuse_flags_without_effect(&line, all_tcp)?;
-    let [tcp, http] = [true, false].map(|is_tcp| line.settings.clone().normalised(is_tcp));
-    let (tcp, http, name) = (Rc::new(tcp?), Rc::new(http?), line.name);
-    let targets = targets.into_iter().map(|target| {
-        let settings = if target.is_tcp() { tcp.clone() } else { http.clone() };
+    let kinds: Vec<_> = targets.iter().map(TargetSpec::kind).collect();
+    refuse_flags_without_effect(&line, &kinds)?;
+    line.settings.check_conflicts()?;
+    let (mut settings, name) = (SettingsByKind::default(), line.name);
+    let targets = targets.into_iter().zip(kinds).map(|(target, kind)| {
+        let settings = settings.get(&line.settings, kind);
         TargetOptions { target, name: name.clone(), settings, line: 0 }
     });
     let (targets, daemon) = (targets.collect(), daemon(line.daemon));
     Ok(Options { targets, daemon, config: None, check_config, once })
 }
 
-fn named_targets(line: &mut CommandLine) -> Vec<Target> {
+fn named_targets(line: &mut CommandLine) -> Vec<TargetSpec> {
     if !line.targets.is_empty() {
-        return std::mem::take(&mut line.targets).into_iter().map(Target::Url).collect();
+        return std::mem::take(&mut line.targets).into_iter().map(TargetSpec::Url).collect();
     }
-    let protocol = line.protocol.unwrap_or(PROTOCOL);
-    vec![Target::Parts {
-        protocol,
+    let kind = line.kind.unwrap_or(Kind::Tcp);
+    vec![TargetSpec::Parts {
+        kind,
         address: line.address.take().unwrap_or_else(|| ADDRESS.to_owned()),
-        port: line.port.unwrap_or(if protocol == "http" { 80 } else { 443 }),
+        port: line.port.unwrap_or(kind.port()),
         path: line.path.take().unwrap_or_else(|| PATH.to_owned()),
     }]
 }
@@ -89,13 +89,18 @@ fn refuse_targets_beside_a_file(line: &CommandLine) -> Result<(), String> {
     }
 }
 
-/// Refuses flags given with a target that do not affect it; `line.settings` holds everything that applies to it.
-pub(super) fn refuse_flags_without_effect(line: &CommandLine, is_tcp: bool) -> Result<(), String> {
+/// Refuses flags that affect none of the targets of these kinds; `line.settings` holds everything that applies to
+/// them.
+pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Kind>]) -> Result<(), String> {
     let settings = &line.settings;
     let webhook_trusts = settings.has_https_webhook();
-    let is_unused = |flag: &Flag| flag.http_only && !(webhook_trusts && flag.name == "--ca-file");
-    if let (true, Some(flag)) = (is_tcp, first(line, |flag, _| is_unused(flag))) {
-        return Err(format!("{flag}: is for http and https, but the target is tcp"));
+    for seen in &line.seen {
+        let Flag { name, kinds: applies, .. } = *seen.flag;
+        let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| applies.contains(&kind));
+        let is_used = kinds.iter().any(applies_to) || webhook_trusts && name == "--ca-file";
+        if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
+            return Err(format!("{name}: is for {}, but the target is {}", names(applies), kind.name()));
+        }
     }
     for seen in &line.seen {
         if let Some((needed, in_force)) = seen.flag.needs {
@@ -104,7 +109,7 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, is_tcp: bool) -> R
             }
         }
     }
-    let trust_is_unused = settings.no_verify_tls && !webhook_trusts && !is_tcp;
+    let trust_is_unused = settings.no_verify_tls && !webhook_trusts;
     if trust_is_unused && first(line, |flag, _| flag.name == "--ca-file").is_some() {
         return Err("--ca-file: has no effect with --no-verify-tls".to_owned());
     }
@@ -114,4 +119,14 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, is_tcp: bool) -> R
 /// The name of the first flag given for which `matches` holds.
 pub(super) fn first(line: &CommandLine, matches: impl Fn(&Flag, FlagScope) -> bool) -> Option<&'static str> {
     line.seen.iter().find(|seen| matches(seen.flag, seen.scope)).map(|seen| seen.flag.name)
+}
+
+/// The names of kinds in a sentence: `http and https`.
+fn names(kinds: Kinds) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }

@@ -1,9 +1,10 @@
 //! The table of all flags. Parsing, `--help`, the configuration file and the conflict checks come from it: a new
-//! flag is a row here, a field of [`Settings`], and the place that uses it.
+//! flag is a row here, a field of [`Settings`], the place that uses it, and a test.
 
 use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
+use crate::probe::kinds::{ANY, HTTP_KINDS, Kind, Kinds};
 
 /// Where a flag may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub(super) struct Flag {
     pub(super) help: &'static str,
     /// The value in force without the flag, as `--help` prints it; empty if there is none.
     pub(super) default: &'static str,
-    /// It has no effect on tcp targets and is refused for them.
-    pub(super) http_only: bool,
+    /// It has no effect on targets of other kinds and is refused for them.
+    pub(super) kinds: Kinds,
     /// The flags without which it has no effect, and whether one of them is in force.
     pub(super) needs: Option<(&'static str, InForce)>,
     pub(super) set: Set,
@@ -56,7 +57,7 @@ pub(super) enum Set {
 
 impl Flag {
     const fn new(name: &'static str, value: &'static str, help: &'static str, set: Set) -> Flag {
-        Flag { name, short: None, value, help, default: "", http_only: false, needs: None, set }
+        Flag { name, short: None, value, help, default: "", kinds: ANY, needs: None, set }
     }
 
     const fn default(mut self, default: &'static str) -> Flag {
@@ -69,8 +70,8 @@ impl Flag {
         self
     }
 
-    const fn http_only(mut self) -> Flag {
-        self.http_only = true;
+    const fn kinds(mut self, kinds: Kinds) -> Flag {
+        self.kinds = kinds;
         self
     }
 
@@ -120,7 +121,7 @@ pub(super) static SECTIONS: [Section; 7] = [
         scope: FlagScope::Address,
         flags: &[
             value("--protocol", "NAME", "tcp, http or https", |line, text| {
-                put(&mut line.protocol, values::protocol(text))
+                put(&mut line.kind, Kind::parse(text))
             })
             .default("tcp"),
             value("--address", "HOST", "name, IPv4 or IPv6 address", |line, text| {
@@ -177,24 +178,24 @@ pub(super) static SECTIONS: [Section; 7] = [
                 put(&mut line.settings.method, values::method(text))
             })
             .default("GET")
-            .http_only(),
+            .kinds(HTTP_KINDS),
             value("--header", "'NAME: VALUE'", "also send this header field; repeatable", |line, text| {
                 push(&mut line.settings.headers, values::header(text), HEADERS_MAX)
             })
-            .http_only(),
+            .kinds(HTTP_KINDS),
             value("--max-body", "BYTES", "bytes of a body that are searched, 1 to 16777216", |line, text| {
                 put(&mut line.settings.max_body, values::max_body(text))
             })
             .default("65536")
-            .http_only(),
+            .kinds(HTTP_KINDS),
             switch("--no-redirect", "evaluate a redirect instead of following it", |line| {
                 line.settings.no_redirect = true;
             })
-            .http_only(),
+            .kinds(HTTP_KINDS),
             value("--ca-file", "PEM", "also trust these certificates", |line, text| {
                 put(&mut line.settings.ca_file, values::plain(text).map(Into::into))
             })
-            .http_only(),
+            .kinds(HTTP_KINDS),
             // The Python version accepts it for tcp too.
             switch("--no-verify-tls", "accept any certificate", |line| line.settings.no_verify_tls = true),
         ],
@@ -312,4 +313,33 @@ pub(super) static SECTIONS: [Section; 7] = [
 /// Every flag with its scope, in the order of `--help`.
 pub(super) fn all() -> impl Iterator<Item = (&'static Flag, FlagScope)> {
     SECTIONS.iter().flat_map(|section| section.flags.iter().map(move |flag| (flag, section.scope)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flag(name: &str) -> &'static Flag {
+        all().map(|(flag, _)| flag).find(|flag| flag.name == name).expect(name)
+    }
+
+    #[test]
+    fn help_names_every_kind_with_its_defaults() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/dict/args.dict");
+        let dictionary = std::fs::read_to_string(path);
+        let manual = include_str!("../manual.md");
+        for kind in ANY {
+            let name = kind.name();
+            let is_listed = |text: &str| text.split([' ', ',']).any(|word| word == name);
+            assert!(is_listed(flag("--protocol").help), "{name}");
+            assert!(manual.contains(&format!(" {name}://")), "{name}");
+            // A packaged crate has no dictionary.
+            assert!(dictionary.as_ref().map_or(true, |text| text.contains(&format!("{name}://"))), "{name}");
+            for (flag, value) in [("--port", kind.port().into()), ("--timeout", kind.timeout().as_secs())] {
+                let default = self::flag(flag).default;
+                let stated = default.split(", ").find(|part| is_listed(part)).expect(name);
+                assert!(stated.starts_with(&format!("{value} for ")), "{flag}, {name}: {default}");
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStringExt;
 use super::config::Loaded;
 use super::log::Log;
 use super::values::split;
-use super::{Command, Options, TARGETS_MAX, Target, TargetOptions, parse, targets};
+use super::{Command, Options, TARGETS_MAX, TargetOptions, TargetSpec, parse, targets};
 use crate::clock::test_now;
 use crate::monitor::{Fleet, TargetUpdate};
 
@@ -64,8 +64,8 @@ fn sensible_target(options: &TargetOptions) {
     let spans = spans.into_iter().chain([settings.retry_interval, settings.hook_timeout]);
     assert!(spans.flatten().all(|span| !span.is_zero()));
     match &options.target {
-        Target::Url(url) => assert!(!url.is_empty()),
-        Target::Parts { port, .. } => assert!(*port > 0),
+        TargetSpec::Url(url) => assert!(!url.is_empty()),
+        TargetSpec::Parts { port, .. } => assert!(*port > 0),
     }
 }
 

@@ -29,7 +29,7 @@ use lexopt::Parser;
 
 use args::{Action, CommandLine};
 pub(crate) use help::{VERSION, help};
-pub(crate) use options::{Daemon, Options, Settings, Target, TargetOptions};
+pub(crate) use options::{Daemon, Options, Settings, TargetOptions, TargetSpec};
 pub use run::main;
 
 /// The maximum number of targets of one process.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::config::Config;
 use crate::fsm::Policy;
 use crate::monitor::{Hook, Monitor};
+use crate::probe::kinds::{HTTP_KINDS, Kind};
 
 /// A valid command line.
 #[derive(Debug, PartialEq)]
@@ -36,7 +37,7 @@ pub(crate) struct Daemon {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TargetOptions {
-    pub(crate) target: Target,
+    pub(crate) target: TargetSpec,
     /// Default: `HOST:PORT`.
     pub(crate) name: Option<String>,
     /// Shared by targets with the same settings.
@@ -46,25 +47,19 @@ pub(crate) struct TargetOptions {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
+pub(crate) enum TargetSpec {
     /// A positional argument: `https://host/path`. Not validated yet.
     Url(String),
     /// `--protocol`, `--address`, `--port` and `--path`, or their defaults.
-    Parts {
-        /// `tcp`, `http` or `https`.
-        protocol: &'static str,
-        address: String,
-        port: u16,
-        path: String,
-    },
+    Parts { kind: Kind, address: String, port: u16, path: String },
 }
 
-impl Target {
-    /// Whether the scheme is tcp; the rest of the URL may be invalid.
-    pub(super) fn is_tcp(&self) -> bool {
+impl TargetSpec {
+    /// `None` if the URL has no known scheme; other parts of it may be invalid.
+    pub(super) fn kind(&self) -> Option<Kind> {
         match self {
-            Target::Url(url) => url.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("tcp://")),
-            Target::Parts { protocol, .. } => *protocol == "tcp",
+            TargetSpec::Url(url) => Kind::of_url(url),
+            TargetSpec::Parts { kind, .. } => Some(*kind),
         }
     }
 }
@@ -106,12 +101,16 @@ impl Settings {
         self.webhook.as_deref().is_some_and(is_https)
     }
 
-    /// Removes settings that have no effect on the target or state a default, so that equal settings have the same
-    /// effect: a reload compares them to find unchanged targets.
-    pub(super) fn normalised(mut self, is_tcp: bool) -> Result<Settings, String> {
-        if self.slow.zip(self.slow_clear).is_some_and(|(slow, clear)| clear > slow) {
-            return Err("--slow-clear: must not exceed --slow".to_owned());
+    pub(super) fn check_conflicts(&self) -> Result<(), String> {
+        match self.slow.zip(self.slow_clear) {
+            Some((slow, clear)) if clear > slow => Err("--slow-clear: must not exceed --slow".to_owned()),
+            _ => Ok(()),
         }
+    }
+
+    /// Removes settings that have no effect on a target of this kind or state a default, so that equal settings
+    /// have the same effect: a reload compares them to find unchanged targets.
+    fn normalised(mut self, kind: Option<Kind>) -> Settings {
         let (slow, interval) = (self.slow, self.interval.unwrap_or(Monitor::INTERVAL));
         self.slow_clear = self.slow_clear.filter(|clear| slow.is_some_and(|slow| slow != *clear));
         self.retries = self.retries.filter(|retries| *retries > 0);
@@ -125,7 +124,7 @@ impl Settings {
         self.hook_timeout =
             self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != Hook::TIMEOUT);
         self.hook_first &= self.on_change.is_some() || self.webhook.is_some();
-        if is_tcp {
+        if kind.is_some_and(|kind| !HTTP_KINDS.contains(&kind)) {
             self.method = None;
             self.headers.clear();
             self.max_body = None;
@@ -135,6 +134,27 @@ impl Settings {
                 self.ca_file = None;
             }
         }
-        Ok(self)
+        self
+    }
+}
+
+/// The same settings for targets of different kinds.
+#[derive(Debug, Default)]
+pub(super) struct SettingsByKind(Vec<(Option<Kind>, Rc<Settings>)>);
+
+impl SettingsByKind {
+    /// Returns `settings`, normalised and shared by all targets of the kind.
+    pub(super) fn get(&mut self, settings: &Settings, kind: Option<Kind>) -> Rc<Settings> {
+        if let Some((_, settings)) = self.0.iter().find(|(known, _)| *known == kind) {
+            return settings.clone();
+        }
+        let settings = Rc::new(settings.clone().normalised(kind));
+        self.0.push((kind, settings.clone()));
+        settings
+    }
+
+    /// Must be called when the settings change.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 }

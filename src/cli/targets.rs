@@ -6,12 +6,13 @@ use super::hooks::Hooks;
 use super::log::Log;
 use super::trust::{Trusted, Trusts, fingerprint};
 use super::values::shown;
-use super::{Daemon, Target, TargetOptions};
+use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
+use crate::probe::kinds::HTTP_KINDS;
 
 /// Builds the monitors of a command line. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
@@ -86,9 +87,10 @@ impl SharedResources {
     /// The error is one line that names the flag; it is `None` if it was reported before.
     fn trusts(&mut self, options: &TargetOptions) -> Result<TrustedBy, Option<String>> {
         let settings = &options.settings;
-        let target = match options.target.is_tcp() {
-            true => Trusted::default(),
-            false => self.trusts.of(!settings.no_verify_tls, &settings.ca_file)?,
+        let uses_trust = options.target.kind().is_none_or(|kind| HTTP_KINDS.contains(&kind));
+        let target = match uses_trust {
+            false => Trusted::default(),
+            true => self.trusts.of(!settings.no_verify_tls, &settings.ca_file)?,
         };
         let webhook = match (&settings.webhook, settings.has_https_webhook()) {
             (None, _) => Trusted::default(),
@@ -127,8 +129,8 @@ impl SharedResources {
 
 fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) -> Result<NetProbe, String> {
     let builder = match &options.target {
-        Target::Url(url) => ProbeBuilder::from_url(url),
-        Target::Parts { protocol, address, port, path } => probe(protocol, address, *port).path(path),
+        TargetSpec::Url(url) => ProbeBuilder::from_url(url),
+        TargetSpec::Parts { kind, address, port, path } => probe(kind.name(), address, *port).path(path),
     };
     let settings = &*options.settings;
     let mut builder = builder.follow_redirects(!settings.no_redirect).verify_tls(!settings.no_verify_tls);
@@ -159,11 +161,11 @@ fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) 
 fn explain(error: &Error, options: &TargetOptions) -> String {
     let message = error.message();
     match (error.field(), &options.target) {
-        ("url", Target::Url(url)) => {
+        ("url", TargetSpec::Url(url)) => {
             let what = if options.line > 0 { "URL" } else { "TARGET" };
             format!("{what} {}: {message}", shown_url(url))
         }
-        ("url", Target::Parts { .. }) => format!("--address: {message}"),
+        ("url", TargetSpec::Parts { .. }) => format!("--address: {message}"),
         ("name", _) if options.line > 0 => format!("NAME: {message}"),
         (flag, _) => format!("--{flag}: {message}"),
     }

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::*;
+use crate::probe::kinds::Kind;
 
 fn command(args: &[&str]) -> Result<Command, String> {
-    let args: Vec<OsString> =
-        std::iter::once("pingstate").chain(args.iter().copied()).map(Into::into).collect();
+    let args: Vec<OsString> = ["pingstate"].iter().chain(args).map(Into::into).collect();
     parse(args.into_iter())
 }
 
@@ -31,11 +31,11 @@ fn refusal(args: &[&str]) -> String {
     }
 }
 
-fn parts(protocol: &'static str, address: &str, port: u16, path: &str) -> Vec<Target> {
-    vec![Target::Parts { protocol, address: address.into(), port, path: path.into() }]
+fn parts(kind: Kind, address: &str, port: u16, path: &str) -> Vec<TargetSpec> {
+    vec![TargetSpec::Parts { kind, address: address.into(), port, path: path.into() }]
 }
 
-fn targets(args: &[&str]) -> Vec<Target> {
+fn targets(args: &[&str]) -> Vec<TargetSpec> {
     options(args).targets.into_iter().map(|options| options.target).collect()
 }
 
@@ -56,7 +56,7 @@ fn the_defaults_are_those_of_the_python_version() {
     let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
     assert_eq!(*target.settings, Settings::default());
     assert_eq!((&target.name, target.line), (&None, 0));
-    assert_eq!(parts("tcp", "1.1.1.1", 443, "/")[0], target.target);
+    assert_eq!(parts(Kind::Tcp, "1.1.1.1", 443, "/")[0], target.target);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn every_flag_is_read() {
         hook_first: true,
     };
     let target = TargetOptions {
-        target: parts("https", "nas.lan", 8443, "/x?y=1").remove(0),
+        target: parts(Kind::Https, "nas.lan", 8443, "/x?y=1").remove(0),
         name: Some("nas".into()),
         settings: Rc::new(settings),
         line: 0,
@@ -119,15 +119,15 @@ fn every_flag_is_read() {
 
 #[test]
 fn ports_follow_the_protocol() {
-    assert_eq!(targets(&["--protocol", "tcp"]), parts("tcp", "1.1.1.1", 443, "/"));
-    assert_eq!(targets(&["--protocol", "http"]), parts("http", "1.1.1.1", 80, "/"));
-    assert_eq!(targets(&["--protocol=HTTPS"]), parts("https", "1.1.1.1", 443, "/"));
-    assert_eq!(targets(&["--address", "[::1]", "--port=22"]), parts("tcp", "[::1]", 22, "/"));
+    assert_eq!(targets(&["--protocol", "tcp"]), parts(Kind::Tcp, "1.1.1.1", 443, "/"));
+    assert_eq!(targets(&["--protocol", "http"]), parts(Kind::Http, "1.1.1.1", 80, "/"));
+    assert_eq!(targets(&["--protocol=HTTPS"]), parts(Kind::Https, "1.1.1.1", 443, "/"));
+    assert_eq!(targets(&["--address", "[::1]", "--port=22"]), parts(Kind::Tcp, "[::1]", 22, "/"));
 }
 
 #[test]
 fn targets_are_accepted_between_flags_and_after_two_hyphens() {
-    let url = |text: &str| Target::Url(text.into());
+    let url = |text: &str| TargetSpec::Url(text.into());
     assert_eq!(targets(&["tcp://a:1", "--once", "http://b"]), [url("tcp://a:1"), url("http://b")]);
     assert_eq!(targets(&["--", "-x", "--port"]), [url("-x"), url("--port")]);
     assert_eq!(name(&["--name", "n", "tcp://a:1"]).as_deref(), Some("n"));
@@ -140,7 +140,7 @@ fn targets_are_accepted_between_flags_and_after_two_hyphens() {
 #[test]
 fn the_last_value_applies() {
     let args = ["--port", "1", "--interval=1", "--port", "2", "--interval", "3"];
-    assert_eq!(targets(&args), parts("tcp", "1.1.1.1", 2, "/"));
+    assert_eq!(targets(&args), parts(Kind::Tcp, "1.1.1.1", 2, "/"));
     assert_eq!(settings(&args).interval, Some(Duration::from_secs(3)));
 }
 

@@ -24,13 +24,6 @@ const RETRIES_MAX: u64 = 100;
 /// The most characters of a value that an error message repeats.
 const SHOWN_MAX: usize = 64;
 
-pub(super) fn protocol(text: &str) -> Result<&'static str, String> {
-    ["tcp", "http", "https"]
-        .into_iter()
-        .find(|known| text.eq_ignore_ascii_case(known))
-        .ok_or_else(|| format!("{} is not tcp, http or https", quote(text)))
-}
-
 pub(super) fn port(text: &str) -> Result<u16, String> {
     Ok(whole(text, 1, 65535)? as u16)
 }

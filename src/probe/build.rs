@@ -3,14 +3,19 @@
 mod built;
 mod error;
 mod rules;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod trust;
 mod webhook;
 
 pub use built::NetProbe;
+pub(crate) use built::Plan;
 pub use error::Error;
+pub(crate) use rules::{check_body, checked_headers};
+pub(crate) use settings::{Check, Settings};
 pub use trust::TlsTrust;
+pub(crate) use trust::of as trust_of;
 pub(crate) use webhook::DELIVERY_TIMEOUT;
 pub use webhook::Webhook;
 
@@ -19,13 +24,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::http::{Follow, HttpPlan};
-use super::tcp::TcpPlan;
+use super::kinds::{self, Kind};
 use crate::check::{BannerVerdict, CheckVerdict, HttpResponse};
-use crate::wire::http::write::check_method;
-use crate::wire::url::{Scheme, Url};
-use built::Plan;
-use rules::{Check, check_body, checked_headers, checked_name};
+use crate::wire::url::Url;
+use rules::checked_name;
 
 /// Starts to build a probe: `protocol` is `tcp`, `http` or `https`; `address` is a name or an IP address
 /// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp and https.
@@ -45,13 +47,14 @@ use rules::{Check, check_body, checked_headers, checked_name};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> ProbeBuilder {
-    let scheme = Scheme::parse(protocol).map_err(Error::Protocol);
-    ProbeBuilder::new(scheme.and_then(|scheme| {
-        let port = port.into().unwrap_or(scheme.default_port().unwrap_or(443));
+    let kind = Kind::parse(protocol).map_err(Error::Protocol);
+    ProbeBuilder::new(kind.and_then(|kind| {
+        let port = port.into().unwrap_or(kind.port());
         if port == 0 {
             return Err(Error::Port("must be between 1 and 65535".to_owned()));
         }
-        Url::new(scheme, address, port, "").map_err(Error::Address)
+        let url = Url::new(kind.scheme(), address, port, "").map_err(Error::Address)?;
+        Ok((kind, url))
     }))
 }
 
@@ -85,18 +88,11 @@ pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> Pro
 /// ```
 #[must_use]
 pub struct ProbeBuilder {
-    url: Result<Url, Error>,
+    url: Result<(Kind, Url), Error>,
     path: Option<String>,
-    check: Check,
-    timeout: Option<Duration>,
-    verify: bool,
-    ca_pem: Vec<u8>,
-    trust: Option<TlsTrust>,
-    method: Cow<'static, str>,
-    headers: Vec<(String, String)>,
-    max_body: usize,
-    follow: bool,
     name: Option<String>,
+    timeout: Option<Duration>,
+    settings: Settings,
 }
 
 impl ProbeBuilder {
@@ -118,26 +114,13 @@ impl ProbeBuilder {
     /// The longest name of a probe, in characters.
     pub const NAME_MAX: usize = 128;
 
-    fn new(url: Result<Url, Error>) -> Self {
-        ProbeBuilder {
-            url,
-            path: None,
-            check: Check::Spec(String::new()),
-            timeout: None,
-            verify: true,
-            ca_pem: Vec::new(),
-            trust: None,
-            method: Cow::Borrowed("GET"),
-            headers: Vec::new(),
-            max_body: Self::BODY_DEFAULT,
-            follow: true,
-            name: None,
-        }
+    fn new(url: Result<(Kind, Url), Error>) -> Self {
+        ProbeBuilder { url, path: None, name: None, timeout: None, settings: Settings::default() }
     }
 
     /// Starts with a URL, such as `https://example.com/healthz` or `tcp://[::1]:22`.
     pub fn from_url(url: &str) -> Self {
-        ProbeBuilder::new(Url::parse(url).map_err(Error::Url))
+        ProbeBuilder::new(kinds::parse_url(url).map_err(Error::Url))
     }
 
     /// The path to request, with its query; a missing leading `/` is added.
@@ -149,7 +132,7 @@ impl ProbeBuilder {
     /// The check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
     /// `port_open`, `banner_contains:TEXT` for tcp.
     pub fn check(mut self, spec: &str) -> Self {
-        self.check = Check::Spec(spec.to_owned());
+        self.settings.check = Check::Spec(spec.to_owned());
         self
     }
 
@@ -178,7 +161,7 @@ impl ProbeBuilder {
         F: Fn(&HttpResponse) -> J + Send + Sync + 'static,
         J: Into<CheckVerdict>,
     {
-        self.check = Check::Response(Arc::new(move |response| check(response).into()));
+        self.settings.check = Check::Response(Arc::new(move |response| check(response).into()));
         self
     }
 
@@ -210,7 +193,7 @@ impl ProbeBuilder {
         F: Fn(&[u8]) -> J + Send + Sync + 'static,
         J: Into<BannerVerdict>,
     {
-        self.check = Check::Banner(Arc::new(move |heard| check(heard).into()));
+        self.settings.check = Check::Banner(Arc::new(move |heard| check(heard).into()));
         self
     }
 
@@ -233,26 +216,26 @@ impl ProbeBuilder {
 
     /// Whether the target's certificate must be valid. Default: true.
     pub fn verify_tls(mut self, verify: bool) -> Self {
-        self.verify = verify;
+        self.settings.verify = verify;
         self
     }
 
     /// Certificates (PEM) to trust in addition to the built-in roots.
     pub fn ca_pem(mut self, pem: &[u8]) -> Self {
-        self.ca_pem = pem.to_vec();
+        self.settings.ca_pem = pem.to_vec();
         self
     }
 
     /// A trust that many probes can share. It overrides [`ProbeBuilder::verify_tls`] and
     /// [`ProbeBuilder::ca_pem`].
     pub fn trust(mut self, trust: &TlsTrust) -> Self {
-        self.trust = Some(trust.clone());
+        self.settings.trust = Some(trust.clone());
         self
     }
 
     /// The request's method. Default: `GET`.
     pub fn method(mut self, method: &str) -> Self {
-        self.method = Cow::Owned(method.to_owned());
+        self.settings.method = Cow::Owned(method.to_owned());
         self
     }
 
@@ -260,7 +243,7 @@ impl ProbeBuilder {
     /// `Proxy-Authorization`, `Cookie` and `Host` are not sent to another origin after a redirect. Limits: 64
     /// fields, 16 KiB in total.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.settings.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -275,13 +258,13 @@ impl ProbeBuilder {
     /// assert!(probe("http", "localhost", 80).max_body(ProbeBuilder::BODY_MAX + 1).build().is_err());
     /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
-        self.max_body = bytes;
+        self.settings.max_body = bytes;
         self
     }
 
     /// Whether redirects are followed, at most 10. Default: true.
     pub fn follow_redirects(mut self, follow: bool) -> Self {
-        self.follow = follow;
+        self.settings.follow = follow;
         self
     }
 
@@ -305,40 +288,21 @@ impl ProbeBuilder {
     /// # Errors
     /// The first invalid setting.
     pub fn build(self) -> Result<NetProbe, Error> {
-        let mut url = self.url?;
-        let is_tcp = url.scheme == Scheme::Tcp;
-        if let (Some(path), false) = (&self.path, is_tcp) {
-            url = Url::new(url.scheme, &url.host, url.port, path).map_err(Error::Path)?;
+        let (kind, mut url) = self.url?;
+        if let Some(path) = self.path.filter(|_| url.scheme.has_path) {
+            url = Url::new(url.scheme, &url.host, url.port, &path).map_err(Error::Path)?;
         }
         let name = match self.name {
             Some(name) => checked_name(name)?,
             None => url.authority(),
         };
-        let timeout = self.timeout.unwrap_or(if is_tcp { Self::TCP_TIMEOUT } else { Self::HTTP_TIMEOUT });
+        let timeout = self.timeout.unwrap_or(kind.timeout());
         if timeout.is_zero() || timeout > Self::TIMEOUT_MAX {
             return Err(Error::Timeout("must be more than 0 and at most 3600 seconds".to_owned()));
         }
-        if is_tcp {
-            let check = self.check.for_tcp()?;
-            let plan = TcpPlan { name, url, check, timeout };
-            return Ok(NetProbe::new(Plan::Tcp(Arc::new(plan))));
-        }
-        check_method(&self.method).map_err(Error::Method)?;
-        if self.method == "CONNECT" {
-            return Err(Error::Method("CONNECT asks for a tunnel, not for an answer".to_owned()));
-        }
-        let check = self.check.for_http()?;
-        check_body(&check, &self.method, self.max_body)?;
-        let headers = checked_headers(self.headers)?;
-        let tls = match self.trust {
-            Some(trust) => Some(trust.0),
-            None => trust::of(url.scheme, self.verify, &self.ca_pem)?,
-        };
-        let (method, max_body) = (self.method, self.max_body);
-        let follow = if self.follow { Follow::Always } else { Follow::Never };
-        let content = Vec::new();
-        let plan = HttpPlan { name, url, method, headers, content, check, max_body, follow, tls, timeout };
-        Ok(NetProbe::new(Plan::Http(Arc::new(plan))))
+        let shown = url.to_string();
+        let plan = kind.build(url, Settings { timeout, ..self.settings })?;
+        Ok(NetProbe { name, url: shown, timeout, plan })
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod build;
 pub(crate) mod connector;
 pub(crate) mod guard;
 pub(crate) mod http;
+pub(crate) mod kinds;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod tcp;

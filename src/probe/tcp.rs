@@ -1,25 +1,42 @@
-//! The tcp probe: it connects and, depending on the check, reads a banner.
+//! The kind tcp: it connects and, depending on the check, reads a banner.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::build::{Check, Error, Plan, Settings};
 use super::words::timed_out;
 use super::{Attempt, Input, Output};
 use crate::check::{Ending, Search, TcpCheck};
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
-use crate::wire::url::Url;
+use crate::wire::url::{Scheme, Url};
 
-/// The settings of a tcp probe, shared by all attempts of one target.
-#[derive(Debug)]
-pub(crate) struct TcpPlan {
-    pub(crate) name: String,
-    pub(crate) url: Url,
-    pub(crate) check: TcpCheck,
-    pub(crate) timeout: Duration,
+pub(super) static SCHEME: Scheme = Scheme { name: "tcp", default_port: None, has_path: false };
+
+pub(super) fn build(url: Url, settings: Settings) -> Result<Arc<dyn Plan>, Error> {
+    let check = match settings.check {
+        Check::Spec(spec) => TcpCheck::parse(&spec).map_err(Error::Check)?,
+        Check::Banner(check) => TcpCheck::Custom(check),
+        Check::Response(_) => {
+            return Err(Error::Check("a check of responses belongs to http, not tcp".to_owned()));
+        }
+    };
+    Ok(Arc::new(TcpPlan { url, check, timeout: settings.timeout }))
 }
 
-pub(crate) struct TcpAttempt {
+struct TcpPlan {
+    url: Url,
+    check: TcpCheck,
+    timeout: Duration,
+}
+
+impl Plan for TcpPlan {
+    fn begin(self: Arc<Self>, now: Now) -> Box<dyn Attempt> {
+        Box::new(TcpAttempt::new(self, now))
+    }
+}
+
+struct TcpAttempt {
     plan: Arc<TcpPlan>,
     started_at: Now,
     stage: Stage,
@@ -58,7 +75,7 @@ impl Attempt for TcpAttempt {
 }
 
 impl TcpAttempt {
-    pub(crate) fn new(plan: Arc<TcpPlan>, now: Now) -> Self {
+    fn new(plan: Arc<TcpPlan>, now: Now) -> Self {
         let Url { host, port, .. } = &plan.url;
         let connect = Output::Connect { host: host.clone(), port: *port };
         TcpAttempt { started_at: now, stage: Stage::Connecting, output: Some(connect), plan }

@@ -48,7 +48,7 @@ fn a_line_is_parsed_like_a_command_line() {
     let of = |target: &TargetOptions| (target.name.clone().unwrap_or_default(), target.line);
     let names = targets.iter().map(of).collect::<Vec<_>>();
     assert_eq!(names, [("web".to_owned(), 3), ("the \"ssh\"".to_owned(), 5), ("plain".to_owned(), 6)]);
-    assert_eq!(targets[0].target, Target::Url("https://example.com/healthz?x=#1".into()));
+    assert_eq!(targets[0].target, TargetSpec::Url("https://example.com/healthz?x=#1".into()));
     assert_eq!(targets[0].settings.check.as_deref(), Some("body_contains:all is well"));
     assert_eq!(targets[0].settings.headers, [("A".to_owned(), "b".to_owned())]);
     assert_eq!(targets[1].settings.interval, Some(Duration::from_secs(60)));

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::probe::http::{HttpAttempt, HttpPlan};
-use crate::probe::tcp::{TcpAttempt, TcpPlan};
 use crate::probe::{Attempt, Probe};
 
 /// A probe built by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
@@ -25,33 +23,20 @@ use crate::probe::{Attempt, Probe};
 /// ```
 #[derive(Clone)]
 pub struct NetProbe {
-    url: String,
-    plan: Plan,
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) timeout: Duration,
+    pub(super) plan: Arc<dyn Plan>,
 }
 
-/// Shared by all attempts of one target.
-#[derive(Clone)]
-pub(super) enum Plan {
-    Tcp(Arc<TcpPlan>),
-    Http(Arc<HttpPlan>),
-}
-
-impl NetProbe {
-    pub(super) fn new(plan: Plan) -> Self {
-        let url = match &plan {
-            Plan::Tcp(plan) => &plan.url,
-            Plan::Http(plan) => &plan.url,
-        };
-        NetProbe { url: url.to_string(), plan }
-    }
+/// The validated settings of a probe, shared by all its attempts.
+pub(crate) trait Plan: Send + Sync {
+    fn begin(self: Arc<Self>, now: Now) -> Box<dyn Attempt>;
 }
 
 impl Probe for NetProbe {
     fn name(&self) -> &str {
-        match &self.plan {
-            Plan::Tcp(plan) => &plan.name,
-            Plan::Http(plan) => &plan.name,
-        }
+        &self.name
     }
 
     fn url(&self) -> &str {
@@ -59,17 +44,11 @@ impl Probe for NetProbe {
     }
 
     fn timeout(&self) -> Duration {
-        match &self.plan {
-            Plan::Tcp(plan) => plan.timeout,
-            Plan::Http(plan) => plan.timeout,
-        }
+        self.timeout
     }
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        match &self.plan {
-            Plan::Tcp(plan) => Box::new(TcpAttempt::new(plan.clone(), now)),
-            Plan::Http(plan) => Box::new(HttpAttempt::new(plan.clone(), now)),
-        }
+        self.plan.clone().begin(now)
     }
 }
 

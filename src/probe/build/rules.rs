@@ -1,40 +1,13 @@
 //! Validation of the settings of a probe.
 
 use super::{Error, ProbeBuilder};
-use crate::check::{HttpCheck, HttpClosure, TcpCheck, TcpClosure};
+use crate::check::HttpCheck;
 use crate::result::printable;
 use crate::wire::http::write::parse_header;
 
 /// Limits of user header fields, their number and total size: servers accept little more.
 pub(super) const HEADERS_MAX: usize = 64;
 pub(super) const HEADER_BYTES_MAX: usize = 16 * 1024;
-
-/// A check that has not been validated yet.
-pub(super) enum Check {
-    Spec(String),
-    Response(HttpClosure),
-    Banner(TcpClosure),
-}
-
-impl Check {
-    pub(super) fn for_http(self) -> Result<HttpCheck, Error> {
-        match self {
-            Check::Spec(spec) => HttpCheck::parse(&spec).map_err(Error::Check),
-            Check::Response(check) => Ok(HttpCheck::Custom(check)),
-            Check::Banner(_) => Err(Error::Check("a check of banners belongs to tcp, not http".to_owned())),
-        }
-    }
-
-    pub(super) fn for_tcp(self) -> Result<TcpCheck, Error> {
-        match self {
-            Check::Spec(spec) => TcpCheck::parse(&spec).map_err(Error::Check),
-            Check::Banner(check) => Ok(TcpCheck::Custom(check)),
-            Check::Response(_) => {
-                Err(Error::Check("a check of responses belongs to http, not tcp".to_owned()))
-            }
-        }
-    }
-}
 
 /// Validates a name for log lines and the API.
 pub(super) fn checked_name(name: String) -> Result<String, Error> {
@@ -50,7 +23,7 @@ pub(super) fn checked_name(name: String) -> Result<String, Error> {
     Ok(name)
 }
 
-pub(super) fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {
+pub(crate) fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
         let limits = format!("at most {HEADERS_MAX} headers of {HEADER_BYTES_MAX} bytes in all can be added");
@@ -66,7 +39,7 @@ pub(super) fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(Str
 }
 
 /// Validates that the method and the body limit allow the check to succeed.
-pub(super) fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
+pub(crate) fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
     if max_body > ProbeBuilder::BODY_MAX {
         return Err(Error::MaxBody(format!("can be at most {}", ProbeBuilder::BODY_MAX)));
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::Error;
 use crate::wire::tls::TlsConfig;
-use crate::wire::url::Scheme;
+use crate::wire::url::{HTTPS, Scheme};
 
 /// The certificates that https probes trust. Cheap to clone: probes share one set of roots.
 ///
@@ -21,7 +21,7 @@ use crate::wire::url::Scheme;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct TlsTrust(pub(super) TlsConfig);
+pub struct TlsTrust(pub(crate) TlsConfig);
 
 impl TlsTrust {
     /// Trusts the built-in roots and the certificates of `extra_roots` (PEM, may be empty); every certificate
@@ -39,11 +39,11 @@ static USUAL: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
 
 /// The trust of a probe without an explicit [`TlsTrust`]. A build without TLS has none; this is an error for
 /// https only, because http needs it only for redirects.
-pub(super) fn of(scheme: Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
+pub(crate) fn of(scheme: &Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
     if !cfg!(feature = "tls") {
-        return match scheme {
-            Scheme::Https => Err(Error::Protocol("https is not in this build (feature \"tls\")".to_owned())),
-            _ => Ok(None),
+        return match *scheme == HTTPS {
+            true => Err(Error::Protocol("https is not in this build (feature \"tls\")".to_owned())),
+            false => Ok(None),
         };
     }
     if !extra_roots.is_empty() {

@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::probe::Attempt;
 use crate::probe::http::{Follow, HttpAttempt, HttpPlan};
 use crate::wire::tls::TlsConfig;
-use crate::wire::url::{AUTHORIZATION_HINT, Scheme, Url};
+use crate::wire::url::{AUTHORIZATION_HINT, HTTP, HTTPS, Url};
 
 /// The total time of one attempt of a delivery.
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,14 +41,13 @@ impl Webhook {
     /// # Errors
     /// If the URL is invalid. The message does not repeat the path, which may be secret.
     pub fn new(url: &str, trust: Option<&TlsTrust>) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|message| match message.strip_suffix(AUTHORIZATION_HINT) {
-            // The hint is only valid for targets.
-            Some(start) => Error::Url(format!("{start} (a hook that runs curl can send them)")),
-            None => Error::Url(unquoted(&message)),
+        let url = Url::parse(url, &[&HTTP, &HTTPS]).map_err(|message| {
+            match message.strip_suffix(AUTHORIZATION_HINT) {
+                // The hint is only valid for targets.
+                Some(start) => Error::Url(format!("{start} (a hook that runs curl can send them)")),
+                None => Error::Url(unquoted(&message)),
+            }
         })?;
-        if url.scheme == Scheme::Tcp {
-            return Err(Error::Url("a webhook's begins with http:// or https://".to_owned()));
-        }
         let tls = match trust {
             Some(trust) => Some(trust.0.clone()),
             None => trust::of(url.scheme, true, &[])?,
@@ -97,7 +96,6 @@ impl Webhook {
     pub(crate) fn deliver(&self, json: &str, now: Now) -> Box<dyn Attempt> {
         let headers = [("Content-Type", "application/json"), ("Content-Length", &json.len().to_string())];
         let plan = HttpPlan {
-            name: String::new(),
             url: self.url.clone(),
             method: Cow::Borrowed("POST"),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
@@ -115,7 +113,7 @@ impl Webhook {
 /// The URL without its path, which may be secret.
 impl fmt::Display for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.url.scheme.as_str(), self.url.authority())
+        write!(f, "{}://{}", self.url.scheme.name, self.url.authority())
     }
 }
 
@@ -157,9 +155,9 @@ mod tests {
     #[test]
     fn an_error_does_not_repeat_the_url() {
         for (url, text) in [
-            ("hooks.example.com/s3cret", "it is not a URL: it must begin with tcp://, http:// or https://"),
+            ("hooks.example.com/s3cret", "it is not a URL: it must begin with http:// or https://"),
             ("http://h/s3cret`x y", "a path cannot hold a space (write %20): it"),
-            ("s3cret://h/", "it is not tcp, http or https"),
+            ("s3cret://h/", "it is not http or https"),
             (
                 "http://me:s3cret@h/",
                 "a URL cannot hold a user or password (a hook that runs curl can send them)",

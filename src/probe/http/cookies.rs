@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::wire::http::response::Head;
-use crate::wire::url::{Scheme, Url};
+use crate::wire::url::{HTTPS, Url};
 
 /// The limit of cookies; further ones are ignored.
 const COOKIES_MAX: usize = 64;
@@ -172,7 +172,7 @@ fn directory(url: &Url) -> &str {
 
 /// Whether `Secure` cookies may be sent: over https, or to this machine, as in curl and browsers.
 fn is_secure(url: &Url) -> bool {
-    url.scheme == Scheme::Https
+    *url.scheme == HTTPS
         || url.host == "localhost"
         || url.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
-use crate::wire::url::Scheme;
+use crate::wire::url::HTTPS;
 
 /// User fields that a redirect to another origin does not receive: secrets, and the target's name (RFC 9110
 /// section 15.4).
@@ -37,9 +37,9 @@ enum Phase {
 impl Exchange {
     /// Queues the request of `hop` for a new connection.
     pub(super) fn begin(plan: &HttpPlan, hop: &Hop, now: Now) -> Result<Self, Failure> {
-        let mut channel = match hop.url.scheme {
-            Scheme::Https => Channel::tls(plan.tls.as_ref(), &hop.url.host, now.unix)?,
-            Scheme::Http | Scheme::Tcp => Channel::plain(),
+        let mut channel = match *hop.url.scheme == HTTPS {
+            true => Channel::tls(plan.tls.as_ref(), &hop.url.host, now.unix)?,
+            false => Channel::plain(),
         };
         channel.send(&request(plan, hop));
         if !plan.content.is_empty() {

@@ -1,4 +1,4 @@
-//! The http and https probe: one request, its redirects and its response.
+//! The kinds http and https: one request, its redirects and its response.
 
 mod attempt;
 mod channel;
@@ -9,18 +9,44 @@ mod redirect;
 mod tests;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use attempt::HttpAttempt;
 
+use super::Attempt;
+use super::build::{Check, Error, Plan, Settings, check_body, checked_headers, trust_of};
 use crate::check::HttpCheck;
+use crate::clock::Now;
+use crate::wire::http::write::check_method;
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::Url;
 
-/// The settings of an http or https probe, shared by all attempts of one target.
-#[derive(Debug)]
+pub(super) fn build(url: Url, settings: Settings) -> Result<Arc<dyn Plan>, Error> {
+    let Settings { method, max_body, timeout, .. } = settings;
+    check_method(&method).map_err(Error::Method)?;
+    if method == "CONNECT" {
+        return Err(Error::Method("CONNECT asks for a tunnel, not for a response".to_owned()));
+    }
+    let check = match settings.check {
+        Check::Spec(spec) => HttpCheck::parse(&spec).map_err(Error::Check)?,
+        Check::Response(check) => HttpCheck::Custom(check),
+        Check::Banner(_) => {
+            return Err(Error::Check("a check of banners belongs to tcp, not http".to_owned()));
+        }
+    };
+    check_body(&check, &method, max_body)?;
+    let headers = checked_headers(settings.headers)?;
+    let tls = match settings.trust {
+        Some(trust) => Some(trust.0),
+        None => trust_of(url.scheme, settings.verify, &settings.ca_pem)?,
+    };
+    let follow = if settings.follow { Follow::Always } else { Follow::Never };
+    let content = Vec::new();
+    Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, timeout }))
+}
+
 pub(crate) struct HttpPlan {
-    pub(crate) name: String,
     /// The scheme is http or https.
     pub(crate) url: Url,
     pub(crate) method: Cow<'static, str>,
@@ -35,6 +61,12 @@ pub(crate) struct HttpPlan {
     /// For https, in the URL or in a redirect; `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) timeout: Duration,
+}
+
+impl Plan for HttpPlan {
+    fn begin(self: Arc<Self>, now: Now) -> Box<dyn Attempt> {
+        Box::new(HttpAttempt::new(self, now))
+    }
 }
 
 /// Which redirects are followed.

@@ -6,7 +6,7 @@ use super::Follow;
 use super::cookies::Cookies;
 use crate::result::printable;
 use crate::wire::http::response::Head;
-use crate::wire::url::{Scheme, Url};
+use crate::wire::url::{HTTPS, Url};
 
 /// The limit of redirects in one attempt.
 pub(super) const REDIRECTS_MAX: usize = 10;
@@ -51,7 +51,7 @@ pub(super) fn follow(
     if follow == Follow::SameMethod && !keeps_method(status) {
         return Err(format!("HTTP {status} to {}, where it would become a GET", shown(&url)));
     }
-    if url.scheme == Scheme::Https && !tls {
+    if *url.scheme == HTTPS && !tls {
         return Err(format!("HTTP {status} to {}, and this build has no TLS", shown(&url)));
     }
     let method = if becomes_get(status, &here.method) { Cow::Borrowed("GET") } else { here.method.clone() };
@@ -98,17 +98,18 @@ pub(super) fn shown(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::url::HTTP;
 
     #[test]
     fn an_origin_is_scheme_host_and_port() {
-        let home = Url::parse("http://home:443/a").expect("a URL");
+        let home = Url::parse("http://home:443/a", &[&HTTP, &HTTPS]).expect("a URL");
         for (url, same) in [
             ("http://HOME:443/b?c", true),
             ("https://home:443/a", false),
             ("http://home:80/a", false),
             ("http://home2:443/a", false),
         ] {
-            assert_eq!(same_origin(&Url::parse(url).expect(url), &home), same, "{url}");
+            assert_eq!(same_origin(&Url::parse(url, &[&HTTP, &HTTPS]).expect(url), &home), same, "{url}");
         }
     }
 }

@@ -13,7 +13,7 @@ const LABEL_MAX: usize = 63;
 pub(crate) const AUTHORIZATION_HINT: &str = " (use --header 'Authorization: Basic BASE64')";
 
 /// Parses `HOST[:PORT]`. Default: the scheme's port.
-pub(super) fn read_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
+pub(super) fn read_authority(scheme: &Scheme, authority: &str) -> Result<(String, u16), String> {
     refuse_userinfo(authority)?;
     let (host, port) = split_port(authority)?;
     Ok((read_host(host)?, port_or_default(scheme, authority, port)?))
@@ -21,7 +21,7 @@ pub(super) fn read_authority(scheme: Scheme, authority: &str) -> Result<(String,
 
 /// Parses the authority of a redirect: user and password are dropped, and an IPv4 address may have any form
 /// that `inet_aton` accepts.
-pub(super) fn read_lenient_authority(scheme: Scheme, authority: &str) -> Result<(String, u16), String> {
+pub(super) fn read_lenient_authority(scheme: &Scheme, authority: &str) -> Result<(String, u16), String> {
     let authority = authority.split_once('@').map_or(authority, |(_, after)| after);
     refuse_userinfo(authority)?;
     let (host, port) = split_port(authority)?;
@@ -29,11 +29,12 @@ pub(super) fn read_lenient_authority(scheme: Scheme, authority: &str) -> Result<
     Ok((host, port_or_default(scheme, authority, port)?))
 }
 
-fn port_or_default(scheme: Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
+fn port_or_default(scheme: &Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
     match port {
         // An empty port is the default port (RFC 3986 section 3.2.3).
-        None | Some("") => scheme.default_port().ok_or_else(|| {
-            format!("a tcp target needs a port, as in {}", quote(&format!("tcp://{authority}:443")))
+        None | Some("") => scheme.default_port.ok_or_else(|| {
+            let example = quote(&format!("{}://{authority}:443", scheme.name));
+            format!("a {} target needs a port, as in {example}", scheme.name)
         }),
         Some(port) => read_port(port),
     }

@@ -1,6 +1,8 @@
 //! Resolves redirects (RFC 3986 section 5); invalid references are read like curl does.
 
-use super::{Scheme, Url, check_length, percent_encoded, quote, refuse_control_characters};
+use super::{
+    HTTP, HTTPS, Scheme, Url, check_length, percent_encoded, quote, refuse_control_characters, scheme_of,
+};
 use super::{host, split_authority, without_fragment};
 
 pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
@@ -33,23 +35,21 @@ pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
 
 /// The scheme of the redirect, or else of its base, and the text after it. Text before a colon that is not a
 /// valid scheme name belongs to the path.
-fn read_scheme(base: Scheme, reference: &str) -> Result<(Scheme, &str), String> {
-    if base == Scheme::Tcp {
-        return Err("only http and https redirect".to_owned());
-    }
+fn read_scheme<'a>(base: &'static Scheme, reference: &'a str) -> Result<(&'static Scheme, &'a str), String> {
     let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     match reference.split_once(':') {
-        Some((name, rest)) if !name.is_empty() && name.chars().all(is_in_scheme) => match Scheme::parse(name)
-        {
-            Ok(scheme) if scheme != Scheme::Tcp => Ok((scheme, rest)),
-            _ => Err(format!("{} is neither http nor https", quote(name))),
-        },
+        Some((name, rest)) if !name.is_empty() && name.chars().all(is_in_scheme) => {
+            let scheme = scheme_of(name, &[&HTTP, &HTTPS]);
+            scheme
+                .map(|scheme| (scheme, rest))
+                .map_err(|_| format!("{} is neither http nor https", quote(name)))
+        }
         _ => Ok((base, reference)),
     }
 }
 
 /// Normalizes the path.
-fn finish(scheme: Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
+fn finish(scheme: &'static Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
     let (path, query) = split_query(path);
     let path = if path.is_empty() { "/" } else { path };
     // Like curl, drop an empty query.

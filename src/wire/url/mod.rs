@@ -1,7 +1,7 @@
 //! URLs of targets and redirects (RFC 3986).
 //!
-//! Supported are the schemes `tcp`, `http` and `https`, hosts that can be resolved or connected to, and bytes
-//! that a request line may contain.
+//! Supported are hosts that can be resolved or connected to, and bytes that a request line may contain. The
+//! caller passes the schemes that it accepts.
 
 mod host;
 mod join;
@@ -20,50 +20,49 @@ pub(crate) const URL_MAX: usize = 64 * 1024;
 /// How much of the input an error message repeats, in characters.
 const QUOTE_MAX: usize = 64;
 
-/// The protocol of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    /// A bare TCP connection.
-    Tcp,
-    /// HTTP/1.1 without TLS.
-    Http,
-    /// HTTP/1.1 over TLS.
-    Https,
+/// A scheme whose URLs have a host and a port.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Scheme {
+    /// In lower case.
+    pub(crate) name: &'static str,
+    /// `None` if a URL must state the port.
+    pub(crate) default_port: Option<u16>,
+    pub(crate) has_path: bool,
 }
 
-impl Scheme {
-    /// Parses a scheme's name, in any case (RFC 3986 section 3.1).
-    pub(crate) fn parse(name: &str) -> Result<Scheme, String> {
-        [Scheme::Tcp, Scheme::Http, Scheme::Https]
-            .into_iter()
-            .find(|scheme| name.eq_ignore_ascii_case(scheme.as_str()))
-            .ok_or_else(|| format!("{} is not tcp, http or https", quote(name)))
-    }
+/// RFC 9110 section 4.2.1.
+pub(crate) static HTTP: Scheme = Scheme { name: "http", default_port: Some(80), has_path: true };
 
-    /// The scheme's name in lower case.
-    #[must_use]
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Scheme::Tcp => "tcp",
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
-    }
+/// RFC 9110 section 4.2.2.
+pub(crate) static HTTPS: Scheme = Scheme { name: "https", default_port: Some(443), has_path: true };
 
-    /// The default port; TCP has none.
-    pub(crate) fn default_port(self) -> Option<u16> {
-        match self {
-            Scheme::Tcp => None,
-            Scheme::Http => Some(80),
-            Scheme::Https => Some(443),
-        }
+/// The schemes that a caller accepts.
+pub(crate) type Schemes<'a> = &'a [&'static Scheme];
+
+pub(crate) fn scheme_of(name: &str, schemes: Schemes<'_>) -> Result<&'static Scheme, String> {
+    let found = schemes.iter().find(|scheme| name.eq_ignore_ascii_case(scheme.name));
+    found.copied().ok_or_else(|| format!("{} is not {}", quote(name), listed(schemes, "")))
+}
+
+/// The names of schemes, each with `suffix`: `tcp, http or https`.
+fn listed(schemes: Schemes<'_>, suffix: &str) -> String {
+    let mut text = String::new();
+    for (index, scheme) in schemes.iter().enumerate() {
+        text.push_str(match schemes.len() - index {
+            _ if index == 0 => "",
+            1 => " or ",
+            _ => ", ",
+        });
+        text.push_str(scheme.name);
+        text.push_str(suffix);
     }
+    text
 }
 
 /// A target: scheme, host, port and, for http and https, path and query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
-    pub(crate) scheme: Scheme,
+    pub(crate) scheme: &'static Scheme,
     /// A lower-case name or an IP address without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -73,19 +72,19 @@ pub(crate) struct Url {
 
 impl Url {
     /// Parses `SCHEME://HOST[:PORT][/PATH][?QUERY]`. The error is one line for the user.
-    pub(crate) fn parse(text: &str) -> Result<Url, String> {
+    pub(crate) fn parse(text: &str, schemes: Schemes<'_>) -> Result<Url, String> {
         check_length(text)?;
         refuse_control_characters(text)?;
         let parts = text.split_once("://").filter(|(scheme, _)| !scheme.contains('@'));
         let Some((scheme, rest)) = parts else {
             return Err(if text.contains('@') {
                 // The text is not quoted: it may contain a password.
-                "a URL begins with tcp://, http:// or https://".to_owned()
+                format!("a URL begins with {}", listed(schemes, "://"))
             } else {
-                format!("{} is not a URL: it must begin with tcp://, http:// or https://", quote(text))
+                format!("{} is not a URL: it must begin with {}", quote(text), listed(schemes, "://"))
             });
         };
-        let scheme = Scheme::parse(scheme)?;
+        let scheme = scheme_of(scheme, schemes)?;
         let (authority, path) = split_authority(without_fragment(rest));
         let (host, port) = host::read_authority(scheme, authority)?;
         Ok(Url { scheme, host, port, path: read_path(scheme, path)? })
@@ -93,7 +92,7 @@ impl Url {
 
     /// A URL from its parts. The host may be an IPv6 address with or without brackets; a missing
     /// leading `/` of the path is added.
-    pub(crate) fn new(scheme: Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
+    pub(crate) fn new(scheme: &'static Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
         check_length(path)?;
         if port == 0 {
             return Err("port 0 is not between 1 and 65535".to_owned());
@@ -117,7 +116,7 @@ impl Url {
 
     /// The value of the `Host` field: without the port if it is the scheme's default.
     pub(crate) fn host_field(&self) -> String {
-        if self.scheme.default_port() == Some(self.port) { self.bracketed_host() } else { self.authority() }
+        if self.scheme.default_port == Some(self.port) { self.bracketed_host() } else { self.authority() }
     }
 
     fn bracketed_host(&self) -> String {
@@ -128,7 +127,7 @@ impl Url {
 /// `tcp://HOST:PORT` or the full URL with its port.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in [self.scheme.as_str(), "://", &self.authority(), &self.path] {
+        for part in [self.scheme.name, "://", &self.authority(), &self.path] {
             f.write_str(part)?;
         }
         Ok(())
@@ -146,11 +145,11 @@ fn without_fragment(text: &str) -> &str {
 }
 
 /// Path and query are sent unchanged, with a leading `/`.
-fn read_path(scheme: Scheme, path: &str) -> Result<String, String> {
-    if scheme == Scheme::Tcp {
+fn read_path(scheme: &Scheme, path: &str) -> Result<String, String> {
+    if !scheme.has_path {
         return match path {
             "" | "/" => Ok(String::new()),
-            _ => Err(format!("a tcp target has no path: {}", quote(path))),
+            _ => Err(format!("a {} target has no path: {}", scheme.name, quote(path))),
         };
     }
     refuse_control_characters(path)?;

@@ -142,12 +142,12 @@ fn cookies_are_for_their_host_only() {
 fn cookies_that_are_secure_go_over_tls_or_stay_on_this_machine() {
     use crate::probe::http::cookies::Cookies;
     use crate::wire::http::response::ResponseReader;
-    use crate::wire::url::Url;
+    use crate::wire::url::{HTTP, HTTPS, Url};
 
     let mut reader = ResponseReader::new(false, 0);
     reader.receive(setting(302, "/", &["a=1; Secure", "b=2"]).as_bytes()).expect("an answer");
     let mut cookies = Cookies::default();
-    let url = |text: &str| Url::parse(text).expect(text);
+    let url = |text: &str| Url::parse(text, &[&HTTP, &HTTPS]).expect(text);
     cookies.store(reader.head().expect("a head"), &url("https://h/"), Duration::ZERO);
     assert_eq!(cookies.field(&url("https://h/")), "a=1; b=2");
     assert_eq!(cookies.field(&url("http://h/")), "b=2");

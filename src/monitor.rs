@@ -1,10 +1,10 @@
 //! Targets: schedule, retries, state and rules of each one, and the list of all.
 
-mod fleet;
 mod hook;
 mod rules;
+mod target;
 mod target_id;
-mod watch;
+mod targets;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::fsm::{Fsm, Policy, State};
 use crate::probe::Probe;
 use crate::probe::build::Webhook;
 use crate::probe::guard::label;
-pub use fleet::TargetUpdate;
-pub(crate) use fleet::{Fleet, clash};
 pub use hook::Hook;
 use rules::Rules;
+pub(crate) use target::Target;
 pub use target_id::TargetId;
-pub(crate) use watch::Watch;
+pub use targets::TargetUpdate;
+pub(crate) use targets::{Targets, clash};
 
 /// A probe, its schedule, and the rules that evaluate its results.
 ///

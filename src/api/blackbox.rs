@@ -8,45 +8,45 @@ use crate::api::params::{bad, no_target, value};
 use crate::api::response::{Response, TEXT};
 use crate::clock::since_epoch;
 use crate::fsm::{Event, Last};
-use crate::monitor::{Fleet, Watch};
+use crate::monitor::{Target, Targets};
 use crate::probe::kinds::{self, Kind};
 use crate::wire::http::query::raw_parameter;
 
 /// Responds with the last check of the target in the query.
 #[cold]
-pub(super) fn probe(query: &str, fleet: &Fleet) -> Result<Response, Response> {
+pub(super) fn probe(query: &str, targets: &Targets) -> Result<Response, Response> {
     let Some(target) = value(query, "target")? else {
         return Err(bad(&["target must be the name or the URL of a target"]));
     };
     // A URL that was not encoded for the query may contain `%` and `+` itself.
     let raw = raw_parameter(query, "target").unwrap_or_default();
-    let watch = find(&target, fleet).or_else(|| by_url(raw, fleet)).ok_or_else(no_target)?;
-    let Some(last) = watch.fsm().last() else {
+    let target = find(&target, targets).or_else(|| by_url(raw, targets)).ok_or_else(no_target)?;
+    let Some(last) = target.fsm().last() else {
         return Err(Response::new(503, TEXT, "not checked yet\n"));
     };
     let mut out = Exposition::with_capacity(2048);
-    write_last_check(&mut out, watch.url(), last);
+    write_last_check(&mut out, target.url(), last);
     Ok(Response::new(200, CONTENT_TYPE, out.into_bytes()))
 }
 
 /// The target with this name, or else the first with this URL.
-fn find<'a>(target: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
-    let same = |watch: &&Watch| watch.url() == target;
-    fleet.find(target).or_else(|| fleet.watches().iter().find(same)).or_else(|| by_url(target, fleet))
+fn find<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
+    let same = |target: &&Target| target.url() == text;
+    targets.find(text).or_else(|| targets.list().iter().find(same)).or_else(|| by_url(text, targets))
 }
 
 /// The first target with this URL, which is parsed like a TARGET of the command line. The scheme is optional,
 /// as in the blackbox exporter. A final `/` is ignored unless a target matches exactly.
-fn by_url<'a>(text: &str, fleet: &'a Fleet) -> Option<&'a Watch> {
+fn by_url<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
     let schemes = kinds::ANY.iter().map(|kind| format!("{}://", kind.name()));
     std::iter::once(String::new()).chain(schemes).find_map(|scheme| {
         let url = kinds::parse_url(&(scheme + text)).ok()?.1.to_string();
-        let mut watches = fleet.watches().iter();
+        let mut targets = targets.list().iter();
         let bare = |url: &'a str| url.strip_suffix('/').unwrap_or(url);
-        watches
+        targets
             .clone()
-            .find(|watch| watch.url() == url)
-            .or_else(|| watches.find(|watch| bare(watch.url()) == url.strip_suffix('/').unwrap_or(&url)))
+            .find(|target| target.url() == url)
+            .or_else(|| targets.find(|target| bare(target.url()) == url.strip_suffix('/').unwrap_or(&url)))
     })
 }
 
@@ -94,7 +94,7 @@ mod tests {
     use crate::probe::build::ProbeBuilder;
     use crate::result::{ProbeResult, Reason};
 
-    fn fleet() -> Fleet {
+    fn targets() -> Targets {
         let probe = |url: &str, name: &str| ProbeBuilder::from_url(url).name(name).build().expect("a probe");
         let monitors = vec![
             Monitor::new(probe("http://[::1]:8080/x?y=z", "web")),
@@ -102,22 +102,22 @@ mod tests {
             Monitor::new(probe("tcp://192.0.2.2:22", "new")),
         ];
         let now = test_now();
-        let mut fleet = Fleet::new(monitors, now);
+        let mut targets = Targets::new(monitors, now);
         let ms = Duration::from_millis;
         let mut up = ProbeResult::up(ms(42), "HTTP 200");
         (up.phases.connect, up.phases.first_byte) = (Some(ms(2)), Some(ms(40)));
         (up.http_status, up.address) = (Some(200), "[::1]:8080".parse().ok());
-        fleet.fire(fleet.id(0), &up, now);
+        targets.fire(targets.id(0), &up, now);
         let mut down = ProbeResult::down(Reason::ConnectTimeout, "no answer");
         (down.phases.resolve, down.phases.connect) = (Some(ms(10)), Some(ms(1990)));
         (down.address, down.tls_not_after) =
             ("192.0.2.1:22".parse().ok(), Some(system_time(Duration::from_secs(7))));
-        fleet.fire(fleet.id(1), &down, now);
-        fleet
+        targets.fire(targets.id(1), &down, now);
+        targets
     }
 
     fn response(query: &str) -> (u16, String) {
-        let (Ok(response) | Err(response)) = probe(query, &fleet());
+        let (Ok(response) | Err(response)) = probe(query, &targets());
         assert_eq!(response.content_type, if response.status == 200 { CONTENT_TYPE } else { TEXT });
         (response.status, String::from_utf8(response.body).expect("text"))
     }
@@ -164,13 +164,13 @@ mod tests {
         let probe = |(place, url): (usize, &&str)| {
             Monitor::new(ProbeBuilder::from_url(url).name(&format!("n{place}")).build().expect("a probe"))
         };
-        let mut fleet = Fleet::new(urls.iter().enumerate().map(probe).collect(), test_now());
+        let mut targets = Targets::new(urls.iter().enumerate().map(probe).collect(), test_now());
         for place in 0..urls.len() {
             let result = ProbeResult::up(Duration::from_millis(place as u64 + 1), "fine");
-            fleet.fire(fleet.id(place), &result, test_now());
+            targets.fire(targets.id(place), &result, test_now());
         }
         let found = |query: &str| {
-            let (Ok(response) | Err(response)) = super::probe(query, &fleet);
+            let (Ok(response) | Err(response)) = super::probe(query, &targets);
             let text = String::from_utf8(response.body).expect("text");
             let took = text.lines().find_map(|line| line.strip_prefix("probe_duration_seconds "));
             took.and_then(|text| text.parse::<f64>().ok()).map(|seconds| (seconds * 1000.0) as usize - 1)
@@ -206,20 +206,23 @@ mod tests {
             assert_eq!(found(&format!("module=icmp&target={target}")), place, "{target}");
         }
         let raw = ProbeBuilder::from_url("http://nas.lan/a%20b+c").build().expect("a probe");
-        fleet = Fleet::new(vec![Monitor::new(raw)], test_now());
-        assert_eq!(super::probe("target=http://nas.lan/a%20b+c", &fleet).map_err(|no| no.status), Err(503));
-        assert_eq!(super::probe("target=http://nas.lan/a%20b%20c", &fleet).map_err(|no| no.status), Err(404));
+        targets = Targets::new(vec![Monitor::new(raw)], test_now());
+        assert_eq!(super::probe("target=http://nas.lan/a%20b+c", &targets).map_err(|no| no.status), Err(503));
+        assert_eq!(
+            super::probe("target=http://nas.lan/a%20b%20c", &targets).map_err(|no| no.status),
+            Err(404)
+        );
     }
 
     #[test]
     fn the_http_version_is_reported() {
         let version = |status, http10| {
             let probe = ProbeBuilder::from_url("http://nas.lan/").name("nas").build().expect("a probe");
-            let mut fleet = Fleet::new(vec![Monitor::new(probe)], test_now());
+            let mut targets = Targets::new(vec![Monitor::new(probe)], test_now());
             let mut result = ProbeResult::up(Duration::ZERO, "fine");
             (result.http_status, result.http10) = (status, http10);
-            fleet.fire(fleet.id(0), &result, test_now());
-            let Ok(response) = super::probe("target=nas", &fleet) else { panic!("target not found") };
+            targets.fire(targets.id(0), &result, test_now());
+            let Ok(response) = super::probe("target=nas", &targets) else { panic!("target not found") };
             let text = String::from_utf8(response.body).expect("text");
             text.lines().find_map(|line| line.strip_prefix("probe_http_version ")).map(str::to_owned)
         };

@@ -2,7 +2,7 @@
 
 use crate::api::params::{bad, target, value};
 use crate::api::response::Response;
-use crate::monitor::{Fleet, TargetId};
+use crate::monitor::{TargetId, Targets};
 use crate::wire::http::request::Request;
 
 /// A comment line that keeps the connection alive and detects a dead peer.
@@ -39,14 +39,14 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     /// Parses the request. `Err` is the error response.
-    pub(super) fn asked(request: &Request, fleet: &Fleet) -> Result<Subscription, Response> {
+    pub(super) fn asked(request: &Request, targets: &Targets) -> Result<Subscription, Response> {
         let checks = match value(&request.query, "checks")?.as_deref() {
             None | Some("0") => false,
             Some("1") => true,
             Some(_) => return Err(bad(&["checks must be 0 or 1"])),
         };
         let last = request.last_event_id.as_deref().and_then(EventId::read);
-        Ok(Subscription { target: target(&request.query, fleet)?, checks, last })
+        Ok(Subscription { target: target(&request.query, targets)?, checks, last })
     }
 }
 
@@ -85,15 +85,15 @@ mod tests {
     use crate::monitor::mute::Mute;
     use crate::wire::http::request::{Read, read};
 
-    fn fleet() -> Fleet {
-        Fleet::new(vec![Monitor::new(Mute("a"))], test_now())
+    fn targets() -> Targets {
+        Targets::new(vec![Monitor::new(Mute("a"))], test_now())
     }
 
     fn asked(query: &str, last: &str) -> Result<Subscription, (u16, String)> {
         let head = format!("GET /events?{query} HTTP/1.1\r\nHost: a\r\nLast-Event-ID: {last}\r\n\r\n");
         let Read::Request(request, _) = read(head.as_bytes()) else { panic!("no request: {head}") };
         let line = |body| String::from_utf8(body).expect("a line");
-        Subscription::asked(&request, &fleet()).map_err(|no| (no.status, line(no.body)))
+        Subscription::asked(&request, &targets()).map_err(|no| (no.status, line(no.body)))
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(asked("", ""), wanted(None, false, None));
         assert_eq!(asked("checks=0", "5"), wanted(None, false, None));
         let last = Some(EventId { boot: 7, seq: 12 });
-        assert_eq!(asked("target=a&checks=1", "7-12"), wanted(Some(fleet().id(0)), true, last));
+        assert_eq!(asked("target=a&checks=1", "7-12"), wanted(Some(targets().id(0)), true, last));
         for other in ["7-", "-7", "7-x", "x-7", "7-18446744073709551616", "7-1-2"] {
             assert_eq!(asked("", other), wanted(None, false, None), "{other}");
         }

@@ -7,21 +7,21 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::clock::Now;
 use crate::fsm::State;
-use crate::monitor::{Fleet, Watch};
+use crate::monitor::{Target, Targets};
 use crate::snapshot::View;
 
 /// The worst state, the number of targets by state, and a snapshot of each target.
 pub(crate) struct Listing<'a> {
-    pub(crate) fleet: &'a Fleet,
+    pub(crate) targets: &'a Targets,
     pub(crate) now: Now,
 }
 
 impl Serialize for Listing<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Listing", 3)?;
-        out.serialize_field("state", self.fleet.worst().as_str())?;
-        out.serialize_field("counts", &Counts(self.fleet.counts()))?;
-        out.serialize_field("targets", &Targets(self.fleet.watches(), self.now))?;
+        out.serialize_field("state", self.targets.worst().as_str())?;
+        out.serialize_field("counts", &Counts(self.targets.counts()))?;
+        out.serialize_field("targets", &Snapshots(self.targets.list(), self.now))?;
         out.end()
     }
 }
@@ -34,14 +34,14 @@ impl Serialize for Counts {
     }
 }
 
-struct Targets<'a>(&'a [Watch], Now);
+struct Snapshots<'a>(&'a [Target], Now);
 
-impl Serialize for Targets<'_> {
+impl Serialize for Snapshots<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|watch| view(watch, self.1)))
+        serializer.collect_seq(self.0.iter().map(|target| view(target, self.1)))
     }
 }
 
-pub(crate) fn view(watch: &Watch, now: Now) -> View<'_> {
-    View::of(watch.name(), watch.url(), watch.fsm(), now)
+pub(crate) fn view(target: &Target, now: Now) -> View<'_> {
+    View::of(target.name(), target.url(), target.fsm(), now)
 }

@@ -5,71 +5,71 @@ use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
 use crate::api::response::Response;
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Last, State};
-use crate::monitor::{Fleet, Watch};
+use crate::monitor::{Target, Targets};
 
 /// Initial capacity in bytes for the daemon's metrics and for each target.
 const DAEMON_CAPACITY: usize = 4096;
 const TARGET_CAPACITY: usize = 1536;
 
 #[cold]
-pub(crate) fn metrics(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> Response {
-    let mut out = Exposition::with_capacity(DAEMON_CAPACITY + TARGET_CAPACITY * fleet.watches().len());
-    write_states(&mut out, fleet.watches(), now);
-    write_last_checks(&mut out, fleet.watches());
-    write_schedule(&mut out, fleet);
+pub(crate) fn metrics(targets: &Targets, figures: &Figures<'_>, now: Now) -> Response {
+    let mut out = Exposition::with_capacity(DAEMON_CAPACITY + TARGET_CAPACITY * targets.list().len());
+    write_states(&mut out, targets.list(), now);
+    write_last_checks(&mut out, targets.list());
+    write_schedule(&mut out, targets);
     write_daemon(&mut out, figures);
     write_process(&mut out, figures);
     Response::new(200, CONTENT_TYPE, out.into_bytes())
 }
 
-fn write_states(out: &mut Exposition, watches: &[Watch], now: Now) {
+fn write_states(out: &mut Exposition, targets: &[Target], now: Now) {
     // A target without a check has no sample: 0 would raise alerts, and NaN would make sums NaN.
     out.family("pingstate_up", "gauge", "1 if the target is up, 0 if it is degraded or down.");
-    for watch in watches.iter().filter(|watch| watch.fsm().state() != State::Unknown) {
-        out.sample(&[("target", watch.name())], (watch.fsm().state() == State::Up).into());
+    for target in targets.iter().filter(|target| target.fsm().state() != State::Unknown) {
+        out.sample(&[("target", target.name())], (target.fsm().state() == State::Up).into());
     }
     out.family("pingstate_state", "gauge", "Which state the target is in.");
-    for (watch, state) in by_state(watches) {
-        let labels = [("target", watch.name()), ("state", state.as_str())];
-        out.sample(&labels, (watch.fsm().state() == state).into());
+    for (target, state) in by_state(targets) {
+        let labels = [("target", target.name()), ("state", state.as_str())];
+        out.sample(&labels, (target.fsm().state() == state).into());
     }
     out.family("pingstate_state_seconds_total", "counter", "How long the target has been in each state.");
-    for (watch, state) in by_state(watches) {
-        let labels = [("target", watch.name()), ("state", state.as_str())];
-        out.sample(&labels, Value::Seconds(watch.fsm().time_in(state, now)));
+    for (target, state) in by_state(targets) {
+        let labels = [("target", target.name()), ("state", state.as_str())];
+        out.sample(&labels, Value::Seconds(target.fsm().time_in(state, now)));
     }
     out.family("pingstate_transitions_total", "counter", "Changes of state by the state they led to.");
-    for (watch, state) in by_state(watches) {
-        let labels = [("target", watch.name()), ("to", state.as_str())];
-        out.sample(&labels, Value::Count(watch.fsm().counters().changes_to[state.index()]));
+    for (target, state) in by_state(targets) {
+        let labels = [("target", target.name()), ("to", state.as_str())];
+        out.sample(&labels, Value::Count(target.fsm().counters().changes_to[state.index()]));
     }
     out.family("pingstate_checks_total", "counter", "Checks by their result.");
-    for watch in watches {
+    for target in targets {
         for event in [Event::Ok, Event::Fail] {
-            let labels = [("target", watch.name()), ("result", event.as_str())];
-            out.sample(&labels, Value::Count(watch.fsm().counters().checks[event as usize]));
+            let labels = [("target", target.name()), ("result", event.as_str())];
+            out.sample(&labels, Value::Count(target.fsm().counters().checks[event as usize]));
         }
     }
     out.family("pingstate_failures_total", "counter", "Failed checks by their reason.");
-    for watch in watches {
-        for (reason, count) in &watch.fsm().counters().failures {
-            let labels = [("target", watch.name()), ("reason", reason.as_str())];
+    for target in targets {
+        for (reason, count) in &target.fsm().counters().failures {
+            let labels = [("target", target.name()), ("reason", reason.as_str())];
             out.sample(&labels, Value::Count(*count));
         }
     }
 }
 
-fn by_state(watches: &[Watch]) -> impl Iterator<Item = (&Watch, State)> {
-    watches.iter().flat_map(|watch| State::ALL.map(|state| (watch, state)))
+fn by_state(targets: &[Target]) -> impl Iterator<Item = (&Target, State)> {
+    targets.iter().flat_map(|target| State::ALL.map(|state| (target, state)))
 }
 
 /// Phases that the last check did not reach have no sample.
-fn write_last_checks(out: &mut Exposition, watches: &[Watch]) {
+fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
     let mut write = |name, help, value: fn(&Last) -> Option<Value>| {
         out.family(name, "gauge", help);
-        for watch in watches {
-            if let Some(value) = watch.fsm().last().and_then(value) {
-                out.sample(&[("target", watch.name())], value);
+        for target in targets {
+            if let Some(value) = target.fsm().last().and_then(value) {
+                out.sample(&[("target", target.name())], value);
             }
         }
     };
@@ -86,23 +86,23 @@ fn write_last_checks(out: &mut Exposition, watches: &[Watch]) {
         last.tls_not_after.map(|time| Value::Seconds(since_epoch(time)))
     });
     out.family("pingstate_probe_phase_seconds", "gauge", "How long each part of the last check took.");
-    for watch in watches {
-        for (phase, span) in watch.fsm().last().iter().flat_map(|last| last.phases.each()) {
+    for target in targets {
+        for (phase, span) in target.fsm().last().iter().flat_map(|last| last.phases.each()) {
             if let Some(span) = span {
-                out.sample(&[("target", watch.name()), ("phase", phase)], Value::Seconds(span));
+                out.sample(&[("target", target.name()), ("phase", phase)], Value::Seconds(span));
             }
         }
     }
 }
 
 /// Shows whether the event loop keeps up.
-fn write_schedule(out: &mut Exposition, fleet: &Fleet) {
-    let lag = fleet.lag();
+fn write_schedule(out: &mut Exposition, targets: &Targets) {
+    let lag = targets.lag();
     out.family("pingstate_check_lag_seconds", "summary", "Delay of checks after their scheduled times.");
     out.part("_sum", &[], Value::Seconds(lag.sum));
     out.part("_count", &[], Value::Count(lag.count));
     out.family("pingstate_beats_skipped_total", "counter", "Scheduled checks that were skipped.");
-    out.sample(&[], Value::Count(fleet.skipped()));
+    out.sample(&[], Value::Count(targets.skipped()));
 }
 
 fn write_daemon(out: &mut Exposition, figures: &Figures<'_>) {

@@ -1,7 +1,7 @@
 //! Query parameters of API requests, and the responses to invalid ones.
 
 use crate::api::response::{Response, TEXT};
-use crate::monitor::{Fleet, TargetId};
+use crate::monitor::{TargetId, Targets};
 use crate::wire::http::query::parameter;
 
 /// The decoded value of a parameter. `Err` is the error response.
@@ -10,9 +10,9 @@ pub(super) fn value(query: &str, name: &str) -> Result<Option<String>, Response>
 }
 
 /// The target named by the parameter `target`, if present. `Err` is the error response.
-pub(super) fn target(query: &str, fleet: &Fleet) -> Result<Option<TargetId>, Response> {
+pub(super) fn target(query: &str, targets: &Targets) -> Result<Option<TargetId>, Response> {
     let Some(name) = value(query, "target")? else { return Ok(None) };
-    fleet.find(&name).map(|target| Some(target.id())).ok_or_else(no_target)
+    targets.find(&name).map(|target| Some(target.id())).ok_or_else(no_target)
 }
 
 /// The response for an unknown target name.

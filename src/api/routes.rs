@@ -1,7 +1,7 @@
 //! Routes: maps requests to responses.
 //!
-//! `/state` and `/healthz` cost the same for one target and for ten thousand, because the fleet counts its
-//! states; `/targets/NAME` is a map lookup; only `/status` and `/metrics` iterate over all targets.
+//! `/state` and `/healthz` cost the same for one target and for ten thousand, because [`Targets`] counts the
+//! states; only the others iterate over the targets.
 
 use crate::api::blackbox;
 use crate::api::events::Subscription;
@@ -11,7 +11,7 @@ use crate::api::response::{JSON, Response, TEXT};
 use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::State;
-use crate::monitor::{Fleet, Watch};
+use crate::monitor::{Target, Targets};
 use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
@@ -47,9 +47,9 @@ impl ResponseSize {
         [ResponseSize::Word, ResponseSize::Snapshot, ResponseSize::Listing];
 
     /// The upper bound for the response to `request`.
-    pub(crate) fn of(request: &Request, fleet: &Fleet) -> ResponseSize {
-        match find(&request.path, fleet) {
-            Some((None, Page::Status | Page::Metrics)) if fleet.watches().len() != 1 => ResponseSize::Listing,
+    pub(crate) fn of(request: &Request, targets: &Targets) -> ResponseSize {
+        match find(&request.path, targets) {
+            Some((None, Page::Status | Page::Metrics)) if targets.list().len() != 1 => ResponseSize::Listing,
             Some((_, Page::Status | Page::Metrics | Page::Probe)) => ResponseSize::Snapshot,
             Some((_, Page::State | Page::Health | Page::Events | Page::Wait)) | None => ResponseSize::Word,
         }
@@ -69,20 +69,20 @@ pub(crate) enum Answer {
 }
 
 /// Answers a request. HEAD is answered like GET: [`Response::write`] leaves out the body.
-pub(crate) fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Answer {
-    match try_answer(request, fleet, guard, now) {
+pub(crate) fn answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Answer {
+    match try_answer(request, targets, guard, now) {
         Ok(answer) => answer,
         Err(refusal) => Answer::Now(refusal),
     }
 }
 
-fn try_answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Result<Answer, Response> {
+fn try_answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Result<Answer, Response> {
     if !guard.admits(request) {
         return Err(Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n"));
     }
     // `OPTIONS *` applies to the server as a whole (RFC 9110 section 9.3.7).
     let is_server = request.method == Method::Options && request.path == "*";
-    let Some((target, page)) = find(if is_server { "/" } else { &request.path }, fleet) else {
+    let Some((target, page)) = find(if is_server { "/" } else { &request.path }, targets) else {
         return Err(Response::error(404));
     };
     match request.method {
@@ -91,16 +91,16 @@ fn try_answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> 
         Method::Options => return Err(Response { field: ALLOW, ..Response::new(200, TEXT, "") }),
         Method::Other => return Err(Response { field: ALLOW, ..Response::error(405) }),
     }
-    let state = target.map_or_else(|| fleet.worst(), |watch| watch.fsm().state());
+    let state = target.map_or_else(|| targets.worst(), |target| target.fsm().state());
     Ok(Answer::Now(match page {
-        Page::Status => Response::new(200, JSON, status(target, fleet, now)),
+        Page::Status => Response::new(200, JSON, status(target, targets, now)),
         Page::State => line(200, state.as_str()),
         Page::Health if state == State::Up => line(200, "ok"),
         Page::Health => line(503, state.as_str()),
         Page::Metrics => return Ok(Answer::Metrics),
-        Page::Probe => blackbox::probe(&request.query, fleet)?,
-        Page::Events => return Subscription::asked(request, fleet).map(Answer::Events),
-        Page::Wait => return Wait::asked(&request.query, fleet).map(Answer::Wait),
+        Page::Probe => blackbox::probe(&request.query, targets)?,
+        Page::Events => return Subscription::asked(request, targets).map(Answer::Events),
+        Page::Wait => return Wait::asked(&request.query, targets).map(Answer::Wait),
     }))
 }
 
@@ -109,10 +109,10 @@ fn line(status: u16, text: &str) -> Response {
 }
 
 /// The snapshot of `target`; without one, of all targets, or of the only one.
-fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
-    match (target, fleet.watches()) {
-        (Some(watch), _) | (None, [watch]) => pretty(&view(watch, now)),
-        (None, _) => pretty(&Listing { fleet, now }),
+fn status(target: Option<&Target>, targets: &Targets, now: Now) -> Vec<u8> {
+    match (target, targets.list()) {
+        (Some(target), _) | (None, [target]) => pretty(&view(target, now)),
+        (None, _) => pretty(&Listing { targets, now }),
     }
 }
 
@@ -121,7 +121,7 @@ fn status(target: Option<&Watch>, fleet: &Fleet, now: Now) -> Vec<u8> {
 /// Empty segments and `.` are skipped and segments are decoded, as nginx does before it selects a
 /// location: a `proxy_pass` with one slash too many requests `//state`. A final `/` denotes a directory, and
 /// only the root is one. A `/` in a target's name must be written `%2F`.
-fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
+fn find<'a>(path: &str, targets: &'a Targets) -> Option<(Option<&'a Target>, Page)> {
     let mut plain = String::new();
     let mut is_directory = false;
     for segment in path.strip_prefix('/')?.split('/') {
@@ -142,13 +142,13 @@ fn find<'a>(path: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
         "/probe" => Page::Probe,
         "/events" => Page::Events,
         "/wait" => Page::Wait,
-        _ => return find_target(plain.strip_prefix("/targets/")?, fleet),
+        _ => return find_target(plain.strip_prefix("/targets/")?, targets),
     };
     Some((None, page))
 }
 
 /// [`find`] for the part after `/targets/`.
-fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, Page)> {
+fn find_target<'a>(rest: &str, targets: &'a Targets) -> Option<(Option<&'a Target>, Page)> {
     let (name, page) = match rest.split_once('/') {
         None => (rest, Page::Status),
         Some((name, page)) => match &*decoded(page)? {
@@ -157,8 +157,8 @@ fn find_target<'a>(rest: &str, fleet: &'a Fleet) -> Option<(Option<&'a Watch>, P
             _ => return None,
         },
     };
-    let watch = fleet.find(&decoded(name)?)?;
-    Some((Some(watch), page))
+    let target = targets.find(&decoded(name)?)?;
+    Some((Some(target), page))
 }
 
 #[cfg(test)]

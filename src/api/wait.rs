@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::api::params::{bad, target, value};
 use crate::api::response::{Response, TEXT};
 use crate::fsm::State;
-use crate::monitor::{Fleet, TargetId};
+use crate::monitor::{TargetId, Targets};
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -20,7 +20,7 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// Parses the query. `Err` is the error response.
-    pub(super) fn asked(query: &str, fleet: &Fleet) -> Result<Wait, Response> {
+    pub(super) fn asked(query: &str, targets: &Targets) -> Result<Wait, Response> {
         let state = value(query, "state")?.and_then(|word| word.parse().ok());
         let Some(state) = state else {
             return Err(bad(&["state must be unknown, up, degraded or down"]));
@@ -29,22 +29,22 @@ impl Wait {
             None => TIMEOUT_DEFAULT,
             Some(text) => seconds(&text).ok_or_else(|| bad(&["timeout must be 0 to 3600 seconds"]))?,
         };
-        Ok(Wait { state, target: target(query, fleet)?, timeout })
+        Ok(Wait { state, target: target(query, targets)?, timeout })
     }
 
     /// The response, if the state is reached.
-    pub(crate) fn reached(&self, fleet: &Fleet) -> Option<Response> {
-        (self.current(fleet) == self.state).then(|| response(200, self.state))
+    pub(crate) fn reached(&self, targets: &Targets) -> Option<Response> {
+        (self.current(targets) == self.state).then(|| response(200, self.state))
     }
 
     /// The response after the timeout.
-    pub(crate) fn gave_up(&self, fleet: &Fleet) -> Response {
-        response(503, self.current(fleet))
+    pub(crate) fn gave_up(&self, targets: &Targets) -> Response {
+        response(503, self.current(targets))
     }
 
-    fn current(&self, fleet: &Fleet) -> State {
-        let target = self.target.and_then(|target| fleet.get(target));
-        target.map_or_else(|| fleet.worst(), |target| target.fsm().state())
+    fn current(&self, targets: &Targets) -> State {
+        let target = self.target.and_then(|target| targets.get(target));
+        target.map_or_else(|| targets.worst(), |target| target.fsm().state())
     }
 }
 
@@ -75,15 +75,15 @@ mod tests {
     use crate::monitor::mute::Mute;
     use crate::result::ProbeResult;
 
-    fn fleet() -> Fleet {
+    fn targets() -> Targets {
         let now = test_now();
-        let mut fleet = Fleet::new(["a", "b c"].map(|name| Monitor::new(Mute(name))).into(), now);
-        fleet.fire(fleet.id(1), &ProbeResult::up(Duration::ZERO, "fine"), now);
-        fleet
+        let mut targets = Targets::new(["a", "b c"].map(|name| Monitor::new(Mute(name))).into(), now);
+        targets.fire(targets.id(1), &ProbeResult::up(Duration::ZERO, "fine"), now);
+        targets
     }
 
     fn asked(query: &str) -> Result<Wait, (u16, String)> {
-        Wait::asked(query, &fleet()).map_err(|no| (no.status, String::from_utf8(no.body).expect("a line")))
+        Wait::asked(query, &targets()).map_err(|no| (no.status, String::from_utf8(no.body).expect("a line")))
     }
 
     #[test]
@@ -93,8 +93,8 @@ mod tests {
         assert_eq!(asked("state=up&timeout=0"), up(None, 0));
         assert_eq!(asked("state=up&timeout=.25"), up(None, 250));
         assert_eq!(asked("state=up&timeout=2.0625"), up(None, 2062));
-        assert_eq!(asked("target=b+c&timeout=0.5&state=up&x=y"), up(Some(fleet().id(1)), 500));
-        assert_eq!(asked("target=b%20c&timeout=3600&state=up"), up(Some(fleet().id(1)), 3_600_000));
+        assert_eq!(asked("target=b+c&timeout=0.5&state=up&x=y"), up(Some(targets().id(1)), 500));
+        assert_eq!(asked("target=b%20c&timeout=3600&state=up"), up(Some(targets().id(1)), 3_600_000));
         for state in State::ALL {
             assert_eq!(asked(&format!("state={state}")).map(|wait| wait.state), Ok(state));
         }
@@ -119,20 +119,20 @@ mod tests {
 
     #[test]
     fn the_response_is_the_current_state() {
-        let fleet = fleet();
+        let targets = targets();
         let status_and_body = |response: Response| (response.status, response.body);
         let wait = |state, target| Wait { state, target, timeout: TIMEOUT_DEFAULT };
         assert_eq!(
-            wait(State::Up, Some(fleet.id(1))).reached(&fleet).map(status_and_body),
+            wait(State::Up, Some(targets.id(1))).reached(&targets).map(status_and_body),
             Some((200, b"up\n".to_vec()))
         );
-        assert_eq!(wait(State::Down, Some(fleet.id(1))).reached(&fleet), None);
+        assert_eq!(wait(State::Down, Some(targets.id(1))).reached(&targets), None);
         assert_eq!(
-            wait(State::Unknown, None).reached(&fleet).map(status_and_body),
+            wait(State::Unknown, None).reached(&targets).map(status_and_body),
             Some((200, b"unknown\n".to_vec()))
         );
         assert_eq!(
-            status_and_body(wait(State::Up, Some(fleet.id(0))).gave_up(&fleet)),
+            status_and_body(wait(State::Up, Some(targets.id(0))).gave_up(&targets)),
             (503, b"unknown\n".to_vec())
         );
     }

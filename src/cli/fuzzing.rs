@@ -12,7 +12,7 @@ use super::log::Log;
 use super::values::split;
 use super::{Command, Options, TARGETS_MAX, TargetOptions, TargetSpec, parse, targets};
 use crate::clock::test_now;
-use crate::monitor::{Fleet, TargetUpdate};
+use crate::monitor::{TargetUpdate, Targets};
 
 /// `data` is a list of arguments separated by line feeds.
 pub fn args(data: &[u8]) {
@@ -150,7 +150,7 @@ fn reload(loaded: &Loaded) {
             TargetUpdate::Start(monitor) => Some(monitor),
             TargetUpdate::Keep(_) => None,
         });
-        let running = Fleet::new(monitors.collect(), test_now());
+        let running = Targets::new(monitors.collect(), test_now());
         let present: Vec<_> = fingerprints.iter().copied().zip(running.ids()).collect();
         let (kept, same) = targets::successors(&loaded.targets, &present, Log::new(), &mut errors);
         assert!(

@@ -60,12 +60,12 @@ mod tests {
     use super::*;
     use crate::clock::test_now;
     use crate::monitor::mute::Mute;
-    use crate::monitor::{Fleet, Monitor};
+    use crate::monitor::{Monitor, Targets};
     use crate::result::ProbeResult;
 
     #[test]
     fn the_columns_of_once_are_aligned() {
-        let id = Fleet::new(vec![Monitor::new(Mute("web"))], test_now()).id(0);
+        let id = Targets::new(vec![Monitor::new(Mute("web"))], test_now()).id(0);
         let line = |result: &ProbeResult, state| {
             let (name, url) = ("web", "tcp://web:1");
             result_line(&CheckEvent { id, name, url, result, state, changed: None })

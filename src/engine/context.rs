@@ -9,13 +9,13 @@ use super::owners::{ConnOwner, Owner};
 use super::timers::Timers;
 use crate::api::counters::Counters;
 use crate::clock::Now;
-use crate::monitor::Fleet;
+use crate::monitor::Targets;
 use crate::resolve::Transport;
 
 pub(super) struct Context {
     /// The time of the current call.
     pub(super) now: Now,
-    pub(super) targets: Fleet,
+    pub(super) targets: Targets,
     pub(super) timers: Timers<Owner>,
     pub(super) outputs: VecDeque<Output>,
     pub(super) counters: Counters,
@@ -26,7 +26,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(targets: Fleet, now: Now) -> Self {
+    pub(super) fn new(targets: Targets, now: Now) -> Self {
         Context {
             now,
             targets,

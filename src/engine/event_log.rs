@@ -11,7 +11,7 @@ use super::limits::{EVENT_LOG_MIN, STREAM_BATCH_MAX};
 use crate::api::events::{self, EventId, Subscription};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Last, State};
-use crate::monitor::{Fleet, TargetId, Watch};
+use crate::monitor::{Target, TargetId, Targets};
 use crate::result::Reason;
 use crate::snapshot::transition::{CheckEnd, Transition, line};
 
@@ -140,18 +140,18 @@ impl EventLog {
     }
 
     /// Renders the client's next events, up to [`STREAM_BATCH_MAX`]; empty if there are none.
-    pub(super) fn batch(&mut self, cursor: &mut Cursor, fleet: &Fleet) -> String {
+    pub(super) fn batch(&mut self, cursor: &mut Cursor, targets: &Targets) -> String {
         if let Some((_, text, to)) = self.written.as_ref().filter(|(from, ..)| from == cursor) {
             cursor.clone_from(to);
             return text.clone();
         }
         let from = cursor.clone();
-        let text = self.write(cursor, fleet);
+        let text = self.write(cursor, targets);
         self.written = Some((from, text.clone(), cursor.clone()));
         text
     }
 
-    fn write(&self, cursor: &mut Cursor, fleet: &Fleet) -> String {
+    fn write(&self, cursor: &mut Cursor, targets: &Targets) -> String {
         let mut text = String::new();
         let lost = self.transitions.catch_up(&mut cursor.transition)
             + cursor.check.as_mut().map_or(0, |place| self.checks.catch_up(place));
@@ -165,7 +165,7 @@ impl EventLog {
         }
         while let Some((entry, is_check)) = self.next(cursor) {
             let is_wanted = cursor.target.is_none_or(|only| only == entry.target);
-            if let Some(target) = fleet.get(entry.target).filter(|_| is_wanted) {
+            if let Some(target) = targets.get(entry.target).filter(|_| is_wanted) {
                 let event = self.render(entry, target);
                 if !text.is_empty() && text.len() + event.len() > STREAM_BATCH_MAX {
                     break;
@@ -187,10 +187,10 @@ impl EventLog {
         transition.into_iter().chain(check).min_by_key(|(entry, _)| entry.seq)
     }
 
-    fn render(&self, entry: &Entry, watch: &Watch) -> String {
+    fn render(&self, entry: &Entry, target: &Target) -> String {
         let id = EventId { boot: self.boot, seq: entry.seq };
         let Entry { ts, event, state, error, latency, .. } = *entry;
-        let (name, url, detail) = (watch.name(), watch.url(), &*entry.detail);
+        let (name, url, detail) = (target.name(), target.url(), &*entry.detail);
         match entry.change {
             Some((from, previous_state_duration)) => {
                 let to = state;

@@ -8,7 +8,7 @@ use super::limits::*;
 use super::{Engine, Output, Owner};
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::{Fleet, Hook, TargetId, Watch};
+use crate::monitor::{Hook, Target, TargetId, Targets};
 use crate::probe::words::seconds;
 use crate::result::{Reason, printable};
 use crate::snapshot::{age_s, latency_ms};
@@ -88,9 +88,9 @@ impl Hooks {
     }
 
     /// Drops the pending runs of removed targets. Their running hooks continue.
-    pub(super) fn handle_reload(&mut self, fleet: &Fleet) {
-        self.calls.retain(|target, _| fleet.get(*target).is_some());
-        self.queue.retain(|target| fleet.get(*target).is_some());
+    pub(super) fn handle_reload(&mut self, targets: &Targets) {
+        self.calls.retain(|target, _| targets.get(*target).is_some());
+        self.queue.retain(|target| targets.get(*target).is_some());
     }
 }
 
@@ -98,12 +98,12 @@ impl Engine {
     /// Runs the target's hook for a change, now or after its present run.
     #[cold]
     pub(super) fn queue_hook(&mut self, id: TargetId, change: &Change, now: Now) {
-        let Some(watch) = self.cx.targets.get(id) else { return };
-        let Some(last) = watch.fsm().last() else { return };
-        if !watch.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
+        let Some(target) = self.cx.targets.get(id) else { return };
+        let Some(last) = target.fsm().last() else { return };
+        if !target.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
             return;
         }
-        let (probe, detail, latency) = (watch.url().to_owned(), last.detail.clone(), last.latency);
+        let (probe, detail, latency) = (target.url().to_owned(), last.detail.clone(), last.latency);
         let call = Box::new(HookCall {
             probe,
             change: change.clone(),
@@ -113,7 +113,7 @@ impl Engine {
             failures: 0,
         });
         let was_queued = self.hooks.calls.insert(id, call).is_some();
-        if !was_queued && !self.hooks.is_running(watch.name()) {
+        if !was_queued && !self.hooks.is_running(target.name()) {
             self.hooks.queue.push_back(id);
         }
         self.start_hooks(now);
@@ -171,7 +171,7 @@ impl Engine {
     /// The target of a run, which may have been removed and added again.
     fn present(&self, run: &Run) -> Option<TargetId> {
         let targets = &self.cx.targets;
-        targets.get(run.target).or_else(|| targets.find(&run.name)).map(Watch::id)
+        targets.get(run.target).or_else(|| targets.find(&run.name)).map(Target::id)
     }
 
     /// Queues a run that ended with [`HookEnd::NoRoom`] again, unless a later change is pending. Evicts
@@ -218,10 +218,13 @@ impl Engine {
         self.start_no_hooks();
         self.notify("STOPPING=1");
         for target in std::mem::take(&mut self.hooks.calls).into_keys() {
-            let Some(watch) = self.cx.targets.get(target) else { continue };
-            if let Some(hook) = watch.hook() {
-                let line =
-                    format!("{}: the hook {} was not started: the daemon stops", watch.name(), program(hook));
+            let Some(target) = self.cx.targets.get(target) else { continue };
+            if let Some(hook) = target.hook() {
+                let line = format!(
+                    "{}: the hook {} was not started: the daemon stops",
+                    target.name(),
+                    program(hook)
+                );
                 self.cx.log(line);
             }
         }
@@ -230,18 +233,18 @@ impl Engine {
 
     pub(super) fn start_hooks(&mut self, now: Now) {
         while self.hooks.can_start() {
-            let Some(target) = self.hooks.queue.pop_front() else { break };
-            let Some(call) = self.hooks.calls.remove(&target) else { continue };
-            let Some(watch) = self.cx.targets.get(target) else { continue };
-            let Some(hook) = watch.hook().cloned() else { continue };
-            let env = call.env(watch.name());
+            let Some(id) = self.hooks.queue.pop_front() else { break };
+            let Some(call) = self.hooks.calls.remove(&id) else { continue };
+            let Some(target) = self.cx.targets.get(id) else { continue };
+            let Some(hook) = target.hook().cloned() else { continue };
+            let env = call.env(target.name());
             self.hooks.last += 1;
             self.hooks.started += 1;
-            let id = HookId(self.hooks.last);
+            let run = HookId(self.hooks.last);
             let deadline = Some(now.instant + hook.limit());
-            self.cx.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
-            let name = watch.name().to_owned();
-            self.hooks.running.push(Run { id, target, name, hook, call, deadline });
+            self.cx.outputs.push_back(Output::Spawn { id: run, hook: hook.clone(), env });
+            let name = target.name().to_owned();
+            self.hooks.running.push(Run { id: run, target: id, name, hook, call, deadline });
         }
         let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
         let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + YIELD_DELAY));

@@ -53,7 +53,7 @@ use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::api::response_cache::ResponseCache;
 use crate::clock::Now;
-use crate::monitor::{Fleet, Monitor, TargetId};
+use crate::monitor::{Monitor, TargetId, Targets};
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
 use clients::ApiPeer;
@@ -126,7 +126,7 @@ impl Engine {
             runs: ProbeRuns::default(),
             wakeup: None,
             event_log: EventLog::new(monitors.len(), now),
-            cx: Context::new(Fleet::new(monitors, now), now),
+            cx: Context::new(Targets::new(monitors, now), now),
             schedule,
             backlog: Vec::new(),
             lookups: Lookups::new(resolver),
@@ -150,7 +150,7 @@ impl Engine {
         engine
     }
 
-    pub(crate) fn fleet(&self) -> &Fleet {
+    pub(crate) fn targets(&self) -> &Targets {
         &self.cx.targets
     }
 

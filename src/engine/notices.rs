@@ -7,7 +7,7 @@ use super::owners::{Owner, RunOwner};
 use super::{Engine, Output};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
-use crate::monitor::{TargetId, Watch};
+use crate::monitor::{Target, TargetId};
 use crate::result::printable;
 
 /// Characters of the error of a refused reload in the status.
@@ -95,9 +95,9 @@ impl Engine {
     /// timers: a lost timer must stop the watchdog pings.
     fn is_on_time(&self, now: Now) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
-        let is_idle = |target: &&Watch| self.runs.get(RunOwner::Target(target.id())).is_none();
+        let is_idle = |target: &&Target| self.runs.get(RunOwner::Target(target.id())).is_none();
         self.runs.iter().all(|run| !is_late(run.deadline()))
-            && self.cx.targets.watches().iter().filter(is_idle).all(|target| !is_late(target.due()))
+            && self.cx.targets.list().iter().filter(is_idle).all(|target| !is_late(target.due()))
     }
 
     /// The number of targets in each state, and the error of the last reload.

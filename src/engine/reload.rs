@@ -27,12 +27,11 @@ impl Engine {
             self.cx.outputs.retain(|output| !is_of(output));
         }
         self.hooks.handle_reload(&self.cx.targets);
-        self.event_log.handle_reload(self.cx.targets.watches().len());
+        self.event_log.handle_reload(self.cx.targets.list().len());
         self.end_streams_of_removed(now);
         let targets: Vec<_> = self.cx.targets.ids().collect();
         targets.into_iter().for_each(|target| self.set_run_timer(RunOwner::Target(target)));
-        self.unchecked =
-            self.cx.targets.watches().iter().filter(|watch| watch.fsm().last().is_none()).count();
+        self.unchecked = self.cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
         self.note_reload("", now);
         self.drain_resolver(now);
         self.set_wakeup(now);

@@ -248,32 +248,32 @@ impl Engine {
         if let Some(run) = self.runs.remove(owner) {
             run.complete(&mut result);
         }
-        let target = match owner {
+        let id = match owner {
             RunOwner::Target(target) => target,
             RunOwner::Delivery(slot) => {
                 self.set_run_timer(owner);
                 return self.handle_delivered(slot, &result, now);
             }
         };
-        let Some(watch) = self.cx.targets.get_mut(target) else { return };
-        if watch.retry(&result, now.instant) {
+        let Some(target) = self.cx.targets.get_mut(id) else { return };
+        if target.retry(&result, now.instant) {
             return self.set_run_timer(owner);
         }
-        watch.apply_slow_threshold(&mut result);
-        if watch.fsm().last().is_none() {
+        target.apply_slow_threshold(&mut result);
+        if target.fsm().last().is_none() {
             self.unchecked -= 1;
         }
-        let change = self.cx.targets.fire(target, &result, now);
+        let change = self.cx.targets.fire(id, &result, now);
         if self.schedule == Schedule::Beat {
-            self.note_check(target, change.as_ref(), now);
+            self.note_check(id, change.as_ref(), now);
         }
         let notified = change.clone().filter(|_| self.schedule == Schedule::Beat);
-        self.cx.outputs.push_back(Output::CheckResult(CheckResult { target, result, change }));
+        self.cx.outputs.push_back(Output::CheckResult(CheckResult { target: id, result, change }));
         if let Some(change) = notified {
-            self.notify_state_change(target, &change, now);
+            self.notify_state_change(id, &change, now);
         }
-        if let Some(watch) = self.cx.targets.get_mut(target) {
-            watch.advance(now.instant);
+        if let Some(target) = self.cx.targets.get_mut(id) {
+            target.advance(now.instant);
         }
         self.set_run_timer(owner);
         if self.schedule == Schedule::Once {

@@ -19,7 +19,7 @@ use crate::api::routes::ResponseSize;
 use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::{TargetId, Watch};
+use crate::monitor::{Target, TargetId};
 use crate::wire::http::request::{Method, Request};
 
 pub(super) struct Stream {
@@ -57,7 +57,7 @@ enum Stage {
 impl Engine {
     /// Records the end of a check in the event log.
     pub(super) fn note_check(&mut self, target: TargetId, change: Option<&Change>, now: Now) {
-        let Some(fsm) = self.cx.targets.get(target).map(Watch::fsm) else { return };
+        let Some(fsm) = self.cx.targets.get(target).map(Target::fsm) else { return };
         let Some(last) = fsm.last() else { return };
         if self.event_log.note(target, last, change, fsm.state()) && !self.streams.is_empty() {
             self.unpublished = Some(now);

@@ -51,14 +51,14 @@ impl Engine {
     /// Queues a change for the target's webhook.
     #[cold]
     pub(super) fn queue_delivery(&mut self, target: TargetId, change: &Change, now: Now) {
-        let Some(watch) = self.cx.targets.get(target) else { return };
+        let Some(target) = self.cx.targets.get(target) else { return };
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
-        let Some(webhook) = watch.webhook().filter(wanted).cloned() else { return };
-        let Some(last) = watch.fsm().last() else { return };
+        let Some(webhook) = target.webhook().filter(wanted).cloned() else { return };
+        let Some(last) = target.fsm().last() else { return };
         let json = line(&Transition {
             ts: now.unix,
-            name: watch.name(),
-            url: watch.url(),
+            name: target.name(),
+            url: target.url(),
             from: change.from,
             to: change.to,
             detail: &last.detail,
@@ -66,7 +66,7 @@ impl Engine {
             latency: last.latency,
             previous_state_duration: change.previous_state_duration,
         });
-        let subject = format!("{}: {} → {}", watch.name(), change.from, change.to);
+        let subject = format!("{}: {} → {}", target.name(), change.from, change.to);
         self.enqueue(Delivery { webhook, subject, json }, now);
         self.start_deliveries(now);
     }

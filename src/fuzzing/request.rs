@@ -11,7 +11,7 @@ use crate::api::response::Date;
 use crate::api::response_cache::ResponseCache;
 use crate::api::routes::{Answer, answer};
 use crate::clock::{Now, test_now};
-use crate::monitor::{Fleet, Monitor};
+use crate::monitor::{Monitor, Targets};
 use crate::probe::{Attempt, Probe};
 use crate::wire::http::query::parameter;
 use crate::wire::http::request::{HEAD_MAX, Method, Read, Request, read};
@@ -32,10 +32,10 @@ pub fn request(data: &[u8]) {
         assert_eq!(converse(&pieces, true), whole, "split differently");
     }
     let now = test_now();
-    let fleet = Fleet::new(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))).into(), now);
+    let targets = Targets::new(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))).into(), now);
     for next in &whole.0 {
         if let Next::Request(request) = next {
-            reply(request, &fleet, now);
+            reply(request, &targets, now);
         }
     }
 }
@@ -127,9 +127,9 @@ fn converse(pieces: &[&[u8]], is_cached: bool) -> (Vec<Next>, bool) {
 }
 
 /// The response to a request can be parsed, and is complete exactly at its last byte.
-fn reply(request: &Request, fleet: &Fleet, now: Now) {
+fn reply(request: &Request, targets: &Targets, now: Now) {
     let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), vec!["nas.lan".to_owned()]);
-    let Answer::Now(response) = answer(request, fleet, &guard, now) else {
+    let Answer::Now(response) = answer(request, targets, &guard, now) else {
         return assert!(guard.admits(request));
     };
     let (status, body) = (response.status, response.body.clone());

@@ -67,14 +67,14 @@ pub(super) type OnCheck = Box<dyn FnMut(&CheckEvent<'_>) + Send>;
 
 /// Passes the checks that have ended since the last call to `on_check`.
 pub(super) fn report_checks(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
-    for CheckResult { target, result, change } in reactor.take_results() {
-        let Some(watch) = reactor.engine().fleet().get(target) else { continue };
+    for CheckResult { target: id, result, change } in reactor.take_results() {
+        let Some(target) = reactor.engine().targets().get(id) else { continue };
         on_check(&CheckEvent {
-            id: target,
-            name: watch.name(),
-            url: watch.url(),
+            id,
+            name: target.name(),
+            url: target.url(),
             result: &result,
-            state: change.as_ref().map_or(watch.fsm().state(), |change| change.to),
+            state: change.as_ref().map_or(target.fsm().state(), |change| change.to),
             changed: change.map(|change| (change.from, change.previous_state_duration)),
         });
     }

@@ -9,7 +9,7 @@ use super::names::ResolverConfig;
 use super::once::no_guard;
 use crate::engine::Schedule;
 use crate::fsm::State;
-use crate::monitor::{Monitor, Watch};
+use crate::monitor::{Monitor, Target};
 use crate::reactor::{self, Reactor, Waker};
 use crate::result::{ProbeResult, Reason};
 use crate::snapshot::{Snapshot, View};
@@ -188,11 +188,11 @@ fn send_results(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
 }
 
 /// The only target.
-fn target(reactor: &Reactor) -> &Watch {
-    &reactor.engine().fleet().watches()[0]
+fn target(reactor: &Reactor) -> &Target {
+    &reactor.engine().targets().list()[0]
 }
 
 fn snapshot(reactor: &Reactor) -> Snapshot {
-    let watch = target(reactor);
-    View::of(watch.name(), watch.url(), watch.fsm(), reactor::now()).to_snapshot()
+    let target = target(reactor);
+    View::of(target.name(), target.url(), target.fsm(), reactor::now()).to_snapshot()
 }

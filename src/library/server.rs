@@ -102,14 +102,14 @@ impl Server {
 
     /// The ids of the targets, in the order of the list of monitors.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetId> + '_ {
-        self.reactor.engine().fleet().ids()
+        self.reactor.engine().targets().ids()
     }
 
     /// The current snapshot of a target. `None` if it was removed.
     #[must_use]
     pub fn snapshot(&self, target: TargetId) -> Option<Snapshot> {
-        let watch = self.reactor.engine().fleet().get(target)?;
-        Some(View::of(watch.name(), watch.url(), watch.fsm(), reactor::now()).to_snapshot())
+        let target = self.reactor.engine().targets().get(target)?;
+        Some(View::of(target.name(), target.url(), target.fsm(), reactor::now()).to_snapshot())
     }
 
     /// Runs until a [`ShutdownHandle`] or a signal stops it (see [`ServerBuilder::stop_on_signals`]).

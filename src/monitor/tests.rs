@@ -2,8 +2,8 @@
 
 mod first_checks;
 
-use super::fleet::Lag;
 use super::mute::Mute;
+use super::targets::Lag;
 use super::*;
 use crate::clock::{Now, test_now};
 use crate::fsm::Event;
@@ -12,21 +12,21 @@ use crate::result::{ProbeResult, Reason};
 
 const S: Duration = Duration::from_secs(1);
 
-fn fleet(intervals: &[u32], now: Now) -> Fleet {
+fn targets(intervals: &[u32], now: Now) -> Targets {
     let monitor = |s: &u32| Monitor::new(Mute("m")).interval(S * *s);
-    Fleet::new(intervals.iter().map(monitor).collect(), now)
+    Targets::new(intervals.iter().map(monitor).collect(), now)
 }
 
 #[test]
 fn beats_stay_on_the_grid_and_missed_ones_are_skipped() {
     let t0 = test_now();
-    let mut fleet = fleet(&[5], t0);
-    let watch = fleet.get_mut(fleet.id(0)).expect("it is present");
+    let mut targets = targets(&[5], t0);
+    let target = targets.get_mut(targets.id(0)).expect("it is present");
     for (now, next) in
         [(0, 5000), (5000, 10_000), (10_007, 15_000), (14_000, 15_000), (61_234, 65_000), (65_000, 70_000)]
     {
-        watch.advance(t0.after(Duration::from_millis(now)).instant);
-        assert_eq!(watch.beat() - t0.instant, Duration::from_millis(next), "at {now}");
+        target.advance(t0.after(Duration::from_millis(now)).instant);
+        assert_eq!(target.beat() - t0.instant, Duration::from_millis(next), "at {now}");
     }
 }
 
@@ -35,13 +35,13 @@ fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
     let now = test_now();
     let quick = Monitor::new(Mute("quick")).interval(Duration::ZERO);
     for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, Monitor::INTERVAL_MIN)] {
-        let mut fleet = Fleet::new(vec![monitor], now);
-        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
-        assert_eq!(fleet.watches()[0].beat() - now.instant, interval);
+        let mut targets = Targets::new(vec![monitor], now);
+        targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
+        assert_eq!(targets.list()[0].beat() - now.instant, interval);
         for _ in 0..30 {
-            fleet.fire(fleet.id(0), &ProbeResult::up(S, "fine"), now);
+            targets.fire(targets.id(0), &ProbeResult::up(S, "fine"), now);
         }
-        assert_eq!(fleet.watches()[0].fsm().recent().len(), 20);
+        assert_eq!(targets.list()[0].fsm().recent().len(), 20);
     }
 }
 
@@ -49,47 +49,44 @@ fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
 fn spans_without_end_are_cut() {
     let now = test_now();
     let monitor = || Monitor::new(Mute("m")).interval(Duration::MAX);
-    let mut fleet = Fleet::new(vec![monitor(), monitor()], now);
-    fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
-    assert_eq!(fleet.watches()[0].beat() - now.instant, Monitor::INTERVAL_MAX);
-    assert_eq!(fleet.watches()[1].beat() - now.instant, Duration::from_millis(1001));
-    fleet.get_mut(fleet.id(1)).expect("it is present").advance(now.instant + S * 2);
-    assert_eq!(fleet.watches()[1].beat() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
+    let mut targets = Targets::new(vec![monitor(), monitor()], now);
+    targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
+    assert_eq!(targets.list()[0].beat() - now.instant, Monitor::INTERVAL_MAX);
+    assert_eq!(targets.list()[1].beat() - now.instant, Duration::from_millis(1001));
+    targets.get_mut(targets.id(1)).expect("it is present").advance(now.instant + S * 2);
+    assert_eq!(targets.list()[1].beat() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
     let endless = crate::probe::blocking::blocking("endless", || true).timeout(Duration::MAX);
-    assert_eq!(
-        Fleet::new(vec![Monitor::new(endless)], now).watches()[0].timeout(),
-        ProbeBuilder::TIMEOUT_MAX
-    );
+    assert_eq!(Targets::new(vec![Monitor::new(endless)], now).list()[0].timeout(), ProbeBuilder::TIMEOUT_MAX);
 }
 
 #[test]
 fn counts_follow_the_states_and_the_worst_one_wins() {
     let now = test_now();
-    let mut fleet = fleet(&[5, 5, 5], now);
-    assert_eq!((fleet.counts(), fleet.worst()), ([3, 0, 0, 0], State::Unknown));
+    let mut targets = targets(&[5, 5, 5], now);
+    assert_eq!((targets.counts(), targets.worst()), ([3, 0, 0, 0], State::Unknown));
     let up = ProbeResult::up(S, "fine");
     let down = ProbeResult::down(Reason::Refused, "no");
-    fleet.fire(fleet.id(0), &up, now);
-    assert_eq!((fleet.counts(), fleet.worst()), ([2, 1, 0, 0], State::Unknown));
-    fleet.fire(fleet.id(1), &up, now);
-    fleet.fire(fleet.id(2), &up, now);
-    assert_eq!(fleet.worst(), State::Up);
-    fleet.fire(fleet.id(2), &down, now);
-    assert_eq!((fleet.counts(), fleet.worst()), ([0, 2, 1, 0], State::Degraded));
-    fleet.fire(fleet.id(2), &down, now);
-    assert_eq!((fleet.counts(), fleet.worst()), ([0, 2, 0, 1], State::Down));
+    targets.fire(targets.id(0), &up, now);
+    assert_eq!((targets.counts(), targets.worst()), ([2, 1, 0, 0], State::Unknown));
+    targets.fire(targets.id(1), &up, now);
+    targets.fire(targets.id(2), &up, now);
+    assert_eq!(targets.worst(), State::Up);
+    targets.fire(targets.id(2), &down, now);
+    assert_eq!((targets.counts(), targets.worst()), ([0, 2, 1, 0], State::Degraded));
+    targets.fire(targets.id(2), &down, now);
+    assert_eq!((targets.counts(), targets.worst()), ([0, 2, 0, 1], State::Down));
 }
 
 /// Results of a script of `+` and `-` and of latencies in milliseconds, a check each.
-fn fired(fleet: &mut Fleet, script: &str, now: Now) -> Vec<(State, String)> {
+fn fired(targets: &mut Targets, script: &str, now: Now) -> Vec<(State, String)> {
     let fire = |word: &str| {
         let mut result = match word {
             "-" => ProbeResult::down(Reason::Refused, "no"),
             ms => ProbeResult::up(Duration::from_millis(ms.parse().unwrap_or(0)), "fine"),
         };
-        fleet.get_mut(fleet.id(0)).expect("it is present").apply_slow_threshold(&mut result);
-        fleet.fire(fleet.id(0), &result, now);
-        (fleet.watches()[0].fsm().state(), result.detail)
+        targets.get_mut(targets.id(0)).expect("it is present").apply_slow_threshold(&mut result);
+        targets.fire(targets.id(0), &result, now);
+        (targets.list()[0].fsm().state(), result.detail)
     };
     script.split_whitespace().map(fire).collect()
 }
@@ -104,7 +101,7 @@ fn slow(over: u64, clear: Option<u64>) -> Monitor {
 
 fn slow_states(monitor: Monitor, script: &str) -> String {
     let now = test_now();
-    let words = fired(&mut Fleet::new(vec![monitor], now), script, now);
+    let words = fired(&mut Targets::new(vec![monitor], now), script, now);
     words.iter().map(|(state, _)| state.as_str()).collect::<Vec<_>>().join(" ")
 }
 
@@ -113,12 +110,12 @@ fn a_slow_answer_degrades_what_would_be_up() {
     assert_eq!(slow_states(slow(500, None), "500 501 500"), "up degraded up");
     assert_eq!(slow_states(slow(500, None), "501 - - 501 1"), "degraded degraded down degraded up");
     let now = test_now();
-    let mut fleet = Fleet::new(vec![slow(500, None)], now);
+    let mut targets = Targets::new(vec![slow(500, None)], now);
     let details: Vec<_> =
-        fired(&mut fleet, "1 501 9999", now).into_iter().map(|(_, detail)| detail).collect();
+        fired(&mut targets, "1 501 9999", now).into_iter().map(|(_, detail)| detail).collect();
     assert_eq!(details, ["fine", "fine, slow (over 500 ms)", "fine, slow (over 500 ms)"]);
-    assert_eq!(fleet.watches()[0].fsm().counters().checks, [3, 0], "slow is no failure");
-    assert_eq!(fleet.counts(), [0, 0, 1, 0]);
+    assert_eq!(targets.list()[0].fsm().counters().checks, [3, 0], "slow is no failure");
+    assert_eq!(targets.counts(), [0, 0, 1, 0]);
 }
 
 #[test]
@@ -138,7 +135,7 @@ fn once_slow_an_answer_must_be_faster_to_be_so_no_more() {
         "never above the other"
     );
     let now = test_now();
-    let words = fired(&mut Fleet::new(vec![slow(500, Some(300))], now), "501 400", now);
+    let words = fired(&mut Targets::new(vec![slow(500, Some(300))], now), "501 400", now);
     assert_eq!(words[1].1, "fine, slow (over 300 ms)");
 }
 
@@ -160,14 +157,14 @@ fn slowness_counts_as_success_for_every_policy() {
 #[test]
 fn an_answer_without_latency_is_not_slow_and_a_long_detail_makes_room() {
     let now = test_now();
-    let mut fleet = Fleet::new(vec![slow(0, None)], now);
+    let mut targets = Targets::new(vec![slow(0, None)], now);
     let mut result = ProbeResult::up(S, &"x".repeat(ProbeResult::DETAIL_MAX));
-    fleet.get_mut(fleet.id(0)).expect("it is present").apply_slow_threshold(&mut result);
+    targets.get_mut(targets.id(0)).expect("it is present").apply_slow_threshold(&mut result);
     assert!(result.detail.ends_with("x…, slow (over 0 ms)"), "{}", result.detail);
     assert_eq!(result.detail.chars().count(), ProbeResult::DETAIL_MAX);
     result.latency = None;
     let before = result.clone();
-    fleet.get_mut(fleet.id(0)).expect("it is present").apply_slow_threshold(&mut result);
+    targets.get_mut(targets.id(0)).expect("it is present").apply_slow_threshold(&mut result);
     assert_eq!(result, before);
 }
 
@@ -180,14 +177,14 @@ fn the_interval_follows_the_state() {
         .interval_fast(S * 2)
         .slow(S / 2)
         .policy(Policy::Thresholds { fall: 3, rise: 2 });
-    let mut fleet = Fleet::new(vec![monitor], t0);
+    let mut targets = Targets::new(vec![monitor], t0);
     let mut beats = Vec::new();
     // Each check ends 100 ms after its beat.
     for word in ["1", "900", "-", "-", "-", "-", "1", "-", "1", "1", "-", "1"] {
-        let now = Now { instant: fleet.watches()[0].beat() + S / 10, ..t0 };
-        let (state, _) = fired(&mut fleet, word, now).remove(0);
-        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
-        beats.push(format!("{word} {state} {}", (fleet.watches()[0].beat() - t0.instant).as_secs_f64()));
+        let now = Now { instant: targets.list()[0].beat() + S / 10, ..t0 };
+        let (state, _) = fired(&mut targets, word, now).remove(0);
+        targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
+        beats.push(format!("{word} {state} {}", (targets.list()[0].beat() - t0.instant).as_secs_f64()));
     }
     assert_eq!(
         beats,
@@ -206,7 +203,7 @@ fn the_interval_follows_the_state() {
             "1 up 230",
         ]
     );
-    assert_eq!(fleet.watches()[0].skipped(), 0);
+    assert_eq!(targets.list()[0].skipped(), 0);
 }
 
 #[test]
@@ -214,10 +211,10 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     let t0 = test_now();
     let at = |ms| t0.after(Duration::from_millis(ms));
     let monitor = || Monitor::new(Mute("m")).interval(S * 10).interval_down(S * 60).interval_fast(S);
-    let mut fleet = Fleet::new(vec![monitor(), monitor()], t0);
+    let mut targets = Targets::new(vec![monitor(), monitor()], t0);
     // Before its first check is due, at 1,001 ms, nothing moves.
-    fleet.get_mut(fleet.id(1)).expect("it is present").advance(at(1000).instant);
-    assert_eq!(fleet.watches()[1].beat() - t0.instant, Duration::from_millis(1001));
+    targets.get_mut(targets.id(1)).expect("it is present").advance(at(1000).instant);
+    assert_eq!(targets.list()[1].beat() - t0.instant, Duration::from_millis(1001));
     for (ms, word, beat) in [
         (100, "1", 10),
         (3000, "1", 10),
@@ -227,11 +224,11 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
         (36_000, "1", 45),
         (61_000, "1", 65),
     ] {
-        fired(&mut fleet, word, at(ms));
-        fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(ms).instant);
-        assert_eq!(fleet.watches()[0].beat() - t0.instant, S * beat, "at {ms}");
+        fired(&mut targets, word, at(ms));
+        targets.get_mut(targets.id(0)).expect("it is present").advance(at(ms).instant);
+        assert_eq!(targets.list()[0].beat() - t0.instant, S * beat, "at {ms}");
     }
-    assert_eq!(fleet.watches()[0].skipped(), 1, "that at 55 s");
+    assert_eq!(targets.list()[0].skipped(), 1, "that at 55 s");
 }
 
 #[test]
@@ -247,10 +244,10 @@ fn a_state_that_a_policy_keeps_in_spite_of_the_last_check_is_looked_at_fast() {
         (&[(State::Unknown, Event::Fail, State::Down)], "- -", 60),
         (&[(State::Unknown, Event::Fail, State::Down)], "- 1", 1),
     ] {
-        let mut fleet = Fleet::new(vec![monitor(rows)], now);
-        fired(&mut fleet, script, now);
-        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
-        assert_eq!(fleet.watches()[0].beat() - now.instant, S * interval, "{rows:?} {script}");
+        let mut targets = Targets::new(vec![monitor(rows)], now);
+        fired(&mut targets, script, now);
+        targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
+        assert_eq!(targets.list()[0].beat() - now.instant, S * interval, "{rows:?} {script}");
     }
 }
 
@@ -258,22 +255,22 @@ fn a_state_that_a_policy_keeps_in_spite_of_the_last_check_is_looked_at_fast() {
 fn a_failed_try_is_repeated_so_often_and_the_next_check_has_as_many() {
     let now = test_now();
     let at = |s| now.instant + S * s;
-    let mut fleet = Fleet::new(vec![Monitor::new(Mute("m")).retries(2).retry_interval(S * 3)], now);
+    let mut targets = Targets::new(vec![Monitor::new(Mute("m")).retries(2).retry_interval(S * 3)], now);
     let (up, down) = (ProbeResult::up(S, "fine"), ProbeResult::down(Reason::Refused, "no"));
-    let watch = fleet.get_mut(fleet.id(0)).expect("it is present");
+    let target = targets.get_mut(targets.id(0)).expect("it is present");
     for _ in 0..2 {
-        assert!(watch.retry(&down, at(0)));
-        assert_eq!(watch.retry_at(), Some(at(3)));
-        watch.begin(now);
-        assert_eq!(watch.retry_at(), None);
-        assert!(watch.retry(&down, at(10)));
-        watch.begin(now);
-        assert!(!watch.retry(&down, at(20)), "used up");
+        assert!(target.retry(&down, at(0)));
+        assert_eq!(target.retry_at(), Some(at(3)));
+        target.begin(now);
+        assert_eq!(target.retry_at(), None);
+        assert!(target.retry(&down, at(10)));
+        target.begin(now);
+        assert!(!target.retry(&down, at(20)), "used up");
     }
-    assert!(watch.retry(&down, at(0)));
-    assert!(!watch.retry(&up, at(3)), "a success is the end of it");
-    assert!(watch.retry(&down, at(0)) && watch.retry(&down, at(0)) && !watch.retry(&down, at(0)));
-    let mut usual = Fleet::new(vec![Monitor::new(Mute("m"))], now);
+    assert!(target.retry(&down, at(0)));
+    assert!(!target.retry(&up, at(3)), "a success is the end of it");
+    assert!(target.retry(&down, at(0)) && target.retry(&down, at(0)) && !target.retry(&down, at(0)));
+    let mut usual = Targets::new(vec![Monitor::new(Mute("m"))], now);
     assert!(!usual.get_mut(usual.id(0)).expect("it is present").retry(&down, at(0)));
 }
 
@@ -288,16 +285,16 @@ fn spans_of_the_rules_are_cut_too() {
             .interval_down(span)
             .slow(span)
             .slow_clear(span);
-        let mut fleet = Fleet::new(vec![monitor], now);
-        assert!(fleet.get_mut(fleet.id(0)).expect("it is present").retry(&down, now.instant));
-        assert_eq!(fleet.watches()[0].retry_at(), Some(now.instant + cut));
+        let mut targets = Targets::new(vec![monitor], now);
+        assert!(targets.get_mut(targets.id(0)).expect("it is present").retry(&down, now.instant));
+        assert_eq!(targets.list()[0].retry_at(), Some(now.instant + cut));
         for script in ["-", "0"] {
-            fired(&mut fleet, script, now);
-            fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
+            fired(&mut targets, script, now);
+            targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
         }
-        fired(&mut fleet, "- -", now);
-        fleet.get_mut(fleet.id(0)).expect("it is present").advance(now.instant);
-        assert_eq!(fleet.watches()[0].beat() - now.instant, cut);
+        fired(&mut targets, "- -", now);
+        targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
+        assert_eq!(targets.list()[0].beat() - now.instant, cut);
     }
 }
 
@@ -305,14 +302,14 @@ fn spans_of_the_rules_are_cut_too() {
 fn what_the_loop_was_late_by_is_added_up_and_missed_beats_are_counted() {
     let t0 = test_now();
     let at = |ms| t0.after(Duration::from_millis(ms));
-    let mut fleet = fleet(&[5, 5], t0);
-    fleet.begin(fleet.id(0), at(20));
-    fleet.begin(fleet.id(1), at(100)); // Before its beat: somebody has asked for it.
-    assert_eq!(fleet.lag(), Lag { sum: Duration::from_millis(20), count: 1 });
-    fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(4000).instant);
-    assert_eq!(fleet.watches()[0].skipped(), 0);
-    fleet.begin(fleet.id(0), at(5001));
-    fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(15_000).instant);
-    assert_eq!(fleet.watches()[0].skipped(), 2, "those at 10 and 15 s");
-    assert_eq!(fleet.lag(), Lag { sum: Duration::from_millis(21), count: 2 });
+    let mut targets = targets(&[5, 5], t0);
+    targets.begin(targets.id(0), at(20));
+    targets.begin(targets.id(1), at(100)); // Before its beat: somebody has asked for it.
+    assert_eq!(targets.lag(), Lag { sum: Duration::from_millis(20), count: 1 });
+    targets.get_mut(targets.id(0)).expect("it is present").advance(at(4000).instant);
+    assert_eq!(targets.list()[0].skipped(), 0);
+    targets.begin(targets.id(0), at(5001));
+    targets.get_mut(targets.id(0)).expect("it is present").advance(at(15_000).instant);
+    assert_eq!(targets.list()[0].skipped(), 2, "those at 10 and 15 s");
+    assert_eq!(targets.lag(), Lag { sum: Duration::from_millis(21), count: 2 });
 }

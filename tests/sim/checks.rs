@@ -111,18 +111,18 @@ impl World {
             (false, false) => "slow: not at all",
         });
         self.hasher.write_u8(u8::from(result.ok));
-        let watch = self.engine.fleet().get(id).expect("it is watched");
-        let unix = watch.fsm().last().expect("it has just been checked").at.unix;
+        let real = self.engine.targets().get(id).expect("it is watched");
+        let unix = real.fsm().last().expect("it has just been checked").at.unix;
         let moments = [self.at, self.seen].map(|at| self.moment(at).unix);
         assert!(moments.contains(&unix), "the time of {}", self.shown(target, &this, &result));
         let changed = self.models[target].fire(result.reason, &detail, self.seen, unix);
         let told =
             change.map(|change| (change.from, change.to, change.previous_state_duration.as_nanos() as u64));
         assert_eq!(told, changed, "change of target {target}");
-        self.models[target].compare(watch.fsm(), target, self.moment(self.seen), self.seen);
+        self.models[target].compare(real.fsm(), target, self.moment(self.seen), self.seen);
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
         self.tally.add(interval);
-        assert_eq!(watch.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
+        assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
         self.journal.note(Entry {
             seq: 0,
             name: Some(self.plan.targets[target].name),
@@ -308,11 +308,11 @@ impl World {
             self.tally.add("clients: steps with an answer held");
             self.excuse_clients();
         }
-        assert_eq!(self.engine.fleet().worst(), self.worst());
-        let lag = self.engine.fleet().lag();
+        assert_eq!(self.engine.targets().worst(), self.worst());
+        let lag = self.engine.targets().lag();
         assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.lag, "how late checks began");
         let skipped: u64 = self.schedules.iter().map(|schedule| schedule.skipped).sum();
-        assert_eq!(self.engine.fleet().skipped(), skipped, "skipped beats of all there have been");
+        assert_eq!(self.engine.targets().skipped(), skipped, "skipped beats of all there have been");
         self.check_owners();
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::plan::Target;
+use super::plan::TargetPlan;
 use crate::fsm::State;
 use crate::result::Reason;
 
@@ -69,7 +69,7 @@ impl Journal {
     }
 
     /// These targets are watched now: what others did is told no more.
-    pub(super) fn remap(&mut self, targets: &[&Target]) {
+    pub(super) fn remap(&mut self, targets: &[&TargetPlan]) {
         self.most = MOST.max(2 * targets.len());
         for row in [&mut self.changes, &mut self.checks] {
             for entry in &mut row.entries {

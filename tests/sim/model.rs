@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::plan::{MS, Target};
+use super::plan::{MS, TargetPlan};
 use super::schedule::Mind;
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Fsm, Policy, State};
@@ -32,7 +32,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(target: &Target, born: u64) -> Self {
+    pub(super) fn new(target: &TargetPlan, born: u64) -> Self {
         let slow = target.rules.slow.map(|slow| (slow, target.rules.slow_clear.unwrap_or(slow).min(slow)));
         Model {
             state: target.initial,

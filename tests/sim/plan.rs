@@ -29,7 +29,7 @@ pub(super) enum Wants {
     Body,
 }
 
-pub(super) struct Target {
+pub(super) struct TargetPlan {
     /// Its name is this number. There may have been others of the same name before.
     pub(super) name: usize,
     /// Its place in [`hosts`].
@@ -75,7 +75,7 @@ pub(super) struct Weather {
 
 pub(super) struct Plan {
     /// All targets that there have ever been.
-    pub(super) targets: Vec<Target>,
+    pub(super) targets: Vec<TargetPlan>,
     /// The host at which targets like to meet.
     pub(super) meeting: usize,
     pub(super) weather: Weather,
@@ -105,7 +105,7 @@ impl Plan {
     pub(super) fn roll(rng: &mut Rng) -> Plan {
         let count = rng.range(1, 6);
         let first = rng.index(CAST);
-        let mut targets: Vec<Target> = (0..count).map(|name| target(rng, first, name as usize)).collect();
+        let mut targets: Vec<TargetPlan> = (0..count).map(|name| target(rng, first, name as usize)).collect();
         let mut roles = [Role::Healthy; 3];
         if rng.permille(500) {
             for role in &mut roles {
@@ -144,7 +144,8 @@ impl Plan {
             turns = 120;
             roles = [Role::Dead; 3];
             files.iter_mut().for_each(|files: &mut Files| files.sound = false);
-            targets = (0..CROWD).map(|name| Target { host: CAST + name, ..target(rng, 0, name) }).collect();
+            targets =
+                (0..CROWD).map(|name| TargetPlan { host: CAST + name, ..target(rng, 0, name) }).collect();
             for target in &mut targets {
                 (target.wants, target.timeout, target.interval) = (Wants::Connection, 5 * S, 5 * S);
                 target.rules = Rules::default();
@@ -164,7 +165,7 @@ impl Plan {
     }
 }
 
-pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> Target {
+pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> TargetPlan {
     // Neighbours in the list of names share addresses and search lists: let targets meet there.
     let mut host = if rng.permille(400) { first } else { rng.index(CAST) };
     if !hosts()[host].exists() && rng.permille(700) {
@@ -187,7 +188,7 @@ pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> Target {
                 .collect(),
         ),
     };
-    Target {
+    TargetPlan {
         name,
         host,
         wants,
@@ -219,7 +220,7 @@ fn rules(rng: &mut Rng) -> Rules {
     }
 }
 
-impl Target {
+impl TargetPlan {
     pub(super) fn is_http(&self) -> bool {
         !matches!(self.wants, Wants::Connection | Wants::Banner)
     }

@@ -1,6 +1,6 @@
 //! Other targets in the place of those that are watched: who stays, who goes and who comes.
 
-use super::plan::{Plan, S, Target, target};
+use super::plan::{Plan, S, TargetPlan, target};
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
 use crate::monitor::{TargetId, TargetUpdate};
@@ -21,7 +21,7 @@ pub(super) struct Reloads {
 enum Next {
     /// The target that is at this place now.
     Keep(usize),
-    Start(Box<Target>),
+    Start(Box<TargetPlan>),
 }
 
 impl Reloads {
@@ -166,7 +166,7 @@ impl World {
 
     /// Ids stay with the names; those of names that are gone are not used again.
     fn note_ids(&mut self, before: &[usize]) {
-        let ids: Vec<TargetId> = self.engine.fleet().ids().collect();
+        let ids: Vec<TargetId> = self.engine.targets().ids().collect();
         assert_eq!(ids.len(), self.roster.len());
         for (id, target) in ids.into_iter().zip(&self.roster) {
             let name = self.plan.targets[*target].name;
@@ -213,15 +213,15 @@ impl World {
 
     /// Who stays is as before, and who comes is new.
     fn compare_all(&self) {
-        let (now, watches) = (self.moment(self.seen), self.engine.fleet().watches());
-        assert_eq!(watches.len(), self.roster.len());
-        for (watch, target) in watches.iter().zip(&self.roster) {
+        let (now, list) = (self.moment(self.seen), self.engine.targets().list());
+        assert_eq!(list.len(), self.roster.len());
+        for (real, target) in list.iter().zip(&self.roster) {
             let (plan, schedule) = (&self.plan.targets[*target], &self.schedules[*target]);
-            assert_eq!(watch.name(), format!("t{}", plan.name));
-            self.models[*target].compare(watch.fsm(), *target, now, self.seen);
-            assert_eq!(self.since_start(watch.beat()), schedule.beat(), "the beat of target {target}");
-            assert_eq!(self.since_start(watch.due()), schedule.due(), "target {target} is due");
-            assert_eq!(watch.skipped(), schedule.skipped, "skipped beats of target {target}");
+            assert_eq!(real.name(), format!("t{}", plan.name));
+            self.models[*target].compare(real.fsm(), *target, now, self.seen);
+            assert_eq!(self.since_start(real.beat()), schedule.beat(), "the beat of target {target}");
+            assert_eq!(self.since_start(real.due()), schedule.due(), "target {target} is due");
+            assert_eq!(real.skipped(), schedule.skipped, "skipped beats of target {target}");
         }
     }
 }

@@ -159,7 +159,7 @@ impl World {
         let mut world = World {
             schedules: Vec::new(),
             roster: (0..count).collect(),
-            ids: engine.fleet().ids().collect(),
+            ids: engine.targets().ids().collect(),
             reloads,
             lag: (0, 0),
             urgent: None,

@@ -1,4 +1,4 @@
-//! The figures of a small fleet, line by line.
+//! The metrics of two targets, line by line.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
 use crate::result::{ProbeResult, Reason};
 
-fn told(fleet: &Fleet, figures: &Figures<'_>, now: Now) -> String {
-    let response = metrics(fleet, figures, now);
+fn told(targets: &Targets, figures: &Figures<'_>, now: Now) -> String {
+    let response = metrics(targets, figures, now);
     assert_eq!((response.status, response.content_type), (200, CONTENT_TYPE));
     String::from_utf8(response.body).expect("text")
 }
@@ -29,18 +29,18 @@ fn family<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
 fn every_target_is_told_of_in_full() {
     let t0 = test_now();
     let at = |s| t0.after(Duration::from_secs(s));
-    let mut fleet = Fleet::new(["a\"b", "new"].map(|name| Monitor::new(Mute(name))).into(), t0);
+    let mut targets = Targets::new(["a\"b", "new"].map(|name| Monitor::new(Mute(name))).into(), t0);
     let mut up = ProbeResult::up(Duration::from_micros(1500), "HTTP 200");
     up.phases.connect = Some(Duration::from_micros(500));
     up.phases.first_byte = Some(Duration::from_millis(1));
     (up.http_status, up.tls_not_after) = (Some(200), Some(system_time(Duration::from_secs(1_800_000_000))));
-    fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(1));
-    fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
-    fleet.fire(fleet.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(3));
-    fleet.fire(fleet.id(0), &up, at(5));
-    fleet.begin(fleet.id(1), t0.after(Duration::from_millis(1751)));
-    fleet.get_mut(fleet.id(1)).expect("it is present").advance(at(8).instant);
-    let text = told(&fleet, &figures(&Counters::default()), at(9));
+    targets.fire(targets.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(1));
+    targets.fire(targets.id(0), &ProbeResult::down(Reason::Status, "HTTP 500"), at(2));
+    targets.fire(targets.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(3));
+    targets.fire(targets.id(0), &up, at(5));
+    targets.begin(targets.id(1), t0.after(Duration::from_millis(1751)));
+    targets.get_mut(targets.id(1)).expect("it is present").advance(at(8).instant);
+    let text = told(&targets, &figures(&Counters::default()), at(9));
     let family = |name| family(&text, name);
     assert_eq!(family("pingstate_check_lag_seconds"), ["_sum 0.75", "_count 1"]);
     assert_eq!(family("pingstate_beats_skipped_total"), [" 1"]);
@@ -104,7 +104,7 @@ fn the_daemon_tells_of_itself() {
         webhooks: Webhooks { ok: 5, failed: 6, dropped: 7 },
     };
     let mut figures = figures(&counters);
-    let text = told(&Fleet::new(Vec::new(), test_now()), &figures, test_now());
+    let text = told(&Targets::new(Vec::new(), test_now()), &figures, test_now());
     for line in [
         "pingstate_connections{kind=\"dns\"} 0",
         "pingstate_hook_runs_total{result=\"ok\"} 1",
@@ -129,7 +129,7 @@ fn the_daemon_tells_of_itself() {
         open_fds: Some(9),
         max_fds: Some(1024),
     };
-    let text = told(&Fleet::new(Vec::new(), test_now()), &figures, test_now());
+    let text = told(&Targets::new(Vec::new(), test_now()), &figures, test_now());
     assert_eq!(
         family(&text, "pingstate_connections"),
         ["{kind=\"probe\"} 1", "{kind=\"client\"} 2", "{kind=\"stream\"} 3", "{kind=\"dns\"} 4"]

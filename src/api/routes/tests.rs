@@ -18,20 +18,20 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A fleet whose targets have had the results that the scripts of `+` and `-` say, one a second.
-fn fleet(targets: &[(&'static str, &str)], t0: Now) -> Fleet {
-    let monitors = targets.iter().map(|(name, _)| Monitor::new(Mute(name))).collect();
-    let mut fleet = Fleet::new(monitors, t0);
-    for (index, (_, script)) in targets.iter().enumerate() {
+/// Targets with the results that the scripts of `+` and `-` say, one a second.
+fn targets(scripts: &[(&'static str, &str)], t0: Now) -> Targets {
+    let monitors = scripts.iter().map(|(name, _)| Monitor::new(Mute(name))).collect();
+    let mut targets = Targets::new(monitors, t0);
+    for (index, (_, script)) in scripts.iter().enumerate() {
         for (second, sign) in (0..).zip(script.chars()) {
             let result = match sign {
                 '+' => ProbeResult::up(ms(12), "fine"),
                 _ => ProbeResult::down(Reason::Refused, "refused"),
             };
-            fleet.fire(fleet.id(index), &result, t0.after(ms(second * 1000)));
+            targets.fire(targets.id(index), &result, t0.after(ms(second * 1000)));
         }
     }
-    fleet
+    targets
 }
 
 fn request(method: Method, path: &str) -> Request {
@@ -46,20 +46,20 @@ fn guard() -> HostGuard {
 }
 
 /// An answer that is given at once.
-fn answer(request: &Request, fleet: &Fleet, guard: &HostGuard, now: Now) -> Response {
-    match super::answer(request, fleet, guard, now) {
+fn answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Response {
+    match super::answer(request, targets, guard, now) {
         Answer::Now(response) => response,
         other => panic!("{other:?} to {request:?}"),
     }
 }
 
-fn get(fleet: &Fleet, path: &str, now: Now) -> Response {
-    answer(&request(Method::Get, path), fleet, &guard(), now)
+fn get(targets: &Targets, path: &str, now: Now) -> Response {
+    answer(&request(Method::Get, path), targets, &guard(), now)
 }
 
 /// Status and body.
-fn said(fleet: &Fleet, path: &str) -> (u16, String) {
-    let response = get(fleet, path, test_now());
+fn said(targets: &Targets, path: &str) -> (u16, String) {
+    let response = get(targets, path, test_now());
     let status = response.status;
     assert_eq!(response.content_type, if response.body.starts_with(b"{") { JSON } else { TEXT });
     (status, String::from_utf8(response.body).expect("UTF-8"))
@@ -79,10 +79,10 @@ fn the_words_of_each_state() {
         ("+--", "down", (503, "down\n")),
         ("-", "down", (503, "down\n")),
     ] {
-        let fleet = fleet(&[("web", script)], t0);
+        let targets = targets(&[("web", script)], t0);
         for base in ["", "/targets/web"] {
-            assert_eq!(said(&fleet, &format!("{base}/state")), text(200, &format!("{state}\n")));
-            assert_eq!(said(&fleet, &format!("{base}/healthz")), text(health.0, health.1));
+            assert_eq!(said(&targets, &format!("{base}/state")), text(200, &format!("{state}\n")));
+            assert_eq!(said(&targets, &format!("{base}/healthz")), text(health.0, health.1));
         }
     }
 }
@@ -90,7 +90,7 @@ fn the_words_of_each_state() {
 #[test]
 fn one_target_is_the_snapshot_itself() {
     let t0 = test_now();
-    let fleet = fleet(&[("web", "+")], t0);
+    let targets = targets(&[("web", "+")], t0);
     let now = t0.after(ms(1200));
     let expected = r#"{
   "state": "up",
@@ -125,15 +125,15 @@ fn one_target_is_the_snapshot_itself() {
 }
 "#;
     let wanted = Response::new(200, JSON, expected);
-    assert_eq!(get(&fleet, "/", now), wanted);
-    assert_eq!(get(&fleet, "/status", now), wanted);
-    assert_eq!(get(&fleet, "/targets/web", now), wanted);
+    assert_eq!(get(&targets, "/", now), wanted);
+    assert_eq!(get(&targets, "/status", now), wanted);
+    assert_eq!(get(&targets, "/targets/web", now), wanted);
 }
 
 #[test]
 fn several_targets_are_counted_and_listed() {
     let t0 = test_now();
-    let fleet = fleet(&[("a", "+"), ("b", "")], t0);
+    let targets = targets(&[("a", "+"), ("b", "")], t0);
     let expected = r#"{
   "state": "unknown",
   "counts": {
@@ -196,8 +196,8 @@ fn several_targets_are_counted_and_listed() {
 }
 "#;
     let now = t0.after(ms(500));
-    assert_eq!(get(&fleet, "/status", now), Response::new(200, JSON, expected));
-    assert_eq!(get(&fleet, "/", now), Response::new(200, JSON, expected));
+    assert_eq!(get(&targets, "/status", now), Response::new(200, JSON, expected));
+    assert_eq!(get(&targets, "/", now), Response::new(200, JSON, expected));
 }
 
 #[test]
@@ -209,51 +209,51 @@ fn the_whole_speaks_of_the_worst_and_a_target_of_itself() {
         (["+", "", "+-"], "degraded"),
         (["-", "", "+-"], "down"),
     ] {
-        let fleet = fleet(&[("a", scripts[0]), ("b", scripts[1]), ("c", scripts[2])], t0);
-        assert_eq!(said(&fleet, "/state"), text(200, &format!("{worst}\n")));
+        let targets = targets(&[("a", scripts[0]), ("b", scripts[1]), ("c", scripts[2])], t0);
+        assert_eq!(said(&targets, "/state"), text(200, &format!("{worst}\n")));
         let health = if worst == "up" { text(200, "ok\n") } else { text(503, &format!("{worst}\n")) };
-        assert_eq!(said(&fleet, "/healthz"), health);
+        assert_eq!(said(&targets, "/healthz"), health);
     }
-    let fleet = fleet(&[("a", "-"), ("b", "+")], t0);
-    assert_eq!(said(&fleet, "/targets/b/state"), text(200, "up\n"));
-    assert_eq!(said(&fleet, "/targets/b/healthz"), text(200, "ok\n"));
-    assert_eq!(said(&fleet, "/targets/a/healthz"), text(503, "down\n"));
+    let targets = targets(&[("a", "-"), ("b", "+")], t0);
+    assert_eq!(said(&targets, "/targets/b/state"), text(200, "up\n"));
+    assert_eq!(said(&targets, "/targets/b/healthz"), text(200, "ok\n"));
+    assert_eq!(said(&targets, "/targets/a/healthz"), text(503, "down\n"));
 }
 
 #[test]
 fn no_targets_are_unknown() {
-    let fleet = fleet(&[], test_now());
-    assert_eq!(said(&fleet, "/state"), text(200, "unknown\n"));
-    assert_eq!(said(&fleet, "/healthz"), text(503, "unknown\n"));
-    let (status, body) = said(&fleet, "/status");
+    let targets = targets(&[], test_now());
+    assert_eq!(said(&targets, "/state"), text(200, "unknown\n"));
+    assert_eq!(said(&targets, "/healthz"), text(503, "unknown\n"));
+    let (status, body) = said(&targets, "/status");
     let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!((status, value["targets"].as_array().map(Vec::len)), (200, Some(0)));
     assert_eq!(value["counts"]["unknown"], 0);
-    assert_eq!(said(&fleet, "/targets/"), text(404, "not found\n"));
+    assert_eq!(said(&targets, "/targets/"), text(404, "not found\n"));
 }
 
 #[test]
 fn a_known_path_with_another_method_says_which_it_knows() {
-    let fleet = fleet(&[("web", "+")], test_now());
+    let targets = targets(&[("web", "+")], test_now());
     for path in
         ["/", "/status", "/state", "/healthz", "/targets/web", "/targets/web/state", "/targets/web/healthz"]
     {
-        let response = answer(&request(Method::Other, path), &fleet, &guard(), test_now());
+        let response = answer(&request(Method::Other, path), &targets, &guard(), test_now());
         assert_eq!((response.status, response.field), (405, "Allow: GET, HEAD\r\n"), "{path}");
         assert_eq!(response.body, b"method not allowed\n");
-        let head = answer(&request(Method::Head, path), &fleet, &guard(), test_now());
+        let head = answer(&request(Method::Head, path), &targets, &guard(), test_now());
         assert_eq!((head.status, head.field), (200, ""), "{path}");
     }
 }
 
 #[test]
 fn a_foreign_host_learns_nothing_not_even_which_paths_there_are() {
-    let fleet = fleet(&[("web", "+")], test_now());
+    let targets = targets(&[("web", "+")], test_now());
     for method in [Method::Get, Method::Head, Method::Other] {
         for path in ["/", "/state", "/nowhere", "/targets/web"] {
             let mut request = request(method, path);
             request.host = Some("evil.example".to_owned());
-            let response = answer(&request, &fleet, &guard(), test_now());
+            let response = answer(&request, &targets, &guard(), test_now());
             let body = "not a name of this API (see --api-allow-host)\n";
             assert_eq!(response, Response::new(421, TEXT, body), "{path}");
         }
@@ -262,10 +262,10 @@ fn a_foreign_host_learns_nothing_not_even_which_paths_there_are() {
 
 #[test]
 fn no_answer_ever_allows_other_origins() {
-    let fleet = fleet(&[("web", "+")], test_now());
+    let targets = targets(&[("web", "+")], test_now());
     for path in ["/", "/state", "/healthz", "/nowhere"] {
         for method in [Method::Get, Method::Other] {
-            let response = answer(&request(method, path), &fleet, &guard(), test_now());
+            let response = answer(&request(method, path), &targets, &guard(), test_now());
             let bytes = response.write(false, true, true, Date::default().at(test_now().unix));
             assert!(!String::from_utf8_lossy(&bytes).to_ascii_lowercase().contains("access-control"));
         }
@@ -275,10 +275,10 @@ fn no_answer_ever_allows_other_origins() {
 #[test]
 fn head_tells_the_length_that_get_would_have() {
     let t0 = test_now();
-    let fleet = fleet(&[("web", "+-"), ("nas", "")], t0);
+    let targets = targets(&[("web", "+-"), ("nas", "")], t0);
     for path in ["/", "/status", "/state", "/healthz", "/nowhere", "/targets/web"] {
-        let get = get(&fleet, path, t0).write(false, true, true, Date::default().at(t0.unix));
-        let head = answer(&request(Method::Head, path), &fleet, &guard(), t0).write(
+        let get = get(&targets, path, t0).write(false, true, true, Date::default().at(t0.unix));
+        let head = answer(&request(Method::Head, path), &targets, &guard(), t0).write(
             true,
             true,
             true,
@@ -294,7 +294,7 @@ fn head_tells_the_length_that_get_would_have() {
 #[test]
 fn a_conversation_byte_for_byte() {
     let t0 = test_now();
-    let fleet = fleet(&[("web", "+-")], t0);
+    let targets = targets(&[("web", "+-")], t0);
     let mut client = Client::new();
     client.receive(
         b"GET /state?now HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n\
@@ -303,7 +303,7 @@ fn a_conversation_byte_for_byte() {
     let mut sent = Vec::new();
     while let Next::Request(request) = client.next(&mut ResponseCache::default()) {
         let head_only = request.method == Method::Head;
-        let response = answer(&request, &fleet, &guard(), t0);
+        let response = answer(&request, &targets, &guard(), t0);
         sent.extend(response.write(
             head_only,
             request.keep_alive,

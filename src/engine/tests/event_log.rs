@@ -9,15 +9,15 @@ use crate::monitor::TargetUpdate;
 /// A journal and the targets that it is about.
 struct Desk {
     event_log: EventLog,
-    fleet: Fleet,
+    targets: Targets,
     now: Now,
 }
 
 impl Desk {
     fn new(hosts: &[&'static str]) -> Desk {
         let now = test_now();
-        let fleet = Fleet::new(hosts.iter().map(|host| Monitor::new(Hello(host))).collect(), now);
-        Desk { event_log: EventLog::new(hosts.len(), now), fleet, now }
+        let targets = Targets::new(hosts.iter().map(|host| Monitor::new(Hello(host))).collect(), now);
+        Desk { event_log: EventLog::new(hosts.len(), now), targets, now }
     }
 
     /// Checks of a target: `+` and `-`, one a second; how many were noted.
@@ -29,9 +29,9 @@ impl Desk {
                 '+' => ProbeResult::up(Duration::from_millis(12), "fine"),
                 _ => ProbeResult::down(Reason::Refused, "refused"),
             };
-            let id = self.fleet.id(target);
-            let change = self.fleet.fire(id, &result, self.now);
-            let fsm = self.fleet.watches()[target].fsm();
+            let id = self.targets.id(target);
+            let change = self.targets.fire(id, &result, self.now);
+            let fsm = self.targets.list()[target].fsm();
             let last = fsm.last().expect("checked");
             noted += usize::from(self.event_log.note(id, last, change.as_ref(), fsm.state()));
         }
@@ -39,14 +39,16 @@ impl Desk {
     }
 
     fn cursor(&mut self, target: Option<usize>, checks: bool, last: Option<EventId>) -> Cursor {
-        let wanted = Subscription { target: target.map(|target| self.fleet.id(target)), checks, last };
+        let wanted = Subscription { target: target.map(|target| self.targets.id(target)), checks, last };
         self.event_log.keep(&wanted);
         self.event_log.cursor(&wanted)
     }
 
     fn all(&mut self, cursor: &mut Cursor) -> String {
-        std::iter::from_fn(|| Some(self.event_log.batch(cursor, &self.fleet)).filter(|text| !text.is_empty()))
-            .collect()
+        std::iter::from_fn(|| {
+            Some(self.event_log.batch(cursor, &self.targets)).filter(|text| !text.is_empty())
+        })
+        .collect()
     }
 
     /// The numbers of the events that follow, with what else there is.
@@ -178,7 +180,7 @@ fn batches_are_small_and_miss_nothing() {
     let whole = desk.all(&mut cursor.clone());
     let mut pieces = Vec::new();
     loop {
-        let batch = desk.event_log.batch(&mut cursor, &desk.fleet);
+        let batch = desk.event_log.batch(&mut cursor, &desk.targets);
         if batch.is_empty() {
             break;
         }
@@ -196,12 +198,12 @@ fn an_event_larger_than_a_batch_is_told_by_itself() {
     let mut cursor = desk.cursor(None, false, None);
     desk.check(0, "+-");
     for number in 1..3 {
-        let batch = desk.event_log.batch(&mut cursor, &desk.fleet);
+        let batch = desk.event_log.batch(&mut cursor, &desk.targets);
         assert!(
             batch.starts_with(&format!("id: 1738200000000000-{number}\n")) && batch.len() > STREAM_BATCH_MAX
         );
     }
-    assert_eq!(desk.event_log.batch(&mut cursor, &desk.fleet), "");
+    assert_eq!(desk.event_log.batch(&mut cursor, &desk.targets), "");
 }
 
 #[test]
@@ -224,7 +226,7 @@ fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
     desk.check(1, "+");
     desk.check(0, "-");
     let [new, other] = ["new", "other"].map(|host| TargetUpdate::Start(Monitor::new(Hello(host))));
-    desk.fleet.replace(vec![new, other, TargetUpdate::Keep(desk.fleet.id(1))], desk.now);
+    desk.targets.replace(vec![new, other, TargetUpdate::Keep(desk.targets.id(1))], desk.now);
     desk.event_log.handle_reload(3);
     desk.check(0, "-");
     let text = desk.all(&mut cursor);
@@ -238,9 +240,9 @@ fn more_targets_have_a_longer_journal() {
     let mut cursor = desk.cursor(None, false, None);
     let change = Change { from: State::Up, to: State::Down, previous_state_duration: Duration::ZERO };
     desk.check(0, "+");
-    let last = desk.fleet.watches()[0].fsm().last().expect("checked");
+    let last = desk.targets.list()[0].fsm().last().expect("checked");
     for _ in 0..500 {
-        desk.event_log.note(desk.fleet.id(0), last, Some(&change), State::Down);
+        desk.event_log.note(desk.targets.id(0), last, Some(&change), State::Down);
     }
     let told = desk.follow(&mut cursor);
     assert_eq!((&*told[0], told.len()), ("lost {\"count\":101}", 401));

@@ -128,7 +128,7 @@ impl Bench {
     }
 
     fn id(&self, position: usize) -> TargetId {
-        self.engine.fleet().id(position)
+        self.engine.targets().id(position)
     }
 
     fn run(&self, position: usize) -> RunOwner {
@@ -184,7 +184,7 @@ impl Bench {
     }
 
     fn state(&self) -> State {
-        self.engine.fleet().worst()
+        self.engine.targets().worst()
     }
 }
 

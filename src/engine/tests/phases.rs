@@ -75,7 +75,7 @@ fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
     let spans = result.phases.each().map(|(_, span)| span);
     assert_eq!(spans, [Some(MS * 3), Some(MS * 32), None, Some(MS * 10), Some(Duration::ZERO)]);
     assert_eq!((result.address, result.http_status), ("10.0.0.7:81".parse().ok(), Some(200)));
-    let last = bench.engine.fleet().watches()[0].fsm().last().expect("checked").clone();
+    let last = bench.engine.targets().list()[0].fsm().last().expect("checked").clone();
     assert_eq!((last.phases, last.address), (result.phases, result.address));
 }
 

@@ -39,15 +39,15 @@ impl Bench {
     }
 
     fn name(&self, target: TargetId) -> &'static str {
-        let name = self.engine.fleet().get(target).expect("it is present").name();
+        let name = self.engine.targets().get(target).expect("it is present").name();
         HOSTS.into_iter().find(|host| *host == name).expect("one of them")
     }
 
     fn check_books(&self) {
         let engine = &self.engine;
         let mut counts = [0; 4];
-        engine.fleet().watches().iter().for_each(|watch| counts[watch.fsm().state().index()] += 1);
-        assert_eq!(engine.fleet().counts(), counts);
+        engine.targets().list().iter().for_each(|target| counts[target.fsm().state().index()] += 1);
+        assert_eq!(engine.targets().counts(), counts);
         assert_eq!(engine.runs.iter().count(), engine.runs.len());
         for (id, owner) in engine.cx.conns() {
             if let ConnOwner::Connecting { run, .. } | ConnOwner::Connected(run) = owner {
@@ -96,17 +96,17 @@ fn what_is_known_of_those_that_stay_stays() {
     bench.tell(id, Input::Received(b"x"));
     bench.pass(secs(1));
     bench.outputs();
-    let (beat, changes) = (bench.engine.fleet().watches()[0].beat(), bench.engine.fleet().changes());
+    let (beat, changes) = (bench.engine.targets().list()[0].beat(), bench.engine.targets().changes());
     bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[3])), Keep(0)]);
-    let fleet = bench.engine.fleet();
-    assert_eq!((fleet.watches()[2].beat(), fleet.watches()[2].fsm().recent().len()), (beat, 1));
-    assert_eq!(fleet.watches()[2].fsm().state(), State::Up);
-    assert_eq!((fleet.counts(), fleet.worst()), ([2, 1, 0, 0], State::Unknown));
-    assert_ne!(fleet.changes(), changes, "what was answered is not repeated");
-    let first = [0, 1].map(|target| fleet.watches()[target].beat() - bench.now.instant);
+    let targets = bench.engine.targets();
+    assert_eq!((targets.list()[2].beat(), targets.list()[2].fsm().recent().len()), (beat, 1));
+    assert_eq!(targets.list()[2].fsm().state(), State::Up);
+    assert_eq!((targets.counts(), targets.worst()), ([2, 1, 0, 0], State::Unknown));
+    assert_ne!(targets.changes(), changes, "what was answered is not repeated");
+    let first = [0, 1].map(|target| targets.list()[target].beat() - bench.now.instant);
     assert_eq!(first, [Duration::ZERO, Duration::from_millis(1001)], "new ones are checked soon");
     bench.replace(vec![]);
-    assert_eq!((bench.engine.fleet().counts(), bench.engine.poll_timeout()), ([0; 4], None));
+    assert_eq!((bench.engine.targets().counts(), bench.engine.poll_timeout()), ([0; 4], None));
     bench.replace(vec![Start(monitor(HOSTS[0]))]);
     bench.pass(Duration::ZERO);
     bench.opened();
@@ -227,7 +227,7 @@ fn a_target_of_the_same_name_has_the_id_and_not_the_results() {
     bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[0]))]);
     assert!(bench.verdicts().is_empty());
     assert_eq!(bench.id(1), renewed);
-    assert!(bench.engine.fleet().get(removed).is_none());
+    assert!(bench.engine.targets().get(removed).is_none());
     assert_ne!(bench.id(0), removed, "its index is used again");
     assert_eq!((bench.id(0).index(), bench.state()), (removed.index(), State::Unknown));
     bench.outputs();
@@ -283,7 +283,7 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
         }
         for output in bench.outputs() {
             if let Output::CheckResult(verdict) = output {
-                let place = bench.engine.fleet().ids().position(|id| id == verdict.target);
+                let place = bench.engine.targets().ids().position(|id| id == verdict.target);
                 told[place.expect("it is present")] += 1;
             }
         }
@@ -308,8 +308,8 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
             bench.replace(successors);
             told = now_told;
         }
-        for (watch, told) in bench.engine.fleet().watches().iter().zip(&told) {
-            assert_eq!(watch.fsm().recent().len(), *told.min(&1000), "{}", watch.name());
+        for (target, told) in bench.engine.targets().list().iter().zip(&told) {
+            assert_eq!(target.fsm().recent().len(), *told.min(&1000), "{}", target.name());
         }
     }
 }

@@ -216,8 +216,8 @@ fn beats_skipped_by_those_that_are_gone_still_count() {
     let (_is_up, mut bench) = watched(|monitor| monitor);
     bench.now = bench.now.after(secs(10));
     bench.engine.handle_timeout(bench.now);
-    let skipped = bench.engine.fleet().skipped();
+    let skipped = bench.engine.targets().skipped();
     assert!(skipped >= 16, "{skipped}");
     replace(&mut bench, vec![Keep(0)]);
-    assert_eq!(bench.engine.fleet().skipped(), skipped);
+    assert_eq!(bench.engine.targets().skipped(), skipped);
 }

@@ -42,12 +42,12 @@ fn a_success_at_the_second_try_is_the_result_of_the_check() {
     let mut bench = retrying(1, Schedule::Beat);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
-    assert!(verdicts(&mut bench).is_empty() && bench.engine.fleet().watches()[0].fsm().last().is_none());
+    assert!(verdicts(&mut bench).is_empty() && bench.engine.targets().list()[0].fsm().last().is_none());
     assert_eq!(next(&mut bench), secs(2));
     bench.pass(secs(2));
     answer(&mut bench);
     assert_eq!(verdicts(&mut bench), [(true, Some(State::Up))]);
-    assert_eq!(bench.engine.fleet().watches()[0].fsm().recent().len(), 1);
+    assert_eq!(bench.engine.targets().list()[0].fsm().recent().len(), 1);
     assert_eq!(next(&mut bench), secs(3), "the beat goes on");
 }
 
@@ -67,9 +67,13 @@ fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
         let ended = verdicts(&mut bench);
         assert!(ended.is_empty() || ended == [(false, Some(State::Down))]);
     }
-    let watch = &bench.engine.fleet().watches()[0];
-    assert_eq!((watch.fsm().counters().checks, watch.skipped()), ([0, 1], 1), "8 s, the beat at 5 s is gone");
-    assert_eq!((next(&mut bench), bench.engine.fleet().lag().count), (secs(2), 1));
+    let target = &bench.engine.targets().list()[0];
+    assert_eq!(
+        (target.fsm().counters().checks, target.skipped()),
+        ([0, 1], 1),
+        "8 s, the beat at 5 s is gone"
+    );
+    assert_eq!((next(&mut bench), bench.engine.targets().lag().count), (secs(2), 1));
     bench.pass(secs(2));
     refuse(&mut bench);
     assert!(verdicts(&mut bench).is_empty(), "the next check is tried again as often");
@@ -175,7 +179,7 @@ fn beats_that_never_were_are_not_skipped() {
     bench.pass(secs(2)); // It times out.
     bench.opened();
     assert_eq!((bench.state(), next(&mut bench)), (State::Degraded, secs(1)));
-    assert_eq!(bench.engine.fleet().skipped(), 0, "the next beat was due after 30 s");
+    assert_eq!(bench.engine.targets().skipped(), 0, "the next beat was due after 30 s");
     bench.pass(secs(3));
-    assert_eq!(bench.engine.fleet().skipped(), 2, "of those that were due each second");
+    assert_eq!(bench.engine.targets().skipped(), 2, "of those that were due each second");
 }

@@ -96,9 +96,9 @@ impl World {
         let (monitors, begun) = targets(script);
         let engine = Engine::new(monitors, Schedule::Beat, resolver, guard, now);
         let at = (now.instant, Duration::ZERO);
-        let watches = engine.fleet().watches().iter().zip(begun);
+        let targets = engine.targets().list().iter().zip(begun);
         let counter = |timeout, begun| Counters { begun, noted: 0, results: 0, timeout, at };
-        let counters = watches.map(|(watch, begun)| counter(watch.timeout(), begun)).collect();
+        let counters = targets.map(|(target, begun)| counter(target.timeout(), begun)).collect();
         let (conns, used, closing) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let (seen, lost) = (now.instant, Duration::ZERO);
         World { engine, now, seen, lost, conns, used, closing, counters, jobs: Vec::new() }
@@ -126,7 +126,7 @@ impl World {
             }),
             14 => {
                 let target = usize::from(source.byte()) % self.counters.len();
-                let id = self.engine.fleet().watches()[target].id();
+                let id = self.engine.targets().list()[target].id();
                 self.call(|engine, now| engine.check_now(id, now));
             }
             _ => {
@@ -368,7 +368,7 @@ impl World {
             }
             Output::BlockingTask(job, work) => self.jobs.push((job, work)),
             Output::CheckResult(check) => {
-                let target = self.engine.fleet().ids().position(|id| id == check.target);
+                let target = self.engine.targets().ids().position(|id| id == check.target);
                 self.counters[target.expect("a target")].results += 1;
                 let detail = &check.result.detail;
                 assert!(!detail.contains(char::is_control) && detail.chars().count() <= 256);

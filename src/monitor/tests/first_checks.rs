@@ -3,13 +3,13 @@
 use super::*;
 
 /// When the first checks of these targets are due, and the second ones if each is over at once.
-fn first_checks(fleet: &mut Fleet, start: Now) -> Vec<(Duration, Duration)> {
-    (0..fleet.watches().len())
+fn first_checks(targets: &mut Targets, start: Now) -> Vec<(Duration, Duration)> {
+    (0..targets.list().len())
         .map(|target| {
-            let watch = fleet.get_mut(fleet.id(target)).expect("it is present");
-            let first = watch.beat();
-            watch.advance(first);
-            (first - start.instant, watch.beat() - start.instant)
+            let target = targets.get_mut(targets.id(target)).expect("it is present");
+            let first = target.beat();
+            target.advance(first);
+            (first - start.instant, target.beat() - start.instant)
         })
         .collect()
 }
@@ -18,7 +18,7 @@ fn first_checks(fleet: &mut Fleet, start: Now) -> Vec<(Duration, Duration)> {
 fn first_checks_come_within_two_seconds_and_the_next_are_spread_over_the_interval() {
     let now = test_now();
     let ms = Duration::from_millis;
-    let of = |intervals: &[u32]| first_checks(&mut fleet(intervals, now), now);
+    let of = |intervals: &[u32]| first_checks(&mut targets(intervals, now), now);
     let spread = [(0, 30), (401, 36), (802, 42), (1203, 18), (1604, 24)];
     assert_eq!(of(&[30; 5]), spread.map(|(first, second)| (ms(first), S * second)));
     assert_eq!(of(&[30]), [(Duration::ZERO, S * 30)]);
@@ -35,7 +35,7 @@ fn first_checks_come_within_two_seconds_and_the_next_are_spread_over_the_interva
 fn first_checks_of_many_targets_are_as_far_apart_as_their_number_asks_for() {
     let now = test_now();
     for interval in [1, 5, 30, 3600] {
-        let checks = first_checks(&mut fleet(&[interval; 10_000], now), now);
+        let checks = first_checks(&mut targets(&[interval; 10_000], now), now);
         let window = (S * interval).min(S * 12);
         for (index, (first, second)) in checks.iter().enumerate() {
             assert_eq!(*first, window / 10_000 * index as u32);
@@ -55,9 +55,9 @@ fn a_first_check_that_takes_long_misses_the_regular_times_that_pass() {
     let t0 = test_now();
     let at = |s| t0.instant + S * s;
     for (end, next, skipped) in [(1, 5, 0), (5, 10, 1), (12, 15, 2), (15, 20, 3)] {
-        let mut fleet = fleet(&[5], t0);
-        fleet.get_mut(fleet.id(0)).expect("it is present").advance(at(end));
-        assert_eq!((fleet.watches()[0].beat(), fleet.skipped()), (at(next), skipped), "{end}");
+        let mut targets = targets(&[5], t0);
+        targets.get_mut(targets.id(0)).expect("it is present").advance(at(end));
+        assert_eq!((targets.list()[0].beat(), targets.skipped()), (at(next), skipped), "{end}");
     }
 }
 
@@ -69,22 +69,22 @@ fn the_second_check_is_as_far_away_as_the_first_result_asks_for() {
         (0..4).map(|_| monitor()).collect()
     };
     let seconds = |ok: bool| {
-        let mut fleet = Fleet::new(monitors(), t0);
+        let mut targets = Targets::new(monitors(), t0);
         (0..4)
             .map(|target| {
-                let first = Now { instant: fleet.watches()[target].beat(), ..t0 };
+                let first = Now { instant: targets.list()[target].beat(), ..t0 };
                 let result =
                     if ok { ProbeResult::up(S, "fine") } else { ProbeResult::down(Reason::Refused, "no") };
-                fleet.fire(fleet.id(target), &result, first);
-                fleet.get_mut(fleet.id(target)).expect("it is present").advance(first.instant);
-                let apart = (fleet.watches()[target].beat() - first.instant).as_secs_f64();
+                targets.fire(targets.id(target), &result, first);
+                targets.get_mut(targets.id(target)).expect("it is present").advance(first.instant);
+                let apart = (targets.list()[target].beat() - first.instant).as_secs_f64();
                 // A check in between changes the schedule only if it changes the interval.
-                fleet.get_mut(fleet.id(target)).expect("it is present").advance(first.instant + S);
-                assert_eq!((fleet.watches()[target].beat() - first.instant).as_secs_f64(), apart);
-                fleet.fire(fleet.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
-                fleet.fire(fleet.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
-                fleet.get_mut(fleet.id(target)).expect("it is present").advance(first.instant + S * 2);
-                let down = (fleet.watches()[target].beat() - first.instant).as_secs_f64();
+                targets.get_mut(targets.id(target)).expect("it is present").advance(first.instant + S);
+                assert_eq!((targets.list()[target].beat() - first.instant).as_secs_f64(), apart);
+                targets.fire(targets.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
+                targets.fire(targets.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
+                targets.get_mut(targets.id(target)).expect("it is present").advance(first.instant + S * 2);
+                let down = (targets.list()[target].beat() - first.instant).as_secs_f64();
                 assert_eq!(down, if ok { 10.0 } else { apart });
                 apart
             })

@@ -6,28 +6,28 @@ const NAMES: [&str; 8] = ["web", "tcp://[::1]:443", "a/b c", "100%", "grün", "�
 
 #[test]
 fn names_may_hold_anything_once_encoded() {
-    let targets: Vec<_> = NAMES.iter().map(|name| (*name, "+")).collect();
-    let fleet = fleet(&targets, test_now());
+    let scripts: Vec<_> = NAMES.iter().map(|name| (*name, "+")).collect();
+    let targets = targets(&scripts, test_now());
     for name in NAMES {
         let every: String = name.bytes().map(|b| format!("%{b:02x}")).collect();
         for encoded in [every.clone(), every.to_ascii_uppercase()] {
-            let (status, body) = said(&fleet, &format!("/targets/{encoded}"));
+            let (status, body) = said(&targets, &format!("/targets/{encoded}"));
             let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
             assert_eq!((status, &value["name"]), (200, &name.into()));
-            assert_eq!(said(&fleet, &format!("/targets/{encoded}/state")), text(200, "up\n"));
-            assert_eq!(said(&fleet, &format!("/targets/{encoded}/healthz")), text(200, "ok\n"));
+            assert_eq!(said(&targets, &format!("/targets/{encoded}/state")), text(200, "up\n"));
+            assert_eq!(said(&targets, &format!("/targets/{encoded}/healthz")), text(200, "ok\n"));
         }
     }
     // Raw is whatever is not `/` or `%`; an encoded `/state` belongs to the name.
     for path in ["tcp:%2f%2F[::1]:443", "a%2fb c", "grün", "%77eb", "state", "%2541"] {
-        assert_eq!(said(&fleet, &format!("/targets/{path}/state")), text(200, "up\n"), "{path}");
+        assert_eq!(said(&targets, &format!("/targets/{path}/state")), text(200, "up\n"), "{path}");
     }
 }
 
 #[test]
 fn what_is_not_there_is_not_found() {
-    let targets: Vec<_> = NAMES.iter().map(|name| (*name, "+")).collect();
-    let fleet = fleet(&targets, test_now());
+    let scripts: Vec<_> = NAMES.iter().map(|name| (*name, "+")).collect();
+    let targets = targets(&scripts, test_now());
     for path in [
         "",
         "*",
@@ -73,7 +73,7 @@ fn what_is_not_there_is_not_found() {
             if method == Method::Options && path == "*" {
                 continue;
             }
-            let response = answer(&request(method, path), &fleet, &guard(), test_now());
+            let response = answer(&request(method, path), &targets, &guard(), test_now());
             assert_eq!(response, Response::new(404, TEXT, "not found\n"), "{path}");
         }
     }
@@ -81,9 +81,9 @@ fn what_is_not_there_is_not_found() {
 
 #[test]
 fn options_says_which_methods_a_path_knows() {
-    let fleet = fleet(&[("web", "-")], test_now());
+    let targets = targets(&[("web", "-")], test_now());
     for path in ["*", "/", "/state", "/healthz", "/events", "/wait", "/metrics", "/probe", "/targets/web"] {
-        let response = answer(&request(Method::Options, path), &fleet, &guard(), test_now());
+        let response = answer(&request(Method::Options, path), &targets, &guard(), test_now());
         let expected = Response { field: "Allow: GET, HEAD\r\n", ..Response::new(200, TEXT, "") };
         assert_eq!(response, expected, "{path}");
     }
@@ -92,15 +92,15 @@ fn options_says_which_methods_a_path_knows() {
 /// As nginx reads them before it selects a location.
 #[test]
 fn empty_segments_dots_and_encoded_letters_change_no_path() {
-    let fleet = fleet(&[("web", "+"), ("a/b", "-")], test_now());
+    let targets = targets(&[("web", "+"), ("a/b", "-")], test_now());
     for path in ["/state", "//state", "/./state", "/%73tate", "///.//stat%65"] {
-        assert_eq!(said(&fleet, path), text(200, "down\n"), "{path}");
+        assert_eq!(said(&targets, path), text(200, "down\n"), "{path}");
     }
     for path in ["/targets/web/state", "//targets//web//state", "/targets/%77eb/%73tate"] {
-        assert_eq!(said(&fleet, path), text(200, "up\n"), "{path}");
+        assert_eq!(said(&targets, path), text(200, "up\n"), "{path}");
     }
     for path in ["/", "//", "/.", "/status", "//status", "/targets/./web", "/targets/a%2Fb"] {
-        assert_eq!(get(&fleet, path, test_now()).content_type, JSON, "{path}");
+        assert_eq!(get(&targets, path, test_now()).content_type, JSON, "{path}");
     }
-    assert_eq!(said(&fleet, "/targets/a/b/state"), text(404, "not found\n"));
+    assert_eq!(said(&targets, "/targets/a/b/state"), text(404, "not found\n"));
 }

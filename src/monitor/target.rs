@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fleet::Place;
 use super::target_id::TargetId;
+use super::targets::Place;
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
@@ -14,7 +14,7 @@ use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
 use crate::result::{ProbeResult, printable};
 
-pub(crate) struct Watch {
+pub(crate) struct Target {
     id: TargetId,
     probe: Box<dyn Probe>,
     fsm: Fsm,
@@ -43,13 +43,13 @@ struct Special {
     retried: u32,
 }
 
-impl Watch {
+impl Target {
     pub(super) fn new(id: TargetId, monitor: Monitor, place: Place, now: Now) -> Self {
         let (rules, interval) = (monitor.rules, monitor.interval);
         let (first, second) = place.first_checks(interval);
         let first = now.instant + first;
         let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
-        Watch {
+        Target {
             id,
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,

@@ -1,21 +1,21 @@
 //! The list of all targets.
 
-mod successor;
+mod update;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::target_id::{Positions, TargetId};
-use super::{Monitor, Watch};
+use super::{Monitor, Target};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
 use crate::result::ProbeResult;
-pub use successor::TargetUpdate;
+pub use update::TargetUpdate;
 
-pub(crate) struct Fleet {
+pub(crate) struct Targets {
     /// In the configured order.
-    watches: Vec<Watch>,
+    list: Vec<Target>,
     positions: Positions,
     /// The number of targets per state, by [`State::index`].
     counts: [usize; 4],
@@ -68,11 +68,11 @@ impl Place {
     }
 }
 
-impl Fleet {
+impl Targets {
     pub(crate) fn new(monitors: Vec<Monitor>, now: Now) -> Self {
         let total = u32::try_from(monitors.len()).unwrap_or(u32::MAX).max(1);
-        let mut fleet = Fleet {
-            watches: Vec::with_capacity(monitors.len()),
+        let mut targets = Targets {
+            list: Vec::with_capacity(monitors.len()),
             positions: Positions::default(),
             counts: [0; 4],
             changes: 0,
@@ -80,43 +80,43 @@ impl Fleet {
             skipped: 0,
         };
         for (index, monitor) in (0..).zip(monitors) {
-            let id = fleet.positions.allocate();
-            fleet.add(Watch::new(id, monitor, Place { index, total }, now));
+            let id = targets.positions.allocate();
+            targets.add(Target::new(id, monitor, Place { index, total }, now));
         }
-        fleet
+        targets
     }
 
-    fn add(&mut self, watch: Watch) {
-        self.counts[watch.fsm().state().index()] += 1;
-        self.positions.set(watch.id(), self.watches.len());
-        self.watches.push(watch);
+    fn add(&mut self, target: Target) {
+        self.counts[target.fsm().state().index()] += 1;
+        self.positions.set(target.id(), self.list.len());
+        self.list.push(target);
     }
 
     /// All targets in the configured order.
-    pub(crate) fn watches(&self) -> &[Watch] {
-        &self.watches
+    pub(crate) fn list(&self) -> &[Target] {
+        &self.list
     }
 
     pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = TargetId> + '_ {
-        self.watches.iter().map(Watch::id)
+        self.list.iter().map(Target::id)
     }
 
-    pub(crate) fn get(&self, id: TargetId) -> Option<&Watch> {
-        self.watches.get(self.positions.get(id)?)
+    pub(crate) fn get(&self, id: TargetId) -> Option<&Target> {
+        self.list.get(self.positions.get(id)?)
     }
 
-    pub(crate) fn get_mut(&mut self, id: TargetId) -> Option<&mut Watch> {
-        self.watches.get_mut(self.positions.get(id)?)
+    pub(crate) fn get_mut(&mut self, id: TargetId) -> Option<&mut Target> {
+        self.list.get_mut(self.positions.get(id)?)
     }
 
     /// Starts an attempt. `None` if there is no such target.
     pub(crate) fn begin(&mut self, id: TargetId, now: Now) -> Option<Box<dyn Attempt>> {
-        let watch = self.watches.get_mut(self.positions.get(id)?)?;
-        if watch.retry_at().is_none() && watch.beat() <= now.instant {
-            self.lag.sum = self.lag.sum.saturating_add(now.instant - watch.beat());
+        let target = self.list.get_mut(self.positions.get(id)?)?;
+        if target.retry_at().is_none() && target.beat() <= now.instant {
+            self.lag.sum = self.lag.sum.saturating_add(now.instant - target.beat());
             self.lag.count += 1;
         }
-        Some(watch.begin(now))
+        Some(target.begin(now))
     }
 
     pub(crate) fn lag(&self) -> Lag {
@@ -125,7 +125,7 @@ impl Fleet {
 
     /// The number of scheduled times without a check.
     pub(crate) fn skipped(&self) -> u64 {
-        self.watches.iter().fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()))
+        self.list.iter().fold(self.skipped, |sum, target| sum.saturating_add(target.skipped()))
     }
 
     /// Processes the result of a check; returns the state change, if any.
@@ -154,10 +154,10 @@ impl Fleet {
 
     #[cfg(test)]
     pub(crate) fn id(&self, position: usize) -> TargetId {
-        self.watches[position].id()
+        self.list[position].id()
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<&Watch> {
-        self.watches.iter().find(|watch| watch.name() == name)
+    pub(crate) fn find(&self, name: &str) -> Option<&Target> {
+        self.list.iter().find(|target| target.name() == name)
     }
 }

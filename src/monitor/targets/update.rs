@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fleet, Monitor, Place, TargetId, Watch, clash};
+use super::{Monitor, Place, Target, TargetId, Targets, clash};
 use crate::clock::Now;
 use crate::probe::guard::discard;
 
@@ -26,21 +26,21 @@ pub enum TargetUpdate {
     Start(Monitor),
 }
 
-impl Fleet {
+impl Targets {
     /// The error if these cannot replace the current targets.
     pub(crate) fn refusal(&self, updates: &[TargetUpdate]) -> Option<String> {
-        let mut kept = vec![false; self.watches.len()];
+        let mut kept = vec![false; self.list.len()];
         for update in updates {
             let TargetUpdate::Keep(id) = update else { continue };
             let Some(position) = self.positions.get(*id) else {
                 return Some("there is no such target to keep".to_owned());
             };
             if std::mem::replace(&mut kept[position], true) {
-                return Some(["the target ", self.watches[position].name(), " is kept twice"].concat());
+                return Some(["the target ", self.list[position].name(), " is kept twice"].concat());
             }
         }
         clash(updates.iter().map(|update| match update {
-            TargetUpdate::Keep(id) => self.get(*id).map_or("", Watch::name),
+            TargetUpdate::Keep(id) => self.get(*id).map_or("", Target::name),
             TargetUpdate::Start(monitor) => monitor.name(),
         }))
     }
@@ -50,7 +50,7 @@ impl Fleet {
     /// still present are in use.
     pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Vec<TargetId> {
         let mut names = BTreeMap::new();
-        names.extend(self.watches.iter().map(|watch| (watch.name(), watch.id())));
+        names.extend(self.list.iter().map(|target| (target.name(), target.id())));
         let id = |update: &TargetUpdate| match update {
             TargetUpdate::Keep(id) => Some(*id),
             TargetUpdate::Start(monitor) => names.get(monitor.name()).copied(),
@@ -59,14 +59,14 @@ impl Fleet {
         drop(names);
         let started = updates.iter().filter(|update| matches!(update, TargetUpdate::Start(_))).count();
         let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
-        let mut stays = vec![false; self.watches.len()];
+        let mut stays = vec![false; self.list.len()];
         for position in ids.iter().flatten().filter_map(|id| self.positions.get(*id)) {
             stays[position] = true;
         }
-        for (watch, _) in self.watches.iter().zip(stays).filter(|(_, stays)| !stays) {
-            self.positions.release(watch.id());
+        for (target, _) in self.list.iter().zip(stays).filter(|(_, stays)| !stays) {
+            self.positions.release(target.id());
         }
-        let before = std::mem::replace(&mut self.watches, Vec::with_capacity(updates.len()));
+        let before = std::mem::replace(&mut self.list, Vec::with_capacity(updates.len()));
         let mut before: Vec<_> = before.into_iter().map(Some).collect();
         self.counts = [0; 4];
         let mut index = 0;
@@ -74,11 +74,11 @@ impl Fleet {
             match update {
                 TargetUpdate::Keep(id) => {
                     let kept = self.positions.get(id).and_then(|position| before[position].take());
-                    kept.into_iter().for_each(|watch| self.add(watch));
+                    kept.into_iter().for_each(|target| self.add(target));
                 }
                 TargetUpdate::Start(monitor) => {
                     let id = id.unwrap_or_else(|| self.positions.allocate());
-                    self.add(Watch::new(id, monitor, Place { index, total }, now));
+                    self.add(Target::new(id, monitor, Place { index, total }, now));
                     index += 1;
                 }
             }
@@ -86,8 +86,8 @@ impl Fleet {
         // Cached responses are no longer valid, even if all states are the same.
         self.changes += 1;
         let ended = before.iter().flatten();
-        self.skipped = ended.clone().fold(self.skipped, |sum, watch| sum.saturating_add(watch.skipped()));
-        let ended = ended.map(Watch::id).collect();
+        self.skipped = ended.clone().fold(self.skipped, |sum, target| sum.saturating_add(target.skipped()));
+        let ended = ended.map(Target::id).collect();
         discard(before);
         ended
     }

@@ -212,11 +212,10 @@ impl Engine {
         self.hooks.stopped = true;
     }
 
-    /// Logs pending hooks and deliveries, as the daemon stops.
+    /// Logs pending hooks, as the daemon stops.
     #[cold]
-    pub(crate) fn stop(&mut self) {
+    pub(super) fn stop_hooks(&mut self) {
         self.start_no_hooks();
-        self.notify("STOPPING=1");
         for target in std::mem::take(&mut self.hooks.calls).into_keys() {
             let Some(target) = self.cx.targets.get(target) else { continue };
             if let Some(hook) = target.hook() {
@@ -228,7 +227,6 @@ impl Engine {
                 self.cx.log(line);
             }
         }
-        self.report_undelivered();
     }
 
     pub(super) fn start_hooks(&mut self, now: Now) {

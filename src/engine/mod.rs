@@ -35,13 +35,13 @@ pub(crate) mod ids;
 pub(crate) mod limits;
 mod messages;
 mod names;
-mod notices;
 mod outbox;
 mod owners;
 mod process_stats;
 mod reload;
 mod response_budget;
 mod runs;
+mod service_manager;
 mod streams;
 mod timers;
 mod webhooks;
@@ -53,7 +53,9 @@ use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::api::response_cache::ResponseCache;
 use crate::clock::Now;
+use crate::fsm::Change;
 use crate::monitor::{Monitor, TargetId, Targets};
+use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
 use clients::ApiPeer;
@@ -65,10 +67,10 @@ use ids::ById;
 pub(crate) use ids::ConnId;
 pub(crate) use messages::{CheckResult, Input, JobId, Output};
 use names::Lookups;
-use notices::ServiceManager;
 use owners::{ConnOwner, Owner, RunOwner};
 use response_budget::ResponseBudget;
 use runs::ProbeRuns;
+use service_manager::ServiceManager;
 use webhooks::Webhooks;
 
 /// When targets are checked.
@@ -193,13 +195,20 @@ impl Engine {
                 Owner::Accept => self.cx.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
                 Owner::Webhooks => self.start_deliveries(now),
-                Owner::Status => self.send_status(now),
+                Owner::Status => {
+                    if let Some(manager) = &mut self.manager {
+                        manager.send_status(&mut self.cx);
+                    }
+                }
                 Owner::Watchdog => self.watchdog_due = true,
             }
             self.drain_resolver(now);
         }
         if std::mem::take(&mut self.watchdog_due) {
-            self.handle_watchdog(now);
+            let is_on_time = self.is_on_time(now);
+            if let Some(manager) = &mut self.manager {
+                manager.handle_watchdog(is_on_time, &mut self.cx);
+            }
         }
         self.set_wakeup(now);
     }
@@ -240,6 +249,54 @@ impl Engine {
     /// Whether every target has had its only check (with [`Schedule::Once`]).
     pub(crate) fn is_finished(&self) -> bool {
         self.schedule == Schedule::Once && self.unchecked == 0
+    }
+
+    /// Sends READY=1 to a service manager, and from now on its status and, if requested, watchdog pings at
+    /// this interval.
+    pub(crate) fn attach_service_manager(&mut self, watchdog: Option<Duration>, now: Now) {
+        self.update_clock(now);
+        self.manager = Some(ServiceManager::new(watchdog, &mut self.cx));
+    }
+
+    /// Sends a message to the service manager, if there is one.
+    pub(crate) fn notify(&mut self, text: &str) {
+        if self.manager.is_some() {
+            self.cx.outputs.push_back(Output::Notify(text.to_owned()));
+        }
+    }
+
+    /// Records that a reload was refused.
+    #[cold]
+    pub(crate) fn note_refused_reload(&mut self, error: &str, now: Now) {
+        let now = self.update_clock(now);
+        if let Some(manager) = &mut self.manager {
+            manager.note_reload(error, &mut self.cx);
+        }
+        self.set_wakeup(now);
+    }
+
+    /// Reports pending hooks and deliveries, as the daemon stops.
+    #[cold]
+    pub(crate) fn stop(&mut self) {
+        self.notify("STOPPING=1");
+        self.stop_hooks();
+        self.webhooks.stop(&mut self.cx);
+    }
+
+    /// Notifies the target's hook, its webhook and the service manager of a change of state.
+    fn notify_state_change(&mut self, target: TargetId, change: &Change, now: Now) {
+        self.queue_hook(target, change, now);
+        self.webhooks.queue(target, change, &mut self.cx);
+        self.start_deliveries(now);
+        if let Some(manager) = &mut self.manager {
+            manager.schedule_status(&mut self.cx);
+        }
+    }
+
+    fn start_deliveries(&mut self, now: Now) {
+        while let Some((slot, attempt)) = self.webhooks.next_attempt(&mut self.cx) {
+            self.begin_run(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, now);
+        }
     }
 
     /// Stores `now`. If the loop itself was delayed since the last call (process stopped, machine

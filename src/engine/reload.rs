@@ -32,7 +32,9 @@ impl Engine {
         let targets: Vec<_> = self.cx.targets.ids().collect();
         targets.into_iter().for_each(|target| self.set_run_timer(RunOwner::Target(target)));
         self.unchecked = self.cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
-        self.note_reload("", now);
+        if let Some(manager) = &mut self.manager {
+            manager.note_reload("", &mut self.cx);
+        }
         self.drain_resolver(now);
         self.set_wakeup(now);
         Ok(())

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::limits::{ONCE_PARALLEL, PROBE_OUTPUTS_MAX, STALLS_MAX, WAKEUP_INTERVAL, YIELD_DELAY};
+use super::limits::*;
 use super::outbox::Outbox;
 use super::owners::{Owner, RunOwner};
 use super::{CheckResult, ConnId, Engine, JobId, Output, Schedule};
 use crate::clock::Now;
-use crate::monitor::TargetId;
+use crate::monitor::{Target, TargetId};
 use crate::probe::connector::{AttemptId, Connector};
 use crate::probe::guard::{discard, guarded};
 use crate::probe::words::seconds;
@@ -252,7 +252,8 @@ impl Engine {
             RunOwner::Target(target) => target,
             RunOwner::Delivery(slot) => {
                 self.set_run_timer(owner);
-                return self.handle_delivered(slot, &result, now);
+                self.webhooks.handle_result(slot, &result, &mut self.cx);
+                return self.start_deliveries(now);
             }
         };
         let Some(target) = self.cx.targets.get_mut(id) else { return };
@@ -279,6 +280,15 @@ impl Engine {
         if self.schedule == Schedule::Once {
             self.start_backlog(now);
         }
+    }
+
+    /// Whether every due check has started and every expired one has ended. It reads the checks, not the
+    /// timers: a lost timer must stop the watchdog pings.
+    pub(super) fn is_on_time(&self, now: Now) -> bool {
+        let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
+        let is_idle = |target: &&Target| self.runs.get(RunOwner::Target(target.id())).is_none();
+        self.runs.iter().all(|run| !is_late(run.deadline))
+            && self.cx.targets.list().iter().filter(is_idle).all(|target| !is_late(target.due()))
     }
 
     pub(super) fn set_run_timer(&mut self, owner: RunOwner) {
@@ -356,10 +366,6 @@ impl ProbeRun {
         result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
         result.phases.connect = self.phases.connect.or(result.phases.connect);
         result.address = self.address.or(result.address);
-    }
-
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
     }
 
     pub(super) fn handle_input(&mut self, input: probe::Input<'_>, now: Now) {

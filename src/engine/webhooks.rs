@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Engine;
+use super::context::Context;
 use super::limits::*;
-use super::owners::{Owner, RunOwner};
+use super::owners::Owner;
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::TargetId;
-use crate::probe::build::{DELIVERY_TIMEOUT, Webhook};
+use crate::probe::Attempt;
+use crate::probe::build::Webhook;
 use crate::result::{ProbeResult, Reason};
 use crate::snapshot::transition::{Transition, line};
 
@@ -47,16 +48,22 @@ struct Delivery {
     json: String,
 }
 
-impl Engine {
+impl Delivery {
+    fn deliver(&self, now: Now) -> Box<dyn Attempt> {
+        self.webhook.deliver(&self.json, now)
+    }
+}
+
+impl Webhooks {
     /// Queues a change for the target's webhook.
     #[cold]
-    pub(super) fn queue_delivery(&mut self, target: TargetId, change: &Change, now: Now) {
-        let Some(target) = self.cx.targets.get(target) else { return };
+    pub(super) fn queue(&mut self, target: TargetId, change: &Change, cx: &mut Context) {
+        let Some(target) = cx.targets.get(target) else { return };
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
         let Some(webhook) = target.webhook().filter(wanted).cloned() else { return };
         let Some(last) = target.fsm().last() else { return };
         let json = line(&Transition {
-            ts: now.unix,
+            ts: cx.now.unix,
             name: target.name(),
             url: target.url(),
             from: change.from,
@@ -67,18 +74,17 @@ impl Engine {
             previous_state_duration: change.previous_state_duration,
         });
         let subject = format!("{}: {} → {}", target.name(), change.from, change.to);
-        self.enqueue(Delivery { webhook, subject, json }, now);
-        self.start_deliveries(now);
+        self.enqueue(Delivery { webhook, subject, json }, cx);
     }
 
-    fn enqueue(&mut self, delivery: Delivery, now: Now) {
-        let Webhooks { queues, pending } = &mut self.webhooks;
+    fn enqueue(&mut self, delivery: Delivery, cx: &mut Context) {
+        let Webhooks { queues, pending } = self;
         let url = delivery.webhook.key();
         let index = queues.iter().position(|queue| &*queue.url == url).unwrap_or_else(|| {
             queues.push(Queue {
                 url: url.into(),
                 deliveries: VecDeque::new(),
-                due: now.instant,
+                due: cx.now.instant,
                 slot: None,
                 attempts: 0,
                 failing: false,
@@ -101,56 +107,52 @@ impl Engine {
         // The first one may be in progress, and a single one is always allowed.
         let Some(Delivery { webhook, .. }) = queue.deliveries.remove(1) else { return };
         *pending -= 1;
-        self.cx.counters.webhooks.dropped += 1;
+        cx.counters.webhooks.dropped += 1;
         if !std::mem::replace(&mut queue.dropping, true) {
-            self.cx.log(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
+            cx.log(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
         }
     }
 
-    /// Starts due attempts in the free slots.
-    pub(super) fn start_deliveries(&mut self, now: Now) {
-        while let Some(slot) = self.webhooks.free_slot() {
-            let Some(queue) = self.webhooks.next().filter(|queue| queue.due <= now.instant) else { break };
-            let Some(first) = queue.deliveries.front() else { break };
-            let attempt = first.webhook.deliver(&first.json, now);
-            queue.slot = Some(slot);
-            self.begin_run(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, now);
-        }
-        let is_free = self.webhooks.free_slot().is_some();
-        let next = self.webhooks.next().map(|queue| queue.due).filter(|_| is_free);
-        self.cx.timers.set(Owner::Webhooks, next);
-    }
-
+    /// Starts an attempt that is due, if a slot is free. Otherwise sets the timer for the next one.
     #[cold]
-    pub(super) fn handle_delivered(&mut self, slot: usize, result: &ProbeResult, now: Now) {
-        let Webhooks { queues, pending } = &mut self.webhooks;
+    pub(super) fn next_attempt(&mut self, cx: &mut Context) -> Option<(usize, Box<dyn Attempt>)> {
+        let slot = self.free_slot();
+        let queue = self.next().filter(|_| slot.is_some());
+        cx.timers.set(Owner::Webhooks, queue.as_ref().map(|queue| queue.due));
+        let queue = queue.filter(|queue| queue.due <= cx.now.instant)?;
+        queue.slot = slot;
+        Some((slot?, queue.deliveries.front()?.deliver(cx.now)))
+    }
+
+    /// Processes the result of an attempt.
+    #[cold]
+    pub(super) fn handle_result(&mut self, slot: usize, result: &ProbeResult, cx: &mut Context) {
+        let Webhooks { queues, pending } = self;
         let Some(index) = queues.iter().position(|queue| queue.slot == Some(slot)) else { return };
         let Some(queue) = queues.get_mut(index) else { return };
         queue.slot = None;
         queue.attempts += 1;
         let attempts = queue.attempts;
         let is_last = attempts >= DELIVERY_TRIES_MAX || is_refused(result);
-        let mut line = None;
         if let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() {
             let times = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
             let why = || webhook.redacted(&result.detail);
-            line = if result.ok {
-                queue.failing.then(|| format!("webhook {webhook}: delivered after {times} ({subject})"))
-            } else if is_last {
-                Some(format!("webhook {webhook}: given up after {times}: {} ({subject})", why()))
-            } else {
-                let line = || format!("webhook {webhook}: failed, to be tried again: {} ({subject})", why());
-                (!queue.failing).then(line)
-            };
+            if result.ok && queue.failing {
+                cx.log(format!("webhook {webhook}: delivered after {times} ({subject})"));
+            } else if !result.ok && is_last {
+                cx.log(format!("webhook {webhook}: given up after {times}: {} ({subject})", why()));
+            } else if !result.ok && !queue.failing {
+                cx.log(format!("webhook {webhook}: failed, to be tried again: {} ({subject})", why()));
+            }
         }
         queue.failing = !result.ok;
-        queue.due = now.instant;
+        queue.due = cx.now.instant;
         if result.ok || is_last {
             queue.deliveries.pop_front();
             queue.attempts = 0;
             queue.dropping &= !result.ok;
             *pending -= 1;
-            let counters = &mut self.cx.counters.webhooks;
+            let counters = &mut cx.counters.webhooks;
             *if result.ok { &mut counters.ok } else { &mut counters.failed } += 1;
         } else {
             queue.due += pause_after(attempts);
@@ -158,25 +160,21 @@ impl Engine {
         if queue.deliveries.is_empty() {
             queues.remove(index);
         }
-        line.into_iter().for_each(|line| self.cx.log(line));
-        self.start_deliveries(now);
     }
 
-    /// Logs a line for each URL with pending deliveries.
+    /// Logs a line for each URL with pending deliveries, as the daemon stops.
     #[cold]
-    pub(super) fn report_undelivered(&mut self) {
-        for queue in std::mem::take(&mut self.webhooks.queues) {
+    pub(super) fn stop(&mut self, cx: &mut Context) {
+        for queue in std::mem::take(&mut self.queues) {
             let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() else { continue };
             let more = match queue.deliveries.len() {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            self.cx.log(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
+            cx.log(format!("webhook {webhook}: not delivered, the daemon stops ({subject}{more})"));
         }
     }
-}
 
-impl Webhooks {
     fn free_slot(&self) -> Option<usize> {
         (0..WEBHOOKS_PARALLEL).find(|slot| self.queues.iter().all(|queue| queue.slot != Some(*slot)))
     }

@@ -83,7 +83,7 @@ impl Reactor {
 
     pub(crate) fn reload_failed(&mut self, reason: &str) {
         let now = clock::now();
-        self.engine.note_reload(reason, now);
+        self.engine.note_refused_reload(reason, now);
         self.carry_out(now);
     }
 

@@ -4,7 +4,6 @@ mod clients;
 mod event_log;
 mod eviction;
 mod hooks;
-mod notices;
 mod phases;
 mod probes;
 mod process_stats;
@@ -12,6 +11,7 @@ mod reload;
 mod reload_told;
 mod retries;
 mod runs;
+mod service_manager;
 mod streams;
 mod webhooks;
 

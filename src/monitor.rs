@@ -5,6 +5,7 @@ mod rules;
 mod target;
 mod target_id;
 mod targets;
+mod validate;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,12 +20,13 @@ use rules::Rules;
 pub(crate) use target::Target;
 pub use target_id::TargetId;
 pub use targets::TargetUpdate;
-pub(crate) use targets::{Targets, clash};
+pub(crate) use targets::Targets;
+pub(crate) use validate::validate_names;
 
 /// A probe, its schedule, and the rules that evaluate its results.
 ///
 /// It runs on its own thread ([`Monitor::start`]) or in a server ([`serve`](crate::serve)), alone or with
-/// others.
+/// others. An invalid setting is an [`Error`](crate::Error) when it starts.
 ///
 /// ```
 /// # use std::net::TcpListener;
@@ -84,7 +86,7 @@ impl Monitor {
         }
     }
 
-    /// The time between two scheduled checks, clamped to [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`].
+    /// The time between two scheduled checks: [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`].
     /// Default: [`Monitor::INTERVAL`].
     ///
     /// The schedule does not drift, however long checks take. Checks of a target never overlap:
@@ -93,10 +95,9 @@ impl Monitor {
     /// Targets that start together are all checked once within 2 seconds plus 1 ms per target, or
     /// within their interval if that is shorter. From the second check on, checks are spread over the
     /// interval: the second check follows the first after 0.5 to 1.5 intervals.
-    ///
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX);
+        self.interval = interval;
         self
     }
 
@@ -114,7 +115,8 @@ impl Monitor {
         self
     }
 
-    /// The number of checks in the history, about 8 bytes each. Default: [`Monitor::HISTORY`].
+    /// The number of checks in the history, 40 bytes each. Equal details are stored once if their checks are
+    /// consecutive. Default: [`Monitor::HISTORY`].
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {
         self.history = checks;
@@ -144,7 +146,7 @@ impl Monitor {
         self
     }
 
-    /// The time from the end of a failed attempt to the next attempt of the same check, clamped to
+    /// The time from the end of a failed attempt to the next attempt of the same check:
     /// [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`]. Default: [`Monitor::RETRY_INTERVAL`].
     ///
     /// ```
@@ -153,7 +155,7 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn retry_interval(mut self, interval: Duration) -> Self {
-        self.rules.retry_interval = interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX);
+        self.rules.retry_interval = interval;
         self
     }
 
@@ -182,7 +184,7 @@ impl Monitor {
     }
 
     /// A slow target stays slow until a successful check has at most this latency; failures do not
-    /// change that. Capped at the latency of [`Monitor::slow`], which is the default.
+    /// change that. At most the latency of [`Monitor::slow`], which is the default and must be set, too.
     ///
     /// ```
     /// # use pingstate::{Monitor, blocking};
@@ -198,8 +200,8 @@ impl Monitor {
         self
     }
 
-    /// The interval while the target is down and its checks fail (`downinter` of HAProxy). Default: that
-    /// of [`Monitor::interval`].
+    /// The interval while the target is down and its checks fail (`downinter` of HAProxy). Limits and default:
+    /// those of [`Monitor::interval`], and its value.
     ///
     /// ```
     /// # use pingstate::{Monitor, blocking};
@@ -209,12 +211,12 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn interval_down(mut self, interval: Duration) -> Self {
-        self.rules.interval_down = Some(interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX));
+        self.rules.interval_down = Some(interval);
         self
     }
 
     /// The interval while the last check contradicts the state: a failure while not down, or a success
-    /// while down (`fastinter` of HAProxy). Default: that of [`Monitor::interval`].
+    /// while down (`fastinter` of HAProxy). Limits and default: those of [`Monitor::interval`], and its value.
     ///
     /// ```
     /// # use pingstate::{Monitor, Policy, blocking};
@@ -227,7 +229,7 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn interval_fast(mut self, interval: Duration) -> Self {
-        self.rules.interval_fast = Some(interval.clamp(Monitor::INTERVAL_MIN, Monitor::INTERVAL_MAX));
+        self.rules.interval_fast = Some(interval);
         self
     }
 

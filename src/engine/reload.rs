@@ -4,6 +4,7 @@ use super::owners::{Owner, RunOwner};
 use super::{Engine, Output};
 use crate::clock::Now;
 use crate::monitor::TargetUpdate;
+use crate::probe::build::Error;
 
 impl Engine {
     /// Replaces the targets. Targets that stay keep their state, schedule and check in flight; checks of
@@ -12,10 +13,8 @@ impl Engine {
     /// A target that is replaced by another one of its name gives it its id: events, hooks and streams
     /// continue under the name.
     #[cold]
-    pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Result<(), String> {
-        if let Some(refusal) = self.cx.targets.refusal(&updates) {
-            return Err(refusal);
-        }
+    pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Result<(), Error> {
+        self.cx.targets.validate(&updates)?;
         let now = self.update_clock(now);
         for target in self.cx.targets.replace(updates, now) {
             let owner = RunOwner::Target(target);

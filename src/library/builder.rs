@@ -1,7 +1,7 @@
 //! Configuration of a server.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 
 use super::checked::{CheckEvent, OnCheck, OnWarning, Warning};
@@ -9,7 +9,7 @@ use super::names::ResolverConfig;
 use super::server::Server;
 use crate::api::host::HostGuard;
 use crate::engine::Schedule;
-use crate::monitor::{Monitor, clash};
+use crate::monitor::{Monitor, validate_names};
 
 /// Configures a [`Server`].
 ///
@@ -134,13 +134,12 @@ impl ServerBuilder {
     /// Binds the API to `address`; port 0 selects a free port. The first checks start with the first turn.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if two monitors have the same name; otherwise the error of binding:
-    /// address in use, not local, or not permitted.
+    /// An [`Error`](crate::Error) of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting of a
+    /// monitor is invalid or two monitors have the same name; otherwise the error of binding: address in use,
+    /// not local, or not permitted.
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
-        if let Some(clash) = clash(self.monitors.iter().map(Monitor::name)) {
-            return Err(io::Error::new(ErrorKind::InvalidInput, clash));
-        }
+        validate_names(self.monitors.iter().map(Monitor::name))?;
         let guard = HostGuard::new(address.ip(), self.allowed);
         let mut reactor = self.names.reactor(self.monitors, Schedule::Beat, guard)?;
         let address = reactor.listen(address)?;

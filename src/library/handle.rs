@@ -32,7 +32,18 @@ impl Monitor {
     /// ```
     ///
     /// # Errors
-    /// If the event loop or the thread cannot be created.
+    /// An [`Error`](crate::Error) of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is invalid;
+    /// otherwise the event loop or the thread could not be created.
+    ///
+    /// ```
+    /// use pingstate::{Error, Monitor, blocking};
+    /// use std::time::Duration;
+    ///
+    /// let error = Monitor::new(blocking("db", || true)).interval(Duration::ZERO).start().unwrap_err();
+    /// let error: Error = error.downcast()?;
+    /// assert_eq!(error.to_string(), "interval: 0ns is not in the range from 1ms to 315360000s");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn start(self) -> io::Result<MonitorHandle> {
         self.start_with(ResolverConfig::default())
     }

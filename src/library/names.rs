@@ -88,6 +88,7 @@ impl ResolverConfig {
         schedule: Schedule,
         guard: HostGuard,
     ) -> io::Result<Reactor> {
+        monitors.iter().try_for_each(Monitor::validate)?;
         let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random));
         let engine = Engine::new(monitors, schedule, resolver, guard, reactor::now());
         Reactor::new(engine, self.hosts, self.resolv_conf)

@@ -1,7 +1,7 @@
 //! Single checks without a schedule, of one target or of many.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -89,6 +89,9 @@ pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
     match run() {
         Ok(Some(result)) => result,
         Ok(None) => ProbeResult::down(Reason::Local, "the check came to no end"),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            ProbeResult::down(Reason::Custom, &error.to_string())
+        }
         Err(error) => ProbeResult::down(Reason::Local, &format!("no event loop for the check: {error}")),
     }
 }
@@ -116,7 +119,8 @@ pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
 /// ```
 ///
 /// # Errors
-/// If the event loop cannot be created or polling fails.
+/// An [`Error`](crate::Error) of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting of a monitor is
+/// invalid; otherwise the event loop cannot be created or polling fails.
 pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
     names: ResolverConfig,

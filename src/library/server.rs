@@ -1,7 +1,7 @@
 //! The server: monitors and API in one thread.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -186,7 +186,7 @@ impl Server {
     pub fn replace(&mut self, successors: Vec<TargetUpdate>) -> io::Result<()> {
         // Ended checks are reported with the names from before.
         self.report();
-        self.reactor.replace(successors).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
+        Ok(self.reactor.replace(successors)?)
     }
 
     /// Whether SIGHUP has arrived since the last call: by convention, a program then reloads its

@@ -41,10 +41,10 @@ impl Hook {
         Hook { words: words.into_iter().map(Into::into).collect(), timeout: Self::TIMEOUT, first: false }
     }
 
-    /// The time after which it is killed, at most [`Hook::TIMEOUT_MAX`]. Default: [`Hook::TIMEOUT`].
+    /// The time after which it is killed: more than 0, at most [`Hook::TIMEOUT_MAX`]. Default: [`Hook::TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.min(Self::TIMEOUT_MAX);
+        self.timeout = timeout;
         self
     }
 

@@ -88,7 +88,8 @@ impl Target {
         self.webhook.as_ref()
     }
 
-    /// The timeout of one attempt, limited so that deadlines cannot overflow the clock.
+    /// The timeout of one attempt. A custom probe may return another value than it did when it was validated;
+    /// deadlines must not overflow the clock.
     pub(crate) fn timeout(&self) -> Duration {
         self.probe.timeout().min(ProbeBuilder::TIMEOUT_MAX)
     }
@@ -137,7 +138,7 @@ impl Target {
         let Some(Special { rules, .. }) = self.special.as_deref() else { return };
         let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };
         let limit = match rules.slow_clear {
-            Some(clear) if self.fsm.is_slow() => clear.min(slow),
+            Some(clear) if self.fsm.is_slow() => clear,
             _ => slow,
         };
         self.fsm.set_slow(latency > limit);

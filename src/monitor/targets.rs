@@ -2,7 +2,6 @@
 
 mod update;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::target_id::{Positions, TargetId};
@@ -24,13 +23,6 @@ pub(crate) struct Targets {
     lag: Lag,
     /// Skipped checks of removed targets.
     skipped: u64,
-}
-
-/// The error if two of these names are equal.
-pub(crate) fn clash<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut seen = BTreeSet::new();
-    let duplicate = names.find(|name| !seen.insert(*name))?;
-    Some(["two monitors are called ", duplicate].concat())
 }
 
 /// The scheduling delay: from the scheduled time to the start of a check.

@@ -74,7 +74,7 @@ impl BlockingProbe {
     /// The default timeout of a check: 5 s.
     pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// The timeout of one check. Default: [`BlockingProbe::TIMEOUT`].
+    /// The timeout of one check: more than 0, at most one hour. Default: [`BlockingProbe::TIMEOUT`].
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

@@ -119,8 +119,8 @@ pub trait Probe: Send {
         self.name()
     }
 
-    /// The total time of one attempt, including name resolution and connecting. A value above
-    /// [`ProbeBuilder::TIMEOUT_MAX`](crate::ProbeBuilder::TIMEOUT_MAX) counts as the maximum.
+    /// The total time of one attempt, including name resolution and connecting: more than 0, at most
+    /// [`ProbeBuilder::TIMEOUT_MAX`](crate::ProbeBuilder::TIMEOUT_MAX).
     fn timeout(&self) -> Duration;
 
     /// Starts one attempt.

@@ -36,6 +36,7 @@ use crate::engine::ids::ById;
 use crate::engine::limits::CLOCK_STALL;
 use crate::engine::{CheckResult, ConnId, Engine, HookEnd, Output};
 use crate::monitor::{TargetId, TargetUpdate};
+use crate::probe::build::Error;
 use backoff::BackoffSet;
 use children::Children;
 pub(crate) use clock::{now, random};
@@ -164,7 +165,7 @@ impl Reactor {
     }
 
     /// Replaces the targets. On an error, which is returned, nothing changes.
-    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>) -> Result<(), String> {
+    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>) -> Result<(), Error> {
         let now = clock::now();
         self.engine.replace(successors, now)?;
         self.carry_out(now);

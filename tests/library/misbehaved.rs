@@ -200,7 +200,7 @@ fn extreme_results_are_rendered() {
             ""
         }
         fn timeout(&self) -> Duration {
-            Duration::ZERO
+            Duration::from_nanos(1)
         }
         fn begin(&self, _now: Now) -> Box<dyn Attempt> {
             Box::new(AbsurdAttempt)
@@ -220,7 +220,7 @@ fn extreme_results_are_rendered() {
         }
     }
     let monitor = Monitor::new(Absurd)
-        .interval(Duration::MAX)
+        .interval(Monitor::INTERVAL_MAX)
         .slow(Duration::MAX)
         .slow_clear(Duration::ZERO)
         .retries(u32::MAX)

@@ -42,6 +42,27 @@ fn policy_function_receives_the_streak() {
     assert_eq!(last.last_event, Some(Event::Fail));
 }
 
+/// Wherever a monitor starts, an invalid setting is the same error.
+#[test]
+fn invalid_settings_are_errors_when_a_monitor_starts() {
+    let invalid = || Monitor::new(blocking("disk", || true)).interval(Duration::ZERO);
+    let check_all = check_all(invalid(), ResolverConfig::default(), |_| panic!("checked"));
+    let mut server = serve(Monitor::new(blocking("tape", || true)), ANY).expect("serves");
+    let replace = server.replace(vec![TargetUpdate::Start(invalid())]);
+    for error in [
+        invalid().start().map(drop).expect_err("refused"),
+        serve(invalid(), ANY).map(drop).expect_err("refused"),
+        check_all.expect_err("refused"),
+        replace.expect_err("refused"),
+    ] {
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        let error = error.downcast::<Error>().expect("an error of the library");
+        assert_eq!((error.field(), &matches!(error, Error::Interval(_))), ("interval", &true));
+    }
+    let result = check(&blocking("disk", || true).timeout(ProbeBuilder::TIMEOUT_MAX * 2));
+    assert_eq!(result.detail, "timeout: 7200s is not in the range from 1ns to 3600s");
+}
+
 #[test]
 fn bare_fsm_agrees_with_a_monitor() {
     let (_target, good) = target();

@@ -44,7 +44,7 @@ fn two_monitors_of_one_name_are_refused() {
     let probe = built(tcp.name("twin"));
     let error = serve([Monitor::new(probe.clone()), Monitor::new(probe)], ANY).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert_eq!(error.to_string(), "two monitors are called twin");
+    assert_eq!(error.to_string(), "name: duplicate name \"twin\"");
 }
 
 #[test]

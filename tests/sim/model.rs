@@ -33,7 +33,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(target: &TargetPlan, born: u64) -> Self {
-        let slow = target.rules.slow.map(|slow| (slow, target.rules.slow_clear.unwrap_or(slow).min(slow)));
+        let slow = target.rules.slow.map(|slow| (slow, target.rules.slow_clear.unwrap_or(slow)));
         Model {
             state: target.initial,
             policy: target.policy.clone(),

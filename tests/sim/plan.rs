@@ -214,7 +214,7 @@ fn rules(rng: &mut Rng) -> Rules {
         retries: rng.pick(&[0, 0, 1, 2, 5]),
         retry_interval: rng.pick(&[MS, 40 * MS, S, 4 * S]),
         slow,
-        slow_clear: slow.filter(|_| rng.permille(500)).map(|slow| rng.below(slow + MS)),
+        slow_clear: slow.filter(|_| rng.permille(500)).map(|slow| rng.below(slow + 1)),
         interval_down: rng.pick(&[None, None, Some(MS), Some(1300 * MS), Some(11 * S)]),
         interval_fast: rng.pick(&[None, None, Some(50 * MS), Some(777 * MS), Some(6 * S)]),
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::probe::BlockingTask;
+use crate::probe::build::Error;
 use Update::{Keep, Start};
 
 const HOSTS: [&str; 8] =
@@ -247,14 +248,19 @@ fn what_does_not_fit_changes_nothing() {
     bench.replace(vec![Keep(0), Start(monitor(HOSTS[1]))]);
     bench.outputs();
     let refused = bench.engine.replace(vec![TargetUpdate::Keep(stale)], bench.now);
-    assert_eq!(refused, Err("there is no such target to keep".to_owned()));
+    assert_eq!(refused, Err(Error::Target("to keep is not present".to_owned())));
     for (list, said) in [
-        (vec![Keep(1), Keep(1)], "the target 127.0.0.2 is kept twice"),
-        (vec![Keep(1), Start(monitor(HOSTS[1]))], "two monitors are called 127.0.0.2"),
-        (vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[2]))], "two monitors are called 127.0.0.3"),
+        (vec![Keep(1), Keep(1)], "target: 127.0.0.2 is kept twice"),
+        (vec![Keep(1), Start(monitor(HOSTS[1]))], "name: duplicate name \"127.0.0.2\""),
+        (vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[2]))], "name: duplicate name \"127.0.0.3\""),
+        (
+            vec![Start(monitor(HOSTS[2]).interval(Duration::ZERO))],
+            "interval: 0ns is not in the range from 1ms to 315360000s",
+        ),
     ] {
         let updates = bench.updates(list);
-        assert_eq!(bench.engine.replace(updates, bench.now), Err(said.to_owned()));
+        let error = bench.engine.replace(updates, bench.now).expect_err(said);
+        assert_eq!(error.to_string(), said);
     }
     bench.check_books();
     assert_eq!(bench.connection(0), id);

@@ -133,7 +133,7 @@ fn a_probe_that_panics_is_tried_again_too() {
             panic!("bang")
         }
     }
-    let monitor = Monitor::new(Bomb).retries(3).retry_interval(Duration::ZERO);
+    let monitor = Monitor::new(Bomb).retries(3).retry_interval(Monitor::INTERVAL_MIN);
     let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
     bench.pass(MS * 2);
     assert!(bench.outputs().is_empty());

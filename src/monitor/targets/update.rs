@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Monitor, Place, Target, TargetId, Targets, clash};
+use super::{Monitor, Place, Target, TargetId, Targets};
 use crate::clock::Now;
+use crate::monitor::validate_names;
+use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
 /// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
@@ -27,19 +29,25 @@ pub enum TargetUpdate {
 }
 
 impl Targets {
-    /// The error if these cannot replace the current targets.
-    pub(crate) fn refusal(&self, updates: &[TargetUpdate]) -> Option<String> {
+    /// An error if these cannot replace the current targets.
+    pub(crate) fn validate(&self, updates: &[TargetUpdate]) -> Result<(), Error> {
         let mut kept = vec![false; self.list.len()];
         for update in updates {
-            let TargetUpdate::Keep(id) = update else { continue };
-            let Some(position) = self.positions.get(*id) else {
-                return Some("there is no such target to keep".to_owned());
+            let id = match update {
+                TargetUpdate::Keep(id) => *id,
+                TargetUpdate::Start(monitor) => {
+                    monitor.validate()?;
+                    continue;
+                }
+            };
+            let Some(position) = self.positions.get(id) else {
+                return Err(Error::Target("to keep is not present".to_owned()));
             };
             if std::mem::replace(&mut kept[position], true) {
-                return Some(["the target ", self.list[position].name(), " is kept twice"].concat());
+                return Err(Error::Target([self.list[position].name(), " is kept twice"].concat()));
             }
         }
-        clash(updates.iter().map(|update| match update {
+        validate_names(updates.iter().map(|update| match update {
             TargetUpdate::Keep(id) => self.get(*id).map_or("", Target::name),
             TargetUpdate::Start(monitor) => monitor.name(),
         }))

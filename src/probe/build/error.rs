@@ -1,10 +1,13 @@
-//! Errors in the settings of a probe.
+//! Errors in the settings of a probe or monitor.
 
-use std::fmt;
+use std::{fmt, io};
 
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident = $field:literal,)+) => {
-        /// An invalid setting of a probe, with a message for the user.
+        /// An invalid setting of a probe or monitor, with a message for the user.
+        ///
+        /// Functions that can also fail for other reasons return it within an [`io::Error`] of kind
+        /// [`InvalidInput`](io::ErrorKind::InvalidInput); [`io::Error::downcast`] takes it out.
         ///
         /// # Examples
         /// ```
@@ -14,7 +17,7 @@ macro_rules! errors {
         /// assert!(matches!(error, Error::Check(_)));
         /// assert_eq!(error.to_string(), "check: status belongs to http, not tcp");
         /// ```
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Error { $($(#[$doc])* $name(String),)+ }
 
@@ -43,18 +46,34 @@ errors! {
     Check = "check",
     /// A header field is invalid, or the fields exceed a limit.
     Header = "header",
+    /// The timeout of a hook is 0 or too long.
+    HookTimeout = "hook-timeout",
+    /// The interval is too short or too long.
+    Interval = "interval",
+    /// The interval while the target is down is too short or too long.
+    IntervalDown = "interval-down",
+    /// The interval while the last check contradicts the state is too short or too long.
+    IntervalFast = "interval-fast",
     /// The limit of the body is too high, or too low for the check.
     MaxBody = "max-body",
     /// The method is invalid.
     Method = "method",
-    /// The name is empty, not printable or too long.
+    /// The name is empty, not printable, too long, or used by two targets.
     Name = "name",
+    /// A hook without a program.
+    OnChange = "on-change",
     /// The path is invalid.
     Path = "path",
     /// The port is 0.
     Port = "port",
     /// The protocol is unknown, or not supported by this build.
     Protocol = "protocol",
+    /// The time between two attempts of a check is too short or too long.
+    RetryInterval = "retry-interval",
+    /// The latency that ends slowness is too high, or there is none that begins it.
+    SlowClear = "slow-clear",
+    /// A target to keep does not exist, or is kept twice.
+    Target = "target",
     /// The timeout is 0 or too long.
     Timeout = "timeout",
     /// The URL is invalid.
@@ -69,4 +88,16 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self})")
+    }
+}
+
 impl std::error::Error for Error {}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
+}

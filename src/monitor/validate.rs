@@ -1,0 +1,61 @@
+//! Validation of the settings of monitors before they run.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Hook, Monitor};
+use crate::probe::build::{Error, ProbeBuilder};
+use crate::probe::guard::guarded;
+
+impl Monitor {
+    const INTERVALS: RangeInclusive<Duration> = Monitor::INTERVAL_MIN..=Monitor::INTERVAL_MAX;
+
+    /// The first invalid setting, as an error.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let rules = &self.rules;
+        in_range(Error::Interval, self.interval, Self::INTERVALS)?;
+        in_range(Error::RetryInterval, rules.retry_interval, Self::INTERVALS)?;
+        in_range(Error::IntervalDown, rules.interval_down.unwrap_or(self.interval), Self::INTERVALS)?;
+        in_range(Error::IntervalFast, rules.interval_fast.unwrap_or(self.interval), Self::INTERVALS)?;
+        match (rules.slow, rules.slow_clear) {
+            (None, Some(_)) => return Err(Error::SlowClear("needs slow".to_owned())),
+            (Some(slow), Some(clear)) => in_range(Error::SlowClear, clear, Duration::ZERO..=slow)?,
+            (_, None) => {}
+        }
+        if let Some(hook) = &self.hook {
+            if hook.words().is_empty() {
+                return Err(Error::OnChange("needs a program".to_owned()));
+            }
+            in_range(Error::HookTimeout, hook.limit(), SHORTEST..=Hook::TIMEOUT_MAX)?;
+        }
+        // A probe that panics here fails its checks.
+        match guarded(|| self.probe.timeout()) {
+            Ok(timeout) => in_range(Error::Timeout, timeout, SHORTEST..=ProbeBuilder::TIMEOUT_MAX),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The shortest timeout.
+const SHORTEST: Duration = Duration::from_nanos(1);
+
+fn in_range(
+    error: fn(String) -> Error,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+) -> Result<(), Error> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(error(format!("{value:?} is not in the range from {:?} to {:?}", range.start(), range.end())))
+}
+
+/// An error if two of these names are equal.
+pub(crate) fn validate_names<'a>(mut names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        Some(name) => Err(Error::Name(["duplicate name \"", name, "\""].concat())),
+        None => Ok(()),
+    }
+}

@@ -5,14 +5,14 @@
 mod common;
 #[path = "library/handles.rs"]
 mod handles;
-#[path = "library/misbehaved.rs"]
-mod misbehaved;
-#[path = "library/names.rs"]
-mod names;
-#[path = "library/rules.rs"]
-mod rules;
+#[path = "library/panics.rs"]
+mod panics;
+#[path = "library/resolver_config.rs"]
+mod resolver_config;
 #[path = "library/servers.rs"]
 mod servers;
+#[path = "library/settings.rs"]
+mod settings;
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use super::checked::{CheckEvent, OnCheck, OnWarning, Warning};
-use super::names::ResolverConfig;
+use super::events::{CheckEvent, OnCheck, OnWarning, Warning};
+use super::resolver_config::ResolverConfig;
 use super::server::Server;
 use crate::api::host::HostGuard;
 use crate::engine::Schedule;

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use super::names::ResolverConfig;
 use super::once::no_guard;
+use super::resolver_config::ResolverConfig;
 use crate::engine::Schedule;
 use crate::fsm::State;
 use crate::monitor::{Monitor, Target};

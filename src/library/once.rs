@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::checked::{CheckEvent, report_checks};
-use super::names::ResolverConfig;
+use super::events::{CheckEvent, report_checks};
+use super::resolver_config::ResolverConfig;
 use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::engine::Schedule;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::builder::ServerBuilder;
-use super::checked::{OnCheck, OnWarning, Warning, report_checks};
+use super::events::{OnCheck, OnWarning, Warning, report_checks};
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::reactor::{self, Reactor, Waker};
 use crate::snapshot::{Snapshot, View};

@@ -188,7 +188,7 @@ fn search_lists_and_hosts_are_used_and_reloaded() {
     let probe = ProbeBuilder::from_url(&url).build().expect("a target");
     let monitor = pingstate::Monitor::new(probe).interval(Duration::from_millis(100));
     let api = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut daemon = pingstate::Server::builder(monitor).names(names()).bind(api).expect("bound");
+    let mut daemon = pingstate::Server::builder(monitor).resolver(names()).bind(api).expect("bound");
     let mut until = |state: pingstate::State| {
         eventually("the state", || {
             daemon.turn(Duration::from_millis(20)).expect("a turn");
@@ -248,7 +248,7 @@ fn truncated_hosts_file_is_logged() {
     };
     let (noticed, checked) = (notices.clone(), checks.clone());
     let builder = pingstate::Server::builder(monitor)
-        .names(asking(&[names.address]).hosts(&hosts))
+        .resolver(asking(&[names.address]).hosts(&hosts))
         .on_warning(move |_| count(&noticed))
         .on_check(move |_| count(&checked));
     let mut daemon = builder.bind(api).expect("bound");

@@ -59,42 +59,42 @@ fn details(snapshot: &Snapshot) -> Vec<&str> {
 
 #[test]
 fn public_types_are_send() {
-    fn sent<T: Send + 'static>() {}
-    fn shared<T: Send + Sync + 'static>() {}
-    sent::<Monitor>();
-    sent::<ServerBuilder>();
-    sent::<Server>();
-    sent::<TargetUpdate>();
-    sent::<Box<dyn Probe>>();
-    sent::<Box<dyn Attempt>>();
-    sent::<BlockingTask>();
-    sent::<Output>();
-    shared::<MonitorHandle>();
-    shared::<ProbeBuilder>();
-    shared::<NetProbe>();
-    shared::<BlockingProbe>();
-    shared::<PingFsm>();
-    shared::<Policy>();
-    shared::<Snapshot>();
-    shared::<ProbeResult>();
-    shared::<ShutdownHandle>();
-    shared::<ResolverConfig>();
-    shared::<TlsTrust>();
-    shared::<Hook>();
-    shared::<Webhook>();
-    shared::<Warning>();
-    shared::<Error>();
-    shared::<HttpResponse>();
-    shared::<Input<'static>>();
-    shared::<CheckEvent<'static>>();
+    fn is_send<T: Send + 'static>() {}
+    fn is_sync<T: Send + Sync + 'static>() {}
+    is_send::<Monitor>();
+    is_send::<ServerBuilder>();
+    is_send::<Server>();
+    is_send::<TargetUpdate>();
+    is_send::<Box<dyn Probe>>();
+    is_send::<Box<dyn Attempt>>();
+    is_send::<BlockingTask>();
+    is_send::<Output>();
+    is_sync::<MonitorHandle>();
+    is_sync::<ProbeBuilder>();
+    is_sync::<NetProbe>();
+    is_sync::<BlockingProbe>();
+    is_sync::<PingFsm>();
+    is_sync::<Policy>();
+    is_sync::<Snapshot>();
+    is_sync::<ProbeResult>();
+    is_sync::<ShutdownHandle>();
+    is_sync::<ResolverConfig>();
+    is_sync::<TlsTrust>();
+    is_sync::<Hook>();
+    is_sync::<Webhook>();
+    is_sync::<Warning>();
+    is_sync::<Error>();
+    is_sync::<HttpResponse>();
+    is_sync::<Input<'static>>();
+    is_sync::<CheckEvent<'static>>();
 }
 
 #[test]
 fn public_types_implement_debug() {
-    fn shown<T: Debug>() {}
-    shown::<(Banner, BannerVerdict, HttpResponse, CheckVerdict, Headers)>();
-    shown::<(Now, Check, Event, Policy, State)>();
-    shown::<(
+    fn is_debug<T: Debug>() {}
+    is_debug::<(Banner, BannerVerdict, HttpResponse, CheckVerdict, Headers)>();
+    is_debug::<(Now, Check, Event, Policy, State)>();
+    is_debug::<(
         CheckEvent<'_>,
         MonitorHandle,
         ResolverConfig,
@@ -104,9 +104,9 @@ fn public_types_implement_debug() {
         ShutdownHandle,
         TargetUpdate,
     )>();
-    shown::<(Hook, Webhook, Warning)>();
-    shown::<(Monitor, BlockingProbe, NetProbe, Error, ProbeBuilder, TlsTrust)>();
-    shown::<(Input<'_>, Output, BlockingTask, Snapshot, Failure, ProbeResult, Reason)>();
+    is_debug::<(Hook, Webhook, Warning)>();
+    is_debug::<(Monitor, BlockingProbe, NetProbe, Error, ProbeBuilder, TlsTrust)>();
+    is_debug::<(Input<'_>, Output, BlockingTask, Snapshot, Failure, ProbeResult, Reason)>();
     let secret = probe("http", "localhost", 80).header("Authorization", "Bearer 1234");
     assert!(!format!("{secret:?}").contains("1234"));
 }

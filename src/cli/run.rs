@@ -57,7 +57,7 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         several => format!("{} targets", several.len()),
     };
     let mut builder = Server::builder(monitors)
-        .names(super::targets::names(&daemon))
+        .resolver(super::targets::names(&daemon))
         .stop_on_signals()
         .reap_orphans()
         .notify_systemd()

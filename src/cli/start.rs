@@ -79,7 +79,7 @@ impl Source {
         };
         let (before, after) = (self.fingerprints.len(), plan.fingerprints.len());
         let kept = plan.successors.iter().filter(|next| matches!(next, TargetUpdate::Keep(_))).count();
-        if let Err(error) = server.replace(plan.successors) {
+        if let Err(error) = server.replace_targets(plan.successors) {
             return refuse(server, &plain(&error));
         }
         self.fingerprints = plan.fingerprints;

@@ -12,7 +12,7 @@ fn fail() -> ProbeResult {
     ProbeResult::down(Reason::Refused, "refused")
 }
 
-/// Runs a script of `+` and `-` and writes down the states.
+/// The states after each event: `+` is a success, `-` a failure.
 fn states(policy: Policy, script: &str) -> Vec<&'static str> {
     let mut fsm = Fsm::new(State::Unknown, policy, Fsm::HISTORY, test_now());
     let fire = |c| {
@@ -23,7 +23,7 @@ fn states(policy: Policy, script: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn default_rules_are_those_of_the_original() {
+fn default_policy_is_that_of_the_python_version() {
     let d = Policy::default;
     assert_eq!(states(d(), "+-+"), ["up", "degraded", "up"]);
     assert_eq!(states(d(), "+---"), ["up", "degraded", "down", "down"]);
@@ -42,7 +42,7 @@ fn fall_counts_consecutive_failures() {
 }
 
 #[test]
-fn rise_counts_consecutive_successes_and_only_out_of_down() {
+fn rise_counts_consecutive_successes_while_down() {
     let rise = |rise| Policy::Thresholds { fall: 2, rise };
     assert_eq!(states(rise(3), "-+++"), ["down", "down", "down", "up"]);
     assert_eq!(states(rise(3), "-++-++"), ["down", "down", "down", "down", "down", "down"]);
@@ -51,39 +51,39 @@ fn rise_counts_consecutive_successes_and_only_out_of_down() {
 }
 
 #[test]
-fn a_table_keeps_the_state_where_it_says_nothing() {
+fn a_table_keeps_the_state_without_a_matching_row() {
     let table =
         || Policy::Table(vec![(State::Unknown, Event::Ok, State::Up), (State::Up, Event::Fail, State::Down)]);
     assert_eq!(states(table(), "-+--+"), ["unknown", "up", "down", "down", "down"]);
 }
 
 #[test]
-fn a_function_sees_the_streak() {
-    let patient = Policy::function(|state, event, streak| match (event, streak) {
+fn a_function_receives_the_streak() {
+    let third = Policy::function(|state, event, streak| match (event, streak) {
         (Event::Ok, _) => State::Up,
         (Event::Fail, 3..) => State::Down,
         _ => state,
     });
-    assert_eq!(states(patient, "+---+-"), ["up", "up", "up", "down", "up", "up"]);
+    assert_eq!(states(third, "+---+-"), ["up", "up", "up", "down", "up", "up"]);
 }
 
 #[test]
 fn a_function_that_panics_keeps_the_state_and_the_count() {
-    let shaky = Policy::function(|_, event, streak| match (event, streak) {
+    let panics_sometimes = Policy::function(|_, event, streak| match (event, streak) {
         (Event::Ok, _) => State::Up,
         (Event::Fail, 2) => panic!("no rule for this"),
         (Event::Fail, _) => State::Down,
     });
-    assert_eq!(states(shaky.clone(), "+--"), ["up", "down", "down"]);
-    assert_eq!(states(shaky, "--+"), ["down", "down", "up"]);
-    let never = Policy::function(|_, _, _| panic!("no rule at all"));
-    let mut fsm = Fsm::new(State::Unknown, never, Fsm::HISTORY, test_now());
+    assert_eq!(states(panics_sometimes.clone(), "+--"), ["up", "down", "down"]);
+    assert_eq!(states(panics_sometimes, "--+"), ["down", "down", "up"]);
+    let panics_always = Policy::function(|_, _, _| panic!("no rule at all"));
+    let mut fsm = Fsm::new(State::Unknown, panics_always, Fsm::HISTORY, test_now());
     assert_eq!(fsm.fire(&ok(), test_now()), None);
     assert_eq!((fsm.last().is_some(), fsm.recent().len()), (true, 1));
 }
 
 #[test]
-fn transitions_count_changes_and_time_runs_from_the_change() {
+fn transitions_are_counted_and_restart_the_time_in_state() {
     let t0 = test_now();
     let at = |s| t0.after(Duration::from_secs(s));
     let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, t0);
@@ -115,7 +115,7 @@ fn history_is_bounded_and_shares_equal_details() {
 }
 
 #[test]
-fn a_detail_that_a_program_wrote_by_hand_is_cut_to_the_cap() {
+fn details_of_a_program_are_truncated() {
     let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, test_now());
     let mut result = ok();
     result.detail = "x".repeat(ProbeResult::DETAIL_MAX);
@@ -127,7 +127,7 @@ fn a_detail_that_a_program_wrote_by_hand_is_cut_to_the_cap() {
 }
 
 #[test]
-fn policies_and_events_show_what_they_are() {
+fn policies_and_events_are_formatted() {
     assert_eq!(Event::Fail.to_string(), "fail");
     assert_eq!(format!("{:?}", Policy::default()), "Thresholds { fall: 2, rise: 1 }");
     let table = Policy::Table(vec![(State::Up, Event::Fail, State::Down)]);
@@ -138,10 +138,10 @@ fn policies_and_events_show_what_they_are() {
 #[test]
 fn checks_failures_and_changes_are_counted() {
     let mut fsm = Fsm::new(State::Unknown, Policy::default(), 0, test_now());
-    let mut unsaid = fail();
-    unsaid.reason = None;
+    let mut without_reason = fail();
+    without_reason.reason = None;
     let status = ProbeResult::down(Reason::Status, "HTTP 500");
-    for result in [ok(), unsaid, status.clone(), fail(), status, ok()] {
+    for result in [ok(), without_reason, status.clone(), fail(), status, ok()] {
         fsm.fire(&result, test_now());
     }
     let counters = fsm.counters();
@@ -152,20 +152,20 @@ fn checks_failures_and_changes_are_counted() {
 }
 
 #[test]
-fn the_time_in_each_state_is_added_up_and_goes_on() {
+fn the_time_in_each_state_is_summed_up() {
     let t0 = test_now();
     let at = |s| t0.after(Duration::from_secs(s));
     let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, t0);
     for (s, result) in [(1, ok()), (6, fail()), (8, ok()), (20, fail()), (21, fail())] {
         fsm.fire(&result, at(s));
     }
-    let spent = |now| State::ALL.map(|state| fsm.time_in(state, now).as_secs());
-    assert_eq!(spent(at(21)), [1, 17, 3, 0]);
-    assert_eq!(spent(at(30)), [1, 17, 3, 9]);
+    let time_in = |now| State::ALL.map(|state| fsm.time_in(state, now).as_secs());
+    assert_eq!(time_in(at(21)), [1, 17, 3, 0]);
+    assert_eq!(time_in(at(30)), [1, 17, 3, 9]);
 }
 
 #[test]
-fn the_last_check_is_kept_with_all_that_was_seen() {
+fn the_last_check_is_stored_completely() {
     let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, test_now());
     let mut result = fail();
     result.phases.connect = Some(Duration::from_nanos(1_234_567));
@@ -180,7 +180,7 @@ fn the_last_check_is_kept_with_all_that_was_seen() {
 }
 
 #[test]
-fn words_are_padded_as_a_format_asks_for() {
+fn words_respect_the_width_of_a_format() {
     assert_eq!(format!("{:<4}|{:>5}|{:^9}", State::Up, Event::Ok, Reason::Local), "up  |   ok|  local  ");
 }
 

@@ -33,12 +33,12 @@ use crate::monitor::{Monitor, validate_names};
 /// ```
 pub struct ServerBuilder {
     monitors: Vec<Monitor>,
-    names: ResolverConfig,
-    allowed: Vec<String>,
-    signals: bool,
-    hangup: bool,
-    orphans: bool,
-    notify: bool,
+    resolver: ResolverConfig,
+    allowed_hosts: Vec<String>,
+    stop_on_signals: bool,
+    reload_on_sighup: bool,
+    reap_orphans: bool,
+    notify_systemd: bool,
     on_check: Option<OnCheck>,
     on_warning: Option<OnWarning>,
 }
@@ -47,30 +47,30 @@ impl ServerBuilder {
     pub(super) fn new(monitors: Vec<Monitor>) -> Self {
         ServerBuilder {
             monitors,
-            names: ResolverConfig::default(),
-            allowed: Vec::new(),
-            signals: false,
-            hangup: false,
-            orphans: false,
-            notify: false,
+            resolver: ResolverConfig::default(),
+            allowed_hosts: Vec::new(),
+            stop_on_signals: false,
+            reload_on_sighup: false,
+            reap_orphans: false,
+            notify_systemd: false,
             on_check: None,
             on_warning: None,
         }
     }
 
-    /// Configures name resolution.
+    /// Configures name resolution. Default: [`ResolverConfig::default`].
     #[must_use]
-    pub fn names(mut self, names: ResolverConfig) -> Self {
-        self.names = names;
+    pub fn resolver(mut self, resolver: ResolverConfig) -> Self {
+        self.resolver = resolver;
         self
     }
 
-    /// Also accepts this `Host` when bound to loopback, for reverse proxies that forward another name.
-    /// Requests for other names get status 421, which prevents DNS rebinding: a web page cannot read the
-    /// states.
+    /// Also accepts requests for this host name or IP address when bound to loopback, for reverse proxies that
+    /// forward another `Host`. Requests for other names get status 421, which prevents DNS rebinding: a web page
+    /// cannot read the states.
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
-        self.allowed.push(name.into());
+        self.allowed_hosts.push(name.into());
         self
     }
 
@@ -78,7 +78,7 @@ impl ServerBuilder {
     /// after the server is dropped.
     #[must_use]
     pub fn stop_on_signals(mut self) -> Self {
-        self.signals = true;
+        self.stop_on_signals = true;
         self
     }
 
@@ -86,7 +86,7 @@ impl ServerBuilder {
     /// [`Server::take_reload_request`].
     #[must_use]
     pub fn reload_on_sighup(mut self) -> Self {
-        self.hangup = true;
+        self.reload_on_sighup = true;
         self
     }
 
@@ -94,23 +94,23 @@ impl ServerBuilder {
     /// Only for programs without child processes other than hooks: it may take their exit status.
     #[must_use]
     pub fn reap_orphans(mut self) -> Self {
-        self.orphans = true;
+        self.reap_orphans = true;
         self
     }
 
-    /// Calls this after every check on the thread of the server, which it blocks until it returns. Its
-    /// panics propagate through [`Server::run`].
+    /// Calls `callback` after every check. It runs on the thread of the server, which it blocks until it returns;
+    /// a panic in it propagates through [`Server::run`] or [`Server::turn`].
     #[must_use]
-    pub fn on_check(mut self, call: impl FnMut(&CheckEvent<'_>) + Send + 'static) -> Self {
-        self.on_check = Some(Box::new(call));
+    pub fn on_check(mut self, callback: impl FnMut(&CheckEvent<'_>) + Send + 'static) -> Self {
+        self.on_check = Some(Box::new(callback));
         self
     }
 
-    /// Calls this with every warning: failed hooks and webhooks, and ignored parts of the hosts file or
-    /// resolv.conf. It blocks the server, as [`ServerBuilder::on_check`] does.
+    /// Calls `callback` with every warning: failed hooks and webhooks, and ignored parts of the hosts file or
+    /// resolv.conf. It blocks the server, as that of [`ServerBuilder::on_check`] does.
     #[must_use]
-    pub fn on_warning(mut self, call: impl FnMut(&Warning) + Send + 'static) -> Self {
-        self.on_warning = Some(Box::new(call));
+    pub fn on_warning(mut self, callback: impl FnMut(&Warning) + Send + 'static) -> Self {
+        self.on_warning = Some(Box::new(callback));
         self
     }
 
@@ -127,7 +127,7 @@ impl ServerBuilder {
     /// ```
     #[must_use]
     pub fn notify_systemd(mut self) -> Self {
-        self.notify = true;
+        self.notify_systemd = true;
         self
     }
 
@@ -140,19 +140,19 @@ impl ServerBuilder {
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
         validate_names(self.monitors.iter().map(Monitor::name))?;
-        let guard = HostGuard::new(address.ip(), self.allowed);
-        let mut reactor = self.names.reactor(self.monitors, Schedule::Beat, guard)?;
+        let guard = HostGuard::new(address.ip(), self.allowed_hosts);
+        let mut reactor = self.resolver.reactor(self.monitors, Schedule::Beat, guard)?;
         let address = reactor.listen(address)?;
-        if self.signals {
+        if self.stop_on_signals {
             reactor.listen_to_signals()?;
         }
-        if self.hangup {
+        if self.reload_on_sighup {
             reactor.listen_to_hangup()?;
         }
-        if self.orphans {
+        if self.reap_orphans {
             reactor.reap_orphans()?;
         }
-        if self.notify {
+        if self.notify_systemd {
             reactor.notify_manager();
         }
         Ok(Server::new(reactor, address, self.on_check, self.on_warning))

@@ -1,5 +1,6 @@
 //! Callbacks for ended checks and warnings.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::engine::CheckResult;
@@ -27,7 +28,7 @@ use crate::result::ProbeResult;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CheckEvent<'a> {
-    /// The target.
+    /// The target's id, as in [`Server::targets`](crate::Server::targets).
     pub id: TargetId,
     /// The target's name.
     pub name: &'a str,
@@ -48,7 +49,7 @@ pub struct CheckEvent<'a> {
 /// use pingstate::{Monitor, Warning, Server, blocking};
 ///
 /// fn log(warning: &Warning) {
-///     eprintln!("warning: {}", warning.text); // db: the hook mail exited with status 1: no route
+///     eprintln!("warning: {warning}"); // db: the hook mail exited with status 1: no route
 /// }
 ///
 /// let server = Server::builder(Monitor::new(blocking("db", || true))).on_warning(log).bind(([127, 0, 0, 1], 0))?;
@@ -59,6 +60,12 @@ pub struct CheckEvent<'a> {
 pub struct Warning {
     /// The message, a single line.
     pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 pub(super) type OnWarning = Box<dyn FnMut(&Warning) + Send>;

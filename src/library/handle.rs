@@ -52,8 +52,8 @@ impl Monitor {
     ///
     /// # Errors
     /// As [`Monitor::start`].
-    pub fn start_with(self, names: ResolverConfig) -> io::Result<MonitorHandle> {
-        let mut reactor = names.reactor(vec![self], Schedule::Beat, no_guard())?;
+    pub fn start_with(self, resolver: ResolverConfig) -> io::Result<MonitorHandle> {
+        let mut reactor = resolver.reactor(vec![self], Schedule::Beat, no_guard())?;
         let waker = reactor.waker()?;
         let (requests, received) = channel();
         let last = snapshot(&reactor);

@@ -69,7 +69,7 @@ pub fn check(probe: &dyn Probe) -> ProbeResult {
 /// # Ok::<(), pingstate::Error>(())
 /// ```
 #[must_use]
-pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
+pub fn check_with(probe: &dyn Probe, resolver: ResolverConfig) -> ProbeResult {
     let begin = || StartedProbe {
         name: probe.name().to_owned(),
         timeout: probe.timeout(),
@@ -80,7 +80,7 @@ pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
         Err(failure) => return failure.into(),
     };
     let run = || -> io::Result<Option<ProbeResult>> {
-        let mut reactor = names.reactor(vec![Monitor::new(started)], Schedule::Once, no_guard())?;
+        let mut reactor = resolver.reactor(vec![Monitor::new(started)], Schedule::Once, no_guard())?;
         while !reactor.engine().is_finished() {
             reactor.turn(None)?;
         }
@@ -123,20 +123,20 @@ pub fn check_with(probe: &dyn Probe, names: ResolverConfig) -> ProbeResult {
 /// invalid; otherwise the event loop cannot be created or polling fails.
 pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
-    names: ResolverConfig,
+    resolver: ResolverConfig,
     on_check: impl FnMut(&CheckEvent<'_>),
 ) -> io::Result<()> {
-    check_and_warn(monitors.into_iter().collect(), names, on_check, |_| {})
+    check_and_warn(monitors.into_iter().collect(), resolver, on_check, |_| {})
 }
 
 /// Like [`check_all`], with a callback for warnings.
 pub(crate) fn check_and_warn(
     monitors: Vec<Monitor>,
-    names: ResolverConfig,
+    resolver: ResolverConfig,
     mut on_check: impl FnMut(&CheckEvent<'_>),
     mut on_warning: impl FnMut(&str),
 ) -> io::Result<()> {
-    let mut reactor = names.reactor(monitors, Schedule::Once, no_guard())?;
+    let mut reactor = resolver.reactor(monitors, Schedule::Once, no_guard())?;
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
         reactor.take_notices().iter().for_each(|text| on_warning(text));

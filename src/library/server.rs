@@ -100,12 +100,24 @@ impl Server {
         self.address
     }
 
-    /// The ids of the targets, in the order of the list of monitors.
+    /// The ids of the targets, in the order of the monitors that the server was built with or of the last
+    /// [`Server::replace_targets`]. [`CheckEvent::id`](crate::CheckEvent::id) is one of them.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = TargetId> + '_ {
         self.reactor.engine().targets().ids()
     }
 
-    /// The current snapshot of a target. `None` if it was removed.
+    /// The current snapshot of a target; `None` if it was removed.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, Server, blocking};
+    ///
+    /// let server = Server::builder(["a", "b"].map(|name| Monitor::new(blocking(name, || true))))
+    ///     .bind(([127, 0, 0, 1], 0))?;
+    /// let lines: Vec<_> =
+    ///     server.targets().filter_map(|id| server.snapshot(id)).map(|target| target.to_string()).collect();
+    /// assert_eq!(lines, ["a is unknown", "b is unknown"]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn snapshot(&self, target: TargetId) -> Option<Snapshot> {
         let target = self.reactor.engine().targets().get(target)?;
@@ -122,7 +134,7 @@ impl Server {
     }
 
     /// Runs one turn of the loop, for programs with their own loop: waits for events or a deadline, at most
-    /// for `at_most` (`None`: no limit), and processes them. Returns false after the server was stopped.
+    /// for `timeout` (`None`: no limit), and processes them. Returns false after the server was stopped.
     ///
     /// ```
     /// # use std::net::TcpListener;
@@ -141,11 +153,11 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::run`].
-    pub fn turn(&mut self, at_most: impl Into<Option<Duration>>) -> io::Result<bool> {
+    pub fn turn(&mut self, timeout: impl Into<Option<Duration>>) -> io::Result<bool> {
         if !self.is_running() {
             return Ok(false);
         }
-        self.reactor.turn(at_most.into())?;
+        self.reactor.turn(timeout.into())?;
         self.report();
         Ok(self.is_running())
     }
@@ -173,7 +185,7 @@ impl Server {
     ///
     /// // Moves the database to the first position, removes the disk and adds a cache.
     /// let cache = Monitor::new(probe("tcp", "127.0.0.1", port).name("cache").build()?);
-    /// server.replace(vec![TargetUpdate::Keep(db), TargetUpdate::Start(cache)])?;
+    /// server.replace_targets([TargetUpdate::Keep(db), TargetUpdate::Start(cache)])?;
     /// let states: Vec<_> = server.targets().map(|id| server.snapshot(id).map(|target| target.state)).collect();
     /// assert_eq!(states, [Some(State::Up), Some(State::Unknown)]);
     /// assert!(server.snapshot(disk).is_none());
@@ -181,12 +193,13 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if a kept target does not exist or is kept twice, or if two targets
-    /// have the same name. Then nothing changes.
-    pub fn replace(&mut self, successors: Vec<TargetUpdate>) -> io::Result<()> {
+    /// An [`Error`](crate::Error) of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a kept target does not
+    /// exist or is kept twice, two targets have the same name, or a setting of a monitor is invalid. Then
+    /// nothing changes.
+    pub fn replace_targets(&mut self, updates: impl IntoIterator<Item = TargetUpdate>) -> io::Result<()> {
         // Ended checks are reported with the names from before.
         self.report();
-        Ok(self.reactor.replace(successors)?)
+        Ok(self.reactor.replace(updates.into_iter().collect())?)
     }
 
     /// Whether SIGHUP has arrived since the last call: by convention, a program then reloads its
@@ -196,7 +209,7 @@ impl Server {
     }
 
     /// Reports that the new configuration cannot be used. The service manager's status (see
-    /// [`ServerBuilder::notify_systemd`]) shows the reason until the next successful [`Server::replace`].
+    /// [`ServerBuilder::notify_systemd`]) shows the reason until the next successful [`Server::replace_targets`].
     pub fn reload_failed(&mut self, reason: &str) {
         self.reactor.reload_failed(reason);
     }

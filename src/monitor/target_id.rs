@@ -3,7 +3,7 @@
 /// A target of a [`Server`](crate::Server): see [`Server::targets`](crate::Server::targets).
 ///
 /// The id belongs to the name of the target: it stays the same when the target is kept or replaced by another
-/// one of the same name (see [`Server::replace`](crate::Server::replace)). Once a name is removed, its id is
+/// one of the same name (see [`Server::replace_targets`](crate::Server::replace_targets)). Once a name is removed, its id is
 /// not used again.
 ///
 /// ```
@@ -12,10 +12,10 @@
 /// let disk = || Monitor::new(blocking("disk", || true));
 /// let mut server = serve(disk(), ([127, 0, 0, 1], 0))?;
 /// let id: Option<TargetId> = server.targets().next();
-/// server.replace(vec![TargetUpdate::Start(disk())])?;
+/// server.replace_targets([TargetUpdate::Start(disk())])?;
 /// assert_eq!(server.targets().next(), id);
-/// server.replace(vec![])?;
-/// server.replace(vec![TargetUpdate::Start(disk())])?;
+/// server.replace_targets([])?;
+/// server.replace_targets([TargetUpdate::Start(disk())])?;
 /// assert_ne!(server.targets().next(), id);
 /// # Ok::<(), std::io::Error>(())
 /// ```

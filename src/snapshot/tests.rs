@@ -1,4 +1,4 @@
-//! The JSON of a snapshot, byte for byte as the original writes it.
+//! The JSON of a snapshot, which is byte for byte that of the Python version up to `probe`.
 
 use super::*;
 use crate::clock::{system_time, test_now};
@@ -16,7 +16,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A result whose detail has not been made printable, as a library's user may make one.
+/// A result with a detail that is not printable, which a program can make.
 fn raw(detail: &str) -> ProbeResult {
     let mut result = ProbeResult::down(Reason::Custom, "");
     result.detail = detail.into();
@@ -27,8 +27,8 @@ fn json(fsm: &Fsm, now: Now) -> String {
     View::of(NAME, TARGET, fsm, now).to_snapshot().to_json()
 }
 
-/// Printed by the original with `json.dumps(monitor.snapshot(), indent=2)`, up to `probe`.
-const BEFORE: &str = r#"{
+/// Printed by the Python version with `json.dumps(monitor.snapshot(), indent=2)`, up to `probe`.
+const UNCHECKED: &str = r#"{
   "state": "unknown",
   "last_event": null,
   "last_detail": null,
@@ -48,8 +48,8 @@ const BEFORE: &str = r#"{
 }
 "#;
 
-/// Printed by the original, like [`BEFORE`].
-const AFTER: &str = r#"{
+/// Printed by the Python version, like [`UNCHECKED`].
+const CHECKED: &str = r#"{
   "state": "degraded",
   "last_event": "fail",
   "last_detail": "say \"no\"\\n\\\\u{1b}",
@@ -89,23 +89,23 @@ const AFTER: &str = r#"{
 "#;
 
 #[test]
-fn before_the_first_check_it_reads_as_the_original_does() {
+fn a_target_without_a_check_is_written_as_by_the_python_version() {
     let now = test_now();
-    assert_eq!(json(&fsm(now), now), BEFORE);
+    assert_eq!(json(&fsm(now), now), UNCHECKED);
     assert!(json(&fsm(now), now.after(ms(1250))).contains("\"uptime_in_state_s\": 1.3,"));
 }
 
 #[test]
-fn after_checks_it_reads_as_the_original_does() {
+fn a_checked_target_is_written_as_by_the_python_version() {
     let t0 = test_now();
     let mut fsm = fsm(t0);
     fsm.fire(&ProbeResult::up(ms(42), "HTTP 200"), t0.after(ms(250)));
     fsm.fire(&raw("say \"no\"\\n\\\x1b"), t0.after(ms(5500)));
-    assert_eq!(json(&fsm, t0.after(ms(317_500))), AFTER);
+    assert_eq!(json(&fsm, t0.after(ms(317_500))), CHECKED);
 }
 
 #[test]
-fn the_view_and_the_snapshot_tell_the_same() {
+fn the_view_and_the_snapshot_are_written_alike() {
     let t0 = test_now();
     let mut fsm = fsm(t0);
     fsm.fire(&ProbeResult::up(Duration::from_micros(42_504), "HTTP 200"), t0.after(ms(1)));
@@ -118,8 +118,8 @@ fn the_view_and_the_snapshot_tell_the_same() {
     assert!(format!("{snapshot:?}").contains(TARGET));
 }
 
-/// What follows `probe`.
-const SEEN: &str = r#"
+/// The keys after `probe`.
+const FURTHER_KEYS: &str = r#"
   "name": "n\"",
   "error": "tls_expired",
   "phases_ms": {
@@ -136,7 +136,7 @@ const SEEN: &str = r#"
 "#;
 
 #[test]
-fn what_was_seen_follows_the_probe() {
+fn further_keys_follow_the_probe() {
     let now = test_now();
     let mut fsm = fsm(now);
     let mut result = ProbeResult::down(Reason::TlsExpired, "expired");
@@ -151,14 +151,14 @@ fn what_was_seen_follows_the_probe() {
     assert_eq!((snapshot.error, snapshot.phases), (result.reason, Some(result.phases)));
     let json = snapshot.to_json();
     let (_, after) = json.split_once("\"probe\": \"t\",").expect("a probe");
-    assert_eq!(after, SEEN);
+    assert_eq!(after, FURTHER_KEYS);
     fsm.fire(&ProbeResult::up(ms(1), "fine"), now);
     let fine = View::of("n", "t", &fsm, now).to_snapshot();
     assert_eq!((fine.error, fine.address, fine.http_status, fine.tls_not_after), (None, None, None, None));
 }
 
 #[test]
-fn a_clock_that_was_set_changes_neither_age_nor_uptime() {
+fn setting_the_wall_clock_changes_neither_age_nor_uptime() {
     let t0 = test_now();
     let mut fsm = fsm(t0);
     fsm.fire(&ProbeResult::up(ms(1), "fine"), t0);
@@ -169,14 +169,14 @@ fn a_clock_that_was_set_changes_neither_age_nor_uptime() {
         assert!(json.contains("\"last_check_age_s\": 2.0,"), "{json}");
         assert!(json.contains("\"last_check_ts\": 1738200000.0,"), "{json}");
     }
-    // A moment before the check cannot give a negative age.
+    // A time before the check does not give a negative age.
     let mut later = self::fsm(t0);
     later.fire(&ProbeResult::up(ms(1), "fine"), t0.after(ms(9000)));
     assert!(json(&later, t0).contains("\"last_check_age_s\": 0.0,"));
 }
 
 #[test]
-fn the_history_is_bounded_and_told_oldest_first() {
+fn the_history_is_bounded_and_written_oldest_first() {
     let t0 = test_now();
     let mut fsm = fsm(t0);
     for i in 0..50 {
@@ -189,25 +189,25 @@ fn the_history_is_bounded_and_told_oldest_first() {
 }
 
 #[test]
-fn a_hostile_detail_stays_one_string() {
+fn a_detail_with_json_syntax_is_one_string() {
     let t0 = test_now();
-    let hostile = "\",\n\"state\": \"up\"}\r\n\0\u{7f}\u{2028}</script>é\u{10ffff}";
+    let syntax = "\",\n\"state\": \"up\"}\r\n\0\u{7f}\u{2028}</script>é\u{10ffff}";
     let mut fsm = fsm(t0);
-    fsm.fire(&raw(hostile), t0);
+    fsm.fire(&raw(syntax), t0);
     let json = json(&fsm, t0);
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
-    assert_eq!(value["last_detail"], crate::result::printable(hostile, 256));
+    assert_eq!(value["last_detail"], crate::result::printable(syntax, 256));
     assert_eq!(value["state"], "down");
     assert_eq!(json.lines().count(), 31, "{json}");
 }
 
 #[test]
-fn no_target_can_grow_the_snapshot_beyond_measure() {
+fn the_size_of_a_snapshot_is_bounded() {
     let t0 = test_now();
     for text in ["\u{10ffff}", "\u{1f600}", "\"", "\0", "\u{202e}", "x"] {
         let mut fsm = fsm(t0);
         for i in 0..100 {
-            // Different each time, so that nothing is shared.
+            // Details differ, so that none is shared.
             let detail = format!("{i}{}", text.repeat(10_000));
             fsm.fire(&ProbeResult::down(Reason::Banner, &detail), t0.after(ms(i)));
         }
@@ -217,7 +217,7 @@ fn no_target_can_grow_the_snapshot_beyond_measure() {
 }
 
 #[test]
-fn numbers_are_rounded_finite_and_keep_their_point() {
+fn numbers_are_rounded_finite_and_have_a_decimal_point() {
     let shown = |value: f64| serde_json::to_string(&value).expect("finite");
     let nanos = Duration::from_nanos;
     assert_eq!(shown(age_s(nanos(49_999_999))), "0.0");
@@ -235,7 +235,7 @@ fn numbers_are_rounded_finite_and_keep_their_point() {
 }
 
 #[test]
-fn every_hundredth_prints_as_itself() {
+fn every_hundredth_is_printed_exactly() {
     for hundredths in 0..100_000u64 {
         let shown = serde_json::to_string(&latency_ms(Duration::from_micros(hundredths * 10)));
         let decimal = format!("{}.{:02}", hundredths / 100, hundredths % 100);

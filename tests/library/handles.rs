@@ -38,9 +38,9 @@ fn check_in_flight_satisfies_a_requested_check() {
     // The request may come after the result: then there is a second check.
     thread::spawn(move || listener.incoming().flatten().for_each(|mut peer| drop(peer.write_all(b"hello"))));
     let result = thread::scope(|scope| {
-        let asked = scope.spawn(|| monitor.check_now());
+        let requested = scope.spawn(|| monitor.check_now());
         peer.write_all(b"hello").expect("sent");
-        asked.join().expect("an answer")
+        requested.join().expect("a result")
     });
     assert!(result.ok, "{result:?}");
     let checks = monitor.stop().recent.len();
@@ -50,22 +50,22 @@ fn check_in_flight_satisfies_a_requested_check() {
 /// A requested check begins after the request: an earlier result is not returned.
 #[test]
 fn requested_check_is_not_older_than_the_request() {
-    let begun = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counted = begun.clone();
+    let started = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = started.clone();
     let probe = blocking("counter", move || {
         (true, counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst).to_string())
     });
     let monitor = Monitor::new(probe).interval(MS).start().expect("starts");
     for _ in 0..100 {
-        // The check begun last may be in flight; all earlier ones have ended.
-        let before = begun.load(std::sync::atomic::Ordering::SeqCst);
+        // The last check may be in flight; all earlier ones have ended.
+        let before = started.load(std::sync::atomic::Ordering::SeqCst);
         let number: usize = monitor.check_now().detail.parse().expect("a number");
         assert!(number + 1 >= before, "{number} of {before}");
     }
 }
 
 #[test]
-fn a_handle_that_is_dropped_closes_the_connection_of_its_check() {
+fn dropping_a_handle_closes_the_connection_of_its_check() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("an address").port();
     let probe = built(probe("tcp", "127.0.0.1", port).check("banner_contains:hello").timeout(PATIENCE));
@@ -74,7 +74,7 @@ fn a_handle_that_is_dropped_closes_the_connection_of_its_check() {
     let start = now();
     drop(monitor);
     peer.set_read_timeout(Some(PATIENCE)).expect("set");
-    assert_eq!(peer.read(&mut [0; 16]).expect("closed in order"), 0);
+    assert_eq!(peer.read(&mut [0; 16]).expect("closed without a reset"), 0);
     assert!(now() - start < PATIENCE / 2);
 }
 
@@ -89,7 +89,7 @@ fn a_handle_in_its_own_probe_does_not_wait_for_itself() {
     });
     let monitor = Monitor::new(built(probe)).interval(5 * MS).start().expect("starts");
     let monitor = own.get_or_init(|| monitor);
-    let detail = eventually("an answer", || {
+    let detail = eventually("a detail", || {
         let snapshot = monitor.snapshot();
         snapshot.last_detail.filter(|_| snapshot.state == State::Up)
     });

@@ -10,16 +10,16 @@ use pingstate::*;
 use super::common::{Server as Target, eventually};
 use super::*;
 
-/// Beside a good target, every check of this one fails with this detail.
+/// Every check of `bad` fails with this detail, and no check of another target.
 fn fails_alone(bad: impl Probe + 'static, detail: &str) {
     let (_target, good) = target();
-    let often = |monitor: Monitor| monitor.interval(5 * MS);
-    let monitors = [often(Monitor::new(bad)), often(Monitor::new(built(good)))];
+    let every_5_ms = |monitor: Monitor| monitor.interval(5 * MS);
+    let monitors = [every_5_ms(Monitor::new(bad)), every_5_ms(Monitor::new(built(good)))];
     let mut server = serve(monitors, ANY).expect("serves");
     turn_until(&mut server, detail, |server| (0..2).all(|index| snapshot(server, index).recent.len() >= 3));
     let (bad, good) = (snapshot(&server, 0), snapshot(&server, 1));
     assert_eq!((bad.state, good.state, good.transitions), (State::Down, State::Up, 1));
-    assert!(details(&bad).iter().all(|said| *said == detail), "{:?}", details(&bad));
+    assert!(details(&bad).iter().all(|other| *other == detail), "{:?}", details(&bad));
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -52,19 +52,19 @@ impl Probe for Panicking {
     }
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
         assert!(self.0 != Place::Begin, "at the beginning");
-        Box::new(ShakyAttempt(self.0, Some(self.1)))
+        Box::new(PanickingAttempt(self.0, Some(self.1)))
     }
 }
 
-struct ShakyAttempt(Place, Option<u16>);
+struct PanickingAttempt(Place, Option<u16>);
 
-impl Drop for ShakyAttempt {
+impl Drop for PanickingAttempt {
     fn drop(&mut self) {
         assert!(self.0 != Place::End, "at the end");
     }
 }
 
-impl Attempt for ShakyAttempt {
+impl Attempt for PanickingAttempt {
     fn handle_input(&mut self, _input: Input<'_>, _now: Now) {
         panic!("on input");
     }
@@ -73,7 +73,7 @@ impl Attempt for ShakyAttempt {
         match self.0 {
             Place::Output => panic!("on output"),
             Place::Name | Place::Url | Place::End => {
-                Some(Output::Done(ProbeResult::down(Reason::Custom, "an ordinary end")))
+                Some(Output::Done(ProbeResult::down(Reason::Custom, "no panic")))
             }
             Place::BlockingTask => Some(Output::BlockingTask(BlockingTask::new(|| panic!("elsewhere")))),
             _ => Some(Output::Connect { host: "localhost".to_owned(), port }),
@@ -90,7 +90,7 @@ fn probes_that_panic_fail_alone() {
     fails_alone(Panicking(Place::Output, port), "the probe panicked: on output");
     fails_alone(Panicking(Place::Input, port), "the probe panicked: on input");
     for place in [Place::Name, Place::Url, Place::End] {
-        fails_alone(Panicking(place, port), "an ordinary end");
+        fails_alone(Panicking(place, port), "no panic");
     }
 }
 
@@ -127,17 +127,17 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
     assert!(built(tcp).check().ok);
     for (place, detail) in [
         (Place::Name, "the probe panicked: at its name"),
-        (Place::Url, "an ordinary end"),
+        (Place::Url, "no panic"),
         (Place::Timeout, "the probe panicked: at its timeout"),
         (Place::Begin, "the probe panicked: at the beginning"),
-        (Place::End, "an ordinary end"),
+        (Place::End, "no panic"),
     ] {
         let result = check(&Panicking(place, 1));
         assert_eq!((result.ok, result.reason, &*result.detail), (false, Some(Reason::Custom), detail));
         let mut details = Vec::new();
         let record = |checked: &CheckEvent<'_>| details.push(checked.result.detail.clone());
         check_all(Monitor::new(Panicking(place, 1)), ResolverConfig::default(), record).expect("a loop");
-        let detail = if place == Place::Name { "an ordinary end" } else { detail };
+        let detail = if place == Place::Name { "no panic" } else { detail };
         assert_eq!(details, [detail]);
     }
 }
@@ -186,7 +186,7 @@ fn a_probe_that_panics_when_it_is_dropped_does_not_stop_a_reload() {
     let last = Monitor::new(Last(blocking("last", || true)));
     let mut server = serve([last, Monitor::new(built(good)).interval(5 * MS)], ANY).expect("serves");
     turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
-    server.replace(vec![TargetUpdate::Keep(id(&server, 1))]).expect("replaced");
+    server.replace_targets([TargetUpdate::Keep(id(&server, 1))]).expect("replaced");
     turn_until(&mut server, "more checks", |server| snapshot(server, 0).recent.len() >= 3);
     assert_eq!(snapshot(&server, 0).state, State::Up);
 }
@@ -226,7 +226,7 @@ fn extreme_results_are_rendered() {
         .retries(u32::MAX)
         .history(usize::MAX);
     let mut server = serve(monitor, ANY).expect("serves");
-    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a stopper"));
+    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a handle"));
     turn_until(&mut server, "a check", |server| snapshot(server, 0).state == State::Up);
     let running = std::thread::spawn(move || server.run());
     for path in ["/status", "/metrics", "/probe?target="] {
@@ -235,7 +235,7 @@ fn extreme_results_are_rendered() {
         assert!(!text.contains(['\0', '\u{202e}']) && !text.contains(" inf"), "{path}: {text}");
     }
     shutdown_handle.stop();
-    running.join().expect("no panic").expect("an ordinary end");
+    running.join().expect("no panic").expect("no panic");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn check_that_never_returns_delays_no_other_and_is_not_repeated() {
     turn_until(&mut server, "stuck checks", |server| snapshot(server, 0).recent.len() >= 5);
     let (bad, good) = (snapshot(&server, 0), snapshot(&server, 1));
     assert_eq!(details(&bad)[0], "timed out after 0.03 s waiting for the check to come back");
-    assert!(details(&bad)[1..].iter().all(|said| *said == "the check before is not back yet"));
+    assert!(details(&bad)[1..].iter().all(|detail| *detail == "the check before is not back yet"));
     assert_eq!(calls.load(Ordering::SeqCst), 1, "one thread for all of them");
     assert!(good.recent.len() > bad.recent.len(), "{} good checks", good.recent.len());
     assert_eq!((good.state, good.transitions), (State::Up, 1));

@@ -64,14 +64,14 @@ fn resolv_conf_is_read_again_when_it_changes() {
         .servers([server.local_addr().expect("an address")]);
     let probe = built(probe("tcp", "db", 1).timeout(50 * MS));
     let _monitor = Monitor::new(probe).interval(20 * MS).start_with(names).expect("starts");
-    let asked = |name: &[u8]| {
+    let is_queried = |name: &[u8]| {
         let mut query = [0; 512];
         let length = server.recv(&mut query).expect("a question");
         query[..length].windows(name.len()).any(|window| window == name).then_some(())
     };
-    assert_eq!(asked(b"\x02db\x03lan\0"), Some(()));
+    assert_eq!(is_queried(b"\x02db\x03lan\0"), Some(()));
     dir.file("resolv.conf", "search home\n");
-    eventually("the other domain", || asked(b"\x02db\x04home\0"));
+    eventually("the other domain", || is_queried(b"\x02db\x04home\0"));
 }
 
 #[test]

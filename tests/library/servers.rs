@@ -18,11 +18,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 #[test]
 fn several_monitors_share_one_server_until_another_thread_stops_it() {
     let (_target, good) = target();
-    let (gone, bad) = target();
-    drop(gone);
+    let (stopped, bad) = target();
+    drop(stopped);
     let monitors = [built(good.name("good")), built(bad.name("bad"))].map(Monitor::new);
     let mut server = serve(monitors.map(|monitor| monitor.interval(10 * MS)), ANY).expect("serves");
-    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a stopper"));
+    let (api, shutdown_handle) = (server.address(), server.shutdown_handle().expect("a handle"));
     let running = thread::spawn(move || server.run());
     eventually("both checked", || {
         let states = ["good", "bad"].map(|name| get(api, &format!("/targets/{name}/state")).2);
@@ -39,7 +39,7 @@ fn several_monitors_share_one_server_until_another_thread_stops_it() {
 }
 
 #[test]
-fn two_monitors_of_one_name_are_refused() {
+fn duplicate_names_are_refused() {
     let (_target, tcp) = target();
     let probe = built(tcp.name("twin"));
     let error = serve([Monitor::new(probe.clone()), Monitor::new(probe)], ANY).expect_err("refused");
@@ -48,7 +48,7 @@ fn two_monitors_of_one_name_are_refused() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_refused() {
+fn an_address_in_use_is_refused() {
     let (_target, tcp) = target();
     let first = serve(Monitor::new(built(tcp)), ANY).expect("serves");
     let (_target, tcp) = target();
@@ -92,14 +92,14 @@ fn monitors_are_replaced_while_others_continue() {
     .bind(ANY)
     .expect("serves");
     turn_until(&mut server, "checks", |server| snapshot(server, 0).recent.len() >= 3);
-    let (peer, _) = silent.accept().expect("the silent target is asked");
+    let (peer, _) = silent.accept().expect("a check of the silent target");
     let before = snapshot(&server, 0);
     let cache = Monitor::new(built(probe("tcp", "127.0.0.1", port).name("cache"))).interval(HOUR);
     let [db, mute] = [0, 1].map(|index| id(&server, index));
     let twice = vec![TargetUpdate::Keep(db), TargetUpdate::Keep(db)];
-    assert_eq!(server.replace(twice).expect_err("refused").kind(), ErrorKind::InvalidInput);
+    assert_eq!(server.replace_targets(twice).expect_err("refused").kind(), ErrorKind::InvalidInput);
     server
-        .replace(vec![TargetUpdate::Start(cache), TargetUpdate::Keep(mute), TargetUpdate::Keep(db)])
+        .replace_targets([TargetUpdate::Start(cache), TargetUpdate::Keep(mute), TargetUpdate::Keep(db)])
         .expect("replaced");
     let cache = id(&server, 0);
     assert_eq!([1, 2].map(|index| id(&server, index)), [mute, db]);
@@ -121,12 +121,12 @@ fn monitors_are_replaced_while_others_continue() {
     silent.set_nonblocking(true).expect("set");
     let next = std::cell::Cell::new(None);
     turn_until(&mut server, "the next check", |_| silent.accept().map(|peer| next.set(Some(peer))).is_ok());
-    let (mut peer, _) = next.take().expect("it is asked again");
+    let (mut peer, _) = next.take().expect("a further check");
     peer.set_nonblocking(false).expect("set");
-    server.replace(vec![TargetUpdate::Keep(db)]).expect("replaced");
+    server.replace_targets([TargetUpdate::Keep(db)]).expect("replaced");
     assert_eq!(peer.read(&mut [0]).expect("closed"), 0);
     assert!(server.snapshot(mute).is_none());
-    let stale = server.replace(vec![TargetUpdate::Keep(db), TargetUpdate::Keep(mute)]);
+    let stale = server.replace_targets([TargetUpdate::Keep(db), TargetUpdate::Keep(mute)]);
     assert_eq!(stale.expect_err("refused").kind(), ErrorKind::InvalidInput);
     assert!(!server.take_reload_request());
 }
@@ -159,8 +159,8 @@ fn server_runs_in_another_event_loop() {
     poll.registry()
         .register(&mut SourceFd(&server.as_raw_fd()), Token(7), Interest::READABLE)
         .expect("registered");
-    let wait = |poll: &mut Poll, events: &mut Events, patience| {
-        poll.poll(events, Some(patience)).expect("polls");
+    let wait = |poll: &mut Poll, events: &mut Events, timeout| {
+        poll.poll(events, Some(timeout)).expect("polls");
         events.iter().any(|event| event.token() == Token(7) && event.is_readable())
     };
     while wait(&mut poll, &mut events, 20 * MS) {
@@ -171,22 +171,22 @@ fn server_runs_in_another_event_loop() {
     assert!(wait(&mut poll, &mut events, PATIENCE), "a client makes it readable");
     server.turn(Duration::ZERO).expect("turns");
     client.write_all(b"GET /state HTTP/1.0\r\n\r\n").expect("sent");
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     client.set_nonblocking(true).expect("set");
     let start = now();
-    while !answer.ends_with(b"\r\n\r\nup\n") {
-        assert!(now() - start < PATIENCE, "{:?}", String::from_utf8_lossy(&answer));
+    while !response.ends_with(b"\r\n\r\nup\n") {
+        assert!(now() - start < PATIENCE, "{:?}", String::from_utf8_lossy(&response));
         let due = server.next_turn().map_or(PATIENCE, |due| due.saturating_duration_since(now()));
         wait(&mut poll, &mut events, due.min(50 * MS));
         server.turn(Duration::ZERO).expect("turns");
-        match client.read_to_end(&mut answer) {
+        match client.read_to_end(&mut response) {
             Ok(_) => {}
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
     }
 
-    let shutdown_handle = server.shutdown_handle().expect("a stopper");
+    let shutdown_handle = server.shutdown_handle().expect("a handle");
     thread::spawn(move || shutdown_handle.stop());
-    assert!(wait(&mut poll, &mut events, PATIENCE), "a stopper makes it readable");
+    assert!(wait(&mut poll, &mut events, PATIENCE), "a stop makes it readable");
     eventually("the end", || (!server.turn(Duration::ZERO).expect("turns")).then_some(()));
 }

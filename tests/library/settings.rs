@@ -13,7 +13,7 @@ fn down_target() -> NetProbe {
 }
 
 #[test]
-fn a_monitor_starts_in_the_state_it_is_given_and_follows_its_table() {
+fn a_monitor_starts_in_its_initial_state_and_follows_its_table() {
     let table = Policy::Table(vec![(State::Up, Event::Fail, State::Degraded)]);
     let monitor =
         Monitor::new(down_target()).initial_state(State::Up).policy(table).interval(2 * MS).history(3);
@@ -48,7 +48,7 @@ fn invalid_settings_are_errors_when_a_monitor_starts() {
     let invalid = || Monitor::new(blocking("disk", || true)).interval(Duration::ZERO);
     let check_all = check_all(invalid(), ResolverConfig::default(), |_| panic!("checked"));
     let mut server = serve(Monitor::new(blocking("tape", || true)), ANY).expect("serves");
-    let replace = server.replace(vec![TargetUpdate::Start(invalid())]);
+    let replace = server.replace_targets([TargetUpdate::Start(invalid())]);
     for error in [
         invalid().start().map(drop).expect_err("refused"),
         serve(invalid(), ANY).map(drop).expect_err("refused"),
@@ -64,7 +64,7 @@ fn invalid_settings_are_errors_when_a_monitor_starts() {
 }
 
 #[test]
-fn bare_fsm_agrees_with_a_monitor() {
+fn ping_fsm_agrees_with_a_monitor() {
     let (_target, good) = target();
     let probe = built(good);
     let monitor = Monitor::new(probe.clone()).start().expect("starts");
@@ -76,7 +76,7 @@ fn bare_fsm_agrees_with_a_monitor() {
             json.lines().filter(|line| line.starts_with("  \"")).filter_map(|line| line.split_once(':'));
         lines.map(|(key, _)| key.to_owned()).collect::<Vec<_>>()
     };
-    let (bare, whole) = (fsm.snapshot(), monitor.stop());
-    assert_eq!(keys(&bare.to_json()), keys(&whole.to_json()));
-    assert_eq!((bare.state, bare.transitions, &bare.url), (whole.state, whole.transitions, &whole.url));
+    let (fsm, monitor) = (fsm.snapshot(), monitor.stop());
+    assert_eq!(keys(&fsm.to_json()), keys(&monitor.to_json()));
+    assert_eq!((fsm.state, fsm.transitions, &fsm.url), (monitor.state, monitor.transitions, &monitor.url));
 }

@@ -8,7 +8,7 @@ use crate::monitor::validate_names;
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
-/// One entry of a new list of targets: see [`Server::replace`](crate::Server::replace).
+/// One entry of a new list of targets: see [`Server::replace_targets`](crate::Server::replace_targets).
 ///
 /// ```
 /// use pingstate::{Monitor, TargetUpdate, blocking, serve};
@@ -16,11 +16,12 @@ use crate::probe::guard::discard;
 /// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
 /// let tape = Monitor::new(blocking("tape", || true));
 /// let disk = server.targets().next().expect("one target");
-/// server.replace(vec![TargetUpdate::Start(tape)])?;
-/// assert!(server.replace(vec![TargetUpdate::Keep(disk)]).is_err(), "it was removed");
+/// server.replace_targets([TargetUpdate::Start(tape)])?;
+/// assert!(server.replace_targets([TargetUpdate::Keep(disk)]).is_err(), "it was removed");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TargetUpdate {
     /// This target, with its state and history.
     Keep(TargetId),

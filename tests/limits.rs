@@ -93,12 +93,52 @@ fn clients_using_all_descriptors_do_not_prevent_hooks() {
             client
         })
         .collect();
-    eventually("all descriptors used", || (daemon.descriptors() >= 60).then_some(()));
+    assert_eq!(daemon.state(), "up", "after all of them were accepted");
     drop(server);
     let words = || std::fs::read_to_string(&log).unwrap_or_default();
     eventually("both hooks", || (words() == "degraded\ndown\n").then_some(()));
     assert!(daemon.next_line().contains(" is up") && daemon.next_line().contains(" is degraded"));
     assert!(daemon.next_line().contains(" is down") && daemon.no_line());
+    drop(clients);
+}
+
+/// A silent target has a connection for its whole timeout; together they would use all descriptors.
+#[cfg(target_os = "linux")]
+#[test]
+fn silent_targets_take_no_descriptors_from_others() {
+    let dir = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (log, file) = (dir.join("limits-silent"), dir.join("limits-conf"));
+    let _ = std::fs::remove_file(&log);
+    let (healthy, failing) = (Server::answering(OK), Server::answering(OK));
+    let silent = Server::start(|mut stream| drop(stream.read(&mut [0; 64 * 1024])));
+    let mut text = "--interval 0.5\n--timeout 1\n--fall 1\n".to_owned();
+    text += &format!("--on-change \"sh -c 'echo $PINGSTATE_TARGET $PINGSTATE_TO >> {}'\"\n", log.display());
+    for i in 0..80 {
+        text += &format!("silent{i} {} --check banner_contains:x\n", silent.url("tcp").trim_end_matches('/'));
+    }
+    text += &format!("healthy {}\nfailing {}\n", healthy.url("http"), failing.url("http"));
+    std::fs::write(&file, text).expect("written");
+    let daemon = limited(64, &["--config", file.to_str().expect("text")]);
+    let state = |name: &str| daemon.get(&format!("/targets/{name}/state")).1;
+    for name in ["healthy", "failing"] {
+        eventually("a first check", || (state(name) == "up\n").then_some(()));
+    }
+    let clients: Vec<_> = (0..150).map(|_| TcpStream::connect(daemon.api).expect("connects")).collect();
+    drop(failing);
+    eventually("the other failure", || (state("failing") == "down\n").then_some(()));
+    let words = || std::fs::read_to_string(&log).unwrap_or_default();
+    eventually("its hook", || words().contains("failing down\n").then_some(()));
+    let waits = (0..20).map(|_| {
+        let start = now();
+        assert_eq!(state("healthy"), "up\n");
+        now() - start
+    });
+    let slowest = waits.max();
+    let (_, healthy) = daemon.get("/targets/healthy");
+    assert!(healthy.contains("\"transitions\": 1,"), "{healthy}");
+    // A busy machine may be late.
+    assert!(slowest < Some(Duration::from_millis(500)), "{slowest:?}");
+    assert!(daemon.descriptors() < 64 - 6, "room to start a hook");
     drop(clients);
 }
 

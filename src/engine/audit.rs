@@ -3,6 +3,7 @@
 use super::limits::ANSWERS_PER_TURN;
 use super::{ApiPeer, ConnId, ConnOwner, Engine};
 use crate::api::routes::ResponseSize;
+use crate::monitor::TargetId;
 
 /// The engine's resources, counted independently of its bookkeeping.
 pub(crate) struct Audit {
@@ -14,6 +15,9 @@ pub(crate) struct Audit {
     /// Largest number of unsent bytes of one probe connection.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
+    /// The targets whose checks wait, and the number of connections that are counted for the others.
+    pub(crate) waiting: Vec<TargetId>,
+    pub(crate) connections: usize,
     pub(crate) streams: usize,
     /// Largest number of unsent bytes of one stream.
     pub(crate) stream_outbox: usize,
@@ -50,6 +54,8 @@ impl Engine {
             out_of_breath: self.response_budget.made() >= ANSWERS_PER_TURN,
             probe_outbox: 0,
             queries: 0,
+            waiting: self.queue.waiting().iter().copied().collect(),
+            connections: self.queue.connections(),
             streams: 0,
             stream_outbox: 0,
             client_inbox: 0,
@@ -76,6 +82,8 @@ impl Engine {
                 }
             }
         }
+        let connections: usize = self.runs.iter().map(|run| run.connections).sum();
+        assert_eq!(connections, audit.connections, "connections of checks");
         let outboxes = self.runs.iter().map(|run| run.outbox.len());
         audit.probe_outbox = outboxes.max().unwrap_or(0);
         assert_eq!(audit.clients, self.clients, "number of clients");

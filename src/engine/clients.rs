@@ -107,10 +107,10 @@ impl ApiConn {
 }
 
 impl Engine {
-    /// Adds a new API client. At [`CLIENTS_MAX`] another client is evicted.
+    /// Adds a new API client. At the limit of clients, another one is evicted.
     pub(crate) fn accept(&mut self, now: Now) -> ConnId {
         let now = self.update_clock(now);
-        if self.clients >= CLIENTS_MAX {
+        if self.clients >= self.shares.clients {
             self.evict();
             self.release_held(now);
         }

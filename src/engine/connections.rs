@@ -7,7 +7,7 @@ use super::{ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::probe;
 use crate::probe::connector::{self, AttemptId, Connector};
-use crate::result::Reason;
+use crate::result::{Failure, Reason};
 
 impl Engine {
     pub(super) fn handle_connecting(
@@ -15,7 +15,6 @@ impl Engine {
         id: ConnId,
         owner: RunOwner,
         attempt: AttemptId,
-        retried_after_eviction: bool,
         input: Input<'_>,
         now: Now,
     ) {
@@ -24,27 +23,13 @@ impl Engine {
         match input {
             Input::Connected => connector.handle_connected(attempt),
             Input::Failed(failure) => {
-                // If eviction did not help the last time, the cause is another one and may last.
-                let evicts = failure.reason == Reason::Local && !retried_after_eviction;
                 connector.handle_failed(attempt, failure, now.instant);
                 run.take_attempt(attempt);
                 self.cx.drop_conn(id);
-                if evicts && self.evict() {
-                    self.retry(owner, now);
-                }
             }
             _ => return,
         }
         self.poll_attempt(owner, now);
-    }
-
-    /// Retries at once, before a new client takes the descriptor of the evicted one.
-    fn retry(&mut self, owner: RunOwner, now: Now) {
-        let Some(run) = self.runs.get_mut(owner) else { return };
-        if let Some(connector) = &mut run.connector {
-            run.retried_after_eviction = true;
-            connector.retry(now.instant);
-        }
     }
 
     pub(super) fn connector(&mut self, owner: RunOwner) -> Option<&mut Connector> {
@@ -85,8 +70,21 @@ impl Engine {
                 self.cx.outputs.push_back(Output::RefreshFiles);
             }
             connector::Output::Open(attempt, to) => {
-                let retried_after_eviction = std::mem::take(&mut run.retried_after_eviction);
-                let conn = ConnOwner::Connecting { run: owner, attempt, retried_after_eviction };
+                if run.attempts.len() >= run.connections {
+                    if !self.queue.take_connection() {
+                        let detail = format!("no socket for {to}: too many checks in flight");
+                        if let Some(connector) = &mut run.connector {
+                            connector.handle_failed(
+                                attempt,
+                                Failure::new(Reason::Local, detail),
+                                now.instant,
+                            );
+                        }
+                        return;
+                    }
+                    run.connections += 1;
+                }
+                let conn = ConnOwner::Connecting { run: owner, attempt };
                 run.attempts.push((attempt, self.cx.open(conn, Transport::Tcp, to)));
             }
             connector::Output::Close(attempt) => {

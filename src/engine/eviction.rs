@@ -1,4 +1,4 @@
-//! Eviction of API clients, at their limit or when descriptors run out.
+//! Eviction of API clients at their limit, and the pause after accepting has failed.
 
 use std::time::Instant;
 
@@ -17,45 +17,38 @@ impl ApiPeer {
 }
 
 impl Engine {
-    /// Accepting a client failed; `can_evict` if closing another client frees the missing resource.
-    /// Returns whether to accept again at once; otherwise [`Output::Accept`] follows.
-    pub(crate) fn handle_accept_failed(&mut self, can_evict: bool, now: Now) -> bool {
-        let now = self.update_clock(now);
-        // accept(2) fails even with no client waiting: a client with the last descriptor stays for its grace.
-        if let Some(id) = self.least_useful_client(false, false).filter(|_| can_evict) {
-            self.close_client(id);
-            self.release_held(now);
-            return true;
-        }
-        self.cx.accept_paused = true;
-        // Until a client can be evicted: a good client may be queued behind many new ones.
-        let graces = self.api.iter().map(|(_, peer)| peer.ages().0 + CLIENT_GRACE);
-        let pause = now.instant + ACCEPT_PAUSE;
-        let until = graces.filter(|_| can_evict).chain([pause]).min();
-        self.cx.timers.set(Owner::Accept, until);
-        false
+    /// Clients that may be accepted in one turn of the loop: few enough that a request that has arrived with
+    /// its connection is answered in the next turn before the client can be evicted for later ones.
+    pub(crate) fn accepts_per_turn(&self) -> usize {
+        ACCEPTS_PER_TURN.min(self.shares.clients / 2)
     }
 
-    /// Closes the client that has gone longest without a complete response. Returns whether there was one.
+    /// Accepting a client failed. [`Output::Accept`] follows after a pause, or when a connection is closed.
+    pub(crate) fn handle_accept_failed(&mut self, now: Now) {
+        let now = self.update_clock(now);
+        self.cx.accept_paused = true;
+        self.cx.timers.set(Owner::Accept, Some(now.instant + ACCEPT_PAUSE));
+    }
+
+    /// Closes the client that has gone longest without a complete response.
     /// A pending response does not protect a client: one that never reads would stay. New clients are
     /// evicted last, the oldest first, so that neither many connections nor frequent requests evict a
     /// client before its first request.
-    pub(super) fn evict(&mut self) -> bool {
-        let Some(id) = self.least_useful_client(true, false) else { return false };
-        self.close_client(id);
-        true
+    pub(super) fn evict(&mut self) {
+        if let Some(id) = self.least_useful_client(false) {
+            self.close_client(id);
+        }
     }
 
-    /// The client to evict first; streams are last.
-    pub(super) fn least_useful_client(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
+    /// The client to evict first; streams are last. If `only_streams`, a stream that is not new.
+    pub(super) fn least_useful_client(&self, only_streams: bool) -> Option<ConnId> {
         let clients = self.api.iter().map(|(id, peer)| {
             let (accepted_at, last_response_at) = peer.ages();
             let is_stream = matches!(peer, ApiPeer::Stream(_));
             let is_new = self.cx.now.instant.saturating_duration_since(accepted_at) < CLIENT_GRACE;
             (is_stream, is_new, if is_new { accepted_at } else { last_response_at }, id)
         });
-        let clients = clients
-            .filter(|(is_stream, is_new, ..)| (even_if_new || !is_new) && (*is_stream || !only_streams));
+        let clients = clients.filter(|(is_stream, is_new, ..)| !only_streams || *is_stream && !is_new);
         let (.., id) = clients.min()?;
         Some(id)
     }

@@ -26,8 +26,6 @@ pub(crate) enum HookEnd {
     Exited(i32),
     Signalled(i32),
     NotStarted(String),
-    /// It could not be started because descriptors, memory or processes ran out; a retry may succeed.
-    NoRoom(String),
 }
 
 #[derive(Default)]
@@ -40,10 +38,6 @@ pub(super) struct Hooks {
     queue: VecDeque<TargetId>,
     /// Starts in this turn of the loop.
     started: usize,
-    /// Consecutive [`HookEnd::NoRoom`].
-    shortage: u32,
-    /// No hook is started until then.
-    paused: Option<Instant>,
     /// No hook is started any more.
     stopped: bool,
 }
@@ -53,7 +47,6 @@ struct Run {
     target: TargetId,
     name: String,
     hook: Arc<Hook>,
-    call: Box<HookCall>,
     /// `None` once it was killed.
     deadline: Option<Instant>,
 }
@@ -66,8 +59,6 @@ struct HookCall {
     detail: Arc<str>,
     error: Option<Reason>,
     latency: Option<Duration>,
-    /// How often it ended with [`HookEnd::NoRoom`].
-    failures: u32,
 }
 
 impl Hooks {
@@ -77,9 +68,8 @@ impl Hooks {
         !self.queue.is_empty()
     }
 
-    fn can_start(&self) -> bool {
-        let has_room = self.running.len() < HOOKS_MAX && self.started < HOOK_STARTS_PER_TURN;
-        has_room && self.paused.is_none() && !self.stopped
+    fn can_start(&self, max: usize) -> bool {
+        self.running.len() < max && self.started < HOOK_STARTS_PER_TURN && !self.stopped
     }
 
     /// Whether a hook of this target is running, perhaps of a removed one of the same name.
@@ -104,14 +94,7 @@ impl Engine {
             return;
         }
         let (probe, detail, latency) = (target.url().to_owned(), last.detail.clone(), last.latency);
-        let call = Box::new(HookCall {
-            probe,
-            change: change.clone(),
-            detail,
-            error: last.reason,
-            latency,
-            failures: 0,
-        });
+        let call = Box::new(HookCall { probe, change: change.clone(), detail, error: last.reason, latency });
         let was_queued = self.hooks.calls.insert(id, call).is_some();
         if !was_queued && !self.hooks.is_running(target.name()) {
             self.hooks.queue.push_back(id);
@@ -126,20 +109,12 @@ impl Engine {
         let Some(index) = self.hooks.running.iter().position(|run| run.id == id) else { return };
         let run = self.hooks.running.swap_remove(index);
         let target = self.present(&run);
-        if matches!(end, HookEnd::NoRoom(_)) {
-            self.hooks.shortage += 1;
-            if let Some(target) = target.filter(|_| run.call.failures < HOOK_TRIES_MAX) {
-                return self.start_again(target, run, now);
-            }
-        } else {
-            self.hooks.shortage = 0;
-        }
         let what = match end {
             HookEnd::Exited(0) => {
                 self.cx.counters.hooks.ok += 1;
                 None
             }
-            HookEnd::NotStarted(why) | HookEnd::NoRoom(why) => {
+            HookEnd::NotStarted(why) => {
                 self.cx.counters.hooks.not_started += 1;
                 Some(format!("could not be started: {why}"))
             }
@@ -174,30 +149,9 @@ impl Engine {
         targets.get(run.target).or_else(|| targets.find(&run.name)).map(Target::id)
     }
 
-    /// Queues a run that ended with [`HookEnd::NoRoom`] again, unless a later change is pending. Evicts
-    /// clients, or pauses if that did not help the last time.
-    fn start_again(&mut self, target: TargetId, run: Run, now: Now) {
-        self.hooks
-            .calls
-            .entry(target)
-            .or_insert(Box::new(HookCall { failures: run.call.failures + 1, ..*run.call }));
-        self.hooks.queue.push_front(target);
-        if self.hooks.shortage % 2 == 1 {
-            for _ in 0..HOOK_ROOM {
-                self.evict();
-            }
-            self.release_held(now);
-        } else {
-            let pause = HOOK_PAUSE.saturating_mul(2_u32.saturating_pow(self.hooks.shortage / 2 - 1));
-            self.hooks.paused = Some(now.instant + pause.min(HOOK_PAUSE_MAX));
-        }
-        self.start_hooks(now);
-    }
-
     /// Kills hooks past their deadline and starts queued ones.
     #[cold]
     pub(super) fn handle_hooks_timeout(&mut self, now: Now) {
-        self.hooks.paused.take_if(|until| *until <= now.instant);
         for run in &mut self.hooks.running {
             if run.deadline.take_if(|deadline| *deadline <= now.instant).is_some() {
                 self.cx.outputs.push_back(Output::Kill(run.id));
@@ -230,7 +184,7 @@ impl Engine {
     }
 
     pub(super) fn start_hooks(&mut self, now: Now) {
-        while self.hooks.can_start() {
+        while self.hooks.can_start(self.shares.hooks) {
             let Some(id) = self.hooks.queue.pop_front() else { break };
             let Some(call) = self.hooks.calls.remove(&id) else { continue };
             let Some(target) = self.cx.targets.get(id) else { continue };
@@ -242,10 +196,10 @@ impl Engine {
             let deadline = Some(now.instant + hook.limit());
             self.cx.outputs.push_back(Output::Spawn { id: run, hook: hook.clone(), env });
             let name = target.name().to_owned();
-            self.hooks.running.push(Run { id: run, target: id, name, hook, call, deadline });
+            self.hooks.running.push(Run { id: run, target: id, name, hook, deadline });
         }
-        let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < HOOKS_MAX;
-        let next = starts.then(|| self.hooks.paused.unwrap_or(now.instant + YIELD_DELAY));
+        let starts = !self.hooks.queue.is_empty() && self.hooks.running.len() < self.shares.hooks;
+        let next = starts.then(|| now.instant + YIELD_DELAY);
         let kills = self.hooks.running.iter().filter_map(|run| run.deadline);
         self.cx.timers.set(Owner::Hooks, kills.chain(next).min());
     }

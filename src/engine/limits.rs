@@ -2,8 +2,55 @@
 
 use std::time::Duration;
 
+use crate::resolve::QUERIES_MAX;
+
+/// The file descriptors that each concern may use at the same time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares {
+    /// Connections of checks.
+    pub(crate) checks: usize,
+    /// Queries to name servers.
+    pub(crate) queries: usize,
+    /// Running hooks.
+    pub(crate) hooks: usize,
+    /// API clients, see [`CLIENTS_MAX`].
+    pub(crate) clients: usize,
+    /// See [`STREAMS_MAX`].
+    pub(crate) streams: usize,
+}
+
+impl Shares {
+    /// Divides this number of free file descriptors, so that neither clients nor silent targets take those
+    /// that another concern needs.
+    pub(crate) fn of(free: usize) -> Shares {
+        let free = free.saturating_sub(RESERVED);
+        let hooks = (free / 8).clamp(1, HOOKS_MAX);
+        let queries = (free / 8).clamp(2, QUERIES_MAX);
+        let rest = free.saturating_sub(hooks + queries);
+        let api = (rest / 3).min(CLIENTS_MAX + STREAMS_MAX);
+        let clients = (api / 3 * 2).clamp(2, CLIENTS_MAX);
+        Shares {
+            checks: (rest - api).max(CONNECTIONS_PER_CHECK),
+            queries,
+            hooks,
+            clients,
+            streams: api.saturating_sub(clients).clamp(1, STREAMS_MAX),
+        }
+    }
+}
+
+/// Descriptors that no concern may use: to start a hook (6), for deliveries to webhooks (2), and for the epoll
+/// instance, the listener, signals, files, the service manager and a client just accepted (12).
+const RESERVED: usize = 20;
+
+/// Connections that a check may need at once: Happy Eyeballs usually tries two addresses.
+pub(crate) const CONNECTIONS_PER_CHECK: usize = 2;
+
 /// Concurrent API connections. Above, the client that has gone longest without a response is evicted.
 pub(crate) const CLIENTS_MAX: usize = 256;
+
+/// Clients accepted per turn of the loop, so that many clients do not delay probes.
+pub(crate) const ACCEPTS_PER_TURN: usize = 64;
 
 /// How long a new API client is evicted only if there is no older one: a request usually follows at once.
 pub(crate) const CLIENT_GRACE: Duration = Duration::from_millis(30);
@@ -56,7 +103,7 @@ pub(crate) const STREAM_INPUT_MAX: usize = 64 * 1024;
 /// Transitions, and checks as well, that are stored for streams; with many targets two of each per target.
 pub(crate) const EVENT_LOG_MIN: usize = 256;
 
-/// How long accepting pauses at most when descriptors run out.
+/// How long accepting pauses after a failure, unless a connection is closed before.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Unsent bytes of one probe.
@@ -82,18 +129,6 @@ pub(crate) const HOOKS_MAX: usize = 16;
 
 /// Hooks started in one turn of the loop, which waits until each has executed its program.
 pub(crate) const HOOK_STARTS_PER_TURN: usize = 4;
-
-/// How often a hook is started again for one change when descriptors, memory or processes run out.
-pub(crate) const HOOK_TRIES_MAX: u32 = 20;
-
-/// How long no hook is started if eviction did not help; doubled each further time …
-pub(crate) const HOOK_PAUSE: Duration = Duration::from_millis(100);
-
-/// … up to this.
-pub(crate) const HOOK_PAUSE_MAX: Duration = Duration::from_secs(10);
-
-/// Clients evicted for a hook: the number of descriptors that it takes to start one.
-pub(crate) const HOOK_ROOM: usize = 8;
 
 /// Concurrent webhook requests, each to another URL.
 pub(crate) const WEBHOOKS_PARALLEL: usize = 4;

@@ -25,6 +25,7 @@
 
 #[cfg(test)]
 mod audit;
+mod check_queue;
 mod clients;
 mod connections;
 mod context;
@@ -58,6 +59,7 @@ use crate::monitor::{Monitor, TargetId, Targets};
 use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
+use check_queue::CheckQueue;
 use clients::ApiPeer;
 use context::Context;
 use event_log::EventLog;
@@ -65,6 +67,7 @@ use hooks::Hooks;
 pub(crate) use hooks::{HookEnd, HookId};
 use ids::ById;
 pub(crate) use ids::ConnId;
+use limits::Shares;
 pub(crate) use messages::{CheckResult, Input, JobId, Output};
 use names::Lookups;
 use owners::{ConnOwner, Owner, RunOwner};
@@ -85,10 +88,10 @@ pub(crate) enum Schedule {
 pub(crate) struct Engine {
     cx: Context,
     schedule: Schedule,
-    /// Targets that wait for their only check, in reverse order (with [`Schedule::Once`]).
-    backlog: Vec<TargetId>,
+    shares: Shares,
     unchecked: usize,
     runs: ProbeRuns,
+    queue: CheckQueue,
     /// When the loop must wake up although nothing may be due, while checks are in flight. Set by
     /// `handle_timeout`, cleared by the next event: only lateness of a sleep is a scheduling delay.
     wakeup: Option<Instant>,
@@ -115,22 +118,25 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Monitors these targets from `now` on.
+    /// Monitors these targets from `now` on, with this share of the file descriptors.
     pub(crate) fn new(
         monitors: Vec<Monitor>,
         schedule: Schedule,
-        resolver: Resolver,
+        mut resolver: Resolver,
         guard: HostGuard,
+        shares: Shares,
         now: Now,
     ) -> Self {
+        resolver.limit_queries(shares.queries);
         let mut engine = Engine {
             unchecked: monitors.len(),
             runs: ProbeRuns::default(),
+            queue: CheckQueue::new(shares.checks),
             wakeup: None,
             event_log: EventLog::new(monitors.len(), now),
             cx: Context::new(Targets::new(monitors, now), now),
             schedule,
-            backlog: Vec::new(),
+            shares,
             lookups: Lookups::new(resolver),
             jobs: BTreeMap::new(),
             last_job: JobId(0),
@@ -160,8 +166,8 @@ impl Engine {
         let now = self.update_clock(now);
         match self.cx.owner(id) {
             None => return,
-            Some(ConnOwner::Connecting { run, attempt, retried_after_eviction }) => {
-                self.handle_connecting(id, run, attempt, retried_after_eviction, input, now);
+            Some(ConnOwner::Connecting { run, attempt }) => {
+                self.handle_connecting(id, run, attempt, input, now);
             }
             Some(ConnOwner::Connected(run)) => {
                 if let Input::Sent(count) = input {
@@ -319,9 +325,12 @@ impl Engine {
         now
     }
 
-    /// Processes the resolver's outputs, then the requests that were deferred and now fit the budget.
+    /// Starts waiting checks and processes the resolver's outputs, then the requests that were deferred and
+    /// now fit the budget.
     fn drain_resolver(&mut self, now: Now) {
-        while let Some(output) = self.lookups.resolver.poll_output() {
+        loop {
+            self.start_waiting(now);
+            let Some(output) = self.lookups.resolver.poll_output() else { break };
             self.handle_resolver(output, now);
         }
         self.cx.timers.set(Owner::Resolver, self.lookups.resolver.poll_timeout());

@@ -8,7 +8,6 @@ use super::owners::{ConnOwner, RunOwner};
 use super::{ConnId, Engine, Input, Output, Transport};
 use crate::clock::Now;
 use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver};
-use crate::result::Reason;
 
 /// Lookups of host names and their queries to name servers.
 pub(super) struct Lookups {
@@ -26,7 +25,6 @@ pub(super) struct Query {
     server: SocketAddr,
     transport: Transport,
     outbox: Outbox,
-    retried_after_eviction: bool,
 }
 
 impl Lookups {
@@ -72,7 +70,11 @@ impl Engine {
             resolve::Output::Open { query, transport, server, bytes } => {
                 let mut outbox = Outbox::default();
                 outbox.push(bytes);
-                self.open_query(query, transport, server, outbox, false);
+                let conn = self.cx.open(ConnOwner::Query(query), transport, server);
+                self.lookups.queries.push(Query { id: query, conn, server, transport, outbox });
+                if transport != Transport::Tcp {
+                    self.cx.outputs.push_back(Output::Write(conn));
+                }
             }
             resolve::Output::Close(query) => {
                 if let Some(query) = self.lookups.take_query(query) {
@@ -96,21 +98,6 @@ impl Engine {
         }
     }
 
-    fn open_query(
-        &mut self,
-        id: QueryId,
-        transport: Transport,
-        server: SocketAddr,
-        outbox: Outbox,
-        retried_after_eviction: bool,
-    ) {
-        let conn = self.cx.open(ConnOwner::Query(id), transport, server);
-        self.lookups.queries.push(Query { id, conn, server, transport, outbox, retried_after_eviction });
-        if transport != Transport::Tcp {
-            self.cx.outputs.push_back(Output::Write(conn));
-        }
-    }
-
     pub(super) fn handle_query(&mut self, id: QueryId, input: Input<'_>, now: Now) {
         let Some(query) = self.lookups.queries.iter_mut().find(|query| query.id == id) else { return };
         let from = query.server;
@@ -125,13 +112,9 @@ impl Engine {
             Input::Received(bytes) => QueryInput::Received { from, bytes },
             Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
             Input::Closed => QueryInput::Closed,
-            Input::Failed(failure) => {
+            Input::Failed(_) => {
                 let Some(query) = self.lookups.take_query(id) else { return };
                 self.cx.drop_conn(query.conn);
-                if failure.reason == Reason::Local && !query.retried_after_eviction && self.evict() {
-                    // At once, before a new client takes the descriptor of the evicted one.
-                    return self.open_query(id, query.transport, from, query.outbox, true);
-                }
                 QueryInput::Failed
             }
         };

@@ -60,7 +60,7 @@ impl RunOwner {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ConnOwner {
     /// A run that is connecting.
-    Connecting { run: RunOwner, attempt: AttemptId, retried_after_eviction: bool },
+    Connecting { run: RunOwner, attempt: AttemptId },
     /// A run that is connected.
     Connected(RunOwner),
     /// The API.

@@ -16,10 +16,15 @@ impl Engine {
     pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Result<(), Error> {
         self.cx.targets.validate(&updates)?;
         let now = self.update_clock(now);
-        for target in self.cx.targets.replace(updates, now) {
+        let mut ended = self.cx.targets.replace(updates, now);
+        ended.sort_unstable();
+        self.queue.retain(|waiting| ended.binary_search(waiting).is_err());
+        for target in ended {
             let owner = RunOwner::Target(target);
             self.disconnect(owner, now);
-            self.runs.remove(owner);
+            if let Some(run) = self.runs.remove(owner) {
+                self.queue.release(run.connections);
+            }
             self.cx.timers.set(Owner::Run(owner), None);
             let is_of =
                 |output: &Output| matches!(output, Output::CheckResult(check) if check.target == target);
@@ -30,6 +35,9 @@ impl Engine {
         self.end_streams_of_removed(now);
         let targets: Vec<_> = self.cx.targets.ids().collect();
         targets.into_iter().for_each(|target| self.set_run_timer(RunOwner::Target(target)));
+        for target in self.queue.waiting() {
+            self.cx.timers.set(Owner::Run(RunOwner::Target(*target)), None);
+        }
         self.unchecked = self.cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
         if let Some(manager) = &mut self.manager {
             manager.note_reload("", &mut self.cx);

@@ -8,7 +8,6 @@ use super::outbox::Outbox;
 use super::owners::{Owner, RunOwner};
 use super::{CheckResult, ConnId, Engine, JobId, Output, Schedule};
 use crate::clock::Now;
-use crate::monitor::{Target, TargetId};
 use crate::probe::connector::{AttemptId, Connector};
 use crate::probe::guard::{discard, guarded};
 use crate::probe::words::seconds;
@@ -61,7 +60,7 @@ pub(super) struct ProbeRun {
     pub(super) owner: RunOwner,
     attempt: Box<dyn Attempt>,
     timeout: Duration,
-    deadline: Instant,
+    pub(super) deadline: Instant,
     /// How often the deadline was extended.
     stalls: u8,
     /// Present while connecting.
@@ -69,8 +68,8 @@ pub(super) struct ProbeRun {
     /// The lookup waits for [`Output::RefreshFiles`].
     pub(super) awaits_files: bool,
     pub(super) lookup: Option<LookupId>,
-    /// A client was evicted for the connector's next connection.
-    pub(super) retried_after_eviction: bool,
+    /// The connections that it counts with in the queue.
+    pub(super) connections: usize,
     /// The connector's connection attempts.
     pub(super) attempts: Vec<(AttemptId, ConnId)>,
     /// The established connection.
@@ -88,26 +87,6 @@ pub(super) struct ProbeRun {
 }
 
 impl Engine {
-    /// Sets the timers of the first checks.
-    pub(super) fn start_schedule(&mut self, now: Now) {
-        let targets: Vec<_> = self.cx.targets.ids().collect();
-        if self.schedule == Schedule::Beat {
-            targets.into_iter().for_each(|target| self.set_run_timer(RunOwner::Target(target)));
-            return;
-        }
-        self.backlog = targets;
-        self.backlog.reverse();
-        for _ in 0..ONCE_PARALLEL {
-            self.start_backlog(now);
-        }
-    }
-
-    fn start_backlog(&mut self, now: Now) {
-        if let Some(target) = self.backlog.pop() {
-            self.cx.timers.set(Owner::Run(RunOwner::Target(target)), Some(now.instant));
-        }
-    }
-
     pub(super) fn handle_run_timeout(&mut self, owner: RunOwner, now: Now) {
         match (self.runs.get_mut(owner), owner) {
             (Some(run), _) if run.deadline <= now.instant => self.expire(owner, now),
@@ -117,7 +96,7 @@ impl Engine {
                 }
                 self.poll_attempt(owner, now);
             }
-            (None, RunOwner::Target(target)) => self.begin(target, now),
+            (None, RunOwner::Target(target)) => self.queue.push(target),
             (None, RunOwner::Delivery(_)) => {}
         }
     }
@@ -142,15 +121,6 @@ impl Engine {
         };
     }
 
-    fn begin(&mut self, target: TargetId, now: Now) {
-        let begin = || Some((self.cx.targets.begin(target, now)?, self.cx.targets.get(target)?.timeout()));
-        match guarded(begin) {
-            Ok(Some((attempt, timeout))) => self.begin_run(RunOwner::Target(target), attempt, timeout, now),
-            Ok(None) => {}
-            Err(failure) => self.finish(RunOwner::Target(target), failure.into(), now),
-        }
-    }
-
     pub(super) fn begin_run(
         &mut self,
         owner: RunOwner,
@@ -158,6 +128,7 @@ impl Engine {
         timeout: Duration,
         now: Now,
     ) {
+        self.queue.begin();
         self.runs.insert(Box::new(ProbeRun::new(owner, attempt, timeout, now)));
         self.poll_attempt(owner, now);
     }
@@ -219,6 +190,10 @@ impl Engine {
                 }
             }
         }
+        if let Some(run) = self.runs.get_mut(owner) {
+            let needed = run.connections_needed().min(run.connections);
+            self.queue.release(std::mem::replace(&mut run.connections, needed) - needed);
+        }
         self.set_run_timer(owner);
     }
 
@@ -233,19 +208,10 @@ impl Engine {
         self.drain_resolver(now);
     }
 
-    /// Starts a check outside the schedule, unless one is in flight.
-    pub(crate) fn check_now(&mut self, target: TargetId, now: Now) {
-        let now = self.update_clock(now);
-        if self.runs.get(RunOwner::Target(target)).is_none() {
-            self.begin(target, now);
-            self.drain_resolver(now);
-            self.set_wakeup(now);
-        }
-    }
-
-    fn finish(&mut self, owner: RunOwner, mut result: ProbeResult, now: Now) {
+    pub(super) fn finish(&mut self, owner: RunOwner, mut result: ProbeResult, now: Now) {
         self.disconnect(owner, now);
         if let Some(run) = self.runs.remove(owner) {
+            self.queue.release(run.connections);
             run.complete(&mut result);
         }
         let id = match owner {
@@ -277,18 +243,6 @@ impl Engine {
             target.advance(now.instant);
         }
         self.set_run_timer(owner);
-        if self.schedule == Schedule::Once {
-            self.start_backlog(now);
-        }
-    }
-
-    /// Whether every due check has started and every expired one has ended. It reads the checks, not the
-    /// timers: a lost timer must stop the watchdog pings.
-    pub(super) fn is_on_time(&self, now: Now) -> bool {
-        let is_late = |at: Instant| at + WATCHDOG_SLACK < now.instant;
-        let is_idle = |target: &&Target| self.runs.get(RunOwner::Target(target.id())).is_none();
-        self.runs.iter().all(|run| !is_late(run.deadline))
-            && self.cx.targets.list().iter().filter(is_idle).all(|target| !is_late(target.due()))
     }
 
     pub(super) fn set_run_timer(&mut self, owner: RunOwner) {
@@ -336,7 +290,7 @@ impl ProbeRun {
             stalls: 0,
             connector: None,
             awaits_files: false,
-            retried_after_eviction: false,
+            connections: CONNECTIONS_PER_CHECK,
             lookup: None,
             attempts: Vec::new(),
             conn: None,
@@ -366,6 +320,14 @@ impl ProbeRun {
         result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
         result.phases.connect = self.phases.connect.or(result.phases.connect);
         result.address = self.address.or(result.address);
+    }
+
+    /// The connections that it has or may need at once.
+    fn connections_needed(&self) -> usize {
+        match &self.connector {
+            Some(connector) if !connector.is_literal() => self.attempts.len().max(CONNECTIONS_PER_CHECK),
+            _ => 1,
+        }
     }
 
     pub(super) fn handle_input(&mut self, input: probe::Input<'_>, now: Now) {

@@ -103,11 +103,11 @@ impl Engine {
         }
     }
 
-    /// Converts a client to a stream. At [`STREAMS_MAX`] another stream is evicted, or the request refused if
-    /// all streams are new.
+    /// Converts a client to a stream. At the limit of streams, another one is evicted, or the request refused
+    /// if all are new.
     fn convert_to_stream(&mut self, id: ConnId, request: &Request, kind: StreamKind, now: Now) -> bool {
-        if self.streams.len() >= STREAMS_MAX {
-            let Some(least_useful_client) = self.least_useful_client(false, true) else {
+        if self.streams.len() >= self.shares.streams {
+            let Some(least_useful_client) = self.least_useful_client(true) else {
                 let response = Response { body: "too many streams\n".into(), ..Response::error(503) };
                 let head_only = request.method == Method::Head;
                 let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::api::host::HostGuard;
+use crate::engine::limits::Shares;
 use crate::engine::{Engine, Schedule};
 use crate::monitor::Monitor;
 use crate::reactor::{self, Reactor};
@@ -90,7 +91,8 @@ impl ResolverConfig {
     ) -> io::Result<Reactor> {
         monitors.iter().try_for_each(Monitor::validate)?;
         let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random));
-        let engine = Engine::new(monitors, schedule, resolver, guard, reactor::now());
+        let shares = Shares::of(reactor::free_descriptors());
+        let engine = Engine::new(monitors, schedule, resolver, guard, shares, reactor::now());
         Reactor::new(engine, self.hosts, self.resolv_conf)
     }
 }

@@ -93,6 +93,11 @@ impl Connector {
         &self.host
     }
 
+    /// Whether the host is known to be an address, not a name.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.literal
+    }
+
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -165,11 +170,6 @@ impl Connector {
             return;
         }
         self.candidates[index].stage = Stage::Failed;
-        self.open_next(now);
-    }
-
-    /// Retries now: the resource shortage behind a [`Reason::Local`] failure has ended.
-    pub(crate) fn retry(&mut self, now: Instant) {
         self.open_next(now);
     }
 

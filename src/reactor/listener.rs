@@ -8,9 +8,6 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 
-/// Clients accepted per turn of the loop, so that many clients do not delay probes.
-pub(super) const ACCEPTS_PER_TURN: usize = 64;
-
 /// The listen backlog, which the kernel may reduce. A burst fills the 128 of mio, and the next client
 /// retransmits its SYN only after a second.
 const BACKLOG: i32 = 4096;

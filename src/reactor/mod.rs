@@ -43,6 +43,7 @@ pub(crate) use clock::{now, random};
 use files::Files;
 use listener::Listener;
 use notify::Notify;
+pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
 use socket::Socket;
 pub(crate) use waker::Waker;
@@ -358,11 +359,7 @@ impl Reactor {
                 Output::Spawn { id, hook, env } => {
                     let registry = self.poll.registry();
                     if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
-                        let reason = io_error::text(&error);
-                        let end = match io_error::is_temporary_spawn_error(&error) {
-                            true => HookEnd::NoRoom(reason),
-                            false => HookEnd::NotStarted(reason),
-                        };
+                        let end = HookEnd::NotStarted(io_error::text(&error));
                         self.engine.handle_hook_ended(id, &end, "", now);
                     }
                 }

@@ -4,6 +4,8 @@ use std::fs::{File, read_dir};
 use std::io::Read;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use crate::api::counters::ProcessStats;
 
 /// Bytes read of a file.
@@ -19,10 +21,22 @@ pub(super) fn read_process_stats() -> ProcessStats {
         cpu: cpu(&text("/proc/self/stat")),
         resident_bytes: kilobytes(&status, "VmRSS:"),
         virtual_bytes: kilobytes(&status, "VmSize:"),
-        // Without the descriptor of the directory itself.
-        open_fds: read_dir("/proc/self/fd").ok().map(|fds| (fds.count() as u64).saturating_sub(1)),
+        open_fds: open_fds().map(|count| count as u64),
         max_fds: max_fds(&text("/proc/self/limits")),
     }
+}
+
+/// The number of file descriptors that this process can still open: up to the soft limit, which is not raised
+/// because child processes would inherit it.
+#[cold]
+pub(crate) fn free_descriptors() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(open_fds().unwrap_or(3))
+}
+
+fn open_fds() -> Option<usize> {
+    // Without the descriptor of the directory itself.
+    read_dir("/proc/self/fd").ok().map(|fds| fds.count().saturating_sub(1))
 }
 
 fn text(path: &str) -> String {

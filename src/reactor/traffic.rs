@@ -7,7 +7,7 @@ use mio::Token;
 use mio::event::Event;
 
 use super::socket::{Received, Socket};
-use super::{READS_PER_TURN, Reactor, clock, io_error, listener};
+use super::{READS_PER_TURN, Reactor, clock, io_error};
 use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
 
@@ -145,9 +145,9 @@ impl Reactor {
         has_failed
     }
 
-    /// Accepts up to [`listener::ACCEPTS_PER_TURN`] API clients.
+    /// Accepts API clients.
     pub(super) fn accept(&mut self, now: Now) {
-        for _ in 0..listener::ACCEPTS_PER_TURN {
+        for _ in 0..self.engine.accepts_per_turn() {
             let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };
             match listener.accept() {
                 Ok(None) => {}
@@ -166,11 +166,9 @@ impl Reactor {
                 }
                 // The client disconnected before it was accepted.
                 Err(error) if io_error::is_transient(&error) => {}
-                Err(error) => {
-                    let can_evict = io_error::is_resource_exhaustion(&error);
-                    if !self.engine.handle_accept_failed(can_evict, now) {
-                        listener.waiting = false;
-                    }
+                Err(_) => {
+                    listener.waiting = false;
+                    self.engine.handle_accept_failed(now);
                 }
             }
             self.carry_out(now);

@@ -46,7 +46,7 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub(crate) use resolver::Resolver;
+pub(crate) use resolver::{QUERIES_MAX, Resolver};
 
 use crate::result::Failure;
 

@@ -16,7 +16,7 @@ use super::search::{LookupUpdate, QUERIES_PER_SEARCH, Search};
 use super::shared::Shared;
 use super::{LookupId, Output, QueryId, QueryInput, Random};
 
-/// Limit of queries in flight, each with a socket of its own. Further searches are queued.
+/// Default limit of queries in flight, each with a socket of its own. Further searches are queued.
 pub(crate) const QUERIES_MAX: usize = 128;
 /// Limit of lookups without an answer.
 pub(crate) const LOOKUPS_MAX: usize = 65_536;
@@ -49,6 +49,7 @@ pub(crate) struct Resolver {
     lookups: BTreeMap<LookupId, SearchId>,
     next_lookup: u64,
     next_search: u64,
+    queries_max: usize,
     /// The latest `now` passed by the caller.
     last_now: Option<Instant>,
 }
@@ -69,10 +70,16 @@ impl Resolver {
             lookups: BTreeMap::new(),
             next_lookup: 0,
             next_search: 0,
+            queries_max: QUERIES_MAX,
             last_now: None,
         };
         resolver.set_resolv_conf(b"");
         resolver
+    }
+
+    /// Limits the queries in flight to `max` instead of [`QUERIES_MAX`]. At least two are needed.
+    pub(crate) fn limit_queries(&mut self, max: usize) {
+        self.queries_max = max;
     }
 
     /// Replaces the hosts file by `text`. Returns a log line if only part of it is used.
@@ -243,7 +250,7 @@ impl Resolver {
     /// How many more queries may be in flight.
     fn free_queries(&self) -> usize {
         let used: usize = self.running.iter().filter_map(|id| Some(self.searches.get(id)?.queries())).sum();
-        QUERIES_MAX.saturating_sub(used)
+        self.queries_max.saturating_sub(used)
     }
 
     /// Runs `act` on a search and reports the update to all its lookups.

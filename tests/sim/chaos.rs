@@ -2,7 +2,8 @@
 
 use super::plan::{MS, S};
 use super::world::{Event, World};
-use crate::engine::limits::{ACCEPT_PAUSE, CLIENT_GRACE, CLOCK_STALL};
+use crate::engine::Engine;
+use crate::engine::limits::{ACCEPT_PAUSE, CLOCK_STALL};
 
 impl World {
     /// How late the loop is this time.
@@ -70,17 +71,9 @@ impl World {
             2 => self.ask_for_check(),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
-                let victim = self.victim(false, false);
-                let again = self.call(self.at, |engine, now| engine.handle_accept_failed(true, now));
+                self.call(self.at, Engine::handle_accept_failed);
                 self.tally.add("accept: failed");
-                assert_eq!(again, victim.is_some());
-                self.check_evicted(victim);
-                if !again {
-                    // Until the first of those that have just come can be evicted.
-                    let first =
-                        self.oldest_client().map_or(u64::MAX, |came| came + CLIENT_GRACE.as_nanos() as u64);
-                    self.accept_paused = Some(first.min(self.seen + ACCEPT_PAUSE.as_nanos() as u64));
-                }
+                self.accept_paused = Some(self.seen + ACCEPT_PAUSE.as_nanos() as u64);
             }
             _ => {}
         }
@@ -94,11 +87,13 @@ impl World {
         let place = self.rng.index(self.roster.len().max(1));
         let Some(target) = self.roster.get(place).copied() else { return };
         let busy = self.tries[target].is_some();
-        self.urgent = Some(target);
+        if !busy {
+            self.urgent.insert(target);
+        }
         let id = self.ids[target];
         self.call(self.at, |engine, now| engine.check_now(id, now));
-        self.urgent = None;
-        assert!(self.tries[target].is_some(), "target {target} is not checked at once");
+        let waits = self.engine.audit().waiting.contains(&id);
+        assert!(waits || self.tries[target].is_some(), "target {target} is not checked at once");
         if !busy {
             self.tally.add("tries: outside the beat");
         }

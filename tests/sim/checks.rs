@@ -9,7 +9,7 @@ use super::plan::{MS, PORT, Wants};
 use super::site::{Mood, ProbeRun};
 use super::world::{Sock, World};
 use crate::engine::CheckResult;
-use crate::engine::limits::{CLIENTS_MAX, OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
+use crate::engine::limits::{OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
 use crate::probe::connector::ADDRESSES_MAX;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
@@ -51,10 +51,14 @@ impl World {
             self.begins[target] = begins;
             assert!(self.tries[target].is_none(), "target {target} begins before its verdict");
             let schedule = &mut self.schedules[target];
-            let is_due = self.seen >= schedule.due() || self.urgent == Some(target);
+            let (due, is_urgent) = (schedule.due(), self.urgent.remove(&target));
+            let is_due = self.seen >= due || is_urgent;
             assert!(is_due, "target {target} begins before its time");
             if let Some(late) = schedule.begin(self.seen) {
                 self.lag = (self.lag.0 + late, self.lag.1 + 1);
+            }
+            if !is_urgent {
+                self.check_order(target, due);
             }
             self.begin_try(target);
         }
@@ -210,6 +214,8 @@ impl World {
         let mut reasons = match this.mood {
             _ if !hosts()[plan.host].exists() => vec![Reason::DnsNotFound],
             Mood::Wild => return Due::Anything,
+            // The address that works may have to wait for a connection.
+            Mood::Patchy | Mood::OneFamily if self.plan.is_limited() => return Due::Anything,
             Mood::Refuse => vec![Reason::Refused],
             Mood::Unreachable => vec![Reason::Unreachable],
             Mood::Blackhole => vec![Reason::ConnectTimeout],
@@ -276,7 +282,7 @@ impl World {
             self.socks.keys().collect::<Vec<_>>()
         );
         let audit = self.engine.audit();
-        assert!(audit.clients <= CLIENTS_MAX && audit.queries <= QUERIES_MAX);
+        assert!(audit.clients <= self.plan.shares.clients && audit.queries <= QUERIES_MAX);
         for (bytes, counted, waiting) in audit.response_budget {
             assert_eq!(bytes, counted, "bytes owed, as bookkept and as they add up");
             assert!(bytes <= OWED_MAX + 256 * 1024, "too much is owed");
@@ -289,6 +295,7 @@ impl World {
             audit.client_inbox <= HEAD_MAX && audit.query_inbox <= TCP_ANSWER_MAX + 2,
             "an inbox overflows"
         );
+        self.check_queue(audit.connections, audit.waiting.len());
         if audit.queries == QUERIES_MAX {
             self.tally.add("caps: steps with all queries in flight");
         }
@@ -352,7 +359,11 @@ impl World {
         let now = now.max(self.seen);
         let due = self.engine.poll_timeout().map(|due| self.since_start(due));
         assert!(due.is_none_or(|due| due > now), "the loop would spin");
+        let waiting = self.engine.audit().waiting;
         for target in self.roster.iter().copied() {
+            if waiting.contains(&self.ids[target]) {
+                continue;
+            }
             let at = match &self.tries[target] {
                 Some(this) => this.deadline,
                 None => self.schedules[target].due(),

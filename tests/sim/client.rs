@@ -124,8 +124,8 @@ impl World {
         self.drain();
         let is_one =
             |(id, sock): &(&ConnId, &Sock)| matches!(sock, Sock::Client(_)) && !self.engine.is_stream(**id);
-        let full = self.socks.iter().filter(is_one).count() >= 256;
-        let victim = if full { self.victim(true, false) } else { None };
+        let full = self.socks.iter().filter(is_one).count() >= self.plan.shares.clients;
+        let victim = if full { self.victim(false) } else { None };
         let id = self.call(self.at, |engine, now| engine.accept(now));
         self.check_evicted(victim);
         let flood = requests == FLOOD;

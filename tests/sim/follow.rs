@@ -105,7 +105,7 @@ impl World {
     /// The stream to evict if this client becomes one more than there may be.
     pub(super) fn idlest_of_all_streams(&self, id: ConnId) -> Option<ConnId> {
         let is_full = self.is_crowded && self.engine.audit().streams == STREAMS_MAX;
-        if is_full && !self.engine.is_stream(id) { self.victim(false, true) } else { None }
+        if is_full && !self.engine.is_stream(id) { self.victim(true) } else { None }
     }
 
     /// The state that is waited for, as it is now; `None` if there is no such target.

@@ -8,7 +8,7 @@ use crate::engine::limits::{CLIENT_GRACE, CLIENT_IDLE, CLIENT_LINGER, CLIENT_STA
 impl World {
     /// The client that has gone longest without a whole answer, those that have just come last, and streams
     /// after all others.
-    pub(super) fn victim(&self, even_if_new: bool, only_streams: bool) -> Option<ConnId> {
+    pub(super) fn victim(&self, only_streams: bool) -> Option<ConnId> {
         let now = self.at.max(self.seen);
         let clients = self.socks.iter().filter_map(|(id, sock)| match sock {
             Sock::Client(client) if self.engine.knows(*id) => {
@@ -20,17 +20,8 @@ impl World {
             }
             _ => None,
         });
-        let clients = clients.filter(|(is_stream, ..)| *is_stream || !only_streams);
-        clients.filter(|(_, is_new, ..)| even_if_new || !is_new).min().map(|(.., id)| id)
-    }
-
-    /// When the oldest client came, or was made a stream.
-    pub(super) fn oldest_client(&self) -> Option<u64> {
-        let clients = self.socks.values().filter_map(|sock| match sock {
-            Sock::Client(client) => Some(client.came),
-            _ => None,
-        });
-        clients.min()
+        let clients = clients.filter(|(is_stream, is_new, ..)| !only_streams || *is_stream && !is_new);
+        clients.min().map(|(.., id)| id)
     }
 
     /// One had to give way.

@@ -21,6 +21,7 @@ mod names;
 mod net;
 mod plan;
 mod posts;
+mod queue;
 mod reload;
 mod requests;
 mod rng;
@@ -44,6 +45,7 @@ const SEEDS: u64 = 2000;
 const FLOORS: &[(&str, u64)] = &[
     ("accept: failed", 400),
     ("accept: paused and resumed", 300),
+    ("caps: steps with a check that waits", 25_000),
     ("caps: steps with a client's inbox half full", 1400),
     ("caps: steps with a part of an answer over TCP", 900),
     ("caps: steps with all queries in flight", 450),
@@ -64,7 +66,6 @@ const FLOORS: &[(&str, u64)] = &[
     ("hooks: ended", 480),
     ("hooks: hang", 140),
     ("hooks: killed", 200),
-    ("hooks: no room", 80),
     ("hooks: not started", 60),
     ("http: redirected", 2500),
     ("interval: after the first check", 2500),
@@ -74,7 +75,6 @@ const FLOORS: &[(&str, u64)] = &[
     ("interval: while in doubt", 350),
     ("local: no socket for a query", 300),
     ("local: no socket for a target", 4000),
-    ("local: of no use that a client gave way", 200),
     ("loop: stalls", 500),
     ("manager: status", 780),
     ("posts: answered with an error", 90),

@@ -54,21 +54,7 @@ impl World {
         let gone = self.socks.remove(&id);
         self.let_go(gone);
         self.broken.insert(id);
-        let victim =
-            if reason == Reason::Local && self.engine.knows(id) { self.victim(true, false) } else { None };
         self.tell(id, Input::Failed(Failure::new(reason, reason.as_str())));
-        match victim {
-            // For one need only one client gives way at a time.
-            Some(victim) if self.engine.knows(victim) => {
-                assert_eq!(self.relieved_in, Some(self.turns), "nobody gives way");
-                self.tally.add("local: of no use that a client gave way");
-            }
-            Some(victim) => {
-                self.check_evicted(Some(victim));
-                self.relieved_in = Some(self.turns);
-            }
-            None => {}
-        }
         self.bury(id);
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::names::{CAST, CROWD, Files, How, Role, hosts};
 use super::rng::Rng;
 use super::spy::{Ledger, SpyProbe};
+use crate::engine::limits::Shares;
 use crate::fsm::{Event, Policy, State};
 use crate::monitor::Monitor;
 use crate::probe::build::probe;
@@ -87,6 +88,7 @@ pub(super) struct Plan {
     pub(super) flood: Option<Flood>,
     /// Events come faster than most can hear of them.
     pub(super) busy: bool,
+    pub(super) shares: Shares,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +163,18 @@ impl Plan {
                     (Wants::Connection, 50 * MS, Rules::default());
             }
         }
-        Plan { targets, busy, meeting: first, weather, roles, files, lazy: rng.permille(500), turns, flood }
+        let mut shares = Shares::of(usize::MAX);
+        if flood.is_none() && rng.permille(250) {
+            (shares.checks, shares.hooks) = (rng.range(2, 6) as usize, rng.range(1, 3) as usize);
+            shares.clients = rng.range(2, 6) as usize;
+        }
+        let lazy = rng.permille(500);
+        Plan { targets, busy, meeting: first, weather, roles, files, lazy, turns, flood, shares }
+    }
+
+    /// There are few file descriptors.
+    pub(super) fn is_limited(&self) -> bool {
+        self.shares.checks < usize::from(u16::MAX)
     }
 }
 

@@ -195,6 +195,7 @@ impl World {
     /// A target goes, with all that is under way for it but hooks and letters.
     fn part_from(&mut self, target: usize) {
         self.tally.add("reload: dropped");
+        self.urgent.remove(&target);
         let (has_try, name) = (self.tries[target].take().is_some(), self.plan.targets[target].name);
         let has_conn =
             self.socks.values().any(|sock| matches!(sock, Sock::Target(site) if site.target == target));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::plan::{MS, S};
 use super::rng::Rng;
-use super::world::{Event, Sock, World};
-use crate::engine::limits::{HOOK_PAUSE_MAX, HOOK_STARTS_PER_TURN, HOOKS_MAX, YIELD_DELAY};
+use super::world::{Event, World};
+use crate::engine::limits::{HOOK_STARTS_PER_TURN, YIELD_DELAY};
 use crate::engine::{HookEnd, HookId};
 use crate::fsm::State;
 use crate::monitor::{Hook, Monitor};
@@ -27,7 +27,7 @@ pub(super) struct Told {
     due: BTreeMap<usize, Due>,
     /// Starts in this turn.
     pub(super) starts: usize,
-    /// None has to be started until then: so many were, or there was no room.
+    /// None has to be started until then: so many were.
     rests_until: u64,
     managed: bool,
     /// When the manager got its last sign of life, and its last word on the state.
@@ -109,7 +109,7 @@ impl World {
         let heard = ["PINGSTATE_FROM", "PINGSTATE_TO", "PINGSTATE_DETAIL"].map(var);
         assert_eq!(heard, expected.map(Some), "the latest change of target {target}");
         assert!(told.running.values().all(|run| run.name != name), "one at a time");
-        assert!(told.running.len() < HOOKS_MAX);
+        assert!(told.running.len() < self.plan.shares.hooks);
         let wish = told.hooks[target].expect("a hook");
         told.starts += 1;
         assert!(told.starts <= HOOK_STARTS_PER_TURN, "too many at once");
@@ -121,9 +121,6 @@ impl World {
             let end = HookEnd::NotStarted("no such file".to_owned());
             return self.call(self.at, |engine, now| engine.handle_hook_ended(id, &end, "", now));
         }
-        if told.rng.permille(100) {
-            return self.find_no_room(id, name, Due { change: (from, to, detail), sure: true });
-        }
         // It was asked for when the engine was last told of something, or before.
         let by = self.seen + wish.timeout;
         told.running.insert(id, Run { name, is_away: false, by, killed: false });
@@ -134,20 +131,6 @@ impl World {
         };
         let after = told.rng.below(wish.timeout * 3 / 2);
         self.schedule(after, Event::Hook(id, end));
-    }
-
-    /// A hook can not be started for want of room: clients may give way, and it is tried again.
-    fn find_no_room(&mut self, id: HookId, name: usize, due: Due) {
-        self.tally.add("hooks: no room");
-        self.told.due.insert(name, due);
-        self.told.rests_until = self.seen + HOOK_PAUSE_MAX.as_nanos() as u64;
-        let end = HookEnd::NoRoom("no room".to_owned());
-        self.call(self.at, |engine, now| engine.handle_hook_ended(id, &end, "", now));
-        for (id, sock) in &mut self.socks {
-            if let Sock::Client(client) = sock {
-                client.evicted |= !self.engine.knows(*id);
-            }
-        }
     }
 
     pub(super) fn kill(&mut self, id: HookId) {
@@ -190,7 +173,7 @@ impl World {
         assert!(told.running.values().all(|run| run.killed || run.by > now), "a hook lives for ever");
         for (name, due) in told.due.iter().filter(|(_, due)| due.sure) {
             let is_running = told.running.values().any(|run| run.name == *name);
-            let is_busy = told.running.len() >= HOOKS_MAX || now < told.rests_until;
+            let is_busy = told.running.len() >= self.plan.shares.hooks || now < told.rests_until;
             assert!(is_running || is_busy, "t{name} is not told of {:?}", due.change);
         }
     }

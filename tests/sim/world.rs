@@ -121,14 +121,12 @@ pub(super) struct World {
     pub(super) schedules: Vec<Schedule>,
     /// How late checks have begun, and how many of them.
     pub(super) lag: (u64, u64),
-    /// The target that somebody asks to be checked at once.
-    pub(super) urgent: Option<usize>,
+    /// The targets that somebody has asked to be checked at once.
+    pub(super) urgent: BTreeSet<usize>,
     pub(super) asked: Vec<Asked>,
     pub(super) files: Option<usize>,
     pub(super) next_files: usize,
     pub(super) accept_paused: Option<u64>,
-    /// The turn in which a client last gave way for something of the daemon's own.
-    pub(super) relieved_in: Option<u64>,
     pub(super) farewell: Option<ConnId>,
     pub(super) tally: Tally,
     pub(super) hasher: DefaultHasher,
@@ -153,7 +151,7 @@ impl World {
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
-        let engine = Engine::new(monitors, engine::Schedule::Beat, resolver, guard, start);
+        let engine = Engine::new(monitors, engine::Schedule::Beat, resolver, guard, plan.shares, start);
         let reloads = Reloads::new(Rng::new(seed ^ 0x4e10), &plan);
         let count = plan.targets.len();
         let mut world = World {
@@ -162,7 +160,7 @@ impl World {
             ids: engine.targets().ids().collect(),
             reloads,
             lag: (0, 0),
-            urgent: None,
+            urgent: BTreeSet::new(),
             models: Vec::new(),
             tries: Vec::new(),
             begins: Vec::new(),
@@ -192,7 +190,6 @@ impl World {
             files: None,
             next_files: 0,
             accept_paused: None,
-            relieved_in: None,
             farewell: None,
             tally: Tally::default(),
             hasher: DefaultHasher::new(),

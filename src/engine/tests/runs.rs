@@ -1,6 +1,7 @@
 //! Checks, told and asked by hand.
 
 use super::*;
+use crate::probe::connector::LOCAL_RETRY;
 
 #[test]
 fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
@@ -173,68 +174,19 @@ fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
 }
 
 #[test]
-fn no_descriptors_for_a_probe_costs_an_idle_client_and_no_verdict() {
+fn a_shortage_of_descriptors_is_no_failure_of_the_target() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     let idle = bench.engine.accept(bench.now);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
     bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
-    // In this order and at once: what the client gives up is not for the next client.
-    let outputs = bench.outputs();
-    let [Output::Close(closed), Output::Open { id: again, .. }] = outputs[..] else { panic!("{outputs:?}") };
-    assert_eq!(closed, idle);
-    bench.tell(again, Input::Failed(Failure::new(Reason::Local, "too many open files")));
-    assert!(bench.outputs().is_empty(), "nobody is left to give way");
-    bench.pass(Duration::from_millis(50));
+    assert!(bench.outputs().is_empty());
+    bench.pass(LOCAL_RETRY);
     let again = bench.opened();
     bench.tell(again, Input::Connected);
     bench.tell(again, Input::Received(b"x"));
     assert_eq!(bench.state(), State::Up);
-}
-
-#[test]
-fn no_descriptors_for_a_query_costs_an_idle_client_and_not_the_query() {
-    let mut bench = Bench::new(&["example.test"]);
-    bench.engine.handle_files(None, Some(b"nameserver 10.0.0.1\noptions attempts:1\n"), bench.now);
-    let idle = bench.engine.accept(bench.now);
-    bench.pass(Duration::ZERO);
-    bench.engine.handle_files(None, None, bench.now);
-    let id = bench.opened();
-    let question = bench.engine.unsent(id).to_vec();
-    bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
-    let outputs = bench.outputs();
-    let [Output::Close(closed), Output::Open { id: again, transport, .. }, Output::Write(write)] =
-        outputs[..]
-    else {
-        panic!("{outputs:?}")
-    };
-    assert_eq!((closed, transport, write), (idle, Transport::Udp, again));
-    assert_eq!(bench.engine.unsent(again), question);
-    assert_eq!(bench.state(), State::Unknown);
-}
-
-/// It may be memory that is short, and not descriptors.
-#[test]
-fn trouble_that_no_client_can_cure_costs_one_of_them_now_and_then() {
-    for hosts in [["127.0.0.1"], ["example.test"]] {
-        let mut bench = Bench::with(&hosts, Schedule::Beat, secs(60));
-        bench.engine.handle_files(None, Some(b"nameserver 10.0.0.1\noptions attempts:1\n"), bench.now);
-        let clients: Vec<_> = (0..100).map(|_| bench.engine.accept(bench.now)).collect();
-        bench.pass(Duration::ZERO);
-        bench.engine.handle_files(None, None, bench.now);
-        let mut runs = 0;
-        for _ in 0..20 {
-            let mut opens = bench.opens();
-            while let Some(id) = opens.pop() {
-                runs += 1;
-                bench.tell(id, Input::Failed(Failure::new(Reason::Local, "no memory")));
-                opens.extend(bench.opens());
-            }
-            bench.pass(Duration::from_millis(50));
-        }
-        let left = clients.iter().filter(|id| bench.engine.knows(**id)).count();
-        assert!((80..100).contains(&left) && runs <= 44, "{left} clients left after {runs} tries");
-    }
+    assert!(bench.engine.knows(idle));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::{Source, message};
 use crate::api::counters::ProcessStats;
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
+use crate::engine::limits::Shares;
 use crate::engine::{ConnId, Engine, Input, JobId, Output, Schedule, Transport};
 use crate::probe::BlockingTask;
 use crate::resolve::Resolver;
@@ -94,7 +95,7 @@ impl World {
         resolver.set_resolv_conf(CONF);
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
         let (monitors, begun) = targets(script);
-        let engine = Engine::new(monitors, Schedule::Beat, resolver, guard, now);
+        let engine = Engine::new(monitors, Schedule::Beat, resolver, guard, Shares::of(usize::MAX), now);
         let at = (now.instant, Duration::ZERO);
         let targets = engine.targets().list().iter().zip(begun);
         let counter = |timeout, begun| Counters { begun, noted: 0, results: 0, timeout, at };
@@ -121,9 +122,7 @@ impl World {
                     self.handle_timeout();
                 }
             }
-            13 => self.call(|engine, now| {
-                engine.handle_accept_failed(true, now);
-            }),
+            13 => self.call(Engine::handle_accept_failed),
             14 => {
                 let target = usize::from(source.byte()) % self.counters.len();
                 let id = self.engine.targets().list()[target].id();

@@ -1,0 +1,30 @@
+//! Checks that wait for a connection: as few as possible, and in order.
+
+use super::world::{Sock, World};
+use crate::engine::limits::{CONNECTIONS_PER_CHECK, WEBHOOKS_PARALLEL};
+
+impl World {
+    /// No other target has waited for longer.
+    pub(super) fn check_order(&self, target: usize, due: u64) {
+        let tracks = self.ledger.tracks();
+        let others = self.roster.iter().filter(|other| {
+            let has_begun = self.tries[**other].is_some() || tracks[**other].begins > self.begins[**other];
+            **other != target && !has_begun && !self.urgent.contains(other)
+        });
+        let first = others.map(|other| self.schedules[*other].due()).min();
+        assert!(first.is_none_or(|first| first >= due), "target {target} is checked before its turn");
+    }
+
+    /// There are no more connections than allowed, and no check waits without need.
+    pub(super) fn check_queue(&mut self, connections: usize, waiting: usize) {
+        let is_checked = |sock: &&Sock| matches!(sock, Sock::Target(_) | Sock::Post(_));
+        let open = self.socks.values().filter(is_checked).count();
+        let posts = CONNECTIONS_PER_CHECK * WEBHOOKS_PARALLEL;
+        let most = self.plan.shares.checks;
+        assert!(open <= connections && connections <= most.saturating_add(posts), "{open}, {connections}");
+        if waiting > 0 {
+            self.tally.add("caps: steps with a check that waits");
+            assert!(connections + CONNECTIONS_PER_CHECK > most, "a check waits for nothing");
+        }
+    }
+}

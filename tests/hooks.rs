@@ -204,7 +204,6 @@ fn hook_failures_are_reported() {
     for (name, words, said) in [
         ("missing", vec!["/nowhere/to be found"], "could not be started: no such file or directory"),
         ("plain", vec!["DIR/plain"], "could not be started: permission denied"),
-        ("none", vec![], "could not be started: "),
         ("nul", vec!["a\0b"], "could not be started: nul byte found in provided data"),
         ("false", vec!["sh", "-c", "echo; echo no mail; exit 3"], "exited with status 3: no mail"),
         ("signal", vec!["sh", "-c", "kill -SEGV $$"], "was ended by signal 11"),
@@ -215,7 +214,7 @@ fn hook_failures_are_reported() {
             Hook::new(words.iter().map(|word| word.replace("DIR", &dir.display().to_string())))
         });
         fixture.set(false);
-        let program = words.first().unwrap_or(&"").replace("DIR", &fixture.dir.display().to_string());
+        let program = words[0].replace("DIR", &fixture.dir.display().to_string());
         let program = program.replace('\0', "\\u{0}");
         let notice = fixture.notice();
         let expected = format!("db0: the hook {program} {said}");

@@ -47,15 +47,15 @@ impl Engine {
     pub(crate) fn audit(&self) -> Audit {
         let response_budget = ResponseSize::ALL
             .map(|size| (self.response_budget.bytes(size), 0, self.response_budget.waiting(size)));
-        let query_inbox = self.lookups.resolver.longest_stream();
+        let query_inbox = self.lookups.longest_reply();
         let mut audit = Audit {
             clients: 0,
             response_budget,
             out_of_breath: self.response_budget.made() >= ANSWERS_PER_TURN,
             probe_outbox: 0,
             queries: 0,
-            waiting: self.queue.waiting().iter().copied().collect(),
-            connections: self.queue.connections(),
+            waiting: self.runs.waiting(),
+            connections: self.runs.connections(),
             streams: 0,
             stream_outbox: 0,
             client_inbox: 0,
@@ -87,7 +87,7 @@ impl Engine {
         let outboxes = self.runs.iter().map(|run| run.outbox.len());
         audit.probe_outbox = outboxes.max().unwrap_or(0);
         assert_eq!(audit.clients, self.clients, "number of clients");
-        assert_eq!(audit.queries, self.lookups.queries.len(), "number of queries");
+        assert_eq!(audit.queries, self.lookups.queries(), "number of queries");
         assert_eq!(audit.streams, self.streams.len(), "number of streams");
         audit
     }

@@ -27,27 +27,27 @@
 mod audit;
 mod check_queue;
 mod clients;
-mod connections;
 mod context;
 mod event_log;
 mod eviction;
 mod hooks;
 pub(crate) mod ids;
 pub(crate) mod limits;
+mod lookups;
 mod messages;
-mod names;
 mod outbox;
 mod owners;
+mod probe_run;
+mod probe_runs;
 mod process_stats;
 mod reload;
 mod response_budget;
-mod runs;
+mod run_table;
 mod service_manager;
 mod streams;
 mod timers;
 mod webhooks;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::api::host::HostGuard;
@@ -59,7 +59,7 @@ use crate::monitor::{Monitor, TargetId, Targets};
 use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
-use check_queue::CheckQueue;
+use crate::result::ProbeResult;
 use clients::ApiPeer;
 use context::Context;
 use event_log::EventLog;
@@ -67,37 +67,25 @@ use hooks::Hooks;
 pub(crate) use hooks::{HookEnd, HookId};
 use ids::ById;
 pub(crate) use ids::ConnId;
-use limits::Shares;
+use limits::{CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
+use lookups::Lookups;
 pub(crate) use messages::{CheckResult, Input, JobId, Output};
-use names::Lookups;
 use owners::{ConnOwner, Owner, RunOwner};
+pub(crate) use probe_runs::Schedule;
+use probe_runs::{ProbeRuns, RunEvent};
 use response_budget::ResponseBudget;
-use runs::ProbeRuns;
 use service_manager::ServiceManager;
 use webhooks::Webhooks;
-
-/// When targets are checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Schedule {
-    /// Repeatedly, each one at its scheduled times.
-    Beat,
-    Once,
-}
 
 /// The daemon; the module documentation has the contract of its methods.
 pub(crate) struct Engine {
     cx: Context,
-    schedule: Schedule,
     shares: Shares,
-    unchecked: usize,
     runs: ProbeRuns,
-    queue: CheckQueue,
     /// When the loop must wake up although nothing may be due, while checks are in flight. Set by
     /// `handle_timeout`, cleared by the next event: only lateness of a sleep is a scheduling delay.
     wakeup: Option<Instant>,
     lookups: Lookups,
-    jobs: BTreeMap<JobId, RunOwner>,
-    last_job: JobId,
     guard: HostGuard,
     date: Date,
     response_cache: ResponseCache,
@@ -128,18 +116,14 @@ impl Engine {
         now: Now,
     ) -> Self {
         resolver.limit_queries(shares.queries);
-        let mut engine = Engine {
-            unchecked: monitors.len(),
-            runs: ProbeRuns::default(),
-            queue: CheckQueue::new(shares.checks),
-            wakeup: None,
-            event_log: EventLog::new(monitors.len(), now),
-            cx: Context::new(Targets::new(monitors, now), now),
-            schedule,
+        let mut cx = Context::new(Targets::new(monitors, now), now);
+        Engine {
+            runs: ProbeRuns::new(schedule, shares.checks, &mut cx),
+            event_log: EventLog::new(cx.targets.list().len(), now),
+            cx,
             shares,
+            wakeup: None,
             lookups: Lookups::new(resolver),
-            jobs: BTreeMap::new(),
-            last_job: JobId(0),
             guard,
             date: Date::default(),
             response_cache: ResponseCache::default(),
@@ -153,9 +137,7 @@ impl Engine {
             webhooks: Webhooks::default(),
             manager: None,
             watchdog_due: false,
-        };
-        engine.start_schedule(now);
-        engine
+        }
     }
 
     pub(crate) fn targets(&self) -> &Targets {
@@ -167,22 +149,14 @@ impl Engine {
         match self.cx.owner(id) {
             None => return,
             Some(ConnOwner::Connecting { run, attempt }) => {
-                self.handle_connecting(id, run, attempt, input, now);
+                self.runs.handle_connecting((run, attempt), id, input, &mut self.cx);
             }
-            Some(ConnOwner::Connected(run)) => {
-                if let Input::Sent(count) = input {
-                    if let Some(run) = self.runs.get_mut(run) {
-                        run.outbox.advance(count);
-                    }
-                    return;
-                }
-                self.handle_probed(id, run, input, now);
-            }
+            Some(ConnOwner::Connected(run)) => self.runs.handle_connected(run, id, input, &mut self.cx),
             Some(ConnOwner::Client) if self.is_stream(id) => self.handle_stream(id, input, now),
             Some(ConnOwner::Client) => self.handle_client(id, input, now),
-            Some(ConnOwner::Query(query)) => self.handle_query(query, input, now),
+            Some(ConnOwner::Query(query)) => self.lookups.handle_query(query, input, &mut self.cx),
         }
-        self.drain_resolver(now);
+        self.process_events();
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now) {
@@ -194,13 +168,16 @@ impl Engine {
         self.release_held(now);
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
-                Owner::Run(owner) => self.handle_run_timeout(owner, now),
+                Owner::Run(owner) => {
+                    let describe = |lookup| self.lookups.describe(lookup);
+                    self.runs.handle_timeout(owner, describe, &mut self.cx);
+                }
                 Owner::Client(id) if self.is_stream(id) => self.handle_stream_timeout(id, now),
                 Owner::Client(id) => self.handle_client_timeout(id, now),
-                Owner::Resolver => self.lookups.resolver.handle_timeout(now.instant),
+                Owner::Resolver => self.lookups.handle_timeout(&self.cx),
                 Owner::Accept => self.cx.resume_accept(),
                 Owner::Hooks => self.handle_hooks_timeout(now),
-                Owner::Webhooks => self.start_deliveries(now),
+                Owner::Webhooks => self.start_deliveries(),
                 Owner::Status => {
                     if let Some(manager) = &mut self.manager {
                         manager.send_status(&mut self.cx);
@@ -208,15 +185,15 @@ impl Engine {
                 }
                 Owner::Watchdog => self.watchdog_due = true,
             }
-            self.drain_resolver(now);
+            self.process_events();
         }
         if std::mem::take(&mut self.watchdog_due) {
-            let is_on_time = self.is_on_time(now);
+            let is_on_time = self.runs.is_on_time(&self.cx);
             if let Some(manager) = &mut self.manager {
                 manager.handle_watchdog(is_on_time, &mut self.cx);
             }
         }
-        self.set_wakeup(now);
+        self.set_wakeup();
     }
 
     /// Returns the next operation for the caller to carry out.
@@ -254,7 +231,7 @@ impl Engine {
 
     /// Whether every target has had its only check (with [`Schedule::Once`]).
     pub(crate) fn is_finished(&self) -> bool {
-        self.schedule == Schedule::Once && self.unchecked == 0
+        self.runs.is_finished()
     }
 
     /// Sends READY=1 to a service manager, and from now on its status and, if requested, watchdog pings at
@@ -274,11 +251,11 @@ impl Engine {
     /// Records that a reload was refused.
     #[cold]
     pub(crate) fn note_refused_reload(&mut self, error: &str, now: Now) {
-        let now = self.update_clock(now);
+        self.update_clock(now);
         if let Some(manager) = &mut self.manager {
             manager.note_reload(error, &mut self.cx);
         }
-        self.set_wakeup(now);
+        self.set_wakeup();
     }
 
     /// Reports pending hooks and deliveries, as the daemon stops.
@@ -289,19 +266,75 @@ impl Engine {
         self.webhooks.stop(&mut self.cx);
     }
 
+    /// The result of [`Output::RefreshFiles`]: the files that changed since the last time.
+    pub(crate) fn handle_files(&mut self, hosts: Option<Vec<u8>>, resolv_conf: Option<&[u8]>, now: Now) {
+        self.update_clock(now);
+        for owner in self.lookups.handle_files(hosts, resolv_conf, &mut self.cx) {
+            self.runs.start_lookup(owner, |host| self.lookups.start(owner, host, &self.cx));
+        }
+        self.process_events();
+    }
+
+    /// The result of [`Output::BlockingTask`]. Ignored if the check has ended.
+    pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
+        self.update_clock(now);
+        self.runs.handle_worked(job, result, &mut self.cx);
+        self.process_events();
+    }
+
+    /// Starts a check outside the schedule, unless one is in flight or waits.
+    pub(crate) fn check_now(&mut self, target: TargetId, now: Now) {
+        self.update_clock(now);
+        self.runs.check_now(target, &mut self.cx);
+        self.process_events();
+        self.set_wakeup();
+    }
+
+    /// Processes what one concern has for another, until there is nothing more.
+    fn process_events(&mut self) {
+        loop {
+            self.runs.start_waiting(&mut self.cx);
+            if let Some(event) = self.runs.poll_event() {
+                self.handle_run_event(event);
+            } else if let Some((owner, update)) = self.lookups.poll_update(&mut self.cx) {
+                self.runs.handle_lookup(owner, update, &mut self.cx);
+            } else {
+                break;
+            }
+        }
+        self.release_held(self.cx.now);
+    }
+
+    fn handle_run_event(&mut self, event: RunEvent) {
+        match event {
+            RunEvent::Resolve(owner) => self.lookups.request(owner, &mut self.cx),
+            RunEvent::Cancel(lookup) => self.lookups.cancel(lookup),
+            RunEvent::Checked(target, change) => {
+                self.note_check(target, change.as_ref(), self.cx.now);
+                if let Some(change) = change {
+                    self.notify_state_change(target, &change);
+                }
+            }
+            RunEvent::Delivered(slot, result) => {
+                self.webhooks.handle_result(slot, &result, &mut self.cx);
+                self.start_deliveries();
+            }
+        }
+    }
+
     /// Notifies the target's hook, its webhook and the service manager of a change of state.
-    fn notify_state_change(&mut self, target: TargetId, change: &Change, now: Now) {
-        self.queue_hook(target, change, now);
+    fn notify_state_change(&mut self, target: TargetId, change: &Change) {
+        self.queue_hook(target, change, self.cx.now);
         self.webhooks.queue(target, change, &mut self.cx);
-        self.start_deliveries(now);
+        self.start_deliveries();
         if let Some(manager) = &mut self.manager {
             manager.schedule_status(&mut self.cx);
         }
     }
 
-    fn start_deliveries(&mut self, now: Now) {
+    fn start_deliveries(&mut self) {
         while let Some((slot, attempt)) = self.webhooks.next_attempt(&mut self.cx) {
-            self.begin_run(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, now);
+            self.runs.begin(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, &mut self.cx);
         }
     }
 
@@ -317,24 +350,21 @@ impl Engine {
             return self.cx.now;
         }
         let late = self.poll_timeout().map(|due| now.instant.saturating_duration_since(due));
-        if late.is_some_and(|late| late >= limits::CLOCK_STALL) {
-            self.extend_runs(gap);
-            self.lookups.resolver.extend(gap);
+        if late.is_some_and(|late| late >= CLOCK_STALL) {
+            self.runs.extend(gap, &mut self.cx);
+            self.lookups.extend(gap);
         }
         (self.cx.now, self.wakeup) = (now, None);
         now
     }
 
-    /// Starts waiting checks and processes the resolver's outputs, then the requests that were deferred and
-    /// now fit the budget.
-    fn drain_resolver(&mut self, now: Now) {
-        loop {
-            self.start_waiting(now);
-            let Some(output) = self.lookups.resolver.poll_output() else { break };
-            self.handle_resolver(output, now);
-        }
-        self.cx.timers.set(Owner::Resolver, self.lookups.resolver.poll_timeout());
-        self.release_held(now);
+    /// Wakes the loop up regularly while checks are in flight, and soon if deferred requests wait for it.
+    fn set_wakeup(&mut self) {
+        let now = self.cx.now.instant;
+        self.wakeup = match self.response_budget.turn_quota_reached() {
+            true => Some(now + YIELD_DELAY),
+            false => (self.runs.len() > 0).then(|| now + WAKEUP_INTERVAL),
+        };
     }
 
     pub(crate) fn is_stream(&self, id: ConnId) -> bool {

@@ -33,7 +33,7 @@ impl Engine {
             let response = metrics(&self.cx.targets, &figures, now);
             self.respond(id, &request, size, response, now);
         }
-        self.drain_resolver(now);
+        self.process_events();
     }
 
     fn count_connections(&self) -> Connections {

@@ -141,7 +141,7 @@ impl ServerBuilder {
         let address = address.into();
         validate_names(self.monitors.iter().map(Monitor::name))?;
         let guard = HostGuard::new(address.ip(), self.allowed_hosts);
-        let mut reactor = self.resolver.reactor(self.monitors, Schedule::Beat, guard)?;
+        let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, guard)?;
         let address = reactor.listen(address)?;
         if self.stop_on_signals {
             reactor.listen_to_signals()?;

@@ -53,7 +53,7 @@ impl Monitor {
     /// # Errors
     /// As [`Monitor::start`].
     pub fn start_with(self, resolver: ResolverConfig) -> io::Result<MonitorHandle> {
-        let mut reactor = resolver.reactor(vec![self], Schedule::Beat, no_guard())?;
+        let mut reactor = resolver.reactor(vec![self], Schedule::Repeated, no_guard())?;
         let waker = reactor.waker()?;
         let (requests, received) = channel();
         let last = snapshot(&reactor);

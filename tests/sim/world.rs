@@ -151,7 +151,7 @@ impl World {
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
-        let engine = Engine::new(monitors, engine::Schedule::Beat, resolver, guard, plan.shares, start);
+        let engine = Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
         let reloads = Reloads::new(Rng::new(seed ^ 0x4e10), &plan);
         let count = plan.targets.len();
         let mut world = World {

@@ -7,7 +7,7 @@ use crate::probe::connector::{LOCAL_RETRY, NEXT_ADDRESS};
 /// Targets that may have this number of connections together.
 fn limited(hosts: &[&'static str], checks: usize) -> Bench {
     let monitors = hosts.iter().map(|host| Monitor::new(Hello(host)).interval(secs(1))).collect();
-    let mut bench = Bench::sharing(monitors, Schedule::Beat, Shares { checks, ..Shares::of(usize::MAX) });
+    let mut bench = Bench::sharing(monitors, Schedule::Repeated, Shares { checks, ..Shares::of(usize::MAX) });
     bench.engine.handle_files(
         Some(b"10.0.0.1 names\n10.0.0.2 names\n10.0.0.3 names\n".into()),
         None,
@@ -88,10 +88,10 @@ fn an_address_without_a_free_connection_is_tried_later() {
     let mut bench = limited(&["names", "10.1.0.1"], 3);
     bench.pass(Duration::ZERO);
     assert_eq!(connects(&mut bench).len(), 1);
-    assert!(bench.engine.queue.take_connection());
+    assert!(bench.engine.runs.queue.take_connection());
     bench.pass(secs(1));
     assert_eq!(connects(&mut bench).len(), 1, "the second address, not the third");
-    bench.engine.queue.release(1);
+    bench.engine.runs.queue.release(1);
     bench.pass(LOCAL_RETRY);
     assert_eq!(connects(&mut bench)[0].1, "10.0.0.3");
 }

@@ -8,7 +8,7 @@ fn hooked(count: usize, hook: Hook) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(count);
     let hook = Arc::new(hook);
     let monitors = monitors.into_iter().map(|monitor| monitor.on_change(hook.clone())).collect();
-    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     (is_up, bench)
 }

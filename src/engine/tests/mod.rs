@@ -113,7 +113,7 @@ struct Bench {
 
 impl Bench {
     fn new(hosts: &[&'static str]) -> Self {
-        Bench::with(hosts, Schedule::Beat, secs(5))
+        Bench::with(hosts, Schedule::Repeated, secs(5))
     }
 
     fn with(hosts: &[&'static str], schedule: Schedule, interval: Duration) -> Self {

@@ -58,7 +58,7 @@ fn a_failed_check_has_come_as_far_as_it_came() {
 fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
     let url = "http://10.0.0.1/";
     let built = probe::build::ProbeBuilder::from_url(url).build().expect("a probe");
-    let mut bench = Bench::watching(vec![Monitor::new(built)], Schedule::Beat);
+    let mut bench = Bench::watching(vec![Monitor::new(built)], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
     bench.pass(MS * 2);
@@ -112,7 +112,7 @@ fn what_a_probe_has_measured_itself_is_kept() {
             self.0.take()
         }
     }
-    let mut bench = Bench::watching(vec![Monitor::new(Driver)], Schedule::Beat);
+    let mut bench = Bench::watching(vec![Monitor::new(Driver)], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     let outputs = bench.outputs();
     let [Output::BlockingTask(job, _)] = &outputs[..] else { panic!("{outputs:?}") };

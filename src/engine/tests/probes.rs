@@ -36,7 +36,7 @@ impl Attempt for PuppetAttempt {
 
 /// A bench on which a probe of this kind has just begun.
 fn begun(wants: Wants) -> Bench {
-    let mut bench = Bench::watching(vec![Monitor::new(Puppet(wants))], Schedule::Beat);
+    let mut bench = Bench::watching(vec![Monitor::new(Puppet(wants))], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     bench
 }
@@ -100,7 +100,7 @@ fn work_comes_back_to_the_check_that_asked_for_it_and_to_no_other() {
     bench.engine.handle_worked(second[1], fine(), bench.now);
     assert_eq!(told(&mut bench), "fine");
     bench.engine.handle_worked(second[2], fine(), bench.now);
-    assert!(bench.outputs().is_empty() && bench.engine.jobs.is_empty());
+    assert!(bench.outputs().is_empty() && bench.engine.runs.jobs().is_empty());
 }
 
 #[test]

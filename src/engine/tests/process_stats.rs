@@ -83,7 +83,7 @@ fn who_waits_for_figures_keeps_his_place_and_his_time() {
     let listing = ask(&mut bench, "GET /status");
     bench.pass(secs(5));
     bench.engine.response_budget.sub(ResponseSize::Listing, 1);
-    bench.engine.drain_resolver(bench.now);
+    bench.engine.process_events();
     assert_eq!(measures(&mut bench), 1);
     measure(&mut bench);
     let is_told = |bench: &Bench| [first, second, listing].map(|id| !bench.engine.unsent(id).is_empty());

@@ -13,7 +13,7 @@ fn monitor(host: &'static str) -> Monitor {
 }
 
 fn watching(hosts: &[&'static str]) -> Bench {
-    Bench::watching(hosts.iter().copied().map(monitor).collect(), Schedule::Beat)
+    Bench::watching(hosts.iter().copied().map(monitor).collect(), Schedule::Repeated)
 }
 
 impl Bench {
@@ -161,12 +161,12 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
         }
     }
     let both = |name| Monitor::new(Both(name)).interval(secs(5));
-    let mut bench = Bench::watching(HOSTS[..3].iter().copied().map(both).collect(), Schedule::Beat);
+    let mut bench = Bench::watching(HOSTS[..3].iter().copied().map(both).collect(), Schedule::Repeated);
     (0..3).for_each(|target| bench.engine.check_now(bench.id(target), bench.now));
-    let jobs: Vec<_> = bench.engine.jobs.keys().copied().collect();
-    assert_eq!((jobs.len(), bench.engine.lookups.unresolved.len()), (3, 3));
+    let jobs = bench.engine.runs.jobs();
+    assert_eq!(jobs.len(), 3);
     bench.replace(vec![Keep(2), Keep(0)]);
-    assert_eq!(bench.engine.jobs.len(), 2);
+    assert_eq!(bench.engine.runs.jobs().len(), 2);
     bench.outputs();
     bench.engine.handle_files(Some(Vec::new()), Some(b""), bench.now);
     assert!(bench.engine.runs.iter().all(|this| !this.attempts.is_empty()), "localhost is known");
@@ -185,11 +185,11 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
     bench.engine.check_now(bench.id(0), bench.now);
     bench.engine.check_now(bench.id(1), bench.now);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
-    assert_eq!(bench.engine.lookups.waiting.len(), 2);
+    assert_eq!(bench.engine.lookups.waiting().len(), 2);
     bench.outputs();
     let updates = bench.updates(vec![Keep(2), Keep(1)]);
     bench.engine.replace(updates, bench.now).expect("it fits");
-    assert_eq!(bench.engine.lookups.waiting.values().copied().collect::<Vec<_>>(), [bench.run(1)]);
+    assert_eq!(bench.engine.lookups.waiting(), [bench.run(1)]);
     assert!(bench.outputs().iter().any(|output| matches!(output, Output::Close(_))), "of its queries");
     bench.pass(secs(2));
     let outputs = bench.outputs();

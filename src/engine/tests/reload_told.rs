@@ -8,7 +8,7 @@ use Update::{Keep, Start};
 /// Two targets with one switch, checked every second and up by now.
 fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(2);
-    let mut bench = Bench::watching(monitors.into_iter().map(tell).collect(), Schedule::Beat);
+    let mut bench = Bench::watching(monitors.into_iter().map(tell).collect(), Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     bench.outputs();
     (is_up, bench)
@@ -107,7 +107,7 @@ fn what_a_hook_is_told_after_a_reload_is_of_one_piece() {
     let is_up = Arc::new(AtomicBool::new(true));
     let hook = Arc::new(Hook::new(["tell"]));
     let monitor = |url| Monitor::new(Moving(url, is_up.clone())).interval(secs(1)).on_change(hook.clone());
-    let mut bench = Bench::watching(vec![monitor("http://a/")], Schedule::Beat);
+    let mut bench = Bench::watching(vec![monitor("http://a/")], Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(2));

@@ -39,7 +39,7 @@ fn next(bench: &mut Bench) -> Duration {
 
 #[test]
 fn a_success_at_the_second_try_is_the_result_of_the_check() {
-    let mut bench = retrying(1, Schedule::Beat);
+    let mut bench = retrying(1, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
     assert!(verdicts(&mut bench).is_empty() && bench.engine.targets().list()[0].fsm().last().is_none());
@@ -53,7 +53,7 @@ fn a_success_at_the_second_try_is_the_result_of_the_check() {
 
 #[test]
 fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
-    let mut bench = retrying(2, Schedule::Beat);
+    let mut bench = retrying(2, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
     for _ in 0..2 {
@@ -81,7 +81,7 @@ fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
 
 #[test]
 fn a_wait_for_the_next_try_outlives_a_stall_and_ends_in_one_try() {
-    let mut bench = retrying(1, Schedule::Beat);
+    let mut bench = retrying(1, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
     bench.now = bench.now.after(secs(60));
@@ -96,7 +96,7 @@ fn a_wait_for_the_next_try_outlives_a_stall_and_ends_in_one_try() {
 
 #[test]
 fn who_asks_for_a_check_while_one_waits_has_it_tried_again_at_once() {
-    let mut bench = retrying(1, Schedule::Beat);
+    let mut bench = retrying(1, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
     bench.pass(MS * 500);
@@ -134,7 +134,7 @@ fn a_probe_that_panics_is_tried_again_too() {
         }
     }
     let monitor = Monitor::new(Bomb).retries(3).retry_interval(Monitor::INTERVAL_MIN);
-    let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
+    let mut bench = Bench::watching(vec![monitor], Schedule::Repeated);
     bench.pass(MS * 2);
     assert!(bench.outputs().is_empty());
     bench.pass(MS);
@@ -144,7 +144,7 @@ fn a_probe_that_panics_is_tried_again_too() {
 #[test]
 fn down_is_looked_at_seldom_and_doubt_is_cleared_fast() {
     let monitor = Monitor::new(Hello("127.0.0.1")).interval_fast(secs(1)).interval_down(secs(60));
-    let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
+    let mut bench = Bench::watching(vec![monitor], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     answer(&mut bench);
     assert_eq!(next(&mut bench), secs(5));
@@ -162,7 +162,7 @@ fn down_is_looked_at_seldom_and_doubt_is_cleared_fast() {
 #[test]
 fn a_slow_answer_is_told_of_as_slow() {
     let monitor = Monitor::new(Hello("127.0.0.1")).slow(Duration::ZERO).retries(3);
-    let mut bench = Bench::watching(vec![monitor], Schedule::Beat);
+    let mut bench = Bench::watching(vec![monitor], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     answer(&mut bench);
     let outputs = bench.outputs();
@@ -175,7 +175,7 @@ fn a_slow_answer_is_told_of_as_slow() {
 #[test]
 fn beats_that_never_were_are_not_skipped() {
     let monitor = Monitor::new(Hello("192.0.2.1")).interval(secs(30)).interval_fast(secs(1));
-    let mut bench = Bench::watching(vec![monitor.initial_state(State::Up)], Schedule::Beat);
+    let mut bench = Bench::watching(vec![monitor.initial_state(State::Up)], Schedule::Repeated);
     bench.pass(secs(2)); // It times out.
     bench.opened();
     assert_eq!((bench.state(), next(&mut bench)), (State::Degraded, secs(1)));

@@ -206,7 +206,7 @@ fn every_target_is_checked_once_and_not_more_than_some_at_a_time() {
 
 #[test]
 fn a_loop_that_is_always_late_still_ends_its_checks() {
-    let mut bench = Bench::with(&["10.0.0.1", "127.0.0.1"], Schedule::Beat, secs(1));
+    let mut bench = Bench::with(&["10.0.0.1", "127.0.0.1"], Schedule::Repeated, secs(1));
     bench.pass(Duration::ZERO);
     let silent = bench.opened();
     let mut ended = false;
@@ -276,7 +276,7 @@ fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
     let id = bench.opened();
     bench.tell(id, Input::Connected);
     bench.tell(id, Input::Received(b"x"));
-    assert_eq!((bench.state(), bench.engine.lookups.waiting.len()), (State::Up, 0));
+    assert_eq!((bench.state(), bench.engine.lookups.waiting().len()), (State::Up, 0));
 }
 
 #[test]
@@ -284,10 +284,10 @@ fn a_check_that_ends_before_its_name_is_found_leaves_nothing() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
-    assert_eq!(bench.engine.lookups.waiting.len(), 1);
+    assert_eq!(bench.engine.lookups.waiting().len(), 1);
     bench.pass(secs(2));
     assert_eq!(
-        (bench.state(), bench.engine.lookups.waiting.len(), bench.engine.connections().len()),
+        (bench.state(), bench.engine.lookups.waiting().len(), bench.engine.connections().len()),
         (State::Down, 0, 0)
     );
 }

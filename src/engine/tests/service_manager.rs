@@ -17,7 +17,7 @@ fn signs_of_life(outputs: &[Output]) -> usize {
 #[test]
 fn a_service_manager_hears_of_the_state_once_a_second_at_most() {
     let (is_up, monitors) = switched(3);
-    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.engine.notify("STOPPING=1");
     assert!(bench.outputs().is_empty(), "nobody is there");
     bench.engine.attach_service_manager(None, bench.now);
@@ -60,7 +60,8 @@ fn the_watchdog_is_told_as_long_as_every_check_is_on_time() {
     assert!(signs_of_life(&bench.outputs()) <= 2);
     bench.pass(secs(30));
     assert_eq!(signs_of_life(&bench.outputs()), 0);
-    bench.engine.set_run_timer(bench.run(0));
+    let run = bench.run(0);
+    bench.engine.runs.set_timer(run, &mut bench.engine.cx);
     bench.pass(secs(3));
     assert_eq!(signs_of_life(&bench.outputs()), 1, "all is well again");
 }

@@ -28,7 +28,7 @@ impl Probe for Script {
 pub(super) fn bench(scripts: &[(&'static str, &'static str)]) -> Bench {
     let probe = |(name, signs): &(&'static str, &'static str)| Script(name, signs, AtomicUsize::new(0));
     let monitors = scripts.iter().map(probe).map(|probe| Monitor::new(probe).interval(secs(10)));
-    Bench::watching(monitors.collect(), Schedule::Beat)
+    Bench::watching(monitors.collect(), Schedule::Repeated)
 }
 
 pub(super) fn ask(bench: &mut Bench, target: &str) -> ConnId {

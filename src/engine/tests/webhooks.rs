@@ -14,7 +14,7 @@ fn posting(webhooks: Vec<Webhook>) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(webhooks.len());
     let pairs = monitors.into_iter().zip(webhooks);
     let monitors = pairs.map(|(monitor, webhook)| monitor.webhook(webhook)).collect();
-    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     assert!(opens(&bench.outputs()).is_empty(), "of the first state nobody is told");
     (is_up, bench)
@@ -291,7 +291,7 @@ fn dead_webhooks_do_not_cost_a_healthy_one_its_latest_change() {
     monitors.push(Monitor::new(probe).interval(secs(1)));
     let pairs = (1..).map(webhook).zip(monitors);
     let monitors = pairs.map(|(webhook, monitor)| monitor.webhook(Arc::new(webhook))).collect();
-    let mut bench = Bench::watching(monitors, Schedule::Beat);
+    let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     bench.outputs();
     for _ in 0..WEBHOOK_QUEUE_MAX + 2 {

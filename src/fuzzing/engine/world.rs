@@ -95,7 +95,7 @@ impl World {
         resolver.set_resolv_conf(CONF);
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
         let (monitors, begun) = targets(script);
-        let engine = Engine::new(monitors, Schedule::Beat, resolver, guard, Shares::of(usize::MAX), now);
+        let engine = Engine::new(monitors, Schedule::Repeated, resolver, guard, Shares::of(usize::MAX), now);
         let at = (now.instant, Duration::ZERO);
         let targets = engine.targets().list().iter().zip(begun);
         let counter = |timeout, begun| Counters { begun, noted: 0, results: 0, timeout, at };

@@ -1,0 +1,184 @@
+//! Lookups of host names: connects runs, the resolver and its queries to name servers.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::context::Context;
+use super::ids::ConnId;
+use super::messages::{Input, Output};
+use super::outbox::Outbox;
+use super::owners::{ConnOwner, Owner, RunOwner};
+use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver, Transport};
+use crate::result::Failure;
+
+pub(super) struct Lookups {
+    resolver: Resolver,
+    /// The runs that wait for the lookups.
+    waiting: BTreeMap<LookupId, RunOwner>,
+    queries: Vec<Query>,
+    /// Runs whose lookups start once the files have been refreshed.
+    unresolved: Vec<RunOwner>,
+}
+
+struct Query {
+    id: QueryId,
+    conn: ConnId,
+    server: SocketAddr,
+    transport: Transport,
+    outbox: Outbox,
+}
+
+/// What a run learns of its lookup.
+pub(super) enum LookupUpdate {
+    /// Unless `last` is set, more addresses may follow.
+    Found { addresses: Vec<IpAddr>, last: bool },
+    /// No more addresses follow.
+    Failed(Failure),
+}
+
+impl LookupUpdate {
+    pub(super) fn is_last(&self) -> bool {
+        !matches!(self, LookupUpdate::Found { last: false, .. })
+    }
+}
+
+impl Lookups {
+    pub(super) fn new(resolver: Resolver) -> Self {
+        Lookups { resolver, waiting: BTreeMap::new(), queries: Vec::new(), unresolved: Vec::new() }
+    }
+
+    /// A run needs a lookup: it starts when the files have been refreshed.
+    pub(super) fn request(&mut self, owner: RunOwner, cx: &mut Context) {
+        self.unresolved.push(owner);
+        cx.outputs.push_back(Output::RefreshFiles);
+    }
+
+    /// The result of [`Output::RefreshFiles`]. Returns the runs whose lookups start now.
+    pub(super) fn handle_files(
+        &mut self,
+        hosts: Option<Vec<u8>>,
+        resolv_conf: Option<&[u8]>,
+        cx: &mut Context,
+    ) -> Vec<RunOwner> {
+        if let Some(text) = hosts {
+            self.resolver.set_hosts(text).into_iter().for_each(|note| cx.log(note));
+        }
+        if let Some(text) = resolv_conf {
+            self.resolver.set_resolv_conf(text).into_iter().for_each(|note| cx.log(note));
+        }
+        std::mem::take(&mut self.unresolved)
+    }
+
+    pub(super) fn start(&mut self, owner: RunOwner, host: &str, cx: &Context) -> LookupId {
+        let lookup = self.resolver.lookup(host, cx.now.instant);
+        self.waiting.insert(lookup, owner);
+        lookup
+    }
+
+    pub(super) fn cancel(&mut self, lookup: LookupId) {
+        self.waiting.remove(&lookup);
+        self.resolver.cancel(lookup);
+    }
+
+    /// The state of an unfinished lookup.
+    pub(super) fn describe(&self, lookup: LookupId) -> Option<String> {
+        self.resolver.describe(lookup)
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: &Context) {
+        self.resolver.handle_timeout(cx.now.instant);
+    }
+
+    /// Extends the deadlines of all queries after a delay of the loop.
+    pub(super) fn extend(&mut self, delay: Duration) {
+        self.resolver.extend(delay);
+    }
+
+    /// An event of a query's connection.
+    pub(super) fn handle_query(&mut self, id: QueryId, input: Input<'_>, cx: &mut Context) {
+        let Some(query) = self.queries.iter_mut().find(|query| query.id == id) else { return };
+        let from = query.server;
+        let input = match input {
+            Input::Connected => {
+                if query.transport == Transport::Tcp {
+                    cx.outputs.push_back(Output::Write(query.conn));
+                }
+                return;
+            }
+            Input::Sent(count) => return query.outbox.advance(count),
+            Input::Received(bytes) => QueryInput::Received { from, bytes },
+            Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
+            Input::Closed => QueryInput::Closed,
+            Input::Failed(_) => {
+                cx.drop_conn(query.conn);
+                self.take_query(id);
+                QueryInput::Failed
+            }
+        };
+        self.resolver.handle_input(id, input, cx.now.instant);
+    }
+
+    pub(super) fn unsent(&self, query: QueryId) -> &[u8] {
+        self.queries.iter().find(|open| open.id == query).map_or(&[], |query| query.outbox.unsent())
+    }
+
+    /// Processes the resolver's outputs up to the next one for a run; without one, sets the timer.
+    pub(super) fn poll_update(&mut self, cx: &mut Context) -> Option<(RunOwner, LookupUpdate)> {
+        while let Some(output) = self.resolver.poll_output() {
+            let (lookup, update) = match output {
+                resolve::Output::Open { query: id, transport, server, bytes } => {
+                    let conn = cx.open(ConnOwner::Query(id), transport, server);
+                    let mut outbox = Outbox::default();
+                    outbox.push(bytes);
+                    self.queries.push(Query { id, conn, server, transport, outbox });
+                    if transport != Transport::Tcp {
+                        cx.outputs.push_back(Output::Write(conn));
+                    }
+                    continue;
+                }
+                resolve::Output::Close(query) => {
+                    if let Some(query) = self.take_query(query) {
+                        cx.close(query.conn);
+                    }
+                    continue;
+                }
+                resolve::Output::Found { lookup, addresses, last } => {
+                    (lookup, LookupUpdate::Found { addresses, last })
+                }
+                resolve::Output::NotFound { lookup, failure } => (lookup, LookupUpdate::Failed(failure)),
+            };
+            let owner = match update.is_last() {
+                true => self.waiting.remove(&lookup),
+                false => self.waiting.get(&lookup).copied(),
+            };
+            if let Some(owner) = owner {
+                return Some((owner, update));
+            }
+        }
+        cx.timers.set(Owner::Resolver, self.resolver.poll_timeout());
+        None
+    }
+
+    fn take_query(&mut self, query: QueryId) -> Option<Query> {
+        let index = self.queries.iter().position(|open| open.id == query)?;
+        Some(self.queries.remove(index))
+    }
+
+    /// The runs that wait for lookups.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> Vec<RunOwner> {
+        self.waiting.values().copied().collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn queries(&self) -> usize {
+        self.queries.len()
+    }
+
+    /// The largest number of bytes of an incomplete reply.
+    #[cfg(test)]
+    pub(super) fn longest_reply(&self) -> usize {
+        self.resolver.longest_stream()
+    }
+}

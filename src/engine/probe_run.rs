@@ -1,0 +1,188 @@
+//! One attempt in flight, from its scheduled time to its result.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::context::Context;
+use super::ids::ConnId;
+use super::limits::*;
+use super::messages::{JobId, Output};
+use super::outbox::Outbox;
+use super::owners::RunOwner;
+use crate::clock::Now;
+use crate::probe::connector::{AttemptId, Connector};
+use crate::probe::guard::{discard, guarded};
+use crate::probe::{self, Attempt};
+use crate::resolve::{LookupId, Transport};
+use crate::result::{Failure, Phases, ProbeResult, Reason};
+
+pub(super) struct ProbeRun {
+    pub(super) owner: RunOwner,
+    attempt: Box<dyn Attempt>,
+    pub(super) timeout: Duration,
+    pub(super) deadline: Instant,
+    /// How often the deadline was extended.
+    pub(super) stalls: u8,
+    /// Present while connecting.
+    pub(super) connector: Option<Connector>,
+    /// The transport of its connections.
+    pub(super) transport: Transport,
+    /// The lookup waits for [`Output::RefreshFiles`].
+    pub(super) awaits_files: bool,
+    pub(super) lookup: Option<LookupId>,
+    /// The connections that it counts with in the queue.
+    pub(super) connections: usize,
+    /// The connector's connection attempts.
+    pub(super) attempts: Vec<(AttemptId, ConnId)>,
+    /// The established connection.
+    pub(super) conn: Option<ConnId>,
+    /// The unsent bytes of `conn`.
+    pub(super) outbox: Outbox,
+    /// Only `resolve` and `connect` are set.
+    phases: Phases,
+    /// The last address connected to.
+    pub(super) address: Option<SocketAddr>,
+    pub(super) jobs: Vec<JobId>,
+    outputs: usize,
+    /// The attempt has panicked and is not called any more.
+    panic: Option<Failure>,
+}
+
+/// Replaces an attempt when a run is dropped.
+struct Finished;
+
+impl Attempt for Finished {
+    fn handle_input(&mut self, _input: probe::Input<'_>, _now: Now) {}
+
+    fn poll_output(&mut self) -> Option<probe::Output> {
+        None
+    }
+}
+
+impl Drop for ProbeRun {
+    fn drop(&mut self) {
+        discard(std::mem::replace(&mut self.attempt, Box::new(Finished)));
+    }
+}
+
+impl ProbeRun {
+    pub(super) fn new(owner: RunOwner, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
+        ProbeRun {
+            owner,
+            attempt,
+            timeout,
+            deadline: now.instant + timeout,
+            stalls: 0,
+            connector: None,
+            transport: Transport::Tcp,
+            awaits_files: false,
+            connections: CONNECTIONS_PER_CHECK,
+            lookup: None,
+            attempts: Vec::new(),
+            conn: None,
+            outbox: Outbox::default(),
+            phases: Phases::default(),
+            address: None,
+            jobs: Vec::new(),
+            outputs: 0,
+            panic: None,
+        }
+    }
+
+    pub(super) fn handle_input(&mut self, input: probe::Input<'_>, now: Now) {
+        self.outputs = 0;
+        if self.panic.is_none() {
+            self.panic = guarded(|| self.attempt.handle_input(input, now)).err();
+        }
+    }
+
+    /// The attempt's next output; after [`PROBE_OUTPUTS_MAX`] without input, a failure.
+    pub(super) fn poll(&mut self) -> Option<probe::Output> {
+        self.outputs += 1;
+        if self.outputs > PROBE_OUTPUTS_MAX {
+            let failure = Failure::new(Reason::Custom, "the probe never stops asking for things");
+            return Some(probe::Output::Done(failure.into()));
+        }
+        let failure = match self.panic.take() {
+            Some(failure) => failure,
+            None => match guarded(|| self.attempt.poll_output()) {
+                Ok(output) => return output,
+                Err(failure) => failure,
+            },
+        };
+        Some(probe::Output::Done(failure.into()))
+    }
+
+    /// When it needs [`super::probe_runs::ProbeRuns::handle_timeout`].
+    pub(super) fn poll_timeout(&self) -> Instant {
+        let connector = self.connector.as_ref().and_then(Connector::poll_timeout);
+        connector.map_or(self.deadline, |at| at.min(self.deadline))
+    }
+
+    /// Ends the attempt at its deadline. `lookup` describes the state of an unfinished lookup.
+    pub(super) fn handle_deadline(&mut self, lookup: Option<String>, timed_out: &str, now: Now) {
+        match &self.connector {
+            Some(connector) => {
+                let mut failure = connector.timed_out(lookup);
+                failure.detail = format!("{timed_out}: {}", failure.detail);
+                self.handle_input(probe::Input::Failed(failure), now);
+            }
+            None => self.handle_input(probe::Input::TimedOut, now),
+        }
+    }
+
+    /// Queues bytes for the connection, if any. Returns `false` beyond [`PROBE_OUTBOX_MAX`].
+    pub(super) fn send(&mut self, bytes: Vec<u8>, cx: &mut Context) -> bool {
+        let Some(id) = self.conn else { return true };
+        if self.outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
+            return false;
+        }
+        if self.outbox.push(bytes) {
+            cx.outputs.push_back(Output::Write(id));
+        }
+        true
+    }
+
+    /// Drops the connector and adds its durations to `phases`.
+    pub(super) fn end_connecting(&mut self, now: Now) {
+        let Some(connector) = self.connector.take() else { return };
+        let (resolve, connect) = connector.spent(now.instant);
+        for (phase, span) in [(&mut self.phases.resolve, resolve), (&mut self.phases.connect, connect)] {
+            if let Some(span) = span {
+                Phases::extend(phase, span);
+            }
+        }
+        self.address = connector.tried().or(self.address);
+    }
+
+    pub(super) fn take_attempt(&mut self, attempt: AttemptId) -> Option<ConnId> {
+        let index = self.attempts.iter().position(|(open, _)| *open == attempt)?;
+        Some(self.attempts.remove(index).1)
+    }
+
+    pub(super) fn close_connections(&mut self, cx: &mut Context) {
+        std::mem::take(&mut self.attempts).into_iter().for_each(|(_, id)| cx.close(id));
+        let outbox = std::mem::take(&mut self.outbox);
+        if let Some(id) = self.conn.take() {
+            if !outbox.is_empty() {
+                cx.outputs.push_back(Output::FinalWrite(id, outbox.unsent().to_vec()));
+            }
+            cx.close(id);
+        }
+    }
+
+    /// The connections that it has or may need at once.
+    pub(super) fn connections_needed(&self) -> usize {
+        match &self.connector {
+            Some(connector) if !connector.is_literal() => self.attempts.len().max(CONNECTIONS_PER_CHECK),
+            _ => 1,
+        }
+    }
+
+    /// Adds phases and address, which the attempt does not know.
+    pub(super) fn complete(&self, result: &mut ProbeResult) {
+        result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
+        result.phases.connect = self.phases.connect.or(result.phases.connect);
+        result.address = self.address.or(result.address);
+    }
+}

@@ -1,0 +1,344 @@
+//! The schedule of the targets, and the attempts in flight.
+
+mod outputs;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::check_queue::CheckQueue;
+use super::context::Context;
+use super::ids::ConnId;
+use super::limits::*;
+use super::lookups::LookupUpdate;
+use super::messages::{Input, JobId, Output};
+use super::outbox::Outbox;
+use super::owners::{Owner, RunOwner};
+use super::probe_run::ProbeRun;
+use super::run_table::RunTable;
+use crate::fsm::Change;
+use crate::monitor::{Target, TargetId};
+use crate::probe::connector::AttemptId;
+use crate::probe::guard::guarded;
+use crate::probe::{self, Attempt};
+use crate::resolve::LookupId;
+use crate::result::ProbeResult;
+
+/// When targets are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schedule {
+    /// Repeatedly, each one at its scheduled times.
+    Repeated,
+    Once,
+}
+
+pub(super) struct ProbeRuns {
+    schedule: Schedule,
+    /// Targets without a check (with [`Schedule::Once`]).
+    unchecked: usize,
+    table: RunTable,
+    pub(super) queue: CheckQueue,
+    jobs: BTreeMap<JobId, RunOwner>,
+    last_job: JobId,
+    events: VecDeque<RunEvent>,
+}
+
+/// What other concerns have to process.
+pub(super) enum RunEvent {
+    /// The run waits for [`ProbeRuns::start_lookup`].
+    Resolve(RunOwner),
+    /// The run needs this lookup no longer.
+    Cancel(LookupId),
+    /// A check has ended.
+    Checked(TargetId, Option<Change>),
+    /// An attempt to deliver has ended.
+    Delivered(usize, Box<ProbeResult>),
+}
+
+/// The set of the indexes of these targets.
+fn indexes(targets: impl Iterator<Item = TargetId>) -> Vec<bool> {
+    let mut indexes = Vec::new();
+    for target in targets {
+        if target.index() >= indexes.len() {
+            indexes.resize(target.index() + 1, false);
+        }
+        indexes[target.index()] = true;
+    }
+    indexes
+}
+
+impl ProbeRuns {
+    /// `connections_max` limits the connections of all runs together.
+    pub(super) fn new(schedule: Schedule, connections_max: usize, cx: &mut Context) -> Self {
+        let runs = ProbeRuns {
+            schedule,
+            unchecked: cx.targets.list().len(),
+            table: RunTable::default(),
+            queue: CheckQueue::new(connections_max),
+            jobs: BTreeMap::new(),
+            last_job: JobId(0),
+            events: VecDeque::new(),
+        };
+        runs.set_timers(cx);
+        if schedule == Schedule::Repeated && runs.unchecked > connections_max {
+            cx.log(format!(
+                "the limit of open files (ulimit -n) allows {connections_max} connections to targets at the same \
+                 time: checks of the {} targets may start late",
+                runs.unchecked
+            ));
+        }
+        runs
+    }
+
+    pub(super) fn get(&self, owner: RunOwner) -> Option<&ProbeRun> {
+        self.table.get(owner)
+    }
+
+    /// Number of attempts in flight.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<RunEvent> {
+        self.events.pop_front()
+    }
+
+    /// Whether every target has had its only check (with [`Schedule::Once`]).
+    pub(super) fn is_finished(&self) -> bool {
+        self.schedule == Schedule::Once && self.unchecked == 0
+    }
+
+    /// Starts waiting checks as far as the limits allow.
+    pub(super) fn start_waiting(&mut self, cx: &mut Context) {
+        let max = if self.schedule == Schedule::Once { ONCE_PARALLEL } else { usize::MAX };
+        while self.table.len() < max {
+            let Some(target) = self.queue.next() else { break };
+            self.begin_check(target, cx);
+        }
+    }
+
+    /// A check is due, or an attempt in flight has a deadline. `describe` returns the state of a lookup.
+    pub(super) fn handle_timeout(
+        &mut self,
+        owner: RunOwner,
+        describe: impl FnOnce(LookupId) -> Option<String>,
+        cx: &mut Context,
+    ) {
+        let Some(run) = self.table.get_mut(owner) else {
+            if let RunOwner::Target(target) = owner {
+                self.queue.push(target);
+            }
+            return;
+        };
+        if run.deadline <= cx.now.instant {
+            let lookup = run.lookup.and_then(describe);
+            return self.expire(owner, lookup, cx);
+        }
+        if let Some(connector) = &mut run.connector {
+            connector.handle_timeout(cx.now.instant);
+        }
+        self.poll_attempt(owner, cx);
+    }
+
+    /// Starts a check outside the schedule, unless one is in flight or waits.
+    pub(super) fn check_now(&mut self, target: TargetId, cx: &mut Context) {
+        let owner = RunOwner::Target(target);
+        if self.table.get(owner).is_none() && !self.queue.waiting().contains(&target) {
+            cx.timers.set(Owner::Run(owner), None);
+            self.queue.push(target);
+        }
+    }
+
+    fn begin_check(&mut self, target: TargetId, cx: &mut Context) {
+        let owner = RunOwner::Target(target);
+        let begin = || Some((cx.targets.begin(target, cx.now)?, cx.targets.get(target)?.timeout()));
+        match guarded(begin) {
+            Ok(Some((attempt, timeout))) => self.begin(owner, attempt, timeout, cx),
+            Ok(None) => {}
+            Err(failure) => self.finish(owner, failure.into(), cx),
+        }
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        owner: RunOwner,
+        attempt: Box<dyn Attempt>,
+        timeout: Duration,
+        cx: &mut Context,
+    ) {
+        self.queue.begin();
+        self.table.insert(Box::new(ProbeRun::new(owner, attempt, timeout, cx.now)));
+        self.poll_attempt(owner, cx);
+    }
+
+    /// An event of a connection that is not established.
+    pub(super) fn handle_connecting(
+        &mut self,
+        (owner, attempt): (RunOwner, AttemptId),
+        id: ConnId,
+        input: Input<'_>,
+        cx: &mut Context,
+    ) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        let Some(connector) = &mut run.connector else { return };
+        match input {
+            Input::Connected => connector.handle_connected(attempt),
+            Input::Failed(failure) => {
+                connector.handle_failed(attempt, failure, cx.now.instant);
+                run.take_attempt(attempt);
+                cx.drop_conn(id);
+            }
+            _ => return,
+        }
+        self.poll_attempt(owner, cx);
+    }
+
+    /// An event of an established connection.
+    pub(super) fn handle_connected(
+        &mut self,
+        owner: RunOwner,
+        id: ConnId,
+        input: Input<'_>,
+        cx: &mut Context,
+    ) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        match input {
+            Input::Sent(count) => return run.outbox.advance(count),
+            Input::Received(bytes) => run.handle_input(probe::Input::Received(bytes), cx.now),
+            Input::Closed => run.handle_input(probe::Input::Closed, cx.now),
+            Input::Failed(failure) => {
+                run.conn = None;
+                run.outbox = Outbox::default();
+                run.handle_input(probe::Input::Failed(failure), cx.now);
+                cx.drop_conn(id);
+            }
+            Input::Connected | Input::Datagram(..) => return,
+        }
+        self.poll_attempt(owner, cx);
+    }
+
+    /// Starts the lookup that a run waits for: `start` gets the host.
+    pub(super) fn start_lookup(&mut self, owner: RunOwner, start: impl FnOnce(&str) -> LookupId) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        if let Some(connector) = run.connector.as_ref().filter(|_| run.awaits_files) {
+            run.lookup = Some(start(connector.host()));
+            run.awaits_files = false;
+        }
+    }
+
+    pub(super) fn handle_lookup(&mut self, owner: RunOwner, update: LookupUpdate, cx: &mut Context) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        if update.is_last() {
+            run.lookup = None;
+        }
+        if let Some(connector) = &mut run.connector {
+            match update {
+                LookupUpdate::Found { addresses, last } => {
+                    connector.handle_addresses(&addresses, last, cx.now.instant);
+                }
+                LookupUpdate::Failed(failure) => connector.handle_unresolved(failure, cx.now.instant),
+            }
+        }
+        self.poll_attempt(owner, cx);
+    }
+
+    /// The result of [`Output::BlockingTask`]. Ignored if the attempt has ended.
+    pub(super) fn handle_worked(&mut self, job: JobId, result: ProbeResult, cx: &mut Context) {
+        let Some(owner) = self.jobs.remove(&job) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
+        run.jobs.retain(|known| *known != job);
+        run.handle_input(probe::Input::Worked(result), cx.now);
+        self.poll_attempt(owner, cx);
+    }
+
+    /// Extends the deadlines of all attempts after a delay of the loop.
+    pub(super) fn extend(&mut self, delay: Duration, cx: &mut Context) {
+        for run in self.table.iter_mut().filter(|run| run.stalls < STALLS_MAX) {
+            run.stalls += 1;
+            run.deadline += delay;
+            cx.timers.set(Owner::Run(run.owner), Some(run.poll_timeout()));
+        }
+    }
+
+    /// Processes a changed list of targets: `ended` were removed or replaced.
+    pub(super) fn handle_reload(&mut self, ended: &[TargetId], cx: &mut Context) {
+        for owner in ended.iter().copied().map(RunOwner::Target) {
+            self.disconnect(owner, cx);
+            if let Some(run) = self.table.remove(owner) {
+                self.queue.release(run.connections);
+            }
+            cx.timers.set(Owner::Run(owner), None);
+        }
+        let is_of_ended = |output: &Output| match output {
+            Output::CheckResult(check) => ended.contains(&check.target),
+            _ => false,
+        };
+        cx.outputs.retain(|output| !is_of_ended(output));
+        let ended = indexes(ended.iter().copied());
+        self.queue.retain(|target| !ended.get(target.index()).is_some_and(|ended| *ended));
+        self.unchecked = cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
+        self.set_timers(cx);
+    }
+
+    /// Whether every due check has started or waits, and every expired one has ended. It reads the checks, not
+    /// the timers: a lost timer must stop the watchdog pings.
+    pub(super) fn is_on_time(&self, cx: &Context) -> bool {
+        let is_late = |at: Instant| at + WATCHDOG_SLACK < cx.now.instant;
+        let is_idle = |target: &&Target| self.table.get(RunOwner::Target(target.id())).is_none();
+        let waiting = indexes(self.queue.waiting().iter().copied());
+        let is_waiting = |target: &Target| waiting.get(target.id().index()).is_some_and(|waiting| *waiting);
+        self.table.iter().all(|run| !is_late(run.deadline))
+            && cx
+                .targets
+                .list()
+                .iter()
+                .filter(is_idle)
+                .all(|target| !is_late(target.due()) || is_waiting(target))
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ProbeRun> {
+        self.table.iter()
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> Vec<TargetId> {
+        self.queue.waiting().iter().copied().collect()
+    }
+
+    /// Connections that are counted for all runs.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> usize {
+        self.queue.connections()
+    }
+
+    #[cfg(test)]
+    pub(super) fn jobs(&self) -> Vec<JobId> {
+        self.jobs.keys().copied().collect()
+    }
+
+    fn set_timers(&self, cx: &mut Context) {
+        let owners: Vec<_> = cx.targets.ids().map(RunOwner::Target).collect();
+        owners.into_iter().for_each(|owner| self.set_timer(owner, cx));
+        for target in self.queue.waiting() {
+            cx.timers.set(Owner::Run(RunOwner::Target(*target)), None);
+        }
+    }
+
+    pub(super) fn set_timer(&self, owner: RunOwner, cx: &mut Context) {
+        let at = match (self.table.get(owner), owner) {
+            (Some(run), _) => Some(run.poll_timeout()),
+            (None, RunOwner::Delivery(_)) => None,
+            (None, RunOwner::Target(target)) => {
+                cx.targets.get(target).and_then(|target| match self.schedule {
+                    Schedule::Repeated => Some(target.due()),
+                    // Its first check starts at once, and there is no second one.
+                    Schedule::Once if target.fsm().last().is_none() => {
+                        Some(target.retry_at().unwrap_or(cx.now.instant))
+                    }
+                    Schedule::Once => None,
+                })
+            }
+        };
+        cx.timers.set(Owner::Run(owner), at);
+    }
+}

@@ -1,0 +1,165 @@
+//! The outputs of attempts and of their connectors.
+
+use super::{ProbeRuns, RunEvent};
+use crate::engine::context::Context;
+use crate::engine::messages::{CheckResult, Output};
+use crate::engine::owners::{ConnOwner, RunOwner};
+use crate::engine::probe_runs::Schedule;
+use crate::monitor::TargetId;
+use crate::probe;
+use crate::probe::connector::{self, Connector};
+use crate::probe::guard::discard;
+use crate::probe::words::seconds;
+use crate::resolve::Transport;
+use crate::result::{Failure, ProbeResult, Reason};
+
+impl ProbeRuns {
+    /// Ends an attempt at its deadline. It may still return a result with a more precise detail.
+    pub(super) fn expire(&mut self, owner: RunOwner, lookup: Option<String>, cx: &mut Context) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        let timed_out = format!("timed out after {}", seconds(run.timeout));
+        run.handle_deadline(lookup, &timed_out, cx.now);
+        while let Some(output) = run.poll() {
+            match output {
+                probe::Output::Done(result) => return self.finish(owner, result, cx),
+                probe::Output::Send(bytes) => {
+                    run.send(bytes, cx);
+                }
+                probe::Output::BlockingTask(task) => discard(task),
+                probe::Output::Connect { .. } => {}
+            }
+        }
+        self.finish(owner, ProbeResult::down(Reason::Custom, &timed_out), cx);
+    }
+
+    /// Processes the outputs of an attempt until there are none.
+    pub(super) fn poll_attempt(&mut self, owner: RunOwner, cx: &mut Context) {
+        while let Some(run) = self.table.get_mut(owner) {
+            if let Some(output) = run.connector.as_mut().and_then(Connector::poll_output) {
+                self.handle_connector(owner, output, cx);
+                continue;
+            }
+            match run.poll() {
+                None => break,
+                Some(probe::Output::Done(result)) => return self.finish(owner, result, cx),
+                Some(probe::Output::Connect { host, port }) => {
+                    self.disconnect(owner, cx);
+                    if let Some(run) = self.table.get_mut(owner) {
+                        run.connector = Some(Connector::new(host, port, cx.now.instant));
+                        run.transport = Transport::Tcp;
+                    }
+                }
+                Some(probe::Output::Send(bytes)) => {
+                    if !run.send(bytes, cx) {
+                        let failure =
+                            Failure::new(Reason::Custom, "the probe sends more than the peer takes");
+                        return self.finish(owner, failure.into(), cx);
+                    }
+                }
+                Some(probe::Output::BlockingTask(task)) => {
+                    self.last_job.0 += 1;
+                    self.jobs.insert(self.last_job, owner);
+                    run.jobs.push(self.last_job);
+                    cx.outputs.push_back(Output::BlockingTask(self.last_job, task));
+                }
+            }
+        }
+        if let Some(run) = self.table.get_mut(owner) {
+            let needed = run.connections_needed().min(run.connections);
+            self.queue.release(std::mem::replace(&mut run.connections, needed) - needed);
+        }
+        self.set_timer(owner, cx);
+    }
+
+    fn handle_connector(&mut self, owner: RunOwner, output: connector::Output, cx: &mut Context) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        match output {
+            connector::Output::Resolve => {
+                let Some(connector) = &mut run.connector else { return };
+                if let Ok(address) = connector.host().parse() {
+                    connector.handle_literal(address, cx.now.instant);
+                    return;
+                }
+                run.awaits_files = true;
+                self.events.push_back(RunEvent::Resolve(owner));
+            }
+            connector::Output::Open(attempt, to) => {
+                if run.attempts.len() >= run.connections {
+                    if !self.queue.take_connection() {
+                        let detail = format!("no socket for {to}: too many checks in flight");
+                        if let Some(connector) = &mut run.connector {
+                            let failure = Failure::new(Reason::Local, detail);
+                            connector.handle_failed(attempt, failure, cx.now.instant);
+                        }
+                        return;
+                    }
+                    run.connections += 1;
+                }
+                let id = cx.open(ConnOwner::Connecting { run: owner, attempt }, run.transport, to);
+                run.attempts.push((attempt, id));
+            }
+            connector::Output::Close(attempt) => {
+                if let Some(id) = run.take_attempt(attempt) {
+                    cx.close(id);
+                }
+            }
+            connector::Output::Connected(attempt, address) => {
+                run.conn = run.take_attempt(attempt);
+                run.end_connecting(cx.now);
+                run.address = Some(address);
+                run.handle_input(probe::Input::Connected(address), cx.now);
+                if let Some(id) = run.conn {
+                    cx.set_owner(id, ConnOwner::Connected(owner));
+                }
+                self.events.extend(run.lookup.take().map(RunEvent::Cancel));
+            }
+            connector::Output::Failed(failure) => {
+                run.end_connecting(cx.now);
+                run.handle_input(probe::Input::Failed(failure), cx.now);
+            }
+        }
+    }
+
+    /// Closes all connections of an attempt and drops its lookup and tasks.
+    pub(super) fn disconnect(&mut self, owner: RunOwner, cx: &mut Context) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        run.end_connecting(cx.now);
+        run.awaits_files = false;
+        self.events.extend(run.lookup.take().map(RunEvent::Cancel));
+        for job in std::mem::take(&mut run.jobs) {
+            self.jobs.remove(&job);
+        }
+        run.close_connections(cx);
+    }
+
+    pub(super) fn finish(&mut self, owner: RunOwner, mut result: ProbeResult, cx: &mut Context) {
+        self.disconnect(owner, cx);
+        if let Some(run) = self.table.remove(owner) {
+            self.queue.release(run.connections);
+            run.complete(&mut result);
+        }
+        match owner {
+            RunOwner::Target(target) => self.finish_attempt(target, result, cx),
+            RunOwner::Delivery(slot) => self.events.push_back(RunEvent::Delivered(slot, Box::new(result))),
+        }
+        self.set_timer(owner, cx);
+    }
+
+    /// Processes the result of a target's attempt, which ends the check unless it must be repeated.
+    fn finish_attempt(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
+        let Some(target) = cx.targets.get_mut(id) else { return };
+        if target.retry(&result, cx.now.instant) {
+            return;
+        }
+        target.apply_slow_threshold(&mut result);
+        self.unchecked -= usize::from(target.fsm().last().is_none());
+        let change = cx.targets.fire(id, &result, cx.now);
+        if let Some(target) = cx.targets.get_mut(id) {
+            target.advance(cx.now.instant);
+        }
+        if self.schedule == Schedule::Repeated {
+            self.events.push_back(RunEvent::Checked(id, change.clone()));
+        }
+        cx.outputs.push_back(Output::CheckResult(CheckResult { target: id, result, change }));
+    }
+}

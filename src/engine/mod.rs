@@ -133,7 +133,7 @@ impl Engine {
             streams: Vec::new(),
             unpublished: None,
             started: now.unix,
-            hooks: Hooks::default(),
+            hooks: Hooks::new(shares.hooks),
             webhooks: Webhooks::default(),
             manager: None,
             watchdog_due: false,
@@ -162,9 +162,7 @@ impl Engine {
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.update_clock(now);
         self.response_budget.begin_turn();
-        if self.hooks.begin_turn() {
-            self.start_hooks(now);
-        }
+        self.hooks.begin_turn(&mut self.cx);
         self.release_held(now);
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
@@ -176,7 +174,7 @@ impl Engine {
                 Owner::Client(id) => self.handle_client_timeout(id, now),
                 Owner::Resolver => self.lookups.handle_timeout(&self.cx),
                 Owner::Accept => self.cx.resume_accept(),
-                Owner::Hooks => self.handle_hooks_timeout(now),
+                Owner::Hooks => self.hooks.handle_timeout(&mut self.cx),
                 Owner::Webhooks => self.start_deliveries(),
                 Owner::Status => {
                     if let Some(manager) = &mut self.manager {
@@ -258,11 +256,24 @@ impl Engine {
         self.set_wakeup();
     }
 
+    /// The result of [`Output::Spawn`]. `said` is the first line of the hook's output.
+    #[cold]
+    pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
+        self.update_clock(now);
+        self.hooks.handle_ended(id, end, said, &mut self.cx);
+    }
+
+    /// Starts no further hooks: the daemon is about to stop.
+    #[cold]
+    pub(crate) fn start_no_hooks(&mut self) {
+        self.hooks.start_no_more();
+    }
+
     /// Reports pending hooks and deliveries, as the daemon stops.
     #[cold]
     pub(crate) fn stop(&mut self) {
         self.notify("STOPPING=1");
-        self.stop_hooks();
+        self.hooks.stop(&mut self.cx);
         self.webhooks.stop(&mut self.cx);
     }
 
@@ -324,7 +335,7 @@ impl Engine {
 
     /// Notifies the target's hook, its webhook and the service manager of a change of state.
     fn notify_state_change(&mut self, target: TargetId, change: &Change) {
-        self.queue_hook(target, change, self.cx.now);
+        self.hooks.queue(target, change, &mut self.cx);
         self.webhooks.queue(target, change, &mut self.cx);
         self.start_deliveries();
         if let Some(manager) = &mut self.manager {

@@ -58,7 +58,7 @@
 //! |---|---|---|
 //! | 8 | `main`, `cli`, `library` | command line; API for Rust programs |
 //! | 7 | `reactor` | event loop: sockets, signals, child processes, name service files, both clocks |
-//! | 6 | `engine` | the daemon without the I/O: connections, deadlines, scheduling, eviction |
+//! | 6 | `engine` | the daemon without the I/O: connections, deadlines, checks, hooks, webhooks, streams |
 //! | 5 | `api` | HTTP API: request parsing, routes, response formats |
 //! | 4 | `snapshot` | external view of a target |
 //! | 3 | `monitor` | one target: schedule, retries, state, history |
@@ -71,8 +71,11 @@
 //! | flags | `src/cli/flags.rs` |
 //! | probe kinds | `src/probe/kinds.rs` |
 //! | routes | `src/api/routes.rs` |
+//! | JSON of a target and of events | `src/snapshot.rs`, `src/snapshot/transition.rs` |
 //! | eviction | `src/engine/eviction.rs` |
-//! | state changes | `src/fsm.rs`, `src/monitor` |
+//! | state changes | `src/fsm.rs`, their rules `src/fsm/policy.rs` |
+//! | schedule and retries | `src/monitor/target.rs` |
+//! | validation of settings | `src/probe/build`, `src/monitor/validate.rs`; of flags `src/cli` |
 //! | deadlines | `src/engine/timers.rs` |
 //!
 //! The state machines of layers 2 to 6 have up to four kinds of methods: `handle_input` passes an event,

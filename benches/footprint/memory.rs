@@ -48,7 +48,7 @@ pub(crate) fn measure(table: &mut Table) {
         table.add(format!("RSS, {targets} TCP targets"), memory.resident, "KiB", Goal::None);
         table.add(format!("peak RSS, {targets} TCP targets"), memory.peak, "KiB", Goal::None);
         let per_target = (memory.private - one.private) / (targets - 1) as f64;
-        let goal = if targets == 10_000 { Goal::Max(1.5) } else { Goal::None };
+        let goal = if targets == 10_000 { Goal::Max(2.0) } else { Goal::None };
         table.add(format!("private dirty per target, {targets} TCP targets"), per_target, "KiB", goal);
     }
 }

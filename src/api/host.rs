@@ -11,6 +11,9 @@ use memchr::memchr;
 
 use crate::wire::http::request::Request;
 
+/// The longest host name, in bytes (RFC 1035 section 2.3.4).
+const NAME_MAX: usize = 253;
+
 #[derive(Clone, Debug)]
 pub(crate) struct HostGuard {
     guarded: bool,
@@ -39,6 +42,14 @@ impl HostGuard {
         };
         is_loopback(name) || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether a `Host` field can contain this name or address.
+pub(crate) fn is_host(given: &str) -> bool {
+    let name = normalize(given);
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    name.parse::<IpAddr>().is_ok()
+        || (!name.is_empty() && !name.starts_with('.') && name.len() <= NAME_MAX && name.bytes().all(known))
 }
 
 /// Strips port, brackets and final dot from a configured name. A bare IPv6 address is unchanged.
@@ -194,6 +205,18 @@ mod tests {
                 assert!(admits(&guard, host), "{bound} {host:?}");
             }
             assert!(guard.admits(&request(None, true)));
+        }
+    }
+
+    #[test]
+    fn names_that_no_host_field_contains_are_recognized() {
+        for name in ["nas.lan", "NAS_1.lan.:80", "fd00::1", "[fd00::2]:80", &"x".repeat(253)] {
+            assert!(is_host(name), "{name}");
+        }
+        for name in
+            ["", ".", ":80", "http://nas.lan", "nas.lan/", "a b", "é.lan", "fd00::x", &"x".repeat(254)]
+        {
+            assert!(!is_host(name), "{name}");
         }
     }
 

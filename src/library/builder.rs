@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use super::events::{CheckEvent, OnCheck, OnWarning, Warning};
 use super::resolver_config::ResolverConfig;
 use super::server::Server;
-use crate::api::host::HostGuard;
+use crate::api::host::{HostGuard, is_host};
 use crate::engine::Schedule;
 use crate::monitor::{Monitor, validate_names};
+use crate::probe::build::Error;
 
 /// Configures a [`Server`].
 ///
@@ -134,12 +135,15 @@ impl ServerBuilder {
     /// Binds the API to `address`; port 0 selects a free port. The first checks start with the first turn.
     ///
     /// # Errors
-    /// An [`Error`](crate::Error) of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting of a
-    /// monitor is invalid or two monitors have the same name; otherwise the error of binding: address in use,
+    /// An [`Error`] of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is invalid or two monitors
+    /// have the same name; otherwise the error of binding: address in use,
     /// not local, or not permitted.
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
         validate_names(self.monitors.iter().map(Monitor::name))?;
+        if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
+            return Err(Error::ApiAllowHost(format!("{host:?} is not a host name or an IP address")).into());
+        }
         let guard = HostGuard::new(address.ip(), self.allowed_hosts);
         let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, guard)?;
         let address = reactor.listen(address)?;

@@ -41,7 +41,7 @@ impl Monitor {
     ///
     /// let error = Monitor::new(blocking("db", || true)).interval(Duration::ZERO).start().unwrap_err();
     /// let error: Error = error.downcast()?;
-    /// assert_eq!(error.to_string(), "interval: 0ns is not in the range from 1ms to 315360000s");
+    /// assert_eq!(error.to_string(), "interval: 0ns is not between 1ms and 315360000s");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn start(self) -> io::Result<MonitorHandle> {

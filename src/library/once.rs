@@ -41,7 +41,8 @@ impl NetProbe {
     }
 }
 
-/// Runs any probe once and waits for the result: at most the probe's timeout.
+/// Runs any probe once and waits for the result: at most the probe's timeout. A timeout that is not valid (see
+/// [`Probe::timeout`]) is a failed check.
 ///
 /// ```
 /// use pingstate::{blocking, check};

@@ -48,7 +48,7 @@ fn in_range(
     if range.contains(&value) {
         return Ok(());
     }
-    Err(error(format!("{value:?} is not in the range from {:?} to {:?}", range.start(), range.end())))
+    Err(error(format!("{value:?} is not between {:?} and {:?}", range.start(), range.end())))
 }
 
 /// An error if two of these names are equal.

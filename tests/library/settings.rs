@@ -59,8 +59,12 @@ fn invalid_settings_are_errors_when_a_monitor_starts() {
         let error = error.downcast::<Error>().expect("an error of the library");
         assert_eq!((error.field(), &matches!(error, Error::Interval(_))), ("interval", &true));
     }
+    let server =
+        Server::builder(Monitor::new(blocking("disk", || true))).allow_host("http://nas.lan/").bind(ANY);
+    let error = server.map(drop).expect_err("refused");
+    assert_eq!(error.to_string(), "api-allow-host: \"http://nas.lan/\" is not a host name or an IP address");
     let result = check(&blocking("disk", || true).timeout(ProbeBuilder::TIMEOUT_MAX * 2));
-    assert_eq!(result.detail, "timeout: 7200s is not in the range from 1ns to 3600s");
+    assert_eq!(result.detail, "timeout: 7200s is not between 1ns and 3600s");
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn what_does_not_fit_changes_nothing() {
         (vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[2]))], "name: duplicate name \"127.0.0.3\""),
         (
             vec![Start(monitor(HOSTS[2]).interval(Duration::ZERO))],
-            "interval: 0ns is not in the range from 1ms to 315360000s",
+            "interval: 0ns is not between 1ms and 315360000s",
         ),
     ] {
         let updates = bench.updates(list);

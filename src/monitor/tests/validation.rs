@@ -17,11 +17,8 @@ fn an_invalid_setting_is_an_error_with_its_value_and_range() {
     let (short, long) = (Monitor::INTERVAL_MIN - NS, Monitor::INTERVAL_MAX + NS);
     let endless = Hook::TIMEOUT_MAX + NS;
     for (monitor, message) in [
-        (monitor().interval(Duration::ZERO), "interval: 0ns is not in the range from 1ms to 315360000s"),
-        (
-            monitor().interval(long),
-            "interval: 315360000.000000001s is not in the range from 1ms to 315360000s",
-        ),
+        (monitor().interval(Duration::ZERO), "interval: 0ns is not between 1ms and 315360000s"),
+        (monitor().interval(long), "interval: 315360000.000000001s is not between 1ms and 315360000s"),
         (monitor().retry_interval(short), "retry-interval: 999.999µs"),
         (monitor().retry_interval(long), "retry-interval: 315"),
         (monitor().interval_down(short), "interval-down: 999"),
@@ -29,15 +26,12 @@ fn an_invalid_setting_is_an_error_with_its_value_and_range() {
         (monitor().interval_fast(short), "interval-fast: 999"),
         (monitor().interval_fast(Duration::MAX), "interval-fast: 18446744073709551615.999999999s"),
         (monitor().slow_clear(S), "slow-clear: needs slow"),
-        (monitor().slow(S).slow_clear(S + NS), "slow-clear: 1.000000001s is not in the range from 0ns to 1s"),
+        (monitor().slow(S).slow_clear(S + NS), "slow-clear: 1.000000001s is not between 0ns and 1s"),
         (monitor().on_change(Hook::new([] as [&str; 0])), "on-change: needs a program"),
-        (
-            monitor().on_change(hook(Duration::ZERO)),
-            "hook-timeout: 0ns is not in the range from 1ns to 3600s",
-        ),
+        (monitor().on_change(hook(Duration::ZERO)), "hook-timeout: 0ns is not between 1ns and 3600s"),
         (monitor().on_change(hook(endless)), "hook-timeout: 3600.000000001s"),
         (Monitor::new(probe(Duration::ZERO)), "timeout: 0ns"),
-        (Monitor::new(probe(endless)), "timeout: 3600.000000001s is not in the range from 1ns to 3600s"),
+        (Monitor::new(probe(endless)), "timeout: 3600.000000001s is not between 1ns and 3600s"),
     ] {
         let error = monitor.validate().expect_err(message).to_string();
         assert!(error.starts_with(message), "{error}");

@@ -40,6 +40,8 @@ macro_rules! errors {
 errors! {
     /// Not a host name or IP address.
     Address = "address",
+    /// Not a host name or IP address that the API can accept.
+    ApiAllowHost = "api-allow-host",
     /// The certificates to trust are invalid, or this build has no TLS.
     CaFile = "ca-file",
     /// The check is invalid, or belongs to the other protocol.

@@ -24,9 +24,12 @@ fn every_check_ends_in_time_with_a_reason() {
 fn in_time(peers: &[Peer]) -> Vec<String> {
     let servers: Vec<_> = peers.iter().map(|peer| Server::start(peer.act)).collect();
     let monitors = peers.iter().zip(&servers).map(|(peer, server)| {
-        let probe = ProbeBuilder::from_url(&url(peer, server)).name(peer.what).check(peer.check);
-        let probe = probe.timeout(TIMEOUT).verify_tls(false).build();
-        Monitor::new(probe.unwrap_or_else(|error| panic!("{}: {error}", peer.what)))
+        let url = url(peer, server);
+        let mut probe = ProbeBuilder::from_url(&url).name(peer.what).check(peer.check).timeout(TIMEOUT);
+        if url.starts_with("http") {
+            probe = probe.verify_tls(false);
+        }
+        Monitor::new(probe.build().unwrap_or_else(|error| panic!("{}: {error}", peer.what)))
     });
     let mut ends = Vec::new();
     let start = now();

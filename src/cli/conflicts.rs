@@ -6,11 +6,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::args::{CommandLine, DaemonFlags};
+use super::args::{CommandLine, DaemonFlags, Seen};
 use super::config::Config;
 use super::flags::{Flag, FlagScope};
 use super::options::SettingsByKind;
-use super::{Daemon, Options, TargetOptions, TargetSpec};
+use super::{Daemon, Options, Settings, TargetOptions, TargetSpec};
 use crate::probe::kinds::{Kind, Kinds};
 
 const ADDRESS: &str = "1.1.1.1";
@@ -93,27 +93,35 @@ fn refuse_targets_beside_a_file(line: &CommandLine) -> Result<(), String> {
 /// them.
 pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Kind>]) -> Result<(), String> {
     let settings = &line.settings;
-    let webhook_trusts = settings.has_https_webhook();
-    for seen in &line.seen {
-        let Flag { name, kinds: applies, .. } = *seen.flag;
-        let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| applies.contains(&kind));
-        let is_used = kinds.iter().any(applies_to) || webhook_trusts && name == "--ca-file";
+    for Seen { flag, .. } in &line.seen {
+        let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| flag.kinds.contains(&kind));
+        let is_used = flag.is_tolerated || kinds.iter().any(applies_to);
         if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
-            return Err(format!("{name}: is for {}, but the target is {}", names(applies), kind.name()));
-        }
-    }
-    for seen in &line.seen {
-        if let Some((needed, in_force)) = seen.flag.needs {
-            if !in_force(settings) {
-                return Err(format!("{}: needs {needed}", seen.flag.name));
+            if is_cleared(flag, settings) {
+                let applies = names(flag.kinds);
+                return Err(format!("{}: is for {applies}, but the target is {}", flag.name, kind.name()));
             }
         }
     }
-    let trust_is_unused = settings.no_verify_tls && !webhook_trusts;
+    for Seen { flag, .. } in &line.seen {
+        if let Some((needed, in_force)) = flag.needs {
+            if !in_force(settings) {
+                return Err(format!("{}: needs {needed}", flag.name));
+            }
+        }
+    }
+    let trust_is_unused = settings.no_verify_tls && !settings.has_https_webhook();
     if trust_is_unused && first(line, |flag, _| flag.name == "--ca-file").is_some() {
         return Err("--ca-file: has no effect with --no-verify-tls".to_owned());
     }
     Ok(())
+}
+
+/// Whether the value of the flag has no effect besides that on a probe.
+fn is_cleared(flag: &Flag, settings: &Settings) -> bool {
+    let mut others = settings.clone();
+    (flag.clear)(&mut others);
+    others != *settings
 }
 
 /// The name of the first flag given for which `matches` holds.

@@ -1,10 +1,13 @@
 //! The table of all flags. Parsing, `--help`, the configuration file and the conflict checks come from it: a new
 //! flag is a row here, a field of [`Settings`], the place that uses it, and a test.
 
+#[cfg(test)]
+mod tests;
+
 use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
-use crate::probe::kinds::{ANY, HTTP_KINDS, Kind, Kinds};
+use crate::probe::kinds::{ANY, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
 
 /// Where a flag may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,11 @@ pub(super) struct Flag {
     pub(super) help: &'static str,
     /// The value in force without the flag, as `--help` prints it; empty if there is none.
     pub(super) default: &'static str,
-    /// It has no effect on targets of other kinds and is refused for them.
+    /// It has no effect on targets of other kinds and is refused for them, unless `is_tolerated`.
     pub(super) kinds: Kinds,
+    /// Removes the value from the settings of a target of another kind.
+    pub(super) clear: fn(&mut Settings),
+    pub(super) is_tolerated: bool,
     /// The flags without which it has no effect, and whether one of them is in force.
     pub(super) needs: Option<(&'static str, InForce)>,
     pub(super) set: Set,
@@ -57,7 +63,18 @@ pub(super) enum Set {
 
 impl Flag {
     const fn new(name: &'static str, value: &'static str, help: &'static str, set: Set) -> Flag {
-        Flag { name, short: None, value, help, default: "", kinds: ANY, needs: None, set }
+        Flag {
+            name,
+            short: None,
+            value,
+            help,
+            default: "",
+            kinds: ANY,
+            clear: |_| {},
+            is_tolerated: false,
+            needs: None,
+            set,
+        }
     }
 
     const fn default(mut self, default: &'static str) -> Flag {
@@ -70,8 +87,14 @@ impl Flag {
         self
     }
 
-    const fn kinds(mut self, kinds: Kinds) -> Flag {
+    const fn kinds(mut self, kinds: Kinds, clear: fn(&mut Settings)) -> Flag {
         self.kinds = kinds;
+        self.clear = clear;
+        self
+    }
+
+    const fn tolerated(mut self) -> Flag {
+        self.is_tolerated = true;
         self
     }
 
@@ -150,13 +173,13 @@ pub(super) static SECTIONS: [Section; 7] = [
                 "what counts as up:\n  tcp     port_open (default), banner_contains:TEXT\n  \
                  http(s) status_2xx (default), body_contains:TEXT,\n          \
                  status:200,204 or status:200-299,401",
-                |line, text| put(&mut line.settings.check, Ok(text.to_owned())),
+                |line, text| put(&mut line.settings.probe.check, Ok(text.to_owned())),
             ),
             value(
                 "--timeout",
                 "SECONDS",
                 "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
-                |line, text| put(&mut line.settings.timeout, values::timeout(text)),
+                |line, text| put(&mut line.settings.probe.timeout, values::timeout(text)),
             )
             .default("2 for tcp, 5 for http and https"),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
@@ -175,29 +198,35 @@ pub(super) static SECTIONS: [Section; 7] = [
         scope: FlagScope::Target,
         flags: &[
             value("--method", "METHOD", "", |line, text| {
-                put(&mut line.settings.method, values::method(text))
+                put(&mut line.settings.probe.method, values::method(text))
             })
             .default("GET")
-            .kinds(HTTP_KINDS),
+            .kinds(HTTP_KINDS, |settings| settings.probe.method = None),
             value("--header", "'NAME: VALUE'", "also send this header field; repeatable", |line, text| {
-                push(&mut line.settings.headers, values::header(text), HEADERS_MAX)
+                push(&mut line.settings.probe.headers, values::header(text), HEADERS_MAX)
             })
-            .kinds(HTTP_KINDS),
+            .kinds(HTTP_KINDS, |settings| settings.probe.headers.clear()),
             value("--max-body", "BYTES", "bytes of a body that are searched, 1 to 16777216", |line, text| {
-                put(&mut line.settings.max_body, values::max_body(text))
+                put(&mut line.settings.probe.max_body, values::max_body(text))
             })
             .default("65536")
-            .kinds(HTTP_KINDS),
+            .kinds(HTTP_KINDS, |settings| settings.probe.max_body = None),
             switch("--no-redirect", "evaluate a redirect instead of following it", |line| {
-                line.settings.no_redirect = true;
+                line.settings.probe.follow_redirects = Some(false);
             })
-            .kinds(HTTP_KINDS),
+            .kinds(HTTP_KINDS, |settings| settings.probe.follow_redirects = None),
             value("--ca-file", "PEM", "also trust these certificates", |line, text| {
                 put(&mut line.settings.ca_file, values::plain(text).map(Into::into))
             })
-            .kinds(HTTP_KINDS),
-            // The Python version accepts it for tcp too.
-            switch("--no-verify-tls", "accept any certificate", |line| line.settings.no_verify_tls = true),
+            .kinds(TLS_KINDS, |settings| {
+                if !settings.has_https_webhook() {
+                    settings.ca_file = None;
+                }
+            }),
+            // The Python version accepts it for tcp, too.
+            switch("--no-verify-tls", "accept any certificate", |line| line.settings.no_verify_tls = true)
+                .kinds(TLS_KINDS, |settings| settings.no_verify_tls = false)
+                .tolerated(),
         ],
     },
     Section {
@@ -313,33 +342,4 @@ pub(super) static SECTIONS: [Section; 7] = [
 /// Every flag with its scope, in the order of `--help`.
 pub(super) fn all() -> impl Iterator<Item = (&'static Flag, FlagScope)> {
     SECTIONS.iter().flat_map(|section| section.flags.iter().map(move |flag| (flag, section.scope)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flag(name: &str) -> &'static Flag {
-        all().map(|(flag, _)| flag).find(|flag| flag.name == name).expect(name)
-    }
-
-    #[test]
-    fn help_names_every_kind_with_its_defaults() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/dict/args.dict");
-        let dictionary = std::fs::read_to_string(path);
-        let manual = include_str!("../manual.md");
-        for kind in ANY {
-            let name = kind.name();
-            let is_listed = |text: &str| text.split([' ', ',']).any(|word| word == name);
-            assert!(is_listed(flag("--protocol").help), "{name}");
-            assert!(manual.contains(&format!(" {name}://")), "{name}");
-            // A packaged crate has no dictionary.
-            assert!(dictionary.as_ref().map_or(true, |text| text.contains(&format!("{name}://"))), "{name}");
-            for (flag, value) in [("--port", kind.port().into()), ("--timeout", kind.timeout().as_secs())] {
-                let default = self::flag(flag).default;
-                let stated = default.split(", ").find(|part| is_listed(part)).expect(name);
-                assert!(stated.starts_with(&format!("{value} for ")), "{flag}, {name}: {default}");
-            }
-        }
-    }
 }

@@ -57,10 +57,10 @@ fn sensible(options: &Options) {
 
 fn sensible_target(options: &TargetOptions) {
     let settings = &options.settings;
-    assert!(settings.fall != Some(0) && settings.rise != Some(0) && settings.max_body != Some(0));
+    assert!(settings.fall != Some(0) && settings.rise != Some(0) && settings.probe.max_body != Some(0));
     assert!(settings.slow_clear.is_none_or(|clear| Some(clear) < settings.slow && !clear.is_zero()));
     assert!(settings.on_change.as_ref().is_none_or(|words| !words[0].is_empty()));
-    let spans = [settings.timeout, settings.interval, settings.interval_down, settings.interval_fast];
+    let spans = [settings.probe.timeout, settings.interval, settings.interval_down, settings.interval_fast];
     let spans = spans.into_iter().chain([settings.retry_interval, settings.hook_timeout]);
     assert!(spans.flatten().all(|span| !span.is_zero()));
     match &options.target {

@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::config::Config;
+use super::flags;
 use crate::fsm::Policy;
 use crate::monitor::{Hook, Monitor};
-use crate::probe::kinds::{HTTP_KINDS, Kind};
+use crate::probe::build as probe;
+use crate::probe::kinds::Kind;
 
 /// A valid command line.
 #[derive(Debug, PartialEq)]
@@ -67,16 +69,9 @@ impl TargetSpec {
 /// How a target is checked; `None` is the library's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
-    pub(crate) check: Option<String>,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) probe: probe::Settings,
     pub(crate) retries: Option<u32>,
     pub(crate) retry_interval: Option<Duration>,
-    pub(crate) method: Option<String>,
-    /// Names and trimmed values, in the order given.
-    pub(crate) headers: Vec<(String, String)>,
-    /// In bytes.
-    pub(crate) max_body: Option<usize>,
-    pub(crate) no_redirect: bool,
     /// A PEM file.
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) no_verify_tls: bool,
@@ -124,15 +119,9 @@ impl Settings {
         self.hook_timeout =
             self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != Hook::TIMEOUT);
         self.hook_first &= self.on_change.is_some() || self.webhook.is_some();
-        if kind.is_some_and(|kind| !HTTP_KINDS.contains(&kind)) {
-            self.method = None;
-            self.headers.clear();
-            self.max_body = None;
-            self.no_redirect = false;
-            self.no_verify_tls = false;
-            if !self.has_https_webhook() {
-                self.ca_file = None;
-            }
+        if let Some(kind) = kind {
+            let without_effect = flags::all().filter(|(flag, _)| !flag.kinds.contains(&kind));
+            without_effect.for_each(|(flag, _)| (flag.clear)(&mut self));
         }
         self
     }

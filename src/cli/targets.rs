@@ -12,7 +12,7 @@ use crate::library::ResolverConfig;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
-use crate::probe::kinds::HTTP_KINDS;
+use crate::probe::kinds::TLS_KINDS;
 
 /// Builds the monitors of a command line. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
@@ -87,7 +87,7 @@ impl SharedResources {
     /// The error is one line that names the flag; it is `None` if it was reported before.
     fn trusts(&mut self, options: &TargetOptions) -> Result<TrustedBy, Option<String>> {
         let settings = &options.settings;
-        let uses_trust = options.target.kind().is_none_or(|kind| HTTP_KINDS.contains(&kind));
+        let uses_trust = options.target.kind().is_none_or(|kind| TLS_KINDS.contains(&kind));
         let target = match uses_trust {
             false => Trusted::default(),
             true => self.trusts.of(!settings.no_verify_tls, &settings.ca_file)?,
@@ -128,29 +128,20 @@ impl SharedResources {
 }
 
 fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) -> Result<NetProbe, String> {
-    let builder = match &options.target {
+    let mut builder = match &options.target {
         TargetSpec::Url(url) => ProbeBuilder::from_url(url),
-        TargetSpec::Parts { kind, address, port, path } => probe(kind.name(), address, *port).path(path),
+        TargetSpec::Parts { kind, address, port, path } => {
+            let builder = probe(kind.name(), address, *port);
+            // As in the Python version, a path is ignored if the protocol has none.
+            if kind.scheme().has_path { builder.path(path) } else { builder }
+        }
     };
-    let settings = &*options.settings;
-    let mut builder = builder.follow_redirects(!settings.no_redirect).verify_tls(!settings.no_verify_tls);
+    builder = builder.settings(options.settings.probe.clone());
+    if options.settings.no_verify_tls {
+        builder = builder.verify_tls(false);
+    }
     if let Some(trust) = trust {
         builder = builder.trust(trust);
-    }
-    if let Some(check) = &settings.check {
-        builder = builder.check(check);
-    }
-    if let Some(timeout) = settings.timeout {
-        builder = builder.timeout(timeout);
-    }
-    if let Some(method) = &settings.method {
-        builder = builder.method(method);
-    }
-    for (name, value) in &settings.headers {
-        builder = builder.header(name, value);
-    }
-    if let Some(bytes) = settings.max_body {
-        builder = builder.max_body(bytes);
     }
     if let Some(name) = name {
         builder = builder.name(name);

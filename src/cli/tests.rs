@@ -76,15 +76,18 @@ fn every_flag_is_read() {
         "--on-change",
         "/bin/tell 'the admin' \"\" #x",
     ]);
-    let settings = Settings {
+    let probe = crate::probe::build::Settings {
         check: Some("status:200-299,401".into()),
         timeout: Some(Duration::from_millis(250)),
-        retries: Some(2),
-        retry_interval: Some(Duration::from_millis(500)),
         method: Some("HEAD".into()),
         headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
         max_body: Some(1024),
-        no_redirect: true,
+        follow_redirects: Some(false),
+    };
+    let settings = Settings {
+        probe,
+        retries: Some(2),
+        retry_interval: Some(Duration::from_millis(500)),
         ca_file: Some("/etc/ca.pem".into()),
         no_verify_tls: true,
         interval: Some(Duration::from_millis(1500)),
@@ -152,59 +155,6 @@ fn help_and_version_are_not_errors() {
     assert_eq!(command(&["-V"]), Ok(Command::Version));
     assert_eq!(command(&["--version"]), Ok(Command::Version));
     assert_eq!(VERSION, format!("pingstate {}\n", env!("CARGO_PKG_VERSION")));
-}
-
-#[test]
-fn the_help_fits_a_terminal_and_describes_every_flag() {
-    let help = help();
-    for line in help.lines() {
-        assert!(line.is_ascii() && line.len() < 80 && line.trim_end() == line, "{line:?}");
-    }
-    for (flag, _) in flags::all() {
-        assert!(help.contains(&format!("{} ", flag.name)), "{}", flag.name);
-        assert!(!flag.help.is_empty() || !flag.default.is_empty(), "{}", flag.name);
-    }
-}
-
-#[test]
-fn stated_defaults_are_the_values_in_force_without_the_flag() {
-    let parsed = |args: &[&str]| options(&[&["--protocol", "http", "--slow=9"], args].concat());
-    for (flag, _) in flags::all() {
-        // Descriptions of several defaults, and defaults that the library's tests check.
-        let elsewhere =
-            flag.default.contains(' ') || ["GET", "65536", "tcp", "HOST:PORT"].contains(&flag.default);
-        if flag.default.is_empty() || elsewhere {
-            continue;
-        }
-        let value = match flag.default {
-            "--interval" => "5",
-            "--slow" => "9",
-            value => value,
-        };
-        let needed = ["--retries=1", "--on-change=x"];
-        let needed: Vec<&str> = needed
-            .into_iter()
-            .filter(|needed| flag.needs.is_some_and(|(name, _)| needed.starts_with(name)))
-            .collect();
-        let with = parsed(&[&needed[..], &[flag.name, value]].concat());
-        assert_eq!(with, parsed(&needed), "{}", flag.name);
-    }
-}
-
-#[test]
-fn the_manual_and_the_fuzz_dictionary_contain_every_flag() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let manual = include_str!("../manual.md");
-    let dictionary = std::fs::read_to_string(root.join("fuzz/dict/args.dict"));
-    for (flag, scope) in flags::all() {
-        let is_described =
-            manual.contains(&format!("`{}", flag.name)) || manual.contains(&format!("{}` ", flag.name));
-        assert!(is_described || ["--help", "--version"].contains(&flag.name), "{}", flag.name);
-        // A packaged crate has no dictionary.
-        if let Ok(dictionary) = &dictionary {
-            assert!(dictionary.contains(flag.name) || scope == flags::FlagScope::Process, "{}", flag.name);
-        }
-    }
 }
 
 #[test]
@@ -299,12 +249,12 @@ fn values_at_their_limits_are_accepted() {
     assert_eq!(settings(&["--interval", ".5"]).interval, Some(Duration::from_millis(500)));
     assert_eq!(settings(&["--interval", "5."]).interval, None);
     assert_eq!(settings(&["--interval", "1.0000000019"]).interval, Some(Duration::from_nanos(1_000_000_001)));
-    assert_eq!(settings(&["--timeout", "3600"]).timeout, Some(Duration::from_secs(3600)));
-    assert_eq!(settings(&["--protocol=http", "--max-body=16777216"]).max_body, Some(16 << 20));
-    assert_eq!(settings(&["--protocol=http", "--header=A: b\tc"]).headers[0].1, "b\tc");
+    assert_eq!(settings(&["--timeout", "3600"]).probe.timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(settings(&["--protocol=http", "--max-body=16777216"]).probe.max_body, Some(16 << 20));
+    assert_eq!(settings(&["--protocol=http", "--header=A: b\tc"]).probe.headers[0].1, "b\tc");
     assert_eq!(options(&["--api-host", "LOCALHOST"]).daemon.api.to_string(), "127.0.0.1:8787");
     assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).daemon.api.to_string(), "[::1]:1");
-    assert_eq!(settings(&["--check", ""]).check.as_deref(), Some(""));
+    assert_eq!(settings(&["--check", ""]).probe.check.as_deref(), Some(""));
     assert_eq!(name(&["--name", "-"]).as_deref(), Some("-"));
     assert_eq!(name(&["--name=--once"]).as_deref(), Some("--once"));
 }

@@ -132,9 +132,9 @@ fn built(source: &mut Source<'_>) {
     let (target, spec, name, method, header, path) = (text(), text(), text(), text(), text(), text());
     let builders = [ProbeBuilder::from_url(&target), probe("tcp", &target, 22), probe("http", &target, None)];
     for builder in builders {
-        let mut builder = builder.check(&spec).header(&header, &path).verify_tls(false);
+        let mut builder = builder.check(&spec);
         if !method.is_empty() {
-            builder = builder.method(&method).path(&path);
+            builder = builder.header(&header, &path).verify_tls(false).method(&method).path(&path);
         }
         if !name.is_empty() {
             builder = builder.name(&name);

@@ -29,8 +29,11 @@ pub fn verdict(data: &[u8]) {
     let end = source.byte();
     let cut = source.number();
     let method = if end & 8 == 8 && !check.starts_with("body") { "HEAD" } else { "GET" };
-    let probe = ProbeBuilder::from_url(url).check(check).max_body(limit).method(method).build();
-    let (probe, stream, now) = (probe.expect("a probe"), source.rest(), test_now());
+    let mut probe = ProbeBuilder::from_url(url).check(check);
+    if url.starts_with("http") {
+        probe = probe.max_body(limit).method(method);
+    }
+    let (probe, stream, now) = (probe.build().expect("a probe"), source.rest(), test_now());
     let [whole, others @ ..] = slicings(stream, cut);
     let whole = converse(&probe, &whole, end, now);
     for pieces in others {

@@ -12,22 +12,20 @@ mod webhook;
 pub use built::NetProbe;
 pub(crate) use built::Plan;
 pub use error::Error;
-pub(crate) use rules::{check_body, checked_headers};
-pub(crate) use settings::{Check, Settings};
+pub(crate) use settings::Settings;
 pub use trust::TlsTrust;
-pub(crate) use trust::of as trust_of;
 pub(crate) use webhook::DELIVERY_TIMEOUT;
 pub use webhook::Webhook;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::kinds::{self, Kind};
-use crate::check::{BannerVerdict, CheckVerdict, HttpResponse};
+use crate::check::{BannerVerdict, CheckVerdict, HttpClosure, HttpResponse, TcpClosure};
 use crate::wire::url::Url;
 use rules::checked_name;
+use trust::TlsSettings;
 
 /// Starts to build a probe: `protocol` is `tcp`, `http` or `https`; `address` is a name or an IP address
 /// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp and https.
@@ -58,7 +56,8 @@ pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> Pro
     }))
 }
 
-/// A builder of probes. [`ProbeBuilder::build`] validates the settings; a tcp target ignores those for http.
+/// A builder of probes. [`ProbeBuilder::build`] validates the settings; one that does not apply to the
+/// protocol is an error.
 ///
 /// ```
 /// # use std::{io::{Read, Write}, net::TcpListener, thread};
@@ -91,8 +90,11 @@ pub struct ProbeBuilder {
     url: Result<(Kind, Url), Error>,
     path: Option<String>,
     name: Option<String>,
-    timeout: Option<Duration>,
-    settings: Settings,
+    pub(super) settings: Settings,
+    /// These replace the check of `settings`.
+    pub(super) check_response: Option<HttpClosure>,
+    pub(super) check_banner: Option<TcpClosure>,
+    pub(super) tls: TlsSettings,
 }
 
 impl ProbeBuilder {
@@ -115,7 +117,15 @@ impl ProbeBuilder {
     pub const NAME_MAX: usize = 128;
 
     fn new(url: Result<(Kind, Url), Error>) -> Self {
-        ProbeBuilder { url, path: None, name: None, timeout: None, settings: Settings::default() }
+        ProbeBuilder {
+            url,
+            path: None,
+            name: None,
+            settings: Settings::default(),
+            check_response: None,
+            check_banner: None,
+            tls: TlsSettings::default(),
+        }
     }
 
     /// Starts with a URL, such as `https://example.com/healthz` or `tcp://[::1]:22`.
@@ -129,10 +139,18 @@ impl ProbeBuilder {
         self
     }
 
+    /// Replaces the settings that the command line has, too.
+    #[cfg(feature = "cli")]
+    pub(crate) fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// The check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
     /// `port_open`, `banner_contains:TEXT` for tcp.
     pub fn check(mut self, spec: &str) -> Self {
-        self.settings.check = Check::Spec(spec.to_owned());
+        self.clear_check();
+        self.settings.check = Some(spec.to_owned());
         self
     }
 
@@ -161,7 +179,8 @@ impl ProbeBuilder {
         F: Fn(&HttpResponse) -> J + Send + Sync + 'static,
         J: Into<CheckVerdict>,
     {
-        self.settings.check = Check::Response(Arc::new(move |response| check(response).into()));
+        self.clear_check();
+        self.check_response = Some(Arc::new(move |response| check(response).into()));
         self
     }
 
@@ -193,7 +212,8 @@ impl ProbeBuilder {
         F: Fn(&[u8]) -> J + Send + Sync + 'static,
         J: Into<BannerVerdict>,
     {
-        self.settings.check = Check::Banner(Arc::new(move |heard| check(heard).into()));
+        self.clear_check();
+        self.check_banner = Some(Arc::new(move |heard| check(heard).into()));
         self
     }
 
@@ -210,32 +230,32 @@ impl ProbeBuilder {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.settings.timeout = Some(timeout);
         self
     }
 
     /// Whether the target's certificate must be valid. Default: true.
     pub fn verify_tls(mut self, verify: bool) -> Self {
-        self.settings.verify = verify;
+        self.tls.verify = Some(verify);
         self
     }
 
     /// Certificates (PEM) to trust in addition to the built-in roots.
     pub fn ca_pem(mut self, pem: &[u8]) -> Self {
-        self.settings.ca_pem = pem.to_vec();
+        self.tls.ca_pem = pem.to_vec();
         self
     }
 
     /// A trust that many probes can share. It overrides [`ProbeBuilder::verify_tls`] and
     /// [`ProbeBuilder::ca_pem`].
     pub fn trust(mut self, trust: &TlsTrust) -> Self {
-        self.settings.trust = Some(trust.clone());
+        self.tls.trust = Some(trust.clone());
         self
     }
 
     /// The request's method. Default: `GET`.
     pub fn method(mut self, method: &str) -> Self {
-        self.settings.method = Cow::Owned(method.to_owned());
+        self.settings.method = Some(method.to_owned());
         self
     }
 
@@ -258,13 +278,13 @@ impl ProbeBuilder {
     /// assert!(probe("http", "localhost", 80).max_body(ProbeBuilder::BODY_MAX + 1).build().is_err());
     /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
-        self.settings.max_body = bytes;
+        self.settings.max_body = Some(bytes);
         self
     }
 
     /// Whether redirects are followed, at most 10. Default: true.
     pub fn follow_redirects(mut self, follow: bool) -> Self {
-        self.settings.follow = follow;
+        self.settings.follow_redirects = Some(follow);
         self
     }
 
@@ -286,23 +306,40 @@ impl ProbeBuilder {
     /// Builds the probe.
     ///
     /// # Errors
-    /// The first invalid setting.
-    pub fn build(self) -> Result<NetProbe, Error> {
-        let (kind, mut url) = self.url?;
-        if let Some(path) = self.path.filter(|_| url.scheme.has_path) {
-            url = Url::new(url.scheme, &url.host, url.port, &path).map_err(Error::Path)?;
+    /// The first invalid setting, or one that does not apply to the protocol.
+    pub fn build(mut self) -> Result<NetProbe, Error> {
+        let (kind, mut url) = std::mem::replace(&mut self.url, Err(Error::Url(String::new())))?;
+        if let Some(path) = &self.path {
+            url = Url::new(url.scheme, &url.host, url.port, path).map_err(Error::Path)?;
         }
-        let name = match self.name {
+        let name = match self.name.take() {
             Some(name) => checked_name(name)?,
             None => url.authority(),
         };
-        let timeout = self.timeout.unwrap_or(kind.timeout());
+        let timeout = self.settings.timeout.take().unwrap_or(kind.timeout());
         if timeout.is_zero() || timeout > Self::TIMEOUT_MAX {
             return Err(Error::Timeout("must be more than 0 and at most 3600 seconds".to_owned()));
         }
         let shown = url.to_string();
-        let plan = kind.build(url, Settings { timeout, ..self.settings })?;
-        Ok(NetProbe { name, url: shown, timeout, plan })
+        let plan = (kind.info().build)(url, timeout, &mut self)?;
+        match self.first() {
+            Some(error) => Err(error(format!("does not apply to {}", kind.name()))),
+            None => Ok(NetProbe { name, url: shown, timeout, plan }),
+        }
+    }
+
+    fn clear_check(&mut self) {
+        self.settings.check = None;
+        self.check_response = None;
+        self.check_banner = None;
+    }
+
+    /// The error of the first setting that is present.
+    fn first(&self) -> Option<fn(String) -> Error> {
+        if self.check_response.is_some() || self.check_banner.is_some() {
+            return Some(Error::Check);
+        }
+        self.tls.first().or_else(|| self.settings.first())
     }
 }
 

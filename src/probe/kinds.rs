@@ -1,14 +1,14 @@
 //! The list of probe kinds.
 //!
-//! A new kind is a variant of [`Kind`] with its row here, and a file with its `build` function. The flags that
-//! apply to it are in `cli/flags.rs`, its checks in `check`.
+//! A new kind is a file with its [`Info`], and here a variant of [`Kind`], its arm in [`Kind::info`] and its place
+//! in the lists of kinds. The flags that apply to it are in `cli/flags.rs`, its checks in `check`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::build::{Error, Plan, ProbeBuilder, Settings};
+use super::build::{Error, Plan, ProbeBuilder};
 use super::{http, tcp};
-use crate::wire::url::{HTTP, HTTPS, Scheme, Url, scheme_of};
+use crate::wire::url::{Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -23,26 +23,28 @@ pub(crate) type Kinds = &'static [Kind];
 pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 
-struct Row {
-    scheme: &'static Scheme,
+/// Kinds that verify certificates; http does after a redirect to https.
+pub(crate) const TLS_KINDS: Kinds = HTTP_KINDS;
+
+/// The properties of a kind.
+pub(super) struct Info {
+    pub(super) scheme: &'static Scheme,
     /// The port of a target that is given as an address.
-    port: u16,
-    timeout: Duration,
-    build: fn(Url, Settings) -> Result<Arc<dyn Plan>, Error>,
+    pub(super) port: u16,
+    pub(super) timeout: Duration,
+    pub(super) build: Build,
 }
 
+/// Takes the settings that apply to the kind out of the builder and validates them. A setting that is left is an
+/// error: it does not apply.
+type Build = fn(Url, Duration, &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error>;
+
 impl Kind {
-    fn row(self) -> Row {
+    pub(super) fn info(self) -> &'static Info {
         match self {
-            Kind::Tcp => {
-                Row { scheme: &tcp::SCHEME, port: 443, timeout: ProbeBuilder::TCP_TIMEOUT, build: tcp::build }
-            }
-            Kind::Http => {
-                Row { scheme: &HTTP, port: 80, timeout: ProbeBuilder::HTTP_TIMEOUT, build: http::build }
-            }
-            Kind::Https => {
-                Row { scheme: &HTTPS, port: 443, timeout: ProbeBuilder::HTTP_TIMEOUT, build: http::build }
-            }
+            Kind::Tcp => &tcp::TCP,
+            Kind::Http => &http::HTTP,
+            Kind::Https => &http::HTTPS,
         }
     }
 
@@ -52,19 +54,15 @@ impl Kind {
     }
 
     pub(crate) fn scheme(self) -> &'static Scheme {
-        self.row().scheme
+        self.info().scheme
     }
 
     pub(crate) fn port(self) -> u16 {
-        self.row().port
+        self.info().port
     }
 
     pub(crate) fn timeout(self) -> Duration {
-        self.row().timeout
-    }
-
-    pub(super) fn build(self, url: Url, settings: Settings) -> Result<Arc<dyn Plan>, Error> {
-        (self.row().build)(url, settings)
+        self.info().timeout
     }
 
     /// The kind of this name, in any case. The error is a message of one line.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::build::{Check, Error, Plan, Settings};
+use super::build::{Error, Plan, ProbeBuilder};
+use super::kinds::Info;
 use super::words::timed_out;
 use super::{Attempt, Input, Output};
 use crate::check::{Ending, Search, TcpCheck};
@@ -11,17 +12,17 @@ use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::url::{Scheme, Url};
 
-pub(super) static SCHEME: Scheme = Scheme { name: "tcp", default_port: None, has_path: false };
+static SCHEME: Scheme = Scheme { name: "tcp", default_port: None, has_path: false };
 
-pub(super) fn build(url: Url, settings: Settings) -> Result<Arc<dyn Plan>, Error> {
-    let check = match settings.check {
-        Check::Spec(spec) => TcpCheck::parse(&spec).map_err(Error::Check)?,
-        Check::Banner(check) => TcpCheck::Custom(check),
-        Check::Response(_) => {
-            return Err(Error::Check("a check of responses belongs to http, not tcp".to_owned()));
-        }
+pub(super) static TCP: Info = Info { scheme: &SCHEME, port: 443, timeout: ProbeBuilder::TCP_TIMEOUT, build };
+
+fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error> {
+    let spec = probe.settings.check.take().unwrap_or_default();
+    let check = match probe.check_banner.take() {
+        Some(check) => TcpCheck::Custom(check),
+        None => TcpCheck::parse(&spec).map_err(Error::Check)?,
     };
-    Ok(Arc::new(TcpPlan { url, check, timeout: settings.timeout }))
+    Ok(Arc::new(TcpPlan { url, check, timeout }))
 }
 
 struct TcpPlan {

@@ -254,10 +254,10 @@ impl TargetPlan {
         let mut builder = probe(protocol, hosts()[self.host].text, PORT + index as u16)
             .check(&check)
             .timeout(Duration::from_nanos(self.timeout))
-            .name(&format!("t{}", self.name))
-            .follow_redirects(self.follow);
+            .name(&format!("t{}", self.name));
         if self.is_http() {
-            builder = builder.path(self.path).method(if self.head { "HEAD" } else { "GET" });
+            let method = if self.head { "HEAD" } else { "GET" };
+            builder = builder.follow_redirects(self.follow).path(self.path).method(method);
         }
         let inner = builder.build().expect("a probe");
         ledger.join();

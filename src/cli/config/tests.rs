@@ -49,8 +49,8 @@ fn a_line_is_parsed_like_a_command_line() {
     let names = targets.iter().map(of).collect::<Vec<_>>();
     assert_eq!(names, [("web".to_owned(), 3), ("the \"ssh\"".to_owned(), 5), ("plain".to_owned(), 6)]);
     assert_eq!(targets[0].target, TargetSpec::Url("https://example.com/healthz?x=#1".into()));
-    assert_eq!(targets[0].settings.check.as_deref(), Some("body_contains:all is well"));
-    assert_eq!(targets[0].settings.headers, [("A".to_owned(), "b".to_owned())]);
+    assert_eq!(targets[0].settings.probe.check.as_deref(), Some("body_contains:all is well"));
+    assert_eq!(targets[0].settings.probe.headers, [("A".to_owned(), "b".to_owned())]);
     assert_eq!(targets[1].settings.interval, Some(Duration::from_secs(60)));
     assert_eq!((targets[1].settings.fall, targets[2].settings.fall), (Some(3), None));
 }
@@ -65,7 +65,7 @@ fn lines_of_flags_apply_to_the_lines_below_and_later_values_override() {
     let seconds = |target: &TargetOptions| target.settings.interval.map_or(5, |interval| interval.as_secs());
     assert_eq!(loaded.targets.iter().map(seconds).collect::<Vec<_>>(), [9, 8, 6, 7]);
     assert!(loaded.targets.iter().all(|target| target.settings.fall == Some(4)));
-    let headers = |target: &TargetOptions| target.settings.headers.len();
+    let headers = |target: &TargetOptions| target.settings.probe.headers.len();
     assert_eq!(loaded.targets.iter().map(headers).collect::<Vec<_>>(), [1, 2, 3, 2]);
 }
 

@@ -4,7 +4,8 @@ use std::{fmt, io};
 
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident = $field:literal,)+) => {
-        /// An invalid setting of a probe or monitor, with a message for the user.
+        /// An invalid setting of a probe or monitor, or one that does not apply to the kind of the probe, with a
+        /// message for the user.
         ///
         /// Functions that can also fail for other reasons return it within an [`io::Error`] of kind
         /// [`InvalidInput`](io::ErrorKind::InvalidInput); [`io::Error::downcast`] takes it out.
@@ -44,8 +45,10 @@ errors! {
     ApiAllowHost = "api-allow-host",
     /// The certificates to trust are invalid, or this build has no TLS.
     CaFile = "ca-file",
-    /// The check is invalid, or belongs to the other protocol.
+    /// The check is invalid, or belongs to another protocol.
     Check = "check",
+    /// Redirects do not apply to the protocol.
+    FollowRedirects = "no-redirect",
     /// A header field is invalid, or the fields exceed a limit.
     Header = "header",
     /// The timeout of a hook is 0 or too long.
@@ -80,6 +83,8 @@ errors! {
     Timeout = "timeout",
     /// The URL is invalid.
     Url = "url",
+    /// Certificates do not apply to the protocol.
+    VerifyTls = "no-verify-tls",
 }
 
 impl fmt::Display for Error {

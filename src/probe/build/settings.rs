@@ -1,43 +1,36 @@
 //! The settings of a probe before they are validated.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{ProbeBuilder, TlsTrust};
-use crate::check::{HttpClosure, TcpClosure};
+use super::Error;
 
-/// The settings of all kinds. Each kind ignores those that do not apply to it.
+/// The settings that the library and the command line share; `None` and empty are the default.
+///
+/// A new setting is a field here with its line in [`Settings::first`], a method of
+/// [`ProbeBuilder`](super::ProbeBuilder), and its use in the kinds that it applies to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
-    pub(crate) check: Check,
-    pub(crate) timeout: Duration,
-    pub(crate) verify: bool,
-    pub(crate) ca_pem: Vec<u8>,
-    pub(crate) trust: Option<TlsTrust>,
-    pub(crate) method: Cow<'static, str>,
+    pub(crate) check: Option<String>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) method: Option<String>,
+    /// Names and values, in the order given.
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) max_body: usize,
-    pub(crate) follow: bool,
+    /// In bytes.
+    pub(crate) max_body: Option<usize>,
+    pub(crate) follow_redirects: Option<bool>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            check: Check::Spec(String::new()),
-            timeout: Duration::ZERO,
-            verify: true,
-            ca_pem: Vec::new(),
-            trust: None,
-            method: Cow::Borrowed("GET"),
-            headers: Vec::new(),
-            max_body: ProbeBuilder::BODY_DEFAULT,
-            follow: true,
-        }
+impl Settings {
+    /// The error of the first setting that is present.
+    pub(super) fn first(&self) -> Option<fn(String) -> Error> {
+        let present = [
+            (self.check.is_some(), Error::Check as fn(String) -> Error),
+            (self.timeout.is_some(), Error::Timeout),
+            (self.method.is_some(), Error::Method),
+            (!self.headers.is_empty(), Error::Header),
+            (self.max_body.is_some(), Error::MaxBody),
+            (self.follow_redirects.is_some(), Error::FollowRedirects),
+        ];
+        present.into_iter().find(|(is_present, _)| *is_present).map(|(_, error)| error)
     }
-}
-
-/// A check that has not been validated yet.
-pub(crate) enum Check {
-    Spec(String),
-    Response(HttpClosure),
-    Banner(TcpClosure),
 }

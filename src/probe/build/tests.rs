@@ -1,9 +1,9 @@
 //! Descriptions of probes: what they are filled up with, and what is refused.
 
-use super::rules::{HEADER_BYTES_MAX, HEADERS_MAX};
 use super::*;
 use crate::check::Banner;
 use crate::probe::Probe;
+use crate::probe::http::settings::{HEADER_BYTES_MAX, HEADERS_MAX};
 use crate::probe::script::Script;
 
 fn seconds(probe: &NetProbe) -> u64 {
@@ -77,8 +77,33 @@ fn paths_begin_with_a_slash() {
     }
     let from_url = ProbeBuilder::from_url("http://h/a?b").path("c").build().expect("a probe");
     assert_eq!(from_url.url(), "http://h:80/c");
-    let tcp = probe("tcp", "h", 1).path("/").method("").header("", "").max_body(0).build();
-    assert_eq!(tcp.expect("what is about http is passed over").url(), "tcp://h:1");
+}
+
+#[test]
+fn settings_that_do_not_apply_to_the_protocol_are_refused() {
+    let tcp = || probe("tcp", "h", 1);
+    assert!(tcp().path("/").check("").timeout(Duration::from_secs(1)).name("x").build().is_ok());
+    assert_eq!(refused_field(tcp().path("/x")), "path");
+    for (builder, field) in [
+        (tcp().method("GET"), "method"),
+        (tcp().header("X", "y"), "header"),
+        (tcp().max_body(1), "max-body"),
+        (tcp().follow_redirects(true), "no-redirect"),
+        (tcp().verify_tls(true), "no-verify-tls"),
+        (tcp().ca_pem(b"x"), "ca-file"),
+        (tcp().check_response(|_| true), "check"),
+    ] {
+        assert_eq!(refusal(builder), (field, "does not apply to tcp".to_owned()));
+    }
+    let http = probe("http", "h", None).check_banner(|_| Banner::Yes);
+    assert_eq!(refusal(http), ("check", "does not apply to http".to_owned()));
+}
+
+#[test]
+fn the_last_check_applies() {
+    let http = || probe("http", "h", None).check_response(|_| true);
+    assert_eq!(refused_field(http().check("status:")), "check");
+    assert!(probe("http", "h", None).check("status:").check_response(|_| true).build().is_ok());
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use super::Error;
 use crate::wire::tls::TlsConfig;
-use crate::wire::url::{HTTPS, Scheme};
 
 /// The certificates that https probes trust. Cheap to clone: probes share one set of roots.
 ///
@@ -21,7 +20,7 @@ use crate::wire::url::{HTTPS, Scheme};
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct TlsTrust(pub(crate) TlsConfig);
+pub struct TlsTrust(pub(super) TlsConfig);
 
 impl TlsTrust {
     /// Trusts the built-in roots and the certificates of `extra_roots` (PEM, may be empty); every certificate
@@ -34,14 +33,41 @@ impl TlsTrust {
     }
 }
 
-/// The trust without and with verification, made when first needed: 10,000 probes share one set of roots.
-static USUAL: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
+/// The settings of a builder for certificates.
+#[derive(Default)]
+pub(in crate::probe) struct TlsSettings {
+    pub(super) verify: Option<bool>,
+    pub(super) ca_pem: Vec<u8>,
+    /// Overrides the other two.
+    pub(super) trust: Option<TlsTrust>,
+}
 
-/// The trust of a probe without an explicit [`TlsTrust`]. A build without TLS has none; this is an error for
-/// https only, because http needs it only for redirects.
-pub(crate) fn of(scheme: &Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
+impl TlsSettings {
+    /// The configuration of a kind that `needs_tls`, or that only may need it, after a redirect.
+    pub(in crate::probe) fn config(self, needs_tls: bool) -> Result<Option<TlsConfig>, Error> {
+        match self.trust {
+            Some(trust) => Ok(Some(trust.0)),
+            None => config(needs_tls, self.verify.unwrap_or(true), &self.ca_pem),
+        }
+    }
+
+    /// The error of the first setting that is present.
+    pub(super) fn first(&self) -> Option<fn(String) -> Error> {
+        if self.verify.is_some() {
+            return Some(Error::VerifyTls);
+        }
+        (!self.ca_pem.is_empty() || self.trust.is_some()).then_some(Error::CaFile)
+    }
+}
+
+/// The configurations without and with verification, made when first needed: 10,000 probes share one set of roots.
+static DEFAULTS: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
+
+/// The configuration of a probe without a [`TlsTrust`]. A build without TLS has none, which is an error only if
+/// the probe `needs_tls`.
+pub(super) fn config(needs_tls: bool, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
     if !cfg!(feature = "tls") {
-        return match *scheme == HTTPS {
+        return match needs_tls {
             true => Err(Error::Protocol("https is not in this build (feature \"tls\")".to_owned())),
             false => Ok(None),
         };
@@ -49,10 +75,10 @@ pub(crate) fn of(scheme: &Scheme, verify: bool, extra_roots: &[u8]) -> Result<Op
     if !extra_roots.is_empty() {
         return TlsTrust::new(verify, extra_roots).map(|trust| Some(trust.0));
     }
-    let usual = &USUAL[usize::from(verify)];
-    if let Some(config) = usual.get() {
+    let default = &DEFAULTS[usize::from(verify)];
+    if let Some(config) = default.get() {
         return Ok(Some(config.clone()));
     }
     let config = TlsTrust::new(verify, &[])?.0;
-    Ok(Some(usual.get_or_init(|| config).clone()))
+    Ok(Some(default.get_or_init(|| config).clone()))
 }

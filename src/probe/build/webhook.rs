@@ -50,7 +50,7 @@ impl Webhook {
         })?;
         let tls = match trust {
             Some(trust) => Some(trust.0.clone()),
-            None => trust::of(url.scheme, true, &[])?,
+            None => trust::config(*url.scheme == HTTPS, true, &[])?,
         };
         Ok(Webhook { text: url.to_string(), url, tls, first: false })
     }

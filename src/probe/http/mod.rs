@@ -5,6 +5,7 @@ mod channel;
 mod cookies;
 mod exchange;
 mod redirect;
+pub(in crate::probe) mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -15,36 +16,18 @@ use std::time::Duration;
 pub(crate) use attempt::HttpAttempt;
 
 use super::Attempt;
-use super::build::{Check, Error, Plan, Settings, check_body, checked_headers, trust_of};
+use super::build::{Plan, ProbeBuilder};
+use super::kinds::Info;
 use crate::check::HttpCheck;
 use crate::clock::Now;
-use crate::wire::http::write::check_method;
 use crate::wire::tls::TlsConfig;
-use crate::wire::url::Url;
+use crate::wire::url::{self, Url};
 
-pub(super) fn build(url: Url, settings: Settings) -> Result<Arc<dyn Plan>, Error> {
-    let Settings { method, max_body, timeout, .. } = settings;
-    check_method(&method).map_err(Error::Method)?;
-    if method == "CONNECT" {
-        return Err(Error::Method("CONNECT asks for a tunnel, not for a response".to_owned()));
-    }
-    let check = match settings.check {
-        Check::Spec(spec) => HttpCheck::parse(&spec).map_err(Error::Check)?,
-        Check::Response(check) => HttpCheck::Custom(check),
-        Check::Banner(_) => {
-            return Err(Error::Check("a check of banners belongs to tcp, not http".to_owned()));
-        }
-    };
-    check_body(&check, &method, max_body)?;
-    let headers = checked_headers(settings.headers)?;
-    let tls = match settings.trust {
-        Some(trust) => Some(trust.0),
-        None => trust_of(url.scheme, settings.verify, &settings.ca_pem)?,
-    };
-    let follow = if settings.follow { Follow::Always } else { Follow::Never };
-    let content = Vec::new();
-    Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, timeout }))
-}
+pub(super) static HTTP: Info =
+    Info { scheme: &url::HTTP, port: 80, timeout: ProbeBuilder::HTTP_TIMEOUT, build: settings::build };
+
+pub(super) static HTTPS: Info =
+    Info { scheme: &url::HTTPS, port: 443, timeout: ProbeBuilder::HTTP_TIMEOUT, build: settings::build };
 
 pub(crate) struct HttpPlan {
     /// The scheme is http or https.

@@ -1,0 +1,73 @@
+//! Validation of the settings of an http or https probe.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Follow, HttpPlan};
+use crate::check::HttpCheck;
+use crate::probe::build::{Error, Plan, ProbeBuilder};
+use crate::wire::http::write::{check_method, parse_header};
+use crate::wire::url::{HTTPS, Url};
+
+/// Limits of the user's header fields, their number and total size: servers accept little more.
+pub(in crate::probe) const HEADERS_MAX: usize = 64;
+pub(in crate::probe) const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+pub(in crate::probe) fn build(
+    url: Url,
+    timeout: Duration,
+    probe: &mut ProbeBuilder,
+) -> Result<Arc<dyn Plan>, Error> {
+    let settings = &mut probe.settings;
+    let method = settings.method.take().map_or(Cow::Borrowed("GET"), Cow::Owned);
+    check_method(&method).map_err(Error::Method)?;
+    if method == "CONNECT" {
+        return Err(Error::Method("CONNECT asks for a tunnel, not for a response".to_owned()));
+    }
+    let spec = settings.check.take().unwrap_or_default();
+    let check = match probe.check_response.take() {
+        Some(check) => HttpCheck::Custom(check),
+        None => HttpCheck::parse(&spec).map_err(Error::Check)?,
+    };
+    let max_body = settings.max_body.take().unwrap_or(ProbeBuilder::BODY_DEFAULT);
+    check_body(&check, &method, max_body)?;
+    let headers = checked_headers(std::mem::take(&mut settings.headers))?;
+    let follow = match settings.follow_redirects.take() {
+        Some(false) => Follow::Never,
+        _ => Follow::Always,
+    };
+    let tls = std::mem::take(&mut probe.tls).config(*url.scheme == HTTPS)?;
+    let content = Vec::new();
+    Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, timeout }))
+}
+
+fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        let limits = format!("at most {HEADERS_MAX} headers of {HEADER_BYTES_MAX} bytes in all can be added");
+        return Err(Error::Header(limits));
+    }
+    let checked = headers.into_iter().map(|(name, value)| {
+        if name.contains(':') {
+            return Err("a header name contains ':'".to_owned());
+        }
+        parse_header(&format!("{name}:{value}"))
+    });
+    checked.collect::<Result<_, _>>().map_err(Error::Header)
+}
+
+/// Validates that the method and the body limit allow the check to succeed.
+fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
+    if max_body > ProbeBuilder::BODY_MAX {
+        return Err(Error::MaxBody(format!("can be at most {}", ProbeBuilder::BODY_MAX)));
+    }
+    let needed = check.body_min();
+    if needed > 0 && method == "HEAD" {
+        return Err(Error::Check("body_contains needs a body, and HEAD asks for none".to_owned()));
+    }
+    if needed > max_body {
+        return Err(Error::MaxBody(format!("is less than the {needed} bytes that body_contains needs")));
+    }
+    Ok(())
+}

@@ -6,7 +6,7 @@ mod target;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use pingstate::{Attempt, Input, Monitor, Now, Output, Probe, ProbeResult, Reason};
+use pingstate::{Attempt, Input, Monitor, Now, Output, Probe, ProbeResult, Reason, Transport};
 
 struct RedisProbe {
     host: String,
@@ -23,7 +23,8 @@ impl Probe for RedisProbe {
     }
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
-        let connect = Output::Connect { host: self.host.clone(), port: self.port };
+        let host = self.host.clone();
+        let connect = Output::Connect { transport: Transport::Tcp, host, port: self.port };
         Box::new(PingAttempt { started_at: now, received: Vec::new(), output: Some(connect) })
     }
 }

@@ -13,6 +13,8 @@ mod resolver_config;
 mod servers;
 #[path = "library/settings.rs"]
 mod settings;
+#[path = "library/udp.rs"]
+mod udp;
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -47,7 +47,8 @@ pub(crate) enum Output {
     Shutdown(ConnId),
     /// Close the connection. No further output has this id.
     Close(ConnId),
-    /// Send these bytes (such as a TLS alert) if the kernel accepts them at once; [`Output::Close`] follows.
+    /// Send these bytes (such as a TLS alert), for UDP one datagram, if the kernel accepts them at once.
+    /// [`Output::Close`] follows after the last one.
     FinalWrite(ConnId, Vec<u8>),
     /// Resume accepting.
     Accept,

@@ -1,10 +1,12 @@
-//! Unsent bytes of one connection.
+//! Unsent bytes or datagrams of one connection.
 
 /// A queue of bytes that starts with those already sent. Its memory is freed when all bytes are sent.
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    /// Datagrams to be sent after `bytes`, which are one, too.
+    datagrams: Vec<Vec<u8>>,
 }
 
 impl Outbox {
@@ -21,6 +23,18 @@ impl Outbox {
         false
     }
 
+    /// The same for a datagram. An empty one is not sent.
+    pub(crate) fn push_datagram(&mut self, bytes: Vec<u8>) -> bool {
+        if self.is_empty() {
+            return self.push(bytes);
+        }
+        if !bytes.is_empty() {
+            self.datagrams.push(bytes);
+        }
+        false
+    }
+
+    /// Of several datagrams, the first.
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
@@ -28,13 +42,18 @@ impl Outbox {
     /// Removes `count` bytes, which have been sent.
     pub(crate) fn advance(&mut self, count: usize) {
         self.sent = (self.sent + count).min(self.bytes.len());
-        if self.sent == self.bytes.len() {
+        if self.sent < self.bytes.len() {
+            return;
+        }
+        if self.datagrams.is_empty() {
             *self = Outbox::default();
+        } else {
+            (self.bytes, self.sent) = (self.datagrams.remove(0), 0);
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.sent
+        self.bytes.len() - self.sent + self.datagrams.iter().map(Vec::len).sum::<usize>()
     }
 
     /// The number of bytes in memory, sent ones included.
@@ -67,5 +86,21 @@ mod tests {
         assert!(outbox.push(b"g".to_vec()));
         outbox.advance(99);
         assert_eq!(outbox.len(), 0);
+    }
+
+    #[test]
+    fn datagrams_keep_their_boundaries() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.push_datagram(b"ab".to_vec()));
+        for datagram in ["", "c", "def"] {
+            assert!(!outbox.push_datagram(datagram.into()));
+        }
+        assert_eq!((outbox.unsent(), outbox.len()), (&b"ab"[..], 6));
+        outbox.advance(2);
+        assert_eq!((outbox.unsent(), outbox.len()), (&b"c"[..], 4));
+        outbox.advance(1);
+        assert_eq!(outbox.unsent(), b"def");
+        outbox.advance(3);
+        assert!(outbox.is_empty() && outbox.push_datagram(b"g".to_vec()));
     }
 }

@@ -137,10 +137,22 @@ impl ProbeRun {
         if self.outbox.len() + bytes.len() > PROBE_OUTBOX_MAX {
             return false;
         }
-        if self.outbox.push(bytes) {
+        let is_first = match self.transport {
+            Transport::Tcp => self.outbox.push(bytes),
+            Transport::Udp | Transport::Multicast => self.outbox.push_datagram(bytes),
+        };
+        if is_first {
             cx.outputs.push_back(Output::Write(id));
         }
         true
+    }
+
+    pub(super) fn handle_sent(&mut self, count: usize, cx: &mut Context) {
+        self.outbox.advance(count);
+        // The reactor writes the rest of a stream without a request, but not the next datagram.
+        if let Some(id) = self.conn.filter(|_| self.transport != Transport::Tcp && !self.outbox.is_empty()) {
+            cx.outputs.push_back(Output::Write(id));
+        }
     }
 
     /// Drops the connector and adds its durations to `phases`.
@@ -162,10 +174,11 @@ impl ProbeRun {
 
     pub(super) fn close_connections(&mut self, cx: &mut Context) {
         std::mem::take(&mut self.attempts).into_iter().for_each(|(_, id)| cx.close(id));
-        let outbox = std::mem::take(&mut self.outbox);
+        let mut outbox = std::mem::take(&mut self.outbox);
         if let Some(id) = self.conn.take() {
-            if !outbox.is_empty() {
+            while !outbox.is_empty() {
                 cx.outputs.push_back(Output::FinalWrite(id, outbox.unsent().to_vec()));
+                outbox.advance(outbox.unsent().len());
             }
             cx.close(id);
         }

@@ -202,8 +202,10 @@ impl ProbeRuns {
     ) {
         let Some(run) = self.table.get_mut(owner) else { return };
         match input {
-            Input::Sent(count) => return run.outbox.advance(count),
-            Input::Received(bytes) => run.handle_input(probe::Input::Received(bytes), cx.now),
+            Input::Sent(count) => return run.handle_sent(count, cx),
+            Input::Received(bytes) | Input::Datagram(_, bytes) => {
+                run.handle_input(probe::Input::Received(bytes), cx.now);
+            }
             Input::Closed => run.handle_input(probe::Input::Closed, cx.now),
             Input::Failed(failure) => {
                 run.conn = None;
@@ -211,7 +213,7 @@ impl ProbeRuns {
                 run.handle_input(probe::Input::Failed(failure), cx.now);
                 cx.drop_conn(id);
             }
-            Input::Connected | Input::Datagram(..) => return,
+            Input::Connected => return,
         }
         self.poll_attempt(owner, cx);
     }

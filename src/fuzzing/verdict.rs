@@ -61,7 +61,7 @@ fn sensible(result: &ProbeResult, check: &str, stream: &[u8]) {
 /// same bytes.
 fn converse(probe: &NetProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
     let mut attempt = probe.begin(now);
-    let Some(Output::Connect { host, port }) = attempt.poll_output() else {
+    let Some(Output::Connect { host, port, .. }) = attempt.poll_output() else {
         panic!("the first output is Connect")
     };
     let mut peers = vec![(host, port)];
@@ -76,7 +76,7 @@ fn converse(probe: &NetProbe, pieces: &[&[u8]], end: u8, now: Now) -> End {
         let mut inputs = std::iter::once(Input::Connected(to)).chain(received).chain([last]);
         let next = inputs.find_map(|input| handle_input(&mut *attempt, input, now));
         match next.expect("the attempt ends with its connection") {
-            Output::Connect { host, port } => peers.push((host, port)),
+            Output::Connect { host, port, .. } => peers.push((host, port)),
             Output::Done(result) => return (peers, result),
             output => panic!("unexpected {output:?}"),
         }

@@ -24,6 +24,7 @@ pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 
 /// Kinds that verify certificates; http does after a redirect to https.
+#[cfg(feature = "cli")]
 pub(crate) const TLS_KINDS: Kinds = HTTP_KINDS;
 
 /// The properties of a kind.

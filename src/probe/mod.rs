@@ -48,7 +48,7 @@ use crate::result::{Failure, ProbeResult};
 /// A Redis server is healthy if it answers a PING:
 ///
 /// ```
-/// use pingstate::{Attempt, Input, Now, Output, Probe, ProbeResult, Reason};
+/// use pingstate::{Attempt, Input, Now, Output, Probe, ProbeResult, Reason, Transport};
 /// use std::time::Duration;
 ///
 /// struct Redis {
@@ -64,7 +64,8 @@ use crate::result::{Failure, ProbeResult};
 ///         Duration::from_secs(2)
 ///     }
 ///     fn begin(&self, now: Now) -> Box<dyn Attempt> {
-///         let connect = Output::Connect { host: self.host.clone(), port: self.port };
+///         let host = self.host.clone();
+///         let connect = Output::Connect { transport: Transport::Tcp, host, port: self.port };
 ///         Box::new(Ping { begun: now, heard: Vec::new(), output: Some(connect) })
 ///     }
 /// }
@@ -202,9 +203,10 @@ pub trait Attempt: Send {
 pub enum Input<'a> {
     /// The requested connection is established, to this address.
     Connected(SocketAddr),
-    /// Bytes from the peer, split anywhere, never empty.
+    /// Bytes from the peer. Over TCP they are split anywhere and never empty; over UDP they are one datagram,
+    /// cut after 16 KiB.
     Received(&'a [u8]),
-    /// The peer closed its side of the connection (EOF); no more bytes follow.
+    /// The peer closed its side of the connection (EOF); no more bytes follow. Not over UDP.
     Closed,
     /// The connection could not be established, or it failed. It no longer exists.
     Failed(Failure),
@@ -248,29 +250,100 @@ impl fmt::Debug for BlockingTask {
     }
 }
 
+/// The protocol of a connection. Later versions may add protocols.
+///
+/// A UDP socket is connected to one address of the host, so that it receives datagrams of this peer only, and
+/// [`Input::Failed`] with [`Reason::Refused`](crate::Reason::Refused) if the peer's port is closed (ICMP port
+/// unreachable). [`Input::Connected`] follows at once, without a packet: only a response proves that the peer
+/// exists.
+///
+/// ```
+/// # use std::net::UdpSocket;
+/// use pingstate::{Attempt, Input, Now, Output, Probe, ProbeResult, Reason, Transport, check};
+/// use std::time::Duration;
+///
+/// /// Expects the datagram that it sends.
+/// struct Echo(u16);
+///
+/// struct Exchange(Now, Option<Output>);
+///
+/// impl Probe for Echo {
+///     fn name(&self) -> &str {
+///         "echo"
+///     }
+///     fn timeout(&self) -> Duration {
+///         Duration::from_secs(2)
+///     }
+///     fn begin(&self, now: Now) -> Box<dyn Attempt> {
+///         let host = "127.0.0.1".to_owned();
+///         let connect = Output::Connect { transport: Transport::Udp, host, port: self.0 };
+///         Box::new(Exchange(now, Some(connect)))
+///     }
+/// }
+///
+/// impl Attempt for Exchange {
+///     fn handle_input(&mut self, input: Input<'_>, now: Now) {
+///         self.1 = match input {
+///             Input::Connected(_) => Some(Output::Send(b"hello".to_vec())),
+///             Input::Received(b"hello") => Some(Output::Done(ProbeResult::up(now.since(self.0), "echo"))),
+///             Input::Received(_) => Some(Output::Done(ProbeResult::down(Reason::Custom, "no echo"))),
+///             Input::Failed(failure) => Some(Output::Done(failure.into())),
+///             _ => None,
+///         };
+///     }
+///     fn poll_output(&mut self) -> Option<Output> {
+///         self.1.take()
+///     }
+/// }
+///
+/// let server = UdpSocket::bind("127.0.0.1:0")?;
+/// let port = server.local_addr()?.port();
+/// # let server = std::thread::spawn(move || {
+/// #     let mut buffer = [0; 5];
+/// #     let (len, peer) = server.recv_from(&mut buffer).expect("a datagram");
+/// #     server.send_to(&buffer[..len], peer).expect("sent");
+/// # });
+/// assert_eq!(check(&Echo(port)).detail, "echo");
+/// # server.join().expect("no panic");
+///
+/// let closed = check(&Echo(port)); // The server has closed its socket.
+/// assert_eq!(closed.reason, Some(Reason::Refused));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// A stream of bytes.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
 /// An action that an [`Attempt`] requests.
 ///
 /// ```
-/// use pingstate::{Output, ProbeResult};
+/// use pingstate::{Output, ProbeResult, Transport};
 ///
 /// let outputs = [
-///     Output::Connect { host: "localhost".to_owned(), port: 6379 },
+///     Output::Connect { transport: Transport::Tcp, host: "localhost".to_owned(), port: 6379 },
 ///     Output::Send(b"PING\r\n".to_vec()),
 ///     Output::Done(ProbeResult::up(Default::default(), "PONG")),
 /// ];
-/// assert_eq!(format!("{:?}", &outputs[..2]), "[Connect(localhost 6379), Send(6 bytes)]");
+/// assert_eq!(format!("{:?}", &outputs[..2]), "[Connect(Tcp localhost 6379), Send(6 bytes)]");
 /// ```
 #[non_exhaustive]
 pub enum Output {
-    /// Connect to this host and port over TCP. An existing connection is closed first.
+    /// Connect to this host and port. An existing connection is closed first.
     Connect {
+        /// The protocol.
+        transport: Transport,
         /// The name, or an IP address without brackets.
         host: String,
-        /// The TCP port.
+        /// The port.
         port: u16,
     },
-    /// Send these bytes over the connection; without a connection they are discarded. If more than 1 MiB is
-    /// waiting to be sent, the check fails.
+    /// Send these bytes over the connection, over UDP as one datagram; without a connection they are discarded.
+    /// If more than 1 MiB is waiting to be sent, the check fails.
     Send(Vec<u8>),
     /// Run blocking code on its own thread. The thread cannot be ended from outside: if the check ends
     /// first, the thread continues and its result is discarded. [`blocking`](crate::blocking) limits a
@@ -283,7 +356,7 @@ pub enum Output {
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Output::Connect { host, port } => write!(f, "Connect({host} {port})"),
+            Output::Connect { transport, host, port } => write!(f, "Connect({transport:?} {host} {port})"),
             Output::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
             Output::BlockingTask(work) => work.fmt(f),
             Output::Done(result) => write!(f, "Done({result:?})"),

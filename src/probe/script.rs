@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Attempt, Input, Output, Probe};
+use super::{Attempt, Input, Output, Probe, Transport};
 use crate::clock::{Now, test_now};
 use crate::result::{Failure, Phases, ProbeResult};
 
@@ -96,7 +96,8 @@ impl Script {
         while let Some(output) = self.attempt.poll_output() {
             assert!(self.done.is_none(), "{output:?} after the result");
             match output {
-                Output::Connect { host, port } => {
+                Output::Connect { transport, host, port } => {
+                    assert_eq!(transport, Transport::Tcp);
                     assert!(self.connect.is_none(), "two connections requested at once");
                     self.connect = Some((host, port));
                 }

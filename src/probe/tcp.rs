@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::build::{Error, Plan, ProbeBuilder};
 use super::kinds::Info;
 use super::words::timed_out;
-use super::{Attempt, Input, Output};
+use super::{Attempt, Input, Output, Transport};
 use crate::check::{Ending, Search, TcpCheck};
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
@@ -78,7 +78,7 @@ impl Attempt for TcpAttempt {
 impl TcpAttempt {
     fn new(plan: Arc<TcpPlan>, now: Now) -> Self {
         let Url { host, port, .. } = &plan.url;
-        let connect = Output::Connect { host: host.clone(), port: *port };
+        let connect = Output::Connect { transport: Transport::Tcp, host: host.clone(), port: *port };
         TcpAttempt { started_at: now, stage: Stage::Connecting, output: Some(connect), plan }
     }
 

@@ -83,6 +83,8 @@ fn is_link_local(address: SocketAddr) -> bool {
 /// The failure for an error of an established connection to `to`.
 pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
     match error.kind() {
+        // An ICMP error after a datagram.
+        ErrorKind::ConnectionRefused => of_connect(error, to),
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
             Failure::new(Reason::Reset, format!("connection reset by {to}"))
         }

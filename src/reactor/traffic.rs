@@ -107,7 +107,7 @@ impl Reactor {
     pub(super) fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr, now: Now) {
         match Socket::open(transport, to) {
             Ok(socket) => {
-                let is_connected = transport == Transport::Tcp && !socket.connecting;
+                let is_connected = transport != Transport::Multicast && !socket.connecting;
                 self.sockets.insert(id, socket);
                 self.unregistered.push(id);
                 if is_connected {

@@ -76,7 +76,7 @@ impl Attempt for PanickingAttempt {
                 Some(Output::Done(ProbeResult::down(Reason::Custom, "no panic")))
             }
             Place::BlockingTask => Some(Output::BlockingTask(BlockingTask::new(|| panic!("elsewhere")))),
-            _ => Some(Output::Connect { host: "localhost".to_owned(), port }),
+            _ => Some(Output::Connect { transport: Transport::Tcp, host: "localhost".to_owned(), port }),
         }
     }
 }
@@ -304,7 +304,11 @@ fn probe_with_invalid_outputs_fails_alone() {
             Duration::MAX
         }
         fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-            Box::new(Ask(Some(Output::Connect { host: self.0.to_owned(), port: 0 })))
+            Box::new(Ask(Some(Output::Connect {
+                transport: Transport::Tcp,
+                host: self.0.to_owned(),
+                port: 0,
+            })))
         }
     }
     struct Ask(Option<Output>);

@@ -82,7 +82,7 @@ impl World {
             assert!(taken < 4000, "the engine never stops asking for things");
             if let Some(id) = self.farewell.filter(|_| !matches!(output, Output::Accept)) {
                 assert!(
-                    matches!(output, Output::Close(close) if close == id),
+                    matches!(output, Output::Close(next) | Output::FinalWrite(next, _) if next == id),
                     "a farewell ends with a close"
                 );
                 self.farewell = None;

@@ -42,11 +42,14 @@ impl ProbeRuns {
             match run.poll() {
                 None => break,
                 Some(probe::Output::Done(result)) => return self.finish(owner, result, cx),
-                Some(probe::Output::Connect { host, port }) => {
+                Some(probe::Output::Connect { transport, host, port }) => {
                     self.disconnect(owner, cx);
                     if let Some(run) = self.table.get_mut(owner) {
                         run.connector = Some(Connector::new(host, port, cx.now.instant));
-                        run.transport = Transport::Tcp;
+                        run.transport = match transport {
+                            probe::Transport::Tcp => Transport::Tcp,
+                            probe::Transport::Udp => Transport::Udp,
+                        };
                     }
                 }
                 Some(probe::Output::Send(bytes)) => {

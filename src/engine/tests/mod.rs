@@ -42,7 +42,8 @@ impl Probe for Hello {
         Duration::from_secs(2)
     }
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-        let connect = probe::Output::Connect { host: self.0.into(), port: 80 };
+        let connect =
+            probe::Output::Connect { transport: probe::Transport::Tcp, host: self.0.into(), port: 80 };
         Box::new(HelloAttempt { outputs: VecDeque::from([connect]) })
     }
 }

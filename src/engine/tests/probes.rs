@@ -42,7 +42,7 @@ fn begun(wants: Wants) -> Bench {
 }
 
 fn connect(host: &str) -> probe::Output {
-    probe::Output::Connect { host: host.to_owned(), port: 80 }
+    probe::Output::Connect { transport: probe::Transport::Tcp, host: host.to_owned(), port: 80 }
 }
 
 fn work() -> probe::Output {
@@ -262,4 +262,32 @@ fn a_probe_that_panics_fails_its_check_wherever_it_does() {
     let id = bench.opened();
     bench.tell(id, Input::Connected);
     assert_eq!(told(&mut bench), "the probe panicked: later");
+}
+
+#[test]
+fn over_udp_each_send_is_a_datagram_and_each_datagram_an_input() {
+    let mut bench = begun(|told| match told {
+        None => vec![probe::Output::Connect {
+            transport: probe::Transport::Udp,
+            host: "192.0.2.1".to_owned(),
+            port: 53,
+        }],
+        Some(probe::Input::Connected(_)) => ["one", "", "two"].map(|s| probe::Output::Send(s.into())).into(),
+        Some(probe::Input::Received(bytes)) => {
+            vec![probe::Output::Done(ProbeResult::up(Duration::ZERO, &String::from_utf8_lossy(bytes)))]
+        }
+        Some(_) => Vec::new(),
+    });
+    let outputs = bench.outputs();
+    let [Output::Open { id, transport: Transport::Udp, to }] = outputs[..] else { panic!("{outputs:?}") };
+    bench.engine.handle_input(id, Input::Connected, bench.now);
+    for datagram in ["one", "two"] {
+        let outputs = bench.outputs();
+        assert!(matches!(outputs[..], [Output::Write(write)] if write == id), "{outputs:?}");
+        assert_eq!(bench.engine.unsent(id), datagram.as_bytes());
+        bench.engine.handle_input(id, Input::Sent(3), bench.now);
+    }
+    assert!(bench.outputs().is_empty() && bench.engine.unsent(id).is_empty());
+    bench.engine.handle_input(id, Input::Datagram(to, b"both"), bench.now);
+    assert_eq!(told(&mut bench), "both");
 }

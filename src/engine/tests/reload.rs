@@ -144,7 +144,11 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
             secs(2)
         }
         fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-            let connect = probe::Output::Connect { host: "localhost".into(), port: 80 };
+            let connect = probe::Output::Connect {
+                transport: probe::Transport::Tcp,
+                host: "localhost".into(),
+                port: 80,
+            };
             let work = probe::Output::BlockingTask(BlockingTask::new(|| ProbeResult::up(secs(0), "worked")));
             Box::new(BothAttempt(VecDeque::from([connect, work])))
         }

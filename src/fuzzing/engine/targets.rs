@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::{Attempt, BlockingTask, Input, Output, Probe};
+use crate::probe::{Attempt, BlockingTask, Input, Output, Probe, Transport};
 use crate::result::{ProbeResult, Reason};
 
 /// The number of attempts of a target that have begun.
@@ -77,7 +77,10 @@ impl ScriptedAttempt {
             let host =
                 ["10.0.0.2", "::1", "db.example", "localhost", "not a name", ""][usize::from(byte) / 8 % 6];
             self.outputs.push_back(match byte % 8 {
-                0 | 1 => Output::Connect { host: host.to_owned(), port: byte.into() },
+                0 | 1 => {
+                    let transport = if byte % 8 == 0 { Transport::Udp } else { Transport::Tcp };
+                    Output::Connect { transport, host: host.to_owned(), port: byte.into() }
+                }
                 2 => Output::Send(vec![byte; byte.into()]),
                 3 => Output::Send(vec![byte; usize::from(byte) << 9]),
                 4 => Output::BlockingTask(BlockingTask::new(move || {

@@ -213,8 +213,10 @@ impl World {
     /// The kernel accepts bytes to send.
     fn drain(&mut self, id: ConnId, source: &mut Source<'_>) {
         let unsent = self.engine.unsent(id).len();
+        let is_stream = matches!(self.conns[&id].transport, None | Some(Transport::Tcp));
         let count = match source.byte() {
             0..=127 => unsent,
+            _ if !is_stream => unsent,
             some => usize::from(some) * 37 % (unsent + 1),
         };
         if count > 0 {
@@ -331,7 +333,8 @@ impl World {
     fn process_output(&mut self, output: Output) {
         match output {
             Output::Open { id, transport, to } => {
-                let connected = transport != Transport::Tcp;
+                // A query over UDP does not wait for the connection.
+                let connected = transport != Transport::Tcp && matches!(to.port(), 53 | 5353);
                 let (ended, shut, first) = (false, false, Vec::new());
                 let (transport, to, at) = (Some(transport), Some(to), (self.now.instant, self.lost));
                 self.add(id, Peer { transport, to, connected, ended, shut, first, at });

@@ -10,8 +10,9 @@ use super::redirect::{self, Hop};
 use super::{Follow, HttpPlan};
 use crate::clock::{Now, system_time};
 use crate::probe::words::timed_out;
-use crate::probe::{Attempt, Input, Output};
+use crate::probe::{Attempt, Input, Output, Transport};
 use crate::result::{Failure, Phases, ProbeResult, Reason, printable};
+use crate::wire::url::Url;
 
 pub(crate) struct HttpAttempt {
     plan: Arc<HttpPlan>,
@@ -58,8 +59,9 @@ impl HttpAttempt {
 
     fn connect(&mut self, now: Now) {
         self.disconnect(now);
-        let host = self.current.url.host.clone();
-        self.outputs.push_back(Output::Connect { host, port: self.current.url.port });
+        let Url { host, port, .. } = &self.current.url;
+        let connect = Output::Connect { transport: Transport::Tcp, host: host.clone(), port: *port };
+        self.outputs.push_back(connect);
         self.stage = Stage::Connecting;
     }
 

@@ -58,6 +58,9 @@ const READS_PER_TURN: usize = 4;
 /// Events per poll.
 const EVENTS: usize = 256;
 
+/// Polls for the events of a time in which the process did not run.
+const POLLS_AFTER_STALL: usize = 64;
+
 const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);
@@ -95,10 +98,8 @@ pub(crate) struct Reactor {
     results: Vec<CheckResult>,
     /// Log lines.
     notices: Vec<String>,
-    /// There may be more events: the last poll filled the event buffer, or deadlines were postponed.
+    /// The last poll filled the event buffer: there may be more events.
     has_more_events: bool,
-    /// The deadlines of the last turn were postponed.
-    postponed: bool,
     waker: Option<Waker>,
     workers: Workers,
     children: Children,
@@ -127,7 +128,6 @@ impl Reactor {
             results: Vec::new(),
             notices: Vec::new(),
             has_more_events: false,
-            postponed: false,
             waker: None,
             workers: Workers::default(),
             children: Children::default(),
@@ -206,7 +206,33 @@ impl Reactor {
         if self.is_stop_requested() {
             self.engine.start_no_hooks();
         }
-        let now = clock::now();
+        let mut now = clock::now();
+        self.process_inputs(now);
+        let end = clock::now();
+        let expected = due.map_or(now.instant, |due| due.min(now.instant));
+        if end.instant.saturating_duration_since(expected) >= CLOCK_STALL {
+            // The process did not run for some time. Events of that time come before deadlines that passed in it.
+            now = end;
+            for _ in 0..POLLS_AFTER_STALL {
+                match self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    polled => polled?,
+                }
+                self.process_inputs(now);
+                if !self.has_more_events {
+                    break;
+                }
+            }
+        }
+        self.engine.handle_timeout(end);
+        self.carry_out(now);
+        self.write_all(now);
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// Processes everything but deadlines.
+    fn process_inputs(&mut self, now: Now) {
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         let unfinished = std::mem::take(&mut self.ready_without_event);
         for event in &events {
@@ -232,20 +258,6 @@ impl Reactor {
         self.accept(now);
         // Writes come before deadlines: a completed write can meet its deadline.
         self.write_all(now);
-        // If the process was stopped during this turn, the events of that time come before the deadlines.
-        let end = clock::now();
-        let expected = due.map_or(now.instant, |due| due.min(now.instant));
-        let late = end.instant.saturating_duration_since(expected) >= CLOCK_STALL;
-        self.postponed = late && !self.postponed;
-        if self.postponed {
-            self.has_more_events = true;
-            return Ok(());
-        }
-        self.engine.handle_timeout(end);
-        self.carry_out(now);
-        self.write_all(now);
-        self.carry_out(now);
-        Ok(())
     }
 
     /// Sends pending data until sockets would block.

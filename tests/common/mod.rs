@@ -11,6 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,13 @@ pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
         #[allow(clippy::disallowed_methods)] // Another process gives no event to wait for.
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Runs tests that measure the machine one after another: each holds the guard until it ends.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A failed test does not affect the next one.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reports that a test cannot run without `tool`. Fails instead if `PINGSTATE_REQUIRE` (a comma-separated

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use super::super::common::{PATIENCE, read_head};
+use crate::common::{PATIENCE, read_head};
 
 /// What a target does with each connection.
 pub type Act = fn(TcpStream);

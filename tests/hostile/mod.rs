@@ -7,7 +7,7 @@ pub mod tls;
 
 pub use acts::Peer;
 
-use super::common::Server;
+use crate::common::Server;
 
 /// All targets that this build can check.
 pub fn peers() -> Vec<Peer> {

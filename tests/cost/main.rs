@@ -1,0 +1,16 @@
+//! Costs and time limits, which other load would change: the tests run one after another.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../hostile/mod.rs"]
+mod hostile;
+
+mod budget;
+mod clocks;
+mod hostile_clients;
+mod hostile_memory;
+mod large_listing;
+mod leaks;
+mod limits;
+mod stops;

@@ -1,0 +1,21 @@
+//! The binary on real sockets of this machine.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod config;
+mod daemon;
+mod events;
+mod examples;
+mod https;
+mod process;
+mod proxies;
+mod python_version;
+mod redirects;
+mod requests;
+mod responses;
+mod service;
+mod systems;
+mod tls_servers;
+mod unchecked;

@@ -1,0 +1,16 @@
+//! The library in this process, on real sockets of this machine.
+#![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../hostile/mod.rs"]
+mod hostile;
+
+mod deadlines;
+mod dns;
+mod hooks;
+mod hostile_targets;
+mod metrics;
+mod programs;
+mod systemd;
+mod webhooks;

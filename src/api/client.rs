@@ -3,7 +3,6 @@
 //! Pipelined requests wait in the inbox until the response to the previous one is sent. The engine owns
 //! deadlines, pending responses and the closing of the connection.
 
-use crate::api::response_cache::ResponseCache;
 use crate::wire::http::request::{HEAD_MAX, Read, Request, read};
 
 /// Limit of the inbox, in bytes, unless it holds the start of one long head.
@@ -16,8 +15,6 @@ pub(crate) enum Next {
     Wait,
     /// The next request. It is the last one if it does not keep the connection alive.
     Request(Request),
-    /// The request stored in the [`ResponseCache`].
-    Again,
     /// An invalid request: respond with this status and close the connection.
     Refuse(u16),
 }
@@ -58,13 +55,9 @@ impl Client {
     }
 
     /// Takes the next request from the inbox. Call it again once the response has been sent.
-    pub(crate) fn next(&mut self, response_cache: &mut ResponseCache) -> Next {
+    pub(crate) fn next(&mut self) -> Next {
         if self.inbox.is_empty() && !self.cut {
             return Next::Wait;
-        }
-        if let Some((request, taken)) = response_cache.lookup(&self.inbox) {
-            self.take(taken, request.keep_alive);
-            return Next::Again;
         }
         match read(&self.inbox) {
             Read::Partial if self.cut => self.refuse(431),
@@ -74,7 +67,6 @@ impl Client {
             }
             Read::Refused(status) => self.refuse(status),
             Read::Request(request, taken) => {
-                response_cache.note(self.inbox.get(..taken).unwrap_or(&self.inbox), &request);
                 self.take(taken, request.keep_alive);
                 Next::Request(request)
             }

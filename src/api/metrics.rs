@@ -1,8 +1,7 @@
 //! `/metrics`: every target and the daemon itself, in the Prometheus text format.
 
 use crate::api::counters::Figures;
-use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
-use crate::api::response::Response;
+use crate::api::exposition::{Exposition, Value};
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Last, State};
 use crate::monitor::{Target, Targets};
@@ -12,14 +11,14 @@ const DAEMON_CAPACITY: usize = 4096;
 const TARGET_CAPACITY: usize = 1536;
 
 #[cold]
-pub(crate) fn metrics(targets: &Targets, figures: &Figures<'_>, now: Now) -> Response {
+pub(crate) fn metrics(targets: &Targets, figures: &Figures<'_>, now: Now) -> Vec<u8> {
     let mut out = Exposition::with_capacity(DAEMON_CAPACITY + TARGET_CAPACITY * targets.list().len());
     write_states(&mut out, targets.list(), now);
     write_last_checks(&mut out, targets.list());
     write_schedule(&mut out, targets);
     write_daemon(&mut out, figures);
     write_process(&mut out, figures);
-    Response::new(200, CONTENT_TYPE, out.into_bytes())
+    out.into_bytes()
 }
 
 fn write_states(out: &mut Exposition, targets: &[Target], now: Now) {

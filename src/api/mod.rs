@@ -1,8 +1,7 @@
 //! The HTTP API.
 //!
 //! [`client`] parses requests from the received bytes, [`host`] checks their `Host`, [`routes`] selects the
-//! response and [`response`] formats it; [`response_cache`] skips these steps for repeated requests. The API
-//! owns no socket and no deadline: the engine sends responses.
+//! response and [`response`] formats it. The API owns no socket and no deadline: the engine sends responses.
 
 mod blackbox;
 pub(crate) mod client;
@@ -14,6 +13,5 @@ mod listing;
 pub(crate) mod metrics;
 pub(crate) mod params;
 pub(crate) mod response;
-pub(crate) mod response_cache;
 pub(crate) mod routes;
 pub(crate) mod wait;

@@ -9,8 +9,8 @@ pub(crate) const TEXT: &str = "text/plain";
 
 /// Initial capacity for a head, in bytes.
 const HEAD_CAPACITY: usize = 192;
-/// Bodies up to this size, in bytes, are appended to the head; longer ones get the head inserted.
-const BODY_COPY_MAX: usize = 4096;
+/// Bodies up to this size, in bytes, are copied behind the head even if they are shared.
+pub(crate) const BODY_COPY_MAX: usize = 4096;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Response {
@@ -42,28 +42,35 @@ impl Response {
     /// section 2.5).
     pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, date: &str) -> Vec<u8> {
         let Response { status, content_type, field, mut body } = self;
-        let mut head = String::with_capacity(HEAD_CAPACITY + body.len().min(BODY_COPY_MAX));
-        let mut write = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
-        write(&["HTTP/1.1 ", status_words(status), "\r\nDate: ", date, "\r\nContent-Type: ", content_type]);
-        write(&["\r\nContent-Length: ", &body.len().to_string(), "\r\n", field]);
-        write(&["Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"]);
-        write(&[match (keep_alive, http11) {
-            (false, _) => "Connection: close\r\n\r\n",
-            (true, false) => "Connection: keep-alive\r\n\r\n",
-            (true, true) => "\r\n",
-        }]);
-        let mut head = head.into_bytes();
-        if head_only {
-            return head;
-        }
-        if body.len() <= BODY_COPY_MAX {
+        let mut head = head(status, content_type, field, body.len(), keep_alive, http11, date);
+        if !head_only {
             head.append(&mut body);
-            return head;
         }
-        // The body may be megabytes: inserting the head avoids a second buffer.
-        body.splice(0..0, head);
-        body
+        head
     }
+}
+
+/// Formats the head of a response, as [`Response::write`] does.
+pub(crate) fn head(
+    status: u16,
+    content_type: &str,
+    field: &str,
+    body_len: usize,
+    keep_alive: bool,
+    http11: bool,
+    date: &str,
+) -> Vec<u8> {
+    let mut head = String::with_capacity(HEAD_CAPACITY + body_len.min(BODY_COPY_MAX));
+    let mut write = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
+    write(&["HTTP/1.1 ", status_words(status), "\r\nDate: ", date, "\r\nContent-Type: ", content_type]);
+    write(&["\r\nContent-Length: ", &body_len.to_string(), "\r\n", field]);
+    write(&["Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"]);
+    write(&[match (keep_alive, http11) {
+        (false, _) => "Connection: close\r\n\r\n",
+        (true, false) => "Connection: keep-alive\r\n\r\n",
+        (true, true) => "\r\n",
+    }]);
+    head.into_bytes()
 }
 
 /// The `Date` field (RFC 9110 section 5.6.7), formatted once per second.

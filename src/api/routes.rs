@@ -5,6 +5,7 @@
 
 use crate::api::blackbox;
 use crate::api::events::Subscription;
+use crate::api::exposition::CONTENT_TYPE;
 use crate::api::host::HostGuard;
 use crate::api::listing::{Listing, view};
 use crate::api::response::{JSON, Response, TEXT};
@@ -31,27 +32,18 @@ enum Page {
     Wait,
 }
 
-/// The size class of a response.
+/// The pages about all targets, which may have megabytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ResponseSize {
-    /// One line.
-    Word,
-    /// The data of one target.
-    Snapshot,
-    /// The data of all targets, which may be megabytes.
-    Listing,
+pub(crate) enum ListingPage {
+    Status,
+    Metrics,
 }
 
-impl ResponseSize {
-    pub(crate) const ALL: [ResponseSize; 3] =
-        [ResponseSize::Word, ResponseSize::Snapshot, ResponseSize::Listing];
-
-    /// The upper bound for the response to `request`.
-    pub(crate) fn of(request: &Request, targets: &Targets) -> ResponseSize {
-        match find(&request.path, targets) {
-            Some((None, Page::Status | Page::Metrics)) if targets.list().len() != 1 => ResponseSize::Listing,
-            Some((_, Page::Status | Page::Metrics | Page::Probe)) => ResponseSize::Snapshot,
-            Some((_, Page::State | Page::Health | Page::Events | Page::Wait)) | None => ResponseSize::Word,
+impl ListingPage {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            ListingPage::Status => JSON,
+            ListingPage::Metrics => CONTENT_TYPE,
         }
     }
 }
@@ -60,8 +52,8 @@ impl ResponseSize {
 pub(crate) enum Answer {
     /// This response, immediately.
     Now(Response),
-    /// Metrics, once the engine has collected the daemon's own.
-    Metrics,
+    /// This page, which clients share.
+    Listing(ListingPage),
     /// A line when the state is reached or the timeout expires.
     Wait(Wait),
     /// An event stream.
@@ -93,11 +85,14 @@ fn try_answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now)
     }
     let state = target.map_or_else(|| targets.worst(), |target| target.fsm().state());
     Ok(Answer::Now(match page {
-        Page::Status => Response::new(200, JSON, status(target, targets, now)),
+        Page::Status => match target {
+            Some(target) => Response::new(200, JSON, pretty(&view(target, now))),
+            None => return Ok(Answer::Listing(ListingPage::Status)),
+        },
         Page::State => line(200, state.as_str()),
         Page::Health if state == State::Up => line(200, "ok"),
         Page::Health => line(503, state.as_str()),
-        Page::Metrics => return Ok(Answer::Metrics),
+        Page::Metrics => return Ok(Answer::Listing(ListingPage::Metrics)),
         Page::Probe => blackbox::probe(&request.query, targets)?,
         Page::Events => return Subscription::asked(request, targets).map(Answer::Events),
         Page::Wait => return Wait::asked(&request.query, targets).map(Answer::Wait),
@@ -108,11 +103,11 @@ fn line(status: u16, text: &str) -> Response {
     Response::new(status, TEXT, [text, "\n"].concat())
 }
 
-/// The snapshot of `target`; without one, of all targets, or of the only one.
-fn status(target: Option<&Target>, targets: &Targets, now: Now) -> Vec<u8> {
-    match (target, targets.list()) {
-        (Some(target), _) | (None, [target]) => pretty(&view(target, now)),
-        (None, _) => pretty(&Listing { targets, now }),
+/// The body of [`ListingPage::Status`]: all targets, or the snapshot of the only one.
+pub(crate) fn status(targets: &Targets, now: Now) -> Vec<u8> {
+    match targets.list() {
+        [target] => pretty(&view(target, now)),
+        _ => pretty(&Listing { targets, now }),
     }
 }
 

@@ -1,17 +1,15 @@
 //! The engine's counts, for the simulation to compare with its own.
 
-use super::limits::ANSWERS_PER_TURN;
+use super::limits::LISTINGS_BYTES_MAX;
 use super::{ApiPeer, ConnId, ConnOwner, Engine};
-use crate::api::routes::ResponseSize;
+use crate::api::routes::ListingPage;
 use crate::monitor::TargetId;
 
 /// The engine's resources, counted independently of its bookkeeping.
 pub(crate) struct Audit {
     pub(crate) clients: usize,
-    /// For each response size: bytes by bookkeeping, bytes counted, and number of waiting clients.
-    pub(crate) response_budget: [(usize, usize, usize); 3],
-    /// This turn of the loop has reached its quota of responses.
-    pub(crate) out_of_breath: bool,
+    /// For each page: number of listings in memory, and their bytes.
+    pub(crate) listings: [(usize, usize); 2],
     /// Largest number of unsent bytes of one probe connection.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
@@ -25,6 +23,12 @@ pub(crate) struct Audit {
     pub(crate) client_inbox: usize,
     /// Largest number of bytes of an incomplete reply of a name server.
     pub(crate) query_inbox: usize,
+}
+
+impl Audit {
+    pub(crate) fn are_listings_full(&self) -> bool {
+        self.listings.iter().any(|(count, bytes)| *count >= 2 && *bytes >= LISTINGS_BYTES_MAX)
+    }
 }
 
 impl Engine {
@@ -44,14 +48,20 @@ impl Engine {
         self.cx.outputs.len()
     }
 
+    /// All unsent bytes of an API client.
+    pub(crate) fn response(&self, id: ConnId) -> Vec<u8> {
+        match self.api.get(id) {
+            Some(ApiPeer::Client(conn)) => conn.outbox.all_unsent(),
+            Some(ApiPeer::Stream(stream)) => stream.outbox.all_unsent(),
+            None => Vec::new(),
+        }
+    }
+
     pub(crate) fn audit(&self) -> Audit {
-        let response_budget = ResponseSize::ALL
-            .map(|size| (self.response_budget.bytes(size), 0, self.response_budget.waiting(size)));
         let query_inbox = self.lookups.longest_reply();
         let mut audit = Audit {
             clients: 0,
-            response_budget,
-            out_of_breath: self.response_budget.made() >= ANSWERS_PER_TURN,
+            listings: [ListingPage::Status, ListingPage::Metrics].map(|page| self.listings.size(page)),
             probe_outbox: 0,
             queries: 0,
             waiting: self.runs.waiting(),
@@ -74,7 +84,6 @@ impl Engine {
                 ApiPeer::Client(conn) => {
                     audit.clients += 1;
                     audit.client_inbox = audit.client_inbox.max(conn.inbox());
-                    audit.response_budget[conn.size as usize].1 += conn.outbox.held();
                 }
                 ApiPeer::Stream(stream) => {
                     audit.streams += 1;

@@ -1,5 +1,6 @@
 //! API clients: their requests, pending responses and deadlines.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::limits::*;
@@ -7,9 +8,8 @@ use super::outbox::Outbox;
 use super::streams::Stream;
 use super::{ConnId, ConnOwner, Engine, Input, Output, Owner};
 use crate::api::client::{Client, Next};
-use crate::api::response::Response;
-use crate::api::response_cache::CacheKey;
-use crate::api::routes::{Answer, ResponseSize, answer};
+use crate::api::response::{BODY_COPY_MAX, Response, head};
+use crate::api::routes::{Answer, ListingPage, answer, status};
 use crate::clock::Now;
 use crate::wire::http::request::{Method, Request};
 
@@ -20,10 +20,8 @@ pub(super) struct ApiConn {
     stage: Stage,
     /// The peer has shut down its sending side; it may still read.
     read_closed: bool,
-    /// Size of the response in the outbox, or of the deferred one.
-    pub(super) size: ResponseSize,
-    /// A request whose response waits for memory ([`OWED_MAX`]) or for the process statistics.
-    held: Option<Request>,
+    /// A request whose response waits for the process statistics.
+    pub(super) held: Option<Request>,
     pub(super) accepted_at: Instant,
     /// When it last took a complete response, at first when it was accepted.
     pub(super) last_response_at: Instant,
@@ -65,14 +63,6 @@ enum Stage {
 }
 
 impl ApiConn {
-    pub(super) fn defer_request(&mut self, request: Request, size: ResponseSize) {
-        (self.held, self.size) = (Some(request), size);
-    }
-
-    pub(super) fn take_held(&mut self) -> Option<(Request, ResponseSize)> {
-        Some((self.held.take()?, self.size))
-    }
-
     pub(super) fn unsent(&self) -> &[u8] {
         self.outbox.unsent()
     }
@@ -87,13 +77,6 @@ impl ApiConn {
     fn send_deadline(&self) -> Instant {
         let slack_s = self.outbox.held() / CLIENT_RATE;
         self.response_queued_at + CLIENT_STALL + Duration::from_secs(slack_s as u64)
-    }
-
-    /// Whether the peer reads more slowly than [`CLIENT_RATE_WAITED_FOR`].
-    fn is_slow(&self, now: Now) -> bool {
-        let taken = self.outbox.held() - self.outbox.len();
-        let span_s = now.instant.saturating_duration_since(self.response_queued_at).as_secs();
-        !self.outbox.is_empty() && (taken as u64) < span_s.saturating_mul(CLIENT_RATE_WAITED_FOR as u64)
     }
 
     /// Bytes that may be read; zero while a response is pending.
@@ -112,7 +95,6 @@ impl Engine {
         let now = self.update_clock(now);
         if self.clients >= self.shares.clients {
             self.evict();
-            self.release_held(now);
         }
         self.clients += 1;
         let id = self.cx.add(ConnOwner::Client);
@@ -121,7 +103,6 @@ impl Engine {
             outbox: Outbox::default(),
             stage: Stage::Open,
             read_closed: false,
-            size: ResponseSize::Word,
             held: None,
             accepted_at: now.instant,
             last_response_at: now.instant,
@@ -146,11 +127,7 @@ impl Engine {
 
     fn forget_client(&mut self, id: ConnId) {
         match self.api.remove(id) {
-            Some(ApiPeer::Client(conn)) => {
-                self.clients -= 1;
-                self.response_budget.sub(conn.size, conn.outbox.held());
-                self.response_budget.leave(id);
-            }
+            Some(ApiPeer::Client(_)) => self.clients -= 1,
             Some(ApiPeer::Stream(_)) => self.streams.retain(|stream| *stream != id),
             None => return,
         }
@@ -191,38 +168,11 @@ impl Engine {
     }
 
     pub(super) fn handle_client_timeout(&mut self, id: ConnId, now: Now) {
-        if self.evict_slow_client(id, now) {
-            return;
-        }
         let Some(conn) = self.api_conn(id) else { return };
-        if conn.stage == Stage::Open && conn.outbox.is_empty() {
-            let status = match (&conn.held, conn.head_deadline) {
-                (Some(_), _) => Some(503),
-                (None, Some(_)) => Some(408),
-                (None, None) => None,
-            };
-            if let Some(status) = status {
-                return self.refuse(id, status, now);
-            }
+        if conn.stage == Stage::Open && conn.outbox.is_empty() && conn.head_deadline.is_some() {
+            return self.refuse(id, 408, now);
         }
         self.close_client(id);
-    }
-
-    /// If this client's request is deferred, closes the client that has been reading its own response too
-    /// slowly for longest. Returns whether this client's request is then answered.
-    fn evict_slow_client(&mut self, id: ConnId, now: Now) -> bool {
-        let waiting = self.api_conn(id).filter(|conn| conn.held.is_some());
-        let Some(size) = waiting.map(|conn| conn.size) else { return false };
-        let slow = self.api.iter().filter_map(|(id, conn)| match conn {
-            ApiPeer::Client(conn) if conn.size == size && conn.is_slow(now) => {
-                Some((conn.response_queued_at, id))
-            }
-            _ => None,
-        });
-        let Some((_, slowest)) = slow.min() else { return false };
-        self.close_client(slowest);
-        self.release_held(now);
-        self.response_budget.is_measured_for(id) || self.api_conn(id).is_some_and(|conn| conn.held.is_none())
     }
 
     pub(super) fn api_conn(&mut self, id: ConnId) -> Option<&mut ApiConn> {
@@ -234,18 +184,17 @@ impl Engine {
 
     /// Processes the next request, unless a response is pending.
     fn process_requests(&mut self, id: ConnId, now: Now) {
-        let Some(ApiPeer::Client(conn)) = self.api.get_mut(id) else { return };
+        let Some(conn) = self.api_conn(id) else { return };
         if conn.stage != Stage::Open || !conn.outbox.is_empty() || conn.held.is_some() {
             return;
         }
-        let next = conn.client.next(&mut self.response_cache);
+        let next = conn.client.next();
         if next == Next::Wait && conn.client.is_large() && self.heads() > HEADS_MAX {
             return self.refuse(id, 503, now);
         }
         let Some(conn) = self.api_conn(id) else { return };
         match next {
             Next::Request(request) => self.reply(id, request, now),
-            Next::Again => self.repeat(id, now),
             Next::Refuse(status) => self.refuse(id, status, now),
             Next::Wait if conn.read_closed => self.close_client(id),
             Next::Wait if conn.client.is_idle() => {
@@ -269,129 +218,126 @@ impl Engine {
     }
 
     fn reply(&mut self, id: ConnId, request: Request, now: Now) {
-        let size = ResponseSize::of(&request, &self.cx.targets);
-        if self.response_budget.is_full(size) {
-            return self.wait_for_room(id, request, size, now);
+        match answer(&request, &self.cx.targets, &self.guard, now) {
+            Answer::Now(response) => self.respond(id, &request, response, now),
+            Answer::Listing(page) => self.reply_with_listing(id, request, page, now),
+            Answer::Wait(wait) => self.open_wait(id, &request, wait, now),
+            Answer::Events(wanted) => self.open_stream(id, &request, &wanted, now),
         }
-        let response = match answer(&request, &self.cx.targets, &self.guard, now) {
-            Answer::Now(response) => response,
-            Answer::Metrics => return self.await_process_stats(id, request, size, now),
-            Answer::Wait(wait) => return self.open_wait(id, &request, wait, now),
-            Answer::Events(wanted) => return self.open_stream(id, &request, &wanted, now),
+    }
+
+    #[cold]
+    fn reply_with_listing(&mut self, id: ConnId, request: Request, page: ListingPage, now: Now) {
+        let body = match self.listings.get(page, self.cx.targets.changes(), now.instant) {
+            Some(body) => body,
+            None if page == ListingPage::Metrics => return self.await_process_stats(id, request),
+            None => {
+                self.make_room(page);
+                self.add_listing(page, status(&self.cx.targets, now), now)
+            }
         };
-        self.respond(id, &request, size, response, now);
+        self.send_listing(id, &request, page, body, now);
     }
 
-    /// Defers the request until other responses have been sent.
-    fn wait_for_room(&mut self, id: ConnId, request: Request, size: ResponseSize, now: Now) {
-        let Some(conn) = self.api_conn(id) else { return };
-        conn.defer_request(request, size);
-        self.response_budget.wait(size, id);
-        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
+    /// Closes the readers of the oldest listings of a page, if there are too many for another one.
+    pub(super) fn make_room(&mut self, page: ListingPage) {
+        while let Some(body) = self.listings.take_excess(page) {
+            let shares = |peer: &ApiPeer| matches!(peer, ApiPeer::Client(conn) if conn.outbox.shares(&body));
+            let readers = self.api.iter().filter(|(_, peer)| shares(peer)).map(|(id, _)| id);
+            readers.collect::<Vec<_>>().into_iter().for_each(|id| self.close_client(id));
+        }
     }
 
-    pub(super) fn respond(
+    pub(super) fn add_listing(&mut self, page: ListingPage, body: Vec<u8>, now: Now) -> Arc<Vec<u8>> {
+        let body = Arc::new(body);
+        self.listings.add(page, self.cx.targets.changes(), body.clone(), now.instant);
+        body
+    }
+
+    pub(super) fn send_listing(
         &mut self,
         id: ConnId,
         request: &Request,
-        size: ResponseSize,
-        response: Response,
+        page: ListingPage,
+        body: Arc<Vec<u8>>,
         now: Now,
     ) {
+        let date = self.date.at(now.unix);
+        let Request { keep_alive, http11, .. } = *request;
+        let mut head = head(200, page.content_type(), "", body.len(), keep_alive, http11, date);
+        if request.method == Method::Head {
+            return self.send_response(id, head, keep_alive, now);
+        }
+        if body.len() <= BODY_COPY_MAX {
+            head.extend_from_slice(&body);
+            return self.send_response(id, head, keep_alive, now);
+        }
+        let Some(conn) = self.api_conn(id) else { return };
+        conn.outbox.push_shared(head, body);
+        self.note_response(id, keep_alive, now);
+    }
+
+    fn respond(&mut self, id: ConnId, request: &Request, response: Response, now: Now) {
         let head_only = request.method == Method::Head;
         let date = self.date.at(now.unix);
         let bytes = response.write(head_only, request.keep_alive, request.http11, date);
-        if size == ResponseSize::Word {
-            self.response_cache.note_answer(request, &bytes, self.moment(now));
-        }
-        self.send_response(id, size, bytes, request.keep_alive, now);
-    }
-
-    /// Answers a request that equals the last one.
-    fn repeat(&mut self, id: ConnId, now: Now) {
-        let Some(request) = self.response_cache.request() else { return };
-        match self.response_cache.answer(self.moment(now)) {
-            Some(answer) => {
-                self.send_response(id, ResponseSize::Word, answer.to_vec(), request.keep_alive, now)
-            }
-            None => self.reply(id, request.clone(), now),
-        }
-    }
-
-    /// All that cacheable responses depend on.
-    fn moment(&self, now: Now) -> CacheKey {
-        CacheKey { second: now.unix.as_secs(), changes: self.cx.targets.changes() }
+        self.send_response(id, bytes, request.keep_alive, now);
     }
 
     fn refuse(&mut self, id: ConnId, status: u16, now: Now) {
         let bytes = Response::error(status).write(false, false, true, self.date.at(now.unix));
-        self.response_budget.leave(id);
         let Some(conn) = self.api_conn(id) else { return };
         conn.client = Client::new();
-        self.send_response(id, ResponseSize::Word, bytes, false, now);
+        self.send_response(id, bytes, false, now);
     }
 
-    pub(super) fn send_response(
-        &mut self,
-        id: ConnId,
-        size: ResponseSize,
-        bytes: Vec<u8>,
-        keep: bool,
-        now: Now,
-    ) {
-        let len = bytes.len();
+    pub(super) fn send_response(&mut self, id: ConnId, bytes: Vec<u8>, keep: bool, now: Now) {
         let Some(conn) = self.api_conn(id) else { return };
-        conn.held = None;
+        conn.outbox.push(bytes);
+        self.note_response(id, keep, now);
+    }
+
+    /// Notes that a response was queued; the last one unless `keep`.
+    fn note_response(&mut self, id: ConnId, keep: bool, now: Now) {
+        let Some(conn) = self.api_conn(id) else { return };
         conn.head_deadline = None;
         if !keep {
             conn.stage = Stage::Closing;
         }
         conn.response_queued_at = now.instant;
-        conn.size = size;
-        conn.outbox.push(bytes);
-        self.response_budget.add(size, len);
         self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_STALL));
         self.cx.outputs.push_back(Output::Write(id));
     }
 
     fn handle_sent(&mut self, id: ConnId, count: usize, now: Now) {
         let Some(conn) = self.api_conn(id) else { return };
-        let held = conn.outbox.held();
+        let is_whole = count == conn.outbox.unsent().len();
         conn.outbox.advance(count);
         if !conn.outbox.is_empty() {
             let stall_by = (now.instant + CLIENT_STALL).min(conn.send_deadline());
             self.cx.timers.set(Owner::Client(id), Some(stall_by));
+            if is_whole {
+                // The head was sent, and the shared body follows.
+                self.cx.outputs.push_back(Output::Write(id));
+            }
             return;
         }
         conn.last_response_at = now.instant;
-        let (stage, read_closed, size) = (conn.stage, conn.read_closed, conn.size);
-        self.response_budget.sub(size, held);
-        match stage {
+        match conn.stage {
             Stage::Open => {
                 self.process_requests(id, now);
                 if self.room(id) > 0 {
                     self.cx.outputs.push_back(Output::Read(id));
                 }
             }
-            Stage::Closing if read_closed => self.close_client(id),
+            Stage::Closing if conn.read_closed => self.close_client(id),
             Stage::Closing => {
-                if let Some(conn) = self.api_conn(id) {
-                    conn.stage = Stage::Lingering;
-                }
+                conn.stage = Stage::Lingering;
                 self.cx.outputs.push_back(Output::Shutdown(id));
                 self.cx.outputs.push_back(Output::Read(id));
                 self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_LINGER));
             }
             Stage::Lingering => {}
-        }
-    }
-
-    /// Answers deferred requests as far as the budget allows.
-    pub(super) fn release_held(&mut self, now: Now) {
-        while let Some(id) = self.response_budget.next() {
-            if let Some((request, _)) = self.api_conn(id).and_then(ApiConn::take_held) {
-                self.reply(id, request, now);
-            }
         }
     }
 }

@@ -70,19 +70,14 @@ pub(crate) const CLIENT_STALL: Duration = Duration::from_secs(5);
 /// Lowest average rate at which a client must take a response, in bytes per second.
 pub(crate) const CLIENT_RATE: usize = 16 * 1024;
 
-/// The same once another client's request has been deferred for [`CLIENT_IDLE`]: slower clients are closed.
-pub(crate) const CLIENT_RATE_WAITED_FOR: usize = 1024 * 1024;
-
 /// How long a client may take to close its side after the daemon has shut down its own.
 pub(crate) const CLIENT_LINGER: Duration = Duration::from_secs(1);
 
-/// Bytes of pending responses of one size, of all clients together, above which requests are deferred. One
-/// response may exceed it, so that a listing of any length can be sent.
-pub(crate) const OWED_MAX: usize = 1024 * 1024;
+/// Bytes of the listings of one page in memory, from which clients share a listing that is not current.
+pub(crate) const LISTINGS_BYTES_MAX: usize = 1024 * 1024;
 
-/// Responses with snapshots in one turn of the loop, so that many requests for them do not delay small
-/// responses.
-pub(crate) const ANSWERS_PER_TURN: usize = 16;
+/// The age up to which clients share it.
+pub(crate) const LISTING_AGE_MAX: Duration = Duration::from_secs(5);
 
 /// How long the loop may sleep when work is left for its next turn.
 pub(crate) const YIELD_DELAY: Duration = Duration::from_micros(50);

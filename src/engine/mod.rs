@@ -33,6 +33,7 @@ mod eviction;
 mod hooks;
 pub(crate) mod ids;
 pub(crate) mod limits;
+mod listings;
 mod lookups;
 mod messages;
 mod outbox;
@@ -41,7 +42,6 @@ mod probe_run;
 mod probe_runs;
 mod process_stats;
 mod reload;
-mod response_budget;
 mod run_table;
 mod service_manager;
 mod streams;
@@ -52,7 +52,6 @@ use std::time::{Duration, Instant};
 
 use crate::api::host::HostGuard;
 use crate::api::response::Date;
-use crate::api::response_cache::ResponseCache;
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::{Monitor, TargetId, Targets};
@@ -67,13 +66,13 @@ use hooks::Hooks;
 pub(crate) use hooks::{HookEnd, HookId};
 use ids::ById;
 pub(crate) use ids::ConnId;
-use limits::{CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
+use limits::{CLOCK_STALL, Shares, WAKEUP_INTERVAL};
+use listings::Listings;
 use lookups::Lookups;
 pub(crate) use messages::{CheckResult, Input, JobId, Output};
 use owners::{ConnOwner, Owner, RunOwner};
 pub(crate) use probe_runs::Schedule;
 use probe_runs::{ProbeRuns, RunEvent};
-use response_budget::ResponseBudget;
 use service_manager::ServiceManager;
 use webhooks::Webhooks;
 
@@ -88,10 +87,11 @@ pub(crate) struct Engine {
     lookups: Lookups,
     guard: HostGuard,
     date: Date,
-    response_cache: ResponseCache,
     api: ById<ApiPeer>,
     clients: usize,
-    response_budget: ResponseBudget,
+    listings: Listings,
+    /// Clients whose requests wait for the process statistics.
+    awaiting_stats: Vec<ConnId>,
     streams: Vec<ConnId>,
     event_log: EventLog,
     /// When the first event happened that has not been sent to the streams.
@@ -126,10 +126,10 @@ impl Engine {
             lookups: Lookups::new(resolver),
             guard,
             date: Date::default(),
-            response_cache: ResponseCache::default(),
             api: ById::new(),
             clients: 0,
-            response_budget: ResponseBudget::default(),
+            listings: Listings::default(),
+            awaiting_stats: Vec::new(),
             streams: Vec::new(),
             unpublished: None,
             started: now.unix,
@@ -161,9 +161,8 @@ impl Engine {
 
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.update_clock(now);
-        self.response_budget.begin_turn();
+        self.listings.begin_turn();
         self.hooks.begin_turn(&mut self.cx);
-        self.release_held(now);
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
                 Owner::Run(owner) => {
@@ -313,7 +312,6 @@ impl Engine {
                 break;
             }
         }
-        self.release_held(self.cx.now);
     }
 
     fn handle_run_event(&mut self, event: RunEvent) {
@@ -369,13 +367,10 @@ impl Engine {
         now
     }
 
-    /// Wakes the loop up regularly while checks are in flight, and soon if deferred requests wait for it.
+    /// Wakes the loop up regularly while checks are in flight.
     fn set_wakeup(&mut self) {
         let now = self.cx.now.instant;
-        self.wakeup = match self.response_budget.turn_quota_reached() {
-            true => Some(now + YIELD_DELAY),
-            false => (self.runs.len() > 0).then(|| now + WAKEUP_INTERVAL),
-        };
+        self.wakeup = (self.runs.len() > 0).then(|| now + WAKEUP_INTERVAL);
     }
 
     pub(crate) fn is_stream(&self, id: ConnId) -> bool {

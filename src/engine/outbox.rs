@@ -1,9 +1,14 @@
 //! Unsent bytes or datagrams of one connection.
 
+use std::sync::Arc;
+
 /// A queue of bytes that starts with those already sent. Its memory is freed when all bytes are sent.
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
+    /// Sent after `bytes`; other connections may have the same.
+    body: Option<Arc<Vec<u8>>>,
+    /// Of both together.
     sent: usize,
     /// Datagrams to be sent after `bytes`, which are one, too.
     datagrams: Vec<Vec<u8>>,
@@ -13,8 +18,7 @@ impl Outbox {
     /// Queues bytes. Returns whether the queue was empty before and no longer is.
     pub(crate) fn push(&mut self, bytes: Vec<u8>) -> bool {
         if self.is_empty() {
-            self.bytes = bytes;
-            self.sent = 0;
+            *self = Outbox { bytes, ..Outbox::default() };
             return !self.is_empty();
         }
         self.bytes.drain(..self.sent);
@@ -34,15 +38,28 @@ impl Outbox {
         false
     }
 
-    /// Of several datagrams, the first.
+    /// Queues a head and a shared body. The queue must be empty.
+    pub(crate) fn push_shared(&mut self, head: Vec<u8>, body: Arc<Vec<u8>>) {
+        debug_assert!(self.is_empty());
+        *self = Outbox { bytes: head, body: Some(body), ..Outbox::default() };
+    }
+
+    pub(crate) fn shares(&self, body: &Arc<Vec<u8>>) -> bool {
+        self.body.as_ref().is_some_and(|own| Arc::ptr_eq(own, body))
+    }
+
+    /// The bytes to send next: of a head and a shared body the head first, of several datagrams the first.
     pub(crate) fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..]
+        match (self.sent.checked_sub(self.bytes.len()), &self.body) {
+            (Some(sent), Some(body)) => &body[sent..],
+            _ => &self.bytes[self.sent..],
+        }
     }
 
     /// Removes `count` bytes, which have been sent.
     pub(crate) fn advance(&mut self, count: usize) {
-        self.sent = (self.sent + count).min(self.bytes.len());
-        if self.sent < self.bytes.len() {
+        self.sent = (self.sent + count).min(self.held());
+        if self.sent < self.held() {
             return;
         }
         if self.datagrams.is_empty() {
@@ -53,16 +70,22 @@ impl Outbox {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.sent + self.datagrams.iter().map(Vec::len).sum::<usize>()
+        self.held() - self.sent + self.datagrams.iter().map(Vec::len).sum::<usize>()
     }
 
-    /// The number of bytes in memory, sent ones included.
+    /// The number of queued bytes, sent ones included.
     pub(crate) fn held(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.body.as_ref().map_or(0, |body| body.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn all_unsent(&self) -> Vec<u8> {
+        let body = self.body.iter().flat_map(|body| body.iter());
+        self.bytes.iter().chain(body).skip(self.sent).copied().collect()
     }
 }
 
@@ -102,5 +125,21 @@ mod tests {
         assert_eq!(outbox.unsent(), b"def");
         outbox.advance(3);
         assert!(outbox.is_empty() && outbox.push_datagram(b"g".to_vec()));
+    }
+
+    #[test]
+    fn a_shared_body_follows_its_head_and_is_dropped_with_its_last_byte() {
+        let body = Arc::new(b"body".to_vec());
+        let mut outbox = Outbox::default();
+        outbox.push_shared(b"head".to_vec(), body.clone());
+        assert!(outbox.shares(&body) && !outbox.shares(&Arc::new(b"body".to_vec())));
+        assert_eq!((outbox.unsent(), outbox.len(), outbox.held()), (&b"head"[..], 8, 8));
+        outbox.advance(4);
+        assert_eq!(outbox.unsent(), b"body");
+        outbox.advance(3);
+        assert_eq!((outbox.unsent(), outbox.len()), (&b"y"[..], 1));
+        assert_eq!(Arc::strong_count(&body), 2);
+        outbox.advance(1);
+        assert_eq!((outbox.is_empty(), Arc::strong_count(&body)), (true, 1));
     }
 }

@@ -1,37 +1,39 @@
 //! `/metrics`: the daemon's counters and the process statistics, which are read for each request.
 
-use super::limits::CLIENT_IDLE;
-use super::{ConnId, ConnOwner, Engine, Output, Owner};
+use super::{ConnId, ConnOwner, Engine, Output};
 use crate::api::counters::{Connections, Figures, ProcessStats};
 use crate::api::metrics::metrics;
-use crate::api::routes::ResponseSize;
+use crate::api::routes::ListingPage;
 use crate::clock::Now;
 use crate::wire::http::request::Request;
 
 impl Engine {
     /// Defers a request until the process statistics have been read.
-    pub(super) fn await_process_stats(&mut self, id: ConnId, request: Request, size: ResponseSize, now: Now) {
+    pub(super) fn await_process_stats(&mut self, id: ConnId, request: Request) {
         let Some(conn) = self.api_conn(id) else { return };
-        conn.defer_request(request, size);
-        self.cx.timers.set(Owner::Client(id), Some(now.instant + CLIENT_IDLE));
-        self.response_budget.measure_for(id);
-        self.cx.outputs.push_back(Output::ReadProcessStats);
+        conn.held = Some(request);
+        if self.awaiting_stats.is_empty() {
+            self.cx.outputs.push_back(Output::ReadProcessStats);
+        }
+        self.awaiting_stats.push(id);
     }
 
     /// The result of [`Output::ReadProcessStats`].
     pub(crate) fn handle_process_stats(&mut self, process_stats: ProcessStats, now: Now) {
         let now = self.update_clock(now);
-        let client = self.response_budget.take_measured();
-        let held = client.and_then(|id| Some((id, self.api_conn(id)?.take_held()?)));
-        if let Some((id, (request, size))) = held {
-            let figures = Figures {
-                counters: &self.cx.counters,
-                connections: self.count_connections(),
-                process_stats,
-                started: self.started,
-            };
-            let response = metrics(&self.cx.targets, &figures, now);
-            self.respond(id, &request, size, response, now);
+        self.make_room(ListingPage::Metrics);
+        let figures = Figures {
+            counters: &self.cx.counters,
+            connections: self.count_connections(),
+            process_stats,
+            started: self.started,
+        };
+        let body = metrics(&self.cx.targets, &figures, now);
+        let body = self.add_listing(ListingPage::Metrics, body, now);
+        for id in std::mem::take(&mut self.awaiting_stats) {
+            if let Some(request) = self.api_conn(id).and_then(|conn| conn.held.take()) {
+                self.send_listing(id, &request, ListingPage::Metrics, body.clone(), now);
+            }
         }
         self.process_events();
     }

@@ -15,7 +15,6 @@ use super::{ApiPeer, ConnId, Engine, Input, Output, Owner};
 use crate::api::events::{self, KEEP_ALIVE, Subscription};
 use crate::api::params::no_target;
 use crate::api::response::Response;
-use crate::api::routes::ResponseSize;
 use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::Change;
@@ -76,7 +75,7 @@ impl Engine {
         let head_only = request.method == Method::Head;
         let opening = events::opening(self.date.at(now.unix), head_only).into_bytes();
         if head_only {
-            return self.send_response(id, ResponseSize::Word, opening, false, now);
+            return self.send_response(id, opening, false, now);
         }
         let kind = StreamKind::Events(self.event_log.cursor(wanted));
         if self.convert_to_stream(id, request, kind, now) {
@@ -94,7 +93,7 @@ impl Engine {
             .or_else(|| wait.timeout.is_zero().then(|| wait.gave_up(&self.cx.targets)));
         if let Some(response) = at_once {
             let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
-            return self.send_response(id, ResponseSize::Word, bytes, false, now);
+            return self.send_response(id, bytes, false, now);
         }
         let until = now.instant + wait.timeout;
         let kind = StreamKind::Answer { wait, head_only, http11: request.http11 };
@@ -111,7 +110,7 @@ impl Engine {
                 let response = Response { body: "too many streams\n".into(), ..Response::error(503) };
                 let head_only = request.method == Method::Head;
                 let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
-                self.send_response(id, ResponseSize::Word, bytes, false, now);
+                self.send_response(id, bytes, false, now);
                 return false;
             };
             self.close_client(least_useful_client);

@@ -1,5 +1,5 @@
 //! Thousands of targets with a listing of megabytes: clients that request it and do not read it cost the
-//! memory of one listing and delay no other client.
+//! memory of two listings and delay no other client.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
@@ -58,9 +58,9 @@ fn unread_listings_share_memory_and_delay_no_client() {
         assert!([200, 503].contains(&status), "{path}: {status}");
     }
     let grown = daemon.figure("VmHWM").saturating_sub(before);
-    println!("listing of {len} bytes, {before} kB; {served} of {GREEDY} served, {grown} kB more");
+    println!("listing of {len} bytes, {before} kB; {served} clients served, {grown} kB more");
     println!("slowest other answer: {slowest:.1?}");
-    assert!(served > 0, "no client was served");
+    assert_eq!(served, GREEDY, "clients that were served");
     assert!(grown <= GROWTH_KB, "grew by {grown} kB");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }

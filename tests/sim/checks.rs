@@ -9,7 +9,7 @@ use super::plan::{MS, PORT, Wants};
 use super::site::{Mood, ProbeRun};
 use super::world::{Sock, World};
 use crate::engine::CheckResult;
-use crate::engine::limits::{OWED_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
+use crate::engine::limits::{LISTINGS_BYTES_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
 use crate::probe::connector::ADDRESSES_MAX;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
@@ -22,6 +22,9 @@ const TCP_ANSWER_MAX: usize = 64 * 1024 - 1;
 
 /// What may wait for a stream: more than a batch, or a single event.
 const STREAM_OUTBOX_MAX: usize = 4 * 1024;
+
+/// More than a listing of all targets in these worlds.
+const LISTING_MAX: usize = 256 * 1024;
 
 /// What a check may need beside the time that the world takes.
 const MARGIN: u64 = 2 * MS;
@@ -283,11 +286,8 @@ impl World {
         );
         let audit = self.engine.audit();
         assert!(audit.clients <= self.plan.shares.clients && audit.queries <= QUERIES_MAX);
-        for (bytes, counted, waiting) in audit.response_budget {
-            assert_eq!(bytes, counted, "bytes owed, as bookkept and as they add up");
-            assert!(bytes <= OWED_MAX + 256 * 1024, "too much is owed");
-            let is_full = bytes >= OWED_MAX || audit.out_of_breath;
-            assert!(waiting == 0 || is_full, "an answer is held for nothing");
+        for (count, bytes) in audit.listings {
+            assert!(count <= 2 || bytes <= LISTINGS_BYTES_MAX + LISTING_MAX, "too many listings");
         }
         assert!(audit.probe_outbox <= PROBE_OUTBOX_MAX);
         assert!(audit.streams <= STREAMS_MAX && audit.stream_outbox <= STREAM_OUTBOX_MAX);
@@ -308,11 +308,8 @@ impl World {
         if audit.query_inbox > 0 {
             self.tally.add("caps: steps with a part of an answer over TCP");
         }
-        if audit.out_of_breath {
-            self.tally.add("caps: steps with no further answer in this turn");
-        }
-        if audit.response_budget.iter().any(|(_, _, waiting)| *waiting > 0) {
-            self.tally.add("clients: steps with an answer held");
+        if audit.are_listings_full() {
+            self.tally.add("caps: steps with as many listings as there may be");
             self.excuse_clients();
         }
         assert_eq!(self.engine.targets().worst(), self.worst());

@@ -255,13 +255,13 @@ impl World {
     pub(super) fn write_client(&mut self, id: ConnId) {
         // The next answer may have been made by the write before, and not been announced yet.
         self.drain();
-        let len = self.engine.unsent(id).len();
+        let (len, owing) = (self.engine.unsent(id).len(), self.engine.response(id).len());
         let at = self.at.max(self.seen);
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
         if len == 0 {
             return;
         }
-        assert_eq!(client.owing, len);
+        assert_eq!(client.owing, owing);
         let count = match client.kind {
             Kind::Deaf => len.min(std::mem::take(&mut client.deaf_after)),
             _ if client.follow.as_ref().is_some_and(|follow| follow.slow) => 1 + self.rng.index(len.min(200)),

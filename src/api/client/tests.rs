@@ -11,7 +11,7 @@ const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: cl
 fn take(client: &mut Client) -> Vec<Next> {
     let mut all = Vec::new();
     loop {
-        match client.next(&mut ResponseCache::default()) {
+        match client.next() {
             Next::Wait => return all,
             next => all.push(next),
         }
@@ -39,7 +39,7 @@ fn paths(all: &[Next]) -> Vec<String> {
     let path = |next: &Next| match next {
         Next::Request(request) => request.path.clone(),
         Next::Refuse(status) => status.to_string(),
-        Next::Wait | Next::Again => String::new(),
+        Next::Wait => String::new(),
     };
     all.iter().map(path).collect()
 }
@@ -57,8 +57,8 @@ fn a_request_is_taken_whole() {
         keep_alive: true,
         last_event_id: None,
     };
-    assert_eq!(client.next(&mut ResponseCache::default()), Next::Request(wanted));
-    assert_eq!(client.next(&mut ResponseCache::default()), Next::Wait);
+    assert_eq!(client.next(), Next::Request(wanted));
+    assert_eq!(client.next(), Next::Wait);
     assert!(client.is_idle());
 }
 
@@ -80,20 +80,14 @@ fn pipelined_requests_come_out_one_at_a_time() {
     let mut client = Client::new();
     client.receive(&[GET, HEAD, &GET[..9]].concat());
     assert!(!client.is_idle());
-    assert!(
-        matches!(client.next(&mut ResponseCache::default()), Next::Request(request) if request.path == "/state")
-    );
+    assert!(matches!(client.next(), Next::Request(request) if request.path == "/state"));
     assert!(!client.is_idle(), "the next one is waiting");
-    assert!(
-        matches!(client.next(&mut ResponseCache::default()), Next::Request(request) if request.path == "/")
-    );
+    assert!(matches!(client.next(), Next::Request(request) if request.path == "/"));
     assert!(!client.is_idle(), "a piece of the third one is there");
-    assert_eq!(client.next(&mut ResponseCache::default()), Next::Wait);
-    assert_eq!(client.next(&mut ResponseCache::default()), Next::Wait, "asking again changes nothing");
+    assert_eq!(client.next(), Next::Wait);
+    assert_eq!(client.next(), Next::Wait, "asking again changes nothing");
     client.receive(&GET[9..]);
-    assert!(
-        matches!(client.next(&mut ResponseCache::default()), Next::Request(request) if request.path == "/state")
-    );
+    assert!(matches!(client.next(), Next::Request(request) if request.path == "/state"));
     assert!(client.is_idle());
 }
 
@@ -103,13 +97,13 @@ fn every_prefix_waits_and_none_but_the_empty_one_is_idle() {
     for len in 1..GET.len() {
         let mut client = Client::new();
         client.receive(&GET[..len]);
-        assert_eq!(client.next(&mut ResponseCache::default()), Next::Wait, "{len}");
+        assert_eq!(client.next(), Next::Wait, "{len}");
         assert!(!client.is_idle(), "{len}");
         assert_eq!(client.room(), INBOX - len);
     }
     let mut client = Client::new();
     client.receive(b"\r\n");
-    assert_eq!((client.next(&mut ResponseCache::default()), client.is_idle()), (Next::Wait, true));
+    assert_eq!((client.next(), client.is_idle()), (Next::Wait, true));
 }
 
 #[test]
@@ -117,12 +111,10 @@ fn after_the_last_request_the_rest_is_ignored() {
     for last in [LAST, b"GET / HTTP/1.0\r\n\r\n"] {
         let mut client = Client::new();
         client.receive(&[last, GET].concat());
-        assert!(
-            matches!(client.next(&mut ResponseCache::default()), Next::Request(request) if !request.keep_alive)
-        );
-        assert_eq!(client.next(&mut ResponseCache::default()), Next::Wait);
+        assert!(matches!(client.next(), Next::Request(request) if !request.keep_alive));
+        assert_eq!(client.next(), Next::Wait);
         client.receive(GET);
-        assert_eq!((client.next(&mut ResponseCache::default()), client.room()), (Next::Wait, INBOX));
+        assert_eq!((client.next(), client.room()), (Next::Wait, INBOX));
     }
 }
 
@@ -136,14 +128,11 @@ fn a_refused_client_is_not_listened_to_any_more() {
     ] {
         let mut client = Client::new();
         client.receive(&[GET, bytes, GET].concat());
-        assert!(matches!(client.next(&mut ResponseCache::default()), Next::Request(_)));
-        assert_eq!(client.next(&mut ResponseCache::default()), Next::Refuse(status));
-        assert_eq!(client.next(&mut ResponseCache::default()), Next::Wait);
+        assert!(matches!(client.next(), Next::Request(_)));
+        assert_eq!(client.next(), Next::Refuse(status));
+        assert_eq!(client.next(), Next::Wait);
         client.receive(GET);
-        assert_eq!(
-            (client.next(&mut ResponseCache::default()), client.room(), client.is_idle()),
-            (Next::Wait, INBOX, true)
-        );
+        assert_eq!((client.next(), client.room(), client.is_idle()), (Next::Wait, INBOX, true));
     }
 }
 
@@ -167,13 +156,11 @@ fn a_large_head_gets_more_room_and_pipelined_requests_do_not() {
     assert_eq!(paths(&all), ["/state", "/large", "/state"]);
     assert_eq!((client.room(), client.inbox.capacity()), (INBOX, 0));
     client.receive(&large.as_bytes()[..INBOX]);
-    assert_eq!((client.room(), client.next(&mut ResponseCache::default())), (0, Next::Wait));
+    assert_eq!((client.room(), client.next()), (0, Next::Wait));
     assert_eq!((client.room(), client.is_large()), (HEAD_MAX - INBOX, true));
     client.receive(&large.as_bytes()[INBOX..]);
     client.receive(&GET.repeat(50));
-    assert!(
-        matches!(client.next(&mut ResponseCache::default()), Next::Request(request) if request.path == "/large")
-    );
+    assert!(matches!(client.next(), Next::Request(request) if request.path == "/large"));
     assert_eq!((client.room(), client.is_large()), (INBOX - 50 * GET.len(), false));
 }
 
@@ -238,24 +225,4 @@ fn hostile_streams_are_read_alike_however_they_are_cut_and_never_grow_the_inbox(
         let (a, b) = stream.split_at(random(stream.len() + 1));
         assert_eq!(converse(&mut Client::new(), &[a, b]), whole, "round {round}");
     }
-}
-
-#[test]
-fn what_was_asked_before_is_known_again_and_taken_whole() {
-    let mut response_cache = ResponseCache::default();
-    let mut client = Client::new();
-    client.receive(&[GET, GET, HEAD, GET, LAST].concat());
-    let mut next = || client.next(&mut response_cache);
-    let Next::Request(get) = next() else { panic!("no request") };
-    assert_eq!((next(), get.path), (Next::Again, "/state".to_owned()));
-    assert!(matches!(next(), Next::Request(request) if request.method == Method::Head));
-    assert!(matches!(next(), Next::Request(request) if request.path == "/state"));
-    assert!(matches!(next(), Next::Request(request) if !request.keep_alive));
-    let mut another = Client::new();
-    another.receive(&[LAST, GET].concat());
-    assert_eq!(
-        (another.next(&mut response_cache), another.next(&mut response_cache)),
-        (Next::Again, Next::Wait),
-        "it was the last one"
-    );
 }

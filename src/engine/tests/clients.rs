@@ -1,7 +1,6 @@
 //! API clients, told and asked by hand.
 
 use super::*;
-use crate::api::routes::ResponseSize;
 
 #[test]
 fn a_client_that_is_owed_an_answer_is_not_read() {
@@ -17,7 +16,6 @@ fn a_client_that_is_owed_an_answer_is_not_read() {
     }
     assert!(bench.engine.room(id) > 0);
     assert!(bench.outputs().iter().any(|o| matches!(o, Output::Read(r) if *r == id)));
-    assert_eq!(bench.engine.response_budget.bytes(ResponseSize::Word), 0);
 }
 
 #[test]
@@ -56,7 +54,6 @@ fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == deaf));
-    assert_eq!(bench.engine.response_budget.bytes(ResponseSize::Word), 0);
 }
 
 #[test]
@@ -99,59 +96,6 @@ fn accepting_pauses_after_a_failure() {
     assert!(matches!(bench.outputs()[..], [Output::Accept]));
 }
 
-/// Two targets, one of which has been told of in full: so much that nothing fits beside it.
-pub(super) fn large() -> (Bench, ConnId) {
-    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
-    let deaf = bench.engine.accept(bench.now);
-    bench.tell(deaf, Input::Received(LIST));
-    // As if there had been many targets.
-    bench.tell(deaf, Input::Sent(1));
-    if let Some(ApiPeer::Client(caller)) = bench.engine.api.get_mut(deaf) {
-        let before = caller.outbox.held();
-        caller.outbox.push(vec![b'x'; OWED_MAX]);
-        bench.engine.response_budget.add(ResponseSize::Listing, caller.outbox.held() - before);
-    }
-    (bench, deaf)
-}
-
-const LIST: &[u8] = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-#[test]
-fn a_client_that_gives_way_releases_the_answers_that_waited_for_its_own() {
-    let (mut bench, _) = large();
-    let patient = bench.engine.accept(bench.now);
-    bench.tell(patient, Input::Received(LIST));
-    assert!(bench.engine.unsent(patient).is_empty());
-    bench.engine.shares.clients = 2;
-    bench.engine.accept(bench.now);
-    assert!(bench.deliver(patient).contains("\"targets\": ["));
-}
-
-/// Its last byte keeps all of an answer in memory.
-#[test]
-fn no_large_answer_is_made_beside_another_until_that_is_sent_to_the_last_byte() {
-    let (mut bench, first) = large();
-    let second = bench.engine.accept(bench.now);
-    bench.tell(second, Input::Received(LIST));
-    assert_eq!((bench.engine.unsent(second).len(), bench.engine.room(second)), (0, 0));
-    let len = bench.engine.unsent(first).len();
-    bench.tell(first, Input::Sent(len - 1));
-    assert!(bench.engine.unsent(second).is_empty());
-    bench.deliver(first);
-    assert!(bench.deliver(second).contains("\"targets\": ["));
-    assert_eq!(bench.engine.response_budget.waiting(ResponseSize::Listing), 0);
-}
-
-#[test]
-fn small_answers_do_not_wait_for_a_large_one_to_be_taken() {
-    let (mut bench, _deaf) = large();
-    for path in ["/state", "/healthz", "/nothing", "/targets/127.0.0.1", "/targets/127.0.0.2/state"] {
-        let id = bench.engine.accept(bench.now);
-        bench.tell(id, Input::Received(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()));
-        assert!(bench.deliver(id).starts_with("HTTP/1.1 "), "{path}");
-    }
-}
-
 #[test]
 fn accepting_goes_on_once_as_soon_as_a_connection_closes() {
     let mut bench = Bench::new(&[]);
@@ -186,7 +130,7 @@ fn a_client_that_takes_an_answer_too_slowly_over_all_is_closed() {
     let mut bench = Bench::new(&["127.0.0.1"; 400]);
     let id = bench.engine.accept(bench.now);
     bench.tell(id, Input::Received(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    let len = bench.engine.unsent(id).len();
+    let len = bench.engine.response(id).len();
     assert!(len > 3 * CLIENT_RATE);
     let closed = |o: &Output| matches!(o, Output::Close(c) if *c == id);
     // It never stalls, but it does not keep up either.
@@ -260,110 +204,6 @@ fn large_heads_have_a_limit_together() {
     let id = bench.engine.accept(bench.now);
     bench.tell(id, Input::Received(GET));
     assert!(bench.deliver(id).ends_with("unknown\n"));
-}
-
-#[test]
-fn no_listing_is_made_once_the_cap_is_reached_nor_waits_for_a_client_that_is_gone() {
-    for (response_budget, waiting) in [(OWED_MAX - 1, 0), (OWED_MAX, 1)] {
-        let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
-        let id = bench.engine.accept(bench.now);
-        bench.engine.response_budget.add(ResponseSize::Listing, response_budget);
-        bench.tell(id, Input::Received(LIST));
-        let is_waiting = bench.engine.unsent(id).is_empty();
-        assert_eq!(
-            (bench.engine.response_budget.waiting(ResponseSize::Listing), is_waiting),
-            (waiting, waiting > 0)
-        );
-        bench.tell(id, Input::Failed(Failure::new(Reason::Reset, "reset")));
-        let left = (
-            bench.engine.response_budget.waiting(ResponseSize::Listing),
-            bench.engine.response_budget.bytes(ResponseSize::Listing),
-        );
-        assert_eq!(left, (0, response_budget));
-    }
-}
-
-#[test]
-fn a_listing_that_waits_too_long_becomes_a_503_and_is_not_given_later() {
-    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
-    let id = bench.engine.accept(bench.now);
-    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX);
-    bench.tell(id, Input::Received(LIST));
-    bench.pass(CLIENT_IDLE - Duration::from_millis(1));
-    assert!(bench.engine.unsent(id).is_empty());
-    bench.pass(Duration::from_millis(1));
-    assert!(bench.engine.unsent(id).starts_with(b"HTTP/1.1 503 "));
-    let len = bench.engine.unsent(id).len();
-    bench.engine.response_budget.sub(ResponseSize::Listing, OWED_MAX);
-    bench.engine.process_events();
-    assert_eq!(bench.engine.unsent(id).len(), len);
-}
-
-/// It takes some of it all the time, but not as much as others may expect.
-#[test]
-fn who_dawdles_over_a_large_answer_gives_way_to_who_has_waited_for_it() {
-    let (mut bench, dawdler) = large();
-    let patient = bench.engine.accept(bench.now);
-    bench.tell(patient, Input::Received(LIST));
-    for _ in 0..7 {
-        bench.pass(secs(1));
-        bench.tell(dawdler, Input::Sent(100));
-    }
-    let late = bench.engine.accept(bench.now);
-    bench.tell(late, Input::Received(LIST));
-    assert!(bench.engine.unsent(patient).is_empty());
-    bench.outputs();
-    bench.pass(secs(1));
-    assert!(bench.outputs().iter().any(|o| matches!(o, Output::Close(slow) if *slow == dawdler)));
-    assert!(bench.deliver(patient).contains("\"targets\": ["));
-    assert!(bench.deliver(late).contains("\"targets\": ["));
-}
-
-/// Whoever gets on with it finishes, and the other one is told to come back.
-#[test]
-fn who_takes_a_large_answer_in_good_time_does_not_give_way() {
-    let (mut bench, busy) = large();
-    let impatient = bench.engine.accept(bench.now);
-    bench.tell(impatient, Input::Received(LIST));
-    for _ in 0..7 {
-        bench.pass(secs(1));
-        bench.tell(busy, Input::Sent(1));
-    }
-    // As if it had been its turn a moment ago.
-    if let Some(ApiPeer::Client(caller)) = bench.engine.api.get_mut(busy) {
-        caller.response_queued_at = bench.now.instant;
-    }
-    bench.tell(busy, Input::Sent(OWED_MAX));
-    bench.pass(secs(1));
-    assert!(bench.engine.unsent(impatient).starts_with(b"HTTP/1.1 503 "));
-    let len = bench.engine.unsent(busy).len();
-    bench.tell(busy, Input::Sent(len));
-    assert!(bench.engine.knows(busy) && bench.engine.unsent(busy).is_empty());
-}
-
-/// A crowd that asks for snapshots all at once is served a few in a turn; a word is served before them.
-#[test]
-fn a_crowd_that_asks_for_much_keeps_nobody_from_a_word() {
-    let mut bench = Bench::new(&["127.0.0.1"]);
-    let crowd: Vec<_> = (0..3 * ANSWERS_PER_TURN).map(|_| bench.engine.accept(bench.now)).collect();
-    for id in &crowd {
-        bench.tell(*id, Input::Received(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    }
-    let served = |bench: &Bench| crowd.iter().filter(|id| !bench.engine.unsent(**id).is_empty()).count();
-    assert_eq!(served(&bench), ANSWERS_PER_TURN);
-    let quick = bench.engine.accept(bench.now);
-    bench.tell(quick, Input::Received(GET));
-    assert!(bench.deliver(quick).ends_with("unknown\n"));
-    bench.engine.handle_timeout(bench.now);
-    assert_eq!(served(&bench), 2 * ANSWERS_PER_TURN);
-    assert_eq!(
-        bench.engine.poll_timeout(),
-        Some(bench.now.instant + YIELD_DELAY),
-        "it does not sleep over it"
-    );
-    bench.pass(YIELD_DELAY);
-    assert_eq!(served(&bench), 3 * ANSWERS_PER_TURN);
-    assert!(bench.engine.poll_timeout() > Some(bench.now.instant + YIELD_DELAY));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod clients;
 mod event_log;
 mod eviction;
 mod hooks;
+mod listings;
 mod phases;
 mod probes;
 mod process_stats;
@@ -185,7 +186,10 @@ impl Bench {
 
     /// Sends everything that waits for a client; returns it.
     fn deliver(&mut self, id: ConnId) -> String {
-        let bytes = self.engine.unsent(id).to_vec();
+        let bytes = match self.engine.cx.owner(id) {
+            Some(ConnOwner::Client) => self.engine.response(id),
+            _ => self.engine.unsent(id).to_vec(),
+        };
         self.tell(id, Input::Sent(bytes.len()));
         String::from_utf8(bytes).expect("text")
     }

@@ -1,9 +1,7 @@
 //! The daemon's figures, which wait for the process to be measured.
 
-use super::clients::large;
 use super::*;
 use crate::api::counters::ProcessStats;
-use crate::api::routes::ResponseSize;
 
 fn ask(bench: &mut Bench, request: &str) -> ConnId {
     let id = bench.engine.accept(bench.now);
@@ -27,8 +25,7 @@ fn figures_are_told_once_the_process_is_measured_and_the_connection_goes_on() {
     let other = ask(&mut bench, "HEAD /metrics");
     assert_eq!((measures(&mut bench), bench.engine.unsent(id).len(), bench.engine.room(id)), (1, 0, 0));
     measure(&mut bench);
-    assert_eq!(measures(&mut bench), 1, "one after the other");
-    measure(&mut bench);
+    assert_eq!(measures(&mut bench), 0, "once for both");
     let said = bench.deliver(id);
     assert!(said.starts_with("HTTP/1.1 200 OK\r\n") && said.ends_with("\n"), "{said}");
     assert!(said.contains("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{said}");
@@ -38,81 +35,30 @@ fn figures_are_told_once_the_process_is_measured_and_the_connection_goes_on() {
     assert!(bench.deliver(other).ends_with("\r\n\r\n"));
     bench.tell(id, Input::Received(GET));
     assert!(bench.deliver(id).ends_with("\r\n\r\nunknown\n"));
-    assert_eq!(bench.engine.response_budget.bytes(ResponseSize::Snapshot), 0);
 }
 
 #[test]
-fn who_is_gone_by_then_is_not_missed() {
+fn a_client_that_is_gone_by_then_is_skipped() {
     let mut bench = Bench::new(&["127.0.0.1"]);
-    let gone = ask(&mut bench, "GET /metrics");
+    let [gone, other] = [(); 2].map(|()| ask(&mut bench, "GET /metrics"));
     bench.tell(gone, Input::Failed(Failure::new(Reason::Reset, "reset")));
-    measure(&mut bench);
-    let patient = ask(&mut bench, "GET /metrics");
-    bench.pass(CLIENT_IDLE);
-    assert!(bench.engine.unsent(patient).starts_with(b"HTTP/1.1 503 "));
-    measure(&mut bench);
-    assert!(bench.deliver(patient).ends_with("service unavailable\n"), "once is enough");
-}
-
-#[test]
-fn figures_of_many_targets_wait_for_room_like_a_listing() {
-    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
-    let [first, second] = [(); 2].map(|()| ask(&mut bench, "GET /metrics"));
-    assert_eq!(measures(&mut bench), 1);
-    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX - 1);
-    measure(&mut bench);
-    assert!(!bench.engine.unsent(first).is_empty() && bench.engine.unsent(second).is_empty());
-    assert_eq!(bench.engine.response_budget.waiting(ResponseSize::Listing), 1);
-    bench.engine.response_budget.sub(ResponseSize::Listing, OWED_MAX - 1);
-    bench.deliver(first);
     assert_eq!(measures(&mut bench), 1);
     measure(&mut bench);
-    assert!(bench.deliver(second).contains("process_open_fds 7"));
-    // One that comes while there is no room waits before anything is measured.
-    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX);
+    assert!(bench.deliver(other).contains("process_open_fds 7"));
+    bench.pass(Duration::from_millis(1));
     ask(&mut bench, "GET /metrics");
-    assert_eq!((measures(&mut bench), bench.engine.response_budget.waiting(ResponseSize::Listing)), (0, 1));
-}
-
-/// What comes later does not take the room while the process is measured.
-#[test]
-fn who_waits_for_figures_keeps_his_place_and_his_time() {
-    let mut bench = Bench::new(&["127.0.0.1", "127.0.0.2"]);
-    bench.engine.response_budget.add(ResponseSize::Listing, OWED_MAX);
-    let [first, second] = [(); 2].map(|()| ask(&mut bench, "GET /metrics"));
-    let listing = ask(&mut bench, "GET /status");
-    bench.pass(secs(5));
-    bench.engine.response_budget.sub(ResponseSize::Listing, 1);
-    bench.engine.process_events();
-    assert_eq!(measures(&mut bench), 1);
-    measure(&mut bench);
-    let is_told = |bench: &Bench| [first, second, listing].map(|id| !bench.engine.unsent(id).is_empty());
-    assert_eq!((is_told(&bench), measures(&mut bench)), ([true, false, false], 0));
-    bench.pass(secs(1));
-    bench.deliver(first);
-    assert_eq!(measures(&mut bench), 1);
-    measure(&mut bench);
-    assert_eq!((is_told(&bench), measures(&mut bench)), ([false, true, false], 0));
-    // Who takes nothing gives way to who has waited as long as one may.
-    bench.pass(CLIENT_IDLE - secs(6));
-    assert_eq!(is_told(&bench), [false, false, true]);
+    assert_eq!(measures(&mut bench), 1, "they are read again for a later request");
 }
 
 #[test]
-fn who_dawdles_gives_way_to_who_has_waited_for_figures() {
-    let (mut bench, dawdler) = large();
-    let patient = ask(&mut bench, "GET /metrics");
-    for _ in 0..7 {
-        bench.pass(secs(1));
-        bench.tell(dawdler, Input::Sent(100));
-    }
-    bench.outputs();
-    bench.pass(secs(1));
-    let outputs = bench.outputs();
-    assert!(outputs.iter().any(|output| matches!(output, Output::Close(slow) if *slow == dawdler)));
-    assert!(outputs.iter().any(|output| matches!(output, Output::ReadProcessStats)));
+fn metrics_of_this_turn_are_shared() {
+    let mut bench = Bench::new(&["127.0.0.1"]);
+    let first = ask(&mut bench, "GET /metrics");
     measure(&mut bench);
-    assert!(bench.deliver(patient).contains("process_open_fds 7"));
+    let second = ask(&mut bench, "GET /metrics");
+    assert_eq!(measures(&mut bench), 1);
+    let [first, second] = [first, second].map(|id| bench.deliver(id));
+    assert_eq!(first, second);
 }
 
 #[test]

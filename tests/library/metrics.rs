@@ -112,7 +112,7 @@ fn the_daemon_is_scraped() {
     let of = |name: &str, labels: &str| samples.get(&series(name, labels)).copied();
     assert_eq!((of("pingstate_up", ""), of("pingstate_http_status_code", "")), (Some(1.0), Some(200.0)));
     assert_eq!(of("pingstate_transitions_total", ",to=\"up\""), Some(1.0));
-    assert!(of("pingstate_state_seconds_total", ",state=\"up\"") > Some(0.1));
+    assert!(of("pingstate_state_seconds_total", ",state=\"up\"") > Some(0.0));
     assert!(
         of("pingstate_probe_duration_seconds", "")
             >= of("pingstate_probe_phase_seconds", ",phase=\"connect\"")

@@ -6,7 +6,6 @@ mod panics;
 mod resolver_config;
 mod servers;
 mod settings;
-#[path = "library/udp.rs"]
 mod udp;
 
 use std::fmt::Debug;

@@ -96,10 +96,10 @@ fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
 
 /// Shows whether the event loop keeps up.
 fn write_schedule(out: &mut Exposition, targets: &Targets) {
-    let lag = targets.lag();
+    let delay = targets.scheduling_delay();
     out.family("pingstate_check_lag_seconds", "summary", "Delay of checks after their scheduled times.");
-    out.part("_sum", &[], Value::Seconds(lag.sum));
-    out.part("_count", &[], Value::Count(lag.count));
+    out.part("_sum", &[], Value::Seconds(delay.sum));
+    out.part("_count", &[], Value::Count(delay.count));
     out.family("pingstate_beats_skipped_total", "counter", "Scheduled checks that were skipped.");
     out.sample(&[], Value::Count(targets.skipped()));
 }

@@ -77,7 +77,7 @@ impl Context {
     pub(super) fn drop_conn(&mut self, id: ConnId) -> bool {
         let existed = self.conns.remove(id).is_some();
         if existed {
-            self.ids.give_back(id);
+            self.ids.release(id);
             if self.accept_paused {
                 self.resume_accept();
             }

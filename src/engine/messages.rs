@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::hooks::HookId;
-use super::{ConnId, Transport};
+use super::ids::ConnId;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId};
 use crate::probe::BlockingTask;
+use crate::resolve::Transport;
 use crate::result::{Failure, ProbeResult};
 
 /// An event of a connection.

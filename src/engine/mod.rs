@@ -1,15 +1,21 @@
 //! The whole daemon without I/O: connections, deadlines, checks, the API and notifications.
 //!
 //! ```text
-//!  handle_input ──▶ Connecting ─▶ Connected ─▶ probe::Attempt ─ ProbeResult ─▶ Monitor ─▶ FSM ┐
-//!  (id, Input)      Query ◀─▶ Resolver                                                      │
-//!                   Client ─ request ─▶ routes ─ response ─▶ Outbox                         │ Change
-//!                   Stream ◀─ EventLog ◀────────────────────────────────────────────────────┤
-//!  handle_timeout ▶ Timers: checks, clients, resolver, status, watchdog                     │
-//!                   Hooks, Webhooks, ServiceManager ◀───────────────────────────────────────┘
-//!                            │                                      │
-//!                            ▼                                      ▼
-//!                       poll_output                            poll_timeout
+//!  handle_input ───▶ by ConnOwner          handle_timeout ──▶ by Owner of the timer
+//!                        │                                        │
+//!       ┌────────────────┼────────────────────────────┬───────────┘
+//!       ▼                ▼                            ▼
+//!   ProbeRuns ──────▶ Lookups                    API clients ◀── EventLog
+//!       │  ◀─ addresses ─┘                            │              ▲
+//!       │                                             │              │
+//!       ├── RunEvent::Checked: end of a check, change of state ──────┼──▶ Hooks
+//!       │                                             │              └──▶ ServiceManager
+//!       └── RunEvent::Delivered ──▶ Webhooks ──▶ ProbeRuns
+//!
+//!       all of them: Context { targets, timers, outputs, connections, counters }
+//!                                      │                  │
+//!                                      ▼                  ▼
+//!                                 poll_timeout       poll_output
 //! ```
 //!
 //! The polling contract, for the reactor (real sockets) and the simulation (scripted ones):

@@ -24,7 +24,7 @@ pub(super) enum Owner {
 const FIXED: usize = 6;
 
 impl timers::Owner for Owner {
-    fn place(self) -> usize {
+    fn index(self) -> usize {
         match self {
             Owner::Resolver => 0,
             Owner::Accept => 1,
@@ -32,8 +32,8 @@ impl timers::Owner for Owner {
             Owner::Webhooks => 3,
             Owner::Status => 4,
             Owner::Watchdog => 5,
-            Owner::Run(owner) => FIXED + 2 * owner.place(),
-            Owner::Client(id) => FIXED + 1 + 2 * id.place(),
+            Owner::Run(owner) => FIXED + 2 * owner.index(),
+            Owner::Client(id) => FIXED + 1 + 2 * id.index(),
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) enum RunOwner {
 
 impl RunOwner {
     /// A small number, unique among present targets and deliveries.
-    pub(super) fn place(self) -> usize {
+    pub(super) fn index(self) -> usize {
         match self {
             RunOwner::Delivery(slot) => slot,
             RunOwner::Target(target) => WEBHOOKS_PARALLEL + target.index(),

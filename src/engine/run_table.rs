@@ -6,7 +6,7 @@ use super::probe_run::ProbeRun;
 /// At most one attempt for each owner.
 #[derive(Default)]
 pub(super) struct RunTable {
-    /// By [`RunOwner::place`].
+    /// By [`RunOwner::index`].
     runs: Vec<Option<Box<ProbeRun>>>,
     /// Number of entries of `runs` that are `Some`.
     count: usize,
@@ -14,24 +14,24 @@ pub(super) struct RunTable {
 
 impl RunTable {
     pub(super) fn get(&self, owner: RunOwner) -> Option<&ProbeRun> {
-        self.runs.get(owner.place())?.as_deref().filter(|run| run.owner == owner)
+        self.runs.get(owner.index())?.as_deref().filter(|run| run.owner == owner)
     }
 
     pub(super) fn get_mut(&mut self, owner: RunOwner) -> Option<&mut ProbeRun> {
-        self.runs.get_mut(owner.place())?.as_deref_mut().filter(|run| run.owner == owner)
+        self.runs.get_mut(owner.index())?.as_deref_mut().filter(|run| run.owner == owner)
     }
 
     pub(super) fn insert(&mut self, run: Box<ProbeRun>) {
-        let place = run.owner.place();
-        if place >= self.runs.len() {
-            self.runs.resize_with(place + 1, || None);
+        let index = run.owner.index();
+        if index >= self.runs.len() {
+            self.runs.resize_with(index + 1, || None);
         }
-        self.runs[place] = Some(run);
+        self.runs[index] = Some(run);
         self.count += 1;
     }
 
     pub(super) fn remove(&mut self, owner: RunOwner) -> Option<Box<ProbeRun>> {
-        let run = self.runs.get_mut(owner.place())?.take_if(|run| run.owner == owner)?;
+        let run = self.runs.get_mut(owner.index())?.take_if(|run| run.owner == owner)?;
         self.count -= 1;
         Some(run)
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) trait Owner: Copy + Ord {
     /// A small number, unique among owners with a deadline.
-    fn place(self) -> usize;
+    fn index(self) -> usize;
 }
 
 /// At most one deadline for each owner: a heap with an index by owner.
@@ -14,7 +14,7 @@ pub(crate) struct Timers<O> {
     /// Deadlines are stored as nanoseconds since this time.
     start: Instant,
     heap: Vec<Entry<O>>,
-    /// By [`Owner::place`]: index in `heap` plus one, or zero without a deadline.
+    /// By [`Owner::index`]: index in `heap` plus one, or zero without a deadline.
     positions: Vec<u32>,
 }
 
@@ -32,7 +32,7 @@ impl<O: Owner> Timers<O> {
 
     /// Sets, moves or (with `None`) clears the deadline of `owner`.
     pub(crate) fn set(&mut self, owner: O, at: Option<Instant>) {
-        let position = self.positions.get(owner.place()).copied().unwrap_or(0) as usize;
+        let position = self.positions.get(owner.index()).copied().unwrap_or(0) as usize;
         match (position, at) {
             (0, None) => {}
             (0, Some(at)) => {
@@ -71,7 +71,7 @@ impl<O: Owner> Timers<O> {
 
     fn remove(&mut self, index: usize) {
         let (_, owner) = self.heap[index];
-        self.positions[owner.place()] = 0;
+        self.positions[owner.index()] = 0;
         let Some(last) = self.heap.pop() else { return };
         if index < self.heap.len() {
             self.sift(index, last);
@@ -107,12 +107,12 @@ impl<O: Owner> Timers<O> {
 
     fn put(&mut self, index: usize, entry: Entry<O>) {
         self.heap[index] = entry;
-        let place = entry.1.place();
-        if place >= self.positions.len() {
-            self.positions.resize(place + 1, 0);
+        let owner_index = entry.1.index();
+        if owner_index >= self.positions.len() {
+            self.positions.resize(owner_index + 1, 0);
         }
         // 2^32 deadlines do not fit into memory.
-        self.positions[place] = index as u32 + 1;
+        self.positions[owner_index] = index as u32 + 1;
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     impl Owner for char {
-        fn place(self) -> usize {
+        fn index(self) -> usize {
             self as usize
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::target_id::TargetId;
-use super::targets::Place;
+use super::targets::StartOrder;
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
@@ -44,9 +44,9 @@ struct Special {
 }
 
 impl Target {
-    pub(super) fn new(id: TargetId, monitor: Monitor, place: Place, now: Now) -> Self {
+    pub(super) fn new(id: TargetId, monitor: Monitor, order: StartOrder, now: Now) -> Self {
         let (rules, interval) = (monitor.rules, monitor.interval);
-        let (first, second) = place.first_checks(interval);
+        let (first, second) = order.first_checks(interval);
         let first = now.instant + first;
         let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
         Target {
@@ -95,7 +95,7 @@ impl Target {
     }
 
     /// The next scheduled time.
-    pub(crate) fn beat(&self) -> Instant {
+    pub(crate) fn scheduled(&self) -> Instant {
         self.first.unwrap_or(self.next_scheduled)
     }
 
@@ -106,7 +106,7 @@ impl Target {
 
     /// When the next attempt is due if none is in flight.
     pub(crate) fn due(&self) -> Instant {
-        self.retry_at().unwrap_or(self.beat())
+        self.retry_at().unwrap_or(self.scheduled())
     }
 
     /// The number of scheduled times without a check.

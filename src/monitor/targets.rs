@@ -20,14 +20,14 @@ pub(crate) struct Targets {
     counts: [usize; 4],
     /// State changes of all targets.
     changes: u64,
-    lag: Lag,
+    delay: SchedulingDelay,
     /// Skipped checks of removed targets.
     skipped: u64,
 }
 
 /// The scheduling delay: from the scheduled time to the start of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lag {
+pub(crate) struct SchedulingDelay {
     pub(crate) sum: Duration,
     /// The number of checks in `sum`.
     pub(crate) count: u64,
@@ -40,12 +40,12 @@ const FIRST_PER_TARGET: Duration = Duration::from_millis(1);
 
 /// The position of a target among those that start at the same time.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct StartOrder {
     pub(super) index: u32,
     pub(super) total: u32,
 }
 
-impl Place {
+impl StartOrder {
     /// When the first and the second check are due. First checks start early, so that no target stays
     /// unknown for long. From the second on, checks are spread over the interval, which moves the
     /// second check by at most half an interval.
@@ -68,12 +68,12 @@ impl Targets {
             positions: Positions::default(),
             counts: [0; 4],
             changes: 0,
-            lag: Lag::default(),
+            delay: SchedulingDelay::default(),
             skipped: 0,
         };
         for (index, monitor) in (0..).zip(monitors) {
             let id = targets.positions.allocate();
-            targets.add(Target::new(id, monitor, Place { index, total }, now));
+            targets.add(Target::new(id, monitor, StartOrder { index, total }, now));
         }
         targets
     }
@@ -104,15 +104,15 @@ impl Targets {
     /// Starts an attempt. `None` if there is no such target.
     pub(crate) fn begin(&mut self, id: TargetId, now: Now) -> Option<Box<dyn Attempt>> {
         let target = self.list.get_mut(self.positions.get(id)?)?;
-        if target.retry_at().is_none() && target.beat() <= now.instant {
-            self.lag.sum = self.lag.sum.saturating_add(now.instant - target.beat());
-            self.lag.count += 1;
+        if target.retry_at().is_none() && target.scheduled() <= now.instant {
+            self.delay.sum = self.delay.sum.saturating_add(now.instant - target.scheduled());
+            self.delay.count += 1;
         }
         Some(target.begin(now))
     }
 
-    pub(crate) fn lag(&self) -> Lag {
-        self.lag
+    pub(crate) fn scheduling_delay(&self) -> SchedulingDelay {
+        self.delay
     }
 
     /// The number of scheduled times without a check.

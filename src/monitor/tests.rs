@@ -4,7 +4,7 @@ mod first_checks;
 mod validation;
 
 use super::mute::Mute;
-use super::targets::Lag;
+use super::targets::SchedulingDelay;
 use super::*;
 use crate::clock::{Now, test_now};
 use crate::fsm::Event;
@@ -27,7 +27,7 @@ fn beats_stay_on_the_grid_and_missed_ones_are_skipped() {
         [(0, 5000), (5000, 10_000), (10_007, 15_000), (14_000, 15_000), (61_234, 65_000), (65_000, 70_000)]
     {
         target.advance(t0.after(Duration::from_millis(now)).instant);
-        assert_eq!(target.beat() - t0.instant, Duration::from_millis(next), "at {now}");
+        assert_eq!(target.scheduled() - t0.instant, Duration::from_millis(next), "at {now}");
     }
 }
 
@@ -38,7 +38,7 @@ fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
     for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, Monitor::INTERVAL_MIN)] {
         let mut targets = Targets::new(vec![monitor], now);
         targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
-        assert_eq!(targets.list()[0].beat() - now.instant, interval);
+        assert_eq!(targets.list()[0].scheduled() - now.instant, interval);
         for _ in 0..30 {
             targets.fire(targets.id(0), &ProbeResult::up(S, "fine"), now);
         }
@@ -52,10 +52,10 @@ fn the_longest_interval_does_not_overflow_the_clock() {
     let monitor = || Monitor::new(Mute("m")).interval(Monitor::INTERVAL_MAX);
     let mut targets = Targets::new(vec![monitor(), monitor()], now);
     targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
-    assert_eq!(targets.list()[0].beat() - now.instant, Monitor::INTERVAL_MAX);
-    assert_eq!(targets.list()[1].beat() - now.instant, Duration::from_millis(1001));
+    assert_eq!(targets.list()[0].scheduled() - now.instant, Monitor::INTERVAL_MAX);
+    assert_eq!(targets.list()[1].scheduled() - now.instant, Duration::from_millis(1001));
     targets.get_mut(targets.id(1)).expect("it is present").advance(now.instant + S * 2);
-    assert_eq!(targets.list()[1].beat() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
+    assert_eq!(targets.list()[1].scheduled() - now.instant, Monitor::INTERVAL_MAX / 2 * 3);
     let endless = crate::probe::blocking::blocking("endless", || true).timeout(Duration::MAX);
     assert_eq!(Targets::new(vec![Monitor::new(endless)], now).list()[0].timeout(), ProbeBuilder::TIMEOUT_MAX);
 }
@@ -177,10 +177,10 @@ fn the_interval_follows_the_state() {
     let mut beats = Vec::new();
     // Each check ends 100 ms after its beat.
     for word in ["1", "900", "-", "-", "-", "-", "1", "-", "1", "1", "-", "1"] {
-        let now = Now { instant: targets.list()[0].beat() + S / 10, ..t0 };
+        let now = Now { instant: targets.list()[0].scheduled() + S / 10, ..t0 };
         let (state, _) = fired(&mut targets, word, now).remove(0);
         targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
-        beats.push(format!("{word} {state} {}", (targets.list()[0].beat() - t0.instant).as_secs_f64()));
+        beats.push(format!("{word} {state} {}", (targets.list()[0].scheduled() - t0.instant).as_secs_f64()));
     }
     assert_eq!(
         beats,
@@ -210,7 +210,7 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     let mut targets = Targets::new(vec![monitor(), monitor()], t0);
     // Before its first check is due, at 1,001 ms, nothing moves.
     targets.get_mut(targets.id(1)).expect("it is present").advance(at(1000).instant);
-    assert_eq!(targets.list()[1].beat() - t0.instant, Duration::from_millis(1001));
+    assert_eq!(targets.list()[1].scheduled() - t0.instant, Duration::from_millis(1001));
     for (ms, word, beat) in [
         (100, "1", 10),
         (3000, "1", 10),
@@ -222,7 +222,7 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     ] {
         fired(&mut targets, word, at(ms));
         targets.get_mut(targets.id(0)).expect("it is present").advance(at(ms).instant);
-        assert_eq!(targets.list()[0].beat() - t0.instant, S * beat, "at {ms}");
+        assert_eq!(targets.list()[0].scheduled() - t0.instant, S * beat, "at {ms}");
     }
     assert_eq!(targets.list()[0].skipped(), 1, "that at 55 s");
 }
@@ -243,7 +243,7 @@ fn a_state_that_a_policy_keeps_in_spite_of_the_last_check_is_looked_at_fast() {
         let mut targets = Targets::new(vec![monitor(rows)], now);
         fired(&mut targets, script, now);
         targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
-        assert_eq!(targets.list()[0].beat() - now.instant, S * interval, "{rows:?} {script}");
+        assert_eq!(targets.list()[0].scheduled() - now.instant, S * interval, "{rows:?} {script}");
     }
 }
 
@@ -277,11 +277,11 @@ fn what_the_loop_was_late_by_is_added_up_and_missed_beats_are_counted() {
     let mut targets = targets(&[5, 5], t0);
     targets.begin(targets.id(0), at(20));
     targets.begin(targets.id(1), at(100)); // Before its beat: somebody has asked for it.
-    assert_eq!(targets.lag(), Lag { sum: Duration::from_millis(20), count: 1 });
+    assert_eq!(targets.scheduling_delay(), SchedulingDelay { sum: Duration::from_millis(20), count: 1 });
     targets.get_mut(targets.id(0)).expect("it is present").advance(at(4000).instant);
     assert_eq!(targets.list()[0].skipped(), 0);
     targets.begin(targets.id(0), at(5001));
     targets.get_mut(targets.id(0)).expect("it is present").advance(at(15_000).instant);
     assert_eq!(targets.list()[0].skipped(), 2, "those at 10 and 15 s");
-    assert_eq!(targets.lag(), Lag { sum: Duration::from_millis(21), count: 2 });
+    assert_eq!(targets.scheduling_delay(), SchedulingDelay { sum: Duration::from_millis(21), count: 2 });
 }

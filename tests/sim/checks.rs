@@ -313,7 +313,7 @@ impl World {
             self.excuse_clients();
         }
         assert_eq!(self.engine.targets().worst(), self.worst());
-        let lag = self.engine.targets().lag();
+        let lag = self.engine.targets().scheduling_delay();
         assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.lag, "how late checks began");
         let skipped: u64 = self.schedules.iter().map(|schedule| schedule.skipped).sum();
         assert_eq!(self.engine.targets().skipped(), skipped, "skipped beats of all there have been");

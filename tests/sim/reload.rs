@@ -220,7 +220,11 @@ impl World {
             let (plan, schedule) = (&self.plan.targets[*target], &self.schedules[*target]);
             assert_eq!(real.name(), format!("t{}", plan.name));
             self.models[*target].compare(real.fsm(), *target, now, self.seen);
-            assert_eq!(self.since_start(real.beat()), schedule.beat(), "the beat of target {target}");
+            assert_eq!(
+                self.since_start(real.scheduled()),
+                schedule.scheduled(),
+                "the beat of target {target}"
+            );
             assert_eq!(self.since_start(real.due()), schedule.due(), "target {target} is due");
             assert_eq!(real.skipped(), schedule.skipped, "skipped beats of target {target}");
         }

@@ -43,7 +43,7 @@ impl Schedule {
     }
 
     /// When the next check is due.
-    pub(super) fn beat(&self) -> u64 {
+    pub(super) fn scheduled(&self) -> u64 {
         self.first.map_or(self.beat, |(first, _)| first)
     }
 
@@ -54,13 +54,13 @@ impl Schedule {
 
     /// When the next try is due while there is none.
     pub(super) fn due(&self) -> u64 {
-        self.retry_at.unwrap_or(self.beat())
+        self.retry_at.unwrap_or(self.scheduled())
     }
 
     /// A try begins; gives by how much it is late, if it is one on the beat.
     pub(super) fn begin(&mut self, at: u64) -> Option<u64> {
         let repeated = self.retry_at.take().is_some();
-        (!repeated && at >= self.beat()).then(|| at - self.beat())
+        (!repeated && at >= self.scheduled()).then(|| at - self.scheduled())
     }
 
     /// A try has ended; says whether it is to be repeated.

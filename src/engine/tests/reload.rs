@@ -97,14 +97,14 @@ fn what_is_known_of_those_that_stay_stays() {
     bench.tell(id, Input::Received(b"x"));
     bench.pass(secs(1));
     bench.outputs();
-    let (beat, changes) = (bench.engine.targets().list()[0].beat(), bench.engine.targets().changes());
+    let (beat, changes) = (bench.engine.targets().list()[0].scheduled(), bench.engine.targets().changes());
     bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[3])), Keep(0)]);
     let targets = bench.engine.targets();
-    assert_eq!((targets.list()[2].beat(), targets.list()[2].fsm().recent().len()), (beat, 1));
+    assert_eq!((targets.list()[2].scheduled(), targets.list()[2].fsm().recent().len()), (beat, 1));
     assert_eq!(targets.list()[2].fsm().state(), State::Up);
     assert_eq!((targets.counts(), targets.worst()), ([2, 1, 0, 0], State::Unknown));
     assert_ne!(targets.changes(), changes, "what was answered is not repeated");
-    let first = [0, 1].map(|target| targets.list()[target].beat() - bench.now.instant);
+    let first = [0, 1].map(|target| targets.list()[target].scheduled() - bench.now.instant);
     assert_eq!(first, [Duration::ZERO, Duration::from_millis(1001)], "new ones are checked soon");
     bench.replace(vec![]);
     assert_eq!((bench.engine.targets().counts(), bench.engine.poll_timeout()), ([0; 4], None));

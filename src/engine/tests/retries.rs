@@ -73,7 +73,7 @@ fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
         ([0, 1], 1),
         "8 s, the beat at 5 s is gone"
     );
-    assert_eq!((next(&mut bench), bench.engine.targets().lag().count), (secs(2), 1));
+    assert_eq!((next(&mut bench), bench.engine.targets().scheduling_delay().count), (secs(2), 1));
     bench.pass(secs(2));
     refuse(&mut bench);
     assert!(verdicts(&mut bench).is_empty(), "the next check is tried again as often");

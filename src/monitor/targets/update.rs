@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Monitor, Place, Target, TargetId, Targets};
+use super::{Monitor, StartOrder, Target, TargetId, Targets};
 use crate::clock::Now;
 use crate::monitor::validate_names;
 use crate::probe::build::Error;
@@ -87,7 +87,7 @@ impl Targets {
                 }
                 TargetUpdate::Start(monitor) => {
                     let id = id.unwrap_or_else(|| self.positions.allocate());
-                    self.add(Target::new(id, monitor, Place { index, total }, now));
+                    self.add(Target::new(id, monitor, StartOrder { index, total }, now));
                     index += 1;
                 }
             }

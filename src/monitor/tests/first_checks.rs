@@ -7,9 +7,9 @@ fn first_checks(targets: &mut Targets, start: Now) -> Vec<(Duration, Duration)> 
     (0..targets.list().len())
         .map(|target| {
             let target = targets.get_mut(targets.id(target)).expect("it is present");
-            let first = target.beat();
+            let first = target.scheduled();
             target.advance(first);
-            (first - start.instant, target.beat() - start.instant)
+            (first - start.instant, target.scheduled() - start.instant)
         })
         .collect()
 }
@@ -57,7 +57,7 @@ fn a_first_check_that_takes_long_misses_the_regular_times_that_pass() {
     for (end, next, skipped) in [(1, 5, 0), (5, 10, 1), (12, 15, 2), (15, 20, 3)] {
         let mut targets = targets(&[5], t0);
         targets.get_mut(targets.id(0)).expect("it is present").advance(at(end));
-        assert_eq!((targets.list()[0].beat(), targets.skipped()), (at(next), skipped), "{end}");
+        assert_eq!((targets.list()[0].scheduled(), targets.skipped()), (at(next), skipped), "{end}");
     }
 }
 
@@ -72,19 +72,19 @@ fn the_second_check_is_as_far_away_as_the_first_result_asks_for() {
         let mut targets = Targets::new(monitors(), t0);
         (0..4)
             .map(|target| {
-                let first = Now { instant: targets.list()[target].beat(), ..t0 };
+                let first = Now { instant: targets.list()[target].scheduled(), ..t0 };
                 let result =
                     if ok { ProbeResult::up(S, "fine") } else { ProbeResult::down(Reason::Refused, "no") };
                 targets.fire(targets.id(target), &result, first);
                 targets.get_mut(targets.id(target)).expect("it is present").advance(first.instant);
-                let apart = (targets.list()[target].beat() - first.instant).as_secs_f64();
+                let apart = (targets.list()[target].scheduled() - first.instant).as_secs_f64();
                 // A check in between changes the schedule only if it changes the interval.
                 targets.get_mut(targets.id(target)).expect("it is present").advance(first.instant + S);
-                assert_eq!((targets.list()[target].beat() - first.instant).as_secs_f64(), apart);
+                assert_eq!((targets.list()[target].scheduled() - first.instant).as_secs_f64(), apart);
                 targets.fire(targets.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
                 targets.fire(targets.id(target), &ProbeResult::down(Reason::Refused, "no"), first);
                 targets.get_mut(targets.id(target)).expect("it is present").advance(first.instant + S * 2);
-                let down = (targets.list()[target].beat() - first.instant).as_secs_f64();
+                let down = (targets.list()[target].scheduled() - first.instant).as_secs_f64();
                 assert_eq!(down, if ok { 10.0 } else { apart });
                 apart
             })

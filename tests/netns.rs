@@ -1,6 +1,7 @@
 //! Unreachable routes, firewalls and unassigned addresses, in network namespaces: every check ends in time
 //! with a reason, and a good address behind bad ones is found.
 #![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+#![allow(clippy::disallowed_types)] // Tests may block.
 
 mod common;
 

@@ -9,6 +9,7 @@
 //! of several rounds, so that other load on the machine affects both sides equally.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A benchmark that cannot run must fail.
 #![allow(clippy::disallowed_methods)] // Benchmarks measure real time.
+#![allow(clippy::disallowed_types)] // The servers and clients of the benchmarks block.
 #![allow(missing_docs)]
 
 mod api;

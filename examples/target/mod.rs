@@ -1,5 +1,6 @@
 //! Servers for the examples to probe, each on its own thread and on a free port.
 #![allow(dead_code)] // No example uses all of it.
+#![allow(clippy::disallowed_types)] // Servers that block their own thread.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -3,6 +3,7 @@
 //! It is the only layer that makes system calls. It polls for events, passes them to the engine and
 //! executes the engine's outputs. Events are edge-triggered: each socket has a flag for data that may be
 //! left unread.
+#![allow(clippy::disallowed_types)] // The other layers have no sockets.
 
 mod backoff;
 mod children;

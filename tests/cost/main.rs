@@ -1,5 +1,6 @@
 //! Costs and time limits, which other load would change: the tests run one after another.
 #![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+#![allow(clippy::disallowed_types)] // Tests may block.
 
 #[path = "../common/mod.rs"]
 mod common;

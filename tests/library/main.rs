@@ -1,5 +1,6 @@
 //! The library in this process, on real sockets of this machine.
 #![allow(clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+#![allow(clippy::disallowed_types)] // Tests may block.
 
 #[path = "../common/mod.rs"]
 mod common;

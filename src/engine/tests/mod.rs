@@ -1,4 +1,4 @@
-//! The engine, told and asked by hand.
+//! The engine, called directly with scripted events.
 
 mod check_queue;
 mod clients;
@@ -7,12 +7,12 @@ mod eviction;
 mod hooks;
 mod listings;
 mod phases;
+mod probe_runs;
 mod probes;
 mod process_stats;
 mod reload;
-mod reload_told;
+mod reload_notifications;
 mod retries;
-mod runs;
 mod service_manager;
 mod streams;
 mod webhooks;
@@ -32,7 +32,7 @@ use crate::monitor::TargetUpdate;
 use crate::probe::{self, Attempt, Probe};
 use crate::result::{Failure, ProbeResult, Reason};
 
-/// Connects, says hello and is content with any answer.
+/// Connects, sends "hello" and succeeds with any response.
 struct Hello(&'static str);
 
 impl Probe for Hello {
@@ -71,7 +71,7 @@ impl Attempt for HelloAttempt {
     }
 }
 
-/// Is checked at once, and as well as it is told to be.
+/// A check ends at once, with the result that the switch selects.
 struct Switch {
     name: String,
     is_up: Arc<AtomicBool>,
@@ -93,7 +93,7 @@ impl Probe for Switch {
     }
 }
 
-/// Monitors of that many targets with one switch for all of them, which is on.
+/// `count` monitors with one switch, which is on.
 fn switched(count: usize) -> (Arc<AtomicBool>, Vec<Monitor>) {
     let is_up = Arc::new(AtomicBool::new(true));
     let probe = |i: usize| Switch { name: format!("t{i}"), is_up: is_up.clone() };
@@ -107,7 +107,7 @@ enum Update {
     Start(Monitor),
 }
 
-/// An engine and the moment it is at.
+/// An engine and its current time.
 struct Bench {
     engine: Engine,
     now: Now,
@@ -151,7 +151,7 @@ impl Bench {
         list.into_iter().map(update).collect()
     }
 
-    /// Lets time pass, deadline by deadline, as a punctual loop would.
+    /// Advances the time from deadline to deadline, like a loop that is never late.
     fn pass(&mut self, span: Duration) {
         let end = self.now.after(span);
         while let Some(at) = self.engine.poll_timeout().filter(|at| *at <= end.instant) {
@@ -171,7 +171,7 @@ impl Bench {
         std::iter::from_fn(|| self.engine.poll_output()).collect()
     }
 
-    /// The connection that the outputs so far ask to be opened.
+    /// The first connection that the outputs open.
     fn opened(&mut self) -> ConnId {
         self.opens().first().copied().expect("something to open")
     }
@@ -184,7 +184,7 @@ impl Bench {
         opens.collect()
     }
 
-    /// Sends everything that waits for a client; returns it.
+    /// Sends all unsent bytes of a connection and returns them.
     fn deliver(&mut self, id: ConnId) -> String {
         let bytes = match self.engine.cx.owner(id) {
             Some(ConnOwner::Client) => self.engine.response(id),
@@ -199,7 +199,7 @@ impl Bench {
     }
 }
 
-/// The lines for people among the outputs.
+/// The log lines among the outputs.
 fn said(outputs: &[Output]) -> Vec<&str> {
     let lines = outputs.iter().filter_map(|output| match output {
         Output::Log(line) => Some(line.as_str()),

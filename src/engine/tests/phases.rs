@@ -1,17 +1,17 @@
-//! What the engine itself sees of a check: names resolved, connections made, to whom.
+//! Phases of a check that the engine measures: resolving and connecting, with the address.
 
 use super::*;
 use crate::result::Phases;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// The result of the check that has just ended.
+/// The result of the check that has ended.
 fn result(bench: &mut Bench) -> ProbeResult {
-    let verdict = bench.outputs().into_iter().find_map(|output| match output {
-        Output::CheckResult(verdict) => Some(verdict),
+    let check = bench.outputs().into_iter().find_map(|output| match output {
+        Output::CheckResult(check) => Some(check),
         _ => None,
     });
-    verdict.expect("a verdict").result
+    check.expect("a check").result
 }
 
 fn phases(resolve: Option<u32>, connect: Option<u32>) -> Phases {
@@ -20,7 +20,7 @@ fn phases(resolve: Option<u32>, connect: Option<u32>) -> Phases {
 }
 
 #[test]
-fn a_connection_has_taken_time_and_an_address() {
+fn connecting_has_durations_and_an_address() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -33,7 +33,7 @@ fn a_connection_has_taken_time_and_an_address() {
 }
 
 #[test]
-fn a_failed_check_has_come_as_far_as_it_came() {
+fn a_failed_check_has_the_phases_that_it_reached() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
@@ -55,7 +55,7 @@ fn a_failed_check_has_come_as_far_as_it_came() {
 }
 
 #[test]
-fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
+fn durations_of_all_connections_are_added_and_the_last_address_is_kept() {
     let url = "http://10.0.0.1/";
     let built = probe::build::ProbeBuilder::from_url(url).build().expect("a probe");
     let mut bench = Bench::watching(vec![Monitor::new(built)], Schedule::Repeated);
@@ -79,9 +79,9 @@ fn connections_of_one_check_are_added_up_and_the_last_address_counts() {
     assert_eq!((last.phases, last.address), (result.phases, result.address));
 }
 
-/// A probe that connects on its own, on another thread, tells what it knows.
+/// A probe that connects by itself, on another thread, reports its own phases.
 #[test]
-fn what_a_probe_has_measured_itself_is_kept() {
+fn phases_of_the_probe_itself_are_kept() {
     let worked = probe::BlockingTask::new(|| {
         let mut result = ProbeResult::up(MS, "fine");
         result.phases.connect = Some(MS * 9);

@@ -1,9 +1,9 @@
-//! Probes that a program wrote, told and asked by hand: work, chatter, silence and last words.
+//! Probes of a program: blocking tasks, many outputs, no outputs, and final bytes.
 
 use super::*;
 use crate::probe::BlockingTask;
 
-/// What a probe wants once it has been told this; at its start it has been told nothing.
+/// The outputs of a probe for an input; `None` at its start.
 type Wants = fn(Option<&probe::Input<'_>>) -> Vec<probe::Output>;
 
 struct Puppet(Wants);
@@ -34,7 +34,7 @@ impl Attempt for PuppetAttempt {
     }
 }
 
-/// A bench on which a probe of this kind has just begun.
+/// An engine whose only probe has started.
 fn begun(wants: Wants) -> Bench {
     let mut bench = Bench::watching(vec![Monitor::new(Puppet(wants))], Schedule::Repeated);
     bench.pass(Duration::ZERO);
@@ -57,7 +57,7 @@ fn bad() -> ProbeResult {
     ProbeResult::down(Reason::Custom, "bad")
 }
 
-/// The work that the outputs so far ask for.
+/// The tasks among the outputs.
 fn jobs(bench: &mut Bench) -> Vec<JobId> {
     let job = |output| match output {
         Output::BlockingTask(job, _) => Some(job),
@@ -66,21 +66,21 @@ fn jobs(bench: &mut Bench) -> Vec<JobId> {
     bench.outputs().into_iter().filter_map(job).collect()
 }
 
-/// What the only verdict among the outputs so far says.
-fn told(bench: &mut Bench) -> String {
+/// The detail of the only result among the outputs.
+fn reported(bench: &mut Bench) -> String {
     let outputs = bench.outputs();
-    let mut verdicts = outputs.iter().filter_map(|output| match output {
-        Output::CheckResult(verdict) => Some(verdict.result.detail.clone()),
+    let mut results = outputs.iter().filter_map(|output| match output {
+        Output::CheckResult(check) => Some(check.result.detail.clone()),
         _ => None,
     });
-    let told = verdicts.next().unwrap_or_else(|| panic!("no verdict in {outputs:?}"));
-    assert_eq!(verdicts.next(), None);
-    told
+    let reported = results.next().unwrap_or_else(|| panic!("no check in {outputs:?}"));
+    assert_eq!(results.next(), None);
+    reported
 }
 
 #[test]
-fn work_comes_back_to_the_check_that_asked_for_it_and_to_no_other() {
-    let mut bench = begun(|told| match told {
+fn the_result_of_a_task_is_passed_only_to_its_own_check() {
+    let mut bench = begun(|reported| match reported {
         None => vec![work(), work(), work()],
         Some(probe::Input::Worked(result)) if result.ok => vec![probe::Output::Done(result.clone())],
         Some(_) => Vec::new(),
@@ -90,7 +90,7 @@ fn work_comes_back_to_the_check_that_asked_for_it_and_to_no_other() {
     bench.engine.handle_worked(first[0], bad(), bench.now);
     assert!(bench.outputs().is_empty(), "the probe has not made its mind up");
     bench.pass(secs(2));
-    assert_eq!(told(&mut bench), "timed out after 2 s");
+    assert_eq!(reported(&mut bench), "timed out after 2 s");
     bench.pass(secs(3));
     let second = jobs(&mut bench);
     for late in first {
@@ -98,14 +98,14 @@ fn work_comes_back_to_the_check_that_asked_for_it_and_to_no_other() {
         assert!(bench.outputs().is_empty(), "that check is over");
     }
     bench.engine.handle_worked(second[1], fine(), bench.now);
-    assert_eq!(told(&mut bench), "fine");
+    assert_eq!(reported(&mut bench), "fine");
     bench.engine.handle_worked(second[2], fine(), bench.now);
     assert!(bench.outputs().is_empty() && bench.engine.runs.jobs().is_empty());
 }
 
 #[test]
-fn work_that_ends_a_check_ends_its_search_for_a_name() {
-    let mut bench = begun(|told| match told {
+fn a_task_that_ends_a_check_cancels_its_lookup() {
+    let mut bench = begun(|reported| match reported {
         None => vec![connect("db.example"), work()],
         Some(probe::Input::Worked(result)) => vec![probe::Output::Done(result.clone())],
         Some(_) => Vec::new(),
@@ -123,27 +123,27 @@ fn work_that_ends_a_check_ends_its_search_for_a_name() {
 }
 
 #[test]
-fn work_told_by_an_older_clock_does_not_repeat_its_beat() {
-    let mut bench = begun(|told| match told {
+fn a_task_result_with_an_older_time_does_not_repeat_a_scheduled_check() {
+    let mut bench = begun(|reported| match reported {
         None => vec![work()],
         Some(probe::Input::Worked(result)) => vec![probe::Output::Done(result.clone())],
         Some(_) => Vec::new(),
     });
     let job = jobs(&mut bench)[0];
     bench.engine.handle_worked(job, bad(), bench.now);
-    assert_eq!(told(&mut bench), "bad");
+    assert_eq!(reported(&mut bench), "bad");
     bench.pass(secs(5) - Duration::from_micros(1));
-    let before_beat = bench.now;
+    let earlier = bench.now;
     bench.pass(Duration::from_micros(2));
     let job = jobs(&mut bench)[0];
-    bench.engine.handle_worked(job, bad(), before_beat);
-    assert_eq!(told(&mut bench), "bad");
+    bench.engine.handle_worked(job, bad(), earlier);
+    assert_eq!(reported(&mut bench), "bad");
     bench.pass(secs(4));
-    assert!(bench.outputs().is_empty(), "the beat is over");
+    assert!(bench.outputs().is_empty(), "the scheduled check is over");
 }
 
 #[test]
-fn a_check_outside_the_beat_begins_at_once_unless_one_is_under_way() {
+fn a_check_outside_the_schedule_starts_at_once_unless_one_is_in_flight() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -157,27 +157,27 @@ fn a_check_outside_the_beat_begins_at_once_unless_one_is_under_way() {
 }
 
 #[test]
-fn a_probe_may_want_so_much_at_a_time_and_no_more() {
+fn outputs_for_one_input_are_limited() {
     fn chatter(sends: usize) -> Vec<probe::Output> {
         (0..sends).map(|_| probe::Output::Send(b"x".to_vec())).collect()
     }
-    // What is sent without a connection goes nowhere.
-    let mut bench = begun(|told| match told {
+    // Bytes without a connection are dropped.
+    let mut bench = begun(|reported| match reported {
         None => chatter(PROBE_OUTPUTS_MAX - 2).into_iter().chain([work()]).collect(),
         Some(_) => chatter(PROBE_OUTPUTS_MAX - 1).into_iter().chain([probe::Output::Done(fine())]).collect(),
     });
     let job = jobs(&mut bench)[0];
     bench.engine.handle_worked(job, fine(), bench.now);
-    assert_eq!(told(&mut bench), "fine");
+    assert_eq!(reported(&mut bench), "fine");
 
     let mut bench =
         begun(|_| chatter(PROBE_OUTPUTS_MAX).into_iter().chain([probe::Output::Done(fine())]).collect());
-    assert_eq!(told(&mut bench), "the probe never stops asking for things");
+    assert_eq!(reported(&mut bench), "the probe never stops asking for things");
 }
 
 #[test]
-fn a_probe_may_have_so_much_waiting_to_be_sent_and_no_more() {
-    let mut bench = begun(|told| match told {
+fn unsent_bytes_of_a_probe_are_limited() {
+    let mut bench = begun(|reported| match reported {
         None => vec![connect("127.0.0.1")],
         Some(probe::Input::Connected(_)) => vec![probe::Output::Send(vec![b'x'; PROBE_OUTBOX_MAX])],
         Some(_) => vec![probe::Output::Send(b"x".to_vec())],
@@ -190,12 +190,12 @@ fn a_probe_may_have_so_much_waiting_to_be_sent_and_no_more() {
     assert!(bench.outputs().is_empty());
     assert_eq!(bench.engine.unsent(id).len(), PROBE_OUTBOX_MAX);
     bench.tell(id, Input::Received(b"more"));
-    assert_eq!(told(&mut bench), "the probe sends more than the peer takes");
+    assert_eq!(reported(&mut bench), "the probe sends more than the peer takes");
 }
 
 #[test]
-fn last_words_are_sent_before_the_connection_closes() {
-    let mut bench = begun(|told| match told {
+fn final_bytes_are_written_before_the_connection_closes() {
+    let mut bench = begun(|reported| match reported {
         None => vec![connect("127.0.0.1")],
         Some(probe::Input::TimedOut) => {
             vec![probe::Output::Send(b"bye".to_vec()), probe::Output::Done(bad())]
@@ -207,21 +207,17 @@ fn last_words_are_sent_before_the_connection_closes() {
     bench.outputs();
     bench.pass(secs(2));
     let outputs = bench.outputs();
-    let [
-        Output::Write(_),
-        Output::FinalWrite(to, bytes),
-        Output::Close(closed),
-        Output::CheckResult(verdict),
-    ] = &outputs[..]
+    let [Output::Write(_), Output::FinalWrite(to, bytes), Output::Close(closed), Output::CheckResult(check)] =
+        &outputs[..]
     else {
         panic!("{outputs:?}")
     };
-    assert_eq!((*to, &bytes[..], *closed, &*verdict.result.detail), (id, &b"bye"[..], id, "bad"));
+    assert_eq!((*to, &bytes[..], *closed, &*check.result.detail), (id, &b"bye"[..], id, "bad"));
 }
 
 #[test]
-fn a_refused_literal_address_is_told_at_once_and_is_not_what_the_probe_waits_for_later() {
-    let mut bench = begun(|told| match told {
+fn a_refused_literal_address_is_reported_at_once() {
+    let mut bench = begun(|reported| match reported {
         None => vec![connect("127.0.0.1")],
         Some(probe::Input::Failed(_)) => vec![work()],
         Some(probe::Input::TimedOut) => vec![probe::Output::Done(bad())],
@@ -231,12 +227,12 @@ fn a_refused_literal_address_is_told_at_once_and_is_not_what_the_probe_waits_for
     bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
     assert_eq!(jobs(&mut bench).len(), 1);
     bench.pass(secs(2));
-    assert_eq!(told(&mut bench), "bad");
+    assert_eq!(reported(&mut bench), "bad");
 }
 
 #[test]
-fn a_name_that_is_not_wanted_any_more_is_not_asked_for() {
-    let mut bench = begun(|told| match told {
+fn the_lookup_of_a_replaced_connection_is_not_started() {
+    let mut bench = begun(|reported| match reported {
         None => vec![connect("db.example"), work()],
         Some(probe::Input::Worked(_)) => vec![connect("127.0.0.1")],
         Some(_) => Vec::new(),
@@ -249,24 +245,24 @@ fn a_name_that_is_not_wanted_any_more_is_not_asked_for() {
 }
 
 #[test]
-fn a_probe_that_panics_fails_its_check_wherever_it_does() {
+fn a_panic_anywhere_in_a_probe_fails_its_check() {
     let wants: [Wants; 2] = [
         |_| panic!("at the start"),
-        |told| match told {
+        |reported| match reported {
             None => vec![connect("127.0.0.1")],
             Some(_) => panic!("later"),
         },
     ];
-    assert_eq!(told(&mut begun(wants[0])), "the probe panicked: at the start");
+    assert_eq!(reported(&mut begun(wants[0])), "the probe panicked: at the start");
     let mut bench = begun(wants[1]);
     let id = bench.opened();
     bench.tell(id, Input::Connected);
-    assert_eq!(told(&mut bench), "the probe panicked: later");
+    assert_eq!(reported(&mut bench), "the probe panicked: later");
 }
 
 #[test]
 fn over_udp_each_send_is_a_datagram_and_each_datagram_an_input() {
-    let mut bench = begun(|told| match told {
+    let mut bench = begun(|reported| match reported {
         None => vec![probe::Output::Connect {
             transport: probe::Transport::Udp,
             host: "192.0.2.1".to_owned(),
@@ -289,5 +285,5 @@ fn over_udp_each_send_is_a_datagram_and_each_datagram_an_input() {
     }
     assert!(bench.outputs().is_empty() && bench.engine.unsent(id).is_empty());
     bench.engine.handle_input(id, Input::Datagram(to, b"both"), bench.now);
-    assert_eq!(told(&mut bench), "both");
+    assert_eq!(reported(&mut bench), "both");
 }

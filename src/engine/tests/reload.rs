@@ -1,4 +1,4 @@
-//! Other targets in the place of those that are watched, in the middle of everything.
+//! Reload: runs, lookups, tasks and results.
 
 use super::*;
 use crate::probe::BlockingTask;
@@ -19,23 +19,23 @@ fn watching(hosts: &[&'static str]) -> Bench {
 impl Bench {
     fn replace(&mut self, list: Vec<Update>) {
         let updates = self.updates(list);
-        self.engine.replace(updates, self.now).expect("it fits");
-        self.check_books();
+        self.engine.replace(updates, self.now).expect("it is valid");
+        self.check_consistency();
     }
 
-    /// The connection that the check of this target holds or makes.
+    /// The connection of this target's check.
     fn connection(&self, target: usize) -> ConnId {
         let this = self.engine.runs.get(self.run(target)).expect("a check");
         this.conn.or(this.attempts.first().map(|(_, id)| *id)).expect("a connection")
     }
 
-    /// Takes the outputs; the verdicts among them, by name.
-    fn verdicts(&mut self) -> Vec<&'static str> {
-        let verdicts = self.outputs().into_iter().filter_map(|output| match output {
-            Output::CheckResult(verdict) => Some(verdict.target),
+    /// Takes the outputs and returns the names of the targets with results.
+    fn results(&mut self) -> Vec<&'static str> {
+        let results = self.outputs().into_iter().filter_map(|output| match output {
+            Output::CheckResult(check) => Some(check.target),
             _ => None,
         });
-        let targets: Vec<_> = verdicts.collect();
+        let targets: Vec<_> = results.collect();
         targets.into_iter().map(|target| self.name(target)).collect()
     }
 
@@ -44,7 +44,7 @@ impl Bench {
         HOSTS.into_iter().find(|host| *host == name).expect("one of them")
     }
 
-    fn check_books(&self) {
+    fn check_consistency(&self) {
         let engine = &self.engine;
         let mut counts = [0; 4];
         engine.targets().list().iter().for_each(|target| counts[target.fsm().state().index()] += 1);
@@ -62,7 +62,7 @@ impl Bench {
 }
 
 #[test]
-fn checks_under_way_go_on_under_their_new_places_and_others_end_without_a_verdict() {
+fn checks_of_kept_targets_continue_and_others_end_without_a_result() {
     let mut bench = watching(&HOSTS[..3]);
     bench.pass(secs(4));
     bench.outputs();
@@ -76,12 +76,12 @@ fn checks_under_way_go_on_under_their_new_places_and_others_end_without_a_verdic
     bench.tell(third, Input::Connected);
     bench.outputs();
     bench.replace(vec![Keep(2), Start(monitor(HOSTS[3])), Keep(0)]);
-    assert!(matches!(bench.outputs()[..], [Output::Close(id)] if id == second), "no verdict");
+    assert!(matches!(bench.outputs()[..], [Output::Close(id)] if id == second), "no check");
     bench.tell(first, Input::Connected);
     bench.tell(first, Input::Received(b"x"));
     bench.tell(third, Input::Received(b"x"));
-    assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
-    bench.tell(second, Input::Received(b"late news"));
+    assert_eq!(bench.results(), [HOSTS[0], HOSTS[2]]);
+    bench.tell(second, Input::Received(b"late"));
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::ZERO);
     let begun = bench.connection(1);
@@ -89,7 +89,7 @@ fn checks_under_way_go_on_under_their_new_places_and_others_end_without_a_verdic
 }
 
 #[test]
-fn what_is_known_of_those_that_stay_stays() {
+fn kept_targets_keep_their_state_and_schedule() {
     let mut bench = watching(&HOSTS[..2]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -97,15 +97,16 @@ fn what_is_known_of_those_that_stay_stays() {
     bench.tell(id, Input::Received(b"x"));
     bench.pass(secs(1));
     bench.outputs();
-    let (beat, changes) = (bench.engine.targets().list()[0].scheduled(), bench.engine.targets().changes());
+    let (scheduled, changes) =
+        (bench.engine.targets().list()[0].scheduled(), bench.engine.targets().changes());
     bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[3])), Keep(0)]);
     let targets = bench.engine.targets();
-    assert_eq!((targets.list()[2].scheduled(), targets.list()[2].fsm().recent().len()), (beat, 1));
+    assert_eq!((targets.list()[2].scheduled(), targets.list()[2].fsm().recent().len()), (scheduled, 1));
     assert_eq!(targets.list()[2].fsm().state(), State::Up);
     assert_eq!((targets.counts(), targets.worst()), ([2, 1, 0, 0], State::Unknown));
-    assert_ne!(targets.changes(), changes, "what was answered is not repeated");
+    assert_ne!(targets.changes(), changes, "cached responses are not valid");
     let first = [0, 1].map(|target| targets.list()[target].scheduled() - bench.now.instant);
-    assert_eq!(first, [Duration::ZERO, Duration::from_millis(1001)], "new ones are checked soon");
+    assert_eq!(first, [Duration::ZERO, Duration::from_millis(1001)], "first checks start soon");
     bench.replace(vec![]);
     assert_eq!((bench.engine.targets().counts(), bench.engine.poll_timeout()), ([0; 4], None));
     bench.replace(vec![Start(monitor(HOSTS[0]))]);
@@ -114,7 +115,7 @@ fn what_is_known_of_those_that_stay_stays() {
 }
 
 #[test]
-fn words_are_those_of_the_targets_there_are() {
+fn responses_show_the_present_targets() {
     let mut bench = watching(&HOSTS[..1]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -124,7 +125,7 @@ fn words_are_those_of_the_targets_there_are() {
     for word in ["\r\n\r\nup\n", "\r\n\r\nup\n", "\r\n\r\nunknown\n", "\r\n\r\nunknown\n"] {
         if word.ends_with("unknown\n") {
             let updates = bench.updates(vec![Start(monitor(HOSTS[1]))]);
-            bench.engine.replace(updates, bench.now).expect("it fits");
+            bench.engine.replace(updates, bench.now).expect("it is valid");
         }
         bench.tell(client, Input::Received(GET));
         let answer = bench.deliver(client);
@@ -133,8 +134,8 @@ fn words_are_those_of_the_targets_there_are() {
 }
 
 #[test]
-fn names_asked_for_and_work_under_way_find_their_checks() {
-    /// Wants a name resolved and a piece of work done, and is content with either.
+fn lookups_and_tasks_of_kept_targets_continue_and_stale_ones_are_ignored() {
+    /// Starts a lookup and a task, and succeeds with either.
     struct Both(&'static str);
     impl Probe for Both {
         fn name(&self) -> &str {
@@ -175,31 +176,31 @@ fn names_asked_for_and_work_under_way_find_their_checks() {
     bench.engine.handle_files(Some(Vec::new()), Some(b""), bench.now);
     assert!(bench.engine.runs.iter().all(|this| !this.attempts.is_empty()), "localhost is known");
     jobs.iter().for_each(|job| bench.engine.handle_worked(*job, ProbeResult::up(secs(0), "x"), bench.now));
-    assert_eq!(bench.verdicts(), [HOSTS[0], HOSTS[2]]);
+    assert_eq!(bench.results(), [HOSTS[0], HOSTS[2]]);
     bench.replace(vec![Keep(1), Keep(0)]);
 }
 
 #[test]
-fn lookups_find_their_checks_and_are_given_up_with_them() {
+fn lookups_are_cancelled_with_their_checks() {
     let mut bench = watching(&HOSTS[..1]);
     bench.outputs();
     let named = |name| Start(Monitor::new(Hello(name)));
     let updates = bench.updates(vec![named("a.example"), named("b.example"), Keep(0)]);
-    bench.engine.replace(updates, bench.now).expect("it fits");
+    bench.engine.replace(updates, bench.now).expect("it is valid");
     bench.engine.check_now(bench.id(0), bench.now);
     bench.engine.check_now(bench.id(1), bench.now);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert_eq!(bench.engine.lookups.waiting().len(), 2);
     bench.outputs();
     let updates = bench.updates(vec![Keep(2), Keep(1)]);
-    bench.engine.replace(updates, bench.now).expect("it fits");
+    bench.engine.replace(updates, bench.now).expect("it is valid");
     assert_eq!(bench.engine.lookups.waiting(), [bench.run(1)]);
     assert!(bench.outputs().iter().any(|output| matches!(output, Output::Close(_))), "of its queries");
     bench.pass(secs(2));
     let outputs = bench.outputs();
     let timed_out = outputs.iter().any(|output| match output {
-        Output::CheckResult(verdict) => {
-            verdict.target == bench.id(1) && verdict.result.reason == Some(Reason::DnsTimeout)
+        Output::CheckResult(check) => {
+            check.target == bench.id(1) && check.result.reason == Some(Reason::DnsTimeout)
         }
         _ => false,
     });
@@ -207,7 +208,7 @@ fn lookups_find_their_checks_and_are_given_up_with_them() {
 }
 
 #[test]
-fn verdicts_that_wait_to_be_told_follow_their_targets() {
+fn pending_results_of_kept_targets_are_kept() {
     let mut bench = watching(&HOSTS[..2]);
     (0..2).for_each(|target| bench.engine.check_now(bench.id(target), bench.now));
     for target in [0, 1] {
@@ -216,11 +217,11 @@ fn verdicts_that_wait_to_be_told_follow_their_targets() {
         bench.tell(id, Input::Received(b"x"));
     }
     bench.replace(vec![Start(monitor(HOSTS[2])), Keep(1)]);
-    assert_eq!(bench.verdicts(), [HOSTS[1]]);
+    assert_eq!(bench.results(), [HOSTS[1]]);
 }
 
 #[test]
-fn a_target_of_the_same_name_has_the_id_and_not_the_results() {
+fn a_new_target_of_the_same_name_gets_the_id_and_not_the_results() {
     let mut bench = watching(&HOSTS[..2]);
     let [renewed, removed] = [bench.id(0), bench.id(1)];
     for target in [0, 1] {
@@ -230,7 +231,7 @@ fn a_target_of_the_same_name_has_the_id_and_not_the_results() {
         bench.tell(id, Input::Received(b"x"));
     }
     bench.replace(vec![Start(monitor(HOSTS[2])), Start(monitor(HOSTS[0]))]);
-    assert!(bench.verdicts().is_empty());
+    assert!(bench.results().is_empty());
     assert_eq!(bench.id(1), renewed);
     assert!(bench.engine.targets().get(removed).is_none());
     assert_ne!(bench.id(0), removed, "its index is used again");
@@ -243,7 +244,7 @@ fn a_target_of_the_same_name_has_the_id_and_not_the_results() {
 }
 
 #[test]
-fn what_does_not_fit_changes_nothing() {
+fn an_invalid_list_changes_nothing() {
     let mut bench = watching(&HOSTS[..2]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -266,20 +267,20 @@ fn what_does_not_fit_changes_nothing() {
         let error = bench.engine.replace(updates, bench.now).expect_err(said);
         assert_eq!(error.to_string(), said);
     }
-    bench.check_books();
+    bench.check_consistency();
     assert_eq!(bench.connection(0), id);
     bench.replace(vec![Keep(1), Start(monitor(HOSTS[0]))]);
 }
 
 #[test]
-fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
+fn no_sequence_of_reloads_loses_results_or_leaves_connections() {
     let mut dice = 7_u32;
     let mut roll = |sides: usize| {
         dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (dice >> 8) as usize % sides
     };
     let mut bench = watching(&HOSTS[..4]);
-    let mut told = vec![0; 4];
+    let mut seen = vec![0; 4];
     for _ in 0..3000 {
         bench.pass(Duration::from_millis(roll(1500) as u64));
         let ids: Vec<_> = bench.engine.cx.conns().map(|(id, _)| id).collect();
@@ -292,34 +293,34 @@ fn whatever_is_replaced_whenever_nothing_is_lost_or_left() {
             }
         }
         for output in bench.outputs() {
-            if let Output::CheckResult(verdict) = output {
-                let place = bench.engine.targets().ids().position(|id| id == verdict.target);
-                told[place.expect("it is present")] += 1;
+            if let Output::CheckResult(check) = output {
+                let place = bench.engine.targets().ids().position(|id| id == check.target);
+                seen[place.expect("it is present")] += 1;
             }
         }
-        bench.check_books();
+        bench.check_consistency();
         if roll(4) == 0 {
-            let mut places: Vec<_> = (0..told.len()).collect();
+            let mut places: Vec<_> = (0..seen.len()).collect();
             let mut unused: Vec<_> = HOSTS.to_vec();
-            let (mut successors, mut now_told) = (Vec::new(), Vec::new());
+            let (mut updates, mut now_seen) = (Vec::new(), Vec::new());
             while !places.is_empty() {
                 let place = places.swap_remove(roll(places.len()));
                 unused.retain(|host| *host != bench.name(bench.id(place)));
                 if roll(4) > 0 {
-                    successors.push(Keep(place));
-                    now_told.push(told[place]);
+                    updates.push(Keep(place));
+                    now_seen.push(seen[place]);
                 }
             }
-            while successors.len() < 5 && roll(3) > 0 && !unused.is_empty() {
-                let place = roll(successors.len() + 1);
-                successors.insert(place, Start(monitor(unused.swap_remove(roll(unused.len())))));
-                now_told.insert(place, 0);
+            while updates.len() < 5 && roll(3) > 0 && !unused.is_empty() {
+                let place = roll(updates.len() + 1);
+                updates.insert(place, Start(monitor(unused.swap_remove(roll(unused.len())))));
+                now_seen.insert(place, 0);
             }
-            bench.replace(successors);
-            told = now_told;
+            bench.replace(updates);
+            seen = now_seen;
         }
-        for (target, told) in bench.engine.targets().list().iter().zip(&told) {
-            assert_eq!(target.fsm().recent().len(), *told.min(&1000), "{}", target.name());
+        for (target, seen) in bench.engine.targets().list().iter().zip(&seen) {
+            assert_eq!(target.fsm().recent().len(), *seen.min(&1000), "{}", target.name());
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Checks that are tried again before they count, and intervals that follow the state.
+//! Retries, and intervals that depend on the state.
 
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Watches a literal address with so many retries, two seconds apart.
+/// A target with a literal address and this number of retries, two seconds apart.
 fn retrying(retries: u32, schedule: Schedule) -> Bench {
     let monitor = Monitor::new(Hello("127.0.0.1")).retries(retries).retry_interval(secs(2));
     Bench::watching(vec![monitor], schedule)
@@ -22,37 +22,37 @@ fn answer(bench: &mut Bench) {
     bench.tell(id, Input::Received(b"x"));
 }
 
-fn verdicts(bench: &mut Bench) -> Vec<(bool, Option<State>)> {
+fn results(bench: &mut Bench) -> Vec<(bool, Option<State>)> {
     let outputs = bench.outputs().into_iter();
-    let verdict = |output| match output {
-        Output::CheckResult(verdict) => Some((verdict.result.ok, verdict.change.map(|change| change.to))),
+    let check = |output| match output {
+        Output::CheckResult(check) => Some((check.result.ok, check.change.map(|change| change.to))),
         _ => None,
     };
-    outputs.filter_map(verdict).collect()
+    outputs.filter_map(check).collect()
 }
 
-/// How long it is until the next try or beat.
+/// The time to the next attempt.
 fn next(bench: &mut Bench) -> Duration {
-    bench.engine.handle_timeout(bench.now); // No check is under way: the loop need not turn for it.
-    bench.engine.poll_timeout().expect("a beat") - bench.now.instant
+    bench.engine.handle_timeout(bench.now); // No check is in flight.
+    bench.engine.poll_timeout().expect("a deadline") - bench.now.instant
 }
 
 #[test]
-fn a_success_at_the_second_try_is_the_result_of_the_check() {
+fn a_success_of_the_second_attempt_is_the_result_of_the_check() {
     let mut bench = retrying(1, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
-    assert!(verdicts(&mut bench).is_empty() && bench.engine.targets().list()[0].fsm().last().is_none());
+    assert!(results(&mut bench).is_empty() && bench.engine.targets().list()[0].fsm().last().is_none());
     assert_eq!(next(&mut bench), secs(2));
     bench.pass(secs(2));
     answer(&mut bench);
-    assert_eq!(verdicts(&mut bench), [(true, Some(State::Up))]);
+    assert_eq!(results(&mut bench), [(true, Some(State::Up))]);
     assert_eq!(bench.engine.targets().list()[0].fsm().recent().len(), 1);
-    assert_eq!(next(&mut bench), secs(3), "the beat goes on");
+    assert_eq!(next(&mut bench), secs(3), "the schedule continues");
 }
 
 #[test]
-fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
+fn the_last_failure_is_the_result_and_each_attempt_has_the_full_timeout() {
     let mut bench = retrying(2, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
@@ -64,23 +64,23 @@ fn the_last_failure_is_the_result_and_each_try_has_the_whole_timeout() {
         bench.pass(secs(2) - MS);
         assert!(bench.outputs().is_empty());
         bench.pass(MS);
-        let ended = verdicts(&mut bench);
+        let ended = results(&mut bench);
         assert!(ended.is_empty() || ended == [(false, Some(State::Down))]);
     }
     let target = &bench.engine.targets().list()[0];
     assert_eq!(
         (target.fsm().counters().checks, target.skipped()),
         ([0, 1], 1),
-        "8 s, the beat at 5 s is gone"
+        "8 s, the check at 5 s was skipped"
     );
     assert_eq!((next(&mut bench), bench.engine.targets().scheduling_delay().count), (secs(2), 1));
     bench.pass(secs(2));
     refuse(&mut bench);
-    assert!(verdicts(&mut bench).is_empty(), "the next check is tried again as often");
+    assert!(results(&mut bench).is_empty(), "the next check is tried again as often");
 }
 
 #[test]
-fn a_wait_for_the_next_try_outlives_a_stall_and_ends_in_one_try() {
+fn a_pending_retry_after_a_delay_of_the_loop_is_one_attempt() {
     let mut bench = retrying(1, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
@@ -91,24 +91,24 @@ fn a_wait_for_the_next_try_outlives_a_stall_and_ends_in_one_try() {
     bench.pass(secs(2) - MS);
     assert!(bench.outputs().is_empty(), "the try has its whole time");
     bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
-    assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
+    assert_eq!(results(&mut bench), [(false, Some(State::Down))]);
 }
 
 #[test]
-fn who_asks_for_a_check_while_one_waits_has_it_tried_again_at_once() {
+fn a_requested_check_starts_a_pending_retry_at_once() {
     let mut bench = retrying(1, Schedule::Repeated);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
     bench.pass(MS * 500);
     bench.engine.check_now(bench.id(0), bench.now);
     refuse(&mut bench);
-    assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
+    assert_eq!(results(&mut bench), [(false, Some(State::Down))]);
     bench.pass(secs(4));
     assert!(bench.outputs().is_empty(), "nothing is left of the wait");
 }
 
 #[test]
-fn a_single_round_ends_with_the_last_try() {
+fn a_single_round_ends_with_the_last_attempt() {
     let mut bench = retrying(1, Schedule::Once);
     bench.pass(Duration::ZERO);
     refuse(&mut bench);
@@ -120,7 +120,7 @@ fn a_single_round_ends_with_the_last_try() {
 }
 
 #[test]
-fn a_probe_that_panics_is_tried_again_too() {
+fn a_probe_that_panics_is_retried() {
     struct Bomb;
     impl Probe for Bomb {
         fn name(&self) -> &str {
@@ -138,19 +138,19 @@ fn a_probe_that_panics_is_tried_again_too() {
     bench.pass(MS * 2);
     assert!(bench.outputs().is_empty());
     bench.pass(MS);
-    assert_eq!(verdicts(&mut bench), [(false, Some(State::Down))]);
+    assert_eq!(results(&mut bench), [(false, Some(State::Down))]);
 }
 
 #[test]
-fn down_is_looked_at_seldom_and_doubt_is_cleared_fast() {
+fn the_intervals_while_down_and_in_doubt_apply() {
     let monitor = Monitor::new(Hello("127.0.0.1")).interval_fast(secs(1)).interval_down(secs(60));
     let mut bench = Bench::watching(vec![monitor], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     answer(&mut bench);
     assert_eq!(next(&mut bench), secs(5));
     for interval in [1, 60, 60] {
-        let beat = next(&mut bench);
-        bench.pass(beat);
+        let wait = next(&mut bench);
+        bench.pass(wait);
         refuse(&mut bench);
         assert_eq!(next(&mut bench), secs(interval));
     }
@@ -160,26 +160,26 @@ fn down_is_looked_at_seldom_and_doubt_is_cleared_fast() {
 }
 
 #[test]
-fn a_slow_answer_is_told_of_as_slow() {
+fn a_slow_response_is_reported_as_slow() {
     let monitor = Monitor::new(Hello("127.0.0.1")).slow(Duration::ZERO).retries(3);
     let mut bench = Bench::watching(vec![monitor], Schedule::Repeated);
     bench.pass(Duration::ZERO);
     answer(&mut bench);
     let outputs = bench.outputs();
-    let Some(Output::CheckResult(verdict)) = outputs.last() else { panic!("{outputs:?}") };
-    assert_eq!((verdict.result.ok, &*verdict.result.detail), (true, "answered, slow (over 0 ms)"));
+    let Some(Output::CheckResult(check)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!((check.result.ok, &*check.result.detail), (true, "answered, slow (over 0 ms)"));
     assert_eq!(bench.state(), State::Degraded);
 }
 
-/// The interval that a failure asks for begins with it.
+/// The interval after a failure starts with that failure.
 #[test]
-fn beats_that_never_were_are_not_skipped() {
+fn times_that_were_never_scheduled_are_not_skipped() {
     let monitor = Monitor::new(Hello("192.0.2.1")).interval(secs(30)).interval_fast(secs(1));
     let mut bench = Bench::watching(vec![monitor.initial_state(State::Up)], Schedule::Repeated);
     bench.pass(secs(2)); // It times out.
     bench.opened();
     assert_eq!((bench.state(), next(&mut bench)), (State::Degraded, secs(1)));
-    assert_eq!(bench.engine.targets().skipped(), 0, "the next beat was due after 30 s");
+    assert_eq!(bench.engine.targets().skipped(), 0, "the next check was due after 30 s");
     bench.pass(secs(3));
-    assert_eq!(bench.engine.targets().skipped(), 2, "of those that were due each second");
+    assert_eq!(bench.engine.targets().skipped(), 2, "those that were due each second");
 }

@@ -1,4 +1,4 @@
-//! Webhooks, told and asked by hand.
+//! Webhooks.
 
 use super::*;
 use crate::probe::build::Webhook;
@@ -9,18 +9,18 @@ fn webhook(port: u16) -> Webhook {
     Webhook::new(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL")
 }
 
-/// Targets with one switch, each with its webhook, checked every second and up.
+/// Targets with one switch and a webhook each, checked every second and up.
 fn posting(webhooks: Vec<Webhook>) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(webhooks.len());
     let pairs = monitors.into_iter().zip(webhooks);
     let monitors = pairs.map(|(monitor, webhook)| monitor.webhook(webhook)).collect();
     let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
-    assert!(opens(&bench.outputs()).is_empty(), "of the first state nobody is told");
+    assert!(opens(&bench.outputs()).is_empty(), "the first state is not posted");
     (is_up, bench)
 }
 
-/// The connections to be opened, and the ports.
+/// The opened connections and their ports.
 fn opens(outputs: &[Output]) -> Vec<(ConnId, u16)> {
     let opens = outputs.iter().filter_map(|output| match output {
         Output::Open { id, to, .. } => Some((*id, to.port())),
@@ -30,7 +30,7 @@ fn opens(outputs: &[Output]) -> Vec<(ConnId, u16)> {
 }
 
 impl Bench {
-    /// Takes the request and answers it; returns it.
+    /// Receives the request, responds, and returns the request.
     fn serve(&mut self, id: ConnId, answer: &[u8]) -> String {
         self.tell(id, Input::Connected);
         let request = self.deliver(id);
@@ -38,7 +38,7 @@ impl Bench {
         request
     }
 
-    /// Lets targets change until something is posted, then no more.
+    /// Changes the state until a delivery starts.
     fn change(&mut self, is_up: &AtomicBool) -> Vec<(ConnId, u16)> {
         is_up.fetch_xor(true, Ordering::Relaxed);
         self.pass(secs(1));
@@ -61,13 +61,13 @@ fn a_change_is_posted_as_json() {
         r#"{"ts":TS,"target":"t0","probe":"t0","from":"up","to":"degraded","detail":"refused","error":"refused","latency_ms":null,"since_s":1.0}"#
     );
     let outputs = bench.outputs();
-    assert!(matches!(outputs[..], [Output::Write(_), Output::Close(_)]), "no verdict: {outputs:?}");
+    assert!(matches!(outputs[..], [Output::Write(_), Output::Close(_)]), "no check: {outputs:?}");
     assert_eq!(bench.engine.cx.counters.webhooks.ok, 1);
     assert!(bench.engine.cx.conns().next().is_none());
 }
 
 #[test]
-fn it_is_tried_again_with_growing_pauses_and_then_given_up() {
+fn a_delivery_is_retried_with_growing_pauses_and_then_given_up() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     let mut open = bench.change(&is_up);
     let mut pauses = Vec::new();
@@ -106,14 +106,14 @@ fn it_is_tried_again_with_growing_pauses_and_then_given_up() {
         pauses.push((bench.now.instant - failed).as_secs());
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    // The next change, to down, has waited all the time.
+    // The next change, to down, was pending meanwhile.
     assert_eq!(bench.engine.cx.counters.webhooks.failed, 1);
     bench.pass(Duration::ZERO);
     assert_eq!(bench.engine.webhooks.subjects(), ["t0: degraded → down"]);
 }
 
 #[test]
-fn a_refused_request_is_given_up_at_once() {
+fn a_refused_request_is_not_retried() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
     bench.serve(id, b"HTTP/1.1 404 Not Found\r\n\r\n");
@@ -124,7 +124,7 @@ fn a_refused_request_is_given_up_at_once() {
 }
 
 #[test]
-fn only_answers_that_say_that_it_is_of_no_use_end_a_delivery_at_once() {
+fn only_client_errors_and_redirects_end_a_delivery_at_once() {
     for status in 300..600 {
         let (is_up, mut bench) = posting(vec![webhook(9)]);
         let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
@@ -160,7 +160,7 @@ fn a_redirect_that_keeps_the_method_is_followed_with_the_body() {
 }
 
 #[test]
-fn redirects_without_end_or_way_are_given_up_and_their_place_is_named() {
+fn redirect_loops_and_invalid_redirects_are_not_retried_and_their_location_is_logged() {
     let loops = "redirect loop: HTTP 308 back to http://127.0.0.1:9/…";
     for (status, location, why) in [
         ("308", "", loops),
@@ -192,7 +192,7 @@ fn redirects_without_end_or_way_are_given_up_and_their_place_is_named() {
 }
 
 #[test]
-fn a_delivery_after_failures_is_said() {
+fn a_delivery_after_failures_is_logged() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     let mut open = bench.change(&is_up);
     for answer in [&b"HTTP/1.1 500 Oops\r\n\r\n"[..], b"HTTP/1.1 503 Oops\r\n\r\n", OK] {
@@ -214,7 +214,7 @@ fn a_delivery_after_failures_is_said() {
 }
 
 #[test]
-fn a_silent_webhook_is_tried_for_ten_seconds() {
+fn an_attempt_to_deliver_times_out_after_ten_seconds() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
     bench.tell(id, Input::Connected);
@@ -237,13 +237,13 @@ fn one_url_gets_one_delivery_at_a_time_in_order() {
         open = opens(&bench.outputs());
     }
     assert_eq!(open, []);
-    // They are checked one after the other.
+    // Their checks are spread over the interval.
     assert_eq!(targets.len(), 3, "{targets:?}");
     assert_eq!(bench.engine.cx.counters.webhooks.ok, 3);
 }
 
 #[test]
-fn some_urls_are_served_side_by_side_and_the_others_wait_their_turn() {
+fn deliveries_to_different_urls_are_concurrent_up_to_a_limit() {
     let ports: Vec<u16> = (1..=WEBHOOKS_PARALLEL as u16 + 2).collect();
     let (is_up, mut bench) = posting(ports.iter().map(|port| webhook(*port)).collect());
     let open = bench.change(&is_up);
@@ -253,14 +253,14 @@ fn some_urls_are_served_side_by_side_and_the_others_wait_their_turn() {
     let next = opens(&bench.outputs());
     assert_eq!(next.len(), 1);
     assert!(next[0].1 != port);
-    // One that fails leaves its slot to others while it waits.
+    // A failed delivery frees its slot while it waits.
     bench.tell(open[1].0, Input::Failed(Failure::new(Reason::Refused, "no")));
     let last = opens(&bench.outputs());
     assert!(last.len() == 1 && last[0].1 != open[1].1);
 }
 
 #[test]
-fn what_waits_is_bounded_and_the_oldest_is_dropped() {
+fn pending_deliveries_are_limited_and_the_oldest_is_dropped() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     for _ in 0..WEBHOOK_QUEUE_MAX + 10 {
         bench.change(&is_up);
@@ -282,9 +282,9 @@ fn what_waits_is_bounded_and_the_oldest_is_dropped() {
     assert!(lines <= many, "said once for each");
 }
 
-/// Four dead URLs have filled what may wait in all; a fifth, healthy one gets two changes in a row.
+/// Four failing URLs have filled the limit of all deliveries; a fifth, healthy one gets two changes.
 #[test]
-fn dead_webhooks_do_not_cost_a_healthy_one_its_latest_change() {
+fn failing_webhooks_do_not_drop_deliveries_to_a_healthy_one() {
     let (is_up, mut monitors) = switched(DELIVERIES_MAX / WEBHOOK_QUEUE_MAX);
     let healthy = Arc::new(AtomicBool::new(true));
     let probe = Switch { name: "healthy".to_owned(), is_up: healthy.clone() };
@@ -309,7 +309,7 @@ fn dead_webhooks_do_not_cost_a_healthy_one_its_latest_change() {
 }
 
 #[test]
-fn checks_go_on_whatever_becomes_of_deliveries() {
+fn deliveries_do_not_delay_checks() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     for _ in 0..200 {
         is_up.fetch_xor(true, Ordering::Relaxed);
@@ -320,7 +320,7 @@ fn checks_go_on_whatever_becomes_of_deliveries() {
 }
 
 #[test]
-fn what_was_not_delivered_is_said_at_the_stop() {
+fn undelivered_changes_are_logged_at_the_stop() {
     let (is_up, mut bench) = posting(vec![webhook(9), webhook(10)]);
     let [(id, _), _] = bench.change(&is_up)[..] else { panic!("no deliveries") };
     bench.serve(id, OK);

@@ -1,10 +1,10 @@
-//! Checks, told and asked by hand.
+//! Checks, from their scheduled time to their result.
 
 use super::*;
 use crate::probe::connector::LOCAL_RETRY;
 
 #[test]
-fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
+fn a_check_ends_with_a_result_and_closes_its_connection() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -20,7 +20,7 @@ fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
     );
     assert_eq!(bench.state(), State::Up);
     assert!(bench.engine.cx.conns().next().is_none());
-    bench.tell(id, Input::Received(b"late news"));
+    bench.tell(id, Input::Received(b"late"));
     assert!(bench.outputs().is_empty());
     bench.pass(secs(4));
     assert!(bench.outputs().is_empty());
@@ -29,7 +29,7 @@ fn a_check_runs_from_beat_to_verdict_and_leaves_nothing() {
 }
 
 #[test]
-fn a_silent_target_fails_at_its_deadline_and_not_later() {
+fn a_silent_target_fails_at_its_deadline() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -37,14 +37,14 @@ fn a_silent_target_fails_at_its_deadline_and_not_later() {
     assert!(bench.outputs().is_empty());
     bench.pass(Duration::from_millis(1));
     let outputs = bench.outputs();
-    let [Output::Close(closed), Output::CheckResult(verdict)] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Close(closed), Output::CheckResult(check)] = &outputs[..] else { panic!("{outputs:?}") };
     assert_eq!(*closed, id);
-    assert_eq!(verdict.result.detail, "timed out after 2 s: no answer to connecting to 127.0.0.1:80");
-    assert_eq!(verdict.result.reason, Some(Reason::ConnectTimeout));
+    assert_eq!(check.result.detail, "timed out after 2 s: no answer to connecting to 127.0.0.1:80");
+    assert_eq!(check.result.reason, Some(Reason::ConnectTimeout));
 }
 
 #[test]
-fn an_attempt_that_says_nothing_at_its_end_is_ended() {
+fn an_attempt_without_a_result_at_its_deadline_times_out() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -52,19 +52,19 @@ fn an_attempt_that_says_nothing_at_its_end_is_ended() {
     bench.outputs();
     bench.pass(secs(2));
     let outputs = bench.outputs();
-    let Some(Output::CheckResult(verdict)) = outputs.last() else { panic!("{outputs:?}") };
-    assert_eq!(verdict.result.detail, "timed out after 2 s");
+    let Some(Output::CheckResult(check)) = outputs.last() else { panic!("{outputs:?}") };
+    assert_eq!(check.result.detail, "timed out after 2 s");
 }
 
 #[test]
-fn time_that_the_loop_lost_is_not_held_against_the_target() {
+fn a_delay_of_the_loop_extends_the_deadline() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
     bench.pass(secs(1));
     bench.now = bench.now.after(secs(60));
     bench.engine.handle_timeout(bench.now);
-    assert!(bench.outputs().is_empty(), "one check is still under way, and there is no burst");
+    assert!(bench.outputs().is_empty(), "the check is still in flight, and there is no burst");
     bench.tell(id, Input::Connected);
     bench.tell(id, Input::Received(b"x"));
     assert!(bench.outputs().iter().any(|o| matches!(o, Output::CheckResult(v) if v.result.ok)));
@@ -73,17 +73,17 @@ fn time_that_the_loop_lost_is_not_held_against_the_target() {
     assert_eq!(opens, 1);
 }
 
-/// Nothing is due while an answer is waited for: the loss shows all the same, also where it ends shortly
+/// Nothing is due while the check waits for a response. The delay is noticed anyway, also if it ends shortly
 /// after the deadline.
 #[test]
-fn time_lost_while_nothing_was_due_is_given_back() {
+fn a_delay_while_nothing_was_due_extends_the_deadline() {
     for lost_ms in [400, 900, 1400, 1460, 1499, 1500, 1550, 1599, 1700, 5000] {
         let mut bench = Bench::new(&["127.0.0.1"]);
         bench.pass(Duration::ZERO);
         let id = bench.opened();
         bench.tell(id, Input::Connected);
         bench.pass(Duration::from_millis(500));
-        // What is told of last is older than the deadlines: the loop carries things out by its first moment.
+        // Outputs are processed with the time of the start of the turn, which is before the deadlines.
         bench.tell(id, Input::Sent(5));
         bench.now = bench.now.after(Duration::from_millis(lost_ms));
         bench.engine.handle_timeout(bench.now);
@@ -91,14 +91,14 @@ fn time_lost_while_nothing_was_due_is_given_back() {
         bench.tell(id, Input::Received(b"x"));
         assert_eq!(bench.state(), State::Up, "{lost_ms} ms lost");
         bench.engine.handle_timeout(bench.now);
-        let beat = bench.engine.poll_timeout().map(|at| at - bench.now.instant);
-        assert!(beat.is_some_and(|beat| beat > Duration::from_millis(400)), "no pulse without a check");
+        let next = bench.engine.poll_timeout().map(|at| at - bench.now.instant);
+        assert!(next.is_some_and(|next| next > Duration::from_millis(400)), "no wakeup without a check");
     }
 }
 
-/// A turn of the loop that takes its time, for a target that floods it, is no loss: deadlines stand.
+/// A long turn of the loop, such as for a target that sends much, does not extend deadlines.
 #[test]
-fn time_that_goes_into_work_is_not_given_back() {
+fn time_spent_on_work_does_not_extend_the_deadline() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
@@ -117,7 +117,7 @@ fn time_that_goes_into_work_is_not_given_back() {
 }
 
 #[test]
-fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
+fn a_delay_of_the_loop_extends_the_deadlines_of_queries() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(Vec::new()), Some(b"options timeout:1 attempts:1\n"), bench.now);
@@ -128,14 +128,14 @@ fn time_that_the_loop_lost_is_not_held_against_the_name_servers() {
     bench.now = bench.now.after(secs(60));
     bench.engine.handle_timeout(bench.now);
     bench.pass(Duration::from_millis(499));
-    assert!(bench.outputs().is_empty(), "both may still be answered");
+    assert!(bench.outputs().is_empty(), "both may still get a reply");
     bench.pass(Duration::from_millis(1));
     let asked = bench.outputs().iter().filter(|o| matches!(o, Output::Open { .. })).count();
     assert_eq!(asked, 2, "they are sent again");
 }
 
 #[test]
-fn what_is_not_used_of_a_file_is_logged_once_for_each_version() {
+fn ignored_parts_of_a_file_are_logged_once_for_each_version() {
     let mut bench = Bench::new(&["box"]);
     bench.pass(Duration::ZERO);
     bench.outputs();
@@ -155,7 +155,7 @@ fn what_is_not_used_of_a_file_is_logged_once_for_each_version() {
 }
 
 #[test]
-fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
+fn a_result_with_an_older_time_does_not_repeat_a_scheduled_check() {
     let mut bench = Bench::new(&["x.invalid"]);
     let early = bench.now;
     bench.now = early.after(Duration::from_micros(30));
@@ -164,17 +164,17 @@ fn a_verdict_told_by_an_older_clock_does_not_repeat_its_beat() {
     bench.engine.handle_files(None, None, early);
     assert!(matches!(bench.outputs()[..], [Output::CheckResult(_)]));
     bench.pass(secs(5) - Duration::from_micros(31));
-    assert!(bench.outputs().is_empty(), "the next beat has not come");
-    let before_beat = bench.now;
+    assert!(bench.outputs().is_empty(), "the next check is not due");
+    let earlier = bench.now;
     bench.pass(Duration::from_micros(2));
-    bench.engine.handle_files(None, None, before_beat);
+    bench.engine.handle_files(None, None, earlier);
     assert!(matches!(bench.outputs()[..], [Output::RefreshFiles, Output::CheckResult(_)]));
     bench.pass(secs(4));
-    assert!(bench.outputs().is_empty(), "the beat is over");
+    assert!(bench.outputs().is_empty(), "the scheduled check is over");
 }
 
 #[test]
-fn a_shortage_of_descriptors_is_no_failure_of_the_target() {
+fn a_shortage_of_descriptors_does_not_fail_the_target() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     let idle = bench.engine.accept(bench.now);
     bench.pass(Duration::ZERO);
@@ -190,7 +190,7 @@ fn a_shortage_of_descriptors_is_no_failure_of_the_target() {
 }
 
 #[test]
-fn every_target_is_checked_once_and_not_more_than_some_at_a_time() {
+fn a_single_round_checks_every_target_once_with_a_limit_on_concurrency() {
     let hosts = vec!["127.0.0.1"; ONCE_PARALLEL + 10];
     let mut bench = Bench::with(&hosts, Schedule::Once, secs(5));
     bench.pass(Duration::ZERO);
@@ -198,20 +198,20 @@ fn every_target_is_checked_once_and_not_more_than_some_at_a_time() {
     assert_eq!(opens.len(), ONCE_PARALLEL);
     assert!(!bench.engine.is_finished());
     bench.pass(secs(10));
-    let verdicts = bench.outputs().iter().filter(|o| matches!(o, Output::CheckResult(_))).count();
-    assert_eq!(verdicts, hosts.len());
+    let results = bench.outputs().iter().filter(|o| matches!(o, Output::CheckResult(_))).count();
+    assert_eq!(results, hosts.len());
     assert!(bench.engine.is_finished());
     assert_eq!(bench.engine.poll_timeout(), None);
 }
 
 #[test]
-fn a_loop_that_is_always_late_still_ends_its_checks() {
+fn a_loop_that_is_always_late_still_times_out_checks() {
     let mut bench = Bench::with(&["10.0.0.1", "127.0.0.1"], Schedule::Repeated, secs(1));
     bench.pass(Duration::ZERO);
     let silent = bench.opened();
     let mut ended = false;
     for _ in 0..20 {
-        // A second is lost each time, and there is always something that was due before it.
+        // Each turn is one second late, and a deadline was due before.
         bench.now = bench.now.after(secs(1));
         bench.engine.handle_timeout(bench.now);
         for output in bench.outputs() {
@@ -225,11 +225,11 @@ fn a_loop_that_is_always_late_still_ends_its_checks() {
             }
         }
     }
-    assert!(ended, "a silent target is silent, however busy this machine is");
+    assert!(ended, "a silent target is down, however busy this machine is");
 }
 
 #[test]
-fn the_loop_counts_as_late_from_a_tenth_of_a_second_on() {
+fn a_delay_counts_from_the_stall_limit_on() {
     for (late, lost) in [(CLOCK_STALL, true), (CLOCK_STALL - Duration::from_millis(1), false)] {
         let mut bench = Bench::new(&["127.0.0.1"]);
         bench.pass(Duration::ZERO);
@@ -242,7 +242,7 @@ fn the_loop_counts_as_late_from_a_tenth_of_a_second_on() {
 }
 
 #[test]
-fn a_name_of_the_hosts_file_is_dialled_at_once() {
+fn a_name_in_the_hosts_file_is_connected_to_at_once() {
     let mut bench = Bench::new(&["box"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(b"10.0.0.7 box\n".to_vec()), None, bench.now);
@@ -254,7 +254,7 @@ fn a_name_of_the_hosts_file_is_dialled_at_once() {
 }
 
 #[test]
-fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
+fn addresses_of_both_families_are_tried_and_the_lookup_ends() {
     use crate::wire::dns::tests::{A, AAAA, ANSWER, answer, record};
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
@@ -280,7 +280,7 @@ fn both_families_of_a_name_reach_the_check_and_nothing_of_it_is_left() {
 }
 
 #[test]
-fn a_check_that_ends_before_its_name_is_found_leaves_nothing() {
+fn a_check_that_ends_before_its_lookup_cancels_it() {
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);

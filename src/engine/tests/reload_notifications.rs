@@ -1,11 +1,11 @@
-//! Other targets in the place of those of which others are told: hooks, webhooks, streams, the manager.
+//! Reload: hooks, webhooks, streams and the service manager.
 
 use super::*;
 use crate::monitor::Hook;
 use crate::probe::build::Webhook;
 use Update::{Keep, Start};
 
-/// Two targets with one switch, checked every second and up by now.
+/// Two targets with one switch, checked every second and up.
 fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(2);
     let mut bench = Bench::watching(monitors.into_iter().map(tell).collect(), Schedule::Repeated);
@@ -14,23 +14,23 @@ fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
     (is_up, bench)
 }
 
-/// A new target of this name that is never heard of.
+/// A new target of this name, whose checks time out.
 fn silent(name: &'static str) -> Update {
     Start(Monitor::new(Hello(name)))
 }
 
 fn replace(bench: &mut Bench, list: Vec<Update>) {
     let updates = bench.updates(list);
-    bench.engine.replace(updates, bench.now).expect("it fits");
+    bench.engine.replace(updates, bench.now).expect("it is valid");
 }
 
-/// The runs of hooks that the outputs so far ask for: whose, and from which state.
+/// The hooks that the outputs start: target and previous state.
 fn spawned(bench: &mut Bench) -> Vec<(HookId, String)> {
-    let told = bench.outputs().into_iter().filter_map(|output| match output {
+    let reported = bench.outputs().into_iter().filter_map(|output| match output {
         Output::Spawn { id, env, .. } => Some((id, format!("{} {}", env[0].1, env[1].1))),
         _ => None,
     });
-    told.collect()
+    reported.collect()
 }
 
 fn ask(bench: &mut Bench, path: &str) -> ConnId {
@@ -43,14 +43,14 @@ fn ask(bench: &mut Bench, path: &str) -> ConnId {
 }
 
 #[test]
-fn hooks_find_their_targets_and_those_of_others_end_by_themselves() {
+fn hooks_of_removed_targets_end_and_are_reported() {
     let hook = Arc::new(Hook::new(["tell"]));
     let (is_up, mut bench) = watched(|monitor| monitor.on_change(hook.clone()));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(2));
     let runs = spawned(&mut bench);
-    assert_eq!(runs.iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 up", "t1 up"]);
-    // Both wait to tell that they are down, too.
+    assert_eq!(runs.iter().map(|(_, reported)| &**reported).collect::<Vec<_>>(), ["t0 up", "t1 up"]);
+    // The hooks of the change to down are pending.
     replace(&mut bench, vec![silent("t2"), Keep(1)]);
     for (id, _) in &runs {
         bench.engine.handle_hook_ended(*id, &HookEnd::Exited(1), "", bench.now);
@@ -68,13 +68,13 @@ fn hooks_find_their_targets_and_those_of_others_end_by_themselves() {
 }
 
 #[test]
-fn a_hook_at_work_holds_up_the_next_of_its_name_even_if_the_target_was_away() {
+fn a_running_hook_delays_the_next_one_of_its_name_even_if_the_target_was_removed_meanwhile() {
     let hook = Arc::new(Hook::new(["tell"]));
     let (is_up, mut bench) = watched(|monitor| monitor.on_change(hook.clone()));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(Duration::from_millis(1));
     let runs = spawned(&mut bench);
-    assert_eq!(runs.iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 up"]);
+    assert_eq!(runs.iter().map(|(_, reported)| &**reported).collect::<Vec<_>>(), ["t0 up"]);
     replace(&mut bench, vec![Keep(1)]);
     is_up.store(true, Ordering::Relaxed);
     let again = Switch { name: "t0".to_owned(), is_up };
@@ -83,12 +83,15 @@ fn a_hook_at_work_holds_up_the_next_of_its_name_even_if_the_target_was_away() {
     bench.pass(Duration::from_millis(1));
     assert_eq!(spawned(&mut bench), []);
     bench.engine.handle_hook_ended(runs[0].0, &HookEnd::Exited(0), "", bench.now);
-    assert_eq!(spawned(&mut bench).iter().map(|(_, told)| &**told).collect::<Vec<_>>(), ["t0 unknown"]);
+    assert_eq!(
+        spawned(&mut bench).iter().map(|(_, reported)| &**reported).collect::<Vec<_>>(),
+        ["t0 unknown"]
+    );
 }
 
-/// The change was one of the target that was watched then.
+/// The change was of the previous probe.
 #[test]
-fn what_a_hook_is_told_after_a_reload_is_of_one_piece() {
+fn a_pending_hook_keeps_the_environment_of_its_change() {
     struct Moving(&'static str, Arc<AtomicBool>);
     impl Probe for Moving {
         fn name(&self) -> &str {
@@ -114,32 +117,35 @@ fn what_a_hook_is_told_after_a_reload_is_of_one_piece() {
     let first = spawned(&mut bench)[0].0;
     replace(&mut bench, vec![Start(monitor("http://b/"))]);
     bench.engine.handle_hook_ended(first, &HookEnd::Exited(0), "", bench.now);
-    let told = bench.outputs().into_iter().find_map(|output| match output {
+    let reported = bench.outputs().into_iter().find_map(|output| match output {
         Output::Spawn { env, .. } => Some(env),
         _ => None,
     });
-    let told = told.expect("what has waited");
-    assert!(told.contains(&("PINGSTATE_TO", "down".to_owned())), "{told:?}");
-    assert!(told.contains(&("PINGSTATE_PROBE", "http://a/".to_owned())), "{told:?}");
+    let reported = reported.expect("the pending hook");
+    assert!(reported.contains(&("PINGSTATE_TO", "down".to_owned())), "{reported:?}");
+    assert!(reported.contains(&("PINGSTATE_PROBE", "http://a/".to_owned())), "{reported:?}");
 }
 
 #[test]
-fn deliveries_go_on_behind_any_number_of_targets() {
+fn deliveries_continue_across_reloads() {
     let webhook = Arc::new(Webhook::new("http://127.0.0.1:9/", None).expect("a webhook"));
     let (is_up, mut bench) = watched(|monitor| monitor.webhook(webhook.clone()));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(1));
     let id = bench.opened();
-    for successors in
+    for updates in
         [vec![Keep(1), silent("a"), Keep(0), silent("b")], vec![Keep(2)], vec![], vec![silent("c")]]
     {
-        replace(&mut bench, successors);
-        assert!(bench.engine.knows(id), "it is under way");
+        replace(&mut bench, updates);
+        assert!(bench.engine.knows(id), "it is in flight");
     }
     bench.tell(id, Input::Connected);
-    let letter = String::from_utf8(bench.engine.unsent(id).to_vec()).expect("text");
-    assert!(letter.starts_with("POST / HTTP/1.1\r\n") && letter.contains("\"to\":\"degraded\""), "{letter}");
-    bench.tell(id, Input::Sent(letter.len()));
+    let request = String::from_utf8(bench.engine.unsent(id).to_vec()).expect("text");
+    assert!(
+        request.starts_with("POST / HTTP/1.1\r\n") && request.contains("\"to\":\"degraded\""),
+        "{request}"
+    );
+    bench.tell(id, Input::Sent(request.len()));
     bench.tell(id, Input::Received(b"HTTP/1.1 204 No Content\r\n\r\n"));
     assert_eq!(bench.engine.cx.counters.webhooks.ok, 1);
     assert_eq!(bench.engine.webhooks.subjects(), ["t1: up → degraded"]);
@@ -148,7 +154,7 @@ fn deliveries_go_on_behind_any_number_of_targets() {
 }
 
 #[test]
-fn streams_and_waits_follow_the_names_that_they_are_about() {
+fn streams_and_waits_follow_the_names_of_targets() {
     let (is_up, mut bench) = watched(|monitor| monitor);
     let all = ask(&mut bench, "/events");
     let [kept, renewed, gone] =
@@ -156,7 +162,7 @@ fn streams_and_waits_follow_the_names_that_they_are_about() {
     let kept_wait = ask(&mut bench, "/wait?state=degraded&target=t1");
     let renewed_wait = ask(&mut bench, "/wait?state=unknown&target=t0");
     bench.outputs();
-    // One is renewed: it begins anew, under its name.
+    // One target is replaced by a new one of its name.
     replace(&mut bench, vec![Keep(1), silent("t0"), silent("other")]);
     bench.outputs();
     assert!(bench.deliver(renewed_wait).ends_with("\r\n\r\nunknown\n"));
@@ -166,16 +172,19 @@ fn streams_and_waits_follow_the_names_that_they_are_about() {
     bench.outputs();
     assert!(bench.deliver(kept_wait).ends_with("\r\n\r\ndegraded\n"));
     for id in [all, kept] {
-        let told = bench.deliver(id);
-        assert!(told.contains("\"target\":\"t1\"") && told.matches("event: ").count() == 1, "{told}");
+        let reported = bench.deliver(id);
+        assert!(
+            reported.contains("\"target\":\"t1\"") && reported.matches("event: ").count() == 1,
+            "{reported}"
+        );
     }
     assert!(bench.engine.knows(renewed) && bench.engine.unsent(renewed).is_empty());
-    // Then it goes.
+    // Then it is removed.
     replace(&mut bench, vec![Keep(2)]);
     assert!(!bench.engine.knows(renewed) && !bench.engine.knows(gone) && !bench.engine.knows(kept));
     assert!(bench.engine.knows(all));
     assert!(bench.deliver(gone_wait).starts_with("HTTP/1.1 404 "));
-    // What it did is not told of any more.
+    // Its events are not sent any more.
     let late = bench.engine.accept(bench.now);
     let request = b"GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1-1\r\n\r\n";
     bench.tell(late, Input::Received(request));
@@ -185,7 +194,7 @@ fn streams_and_waits_follow_the_names_that_they_are_about() {
 }
 
 #[test]
-fn who_waits_for_all_is_answered_when_the_worst_target_goes() {
+fn a_wait_for_all_targets_is_answered_when_the_worst_one_is_removed() {
     let (_is_up, mut bench) = watched(|monitor| monitor);
     replace(&mut bench, vec![Keep(0), silent("t2")]);
     let id = ask(&mut bench, "/wait?state=up");
@@ -197,22 +206,23 @@ fn who_waits_for_all_is_answered_when_the_worst_target_goes() {
 }
 
 #[test]
-fn the_manager_is_told_of_the_states_there_are() {
+fn the_status_counts_the_present_targets() {
     let (_is_up, mut bench) = watched(|monitor| monitor);
     bench.engine.attach_service_manager(None, bench.now);
     bench.outputs();
     replace(&mut bench, vec![Keep(0), silent("t2")]);
     bench.pass(secs(1));
-    let told = |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=1 up, 1 unknown");
-    assert!(bench.outputs().iter().any(told));
+    let reported =
+        |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=1 up, 1 unknown");
+    assert!(bench.outputs().iter().any(reported));
     replace(&mut bench, vec![]);
     bench.pass(secs(1));
-    let told = |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=no targets");
-    assert!(bench.outputs().iter().any(told));
+    let reported = |output: &Output| matches!(output, Output::Notify(text) if text == "STATUS=no targets");
+    assert!(bench.outputs().iter().any(reported));
 }
 
 #[test]
-fn beats_skipped_by_those_that_are_gone_still_count() {
+fn skipped_checks_of_removed_targets_are_still_counted() {
     let (_is_up, mut bench) = watched(|monitor| monitor);
     bench.now = bench.now.after(secs(10));
     bench.engine.handle_timeout(bench.now);

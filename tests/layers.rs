@@ -1,5 +1,6 @@
 //! Rules that neither the compiler nor clippy (.clippy.toml) checks: which module may import which, which
-//! modules may use the operating system, and the maximum length of a file.
+//! modules may use the operating system, the maximum length of a file, and the words of the source
+//! (layers/words.rs).
 //!
 //! Code compiled for tests only (`#[cfg(test)]`, files named `tests.rs`, directories named `tests`) is exempt
 //! from the rules about imports.
@@ -7,6 +8,8 @@
 
 #[path = "layers/paths.rs"]
 mod paths;
+#[path = "layers/words.rs"]
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

@@ -10,7 +10,7 @@ use super::args::{CommandLine, DaemonFlags, Seen};
 use super::config::Config;
 use super::flags::{Flag, FlagScope};
 use super::options::SettingsByKind;
-use super::{Daemon, Options, Settings, TargetOptions, TargetSpec};
+use super::{Daemon, Options, TargetOptions, TargetSpec};
 use crate::probe::kinds::{Kind, Kinds};
 
 const ADDRESS: &str = "1.1.1.1";
@@ -95,12 +95,11 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
     let settings = &line.settings;
     for Seen { flag, .. } in &line.seen {
         let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| flag.kinds.contains(&kind));
-        let is_used = flag.is_tolerated || kinds.iter().any(applies_to);
+        let trusts_webhook = flag.name == "--ca-file" && settings.has_https_webhook();
+        let is_used = flag.is_tolerated || trusts_webhook || kinds.iter().any(applies_to);
         if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
-            if is_cleared(flag, settings) {
-                let applies = names(flag.kinds);
-                return Err(format!("{}: is for {applies}, but the target is {}", flag.name, kind.name()));
-            }
+            let applies = names(flag.kinds);
+            return Err(format!("{}: is for {applies}, but the target is {}", flag.name, kind.name()));
         }
     }
     for Seen { flag, .. } in &line.seen {
@@ -115,13 +114,6 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
         return Err("--ca-file: has no effect with --no-verify-tls".to_owned());
     }
     Ok(())
-}
-
-/// Whether the value of the flag has no effect besides that on a probe.
-fn is_cleared(flag: &Flag, settings: &Settings) -> bool {
-    let mut others = settings.clone();
-    (flag.clear)(&mut others);
-    others != *settings
 }
 
 /// The name of the first flag given for which `matches` holds.

@@ -129,13 +129,13 @@ pub(crate) enum HttpCheck {
 }
 
 /// The part of a response received so far.
-pub(crate) struct Answer<'a> {
+pub(crate) struct PartialResponse<'a> {
     pub(crate) head: &'a Head,
     pub(crate) body: &'a [u8],
     /// The body is complete, or has reached its limit.
-    pub(crate) whole: bool,
+    pub(crate) is_complete: bool,
     /// The body has reached its limit.
-    pub(crate) cut: bool,
+    pub(crate) is_truncated: bool,
     pub(crate) elapsed: Duration,
 }
 
@@ -166,7 +166,7 @@ impl HttpCheck {
     }
 
     /// Whether the check lists this status; a redirect with a listed status is evaluated, not followed.
-    pub(crate) fn names(&self, status: u16) -> bool {
+    pub(crate) fn lists(&self, status: u16) -> bool {
         match self {
             HttpCheck::Status(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&status)),
             _ => false,
@@ -174,25 +174,29 @@ impl HttpCheck {
     }
 
     /// The result, as soon as the part of the response received so far determines it.
-    pub(crate) fn judge(&self, answer: &Answer<'_>, search: &mut Search) -> Option<ProbeResult> {
-        let status = answer.head.status;
+    pub(crate) fn evaluate(
+        &self,
+        response: &PartialResponse<'_>,
+        search: &mut Search,
+    ) -> Option<ProbeResult> {
+        let status = response.head.status;
         let success = (200..=299).contains(&status);
         let detail = format!("HTTP {status}");
-        let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(answer.elapsed);
+        let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(response.elapsed);
         match self {
             HttpCheck::Success if !success => Some(down(Reason::Status, &detail)),
-            HttpCheck::Status(_) if !self.names(status) => Some(down(Reason::Status, &detail)),
-            HttpCheck::Success | HttpCheck::Status(_) => Some(ProbeResult::up(answer.elapsed, &detail)),
+            HttpCheck::Status(_) if !self.lists(status) => Some(down(Reason::Status, &detail)),
+            HttpCheck::Success | HttpCheck::Status(_) => Some(ProbeResult::up(response.elapsed, &detail)),
             HttpCheck::Contains(_) if !success => Some(down(Reason::Status, &detail)),
-            HttpCheck::Contains(needle) if search.find(needle, answer.body).is_some() => {
-                Some(ProbeResult::up(answer.elapsed, &detail))
+            HttpCheck::Contains(needle) if search.find(needle, response.body).is_some() => {
+                Some(ProbeResult::up(response.elapsed, &detail))
             }
-            HttpCheck::Contains(_) | HttpCheck::Custom(_) if !answer.whole => None,
+            HttpCheck::Contains(_) | HttpCheck::Custom(_) if !response.is_complete => None,
             HttpCheck::Contains(_) => {
-                let read = answer.body.len();
-                let limit = if answer.cut { ", the limit of --max-body" } else { "" };
+                let read = response.body.len();
+                let limit = if response.is_truncated { ", the limit of --max-body" } else { "" };
                 let detail = format!("{detail}: text not in the body ({read} bytes read{limit})");
-                Some(match compression(&answer.head.headers) {
+                Some(match compression(&response.head.headers) {
                     Some(name) => down(Reason::Body, &format!("{detail}; body is {name}-compressed")),
                     None => down(Reason::Body, &detail),
                 })
@@ -200,13 +204,13 @@ impl HttpCheck {
             HttpCheck::Custom(check) => {
                 let verdict = check(&HttpResponse {
                     status,
-                    headers: answer.head.headers.clone(),
-                    body: answer.body.to_vec(),
-                    elapsed: answer.elapsed,
+                    headers: response.head.headers.clone(),
+                    body: response.body.to_vec(),
+                    elapsed: response.elapsed,
                 });
                 let detail = verdict.detail.unwrap_or(detail);
                 Some(match verdict.ok {
-                    true => ProbeResult::up(answer.elapsed, &detail),
+                    true => ProbeResult::up(response.elapsed, &detail),
                     false => down(Reason::Custom, &detail),
                 })
             }
@@ -244,7 +248,7 @@ fn parse_statuses(list: &str) -> Result<Vec<(u16, u16)>, String> {
         let (low, high) = item.split_once('-').unwrap_or((item, item));
         let range = (parse_status(low)?, parse_status(high)?);
         if range.0 > range.1 {
-            return Err(format!("the range {}-{} runs backwards", range.0, range.1));
+            return Err(format!("the range {0}-{1} is empty (write {1}-{0})", range.0, range.1));
         }
         if ranges.len() == STATUSES_MAX {
             return Err(format!("more than {STATUSES_MAX} statuses listed (use ranges)"));

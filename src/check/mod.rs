@@ -4,8 +4,8 @@ mod http;
 mod needle;
 mod tcp;
 
-pub(crate) use http::{Answer, HttpCheck, HttpClosure};
 pub use http::{CheckVerdict, HttpResponse};
+pub(crate) use http::{HttpCheck, HttpClosure, PartialResponse};
 pub(crate) use needle::Search;
 pub use tcp::{Banner, BannerVerdict};
 pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};

@@ -12,7 +12,7 @@ use crate::result::{ProbeResult, Reason};
 pub(crate) const BANNER_MAX: usize = 256;
 
 /// The length of the banner that a closure receives, in bytes.
-pub(crate) const HEARD_MAX: usize = 4096;
+pub(crate) const CLOSURE_BANNER_MAX: usize = 4096;
 
 /// The length of a banner in a detail, in bytes.
 const SHOWN_MAX: usize = 64;
@@ -24,9 +24,9 @@ const SHOWN_MAX: usize = 64;
 /// use pingstate::Banner;
 ///
 /// /// Accepts a first line that begins with `220 `, in any segmentation.
-/// fn is_smtp(heard: &[u8]) -> Banner {
-///     match heard.iter().position(|byte| *byte == b'\n') {
-///         Some(_) if heard.starts_with(b"220 ") => Banner::Yes,
+/// fn is_smtp(received: &[u8]) -> Banner {
+///     match received.iter().position(|byte| *byte == b'\n') {
+///         Some(_) if received.starts_with(b"220 ") => Banner::Yes,
 ///         Some(_) => Banner::No,
 ///         None => Banner::More,
 ///     }
@@ -119,36 +119,41 @@ impl TcpCheck {
     }
 
     /// The number of bytes that the check evaluates.
-    pub(crate) fn heard_max(&self) -> usize {
+    pub(crate) fn banner_max(&self) -> usize {
         match self {
-            TcpCheck::Custom(_) => HEARD_MAX,
+            TcpCheck::Custom(_) => CLOSURE_BANNER_MAX,
             TcpCheck::Connect | TcpCheck::Contains(_) => BANNER_MAX,
         }
     }
 
-    /// The result, as soon as the bytes received so far determine it. `heard` is not empty and not longer than
-    /// [`TcpCheck::heard_max`].
-    pub(crate) fn judge(&self, heard: &[u8], search: &mut Search, latency: Duration) -> Option<ProbeResult> {
-        let full = heard.len() >= self.heard_max();
+    /// The result, as soon as the bytes received so far determine it. `received` is not empty and not longer than
+    /// [`TcpCheck::banner_max`].
+    pub(crate) fn evaluate(
+        &self,
+        received: &[u8],
+        search: &mut Search,
+        latency: Duration,
+    ) -> Option<ProbeResult> {
+        let full = received.len() >= self.banner_max();
         match self {
             TcpCheck::Connect => Some(ProbeResult::up(latency, "connect ok")),
-            TcpCheck::Contains(needle) => match search.find(needle, heard) {
+            TcpCheck::Contains(needle) => match search.find(needle, received) {
                 // Cut after the text: the number of bytes after it depends on the segmentation.
-                Some(end) => Some(ProbeResult::up(latency, &show(heard.get(..end).unwrap_or(heard)))),
+                Some(end) => Some(ProbeResult::up(latency, &show(received.get(..end).unwrap_or(received)))),
                 None if full => {
-                    let detail = format!("{} (text not in the first {BANNER_MAX} bytes)", show(heard));
+                    let detail = format!("{} (text not in the first {BANNER_MAX} bytes)", show(received));
                     Some(ProbeResult::down(Reason::Banner, &detail).with_latency(latency))
                 }
                 None => None,
             },
             TcpCheck::Custom(check) => {
-                let BannerVerdict { banner, detail } = check(heard);
+                let BannerVerdict { banner, detail } = check(received);
                 let detail = |default: &str| detail.unwrap_or_else(|| default.to_owned());
                 match banner {
                     Banner::Yes => Some(ProbeResult::up(latency, &detail("connect ok"))),
                     Banner::No => Some(custom(&detail("check failed"), latency)),
                     Banner::More if full => {
-                        Some(custom(&format!("undecided after {HEARD_MAX} bytes"), latency))
+                        Some(custom(&format!("undecided after {CLOSURE_BANNER_MAX} bytes"), latency))
                     }
                     Banner::More => None,
                 }
@@ -157,12 +162,12 @@ impl TcpCheck {
     }
 
     /// The result if the bytes received did not determine one and no more follow.
-    pub(crate) fn judge_end(&self, heard: &[u8], ending: Ending, latency: Duration) -> ProbeResult {
+    pub(crate) fn evaluate_end(&self, received: &[u8], ending: Ending, latency: Duration) -> ProbeResult {
         let (reason, detail) = match ending {
-            Ending::Closed if heard.is_empty() => (Reason::Banner, "closed without a banner".to_owned()),
-            Ending::Closed => (Reason::Banner, show(heard)),
-            Ending::Other(reason, what) if heard.is_empty() => (reason, what),
-            Ending::Other(reason, what) => (reason, format!("{what}; {}", show(heard))),
+            Ending::Closed if received.is_empty() => (Reason::Banner, "closed without a banner".to_owned()),
+            Ending::Closed => (Reason::Banner, show(received)),
+            Ending::Other(reason, what) if received.is_empty() => (reason, what),
+            Ending::Other(reason, what) => (reason, format!("{what}; {}", show(received))),
         };
         ProbeResult::down(reason, &detail).with_latency(latency)
     }
@@ -173,10 +178,10 @@ fn custom(detail: &str, latency: Duration) -> ProbeResult {
 }
 
 /// The start of a banner, for a detail.
-fn show(heard: &[u8]) -> String {
-    let (start, more) = match heard.get(..SHOWN_MAX) {
-        Some(start) if heard.len() > SHOWN_MAX => (start, "…"),
-        _ => (heard, ""),
+fn show(received: &[u8]) -> String {
+    let (start, more) = match received.get(..SHOWN_MAX) {
+        Some(start) if received.len() > SHOWN_MAX => (start, "…"),
+        _ => (received, ""),
     };
     format!("banner: '{}{more}'", String::from_utf8_lossy(start))
 }
@@ -234,13 +239,13 @@ mod tests {
     #[test]
     fn an_undecided_closure_is_called_until_the_limit_is_reached() {
         let check = TcpCheck::Custom(Arc::new(|_: &[u8]| Banner::More.into()));
-        let judge = |len| check.judge(&vec![0; len], &mut Search::default(), Duration::ZERO);
-        assert_eq!((check.heard_max(), judge(HEARD_MAX - 1)), (HEARD_MAX, None));
-        assert_eq!(judge(HEARD_MAX).expect("full").detail, "undecided after 4096 bytes");
+        let evaluate = |len| check.evaluate(&vec![0; len], &mut Search::default(), Duration::ZERO);
+        assert_eq!((check.banner_max(), evaluate(CLOSURE_BANNER_MAX - 1)), (CLOSURE_BANNER_MAX, None));
+        assert_eq!(evaluate(CLOSURE_BANNER_MAX).expect("full").detail, "undecided after 4096 bytes");
     }
 
     #[test]
-    fn checks_show_what_they_are() {
+    fn debug_output_names_the_check() {
         assert_eq!(format!("{:?}", TcpCheck::Connect), "Connect");
         let contains = TcpCheck::parse("banner_contains:x").expect("a check");
         assert!(format!("{contains:?}").starts_with("Contains(Needle"));

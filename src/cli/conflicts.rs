@@ -123,10 +123,10 @@ pub(super) fn first(line: &CommandLine, matches: impl Fn(&Flag, FlagScope) -> bo
 
 /// The names of kinds in a sentence: `http and https`.
 fn names(kinds: Kinds) -> String {
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    match names.split_last() {
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-        None => String::new(),
+    let mut names = String::new();
+    for kind in kinds {
+        names.push_str(if names.is_empty() { "" } else { " and " });
+        names.push_str(kind.name());
     }
+    names
 }

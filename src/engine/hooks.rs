@@ -10,7 +10,7 @@ use super::messages::Output;
 use super::owners::Owner;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId, Targets};
-use crate::probe::words::seconds;
+use crate::probe::durations::seconds;
 use crate::result::{Reason, printable};
 use crate::snapshot::{age_s, latency_ms};
 

@@ -9,8 +9,8 @@ use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
 use crate::probe::build::{ProbeBuilder, Webhook};
+use crate::probe::durations::millis;
 use crate::probe::guard::label;
-use crate::probe::words::millis;
 use crate::probe::{Attempt, Probe};
 use crate::result::{ProbeResult, printable};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::words::timed_out;
+use super::durations::timed_out;
 use super::{Attempt, BlockingTask, Input, Output, Probe};
 use crate::check::CheckVerdict;
 use crate::clock::Now;
@@ -93,7 +93,7 @@ impl Probe for BlockingProbe {
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         let output = if self.busy.swap(true, Ordering::AcqRel) {
-            let detail = "the check before is not back yet";
+            let detail = "the previous check is still running";
             Output::Done(ProbeResult::down(Reason::Custom, detail))
         } else {
             let (closure, busy) = (self.closure.clone(), Busy(self.busy.clone()));
@@ -143,7 +143,7 @@ impl Attempt for BlockingAttempt {
                 result.with_latency(now.instant.saturating_duration_since(self.started_at))
             }
             Input::TimedOut => {
-                ProbeResult::down(Reason::Custom, &timed_out(self.timeout, "the check to come back"))
+                ProbeResult::down(Reason::Custom, &timed_out(self.timeout, "the check to return"))
             }
             _ => return,
         };
@@ -161,7 +161,7 @@ mod tests {
     use crate::clock::test_now;
     use crate::probe::guard::guarded;
 
-    fn work(attempt: &mut Box<dyn Attempt>) -> ProbeResult {
+    fn run_task(attempt: &mut Box<dyn Attempt>) -> ProbeResult {
         let Some(Output::BlockingTask(work)) = attempt.poll_output() else { panic!("no work") };
         guarded(|| work.run()).unwrap_or_else(ProbeResult::from)
     }
@@ -171,7 +171,7 @@ mod tests {
         let now = test_now();
         let probe = blocking("db", || (true, "select 1"));
         let mut attempt = probe.begin(now);
-        let result = work(&mut attempt);
+        let result = run_task(&mut attempt);
         attempt.handle_input(Input::Worked(result), now.after(Duration::from_millis(7)));
         let Some(Output::Done(result)) = attempt.poll_output() else { panic!("not done") };
         assert_eq!(result, ProbeResult::up(Duration::from_millis(7), "select 1"));
@@ -181,30 +181,30 @@ mod tests {
     fn a_panic_is_a_failed_check_and_the_next_one_is_run() {
         let probe = blocking("db", || -> bool { panic!("driver bug") });
         for _ in 0..2 {
-            let result = work(&mut probe.begin(test_now()));
+            let result = run_task(&mut probe.begin(test_now()));
             assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: driver bug"));
         }
     }
 
     #[test]
-    fn while_a_check_runs_no_other_is_started() {
+    fn only_one_check_runs_at_a_time() {
         let probe = blocking("db", || true);
         let mut first = probe.begin(test_now());
         let Some(Output::BlockingTask(stuck)) = first.poll_output() else { panic!("no work") };
         first.handle_input(Input::TimedOut, test_now());
         let mut second = probe.begin(test_now());
         let Some(Output::Done(result)) = second.poll_output() else { panic!("not done") };
-        assert_eq!(result.detail, "the check before is not back yet");
+        assert_eq!(result.detail, "the previous check is still running");
         let _ = stuck.run();
-        assert!(work(&mut probe.begin(test_now())).ok);
+        assert!(run_task(&mut probe.begin(test_now())).ok);
         drop(probe.begin(test_now()).poll_output()); // No thread could be started.
-        assert!(work(&mut probe.begin(test_now())).ok);
+        assert!(run_task(&mut probe.begin(test_now())).ok);
     }
 
     #[test]
     fn the_detail_is_that_of_the_closure_or_a_default() {
         let run = |probe: &BlockingProbe| {
-            let result = work(&mut probe.begin(test_now()));
+            let result = run_task(&mut probe.begin(test_now()));
             (result.ok, result.detail)
         };
         assert_eq!(run(&blocking("db", || true)), (true, "check ok".to_owned()));
@@ -222,6 +222,6 @@ mod tests {
         attempt.poll_output();
         attempt.handle_input(Input::TimedOut, test_now());
         let Some(Output::Done(result)) = attempt.poll_output() else { panic!("not done") };
-        assert_eq!(result.detail, "timed out after 3 s waiting for the check to come back");
+        assert_eq!(result.detail, "timed out after 3 s waiting for the check to return");
     }
 }

@@ -198,9 +198,9 @@ impl ProbeBuilder {
     /// use pingstate::{Banner, probe};
     ///
     /// let probe = probe("tcp", "127.0.0.1", port)
-    ///     .check_banner(|heard| match heard {
+    ///     .check_banner(|received| match received {
     ///         [b'S', b'S', b'H', b'-', ..] => (Banner::Yes, "an SSH server"),
-    ///         _ if b"SSH-".starts_with(heard) => (Banner::More, ""),
+    ///         _ if b"SSH-".starts_with(received) => (Banner::More, ""),
     ///         _ => (Banner::No, "something else"),
     ///     })
     ///     .build()?;
@@ -213,7 +213,7 @@ impl ProbeBuilder {
         J: Into<BannerVerdict>,
     {
         self.clear_check();
-        self.check_banner = Some(Arc::new(move |heard| check(heard).into()));
+        self.check_banner = Some(Arc::new(move |received| check(received).into()));
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::result::{Failure, Reason};
 
 /// Connection Attempt Delay (RFC 8305 section 8).
-pub(crate) const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+pub(crate) const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// The delay before a retry after a failure with [`Reason::Local`].
 pub(crate) const LOCAL_RETRY: Duration = Duration::from_millis(50);
@@ -54,7 +54,7 @@ pub(crate) struct Connector {
     resolved: Option<Instant>,
     tried: Option<SocketAddr>,
     outputs: VecDeque<Output>,
-    over: bool,
+    is_finished: bool,
 }
 
 struct Candidate {
@@ -85,7 +85,7 @@ impl Connector {
             resolved: None,
             tried: None,
             outputs: VecDeque::from([Output::Resolve]),
-            over: false,
+            is_finished: false,
         }
     }
 
@@ -136,13 +136,13 @@ impl Connector {
         if self.oldest_open().is_none() {
             self.open_next(now);
         } else if self.has_waiting() {
-            self.next_at = Some(now + NEXT_ADDRESS);
+            self.next_at = Some(now + CONNECTION_ATTEMPT_DELAY);
         }
     }
 
     /// Processes a resolver failure; addresses received before are still tried.
     pub(crate) fn handle_unresolved(&mut self, failure: Failure, now: Instant) {
-        self.note(failure);
+        self.record_failure(failure);
         self.handle_addresses(&[], true, now);
     }
 
@@ -163,7 +163,7 @@ impl Connector {
     pub(crate) fn handle_failed(&mut self, id: AttemptId, failure: Failure, now: Instant) {
         let Some(index) = self.index_of(id) else { return };
         let local = failure.reason == Reason::Local;
-        self.note(failure);
+        self.record_failure(failure);
         if local {
             self.candidates[index].stage = Stage::Waiting;
             self.next_at = Some(now + LOCAL_RETRY);
@@ -177,7 +177,7 @@ impl Connector {
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {
         if let Some(ip) = self.oldest_open() {
             let address = SocketAddr::new(ip, self.port);
-            let detail = format!("no answer to connecting to {address}{}", self.how_many());
+            let detail = format!("no answer to connecting to {address}{}", self.addresses_tried());
             return Failure::new(Reason::ConnectTimeout, detail);
         }
         match &self.failure {
@@ -203,18 +203,18 @@ impl Connector {
     }
 
     fn open_next(&mut self, now: Instant) {
-        if self.over {
+        if self.is_finished {
             return;
         }
         let id = self.next_id;
         let Some(candidate) = self.next_waiting() else {
             self.next_at = None;
             if self.oldest_open().is_none() && !self.resolving {
-                let how_many = self.how_many();
+                let addresses_tried = self.addresses_tried();
                 let mut failure = self.failure.take().unwrap_or_else(|| {
                     Failure::new(Reason::DnsNotFound, format!("{} has no address", self.host))
                 });
-                failure.detail.push_str(&how_many);
+                failure.detail.push_str(&addresses_tried);
                 self.outputs.push_back(Output::Failed(failure));
                 self.end();
             }
@@ -227,7 +227,7 @@ impl Connector {
         let address = SocketAddr::new(ip, self.port);
         self.tried = Some(address);
         self.outputs.push_back(Output::Open(id, address));
-        self.next_at = self.has_waiting().then(|| now + NEXT_ADDRESS);
+        self.next_at = self.has_waiting().then(|| now + CONNECTION_ATTEMPT_DELAY);
     }
 
     /// The next address, of the preferred family if possible.
@@ -258,7 +258,7 @@ impl Connector {
 
     /// Keeps the failure that is most significant for the target: a refused connection rather than an address
     /// without a route.
-    fn note(&mut self, failure: Failure) {
+    fn record_failure(&mut self, failure: Failure) {
         let weight = |failure: &Failure| match failure.reason {
             Reason::Refused => 3,
             Reason::Reset | Reason::ConnectTimeout => 2,
@@ -270,7 +270,7 @@ impl Connector {
         }
     }
 
-    fn how_many(&self) -> String {
+    fn addresses_tried(&self) -> String {
         match self.candidates.iter().filter(|candidate| candidate.stage != Stage::Waiting).count() {
             0 | 1 => String::new(),
             n => format!(" ({n} addresses tried)"),
@@ -278,7 +278,7 @@ impl Connector {
     }
 
     fn end(&mut self) {
-        self.over = true;
+        self.is_finished = true;
         self.next_at = None;
     }
 }

@@ -12,14 +12,14 @@ use crate::result::{Failure, Reason};
 /// In a program built with `panic = "abort"` a panic ends the process.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
-        let words = message(&*panic).unwrap_or("without a word");
-        let failure = Failure::new(Reason::Custom, format!("the probe panicked: {words}"));
+        let text = message(&*panic).unwrap_or("without a message");
+        let failure = Failure::new(Reason::Custom, format!("the probe panicked: {text}"));
         discard(panic);
         failure
     })
 }
 
-/// Drops a value of the library user's, with a `Drop` that may panic.
+/// Drops a value whose `Drop` may panic.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         // The payload may panic when it is dropped, and the payload of that panic too.
@@ -49,21 +49,21 @@ mod tests {
         let detail = |result: Result<(), Failure>| result.unwrap_err().detail;
         assert_eq!(detail(guarded(|| panic!("no {}", "luck"))), "the probe panicked: no luck");
         assert_eq!(detail(guarded(|| panic!("plain"))), "the probe panicked: plain");
-        assert_eq!(detail(guarded(|| std::panic::panic_any(7))), "the probe panicked: without a word");
+        assert_eq!(detail(guarded(|| std::panic::panic_any(7))), "the probe panicked: without a message");
         assert_eq!((label(|| "web"), label(|| panic!("no name"))), ("web", "(panicked)"));
     }
 
-    struct Bomb;
+    struct PanicsOnDrop;
 
-    impl Drop for Bomb {
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
-            std::panic::panic_any(Bomb);
+            std::panic::panic_any(PanicsOnDrop);
         }
     }
 
     #[test]
-    fn a_drop_that_panics_ends_there_also_if_its_payload_does() {
-        discard(Bomb);
-        assert!(guarded(|| std::panic::panic_any(Bomb)).is_err());
+    fn a_panic_of_drop_and_of_its_payload_ends_there() {
+        discard(PanicsOnDrop);
+        assert!(guarded(|| std::panic::panic_any(PanicsOnDrop)).is_err());
     }
 }

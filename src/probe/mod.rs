@@ -24,13 +24,13 @@
 pub(crate) mod blocking;
 pub(crate) mod build;
 pub(crate) mod connector;
+pub(crate) mod durations;
 pub(crate) mod guard;
+#[cfg(test)]
+pub(crate) mod harness;
 pub(crate) mod http;
 pub(crate) mod kinds;
-#[cfg(test)]
-pub(crate) mod script;
 pub(crate) mod tcp;
-pub(crate) mod words;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -66,13 +66,13 @@ use crate::result::{Failure, ProbeResult};
 ///     fn begin(&self, now: Now) -> Box<dyn Attempt> {
 ///         let host = self.host.clone();
 ///         let connect = Output::Connect { transport: Transport::Tcp, host, port: self.port };
-///         Box::new(Ping { begun: now, heard: Vec::new(), output: Some(connect) })
+///         Box::new(Ping { started_at: now, received: Vec::new(), output: Some(connect) })
 ///     }
 /// }
 ///
 /// struct Ping {
-///     begun: Now,
-///     heard: Vec<u8>,
+///     started_at: Now,
+///     received: Vec<u8>,
 ///     output: Option<Output>,
 /// }
 ///
@@ -81,10 +81,10 @@ use crate::result::{Failure, ProbeResult};
 ///         self.output = match input {
 ///             Input::Connected(_) => Some(Output::Send(b"PING\r\n".to_vec())),
 ///             Input::Received(bytes) => {
-///                 self.heard.extend_from_slice(bytes);
-///                 let answer = String::from_utf8_lossy(&self.heard);
+///                 self.received.extend_from_slice(bytes);
+///                 let answer = String::from_utf8_lossy(&self.received);
 ///                 match &*answer {
-///                     "+PONG\r\n" => Some(Output::Done(ProbeResult::up(now.since(self.begun), "PONG"))),
+///                     "+PONG\r\n" => Some(Output::Done(ProbeResult::up(now.since(self.started_at), "PONG"))),
 ///                     _ if "+PONG\r\n".starts_with(&*answer) => None, // Incomplete.
 ///                     _ => Some(Output::Done(ProbeResult::down(Reason::Custom, &answer))),
 ///                 }

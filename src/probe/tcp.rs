@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
+use super::durations::timed_out;
 use super::kinds::Info;
-use super::words::timed_out;
 use super::{Attempt, Input, Output, Transport};
 use crate::check::{Ending, Search, TcpCheck};
 use crate::clock::Now;
@@ -47,9 +47,9 @@ struct TcpAttempt {
 enum Stage {
     Connecting,
     /// `latency` is the time until the connection was established; it excludes the wait for a banner.
-    Listening {
+    ReadingBanner {
         latency: Duration,
-        heard: Vec<u8>,
+        received: Vec<u8>,
         search: Search,
     },
     Done,
@@ -58,9 +58,9 @@ enum Stage {
 impl Attempt for TcpAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
         let result = match &mut self.stage {
-            Stage::Connecting => self.while_connecting(input, now),
-            Stage::Listening { latency, heard, search } => {
-                while_listening(&self.plan, input, *latency, heard, search)
+            Stage::Connecting => self.handle_connecting(input, now),
+            Stage::ReadingBanner { latency, received, search } => {
+                handle_reading(&self.plan, input, *latency, received, search)
             }
             Stage::Done => None,
         };
@@ -82,14 +82,15 @@ impl TcpAttempt {
         TcpAttempt { started_at: now, stage: Stage::Connecting, output: Some(connect), plan }
     }
 
-    fn while_connecting(&mut self, input: Input<'_>, now: Now) -> Option<ProbeResult> {
+    fn handle_connecting(&mut self, input: Input<'_>, now: Now) -> Option<ProbeResult> {
         match input {
             Input::Connected(_) => {
                 let latency = now.since(self.started_at);
                 if !self.plan.check.needs_banner() {
                     return Some(ProbeResult::up(latency, "connect ok"));
                 }
-                self.stage = Stage::Listening { latency, heard: Vec::new(), search: Search::default() };
+                self.stage =
+                    Stage::ReadingBanner { latency, received: Vec::new(), search: Search::default() };
                 None
             }
             Input::Failed(failure) => Some(failure.into()),
@@ -102,18 +103,18 @@ impl TcpAttempt {
     }
 }
 
-fn while_listening(
+fn handle_reading(
     plan: &TcpPlan,
     input: Input<'_>,
     latency: Duration,
-    heard: &mut Vec<u8>,
+    received: &mut Vec<u8>,
     search: &mut Search,
 ) -> Option<ProbeResult> {
     let ending = match input {
         Input::Received(bytes) => {
-            let room = plan.check.heard_max().saturating_sub(heard.len());
-            heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            return plan.check.judge(heard, search, latency);
+            let room = plan.check.banner_max().saturating_sub(received.len());
+            received.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            return plan.check.evaluate(received, search, latency);
         }
         Input::Connected(_) | Input::Worked(_) => return None,
         Input::Closed => Ending::Closed,
@@ -122,7 +123,7 @@ fn while_listening(
         }
         Input::TimedOut => Ending::Other(Reason::Banner, timed_out(plan.timeout, "the banner")),
     };
-    Some(plan.check.judge_end(heard, ending, latency))
+    Some(plan.check.evaluate_end(received, ending, latency))
 }
 
 #[cfg(test)]
@@ -131,58 +132,58 @@ mod tests {
     use crate::check::{Banner, BannerVerdict};
     use crate::probe::Probe;
     use crate::probe::build::{NetProbe, ProbeBuilder};
-    use crate::probe::script::{Script, cuts};
+    use crate::probe::harness::{Harness, segmentations};
     use crate::result::Failure;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn described(describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
+    fn build(configure: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
         let builder = ProbeBuilder::from_url("tcp://[::1]:22").name("ssh").timeout(Duration::from_secs(2));
-        describe(builder).build().expect("a probe")
+        configure(builder).build().expect("a probe")
     }
 
     fn spec(text: &str) -> NetProbe {
-        described(|probe| probe.check(text))
+        build(|probe| probe.check(text))
     }
 
     /// A probe that connected after 3 ms, 10 ms ago.
-    fn listening(probe: &NetProbe) -> Script {
-        let mut script = Script::begin(probe);
-        assert_eq!(script.connect(), ("::1".to_owned(), 22));
-        script.wait(MS * 3);
-        script.connected();
-        script.wait(MS * 10);
-        script
+    fn listening(probe: &NetProbe) -> Harness {
+        let mut harness = Harness::begin(probe);
+        assert_eq!(harness.connect(), ("::1".to_owned(), 22));
+        harness.wait(MS * 3);
+        harness.connected();
+        harness.wait(MS * 10);
+        harness
     }
 
     #[test]
     fn a_connection_is_enough_by_default() {
         let probe = spec("");
         assert_eq!((probe.name(), probe.url()), ("ssh", "tcp://[::1]:22"));
-        assert_eq!(listening(&probe).verdict(), ProbeResult::up(MS * 3, "connect ok"));
+        assert_eq!(listening(&probe).result(), ProbeResult::up(MS * 3, "connect ok"));
     }
 
     #[test]
     fn a_failure_to_connect_is_reported_unchanged() {
-        let mut script = Script::begin(&spec("banner_contains:x"));
-        script.connect();
-        script.failed(Failure::new(Reason::Refused, "connection refused"));
-        assert_eq!(script.verdict(), ProbeResult::down(Reason::Refused, "connection refused"));
+        let mut harness = Harness::begin(&spec("banner_contains:x"));
+        harness.connect();
+        harness.failed(Failure::new(Reason::Refused, "connection refused"));
+        assert_eq!(harness.result(), ProbeResult::down(Reason::Refused, "connection refused"));
 
-        let mut script = Script::begin(&spec(""));
-        script.connect();
-        script.input(Input::TimedOut);
+        let mut harness = Harness::begin(&spec(""));
+        harness.connect();
+        harness.input(Input::TimedOut);
         let detail = "timed out after 2 s waiting for the connection";
-        assert_eq!(script.verdict(), ProbeResult::down(Reason::ConnectTimeout, detail));
+        assert_eq!(harness.result(), ProbeResult::down(Reason::ConnectTimeout, detail));
     }
 
     #[test]
-    fn a_banner_is_found_however_it_is_segmented() {
+    fn a_banner_is_found_in_every_segmentation() {
         let banner = b"\x00SSSSH-2.0-OpenSSH_9.2p1\r\n";
-        for pieces in cuts(banner) {
-            let mut script = listening(&spec("banner_contains:SSH-2"));
-            script.receive_all(pieces);
-            let result = script.verdict();
+        for pieces in segmentations(banner) {
+            let mut harness = listening(&spec("banner_contains:SSH-2"));
+            harness.receive_all(pieces);
+            let result = harness.result();
             assert_eq!(result, ProbeResult::up(MS * 3, "banner: '\\u{0}SSSSH-2'"));
         }
     }
@@ -193,9 +194,9 @@ mod tests {
             let banner = "x".repeat(before) + "SSH-" + &"y".repeat(300);
             let miss = format!("banner: '{}…' (text not in the first 256 bytes)", "x".repeat(64));
             for size in [1, 7, 255, 256, 257, 2000] {
-                let mut script = listening(&spec("banner_contains:SSH-"));
-                script.receive_all(banner.as_bytes().chunks(size));
-                let result = script.verdict();
+                let mut harness = listening(&spec("banner_contains:SSH-"));
+                harness.receive_all(banner.as_bytes().chunks(size));
+                let result = harness.result();
                 assert_eq!((result.ok, result.latency), (ok, Some(MS * 3)), "{before} by {size}");
                 assert!(ok || result.detail == miss);
             }
@@ -203,9 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_ends_without_the_text_has_failed() {
+    fn an_end_without_the_text_is_a_failure() {
         let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(MS * 3);
-        for (heard, ending, expected) in [
+        for (received, ending, expected) in [
             ("", Input::Closed, down(Reason::Banner, "closed without a banner")),
             ("220 x\r\n", Input::Closed, down(Reason::Banner, "banner: '220 x\\r\\n'")),
             ("", Input::TimedOut, down(Reason::Banner, "timed out after 2 s waiting for the banner")),
@@ -220,31 +221,31 @@ mod tests {
                 down(Reason::Reset, "connection reset while waiting for the banner"),
             ),
         ] {
-            let mut script = listening(&spec("banner_contains:SSH-"));
-            script.receive_all(heard.as_bytes().chunks(3));
-            script.input(ending);
-            assert_eq!(script.verdict(), expected);
+            let mut harness = listening(&spec("banner_contains:SSH-"));
+            harness.receive_all(received.as_bytes().chunks(3));
+            harness.input(ending);
+            assert_eq!(harness.result(), expected);
         }
     }
 
     #[test]
     fn a_closure_decides_on_the_bytes_so_far() {
-        let check = |heard: &[u8]| match heard {
+        let check = |received: &[u8]| match received {
             b"yes" => Banner::Yes.into(),
             b"no!" => BannerVerdict::from((Banner::No, "rejected")),
             b"bad" => Banner::No.into(),
             _ => Banner::More.into(),
         };
-        let custom = described(|probe| probe.check_banner(check));
+        let custom = build(|probe| probe.check_banner(check));
         for (banner, ok, detail) in [
             ("yes", true, "connect ok"),
             ("no!", false, "rejected"),
             ("bad", false, "check failed"),
             (&"x".repeat(5000), false, "undecided after 4096 bytes"),
         ] {
-            let mut script = listening(&custom);
-            script.receive_all(banner.as_bytes().chunks(1));
-            let result = script.verdict();
+            let mut harness = listening(&custom);
+            harness.receive_all(banner.as_bytes().chunks(1));
+            let result = harness.result();
             assert_eq!((result.ok, result.detail.as_str()), (ok, detail));
             assert_eq!(result.reason, (!ok).then_some(Reason::Custom));
         }

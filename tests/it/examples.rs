@@ -19,7 +19,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("custom_http_check", &["true: ready in 15 bytes", "false: not ready in 16 bytes"]),
     ("custom_tcp_check", &["true: SSH server: OpenSSH_9.9", "false: no SSH server: 220 mail"]),
     ("redis_ping", &["by hand: PONG", "over the network: PONG", "state: up"]),
-    ("blocking", &["healthy: true", "confused: false", "hanging: false: timed out", "not back yet"]),
+    ("blocking", &["healthy: true", "confused: false", "hanging: false: timed out", "still running"]),
     ("own_cadence", &["round 1: up", "round 3: up", "unplugged: degraded", "\"state\": \"degraded\""]),
     ("several_targets", &["all checked"]),
     ("own_loop", &["3 checks, few wakeups"]),

@@ -1,4 +1,4 @@
-//! Tests of the HTTP checks: specs, and what a closure is shown.
+//! HTTP checks: specs and the responses that closures receive.
 
 use super::*;
 use crate::wire::http::response::ResponseReader;
@@ -11,7 +11,7 @@ fn ranges(spec: &str) -> Vec<(u16, u16)> {
 }
 
 #[test]
-fn specs_of_the_original_are_read() {
+fn specs_of_the_python_version_are_parsed() {
     for spec in ["", "default", "status_2xx", "body_contains:"] {
         assert!(matches!(HttpCheck::parse(spec), Ok(HttpCheck::Success)), "{spec}");
     }
@@ -22,7 +22,7 @@ fn specs_of_the_original_are_read() {
 }
 
 #[test]
-fn status_lists_may_hold_ranges_spaces_and_empty_items() {
+fn status_lists_may_contain_ranges_spaces_and_empty_items() {
     for (spec, expected) in [
         ("status:200-299,401", &[(200, 299), (401, 401)][..]),
         ("status: 200 ,\t200 - 299 , ", &[(200, 200), (200, 299)]),
@@ -36,7 +36,7 @@ fn status_lists_may_hold_ranges_spaces_and_empty_items() {
 }
 
 #[test]
-fn slips_are_refused_in_one_line() {
+fn invalid_specs_are_rejected_in_one_line() {
     let empty = "the list of statuses is empty (write it as in status:200,204)";
     let many = format!("status:{}", "200,".repeat(65));
     let long = format!("body_contains:{}", "x".repeat(super::super::SPEC_MAX));
@@ -44,7 +44,7 @@ fn slips_are_refused_in_one_line() {
         ("status:", empty),
         ("status: , ", empty),
         ("status", empty),
-        ("status:299-200", "the range 299-200 runs backwards"),
+        ("status:299-200", "the range 299-200 is empty (write 200-299)"),
         ("status:99", "`99` is not a status (100 to 999)"),
         ("status:1000", "`1000` is not a status (100 to 999)"),
         ("status:+200", "`+200` is not a status (100 to 999)"),
@@ -65,15 +65,16 @@ fn slips_are_refused_in_one_line() {
 }
 
 #[test]
-fn only_a_list_names_a_status() {
-    for (spec, named) in [("status:301", true), ("status:300-399", true), ("status:302", false), ("", false)]
+fn only_a_status_check_lists_a_status() {
+    for (spec, is_listed) in
+        [("status:301", true), ("status:300-399", true), ("status:302", false), ("", false)]
     {
         let check = HttpCheck::parse(spec).expect(spec);
-        assert_eq!(check.names(301), named, "{spec}");
+        assert_eq!(check.lists(301), is_listed, "{spec}");
         assert!(!check.needs_body() && check.body_min() == 0);
     }
     let check = HttpCheck::parse("body_contains:pong").expect("a spec");
-    assert_eq!((check.names(301), check.needs_body(), check.body_min()), (false, true, 4));
+    assert_eq!((check.lists(301), check.needs_body(), check.body_min()), (false, true, 4));
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn a_body_is_text_by_its_charset() {
 }
 
 #[test]
-fn judgements_are_made_from_what_closures_say() {
+fn verdicts_are_made_of_bool_and_of_pairs() {
     assert_eq!(CheckVerdict::from(true), CheckVerdict { ok: true, detail: None });
     assert_eq!(
         CheckVerdict::from((false, "why")),
@@ -111,14 +112,14 @@ fn judgements_are_made_from_what_closures_say() {
 }
 
 #[test]
-fn specs_may_be_as_long_as_the_cap_but_no_longer() {
+fn the_length_of_specs_is_limited() {
     let text = "x".repeat(super::super::SPEC_MAX - "body_contains:".len());
     assert!(HttpCheck::parse(&format!("body_contains:{text}")).is_ok());
     assert!(HttpCheck::parse(&format!("body_contains:{text}x")).is_err());
 }
 
 #[test]
-fn checks_show_what_they_are() {
+fn debug_output_names_the_check() {
     assert_eq!(format!("{:?}", HttpCheck::Success), "Success");
     assert_eq!(format!("{:?}", HttpCheck::Status(vec![(200, 299)])), "Status([(200, 299)])");
     let contains = HttpCheck::parse("body_contains:x").expect("a check");

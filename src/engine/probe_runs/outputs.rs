@@ -8,8 +8,8 @@ use crate::engine::probe_runs::Schedule;
 use crate::monitor::TargetId;
 use crate::probe;
 use crate::probe::connector::{self, Connector};
+use crate::probe::durations::seconds;
 use crate::probe::guard::discard;
-use crate::probe::words::seconds;
 use crate::resolve::Transport;
 use crate::result::{Failure, ProbeResult, Reason};
 

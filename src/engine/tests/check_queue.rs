@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::monitor::TargetUpdate;
-use crate::probe::connector::{LOCAL_RETRY, NEXT_ADDRESS};
+use crate::probe::connector::{CONNECTION_ATTEMPT_DELAY, LOCAL_RETRY};
 
 /// Targets that may have this number of connections together.
 fn limited(hosts: &[&'static str], checks: usize) -> Bench {
@@ -71,9 +71,9 @@ fn a_name_gets_further_connections_only_if_they_are_free() {
     let mut bench = limited(&["names", "10.1.0.1"], 3);
     bench.pass(Duration::ZERO);
     assert_eq!(connects(&mut bench).len(), 1);
-    bench.pass(NEXT_ADDRESS);
+    bench.pass(CONNECTION_ATTEMPT_DELAY);
     assert_eq!(connects(&mut bench).len(), 1, "the second address");
-    bench.pass(Duration::from_millis(500) - NEXT_ADDRESS);
+    bench.pass(Duration::from_millis(500) - CONNECTION_ATTEMPT_DELAY);
     let opened = connects(&mut bench);
     assert_eq!(opened[0].1, "10.0.0.3", "as long as nothing else has taken the third connection");
     // The other target is due.

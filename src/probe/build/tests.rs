@@ -1,29 +1,29 @@
-//! Descriptions of probes: what they are filled up with, and what is refused.
+//! Building probes: defaults and invalid settings.
 
 use super::*;
 use crate::check::Banner;
 use crate::probe::Probe;
+use crate::probe::harness::Harness;
 use crate::probe::http::settings::{HEADER_BYTES_MAX, HEADERS_MAX};
-use crate::probe::script::Script;
 
 fn seconds(probe: &NetProbe) -> u64 {
     probe.timeout().as_secs()
 }
 
-/// What is refused, and the field it is about.
-fn refusal(builder: ProbeBuilder) -> (&'static str, String) {
-    let error = builder.build().expect_err("is refused");
+/// The setting and the message of the error.
+fn error(builder: ProbeBuilder) -> (&'static str, String) {
+    let error = builder.build().expect_err("an error");
     assert_eq!(error.to_string(), format!("{}: {}", error.field(), error.message()));
     assert!(!error.to_string().contains(char::is_control), "{error}");
     (error.field(), error.message().to_owned())
 }
 
-fn refused_field(builder: ProbeBuilder) -> &'static str {
-    refusal(builder).0
+fn invalid_field(builder: ProbeBuilder) -> &'static str {
+    error(builder).0
 }
 
 #[test]
-fn defaults_are_those_of_the_original() {
+fn defaults_are_those_of_the_python_version() {
     for (protocol, address, port, name, target, timeout) in [
         ("tcp", "1.1.1.1", None, "1.1.1.1:443", "tcp://1.1.1.1:443", 2),
         ("TCP", "Host", Some(22), "host:22", "tcp://host:22", 2),
@@ -37,7 +37,7 @@ fn defaults_are_those_of_the_original() {
 }
 
 #[test]
-fn a_port_is_a_number_or_none() {
+fn a_port_is_optional() {
     assert_eq!(probe("http", "h", 81).build().expect("a probe").url(), "http://h:81/");
     assert_eq!(probe("http", "h", Some(81)).build().expect("a probe").url(), "http://h:81/");
     assert_eq!(probe("http", "h", None).build().expect("a probe").url(), "http://h:80/");
@@ -50,15 +50,15 @@ fn https_has_its_own_port_and_shares_its_roots() {
     assert_eq!(probes[0].url(), "https://h:443/");
     let trust = TlsTrust::new(false, &[]).expect("no roots");
     assert!(probe("https", "h", None).trust(&trust).verify_tls(true).build().is_ok());
-    assert_eq!(refused_field(probe("https", "h", None).ca_pem(b"not PEM")), "ca-file");
-    assert_eq!(refused_field(probe("http", "h", None).ca_pem(b"not PEM")), "ca-file");
+    assert_eq!(invalid_field(probe("https", "h", None).ca_pem(b"not PEM")), "ca-file");
+    assert_eq!(invalid_field(probe("http", "h", None).ca_pem(b"not PEM")), "ca-file");
     assert_eq!(TlsTrust::new(true, b"not PEM").expect_err("no PEM").field(), "ca-file");
 }
 
 #[cfg(not(feature = "tls"))]
 #[test]
 fn https_needs_tls() {
-    let (field, message) = refusal(probe("https", "h", None));
+    let (field, message) = error(probe("https", "h", None));
     assert_eq!((field, message.as_str()), ("protocol", "https is not in this build (feature \"tls\")"));
     assert!(probe("http", "h", None).build().is_ok());
 }
@@ -80,10 +80,10 @@ fn paths_begin_with_a_slash() {
 }
 
 #[test]
-fn settings_that_do_not_apply_to_the_protocol_are_refused() {
+fn settings_that_do_not_apply_to_the_protocol_are_errors() {
     let tcp = || probe("tcp", "h", 1);
     assert!(tcp().path("/").check("").timeout(Duration::from_secs(1)).name("x").build().is_ok());
-    assert_eq!(refused_field(tcp().path("/x")), "path");
+    assert_eq!(invalid_field(tcp().path("/x")), "path");
     for (builder, field) in [
         (tcp().method("GET"), "method"),
         (tcp().header("X", "y"), "header"),
@@ -93,21 +93,21 @@ fn settings_that_do_not_apply_to_the_protocol_are_refused() {
         (tcp().ca_pem(b"x"), "ca-file"),
         (tcp().check_response(|_| true), "check"),
     ] {
-        assert_eq!(refusal(builder), (field, "does not apply to tcp".to_owned()));
+        assert_eq!(error(builder), (field, "does not apply to tcp".to_owned()));
     }
     let http = probe("http", "h", None).check_banner(|_| Banner::Yes);
-    assert_eq!(refusal(http), ("check", "does not apply to http".to_owned()));
+    assert_eq!(error(http), ("check", "does not apply to http".to_owned()));
 }
 
 #[test]
 fn the_last_check_applies() {
     let http = || probe("http", "h", None).check_response(|_| true);
-    assert_eq!(refused_field(http().check("status:")), "check");
+    assert_eq!(invalid_field(http().check("status:")), "check");
     assert!(probe("http", "h", None).check("status:").check_response(|_| true).build().is_ok());
 }
 
 #[test]
-fn slips_are_refused_by_field() {
+fn invalid_settings_are_reported_by_field() {
     let http = || probe("http", "h", None);
     let tcp = || probe("tcp", "h", 1);
     let long = "x".repeat(70_000);
@@ -154,12 +154,12 @@ fn slips_are_refused_by_field() {
         (http().name(&long), "name"),
         (http().name(&"x".repeat(ProbeBuilder::NAME_MAX + 1)), "name"),
     ] {
-        assert_eq!(refused_field(builder), field);
+        assert_eq!(invalid_field(builder), field);
     }
 }
 
 #[test]
-fn what_is_at_the_edge_is_taken() {
+fn values_at_their_limits_are_accepted() {
     let http = || probe("http", "h", None);
     for builder in [
         http().timeout(ProbeBuilder::TIMEOUT_MAX),
@@ -176,7 +176,8 @@ fn what_is_at_the_edge_is_taken() {
         http().name("Büro: Drucker (2. Stock)"),
         http().check_response(|response| response.status == 200),
         http().check_response(|response| (response.body.is_empty(), "empty")),
-        probe("tcp", "h", 1).check_banner(|heard| if heard.is_empty() { Banner::More } else { Banner::No }),
+        probe("tcp", "h", 1)
+            .check_banner(|received| if received.is_empty() { Banner::More } else { Banner::No }),
         probe("tcp", "h", 1).check_banner(|_| (Banner::Yes, "fine")),
     ] {
         assert!(builder.build().is_ok());
@@ -184,16 +185,16 @@ fn what_is_at_the_edge_is_taken() {
 }
 
 #[test]
-fn a_debug_print_tells_no_secrets() {
+fn debug_output_contains_no_secrets() {
     let builder = probe("http", "h", None).header("Authorization", "s3cret");
     assert!(!format!("{builder:?}").contains("s3cret"));
     assert!(!format!("{:?}", builder.build()).contains("s3cret"));
 }
 
 #[test]
-fn what_is_built_can_be_tried() {
+fn a_clone_connects_to_the_same_target() {
     let probe = probe("tcp", "[::1]", 22).name("ssh").build().expect("a probe");
     let copy = probe.clone();
     assert_eq!(copy.name(), "ssh");
-    assert_eq!(Script::begin(&copy).connect(), ("::1".to_owned(), 22));
+    assert_eq!(Harness::begin(&copy).connect(), ("::1".to_owned(), 22));
 }

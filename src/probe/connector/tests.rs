@@ -1,4 +1,4 @@
-//! Dials, told and asked by hand.
+//! Connectors with inputs of the tests.
 
 use super::*;
 use crate::clock::test_now;
@@ -7,7 +7,7 @@ fn addresses(list: &[&str]) -> Vec<IpAddr> {
     list.iter().map(|a| a.parse().expect("an address")).collect()
 }
 
-/// A dial of these addresses, the request to resolve already taken.
+/// A connector with these addresses; the request to resolve is already taken.
 fn connector(list: &[&str], last: bool, now: Instant) -> Connector {
     let mut connector = Connector::new("host".into(), 80, now);
     assert_eq!(connector.poll_output(), Some(Output::Resolve));
@@ -19,7 +19,7 @@ fn opened(connector: &mut Connector) -> Vec<String> {
     let mut list = Vec::new();
     while let Some(output) = connector.poll_output() {
         match output {
-            Output::Open(slot, address) => list.push(format!("{slot} {address}")),
+            Output::Open(id, address) => list.push(format!("{id} {address}")),
             other => list.push(format!("{other:?}")),
         }
     }
@@ -31,14 +31,14 @@ fn refused() -> Failure {
 }
 
 #[test]
-fn families_take_turns_a_quarter_of_a_second_apart() {
+fn families_alternate_every_250_ms() {
     let now = test_now().instant;
     let mut connector = connector(&["10.0.0.1", "10.0.0.2", "::1", "::2"], true, now);
     assert_eq!(opened(&mut connector), ["0 [::1]:80"]);
     let mut at = now;
     for expected in ["1 10.0.0.1:80", "2 [::2]:80", "3 10.0.0.2:80"] {
-        let next = connector.poll_timeout().expect("another address waits");
-        assert_eq!(next - at, NEXT_ADDRESS);
+        let next = connector.poll_timeout().expect("another address");
+        assert_eq!(next - at, CONNECTION_ATTEMPT_DELAY);
         connector.handle_timeout(next - Duration::from_millis(1));
         assert!(opened(&mut connector).is_empty());
         connector.handle_timeout(next);
@@ -51,7 +51,7 @@ fn families_take_turns_a_quarter_of_a_second_apart() {
 }
 
 #[test]
-fn a_refusal_tries_the_next_at_once_and_the_last_one_ends_it() {
+fn after_a_failure_the_next_address_is_tried_at_once() {
     let now = test_now().instant;
     let mut connector = connector(&["::1", "127.0.0.1"], true, now);
     assert_eq!(opened(&mut connector), ["0 [::1]:80"]);
@@ -64,12 +64,12 @@ fn a_refusal_tries_the_next_at_once_and_the_last_one_ends_it() {
 }
 
 #[test]
-fn addresses_that_come_later_are_tried_too() {
+fn late_addresses_are_tried() {
     let now = test_now().instant;
     let mut connector = connector(&["::1"], false, now);
     assert_eq!(opened(&mut connector), ["0 [::1]:80"]);
     connector.handle_failed(0, refused(), now);
-    assert!(opened(&mut connector).is_empty(), "not over while more may come");
+    assert!(opened(&mut connector).is_empty(), "failed while more addresses may follow");
     connector.handle_addresses(&addresses(&["10.0.0.1", "::1"]), true, now);
     assert_eq!(opened(&mut connector), ["1 10.0.0.1:80"]);
     connector.handle_connected(1);
@@ -77,36 +77,36 @@ fn addresses_that_come_later_are_tried_too() {
 }
 
 #[test]
-fn a_late_address_waits_its_turn_beside_a_silent_one() {
+fn a_late_address_waits_for_the_attempt_delay() {
     let now = test_now().instant;
     let mut connector = connector(&["::1"], false, now);
     opened(&mut connector);
     connector.handle_addresses(&addresses(&["10.0.0.1"]), true, now);
-    connector.handle_timeout(now + NEXT_ADDRESS - Duration::from_millis(1));
+    connector.handle_timeout(now + CONNECTION_ATTEMPT_DELAY - Duration::from_millis(1));
     assert!(opened(&mut connector).is_empty());
     assert_eq!(
         connector.timed_out(None).detail,
         "no answer to connecting to [::1]:80",
         "the other is not tried yet"
     );
-    connector.handle_timeout(now + NEXT_ADDRESS);
+    connector.handle_timeout(now + CONNECTION_ATTEMPT_DELAY);
     assert_eq!(opened(&mut connector), ["1 10.0.0.1:80"]);
     assert_eq!(connector.timed_out(None).detail, "no answer to connecting to [::1]:80 (2 addresses tried)");
 }
 
 #[test]
-fn news_of_the_name_does_not_put_the_next_address_off() {
+fn late_addresses_do_not_delay_the_next_attempt() {
     let now = test_now().instant;
     let mut one = connector(&["::1", "::2"], false, now);
-    one.handle_addresses(&addresses(&["10.0.0.1"]), true, now + NEXT_ADDRESS / 2);
-    assert_eq!(one.poll_timeout(), Some(now + NEXT_ADDRESS));
+    one.handle_addresses(&addresses(&["10.0.0.1"]), true, now + CONNECTION_ATTEMPT_DELAY / 2);
+    assert_eq!(one.poll_timeout(), Some(now + CONNECTION_ATTEMPT_DELAY));
     let mut other = connector(&["::1"], false, now);
     other.handle_addresses(&[], true, now);
     assert_eq!(other.poll_timeout(), None, "there is no next address");
 }
 
 #[test]
-fn a_dial_that_is_over_stays_over() {
+fn a_finished_connector_ignores_addresses() {
     let now = test_now().instant;
     let mut connector = connector(&["::1"], true, now);
     connector.handle_failed(0, refused(), now);
@@ -116,21 +116,21 @@ fn a_dial_that_is_over_stays_over() {
 }
 
 #[test]
-fn the_most_telling_failure_is_told_and_the_first_of_its_kind() {
+fn the_most_significant_failure_is_reported_the_first_of_equal_ones() {
     use Reason::{ConnectTimeout, DnsFailed, Local, Refused, Reset, Unreachable};
-    let told = |first, second| {
+    let reported = |first, second| {
         let mut connector = Connector::new("host".into(), 80, test_now().instant);
-        connector.note(Failure::new(first, "first"));
-        connector.note(Failure::new(second, "second"));
+        connector.record_failure(Failure::new(first, "first"));
+        connector.record_failure(Failure::new(second, "second"));
         connector.failure.map(|failure| failure.reason)
     };
     let ranks = [&[Refused][..], &[Reset, ConnectTimeout], &[Unreachable, DnsFailed], &[Local]];
     for (rank, reasons) in ranks.iter().enumerate() {
         for better in *reasons {
             for other in ranks[rank..].concat() {
-                assert_eq!(told(*better, other), Some(*better), "{other}");
+                assert_eq!(reported(*better, other), Some(*better), "{other}");
                 if !reasons.contains(&other) {
-                    assert_eq!(told(other, *better), Some(*better), "{other}");
+                    assert_eq!(reported(other, *better), Some(*better), "{other}");
                 }
             }
         }
@@ -138,7 +138,7 @@ fn the_most_telling_failure_is_told_and_the_first_of_its_kind() {
 }
 
 #[test]
-fn trouble_of_this_machine_is_tried_again_and_is_no_verdict() {
+fn local_failures_are_retried() {
     let now = test_now().instant;
     let mut connector = connector(&["10.0.0.1"], true, now);
     opened(&mut connector);
@@ -150,7 +150,7 @@ fn trouble_of_this_machine_is_tried_again_and_is_no_verdict() {
     connector.handle_timeout(now + LOCAL_RETRY);
     assert_eq!(opened(&mut connector), ["1 10.0.0.1:80"]);
     connector.handle_connected(0);
-    assert!(opened(&mut connector).is_empty(), "late news of a dead attempt is no news");
+    assert!(opened(&mut connector).is_empty(), "an event of a failed attempt has an effect");
     assert_eq!(connector.timed_out(None).reason, Reason::ConnectTimeout);
 }
 
@@ -165,14 +165,14 @@ fn an_unresolved_name_fails_with_its_reason() {
 }
 
 #[test]
-fn the_number_of_addresses_is_capped() {
+fn the_number_of_addresses_is_limited() {
     let now = test_now().instant;
     let many: Vec<IpAddr> = (0..=255).map(|i| IpAddr::from([10, 0, 0, i])).collect();
     let mut connector = Connector::new("host".into(), 80, now);
     connector.poll_output();
     connector.handle_addresses(&many, true, now);
-    for slot in 0..1000 {
-        connector.handle_failed(slot, refused(), now);
+    for id in 0..1000 {
+        connector.handle_failed(id, refused(), now);
     }
     let opens = opened(&mut connector).iter().filter(|o| o.ends_with(":80")).count();
     assert_eq!(opens, ADDRESSES_MAX);
@@ -198,5 +198,5 @@ fn a_literal_address_is_not_resolved() {
     let t0 = test_now().instant;
     let mut connector = Connector::new("::1".into(), 80, t0);
     connector.handle_literal(addresses(&["::1"])[0], t0);
-    assert_eq!(connector.spent(t0 + NEXT_ADDRESS), (None, Some(NEXT_ADDRESS)));
+    assert_eq!(connector.spent(t0 + CONNECTION_ATTEMPT_DELAY), (None, Some(CONNECTION_ATTEMPT_DELAY)));
 }

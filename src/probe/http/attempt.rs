@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use super::redirect::{self, Hop};
 use super::{Follow, HttpPlan};
 use crate::clock::{Now, system_time};
-use crate::probe::words::timed_out;
+use crate::probe::durations::timed_out;
 use crate::probe::{Attempt, Input, Output, Transport};
 use crate::result::{Failure, Phases, ProbeResult, Reason, printable};
 use crate::wire::url::Url;
@@ -99,11 +99,11 @@ impl HttpAttempt {
         // The bytes received before a failure are evaluated before the failure: otherwise the result would
         // depend on how TCP segments them.
         let elapsed = now.since(self.started_at);
-        exchange.note_phases(&mut self.phases, now);
+        exchange.record_phases(&mut self.phases, now);
         if let Some(head) = exchange.head() {
             (self.http_status, self.http10) = (Some(head.status), head.http10);
-            let named = self.plan.check.names(head.status);
-            if self.plan.follow != Follow::Never && redirect::is_redirect(head.status) && !named {
+            let is_listed = self.plan.check.lists(head.status);
+            if self.plan.follow != Follow::Never && redirect::is_redirect(head.status) && !is_listed {
                 let tls = self.plan.tls.is_some();
                 self.cookies.store(head, &self.current.url, now.unix);
                 let (follow, cookies) = (self.plan.follow, &mut self.cookies);
@@ -118,7 +118,7 @@ impl HttpAttempt {
                     }
                 };
             }
-            if let Some(result) = exchange.judge(&self.plan, elapsed) {
+            if let Some(result) = exchange.evaluate(&self.plan, elapsed) {
                 return self.finish(result, now);
             }
         }

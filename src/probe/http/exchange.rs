@@ -6,7 +6,7 @@ use super::HttpPlan;
 use super::channel::Channel;
 use super::cookies;
 use super::redirect::{Hop, same_origin};
-use crate::check::{Answer, Search};
+use crate::check::{PartialResponse, Search};
 use crate::clock::Now;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
@@ -22,7 +22,7 @@ pub(super) struct Exchange {
     reader: ResponseReader,
     search: Search,
     /// Whether any byte of the response has been received.
-    heard: bool,
+    received: bool,
     phase: Phase,
     phase_started: Now,
 }
@@ -48,7 +48,14 @@ impl Exchange {
         let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
         let reader = ResponseReader::new(hop.method == "HEAD", max_body);
         let phase = if channel.is_handshaking() { Phase::Handshake } else { Phase::FirstByte };
-        Ok(Exchange { channel, reader, search: Search::default(), heard: false, phase, phase_started: now })
+        Ok(Exchange {
+            channel,
+            reader,
+            search: Search::default(),
+            received: false,
+            phase,
+            phase_started: now,
+        })
     }
 
     pub(super) fn take_outbox(&mut self) -> Vec<u8> {
@@ -59,13 +66,13 @@ impl Exchange {
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut read = Ok(());
         let reader = &mut self.reader;
-        let heard = &mut self.heard;
+        let received = &mut self.received;
         let received = self.channel.receive(bytes, |plaintext| {
-            *heard = true;
+            *received = true;
             read = reader.receive(plaintext);
         });
         // The HTTP error comes first: it is in bytes received before the TLS failure.
-        read.map_err(unreadable)?;
+        read.map_err(protocol_failure)?;
         received?;
         if self.channel.is_closed() { self.close() } else { Ok(()) }
     }
@@ -73,7 +80,7 @@ impl Exchange {
     /// Processes EOF. Over TLS, a missing close_notify alert is accepted: many servers do not send one.
     pub(super) fn close(&mut self) -> Result<(), Failure> {
         self.channel.cut_short()?;
-        self.reader.close().map_err(unreadable)
+        self.reader.close().map_err(protocol_failure)
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -81,12 +88,12 @@ impl Exchange {
     }
 
     /// Adds the phases that are complete.
-    pub(super) fn note_phases(&mut self, phases: &mut Phases, now: Now) {
+    pub(super) fn record_phases(&mut self, phases: &mut Phases, now: Now) {
         if self.phase == Phase::Handshake && !self.channel.is_handshaking() {
             self.end_phase(phases, now);
             self.phase = Phase::FirstByte;
         }
-        if self.phase == Phase::FirstByte && self.heard {
+        if self.phase == Phase::FirstByte && self.received {
             self.end_phase(phases, now);
             self.phase = Phase::Transfer;
         }
@@ -112,12 +119,13 @@ impl Exchange {
     }
 
     /// The result of the check, as soon as enough of the response has been received.
-    pub(super) fn judge(&mut self, plan: &HttpPlan, elapsed: Duration) -> Option<ProbeResult> {
+    pub(super) fn evaluate(&mut self, plan: &HttpPlan, elapsed: Duration) -> Option<ProbeResult> {
         let head = self.reader.head()?;
         let body = self.reader.body();
-        let cut = body.len() >= plan.max_body;
-        let answer = Answer { head, body, whole: self.reader.is_done(), cut, elapsed };
-        plan.check.judge(&answer, &mut self.search)
+        let is_truncated = body.len() >= plan.max_body;
+        let response =
+            PartialResponse { head, body, is_complete: self.reader.is_done(), is_truncated, elapsed };
+        plan.check.evaluate(&response, &mut self.search)
     }
 
     /// What the exchange is waiting for, and the reason of the failure if it times out.
@@ -132,15 +140,15 @@ impl Exchange {
     }
 }
 
-fn unreadable(error: HttpError) -> Failure {
+fn protocol_failure(error: HttpError) -> Failure {
     Failure::new(Reason::HttpProtocol, error.0)
 }
 
 fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
-    let at_home = same_origin(&hop.url, &plan.url);
+    let is_same_origin = same_origin(&hop.url, &plan.url);
     let (mut headers, mut field) = (Vec::new(), String::new());
     for (name, value) in &plan.headers {
-        if !at_home && PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private)) {
+        if !is_same_origin && PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private)) {
             continue;
         }
         if hop.cookies.is_empty() || !name.eq_ignore_ascii_case("cookie") {

@@ -23,7 +23,7 @@ pub(in crate::probe) fn build(
     let method = settings.method.take().map_or(Cow::Borrowed("GET"), Cow::Owned);
     check_method(&method).map_err(Error::Method)?;
     if method == "CONNECT" {
-        return Err(Error::Method("CONNECT asks for a tunnel, not for a response".to_owned()));
+        return Err(Error::Method("CONNECT requests a tunnel and has no response to check".to_owned()));
     }
     let spec = settings.check.take().unwrap_or_default();
     let check = match probe.check_response.take() {
@@ -64,7 +64,7 @@ fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Er
     }
     let needed = check.body_min();
     if needed > 0 && method == "HEAD" {
-        return Err(Error::Check("body_contains needs a body, and HEAD asks for none".to_owned()));
+        return Err(Error::Check("body_contains needs a body, and a response to HEAD has none".to_owned()));
     }
     if needed > max_body {
         return Err(Error::MaxBody(format!("is less than the {needed} bytes that body_contains needs")));

@@ -116,7 +116,7 @@ fn checks_that_panic_fail_alone() {
 fn panicking_blocking_task_fails_alone() {
     fails_alone(Panicking(Place::BlockingTask, 1), "the probe panicked: on input");
     let result = check(&blocking("db", || -> bool { std::panic::panic_any(7) }));
-    assert_eq!(result.detail, "the probe panicked: without a word");
+    assert_eq!(result.detail, "the probe panicked: without a message");
 }
 
 #[test]
@@ -258,8 +258,8 @@ fn check_that_never_returns_delays_no_other_and_is_not_repeated() {
     .expect("serves");
     turn_until(&mut server, "stuck checks", |server| snapshot(server, 0).recent.len() >= 5);
     let (bad, good) = (snapshot(&server, 0), snapshot(&server, 1));
-    assert_eq!(details(&bad)[0], "timed out after 0.03 s waiting for the check to come back");
-    assert!(details(&bad)[1..].iter().all(|detail| *detail == "the check before is not back yet"));
+    assert_eq!(details(&bad)[0], "timed out after 0.03 s waiting for the check to return");
+    assert!(details(&bad)[1..].iter().all(|detail| *detail == "the previous check is still running"));
     assert_eq!(calls.load(Ordering::SeqCst), 1, "one thread for all of them");
     assert!(good.recent.len() > bad.recent.len(), "{} good checks", good.recent.len());
     assert_eq!((good.state, good.transitions), (State::Up, 1));

@@ -11,15 +11,15 @@ fn setting(status: u16, location: &str, cookies: &[&str]) -> String {
 /// The `Cookie` fields of the requests that are made for these answers.
 fn sent(probe: &NetProbe, answers: &[String]) -> Vec<String> {
     let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
-    let (asked, script) = play(probe, &answers);
-    assert!(script.verdict().ok, "{:?}", script.verdict());
+    let (requests, harness) = play(probe, &answers);
+    assert!(harness.result().ok, "{:?}", harness.result());
     let fields = |head: &str| {
         let values = head.lines().filter_map(|line| line.split_once(": "));
         let values: Vec<_> = values.filter(|(name, _)| name.eq_ignore_ascii_case("cookie")).collect();
-        assert!(values.len() < 2, "RFC 6265 section 5.4 wants one field: {head}");
+        assert!(values.len() < 2, "RFC 6265 section 5.4 requires one field: {head}");
         values.first().map_or(String::new(), |(_, value)| value.to_string())
     };
-    asked.iter().map(|(_, head)| fields(head)).collect()
+    requests.iter().map(|(_, head)| fields(head)).collect()
 }
 
 /// What is sent to `location` of the second request, once the first answer has set these cookies.
@@ -32,20 +32,20 @@ fn sent_to(location: &str, cookies: &[&str]) -> String {
 fn a_page_that_sets_a_cookie_and_redirects_to_itself_is_no_loop() {
     let again = setting(302, "/healthz", &["a=1"]);
     assert_eq!(sent(&checking(""), std::slice::from_ref(&again)), ["", "a=1"]);
-    let (asked, script) = play(&checking(""), &[&again, &again]);
-    assert_eq!((asked.len(), script.verdict().reason), (2, Some(Reason::Redirect)));
+    let (requests, harness) = play(&checking(""), &[&again, &again]);
+    assert_eq!((requests.len(), harness.result().reason), (2, Some(Reason::Redirect)));
     let detail = "after redirect to http://example.com:80/healthz: redirect loop: HTTP 302 back to \
                   http://example.com:80/healthz";
-    assert_eq!(script.verdict().detail, detail);
+    assert_eq!(harness.result().detail, detail);
     // One that counts ends at the limit of redirects.
     let answers: Vec<_> = (0..11).map(|n| setting(302, "/healthz", &[&format!("n={n}")])).collect();
     let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let detail = play(&checking(""), &answers).1.verdict().detail;
+    let detail = play(&checking(""), &answers).1.result().detail;
     assert!(detail.contains("more than 10 redirects"), "{detail}");
 }
 
 #[test]
-fn cookies_are_kept_replaced_and_deleted_along_the_way() {
+fn cookies_are_stored_replaced_and_deleted() {
     let probe = checking("");
     let answers = [
         setting(302, "/1", &["a=1", "b=2; Path=/; HttpOnly; SameSite=Lax"]),
@@ -139,7 +139,7 @@ fn cookies_are_for_their_host_only() {
 }
 
 #[test]
-fn cookies_that_are_secure_go_over_tls_or_stay_on_this_machine() {
+fn secure_cookies_are_sent_over_tls_or_to_this_machine() {
     use crate::probe::http::cookies::Cookies;
     use crate::wire::http::response::ResponseReader;
     use crate::wire::url::{HTTP, HTTPS, Url};
@@ -163,21 +163,24 @@ fn cookies_that_are_secure_go_over_tls_or_stay_on_this_machine() {
 #[test]
 fn cookies_of_the_user_and_of_the_target_are_in_one_field() {
     let probe = build("http://home/", |p| p.header("Cookie", "a=0; s=secret").header("cookie", "t=1;"));
-    let (asked, _) = play(&probe, &[]);
-    assert!(asked[0].1.contains("\r\nCookie: a=0; s=secret\r\ncookie: t=1;\r\n"), "as they were written");
-    let (asked, _) = play(&probe, &[&setting(302, "/x", &["a=1", "b=2"]), &to(302, "http://other/")]);
-    assert!(asked[1].1.contains("\r\nCookie: s=secret; t=1; a=1; b=2\r\n"), "{asked:?}");
-    assert!(!asked[2].1.to_ascii_lowercase().contains("cookie"), "{asked:?}");
+    let (requests, _) = play(&probe, &[]);
+    assert!(requests[0].1.contains("\r\nCookie: a=0; s=secret\r\ncookie: t=1;\r\n"), "as they were written");
+    let (requests, _) = play(&probe, &[&setting(302, "/x", &["a=1", "b=2"]), &to(302, "http://other/")]);
+    assert!(requests[1].1.contains("\r\nCookie: s=secret; t=1; a=1; b=2\r\n"), "{requests:?}");
+    assert!(!requests[2].1.to_ascii_lowercase().contains("cookie"), "{requests:?}");
     // Another port is the same host to cookies, but not where the user's secrets belong.
-    let (asked, _) = play(&probe, &[&setting(302, "http://home:81/", &["a=1"])]);
-    assert!(asked[1].1.contains("\r\nCookie: a=1\r\n") && !asked[1].1.contains("secret"), "{asked:?}");
+    let (requests, _) = play(&probe, &[&setting(302, "http://home:81/", &["a=1"])]);
+    assert!(
+        requests[1].1.contains("\r\nCookie: a=1\r\n") && !requests[1].1.contains("secret"),
+        "{requests:?}"
+    );
     let probe = build("http://home/", |p| p.header("Cookie", "b=0; c=0"));
-    let (asked, _) = play(&probe, &[&setting(302, "/x", &["a=1", "b=2"])]);
-    assert!(asked[1].1.contains("\r\nCookie: c=0; a=1; b=2\r\n"), "{asked:?}");
+    let (requests, _) = play(&probe, &[&setting(302, "/x", &["a=1", "b=2"])]);
+    assert!(requests[1].1.contains("\r\nCookie: c=0; a=1; b=2\r\n"), "{requests:?}");
 }
 
 #[test]
-fn the_memory_of_cookies_is_bounded_and_a_limit_is_told() {
+fn the_size_of_cookies_is_limited_and_the_limit_is_reported() {
     let many: Vec<_> = (0..100).map(|n| format!("n{n}={n}")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     assert_eq!(sent_to("/a/x", &many).split("; ").count(), 64);
@@ -188,9 +191,9 @@ fn the_memory_of_cookies_is_bounded_and_a_limit_is_told() {
     let field = sent_to("/a/x", &big);
     assert!((7000..=8190).contains(&field.len()), "{}", field.len());
     let again = setting(302, "/healthz", &big);
-    let (_, script) = play(&checking(""), &[&again, &again]);
-    let told = " (some cookies were not sent back: the limit is 8 KiB)";
-    assert!(script.verdict().detail.ends_with(told), "{}", script.verdict().detail);
+    let (_, harness) = play(&checking(""), &[&again, &again]);
+    let limit = " (some cookies were not sent back: the limit is 8 KiB)";
+    assert!(harness.result().detail.ends_with(limit), "{}", harness.result().detail);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! The http probe, played against scripted peers.
+//! http probes against simulated peers.
 
-mod answers;
 mod cookies;
 mod phases;
 mod redirects;
+mod responses;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -11,55 +11,55 @@ use std::time::Duration;
 
 use crate::probe::Input;
 use crate::probe::build::{NetProbe, ProbeBuilder};
-use crate::probe::script::{Script, cuts};
+use crate::probe::harness::{Harness, segmentations};
 use crate::result::{Failure, ProbeResult, Reason};
 
 const MS: Duration = Duration::from_millis(1);
 
-fn build(url: &str, describe: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
-    describe(ProbeBuilder::from_url(url)).build().expect("a probe")
+fn build(url: &str, configure: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
+    configure(ProbeBuilder::from_url(url)).build().expect("a probe")
 }
 
 fn checking(spec: &str) -> NetProbe {
     build("http://example.com/healthz", |probe| probe.check(spec))
 }
 
-/// Connected to the target, and its request sent: 7 ms after the start.
-fn asked(probe: &NetProbe) -> Script {
-    let mut script = Script::begin(probe);
-    script.wait(MS * 3);
-    script.connected();
-    script.wait(MS * 4);
-    script
+/// An attempt 7 ms after its start; it has sent its request.
+fn requested(probe: &NetProbe) -> Harness {
+    let mut harness = Harness::begin(probe);
+    harness.wait(MS * 3);
+    harness.connected();
+    harness.wait(MS * 4);
+    harness
 }
 
-/// The verdict on an answer after which nothing more comes, the same however it is cut.
-fn verdict(probe: &NetProbe, answer: &str) -> Option<ProbeResult> {
-    let play = |pieces: Vec<&[u8]>| {
-        let mut script = asked(probe);
-        script.receive_all(pieces);
-        script.is_done().then(|| script.verdict())
+/// The result after this response, in every segmentation, while the connection stays open.
+fn result(probe: &NetProbe, answer: &str) -> Option<ProbeResult> {
+    let run = |pieces: Vec<&[u8]>| {
+        let mut harness = requested(probe);
+        harness.receive_all(pieces);
+        harness.is_done().then(|| harness.result())
     };
-    let whole = play(vec![answer.as_bytes()]);
-    for pieces in cuts(answer.as_bytes()) {
+    let unsplit = run(vec![answer.as_bytes()]);
+    for pieces in segmentations(answer.as_bytes()) {
         let shown = format!("{pieces:?}");
-        assert_eq!(play(pieces), whole, "{shown}");
+        assert_eq!(run(pieces), unsplit, "{shown}");
     }
-    whole
+    unsplit
 }
 
-/// The verdict on an answer that is ended by the close of the connection, however it is cut.
-fn verdict_closed(probe: &NetProbe, answer: &str) -> ProbeResult {
-    let mut verdicts = cuts(answer.as_bytes()).map(|pieces| {
-        let mut script = asked(probe);
-        script.receive_all(pieces);
-        if !script.is_done() {
-            script.input(Input::Closed);
+/// The result after this response and the end of the connection, in every segmentation.
+fn result_closed(probe: &NetProbe, answer: &str) -> ProbeResult {
+    let mut results = segmentations(answer.as_bytes()).map(|pieces| {
+        let mut harness = requested(probe);
+        harness.receive_all(pieces);
+        if !harness.is_done() {
+            harness.input(Input::Closed);
         }
-        script.verdict()
+        harness.result()
     });
-    let first = verdicts.next().expect("a verdict");
-    assert!(verdicts.all(|other| other == first), "{first:?}");
+    let first = results.next().expect("a result");
+    assert!(results.all(|other| other == first), "{first:?}");
     first
 }
 
@@ -67,12 +67,12 @@ fn up(detail: &str) -> ProbeResult {
     ProbeResult::up(MS * 7, detail)
 }
 
-/// Answered, but not as it should.
+/// A failure with a response.
 fn bad(reason: Reason, detail: &str) -> ProbeResult {
     down(reason, detail).with_latency(MS * 7)
 }
 
-/// Not answered.
+/// A failure without a response.
 fn down(reason: Reason, detail: &str) -> ProbeResult {
     ProbeResult::down(reason, detail)
 }

@@ -1,4 +1,4 @@
-//! Redirects: followed, refused, and what is told to whom on the way.
+//! Redirects: followed, refused, and the fields that other origins receive.
 
 use super::*;
 
@@ -6,19 +6,19 @@ use super::*;
 pub(super) type Asked = ((String, u16), String);
 
 /// Plays a chain of answers, each to one request. Once they are used up the last is `HTTP 200`.
-pub(super) fn play(probe: &NetProbe, answers: &[&str]) -> (Vec<Asked>, Script) {
-    let mut script = Script::begin(probe);
-    let mut asked = Vec::new();
+pub(super) fn play(probe: &NetProbe, answers: &[&str]) -> (Vec<Asked>, Harness) {
+    let mut harness = Harness::begin(probe);
+    let mut requests = Vec::new();
     let mut answers = answers.iter();
-    while !script.is_done() {
-        let place = script.connect();
-        script.wait(MS);
-        script.connected();
-        asked.push((place, text(script.sent())));
+    while !harness.is_done() {
+        let place = harness.connect();
+        harness.wait(MS);
+        harness.connected();
+        requests.push((place, text(harness.sent())));
         let answer = answers.next().copied().unwrap_or("HTTP/1.1 200 OK\r\n\r\n");
-        script.receive_all(answer.as_bytes().chunks(11));
+        harness.receive_all(answer.as_bytes().chunks(11));
     }
-    (asked, script)
+    (requests, harness)
 }
 
 pub(super) fn to(status: u16, location: &str) -> String {
@@ -29,35 +29,35 @@ pub(super) fn to(status: u16, location: &str) -> String {
 fn redirects_are_followed() {
     for status in [301, 302, 303, 307, 308] {
         let answer = to(status, "//other:81/a/b?c#d");
-        let (asked, script) = play(&checking(""), &[&answer]);
-        assert_eq!(script.verdict(), ProbeResult::up(MS * 2, "HTTP 200"));
-        assert_eq!(asked[1].0, ("other".to_owned(), 81));
-        assert!(asked[1].1.starts_with("GET /a/b?c HTTP/1.1\r\nHost: other:81\r\n"), "{asked:?}");
+        let (requests, harness) = play(&checking(""), &[&answer]);
+        assert_eq!(harness.result(), ProbeResult::up(MS * 2, "HTTP 200"));
+        assert_eq!(requests[1].0, ("other".to_owned(), 81));
+        assert!(requests[1].1.starts_with("GET /a/b?c HTTP/1.1\r\nHost: other:81\r\n"), "{requests:?}");
     }
     for status in [300, 304, 305] {
-        let (asked, script) = play(&checking(""), &[&to(status, "/")]);
-        assert_eq!((asked.len(), script.verdict().reason), (1, Some(Reason::Status)));
+        let (requests, harness) = play(&checking(""), &[&to(status, "/")]);
+        assert_eq!((requests.len(), harness.result().reason), (1, Some(Reason::Status)));
     }
 }
 
 #[test]
-fn a_redirect_is_followed_however_it_is_cut() {
+fn a_redirect_is_followed_in_every_segmentation() {
     let answer = to(302, "/next");
-    for pieces in cuts(answer.as_bytes()) {
-        let mut script = Script::begin(&checking("body_contains:x"));
-        script.connect();
-        script.connected();
-        script.receive_all(pieces);
-        assert_eq!(script.connect(), ("example.com".to_owned(), 80));
-        // What the connection that was left still says is not heard.
-        script.receive(b"HTTP/1.1 500 Late\r\n\r\n");
-        script.input(Input::Closed);
-        assert!(!script.is_done());
+    for pieces in segmentations(answer.as_bytes()) {
+        let mut harness = Harness::begin(&checking("body_contains:x"));
+        harness.connect();
+        harness.connected();
+        harness.receive_all(pieces);
+        assert_eq!(harness.connect(), ("example.com".to_owned(), 80));
+        // What the connection that was left still says is not received.
+        harness.receive(b"HTTP/1.1 500 Late\r\n\r\n");
+        harness.input(Input::Closed);
+        assert!(!harness.is_done());
     }
 }
 
 #[test]
-fn methods_change_as_everybody_does() {
+fn methods_change_as_in_browsers() {
     for (method, status, then) in [
         ("POST", 301, "GET"),
         ("POST", 302, "GET"),
@@ -70,64 +70,64 @@ fn methods_change_as_everybody_does() {
         ("HEAD", 301, "HEAD"),
     ] {
         let probe = build("http://h/", |p| p.method(method));
-        let (asked, _) = play(&probe, &[&to(status, "/x")]);
-        assert!(asked[1].1.starts_with(&format!("{then} /x ")), "{method} {status}");
+        let (requests, _) = play(&probe, &[&to(status, "/x")]);
+        assert!(requests[1].1.starts_with(&format!("{then} /x ")), "{method} {status}");
     }
 }
 
 #[test]
-fn a_redirect_that_the_check_names_is_the_answer() {
+fn a_redirect_that_the_check_lists_is_evaluated() {
     for (check, status, ok) in [
         ("status:301", 301, true),
         ("status:200-399", 302, true),
         ("status:301", 302, true),
         ("status:200", 301, true),
     ] {
-        let (asked, script) = play(&checking(check), &[&to(status, "/x"), "HTTP/1.1 301 X\r\n\r\n"]);
+        let (requests, harness) = play(&checking(check), &[&to(status, "/x"), "HTTP/1.1 301 X\r\n\r\n"]);
         let named = matches!((check, status), ("status:301", 301) | ("status:200-399", 302));
-        assert_eq!(asked.len(), if named { 1 } else { 2 }, "{check} {status}");
-        assert_eq!(script.verdict().ok && named, ok && named);
+        assert_eq!(requests.len(), if named { 1 } else { 2 }, "{check} {status}");
+        assert_eq!(harness.result().ok && named, ok && named);
     }
     let probe = build("http://h/", |p| p.follow_redirects(false));
-    let (asked, script) = play(&probe, &[&to(301, "/x")]);
-    assert_eq!(asked.len(), 1);
-    assert_eq!(script.verdict(), ProbeResult::down(Reason::Status, "HTTP 301").with_latency(MS));
+    let (requests, harness) = play(&probe, &[&to(301, "/x")]);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(harness.result(), ProbeResult::down(Reason::Status, "HTTP 301").with_latency(MS));
 }
 
 #[test]
-fn ten_are_followed_and_no_more() {
+fn at_most_ten_redirects_are_followed() {
     let answers: Vec<_> = (1..=11).map(|n| to(302, &format!("/{n}"))).collect();
     let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let (asked, script) = play(&checking(""), &answers[..10]);
-    assert_eq!((asked.len(), script.verdict().ok), (11, true));
-    let (asked, script) = play(&checking(""), &answers);
-    assert_eq!((asked.len(), script.verdict().reason), (11, Some(Reason::Redirect)));
+    let (requests, harness) = play(&checking(""), &answers[..10]);
+    assert_eq!((requests.len(), harness.result().ok), (11, true));
+    let (requests, harness) = play(&checking(""), &answers);
+    assert_eq!((requests.len(), harness.result().reason), (11, Some(Reason::Redirect)));
     let detail = "after redirect to http://example.com:80/10: more than 10 redirects, the last to \
                   http://example.com:80/11";
-    assert_eq!(script.verdict().detail, detail);
+    assert_eq!(harness.result().detail, detail);
 }
 
 #[test]
 fn details_show_the_start_of_long_urls_and_stay_within_the_cap() {
     let long = format!("/{}", "a".repeat(200));
-    let (_, script) = play(&checking(""), &[&to(302, &long), &to(302, &long)]);
+    let (_, harness) = play(&checking(""), &[&to(302, &long), &to(302, &long)]);
     let place = &format!("http://example.com:80{long}")[..99];
     let detail = format!("after redirect to {place}…: redirect loop: HTTP 302 back to {place}…");
-    assert_eq!(script.verdict().detail, detail);
+    assert_eq!(harness.result().detail, detail);
     let nowhere = format!("ftp://{}", "b".repeat(200));
-    let (_, script) = play(&checking(""), &[&to(302, &long), &to(302, &format!("{}:x", "b".repeat(99)))]);
+    let (_, harness) = play(&checking(""), &[&to(302, &long), &to(302, &format!("{}:x", "b".repeat(99)))]);
     assert_eq!(
-        script.verdict().detail.chars().count(),
+        harness.result().detail.chars().count(),
         ProbeResult::DETAIL_MAX,
         "{}",
-        script.verdict().detail
+        harness.result().detail
     );
-    let (_, script) = play(&checking(""), &[&to(302, &nowhere)]);
-    assert!(script.verdict().detail.contains(&format!("'{}…'", &nowhere[..99])));
+    let (_, harness) = play(&checking(""), &[&to(302, &nowhere)]);
+    assert!(harness.result().detail.contains(&format!("'{}…'", &nowhere[..99])));
 }
 
 #[test]
-fn loops_are_noticed() {
+fn loops_are_detected() {
     for (answers, detail) in [
         (vec![to(301, "/healthz")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),
         (vec![to(301, "healthz#x")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),
@@ -137,18 +137,18 @@ fn loops_are_noticed() {
         ),
     ] {
         let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-        let (asked, script) = play(&checking(""), &answers);
-        assert_eq!((asked.len(), script.verdict().reason), (answers.len(), Some(Reason::Redirect)));
-        assert_eq!(script.verdict().detail, detail);
-        assert!(script.verdict().latency.is_some());
+        let (requests, harness) = play(&checking(""), &answers);
+        assert_eq!((requests.len(), harness.result().reason), (answers.len(), Some(Reason::Redirect)));
+        assert_eq!(harness.result().detail, detail);
+        assert!(harness.result().latency.is_some());
     }
     // The same place with another method is another question.
     let probe = build("http://h/", |p| p.method("POST"));
-    assert!(play(&probe, &[&to(303, "/")]).1.verdict().ok);
+    assert!(play(&probe, &[&to(303, "/")]).1.result().ok);
 }
 
 #[test]
-fn a_location_that_leads_nowhere_is_told() {
+fn an_invalid_location_is_reported() {
     let long = format!("http://h/{}", "x".repeat(70_000));
     for (answer, detail) in [
         ("HTTP/1.1 301 X\r\n\r\n", "HTTP 301 without a Location"),
@@ -163,8 +163,8 @@ fn a_location_that_leads_nowhere_is_told() {
         ),
         (&to(302, "http://h/\u{202e}x y"), ""),
     ] {
-        let (_, script) = play(&checking(""), &[answer]);
-        let result = script.verdict();
+        let (_, harness) = play(&checking(""), &[answer]);
+        let result = harness.result();
         if !detail.is_empty() {
             assert_eq!(result.reason, Some(Reason::Redirect), "{result:?}");
         }
@@ -174,20 +174,20 @@ fn a_location_that_leads_nowhere_is_told() {
 }
 
 #[test]
-fn the_first_location_that_is_not_empty_counts() {
+fn the_first_non_empty_location_is_followed() {
     let answer = "HTTP/1.1 302 X\r\nLocation:\r\nLocation: /a\r\nLocation: /b\r\n\r\n";
-    let (asked, _) = play(&checking(""), &[answer]);
-    assert!(asked[1].1.starts_with("GET /a HTTP/1.1\r\n"), "{asked:?}");
+    let (requests, _) = play(&checking(""), &[answer]);
+    assert!(requests[1].1.starts_with("GET /a HTTP/1.1\r\n"), "{requests:?}");
 }
 
 #[test]
 fn a_location_cannot_add_to_the_request() {
-    let (asked, _) = play(&checking(""), &[&to(302, "/a b\u{a0}c\u{2028}")]);
-    assert!(asked[1].1.starts_with("GET /a%20b%C2%A0c%E2%80%A8 HTTP/1.1\r\n"), "{asked:?}");
+    let (requests, _) = play(&checking(""), &[&to(302, "/a b\u{a0}c\u{2028}")]);
+    assert!(requests[1].1.starts_with("GET /a%20b%C2%A0c%E2%80%A8 HTTP/1.1\r\n"), "{requests:?}");
 }
 
 #[test]
-fn secrets_are_for_the_target_only() {
+fn secrets_are_sent_to_the_target_only() {
     let probe = build("http://home/", |p| {
         p.header("Authorization", "Basic s3cret")
             .header("cookie", "s3cret")
@@ -195,54 +195,54 @@ fn secrets_are_for_the_target_only() {
             .header("Proxy-Authorization", "s3cret")
             .header("X-Other", "told")
     });
-    for (location, told) in [
+    for (location, is_sent) in [
         ("/other", true),
         ("http://HOME:80/other", true),
         ("http://home:81/", false),
         ("http://other/", false),
         ("http://home.other/", false),
     ] {
-        let (asked, _) = play(&probe, &[&to(302, location)]);
-        assert_eq!(asked[0].1.matches("s3cret").count(), 4);
-        assert_eq!(asked[1].1.matches("s3cret").count(), if told { 4 } else { 0 }, "{location}");
-        assert!(asked[1].1.contains("\r\nX-Other: told\r\n"));
-        assert_eq!(asked[1].1.to_ascii_lowercase().matches("\r\nhost: ").count(), 1);
+        let (requests, _) = play(&probe, &[&to(302, location)]);
+        assert_eq!(requests[0].1.matches("s3cret").count(), 4);
+        assert_eq!(requests[1].1.matches("s3cret").count(), if is_sent { 4 } else { 0 }, "{location}");
+        assert!(requests[1].1.contains("\r\nX-Other: told\r\n"));
+        assert_eq!(requests[1].1.to_ascii_lowercase().matches("\r\nhost: ").count(), 1);
     }
-    let (asked, _) = play(&probe, &[&to(302, "http://other/"), &to(302, "/again")]);
-    assert!(!asked[2].1.contains("s3cret"));
+    let (requests, _) = play(&probe, &[&to(302, "http://other/"), &to(302, "/again")]);
+    assert!(!requests[2].1.contains("s3cret"));
 }
 
 #[test]
-fn a_failure_after_a_redirect_says_where() {
+fn a_failure_after_a_redirect_names_its_url() {
     let place = "after redirect to http://other:80/: ";
     let far = to(301, "http://other/");
-    let (_, script) = play(&checking(""), &[&far, "HTTP/1.1 503 No\r\n\r\n"]);
-    assert_eq!(script.verdict().detail, format!("{place}HTTP 503"));
+    let (_, harness) = play(&checking(""), &[&far, "HTTP/1.1 503 No\r\n\r\n"]);
+    assert_eq!(harness.result().detail, format!("{place}HTTP 503"));
     for (input, connected, detail) in [
         (Input::TimedOut, true, "timed out after 5 s waiting for the answer's head"),
         (Input::TimedOut, false, "timed out after 5 s waiting for the connection"),
         (reset(), false, "connection reset"),
         (Input::Closed, true, "closed without an answer"),
     ] {
-        let mut script = asked(&checking(""));
-        script.receive(far.as_bytes());
-        script.connect();
+        let mut harness = requested(&checking(""));
+        harness.receive(far.as_bytes());
+        harness.connect();
         if connected {
-            script.connected();
+            harness.connected();
         }
-        script.input(input);
-        assert_eq!(script.verdict().detail, format!("{place}{detail}"));
+        harness.input(input);
+        assert_eq!(harness.result().detail, format!("{place}{detail}"));
     }
     let long = to(301, &format!("http://other/{}", "x".repeat(5000)));
-    let (_, script) = play(&checking(""), &[&long, "HTTP/1.1 503 No\r\n\r\n"]);
-    assert!(script.verdict().detail.ends_with("x…: HTTP 503"), "the place leaves room for what happened");
+    let (_, harness) = play(&checking(""), &[&long, "HTTP/1.1 503 No\r\n\r\n"]);
+    assert!(harness.result().detail.ends_with("x…: HTTP 503"), "the place leaves room for what happened");
 }
 
 #[cfg(not(feature = "tls"))]
 #[test]
 fn https_is_not_followed_without_tls() {
-    let (_, script) = play(&checking(""), &[&to(301, "https://h/")]);
-    let result = script.verdict();
+    let (_, harness) = play(&checking(""), &[&to(301, "https://h/")]);
+    let result = harness.result();
     assert_eq!(result.detail, "HTTP 301 to https://h:443/, and this build has no TLS");
     assert_eq!(result.reason, Some(Reason::Redirect));
 }

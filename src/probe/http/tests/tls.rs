@@ -43,8 +43,8 @@ impl Site {
 }
 
 /// Hands the server what the attempt sent.
-fn deliver(script: &mut Script, server: &mut ServerConnection) {
-    let sent = script.sent();
+fn deliver(harness: &mut Harness, server: &mut ServerConnection) {
+    let sent = harness.sent();
     let mut rest = sent.as_slice();
     while !rest.is_empty() {
         server.read_tls(&mut rest).expect("room");
@@ -61,58 +61,58 @@ fn ciphertext(server: &mut ServerConnection) -> Vec<u8> {
     out
 }
 
-/// Shakes hands in pieces of `size`, and gives the request that then arrives.
-fn shake_hands(script: &mut Script, server: &mut ServerConnection, size: usize) -> String {
-    script.connected();
+/// Completes the handshake in segments of `size` bytes; returns the request.
+fn handshake(harness: &mut Harness, server: &mut ServerConnection, size: usize) -> String {
+    harness.connected();
     loop {
-        deliver(script, server);
+        deliver(harness, server);
         let mut request = [0; 4096];
         if let Ok(len @ 1..) = server.reader().read(&mut request) {
-            script.receive_all(ciphertext(server).chunks(size));
+            harness.receive_all(ciphertext(server).chunks(size));
             return text(request[..len].to_vec());
         }
         let bytes = ciphertext(server);
-        assert!(!bytes.is_empty(), "both wait for the other");
-        script.receive_all(bytes.chunks(size));
+        assert!(!bytes.is_empty(), "client and server wait for each other");
+        harness.receive_all(bytes.chunks(size));
     }
 }
 
 #[test]
-fn an_https_answer_is_judged_however_its_records_are_cut() {
+fn an_https_response_is_evaluated_in_every_segmentation() {
     let site = site();
     for size in [1, 7, 100_000] {
         for (body, close, ok) in [("..pong", false, true), ("......", true, false)] {
-            let mut script = Script::begin(&site.probe("body_contains:pong"));
-            assert_eq!(script.connect(), ("localhost".to_owned(), 8443));
+            let mut harness = Harness::begin(&site.probe("body_contains:pong"));
+            assert_eq!(harness.connect(), ("localhost".to_owned(), 8443));
             let mut server = site.server();
-            let request = shake_hands(&mut script, &mut server, size);
+            let request = handshake(&mut harness, &mut server, size);
             assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: localhost:8443\r\n"), "{request}");
             let answer = format!("HTTP/1.1 200 OK\r\n\r\n{body}");
             server.writer().write_all(answer.as_bytes()).expect("room");
             if close {
                 server.send_close_notify();
             }
-            script.receive_all(ciphertext(&mut server).chunks(size));
-            let result = script.verdict();
+            harness.receive_all(ciphertext(&mut server).chunks(size));
+            let result = harness.result();
             assert_eq!((result.ok, result.reason), (ok, (!ok).then_some(Reason::Body)), "{result:?}");
-            server.read_tls(&mut script.sent().as_slice()).expect("in memory");
-            let heard = server.process_new_packets().expect("TLS");
-            assert!(heard.peer_has_closed(), "TLS wants a goodbye");
+            server.read_tls(&mut harness.sent().as_slice()).expect("in memory");
+            let state = server.process_new_packets().expect("TLS");
+            assert!(state.peer_has_closed(), "no close_notify alert");
         }
     }
 }
 
 #[test]
-fn a_close_without_close_notify_is_an_ordinary_end() {
+fn close_notify_is_optional() {
     let site = site();
     for (head, reason) in [("", Some(Reason::Body)), ("Content-Length: 9\r\n", Some(Reason::HttpProtocol))] {
-        let mut script = Script::begin(&site.probe("body_contains:pong"));
+        let mut harness = Harness::begin(&site.probe("body_contains:pong"));
         let mut server = site.server();
-        shake_hands(&mut script, &mut server, 1000);
+        handshake(&mut harness, &mut server, 1000);
         server.writer().write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\nping").as_bytes()).expect("room");
-        script.receive(&ciphertext(&mut server));
-        script.input(Input::Closed);
-        assert_eq!(script.verdict().reason, reason);
+        harness.receive(&ciphertext(&mut server));
+        harness.input(Input::Closed);
+        assert_eq!(harness.result().reason, reason);
     }
 }
 
@@ -123,130 +123,130 @@ fn each_record_is_read_once() {
         p.ca_pem(site.pem.as_bytes()).check_response(|response| response.body == b"one two three")
     });
     for size in [10, 100_000] {
-        let mut script = Script::begin(&probe);
+        let mut harness = Harness::begin(&probe);
         let mut server = site.server();
-        shake_hands(&mut script, &mut server, size);
+        handshake(&mut harness, &mut server, size);
         for part in ["HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n", "one ", "two ", "three"] {
             server.writer().write_all(part.as_bytes()).expect("room");
-            script.receive_all(ciphertext(&mut server).chunks(size));
+            harness.receive_all(ciphertext(&mut server).chunks(size));
         }
-        assert!(script.verdict().ok);
+        assert!(harness.result().ok);
     }
 }
 
 #[test]
-fn a_close_without_an_answer_is_told() {
+fn a_close_without_a_response_is_reported() {
     let site = site();
-    for polite in [true, false] {
-        let mut script = Script::begin(&site.probe(""));
+    for has_close_notify in [true, false] {
+        let mut harness = Harness::begin(&site.probe(""));
         let mut server = site.server();
-        shake_hands(&mut script, &mut server, 1000);
-        if polite {
+        handshake(&mut harness, &mut server, 1000);
+        if has_close_notify {
             server.send_close_notify();
-            script.receive(&ciphertext(&mut server));
+            harness.receive(&ciphertext(&mut server));
         } else {
-            script.input(Input::Closed);
+            harness.input(Input::Closed);
         }
-        assert_eq!(script.verdict(), down(Reason::HttpProtocol, "closed without an answer"));
+        assert_eq!(harness.result(), down(Reason::HttpProtocol, "closed without an answer"));
     }
 }
 
 #[test]
-fn the_handshake_is_what_is_waited_for_first() {
+fn a_failure_names_the_handshake() {
     let site = site();
     for (input, reason, detail) in [
         (Input::TimedOut, Reason::TlsProtocol, "timed out after 5 s waiting for the TLS handshake"),
         (reset(), Reason::Reset, "connection reset while waiting for the TLS handshake"),
         (Input::Closed, Reason::TlsProtocol, ""),
     ] {
-        let mut script = Script::begin(&site.probe(""));
-        script.connected();
-        assert!(!script.sent().is_empty(), "the client speaks first");
-        script.input(input);
-        let result = script.verdict();
+        let mut harness = Harness::begin(&site.probe(""));
+        harness.connected();
+        assert!(!harness.sent().is_empty(), "the client speaks first");
+        harness.input(input);
+        let result = harness.result();
         assert_eq!((result.reason, result.latency), (Some(reason), None));
         assert!(detail.is_empty() || result.detail == detail, "{result:?}");
     }
-    let mut script = Script::begin(&site.probe(""));
+    let mut harness = Harness::begin(&site.probe(""));
     let mut server = site.server();
-    shake_hands(&mut script, &mut server, 1000);
-    script.input(Input::TimedOut);
-    assert_eq!(script.verdict().detail, "timed out after 5 s waiting for the answer's head");
+    handshake(&mut harness, &mut server, 1000);
+    harness.input(Input::TimedOut);
+    assert_eq!(harness.result().detail, "timed out after 5 s waiting for the answer's head");
 }
 
 #[test]
-fn a_refused_certificate_is_refused_with_an_alert() {
+fn a_certificate_is_rejected_with_an_alert() {
     let site = site();
     for (url, trusted, reason) in [
         ("https://localhost/", false, Some(Reason::TlsUntrusted)),
         ("https://other/", true, Some(Reason::TlsName)),
     ] {
         let pem = if trusted { site.pem.as_bytes() } else { b"" };
-        let mut script = Script::begin(&build(url, |p| p.ca_pem(pem)));
+        let mut harness = Harness::begin(&build(url, |p| p.ca_pem(pem)));
         let mut server = site.server();
-        script.connected();
-        deliver(&mut script, &mut server);
-        script.receive(&ciphertext(&mut server));
-        assert_eq!(script.verdict().reason, reason, "{:?}", script.verdict());
-        assert!(!script.sent().is_empty(), "no alert was sent");
+        harness.connected();
+        deliver(&mut harness, &mut server);
+        harness.receive(&ciphertext(&mut server));
+        assert_eq!(harness.result().reason, reason, "{:?}", harness.result());
+        assert!(!harness.sent().is_empty(), "no alert was sent");
 
-        let mut script = Script::begin(&build(url, |p| p.verify_tls(false)));
+        let mut harness = Harness::begin(&build(url, |p| p.verify_tls(false)));
         let mut server = site.server();
-        shake_hands(&mut script, &mut server, 1000);
+        handshake(&mut harness, &mut server, 1000);
         server.writer().write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("room");
-        script.receive(&ciphertext(&mut server));
-        assert!(script.verdict().ok);
+        harness.receive(&ciphertext(&mut server));
+        assert!(harness.result().ok);
     }
 }
 
 #[test]
-fn a_peer_that_speaks_no_tls_is_told_of() {
-    let mut script = asked(&site().probe(""));
-    script.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    assert_eq!(script.verdict().reason, Some(Reason::TlsProtocol));
+fn a_peer_without_tls_is_reported() {
+    let mut harness = requested(&site().probe(""));
+    harness.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    assert_eq!(harness.result().reason, Some(Reason::TlsProtocol));
 }
 
 #[test]
-fn a_redirect_from_http_to_https_is_trusted_alike() {
+fn a_redirect_from_http_to_https_uses_the_same_trust() {
     let site = site();
     let trust = TlsTrust::new(true, site.pem.as_bytes()).expect("a certificate");
     let probe = build("http://localhost/", |p| p.trust(&trust).header("Authorization", "s3cret"));
-    let mut script = asked(&probe);
-    assert!(text(script.sent()).contains("s3cret"));
-    script.receive(b"HTTP/1.1 301 X\r\nLocation: https://localhost/\r\n\r\n");
-    assert_eq!(script.connect(), ("localhost".to_owned(), 443));
+    let mut harness = requested(&probe);
+    assert!(text(harness.sent()).contains("s3cret"));
+    harness.receive(b"HTTP/1.1 301 X\r\nLocation: https://localhost/\r\n\r\n");
+    assert_eq!(harness.connect(), ("localhost".to_owned(), 443));
     let mut server = site.server();
-    let request = shake_hands(&mut script, &mut server, 1000);
+    let request = handshake(&mut harness, &mut server, 1000);
     assert!(!request.contains("s3cret"), "https is another origin");
     server.writer().write_all(b"HTTP/1.1 302 X\r\nLocation: http://localhost/y\r\n\r\n").expect("room");
-    script.receive(&ciphertext(&mut server));
-    assert_eq!(script.connect(), ("localhost".to_owned(), 80));
-    server.read_tls(&mut script.sent().as_slice()).expect("in memory");
-    let heard = server.process_new_packets().expect("TLS");
-    assert!(heard.peer_has_closed(), "TLS wants a goodbye");
-    script.connected();
-    assert!(text(script.sent()).starts_with("GET /y HTTP/1.1\r\n"));
-    script.receive(b"HTTP/1.1 200 OK\r\n\r\n");
-    assert_eq!(script.verdict(), up("HTTP 200"));
+    harness.receive(&ciphertext(&mut server));
+    assert_eq!(harness.connect(), ("localhost".to_owned(), 80));
+    server.read_tls(&mut harness.sent().as_slice()).expect("in memory");
+    let state = server.process_new_packets().expect("TLS");
+    assert!(state.peer_has_closed(), "no close_notify alert");
+    harness.connected();
+    assert!(text(harness.sent()).starts_with("GET /y HTTP/1.1\r\n"));
+    harness.receive(b"HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(harness.result(), up("HTTP 200"));
 }
 
 #[test]
-fn a_host_that_no_certificate_can_be_for_is_told_at_once() {
-    let mut script = asked(&build("https://-a.example/", |p| p));
-    assert!(script.sent().is_empty());
-    let told = "TLS: no certificate can be for \"-a.example\", which is not a host name";
-    assert_eq!(script.verdict(), down(Reason::TlsName, told));
+fn a_host_without_a_valid_server_name_fails_at_once() {
+    let mut harness = requested(&build("https://-a.example/", |p| p));
+    assert!(harness.sent().is_empty());
+    let detail = "TLS: no certificate can be for \"-a.example\", which is not a host name";
+    assert_eq!(harness.result(), down(Reason::TlsName, detail));
 }
 
 #[test]
-fn a_refused_certificate_has_an_end_and_its_handshake_took_time() {
+fn a_rejected_certificate_has_an_expiry_and_a_handshake_time() {
     let site = site();
     for (url, pem) in [("https://localhost/", ""), ("https://other/", &*site.pem)] {
-        let mut script = asked(&build(url, |p| p.ca_pem(pem.as_bytes())));
+        let mut harness = requested(&build(url, |p| p.ca_pem(pem.as_bytes())));
         let mut server = site.server();
-        deliver(&mut script, &mut server);
-        script.receive(&ciphertext(&mut server));
-        let result = script.measured();
+        deliver(&mut harness, &mut server);
+        harness.receive(&ciphertext(&mut server));
+        let result = harness.full_result();
         assert_eq!(
             (result.ok, result.tls_not_after, result.http_status),
             (false, Some(system_time(END)), None)
@@ -260,13 +260,13 @@ fn the_handshake_comes_before_the_first_byte() {
     let site = site();
     for verify in [true, false] {
         let probe = build("https://localhost/", |p| p.ca_pem(site.pem.as_bytes()).verify_tls(verify));
-        let mut script = Script::begin(&probe);
+        let mut harness = Harness::begin(&probe);
         let mut server = site.server();
-        shake_hands(&mut script, &mut server, 1000);
-        script.wait(MS * 7);
+        handshake(&mut harness, &mut server, 1000);
+        harness.wait(MS * 7);
         server.writer().write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("room");
-        script.receive(&ciphertext(&mut server));
-        let result = script.measured();
+        harness.receive(&ciphertext(&mut server));
+        let result = harness.full_result();
         assert_eq!(
             (result.ok, result.tls_not_after, result.http_status),
             (true, Some(system_time(END)), Some(200))
@@ -274,9 +274,9 @@ fn the_handshake_comes_before_the_first_byte() {
         let ms = |ms| Some(MS * ms);
         assert_eq!(result.phases.each().map(|(_, span)| span), [None, None, ms(0), ms(7), ms(0)]);
     }
-    let mut script = asked(&site.probe(""));
-    script.input(Input::TimedOut);
-    let result = script.measured();
+    let mut harness = requested(&site.probe(""));
+    harness.input(Input::TimedOut);
+    let result = harness.full_result();
     assert_eq!((result.phases.tls, result.phases.first_byte), (Some(MS * 4), None));
     assert_eq!(result.tls_not_after, None);
 }

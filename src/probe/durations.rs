@@ -1,4 +1,4 @@
-//! Texts that the details of several probes share.
+//! Durations in details and log lines.
 
 use std::time::Duration;
 

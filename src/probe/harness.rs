@@ -8,7 +8,7 @@ use crate::clock::{Now, test_now};
 use crate::result::{Failure, Phases, ProbeResult};
 
 /// An attempt in progress. Panics if the attempt violates the contract of [`Attempt`].
-pub(crate) struct Script {
+pub(crate) struct Harness {
     attempt: Box<dyn Attempt>,
     now: Now,
     connect: Option<(String, u16)>,
@@ -16,13 +16,13 @@ pub(crate) struct Script {
     done: Option<ProbeResult>,
 }
 
-impl Script {
-    pub(crate) fn begin(probe: &dyn Probe) -> Script {
+impl Harness {
+    pub(crate) fn begin(probe: &dyn Probe) -> Harness {
         let now = test_now();
         let attempt = probe.begin(now);
-        let mut script = Script { attempt, now, connect: None, sent: Vec::new(), done: None };
-        script.take_outputs();
-        script
+        let mut harness = Harness { attempt, now, connect: None, sent: Vec::new(), done: None };
+        harness.take_outputs();
+        harness
     }
 
     pub(crate) fn wait(&mut self, span: Duration) {
@@ -80,15 +80,14 @@ impl Script {
     }
 
     /// The result without phases, HTTP status and certificate.
-    pub(crate) fn verdict(&self) -> ProbeResult {
-        let mut result = self.measured();
+    pub(crate) fn result(&self) -> ProbeResult {
+        let mut result = self.full_result();
         result.phases = Phases::default();
         (result.http_status, result.tls_not_after) = (None, None);
         result
     }
 
-    /// The full result.
-    pub(crate) fn measured(&self) -> ProbeResult {
+    pub(crate) fn full_result(&self) -> ProbeResult {
         self.done.clone().expect("no result yet")
     }
 
@@ -113,7 +112,7 @@ impl Script {
 }
 
 /// Segmentations of `bytes`: all splits in two, pieces of equal size, and unsplit.
-pub(crate) fn cuts(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+pub(crate) fn segmentations(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     let halves = (1..bytes.len()).map(|at| vec![&bytes[..at], &bytes[at..]]);
     halves.chain([1, 2, 3, 5, bytes.len()].map(|size| bytes.chunks(size.max(1)).collect()))
 }

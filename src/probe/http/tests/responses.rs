@@ -1,34 +1,34 @@
-//! Answers judged: on their heads, on their bodies, and when they do not come.
+//! Evaluation of responses: status, body, and failures.
 
 use super::*;
 
 #[test]
 fn one_request_is_sent_once_connected() {
     let probe = build("http://[::1]:8080/healthz?x=1", |probe| probe);
-    let mut script = Script::begin(&probe);
-    assert_eq!(script.connect(), ("::1".to_owned(), 8080));
-    assert_eq!(script.sent(), b"");
-    script.connected();
-    let request = text(script.sent());
+    let mut harness = Harness::begin(&probe);
+    assert_eq!(harness.connect(), ("::1".to_owned(), 8080));
+    assert_eq!(harness.sent(), b"");
+    harness.connected();
+    let request = text(harness.sent());
     assert!(request.starts_with("GET /healthz?x=1 HTTP/1.1\r\nHost: [::1]:8080\r\n"), "{request}");
     for field in [concat!("User-Agent: pingstate/", env!("CARGO_PKG_VERSION")), "Accept-Encoding: identity"] {
         assert!(request.contains(&format!("\r\n{field}\r\n")), "{request}");
     }
     assert!(request.contains("\r\nConnection: close\r\n") && request.ends_with("\r\n\r\n"));
-    script.receive(b"HTTP/1.1 200 OK\r\n");
-    assert_eq!(script.sent(), b"");
+    harness.receive(b"HTTP/1.1 200 OK\r\n");
+    assert_eq!(harness.sent(), b"");
 }
 
 #[test]
 fn method_and_headers_of_the_user_are_sent() {
     let probe = build("http://h/", |p| p.method("POST").header("X-Key", "k").header("host", "inner"));
-    let request = text(asked(&probe).sent());
+    let request = text(requested(&probe).sent());
     assert!(request.starts_with("POST / HTTP/1.1\r\nhost: inner\r\n"), "{request}");
     assert!(request.contains("\r\nX-Key: k\r\n") && !request.contains("Host:"), "{request}");
 }
 
 #[test]
-fn a_status_is_judged_on_the_head_and_no_earlier() {
+fn a_status_is_evaluated_when_the_head_is_complete() {
     for (check, status, ok) in [
         ("", 200, true),
         ("", 299, true),
@@ -46,12 +46,12 @@ fn a_status_is_judged_on_the_head_and_no_earlier() {
         let detail = format!("HTTP {status}");
         let expected = if ok { up(&detail) } else { bad(Reason::Status, &detail) };
         let probe = checking(check);
-        assert_eq!(verdict(&probe, &head), Some(expected.clone()), "{check}");
-        assert_eq!(verdict(&probe, &(head.clone() + "body\0\r\n")), Some(expected), "{check}");
+        assert_eq!(result(&probe, &head), Some(expected.clone()), "{check}");
+        assert_eq!(result(&probe, &(head.clone() + "body\0\r\n")), Some(expected), "{check}");
         for end in 0..head.len() {
-            let mut script = asked(&probe);
-            script.receive_all(head.as_bytes()[..end].chunks(64));
-            assert!(!script.is_done(), "judged {:?}", &head[..end]);
+            let mut harness = requested(&probe);
+            harness.receive_all(head.as_bytes()[..end].chunks(64));
+            assert!(!harness.is_done(), "evaluated {:?}", &head[..end]);
         }
     }
 }
@@ -64,11 +64,11 @@ fn a_text_is_found_in_every_kind_of_body() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n po\r\n2;x=y\r\nng\r\n0\r\nT: x\r\n\r\n",
         "HTTP/1.1 201 OK\r\n\r\npipopong and so on",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.0 200 OK\r\n\r\npong",
-        // As soon as it is seen: the rest need not come, and may be broken.
+        // The rest is not read: it may be missing or invalid.
         "HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\npong",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npong nonsense",
     ] {
-        let result = verdict(&probe, answer).expect(answer);
+        let result = result(&probe, answer).expect(answer);
         assert!(result.ok && result.detail.starts_with("HTTP 20"), "{result:?}");
         assert_eq!(result.latency, Some(MS * 7));
     }
@@ -83,15 +83,15 @@ fn a_body_without_the_text_is_a_failure_once_it_has_ended() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npon\r\n0\r\n\r\n", 3),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\npong", 0),
     ] {
-        assert_eq!(verdict(&probe, answer), Some(miss(read)), "{answer}");
+        assert_eq!(result(&probe, answer), Some(miss(read)), "{answer}");
     }
-    assert_eq!(verdict_closed(&probe, "HTTP/1.1 200 OK\r\n\r\nponpon"), miss(6));
+    assert_eq!(result_closed(&probe, "HTTP/1.1 200 OK\r\n\r\nponpon"), miss(6));
     let empty = bad(Reason::Body, "HTTP 204: text not in the body (0 bytes read)");
-    assert_eq!(verdict(&probe, "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\npong"), Some(empty));
+    assert_eq!(result(&probe, "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\npong"), Some(empty));
 }
 
 #[test]
-fn a_text_that_is_not_found_in_a_compressed_body_is_told_with_the_reason() {
+fn a_missing_text_in_a_compressed_body_has_an_explanation() {
     let probe = checking("body_contains:pong");
     for (field, name) in [
         ("Content-Encoding: gzip", Some("gzip")),
@@ -109,11 +109,11 @@ fn a_text_that_is_not_found_in_a_compressed_body_is_told_with_the_reason() {
         let answer = format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 4\r\n\r\n");
         let reason = name.map(|name| format!("; body is {name}-compressed")).unwrap_or_default();
         let miss = format!("HTTP 200: text not in the body (4 bytes read){reason}");
-        assert_eq!(verdict(&probe, &(answer.clone() + "\x1f...")), Some(bad(Reason::Body, &miss)), "{field}");
-        assert_eq!(verdict(&probe, &(answer + "pong")), Some(up("HTTP 200")), "{field}");
+        assert_eq!(result(&probe, &(answer.clone() + "\x1f...")), Some(bad(Reason::Body, &miss)), "{field}");
+        assert_eq!(result(&probe, &(answer + "pong")), Some(up("HTTP 200")), "{field}");
     }
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
-    let result = verdict(&probe, chunked).expect("a verdict");
+    let result = result(&probe, chunked).expect("a result");
     assert!(result.detail.ends_with("; body is gzip-compressed"), "{result:?}");
 }
 
@@ -126,52 +126,51 @@ fn an_empty_text_is_in_every_body_of_a_2xx() {
         ("HTTP/1.1 204 No Content\r\n\r\n", true),
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false),
     ] {
-        assert_eq!(verdict(&probe, answer).map(|result| result.ok), Some(ok), "{answer}");
+        assert_eq!(result(&probe, answer).map(|result| result.ok), Some(ok), "{answer}");
     }
     assert!(ProbeBuilder::from_url("http://h/").method("HEAD").check("body_contains:").build().is_ok());
 }
 
-/// What frames the body matters only to those who read it.
 #[test]
-fn a_status_suffices_whatever_the_length_of_the_body() {
+fn a_status_check_ignores_the_length_of_the_body() {
     for length in ["18446744073709551616", "99999999999999999999999999999", "5, 5"] {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-        assert_eq!(verdict(&checking(""), &answer), Some(up("HTTP 200")), "{length}");
+        assert_eq!(result(&checking(""), &answer), Some(up("HTTP 200")), "{length}");
     }
 }
 
 #[test]
-fn a_body_is_read_to_its_limit_and_no_further() {
+fn a_body_is_read_up_to_its_limit() {
     let probe = build("http://h/", |p| p.check("body_contains:pong").max_body(8));
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
-    assert_eq!(verdict(&probe, &format!("{head}....pong")), Some(up("HTTP 200")));
+    assert_eq!(result(&probe, &format!("{head}....pong")), Some(up("HTTP 200")));
     let miss = bad(Reason::Body, "HTTP 200: text not in the body (8 bytes read, the limit of --max-body)");
-    assert_eq!(verdict(&probe, &format!("{head}.....pong")), Some(miss));
-    assert_eq!(verdict(&probe, &format!("{head}....pon")), None);
+    assert_eq!(result(&probe, &format!("{head}.....pong")), Some(miss));
+    assert_eq!(result(&probe, &format!("{head}....pon")), None);
 }
 
 #[test]
-fn a_body_cut_short_fails_only_without_the_text() {
+fn a_truncated_body_fails_only_without_the_text() {
     let probe = checking("body_contains:pong");
     let length = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n";
     for head in [length, chunked] {
-        assert_eq!(verdict_closed(&probe, &format!("{head}...pong")), up("HTTP 200"));
-        let result = verdict_closed(&probe, &format!("{head}...pon"));
+        assert_eq!(result_closed(&probe, &format!("{head}...pong")), up("HTTP 200"));
+        let result = result_closed(&probe, &format!("{head}...pon"));
         assert_eq!((result.reason, result.latency), (Some(Reason::HttpProtocol), None));
         assert!(result.detail.starts_with("connection closed"), "{result:?}");
     }
 }
 
 #[test]
-fn an_answer_to_head_has_no_body() {
+fn a_response_to_head_has_no_body() {
     let probe = build("http://h/", |p| p.method("HEAD").check_response(|response| response.body.is_empty()));
-    assert!(text(asked(&probe).sent()).starts_with("HEAD / "));
-    assert_eq!(verdict(&probe, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), Some(up("HTTP 200")));
+    assert!(text(requested(&probe).sent()).starts_with("HEAD / "));
+    assert_eq!(result(&probe, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), Some(up("HTTP 200")));
 }
 
 #[test]
-fn a_closure_sees_the_whole_answer() {
+fn a_closure_receives_the_complete_response() {
     let probe = build("http://h/", |p| {
         p.max_body(6).check_response(|response| {
             let seen = format!("{} {} {:?}", response.text(), response.status, response.elapsed);
@@ -179,62 +178,62 @@ fn a_closure_sees_the_whole_answer() {
         })
     });
     let answer = |ok| format!("HTTP/1.1 500 Oops\r\nX-Ok: {ok}\r\nContent-Length: 8\r\n\r\nabcdefgh");
-    assert_eq!(verdict(&probe, &answer("yes")), Some(up("abcdef 500 7ms")));
-    assert_eq!(verdict(&probe, &answer("no")), Some(bad(Reason::Custom, "abcdef 500 7ms")));
-    let cut = verdict_closed(&probe, "HTTP/1.1 200 OK\r\nX-Ok: yes\r\nContent-Length: 8\r\n\r\nabcd");
+    assert_eq!(result(&probe, &answer("yes")), Some(up("abcdef 500 7ms")));
+    assert_eq!(result(&probe, &answer("no")), Some(bad(Reason::Custom, "abcdef 500 7ms")));
+    let cut = result_closed(&probe, "HTTP/1.1 200 OK\r\nX-Ok: yes\r\nContent-Length: 8\r\n\r\nabcd");
     assert_eq!(cut.reason, Some(Reason::HttpProtocol));
 }
 
 #[test]
-fn what_is_no_answer_is_a_failure() {
+fn invalid_responses_are_failures() {
     for (answer, detail) in [
         ("", "closed without an answer"),
         ("\r\n", "closed without an answer"),
         ("HTTP/1.1 200 OK\r\nServer: x\r\n", "connection closed before the whole head had come"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nabcde", "differing Content-Length values"),
     ] {
-        assert_eq!(verdict_closed(&checking(""), answer), down(Reason::HttpProtocol, detail), "{answer}");
+        assert_eq!(result_closed(&checking(""), answer), down(Reason::HttpProtocol, detail), "{answer}");
     }
-    let result = verdict_closed(&checking(""), "SSH-2.0-OpenSSH_9.2p1\r\n");
+    let result = result_closed(&checking(""), "SSH-2.0-OpenSSH_9.2p1\r\n");
     assert_eq!(result.reason, Some(Reason::HttpProtocol));
 }
 
 #[test]
-fn what_was_waited_for_is_told() {
+fn a_failure_names_what_was_awaited() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
     for (received, what) in
         [("", "the answer's head"), (&head[..30], "the answer's head"), (head, "the body")]
     {
-        let asked = || {
-            let mut script = asked(&checking("body_contains:pong"));
-            script.receive_all(received.as_bytes().chunks(64));
-            script
+        let started = || {
+            let mut harness = requested(&checking("body_contains:pong"));
+            harness.receive_all(received.as_bytes().chunks(64));
+            harness
         };
-        let mut script = asked();
-        script.input(Input::TimedOut);
+        let mut harness = started();
+        harness.input(Input::TimedOut);
         let late = format!("timed out after 5 s waiting for {what}");
-        assert_eq!(script.verdict(), down(Reason::HttpTimeout, &late));
+        assert_eq!(harness.result(), down(Reason::HttpTimeout, &late));
 
-        let mut script = asked();
-        script.input(reset());
+        let mut harness = started();
+        harness.input(reset());
         let broken = format!("connection reset while waiting for {what}");
-        assert_eq!(script.verdict(), down(Reason::Reset, &broken));
+        assert_eq!(harness.result(), down(Reason::Reset, &broken));
     }
 }
 
 #[test]
-fn what_kept_it_from_connecting_is_told_as_it_is() {
-    let mut script = Script::begin(&checking(""));
-    script.input(reset());
-    assert_eq!(script.verdict(), down(Reason::Reset, "connection reset"));
-    let mut script = Script::begin(&checking(""));
-    script.input(Input::TimedOut);
+fn a_failure_to_connect_is_reported_unchanged() {
+    let mut harness = Harness::begin(&checking(""));
+    harness.input(reset());
+    assert_eq!(harness.result(), down(Reason::Reset, "connection reset"));
+    let mut harness = Harness::begin(&checking(""));
+    harness.input(Input::TimedOut);
     let late = "timed out after 5 s waiting for the connection";
-    assert_eq!(script.verdict(), down(Reason::ConnectTimeout, late));
+    assert_eq!(harness.result(), down(Reason::ConnectTimeout, late));
 }
 
 #[test]
-fn a_mutilated_answer_has_one_verdict_however_it_is_cut() {
+fn the_result_of_an_invalid_response_does_not_depend_on_segmentation() {
     let chunked = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
                    3;a=b\r\n po\r\n2\r\nng\r\n0\r\nT: x\r\n\r\n";
     let redirect = "HTTP/1.1 302 Found\r\nLocation: //h:81/\r\n\r\n";
@@ -255,28 +254,28 @@ fn a_mutilated_answer_has_one_verdict_however_it_is_cut() {
                 _ => answer.insert(at, b"\r\n0:; /\xff"[random(8)]),
             }
         }
-        let play = |size: usize| {
-            let mut script = asked(&probe);
-            script.receive_all(answer.chunks(size));
-            if let Some(place) = script.take_connect() {
+        let run = |size: usize| {
+            let mut harness = requested(&probe);
+            harness.receive_all(answer.chunks(size));
+            if let Some(place) = harness.take_connect() {
                 return (Some(place), None);
             }
-            if !script.is_done() {
-                script.input(Input::Closed);
+            if !harness.is_done() {
+                harness.input(Input::Closed);
             }
-            (None, Some(script.verdict()))
+            (None, Some(harness.result()))
         };
-        let whole = play(answer.len());
+        let unsplit = run(answer.len());
         for size in [1, 2, 7] {
-            assert_eq!(play(size), whole, "{} by {size}", answer.escape_ascii());
+            assert_eq!(run(size), unsplit, "{} by {size}", answer.escape_ascii());
         }
     }
 }
 
 #[test]
-fn as_much_of_a_body_is_read_as_is_usual() {
-    let mut script = asked(&checking("body_contains:needle"));
-    script.receive(format!("HTTP/1.1 200 OK\r\n\r\n{}needle", "x".repeat(64 * 1024)).as_bytes());
-    let told = "HTTP 200: text not in the body (65536 bytes read, the limit of --max-body)";
-    assert_eq!(script.verdict(), bad(Reason::Body, told));
+fn the_default_limit_of_a_body_is_64_kib() {
+    let mut harness = requested(&checking("body_contains:needle"));
+    harness.receive(format!("HTTP/1.1 200 OK\r\n\r\n{}needle", "x".repeat(64 * 1024)).as_bytes());
+    let detail = "HTTP 200: text not in the body (65536 bytes read, the limit of --max-body)";
+    assert_eq!(harness.result(), bad(Reason::Body, detail));
 }

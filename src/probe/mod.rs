@@ -12,14 +12,11 @@
 //!                      +----+ Received / Send
 //! ```
 //!
-//! Contract of [`Attempt`]:
-//! - After [`Probe::begin`] and after each `handle_input`, the caller calls `poll_output` until it returns
-//!   `None`. More than 1024 outputs for one input end the attempt.
-//! - An attempt has one connection at a time: [`Output::Connect`] closes the previous one.
-//! - After [`Output::Done`], neither method is called again.
-//! - [`Input::TimedOut`] is the last input.
+//! The polling contract is in the documentation of [`Attempt`].
 //!
 //! The engine resolves names, chooses addresses, owns the sockets and enforces the deadline.
+//!
+//! A new kind of probe is a file here and an entry in `kinds`; a new setting is described in `build/settings`.
 
 pub(crate) mod blocking;
 pub(crate) mod build;
@@ -145,9 +142,11 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
 
 /// One attempt of a probe: a state machine that ends with a [`ProbeResult`].
 ///
-/// The caller calls [`Attempt::poll_output`] after [`Probe::begin`] and after each
-/// [`Attempt::handle_input`], until it returns `None`. It calls neither after [`Output::Done`]. An attempt
-/// that returns more than 1024 outputs for one input is ended.
+/// - After [`Probe::begin`] and after each [`Attempt::handle_input`], the caller calls [`Attempt::poll_output`]
+///   until it returns `None`. More than 1024 outputs for one input end the attempt.
+/// - An attempt has one connection at a time: [`Output::Connect`] closes the previous one.
+/// - After [`Output::Done`], neither method is called again.
+/// - [`Input::TimedOut`] is the last input.
 ///
 /// A test needs no network: it passes the inputs itself, with the bytes split anywhere.
 ///

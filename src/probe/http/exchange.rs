@@ -99,7 +99,7 @@ impl Exchange {
         }
     }
 
-    /// Adds the current phase as far as it has come.
+    /// Adds the current phase up to now.
     pub(super) fn end_phase(&mut self, phases: &mut Phases, now: Now) {
         let phase = match self.phase {
             Phase::Handshake => &mut phases.tls,

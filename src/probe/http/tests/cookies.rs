@@ -8,10 +8,10 @@ fn setting(status: u16, location: &str, cookies: &[&str]) -> String {
     to(status, location).replace("\r\nLocation", &format!("\r\n{fields}Location"))
 }
 
-/// The `Cookie` fields of the requests that are made for these answers.
-fn sent(probe: &NetProbe, answers: &[String]) -> Vec<String> {
-    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
-    let (requests, harness) = play(probe, &answers);
+/// The `Cookie` fields of the requests that are made for these responses.
+fn sent(probe: &NetProbe, responses: &[String]) -> Vec<String> {
+    let responses: Vec<&str> = responses.iter().map(String::as_str).collect();
+    let (requests, harness) = play(probe, &responses);
     assert!(harness.result().ok, "{:?}", harness.result());
     let fields = |head: &str| {
         let values = head.lines().filter_map(|line| line.split_once(": "));
@@ -22,7 +22,7 @@ fn sent(probe: &NetProbe, answers: &[String]) -> Vec<String> {
     requests.iter().map(|(_, head)| fields(head)).collect()
 }
 
-/// What is sent to `location` of the second request, once the first answer has set these cookies.
+/// What is sent to `location` of the second request, once the first response has set these cookies.
 fn sent_to(location: &str, cookies: &[&str]) -> String {
     let probe = build("http://h.example/a/b?c/d", |p| p);
     sent(&probe, &[setting(302, location, cookies)]).remove(1)
@@ -38,16 +38,16 @@ fn a_page_that_sets_a_cookie_and_redirects_to_itself_is_no_loop() {
                   http://example.com:80/healthz";
     assert_eq!(harness.result().detail, detail);
     // One that counts ends at the limit of redirects.
-    let answers: Vec<_> = (0..11).map(|n| setting(302, "/healthz", &[&format!("n={n}")])).collect();
-    let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let detail = play(&checking(""), &answers).1.result().detail;
+    let responses: Vec<_> = (0..11).map(|n| setting(302, "/healthz", &[&format!("n={n}")])).collect();
+    let responses: Vec<_> = responses.iter().map(String::as_str).collect();
+    let detail = play(&checking(""), &responses).1.result().detail;
     assert!(detail.contains("more than 10 redirects"), "{detail}");
 }
 
 #[test]
 fn cookies_are_stored_replaced_and_deleted() {
     let probe = checking("");
-    let answers = [
+    let responses = [
         setting(302, "/1", &["a=1", "b=2; Path=/; HttpOnly; SameSite=Lax"]),
         setting(302, "/2", &["a=3", "c = \"x y\" "]),
         setting(302, "/3", &["b=; Max-Age=0", "c=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]),
@@ -58,7 +58,7 @@ fn cookies_are_stored_replaced_and_deleted() {
             &["=x", "no pair", "", ";", "d=g; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"],
         ),
     ];
-    assert_eq!(sent(&probe, &answers), ["", "a=1; b=2", "b=2; a=3; c=\"x y\"", "a=3", "d=e=f", "d=g"]);
+    assert_eq!(sent(&probe, &responses), ["", "a=1; b=2", "b=2; a=3; c=\"x y\"", "a=3", "d=e=f", "d=g"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn secure_cookies_are_sent_over_tls_or_to_this_machine() {
     use crate::wire::url::{HTTP, HTTPS, Url};
 
     let mut reader = ResponseReader::new(false, 0);
-    reader.receive(setting(302, "/", &["a=1; Secure", "b=2"]).as_bytes()).expect("an answer");
+    reader.receive(setting(302, "/", &["a=1; Secure", "b=2"]).as_bytes()).expect("a response");
     let mut cookies = Cookies::default();
     let url = |text: &str| Url::parse(text, &[&HTTP, &HTTPS]).expect(text);
     cookies.store(reader.head().expect("a head"), &url("https://h/"), Duration::ZERO);

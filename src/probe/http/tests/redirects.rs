@@ -3,20 +3,20 @@
 use super::*;
 
 /// A request that was made: where to, and its head.
-pub(super) type Asked = ((String, u16), String);
+pub(super) type Request = ((String, u16), String);
 
-/// Plays a chain of answers, each to one request. Once they are used up the last is `HTTP 200`.
-pub(super) fn play(probe: &NetProbe, answers: &[&str]) -> (Vec<Asked>, Harness) {
+/// Plays a chain of responses, each to one request. Once they are used up the last is `HTTP 200`.
+pub(super) fn play(probe: &NetProbe, responses: &[&str]) -> (Vec<Request>, Harness) {
     let mut harness = Harness::begin(probe);
     let mut requests = Vec::new();
-    let mut answers = answers.iter();
+    let mut responses = responses.iter();
     while !harness.is_done() {
-        let place = harness.connect();
+        let address = harness.connect();
         harness.wait(MS);
         harness.connected();
-        requests.push((place, text(harness.sent())));
-        let answer = answers.next().copied().unwrap_or("HTTP/1.1 200 OK\r\n\r\n");
-        harness.receive_all(answer.as_bytes().chunks(11));
+        requests.push((address, text(harness.sent())));
+        let response = responses.next().copied().unwrap_or("HTTP/1.1 200 OK\r\n\r\n");
+        harness.receive_all(response.as_bytes().chunks(11));
     }
     (requests, harness)
 }
@@ -28,8 +28,8 @@ pub(super) fn to(status: u16, location: &str) -> String {
 #[test]
 fn redirects_are_followed() {
     for status in [301, 302, 303, 307, 308] {
-        let answer = to(status, "//other:81/a/b?c#d");
-        let (requests, harness) = play(&checking(""), &[&answer]);
+        let response = to(status, "//other:81/a/b?c#d");
+        let (requests, harness) = play(&checking(""), &[&response]);
         assert_eq!(harness.result(), ProbeResult::up(MS * 2, "HTTP 200"));
         assert_eq!(requests[1].0, ("other".to_owned(), 81));
         assert!(requests[1].1.starts_with("GET /a/b?c HTTP/1.1\r\nHost: other:81\r\n"), "{requests:?}");
@@ -42,8 +42,8 @@ fn redirects_are_followed() {
 
 #[test]
 fn a_redirect_is_followed_in_every_segmentation() {
-    let answer = to(302, "/next");
-    for pieces in segmentations(answer.as_bytes()) {
+    let response = to(302, "/next");
+    for pieces in segmentations(response.as_bytes()) {
         let mut harness = Harness::begin(&checking("body_contains:x"));
         harness.connect();
         harness.connected();
@@ -96,11 +96,11 @@ fn a_redirect_that_the_check_lists_is_evaluated() {
 
 #[test]
 fn at_most_ten_redirects_are_followed() {
-    let answers: Vec<_> = (1..=11).map(|n| to(302, &format!("/{n}"))).collect();
-    let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-    let (requests, harness) = play(&checking(""), &answers[..10]);
+    let responses: Vec<_> = (1..=11).map(|n| to(302, &format!("/{n}"))).collect();
+    let responses: Vec<_> = responses.iter().map(String::as_str).collect();
+    let (requests, harness) = play(&checking(""), &responses[..10]);
     assert_eq!((requests.len(), harness.result().ok), (11, true));
-    let (requests, harness) = play(&checking(""), &answers);
+    let (requests, harness) = play(&checking(""), &responses);
     assert_eq!((requests.len(), harness.result().reason), (11, Some(Reason::Redirect)));
     let detail = "after redirect to http://example.com:80/10: more than 10 redirects, the last to \
                   http://example.com:80/11";
@@ -111,8 +111,8 @@ fn at_most_ten_redirects_are_followed() {
 fn details_show_the_start_of_long_urls_and_stay_within_the_cap() {
     let long = format!("/{}", "a".repeat(200));
     let (_, harness) = play(&checking(""), &[&to(302, &long), &to(302, &long)]);
-    let place = &format!("http://example.com:80{long}")[..99];
-    let detail = format!("after redirect to {place}…: redirect loop: HTTP 302 back to {place}…");
+    let address = &format!("http://example.com:80{long}")[..99];
+    let detail = format!("after redirect to {address}…: redirect loop: HTTP 302 back to {address}…");
     assert_eq!(harness.result().detail, detail);
     let nowhere = format!("ftp://{}", "b".repeat(200));
     let (_, harness) = play(&checking(""), &[&to(302, &long), &to(302, &format!("{}:x", "b".repeat(99)))]);
@@ -128,7 +128,7 @@ fn details_show_the_start_of_long_urls_and_stay_within_the_cap() {
 
 #[test]
 fn loops_are_detected() {
-    for (answers, detail) in [
+    for (responses, detail) in [
         (vec![to(301, "/healthz")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),
         (vec![to(301, "healthz#x")], "redirect loop: HTTP 301 back to http://example.com:80/healthz"),
         (
@@ -136,13 +136,13 @@ fn loops_are_detected() {
             "after redirect to http://example.com:80/b: redirect loop: HTTP 308 back to http://example.com:80/a",
         ),
     ] {
-        let answers: Vec<_> = answers.iter().map(String::as_str).collect();
-        let (requests, harness) = play(&checking(""), &answers);
-        assert_eq!((requests.len(), harness.result().reason), (answers.len(), Some(Reason::Redirect)));
+        let responses: Vec<_> = responses.iter().map(String::as_str).collect();
+        let (requests, harness) = play(&checking(""), &responses);
+        assert_eq!((requests.len(), harness.result().reason), (responses.len(), Some(Reason::Redirect)));
         assert_eq!(harness.result().detail, detail);
         assert!(harness.result().latency.is_some());
     }
-    // The same place with another method is another question.
+    // The same address with another method is another request.
     let probe = build("http://h/", |p| p.method("POST"));
     assert!(play(&probe, &[&to(303, "/")]).1.result().ok);
 }
@@ -150,7 +150,7 @@ fn loops_are_detected() {
 #[test]
 fn an_invalid_location_is_reported() {
     let long = format!("http://h/{}", "x".repeat(70_000));
-    for (answer, detail) in [
+    for (response, detail) in [
         ("HTTP/1.1 301 X\r\n\r\n", "HTTP 301 without a Location"),
         ("HTTP/1.1 301 X\r\nLocation: \r\n\r\n", "HTTP 301 without a Location"),
         (&to(302, "ftp://x/"), "HTTP 302 with a bad Location 'ftp://x/': `ftp` is neither http nor https"),
@@ -163,7 +163,7 @@ fn an_invalid_location_is_reported() {
         ),
         (&to(302, "http://h/\u{202e}x y"), ""),
     ] {
-        let (_, harness) = play(&checking(""), &[answer]);
+        let (_, harness) = play(&checking(""), &[response]);
         let result = harness.result();
         if !detail.is_empty() {
             assert_eq!(result.reason, Some(Reason::Redirect), "{result:?}");
@@ -175,8 +175,8 @@ fn an_invalid_location_is_reported() {
 
 #[test]
 fn the_first_non_empty_location_is_followed() {
-    let answer = "HTTP/1.1 302 X\r\nLocation:\r\nLocation: /a\r\nLocation: /b\r\n\r\n";
-    let (requests, _) = play(&checking(""), &[answer]);
+    let response = "HTTP/1.1 302 X\r\nLocation:\r\nLocation: /a\r\nLocation: /b\r\n\r\n";
+    let (requests, _) = play(&checking(""), &[response]);
     assert!(requests[1].1.starts_with("GET /a HTTP/1.1\r\n"), "{requests:?}");
 }
 
@@ -193,7 +193,7 @@ fn secrets_are_sent_to_the_target_only() {
             .header("cookie", "s3cret")
             .header("HOST", "s3cret")
             .header("Proxy-Authorization", "s3cret")
-            .header("X-Other", "told")
+            .header("X-Other", "kept")
     });
     for (location, is_sent) in [
         ("/other", true),
@@ -205,7 +205,7 @@ fn secrets_are_sent_to_the_target_only() {
         let (requests, _) = play(&probe, &[&to(302, location)]);
         assert_eq!(requests[0].1.matches("s3cret").count(), 4);
         assert_eq!(requests[1].1.matches("s3cret").count(), if is_sent { 4 } else { 0 }, "{location}");
-        assert!(requests[1].1.contains("\r\nX-Other: told\r\n"));
+        assert!(requests[1].1.contains("\r\nX-Other: kept\r\n"));
         assert_eq!(requests[1].1.to_ascii_lowercase().matches("\r\nhost: ").count(), 1);
     }
     let (requests, _) = play(&probe, &[&to(302, "http://other/"), &to(302, "/again")]);
@@ -214,10 +214,10 @@ fn secrets_are_sent_to_the_target_only() {
 
 #[test]
 fn a_failure_after_a_redirect_names_its_url() {
-    let place = "after redirect to http://other:80/: ";
+    let address = "after redirect to http://other:80/: ";
     let far = to(301, "http://other/");
     let (_, harness) = play(&checking(""), &[&far, "HTTP/1.1 503 No\r\n\r\n"]);
-    assert_eq!(harness.result().detail, format!("{place}HTTP 503"));
+    assert_eq!(harness.result().detail, format!("{address}HTTP 503"));
     for (input, connected, detail) in [
         (Input::TimedOut, true, "timed out after 5 s waiting for the answer's head"),
         (Input::TimedOut, false, "timed out after 5 s waiting for the connection"),
@@ -231,11 +231,11 @@ fn a_failure_after_a_redirect_names_its_url() {
             harness.connected();
         }
         harness.input(input);
-        assert_eq!(harness.result().detail, format!("{place}{detail}"));
+        assert_eq!(harness.result().detail, format!("{address}{detail}"));
     }
     let long = to(301, &format!("http://other/{}", "x".repeat(5000)));
     let (_, harness) = play(&checking(""), &[&long, "HTTP/1.1 503 No\r\n\r\n"]);
-    assert!(harness.result().detail.ends_with("x…: HTTP 503"), "the place leaves room for what happened");
+    assert!(harness.result().detail.ends_with("x…: HTTP 503"), "the URL leaves no room for the failure");
 }
 
 #[cfg(not(feature = "tls"))]

@@ -59,7 +59,7 @@ fn a_status_is_evaluated_when_the_head_is_complete() {
 #[test]
 fn a_text_is_found_in_every_kind_of_body() {
     let probe = checking("body_contains:pong");
-    for answer in [
+    for response in [
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nping, pong",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n po\r\n2;x=y\r\nng\r\n0\r\nT: x\r\n\r\n",
         "HTTP/1.1 201 OK\r\n\r\npipopong and so on",
@@ -68,7 +68,7 @@ fn a_text_is_found_in_every_kind_of_body() {
         "HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\npong",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npong nonsense",
     ] {
-        let result = result(&probe, answer).expect(answer);
+        let result = result(&probe, response).expect(response);
         assert!(result.ok && result.detail.starts_with("HTTP 20"), "{result:?}");
         assert_eq!(result.latency, Some(MS * 7));
     }
@@ -78,12 +78,12 @@ fn a_text_is_found_in_every_kind_of_body() {
 fn a_body_without_the_text_is_a_failure_once_it_has_ended() {
     let probe = checking("body_contains:pong");
     let miss = |read| bad(Reason::Body, &format!("HTTP 200: text not in the body ({read} bytes read)"));
-    for (answer, read) in [
+    for (response, read) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nponponpong", 5),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npon\r\n0\r\n\r\n", 3),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\npong", 0),
     ] {
-        assert_eq!(result(&probe, answer), Some(miss(read)), "{answer}");
+        assert_eq!(result(&probe, response), Some(miss(read)), "{response}");
     }
     assert_eq!(result_closed(&probe, "HTTP/1.1 200 OK\r\n\r\nponpon"), miss(6));
     let empty = bad(Reason::Body, "HTTP 204: text not in the body (0 bytes read)");
@@ -106,11 +106,15 @@ fn a_missing_text_in_a_compressed_body_has_an_explanation() {
         ("Content-Encoding:", None),
         ("Vary: gzip", None),
     ] {
-        let answer = format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 4\r\n\r\n");
+        let response = format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 4\r\n\r\n");
         let reason = name.map(|name| format!("; body is {name}-compressed")).unwrap_or_default();
         let miss = format!("HTTP 200: text not in the body (4 bytes read){reason}");
-        assert_eq!(result(&probe, &(answer.clone() + "\x1f...")), Some(bad(Reason::Body, &miss)), "{field}");
-        assert_eq!(result(&probe, &(answer + "pong")), Some(up("HTTP 200")), "{field}");
+        assert_eq!(
+            result(&probe, &(response.clone() + "\x1f...")),
+            Some(bad(Reason::Body, &miss)),
+            "{field}"
+        );
+        assert_eq!(result(&probe, &(response + "pong")), Some(up("HTTP 200")), "{field}");
     }
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
     let result = result(&probe, chunked).expect("a result");
@@ -120,13 +124,13 @@ fn a_missing_text_in_a_compressed_body_has_an_explanation() {
 #[test]
 fn an_empty_text_is_in_every_body_of_a_2xx() {
     let probe = checking("body_contains:");
-    for (answer, ok) in [
+    for (response, ok) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nany", true),
         ("HTTP/1.1 204 No Content\r\n\r\n", true),
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false),
     ] {
-        assert_eq!(result(&probe, answer).map(|result| result.ok), Some(ok), "{answer}");
+        assert_eq!(result(&probe, response).map(|result| result.ok), Some(ok), "{response}");
     }
     assert!(ProbeBuilder::from_url("http://h/").method("HEAD").check("body_contains:").build().is_ok());
 }
@@ -134,8 +138,8 @@ fn an_empty_text_is_in_every_body_of_a_2xx() {
 #[test]
 fn a_status_check_ignores_the_length_of_the_body() {
     for length in ["18446744073709551616", "99999999999999999999999999999", "5, 5"] {
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-        assert_eq!(result(&checking(""), &answer), Some(up("HTTP 200")), "{length}");
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(result(&checking(""), &response), Some(up("HTTP 200")), "{length}");
     }
 }
 
@@ -177,22 +181,22 @@ fn a_closure_receives_the_complete_response() {
             (response.headers.get("x-ok") == Some("yes"), seen)
         })
     });
-    let answer = |ok| format!("HTTP/1.1 500 Oops\r\nX-Ok: {ok}\r\nContent-Length: 8\r\n\r\nabcdefgh");
-    assert_eq!(result(&probe, &answer("yes")), Some(up("abcdef 500 7ms")));
-    assert_eq!(result(&probe, &answer("no")), Some(bad(Reason::Custom, "abcdef 500 7ms")));
+    let response = |ok| format!("HTTP/1.1 500 Oops\r\nX-Ok: {ok}\r\nContent-Length: 8\r\n\r\nabcdefgh");
+    assert_eq!(result(&probe, &response("yes")), Some(up("abcdef 500 7ms")));
+    assert_eq!(result(&probe, &response("no")), Some(bad(Reason::Custom, "abcdef 500 7ms")));
     let cut = result_closed(&probe, "HTTP/1.1 200 OK\r\nX-Ok: yes\r\nContent-Length: 8\r\n\r\nabcd");
     assert_eq!(cut.reason, Some(Reason::HttpProtocol));
 }
 
 #[test]
 fn invalid_responses_are_failures() {
-    for (answer, detail) in [
+    for (response, detail) in [
         ("", "closed without an answer"),
         ("\r\n", "closed without an answer"),
         ("HTTP/1.1 200 OK\r\nServer: x\r\n", "connection closed before the whole head had come"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nabcde", "differing Content-Length values"),
     ] {
-        assert_eq!(result_closed(&checking(""), answer), down(Reason::HttpProtocol, detail), "{answer}");
+        assert_eq!(result_closed(&checking(""), response), down(Reason::HttpProtocol, detail), "{response}");
     }
     let result = result_closed(&checking(""), "SSH-2.0-OpenSSH_9.2p1\r\n");
     assert_eq!(result.reason, Some(Reason::HttpProtocol));
@@ -245,29 +249,29 @@ fn the_result_of_an_invalid_response_does_not_depend_on_segmentation() {
         (state >> 33) as usize % below
     };
     for round in 0..2000 {
-        let mut answer = if round % 4 == 0 { redirect } else { chunked }.as_bytes().to_vec();
+        let mut response = if round % 4 == 0 { redirect } else { chunked }.as_bytes().to_vec();
         for _ in 0..=random(3) {
-            let at = random(answer.len());
+            let at = random(response.len());
             match random(3) {
-                0 => answer[at] = random(256) as u8,
-                1 => drop(answer.remove(at)),
-                _ => answer.insert(at, b"\r\n0:; /\xff"[random(8)]),
+                0 => response[at] = random(256) as u8,
+                1 => drop(response.remove(at)),
+                _ => response.insert(at, b"\r\n0:; /\xff"[random(8)]),
             }
         }
         let run = |size: usize| {
             let mut harness = requested(&probe);
-            harness.receive_all(answer.chunks(size));
-            if let Some(place) = harness.take_connect() {
-                return (Some(place), None);
+            harness.receive_all(response.chunks(size));
+            if let Some(address) = harness.take_connect() {
+                return (Some(address), None);
             }
             if !harness.is_done() {
                 harness.input(Input::Closed);
             }
             (None, Some(harness.result()))
         };
-        let unsplit = run(answer.len());
+        let unsplit = run(response.len());
         for size in [1, 2, 7] {
-            assert_eq!(run(size), unsplit, "{} by {size}", answer.escape_ascii());
+            assert_eq!(run(size), unsplit, "{} by {size}", response.escape_ascii());
         }
     }
 }

@@ -87,8 +87,8 @@ fn an_https_response_is_evaluated_in_every_segmentation() {
             let mut server = site.server();
             let request = handshake(&mut harness, &mut server, size);
             assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: localhost:8443\r\n"), "{request}");
-            let answer = format!("HTTP/1.1 200 OK\r\n\r\n{body}");
-            server.writer().write_all(answer.as_bytes()).expect("room");
+            let response = format!("HTTP/1.1 200 OK\r\n\r\n{body}");
+            server.writer().write_all(response.as_bytes()).expect("room");
             if close {
                 server.send_close_notify();
             }

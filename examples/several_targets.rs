@@ -18,9 +18,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         frequent(Monitor::new(mail)).policy(Policy::Thresholds { fall: 5, rise: 2 }),
         frequent(Monitor::new(disk)),
     ])
-    .on_check(|checked| {
-        if checked.changed.is_some() {
-            println!("{} is {}: {}", checked.name, checked.state, checked.result.detail);
+    .on_check(|event| {
+        if event.changed.is_some() {
+            println!("{} is {}: {}", event.name, event.state, event.result.detail);
         }
     })
     .bind(([127, 0, 0, 1], 0))?;

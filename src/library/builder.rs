@@ -23,7 +23,7 @@ use crate::probe::build::Error;
 /// let monitor = Monitor::new(probe("tcp", "127.0.0.1", port).name("db").build()?);
 /// let mut server = Server::builder(monitor)
 ///     .allow_host("status.example.com")
-///     .on_check(|checked| println!("{} is {}", checked.name, checked.state))
+///     .on_check(|event| println!("{} is {}", event.name, event.state))
 ///     .bind(([127, 0, 0, 1], 0))?;
 /// let db = server.targets().next().expect("one target");
 /// while server.snapshot(db).is_some_and(|db| db.state == State::Unknown) {

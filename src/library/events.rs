@@ -14,12 +14,12 @@ use crate::result::ProbeResult;
 /// ```
 /// use pingstate::{CheckEvent, Monitor, ResolverConfig, State, blocking, check_all};
 ///
-/// fn log(checked: &CheckEvent<'_>) {
-///     if let Some((before, _)) = checked.changed {
-///         eprintln!("{}: {before} -> {}: {}", checked.name, checked.state, checked.result.detail);
+/// fn log(event: &CheckEvent<'_>) {
+///     if let Some((before, _)) = event.changed {
+///         eprintln!("{}: {before} -> {}: {}", event.name, event.state, event.result.detail);
 ///     }
-///     # assert_eq!(checked.state, State::Up);
-///     # assert_eq!(checked.changed.map(|(before, _)| before), Some(State::Unknown));
+///     # assert_eq!(event.state, State::Up);
+///     # assert_eq!(event.changed.map(|(before, _)| before), Some(State::Unknown));
 /// }
 ///
 /// check_all(Monitor::new(blocking("disk", || true)), ResolverConfig::default(), log)?;

@@ -111,8 +111,8 @@ pub fn check_with(probe: &dyn Probe, resolver: ResolverConfig) -> ProbeResult {
 ///     Monitor::new(probe("tcp", "localhost", port).name("name").build()?),
 /// ];
 /// let mut results = Vec::new();
-/// check_all(monitors, ResolverConfig::default(), |checked| {
-///     results.push((checked.name.to_owned(), checked.result.ok));
+/// check_all(monitors, ResolverConfig::default(), |event| {
+///     results.push((event.name.to_owned(), event.result.ok));
 /// })?;
 /// results.sort();
 /// assert_eq!(results, [("name".to_owned(), true), ("v4".to_owned(), true)]);

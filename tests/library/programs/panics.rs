@@ -23,59 +23,59 @@ fn fails_alone(bad: impl Probe + 'static, detail: &str) {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Method {
     Name,
     Url,
     Timeout,
     Begin,
-    Output,
-    Input,
+    PollOutput,
+    HandleInput,
     BlockingTask,
-    End,
+    Drop,
 }
 
-/// A custom probe that panics at one place.
-struct Panicking(Place, u16);
+/// A custom probe that panics in one method.
+struct Panicking(Method, u16);
 
 impl Probe for Panicking {
     fn name(&self) -> &str {
-        assert!(self.0 != Place::Name, "at its name");
+        assert!(self.0 != Method::Name, "in name");
         "panicking"
     }
     fn url(&self) -> &str {
-        assert!(self.0 != Place::Url, "at its url");
+        assert!(self.0 != Method::Url, "in url");
         "panicking:"
     }
     fn timeout(&self) -> Duration {
-        assert!(self.0 != Place::Timeout, "at its timeout");
+        assert!(self.0 != Method::Timeout, "in timeout");
         Duration::from_secs(5)
     }
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-        assert!(self.0 != Place::Begin, "at the beginning");
+        assert!(self.0 != Method::Begin, "in begin");
         Box::new(PanickingAttempt(self.0, Some(self.1)))
     }
 }
 
-struct PanickingAttempt(Place, Option<u16>);
+struct PanickingAttempt(Method, Option<u16>);
 
 impl Drop for PanickingAttempt {
     fn drop(&mut self) {
-        assert!(self.0 != Place::End, "at the end");
+        assert!(self.0 != Method::Drop, "in drop");
     }
 }
 
 impl Attempt for PanickingAttempt {
     fn handle_input(&mut self, _input: Input<'_>, _now: Now) {
-        panic!("on input");
+        panic!("in handle_input");
     }
     fn poll_output(&mut self) -> Option<Output> {
         let port = self.1.take()?;
         match self.0 {
-            Place::Output => panic!("on output"),
-            Place::Name | Place::Url | Place::End => {
+            Method::PollOutput => panic!("in poll_output"),
+            Method::Name | Method::Url | Method::Drop => {
                 Some(Output::Done(ProbeResult::down(Reason::Custom, "no panic")))
             }
-            Place::BlockingTask => Some(Output::BlockingTask(BlockingTask::new(|| panic!("elsewhere")))),
+            Method::BlockingTask => Some(Output::BlockingTask(BlockingTask::new(|| panic!("in the task")))),
             _ => Some(Output::Connect { transport: Transport::Tcp, host: "localhost".to_owned(), port }),
         }
     }
@@ -85,12 +85,12 @@ impl Attempt for PanickingAttempt {
 fn probes_that_panic_fail_alone() {
     let (target, _) = target();
     let port = target.address.port();
-    fails_alone(Panicking(Place::Timeout, port), "the probe panicked: at its timeout");
-    fails_alone(Panicking(Place::Begin, port), "the probe panicked: at the beginning");
-    fails_alone(Panicking(Place::Output, port), "the probe panicked: on output");
-    fails_alone(Panicking(Place::Input, port), "the probe panicked: on input");
-    for place in [Place::Name, Place::Url, Place::End] {
-        fails_alone(Panicking(place, port), "no panic");
+    fails_alone(Panicking(Method::Timeout, port), "the probe panicked: in timeout");
+    fails_alone(Panicking(Method::Begin, port), "the probe panicked: in begin");
+    fails_alone(Panicking(Method::PollOutput, port), "the probe panicked: in poll_output");
+    fails_alone(Panicking(Method::HandleInput, port), "the probe panicked: in handle_input");
+    for method in [Method::Name, Method::Url, Method::Drop] {
+        fails_alone(Panicking(method, port), "no panic");
     }
 }
 
@@ -114,7 +114,7 @@ fn checks_that_panic_fail_alone() {
 /// A panic on the task's thread is reported as its result. (This attempt then panics as well.)
 #[test]
 fn panicking_blocking_task_fails_alone() {
-    fails_alone(Panicking(Place::BlockingTask, 1), "the probe panicked: on input");
+    fails_alone(Panicking(Method::BlockingTask, 1), "the probe panicked: in handle_input");
     let result = check(&blocking("db", || -> bool { std::panic::panic_any(7) }));
     assert_eq!(result.detail, "the probe panicked: without a message");
 }
@@ -122,22 +122,22 @@ fn panicking_blocking_task_fails_alone() {
 #[test]
 fn a_panic_in_a_single_check_is_a_failed_one() {
     let (_target, tcp) = target();
-    let result = check(&Panicking(Place::Output, 1));
-    assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: on output"));
+    let result = check(&Panicking(Method::PollOutput, 1));
+    assert_eq!((result.ok, &*result.detail), (false, "the probe panicked: in poll_output"));
     assert!(built(tcp).check().ok);
-    for (place, detail) in [
-        (Place::Name, "the probe panicked: at its name"),
-        (Place::Url, "no panic"),
-        (Place::Timeout, "the probe panicked: at its timeout"),
-        (Place::Begin, "the probe panicked: at the beginning"),
-        (Place::End, "no panic"),
+    for (method, detail) in [
+        (Method::Name, "the probe panicked: in name"),
+        (Method::Url, "no panic"),
+        (Method::Timeout, "the probe panicked: in timeout"),
+        (Method::Begin, "the probe panicked: in begin"),
+        (Method::Drop, "no panic"),
     ] {
-        let result = check(&Panicking(place, 1));
+        let result = check(&Panicking(method, 1));
         assert_eq!((result.ok, result.reason, &*result.detail), (false, Some(Reason::Custom), detail));
         let mut details = Vec::new();
-        let record = |checked: &CheckEvent<'_>| details.push(checked.result.detail.clone());
-        check_all(Monitor::new(Panicking(place, 1)), ResolverConfig::default(), record).expect("a loop");
-        let detail = if place == Place::Name { "no panic" } else { detail };
+        let record = |event: &CheckEvent<'_>| details.push(event.result.detail.clone());
+        check_all(Monitor::new(Panicking(method, 1)), ResolverConfig::default(), record).expect("a loop");
+        let detail = if method == Method::Name { "no panic" } else { detail };
         assert_eq!(details, [detail]);
     }
 }
@@ -146,11 +146,12 @@ fn a_panic_in_a_single_check_is_a_failed_one() {
 #[test]
 fn panic_in_a_callback_reaches_the_caller_and_the_server_continues() {
     let mut calls = 0;
-    let monitors = [Place::Name, Place::Url].map(|place| Monitor::new(Panicking(place, 1)).interval(5 * MS));
+    let monitors =
+        [Method::Name, Method::Url].map(|method| Monitor::new(Panicking(method, 1)).interval(5 * MS));
     let mut server = Server::builder(monitors)
-        .on_check(move |checked| {
+        .on_check(move |event| {
             calls += 1;
-            assert!(calls != 1, "a bug in the callback: {}", checked.name);
+            assert!(calls != 1, "a bug in the callback: {}", event.name);
         })
         .bind(ANY)
         .expect("bound");

@@ -61,9 +61,9 @@ fn callback_receives_every_check_and_change() {
     let (_target, good) = target();
     let (sender, received) = std::sync::mpsc::channel();
     let mut server = Server::builder(Monitor::new(built(good.name("db"))).interval(5 * MS))
-        .on_check(move |checked| {
-            let changed = checked.changed.map(|(from, _)| from);
-            let _ = sender.send((checked.id, checked.name.to_owned(), checked.state, changed));
+        .on_check(move |event| {
+            let changed = event.changed.map(|(from, _)| from);
+            let _ = sender.send((event.id, event.name.to_owned(), event.state, changed));
         })
         .bind(ANY)
         .expect("serves");
@@ -86,8 +86,8 @@ fn monitors_are_replaced_while_others_continue() {
     let mut server = Server::builder(
         [Monitor::new(built(tcp)), Monitor::new(mute)].map(|monitor| monitor.interval(5 * MS)),
     )
-    .on_check(move |checked| {
-        let _ = sender.send((checked.id, checked.name.to_owned()));
+    .on_check(move |event| {
+        let _ = sender.send((event.id, event.name.to_owned()));
     })
     .bind(ANY)
     .expect("serves");
@@ -110,7 +110,7 @@ fn monitors_are_replaced_while_others_continue() {
     (&peer).write_all(b"x").expect("its check goes on");
     turn_until(&mut server, "new and old", |server| {
         let checked = snapshot(server, 2).recent.len() > before.recent.len();
-        checked && [0, 1].iter().all(|place| snapshot(server, *place).state == State::Up)
+        checked && [0, 1].iter().all(|index| snapshot(server, *index).state == State::Up)
     });
     let received: Vec<_> = received.try_iter().collect();
     for (id, name) in [(cache, "cache"), (mute, "mute"), (db, "db")] {

@@ -29,9 +29,9 @@ impl World {
     pub(super) fn note_lateness(&mut self, late: u64, due: Option<u64>) {
         let stalled = due.is_some_and(|due| self.at.saturating_sub(due) >= CLOCK_STALL.as_nanos() as u64);
         if stalled {
-            self.tally.add("loop: stalls");
+            self.counters.add("loop: stalls");
         } else {
-            self.tries.iter_mut().flatten().for_each(|this| this.cost += late);
+            self.runs.iter_mut().flatten().for_each(|this| this.cost += late);
             if late >= 100 * MS {
                 self.mislead_all();
             }
@@ -51,7 +51,7 @@ impl World {
         for (name, asked) in self.asked.iter_mut().enumerate().filter(|(_, asked)| asked.open > 0) {
             asked.dirty = true;
             asked.partial_until = asked.partial_until.max(self.at + 31 * S);
-            for this in self.tries.iter_mut().flatten() {
+            for this in self.runs.iter_mut().flatten() {
                 this.misled |= this.names.contains(&name);
             }
         }
@@ -65,14 +65,14 @@ impl World {
                 if self.rng.permille(100) {
                     self.next_wall_s = -10_000_000_000;
                 }
-                self.tally.add("clock: stepped");
+                self.counters.add("clock: stepped");
             }
             1 => self.next_files = self.rng.index(self.plan.files.len()),
             2 => self.ask_for_check(),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
                 self.call(self.at, Engine::handle_accept_failed);
-                self.tally.add("accept: failed");
+                self.counters.add("accept: failed");
                 self.accept_paused = Some(self.seen + ACCEPT_PAUSE.as_nanos() as u64);
             }
             _ => {}
@@ -81,21 +81,21 @@ impl World {
         self.schedule(after, Event::Chaos);
     }
 
-    /// Somebody wants a target checked now, whatever its beat.
+    /// Somebody wants a target checked now, whatever its scheduled time.
     fn ask_for_check(&mut self) {
         self.drain();
-        let place = self.rng.index(self.roster.len().max(1));
-        let Some(target) = self.roster.get(place).copied() else { return };
-        let busy = self.tries[target].is_some();
+        let place = self.rng.index(self.present.len().max(1));
+        let Some(target) = self.present.get(place).copied() else { return };
+        let busy = self.runs[target].is_some();
         if !busy {
             self.urgent.insert(target);
         }
         let id = self.ids[target];
         self.call(self.at, |engine, now| engine.check_now(id, now));
         let waits = self.engine.audit().waiting.contains(&id);
-        assert!(waits || self.tries[target].is_some(), "target {target} is not checked at once");
+        assert!(waits || self.runs[target].is_some(), "target {target} is not checked at once");
         if !busy {
-            self.tally.add("tries: outside the beat");
+            self.counters.add("tries: outside the schedule");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
-use super::journal::Entry;
+use super::event_log::Entry;
 use super::names::{How, hosts};
 use super::plan::{MS, PORT, Wants};
 use super::site::{Mood, ProbeRun};
@@ -44,64 +44,64 @@ const UNWANTED_MAX: u64 = 1_200 * MS;
 impl World {
     /// Tries that have begun during the last call: when they are due, one at a time.
     pub(super) fn notice_begins(&mut self) {
-        for place in 0..self.roster.len() {
-            let target = self.roster[place];
+        for place in 0..self.present.len() {
+            let target = self.present[place];
             let begins = self.ledger.tracks()[target].begins;
             if begins == self.begins[target] {
                 continue;
             }
             assert_eq!(begins, self.begins[target] + 1, "target {target} began twice in one call");
             self.begins[target] = begins;
-            assert!(self.tries[target].is_none(), "target {target} begins before its verdict");
+            assert!(self.runs[target].is_none(), "target {target} begins before its result");
             let schedule = &mut self.schedules[target];
             let (due, is_urgent) = (schedule.due(), self.urgent.remove(&target));
             let is_due = self.seen >= due || is_urgent;
             assert!(is_due, "target {target} begins before its time");
             if let Some(late) = schedule.begin(self.seen) {
-                self.lag = (self.lag.0 + late, self.lag.1 + 1);
+                self.delay = (self.delay.0 + late, self.delay.1 + 1);
             }
             if !is_urgent {
                 self.check_order(target, due);
             }
-            self.begin_try(target);
+            self.begin_run(target);
         }
     }
 
-    /// Tries that have ended during the last call. One that is to be repeated has no verdict.
+    /// Tries that have ended during the last call. One that is to be repeated has no result.
     pub(super) fn notice_ends(&mut self) {
-        for place in 0..self.roster.len() {
-            let target = self.roster[place];
-            let Some(this) = &mut self.tries[target] else { continue };
+        for place in 0..self.present.len() {
+            let target = self.present[place];
+            let Some(this) = &mut self.runs[target] else { continue };
             if self.ledger.tracks()[target].busy || this.ended.is_some() {
                 continue;
             }
             let result = self.ledger.tracks()[target].done.clone();
             let result = result.unwrap_or_else(|| panic!("target {target} ended without a word"));
-            if !self.schedules[target].end_try(result.ok, self.seen) {
+            if !self.schedules[target].end_run(result.ok, self.seen) {
                 this.ended = Some(result);
                 continue;
             }
-            self.tally.add("tries: to be repeated");
-            if let Some(this) = self.tries[target].take() {
+            self.counters.add("tries: to be repeated");
+            if let Some(this) = self.runs[target].take() {
                 self.hold_against_truth(target, &this, &result);
             }
         }
     }
 
     /// A check has ended: was that the truth?
-    pub(super) fn judge(&mut self, verdict: CheckResult) {
-        let CheckResult { target: id, result, change } = verdict;
-        let target = self.roster.iter().copied().find(|target| self.ids[*target] == id);
-        let target = target.unwrap_or_else(|| panic!("{id:?} has a verdict and is not watched"));
-        let this = self.tries[target].take();
-        let this = this.unwrap_or_else(|| panic!("target {target} has a verdict and no try"));
+    pub(super) fn check_result(&mut self, check: CheckResult) {
+        let CheckResult { target: id, result, change } = check;
+        let target = self.present.iter().copied().find(|target| self.ids[*target] == id);
+        let target = target.unwrap_or_else(|| panic!("{id:?} has a result and is not watched"));
+        let this = self.runs[target].take();
+        let this = this.unwrap_or_else(|| panic!("target {target} has a result and no try"));
         let raw =
-            this.ended.as_ref().unwrap_or_else(|| panic!("target {target} has a verdict before its end"));
+            this.ended.as_ref().unwrap_or_else(|| panic!("target {target} has a result before its end"));
         self.hold_against_truth(target, &this, raw);
         self.check_measured(target, &this, &result);
-        self.tally.add(result.reason.map_or("verdict: ok", label));
+        self.counters.add(result.reason.map_or("result: ok", label));
         if result.ok {
-            self.tally.add(self.way(target));
+            self.counters.add(self.way(target));
         }
         let model = &mut self.models[target];
         let was_slow = model.is_slow;
@@ -111,7 +111,7 @@ impl World {
             (raw.ok, raw.reason, raw.latency, &detail),
             "the result of target {target}"
         );
-        self.tally.add(match (was_slow, model.is_slow) {
+        self.counters.add(match (was_slow, model.is_slow) {
             (false, true) => "slow: begins",
             (true, false) => "slow: ends",
             (true, true) => "slow: goes on",
@@ -128,8 +128,8 @@ impl World {
         assert_eq!(told, changed, "change of target {target}");
         self.models[target].compare(real.fsm(), target, self.moment(self.seen), self.seen);
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
-        self.tally.add(interval);
-        assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped beats of target {target}");
+        self.counters.add(interval);
+        assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped checks of target {target}");
         self.journal.note(Entry {
             seq: 0,
             name: Some(self.plan.targets[target].name),
@@ -165,7 +165,7 @@ impl World {
         if let Some(latency) = result.latency {
             assert!(latency <= Duration::from_nanos(self.seen - this.begun), "{}", shown());
         }
-        self.tally.add(match (&due, result.reason) {
+        self.counters.add(match (&due, result.reason) {
             (Due::Up, _) => "truth: healthy, and said to be",
             (Due::Down(_), _) => "truth: broken, and said to be",
             (Due::Anything, _) => "truth: uncertain",
@@ -297,26 +297,26 @@ impl World {
         );
         self.check_queue(audit.connections, audit.waiting.len());
         if audit.queries == QUERIES_MAX {
-            self.tally.add("caps: steps with all queries in flight");
+            self.counters.add("caps: steps with all queries in flight");
         }
         if audit.client_inbox > 4 * 1024 {
-            self.tally.add("caps: steps with a client's inbox half full");
+            self.counters.add("caps: steps with a client's inbox half full");
         }
         if audit.client_inbox > 8 * 1024 {
-            self.tally.add("caps: steps with a large head");
+            self.counters.add("caps: steps with a large head");
         }
         if audit.query_inbox > 0 {
-            self.tally.add("caps: steps with a part of an answer over TCP");
+            self.counters.add("caps: steps with a part of an answer over TCP");
         }
         if audit.are_listings_full() {
-            self.tally.add("caps: steps with as many listings as there may be");
+            self.counters.add("caps: steps with as many listings as there may be");
             self.excuse_clients();
         }
         assert_eq!(self.engine.targets().worst(), self.worst());
         let lag = self.engine.targets().scheduling_delay();
-        assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.lag, "how late checks began");
+        assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.delay, "how late checks began");
         let skipped: u64 = self.schedules.iter().map(|schedule| schedule.skipped).sum();
-        assert_eq!(self.engine.targets().skipped(), skipped, "skipped beats of all there have been");
+        assert_eq!(self.engine.targets().skipped(), skipped, "skipped checks of all there have been");
         self.check_owners();
     }
 
@@ -346,8 +346,8 @@ impl World {
                 }
             }
         }
-        for (target, (track, this)) in tracks.iter().zip(&self.tries).enumerate() {
-            assert_eq!(track.busy, this.is_some(), "target {target}: begins and verdicts differ");
+        for (target, (track, this)) in tracks.iter().zip(&self.runs).enumerate() {
+            assert_eq!(track.busy, this.is_some(), "target {target}: begins and results differ");
         }
     }
 
@@ -357,11 +357,11 @@ impl World {
         let due = self.engine.poll_timeout().map(|due| self.since_start(due));
         assert!(due.is_none_or(|due| due > now), "the loop would spin");
         let waiting = self.engine.audit().waiting;
-        for target in self.roster.iter().copied() {
+        for target in self.present.iter().copied() {
             if waiting.contains(&self.ids[target]) {
                 continue;
             }
-            let at = match &self.tries[target] {
+            let at = match &self.runs[target] {
                 Some(this) => this.deadline,
                 None => self.schedules[target].due(),
             };
@@ -377,20 +377,20 @@ impl World {
 
 fn label(reason: Reason) -> &'static str {
     match reason {
-        Reason::DnsNotFound => "verdict: dns_not_found",
-        Reason::DnsFailed => "verdict: dns_failed",
-        Reason::DnsTimeout => "verdict: dns_timeout",
-        Reason::Refused => "verdict: refused",
-        Reason::Unreachable => "verdict: unreachable",
-        Reason::Reset => "verdict: reset",
-        Reason::ConnectTimeout => "verdict: connect_timeout",
-        Reason::HttpProtocol => "verdict: http_protocol",
-        Reason::HttpTimeout => "verdict: http_timeout",
-        Reason::Redirect => "verdict: redirect",
-        Reason::Status => "verdict: status",
-        Reason::Body => "verdict: body",
-        Reason::Banner => "verdict: banner",
-        Reason::Local => "verdict: local",
+        Reason::DnsNotFound => "result: dns_not_found",
+        Reason::DnsFailed => "result: dns_failed",
+        Reason::DnsTimeout => "result: dns_timeout",
+        Reason::Refused => "result: refused",
+        Reason::Unreachable => "result: unreachable",
+        Reason::Reset => "result: reset",
+        Reason::ConnectTimeout => "result: connect_timeout",
+        Reason::HttpProtocol => "result: http_protocol",
+        Reason::HttpTimeout => "result: http_timeout",
+        Reason::Redirect => "result: redirect",
+        Reason::Status => "result: status",
+        Reason::Body => "result: body",
+        Reason::Banner => "result: banner",
+        Reason::Local => "result: local",
         other => panic!("nobody here fails with {other:?}"),
     }
 }

@@ -61,7 +61,7 @@ pub(super) struct Client {
 }
 
 impl World {
-    /// Somebody comes, if the door is open.
+    /// A client comes, if the door is open.
     pub(super) fn knock(&mut self) {
         let flood = self.plan.flood.filter(|flood| *flood != Flood::ResolverConfig);
         let quarters = if flood == Some(Flood::Waits) { 1 } else { 3 };
@@ -153,7 +153,7 @@ impl World {
             follow: None,
         };
         self.take_in(id, Sock::Client(Box::new(client)));
-        self.tally.add("clients: accepted");
+        self.counters.add("clients: accepted");
         self.drain();
         self.schedule_client(id, 2 * S);
         id
@@ -186,7 +186,7 @@ impl World {
         }
         let is_over = client.over || client.to_ask.is_empty() && client.asked.is_empty();
         if client.kind == Kind::Vanish && self.rng.permille(300) {
-            self.tally.add("clients: vanished");
+            self.counters.add("clients: vanished");
             return self.fail(id, Reason::Reset);
         }
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };

@@ -67,7 +67,7 @@ impl World {
             return; // Closed already, in the same batch.
         }
         if self.rng.permille(self.plan.weather.local) {
-            self.tally.add("local: no socket for a query");
+            self.counters.add("local: no socket for a query");
             let few = self.current_files().attempts < 2;
             self.concern(id, 0, |asked| {
                 asked.dirty |= few || asked.local;
@@ -83,11 +83,11 @@ impl World {
                 self.schedule(after, Event::News(id, News::Failed(Reason::Refused)));
             }
             (_, Role::Dead) => {
-                self.tally.add("dns: a dead server is asked");
+                self.counters.add("dns: a dead server is asked");
                 self.blame(id, 1000 * MS);
             }
             (Transport::Tcp, _) => {
-                self.tally.add("dns: asked over TCP");
+                self.counters.add("dns: asked over TCP");
                 let after = self.dns_lag(id);
                 self.schedule(after, Event::News(id, News::Connected));
             }
@@ -112,7 +112,7 @@ impl World {
                 let serves = if asked.dirty { 301 } else { 31 } * S;
                 asked.partial_until = asked.partial_until.max(asked.busy_until.max(self.at) + serves);
             }
-            for this in self.tries.iter_mut().flatten().filter(|this| this.names.contains(name)) {
+            for this in self.runs.iter_mut().flatten().filter(|this| this.names.contains(name)) {
                 this.cost += span;
                 this.misled |= asked.dirty || asked.poisoned_until > self.at;
             }
@@ -173,7 +173,7 @@ impl World {
         }
         let after = self.dns_lag(id);
         if transport == Transport::Udp && self.rng.permille(60) {
-            self.tally.add("dns: strays before the answer");
+            self.counters.add("dns: strays before the answer");
             for _ in 0..self.rng.range(1, 8) {
                 let mut stray = truth.clone();
                 stray[self.pick_header()] ^= 0x55;
@@ -183,11 +183,11 @@ impl World {
         if !self.rng.permille(self.plan.weather.dns_mischief) {
             return self.reply(id, from, after, truth);
         }
-        self.tally.add("dns: mischief");
+        self.counters.add("dns: mischief");
         self.concern(id, 0, |asked| asked.dirty = true);
         match self.rng.below(10) {
             0 if transport == Transport::Tcp => {
-                self.tally.add("dns: more over TCP than anybody wants");
+                self.counters.add("dns: more over TCP than anybody wants");
                 self.schedule(after, Event::News(id, News::Bytes(vec![0xff; 12_000])));
                 self.schedule(after + MS, Event::News(id, News::Bytes(vec![0; 12_000])));
             }
@@ -255,7 +255,7 @@ impl World {
         }
         let alias = record(full, CNAME, ttl_s, &wire(&real));
         if self.rng.permille(300) {
-            self.tally.add("dns: an alias without addresses");
+            self.counters.add("dns: an alias without addresses");
             return answer(message, ANSWER, 0, &[alias]);
         }
         records.insert(self.rng.index(records.len() + 1), alias);
@@ -292,7 +292,7 @@ impl World {
             return self.call(self.at, |engine, now| engine.handle_files(None, None, now));
         }
         if self.files.is_some() {
-            self.tally.add("dns: the files change");
+            self.counters.add("dns: the files change");
             // What is being asked for is asked for by two rules now.
             self.mislead_all();
         }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::Kind;
-use super::journal::{Cursor, Entry};
+use super::event_log::{Cursor, Entry};
 use super::plan::{MS, S};
 use super::requests::split;
 use super::world::{Event, News, Sock, World};
@@ -68,8 +68,8 @@ impl Follow {
 impl World {
     /// A path that a client may ask for to be told of what comes, and a field for the head.
     pub(super) fn wish(&mut self) -> (String, String, Wish) {
-        let there = (self.rng.permille(500) && !self.roster.is_empty()).then(|| {
-            let target = self.roster[self.rng.index(self.roster.len())];
+        let there = (self.rng.permille(500) && !self.present.is_empty()).then(|| {
+            let target = self.present[self.rng.index(self.present.len())];
             self.plan.targets[target].name
         });
         let name = if self.rng.permille(60) { Some(self.rng.index(9)) } else { there };
@@ -142,7 +142,7 @@ impl World {
             Wish::Wait { .. } => None,
         };
         if !self.engine.knows(id) {
-            self.tally.add("streams: gone before they are heard of");
+            self.counters.add("streams: gone before they are heard of");
         }
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
         let ask = client.asked.pop_front().expect("it has asked for something");
@@ -159,7 +159,7 @@ impl World {
             stepping: false,
             said: 0,
         });
-        self.tally.add(match wish {
+        self.counters.add(match wish {
             Wish::Events { seen: Some(_), .. } => "streams: come back",
             Wish::Events { checks: true, .. } => "streams: of checks",
             Wish::Events { .. } => "streams: of changes",
@@ -186,7 +186,7 @@ impl World {
         }
         if text == ": still here\n\n" {
             assert!(at >= client.since + STREAM_KEEP_ALIVE.as_nanos() as u64, "there is no need for that");
-            return self.tally.add("streams: kept alive");
+            return self.counters.add("streams: kept alive");
         }
         assert!(text.ends_with("\n\n"));
         let mut blocks = text.split_terminator("\n\n").peekable();
@@ -200,7 +200,7 @@ impl World {
         }
         for (what, is_so) in [("streams: came back too late", was_late), ("streams: overrun", lost > 0)] {
             if is_so {
-                self.tally.add(what);
+                self.counters.add(what);
             }
         }
         let mut told = 0;
@@ -208,7 +208,7 @@ impl World {
             let entry = self.journal.next(cursor).unwrap_or_else(|| panic!("nothing has happened: {block}"));
             check_event(block, entry, boot);
             told += 1;
-            self.tally.add(if entry.from.is_some() {
+            self.counters.add(if entry.from.is_some() {
                 "streams: changes told"
             } else {
                 "streams: checks told"
@@ -234,7 +234,7 @@ impl World {
         if status == 503 {
             assert!(at >= since + timeout, "{id:?} gives up before its time");
         }
-        self.tally.add(match status {
+        self.counters.add(match status {
             200 => "waits: reached",
             503 => "waits: given up",
             _ => "waits: for nobody any more",
@@ -253,7 +253,7 @@ impl World {
         let Some(follow) = &mut client.follow else { return };
         follow.stepping = false;
         if client.kind == Kind::Vanish && leaves {
-            self.tally.add("streams: vanished");
+            self.counters.add("streams: vanished");
             return self.fail(id, Reason::Reset);
         }
         if client.kind == Kind::Hostile && !follow.closing {
@@ -267,12 +267,12 @@ impl World {
             self.drain();
             assert!(!is_too_much || !self.socks.contains_key(&id), "{id:?} may say what it likes");
             if is_too_much {
-                self.tally.add("streams: talked too much");
+                self.counters.add("streams: talked too much");
             }
         } else if leaves && !client.ended {
             client.ended = true;
             let is_gone = self.rng.permille(500);
-            self.tally.add(if is_gone { "streams: left" } else { "streams: ended their side" });
+            self.counters.add(if is_gone { "streams: left" } else { "streams: ended their side" });
             self.feed(id);
             if is_gone {
                 // Its system says so when it is told something, or asked by TCP's keep-alive.

@@ -28,7 +28,7 @@ impl World {
     pub(super) fn check_evicted(&mut self, victim: Option<ConnId>) {
         let Some(id) = victim else { return };
         assert!(!self.engine.knows(id), "the wrong one, or none, gave way instead of {id:?}");
-        self.tally.add("clients: evicted");
+        self.counters.add("clients: evicted");
         if let Some(Sock::Client(client)) = self.socks.get_mut(&id) {
             client.evicted = true;
         }

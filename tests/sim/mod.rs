@@ -12,30 +12,30 @@ mod answers;
 mod chaos;
 mod checks;
 mod client;
+mod counters;
 mod dns;
+mod event_log;
 mod follow;
 mod guests;
-mod journal;
 mod model;
 mod names;
 mod net;
+mod notifications;
 mod plan;
-mod posts;
 mod queue;
+mod recording_probe;
 mod reload;
 mod requests;
 mod rng;
 mod schedule;
 mod site;
-mod spy;
-mod tally;
-mod told;
+mod webhooks;
 mod world;
 
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use tally::Tally;
+use counters::Counters;
 use world::World;
 
 /// How many runs there are unless told otherwise.
@@ -68,7 +68,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("http: redirected", 2500),
     ("interval: after the first check", 2500),
     ("interval: another one after the first check", 210),
-    ("interval: before the first beat", 55),
+    ("interval: before the first scheduled time", 55),
     ("interval: while down", 1500),
     ("interval: while in doubt", 350),
     ("local: no socket for a query", 300),
@@ -83,15 +83,15 @@ const FLOORS: &[(&str, u64)] = &[
     ("reload: dropped before it was tried again", 60),
     ("reload: dropped with a connection", 180),
     ("reload: dropped with a hook at work", 35),
-    ("reload: dropped with a lookup under way", 230),
-    ("reload: dropped with a post under way", 100),
+    ("reload: dropped with a lookup in flight", 230),
+    ("reload: dropped with a post in flight", 100),
     ("reload: kept", 1900),
-    ("reload: kept with a check under way", 550),
+    ("reload: kept with a check in flight", 550),
     ("reload: news for a hook wait", 20),
     ("reload: refused", 200),
     ("reload: started", 1200),
     ("reload: the same name with other settings", 500),
-    ("reload: with outputs under way", 190),
+    ("reload: with outputs in flight", 190),
     ("slow: begins", 500),
     ("slow: ends", 200),
     ("slow: goes on", 1000),
@@ -110,7 +110,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("streams: of checks", 130),
     ("streams: overrun", 2),
     ("streams: talked too much", 5),
-    ("tries: outside the beat", 500),
+    ("tries: outside the schedule", 500),
     ("tries: to be repeated", 1300),
     ("truth: broken, and said to be", 4000),
     ("truth: healthy, and said to be", 6000),
@@ -122,20 +122,20 @@ const FLOORS: &[(&str, u64)] = &[
     ("up: by the hosts file", 600),
     ("up: by the search list", 800),
     ("up: localhost", 600),
-    ("verdict: banner", 150),
-    ("verdict: body", 20),
-    ("verdict: connect_timeout", 300),
-    ("verdict: dns_failed", 700),
-    ("verdict: dns_not_found", 1500),
-    ("verdict: dns_timeout", 700),
-    ("verdict: http_protocol", 250),
-    ("verdict: http_timeout", 250),
-    ("verdict: local", 150),
-    ("verdict: redirect", 200),
-    ("verdict: refused", 250),
-    ("verdict: reset", 250),
-    ("verdict: status", 150),
-    ("verdict: unreachable", 250),
+    ("result: banner", 150),
+    ("result: body", 20),
+    ("result: connect_timeout", 300),
+    ("result: dns_failed", 700),
+    ("result: dns_not_found", 1500),
+    ("result: dns_timeout", 700),
+    ("result: http_protocol", 250),
+    ("result: http_timeout", 250),
+    ("result: local", 150),
+    ("result: redirect", 200),
+    ("result: refused", 250),
+    ("result: reset", 250),
+    ("result: status", 150),
+    ("result: unreachable", 250),
     ("waits: answered at once", 140),
     ("waits: begun", 170),
     ("waits: for nobody any more", 8),
@@ -148,11 +148,11 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Plays one run; gives its fingerprint.
-fn play(seed: u64, tally: &mut Tally) -> u64 {
+fn play(seed: u64, counters: &mut Counters) -> u64 {
     let mut world = World::new(seed);
     world.loud = number("SEED").is_some();
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
-    tally.merge(&world.tally);
+    counters.merge(&world.counters);
     if let Err(panic) = outcome {
         println!(
             "at {} ms of seed {seed}; to play it again: SEED={seed} cargo test --lib sim -- --nocapture",
@@ -165,27 +165,31 @@ fn play(seed: u64, tally: &mut Tally) -> u64 {
 
 #[test]
 fn the_whole_daemon_keeps_its_laws() {
-    let mut tally = Tally::default();
+    let mut counters = Counters::default();
     if let Some(seed) = number("SEED") {
-        play(seed, &mut tally);
-        return tally.print();
+        play(seed, &mut counters);
+        return counters.print();
     }
     let seeds = number("SEEDS").unwrap_or(SEEDS);
     let from = number("FROM").unwrap_or(0);
     for seed in from..from + seeds {
-        play(seed, &mut tally);
+        play(seed, &mut counters);
     }
-    tally.print();
+    counters.print();
     for (what, floor) in FLOORS {
-        assert!(seeds < SEEDS || tally.of(what) >= *floor, "a lazy world: {what} {} times", tally.of(what));
+        assert!(
+            seeds < SEEDS || counters.of(what) >= *floor,
+            "a lazy world: {what} {} times",
+            counters.of(what)
+        );
     }
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    let mut tally = Tally::default();
+    let mut counters = Counters::default();
     for seed in 0..50 {
-        let first = play(seed, &mut tally);
-        assert_eq!(first, play(seed, &mut tally), "seed {seed}");
+        let first = play(seed, &mut counters);
+        assert_eq!(first, play(seed, &mut counters), "seed {seed}");
     }
 }

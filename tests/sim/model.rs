@@ -70,7 +70,7 @@ impl Model {
         format!("{detail}, slow (over {shown} ms)")
     }
 
-    /// Takes a verdict in; gives the states before and after and how long the one before lasted, if
+    /// Takes a result in; gives the states before and after and how long the one before lasted, if
     /// they differ.
     pub(super) fn fire(
         &mut self,

@@ -4,7 +4,7 @@ use std::hash::Hasher;
 use std::net::SocketAddr;
 
 use super::plan::S;
-use super::posts::is_post;
+use super::webhooks::is_post;
 use super::world::{Event, News, Sock, World};
 use crate::api::counters::ProcessStats;
 use crate::engine::{ConnId, Input, Output, Transport};
@@ -25,7 +25,7 @@ impl World {
     fn deliver(&mut self, id: ConnId, news: News) {
         if !self.socks.contains_key(&id) {
             if self.rng.permille(self.plan.weather.stale) {
-                self.tally.add("stale: late news of a connection that is gone");
+                self.counters.add("stale: late news of a connection that is gone");
                 self.bring_stale(id, news);
             }
             return;
@@ -112,7 +112,7 @@ impl World {
                 }
                 Output::Accept => {
                     self.accept_paused = None;
-                    self.tally.add("accept: paused and resumed");
+                    self.counters.add("accept: paused and resumed");
                 }
                 Output::RefreshFiles => self.refresh(),
                 Output::ReadProcessStats => {
@@ -124,7 +124,7 @@ impl World {
                 Output::Kill(id) => self.kill(id),
                 Output::Notify(text) => self.notified(&text),
                 Output::Log(line) => assert!(!line.contains(char::is_control) && !line.contains("s3cret")),
-                Output::CheckResult(verdict) => self.judge(verdict),
+                Output::CheckResult(check) => self.check_result(check),
             }
         }
         assert!(self.farewell.is_none(), "a farewell without a close");
@@ -167,7 +167,11 @@ impl World {
         if let Some(Sock::Client(client)) = &gone {
             self.check_client_closed(id, client);
             if client.follow.is_some() && !client.ended {
-                self.tally.add(if client.owing > 0 { "streams: closed unread" } else { "streams: closed" });
+                self.counters.add(if client.owing > 0 {
+                    "streams: closed unread"
+                } else {
+                    "streams: closed"
+                });
             }
         }
         self.let_go(gone);
@@ -233,9 +237,9 @@ impl World {
             Output::Kill(_) => (13, 0),
             Output::Notify(_) => (14, 0),
             Output::Log(_) => (15, 0),
-            Output::CheckResult(verdict) => {
-                self.hasher.write(verdict.result.detail.as_bytes());
-                (9, verdict.target.index())
+            Output::CheckResult(check) => {
+                self.hasher.write(check.result.detail.as_bytes());
+                (9, check.target.index())
             }
         };
         self.hasher.write_u64(self.at << 4 | kind);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::names::{CAST, CROWD, Files, How, Role, hosts};
+use super::recording_probe::{Ledger, SpyProbe};
 use super::rng::Rng;
-use super::spy::{Ledger, SpyProbe};
 use crate::engine::limits::Shares;
 use crate::fsm::{Event, Policy, State};
 use crate::monitor::Monitor;

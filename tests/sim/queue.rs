@@ -7,8 +7,8 @@ impl World {
     /// No other target has waited for longer.
     pub(super) fn check_order(&self, target: usize, due: u64) {
         let tracks = self.ledger.tracks();
-        let others = self.roster.iter().filter(|other| {
-            let has_begun = self.tries[**other].is_some() || tracks[**other].begins > self.begins[**other];
+        let others = self.present.iter().filter(|other| {
+            let has_begun = self.runs[**other].is_some() || tracks[**other].begins > self.begins[**other];
             **other != target && !has_begun && !self.urgent.contains(other)
         });
         let first = others.map(|other| self.schedules[*other].due()).min();
@@ -23,7 +23,7 @@ impl World {
         let most = self.plan.shares.checks;
         assert!(open <= connections && connections <= most.saturating_add(posts), "{open}, {connections}");
         if waiting > 0 {
-            self.tally.add("caps: steps with a check that waits");
+            self.counters.add("caps: steps with a check that waits");
             assert!(connections + CONNECTIONS_PER_CHECK > most, "a check waits for nothing");
         }
     }

@@ -56,8 +56,8 @@ impl World {
 
     /// A list that is refused changes nothing.
     fn ask_for_nonsense(&mut self) {
-        let count = self.roster.len();
-        let mut present: Vec<TargetId> = self.roster.iter().map(|target| self.ids[*target]).collect();
+        let count = self.present.len();
+        let mut present: Vec<TargetId> = self.present.iter().map(|target| self.ids[*target]).collect();
         let gone: Vec<_> = self.ids.iter().filter(|id| !present.contains(id)).copied().collect();
         let rng = &mut self.reloads.rng;
         match rng.below(2) {
@@ -68,21 +68,21 @@ impl World {
         let list = present.into_iter().map(TargetUpdate::Keep).collect();
         let answer = self.engine.replace(list, self.moment(self.at));
         assert!(answer.is_err() && self.engine.poll_output().is_none(), "it is refused");
-        self.tally.add("reload: refused");
+        self.counters.add("reload: refused");
     }
 
     fn roll_successors(&mut self) -> Vec<Next> {
         let Reloads { rng, names, .. } = &mut self.reloads;
         let drops_all = rng.permille(40);
         let mut list = Vec::new();
-        for (place, known) in self.roster.iter().enumerate() {
+        for (place, known) in self.present.iter().enumerate() {
             let known = &self.plan.targets[*known];
             match rng.below(10) {
                 _ if drops_all => {}
                 0..=5 => list.push(Next::Keep(place)),
                 6..=7 => {
                     let mut other = target(rng, self.plan.meeting, known.name);
-                    self.tally.add("reload: the same name with other settings");
+                    self.counters.add("reload: the same name with other settings");
                     if rng.permille(700) {
                         other.host = known.host;
                     }
@@ -95,7 +95,7 @@ impl World {
             // A new name, or one that somebody had who is gone.
             let name = rng.index(*names + 1);
             *names = (*names).max(name + 1);
-            let is_taken = self.roster.iter().any(|known| self.plan.targets[*known].name == name);
+            let is_taken = self.present.iter().any(|known| self.plan.targets[*known].name == name);
             if !is_taken && list.len() < TARGETS_MAX && !starts(&list, name) {
                 list.push(Next::Start(Box::new(target(rng, self.plan.meeting, name))));
             }
@@ -107,31 +107,31 @@ impl World {
     }
 
     fn replace(&mut self, list: Vec<Next>) {
-        let before = self.roster.clone();
+        let before = self.present.clone();
         let kept = |place: usize| list.iter().any(|next| matches!(next, Next::Keep(kept) if *kept == place));
         let (kept, gone): (Vec<usize>, Vec<usize>) = (0..before.len()).partition(|place| kept(*place));
         let gone: Vec<usize> = gone.into_iter().map(|place| before[place]).collect();
         if self.may_be_unsettled(&gone) {
-            self.tally.add("reload: with outputs under way");
+            self.counters.add("reload: with outputs in flight");
         } else {
             self.drain();
         }
         for place in kept {
-            self.tally.add("reload: kept");
-            if self.tries[before[place]].is_some() {
-                self.tally.add("reload: kept with a check under way");
+            self.counters.add("reload: kept");
+            if self.runs[before[place]].is_some() {
+                self.counters.add("reload: kept with a check in flight");
             }
         }
         for target in gone {
             self.part_from(target);
         }
-        self.roster.clear();
+        self.present.clear();
         let mut started = Vec::new();
         let mut successors = Vec::new();
         for next in list {
             match next {
                 Next::Keep(place) => {
-                    self.roster.push(before[place]);
+                    self.present.push(before[place]);
                     successors.push(TargetUpdate::Keep(self.ids[before[place]]));
                 }
                 Next::Start(target) => {
@@ -139,7 +139,7 @@ impl World {
                     let monitor = target.monitor(place, &self.ledger);
                     let monitor = self.posts.dress(self.told.dress(monitor));
                     self.plan.targets.push(*target);
-                    self.roster.push(place);
+                    self.present.push(place);
                     started.push(place);
                     successors.push(TargetUpdate::Start(monitor));
                 }
@@ -147,14 +147,14 @@ impl World {
         }
         let at = self.seen.max(self.at);
         for (turn, target) in started.iter().enumerate() {
-            self.tally.add("reload: started");
+            self.counters.add("reload: started");
             self.write_down(*target, (turn, started.len()), at);
         }
         self.move_hooks();
-        let watched: Vec<_> = self.roster.iter().map(|target| &self.plan.targets[*target]).collect();
+        let watched: Vec<_> = self.present.iter().map(|target| &self.plan.targets[*target]).collect();
         self.journal.remap(&watched);
         if self.loud {
-            println!("{:>12} us  {:?} instead of {before:?}", self.at / 1000, self.roster);
+            println!("{:>12} us  {:?} instead of {before:?}", self.at / 1000, self.present);
         }
         let answer = self.call(self.at, |engine, now| engine.replace(successors, now));
         assert!(answer.is_ok(), "{answer:?}");
@@ -167,8 +167,8 @@ impl World {
     /// Ids stay with the names; those of names that are gone are not used again.
     fn note_ids(&mut self, before: &[usize]) {
         let ids: Vec<TargetId> = self.engine.targets().ids().collect();
-        assert_eq!(ids.len(), self.roster.len());
-        for (id, target) in ids.into_iter().zip(&self.roster) {
+        assert_eq!(ids.len(), self.present.len());
+        for (id, target) in ids.into_iter().zip(&self.present) {
             let name = self.plan.targets[*target].name;
             match before.iter().find(|known| self.plan.targets[**known].name == name) {
                 Some(known) => assert_eq!(self.ids[*known], id, "the id of t{name}"),
@@ -181,52 +181,51 @@ impl World {
         assert_eq!(self.ids.len(), self.plan.targets.len());
     }
 
-    /// Whether outputs may still be under way: this world can only follow those that speak of targets that
+    /// Whether outputs may still be in flight: this world can only follow those that speak of targets that
     /// stay, and of nothing that depends on who is there.
     fn may_be_unsettled(&self, gone: &[usize]) -> bool {
-        let has_ended =
-            |target: &usize| self.tries[*target].as_ref().is_some_and(|this| this.ended.is_some());
+        let has_ended = |target: &usize| self.runs[*target].as_ref().is_some_and(|this| this.ended.is_some());
         self.plan.lazy
             && self.told.is_quiet()
             && !self.socks.values().any(|sock| matches!(sock, Sock::Client(_)))
             && !gone.iter().any(has_ended)
     }
 
-    /// A target goes, with all that is under way for it but hooks and letters.
+    /// A target goes, with all that is in flight for it but hooks and letters.
     fn part_from(&mut self, target: usize) {
-        self.tally.add("reload: dropped");
+        self.counters.add("reload: dropped");
         self.urgent.remove(&target);
-        let (has_try, name) = (self.tries[target].take().is_some(), self.plan.targets[target].name);
+        let (has_try, name) = (self.runs[target].take().is_some(), self.plan.targets[target].name);
         let has_conn =
             self.socks.values().any(|sock| matches!(sock, Sock::Target(site) if site.target == target));
         if has_conn {
-            self.tally.add("reload: dropped with a connection");
+            self.counters.add("reload: dropped with a connection");
         } else if has_try {
-            self.tally.add("reload: dropped with a lookup under way");
+            self.counters.add("reload: dropped with a lookup in flight");
         }
         if self.schedules[target].waits_to_repeat() {
-            self.tally.add("reload: dropped before it was tried again");
+            self.counters.add("reload: dropped before it was tried again");
         }
         if self.is_to_be_posted(name) {
-            self.tally.add("reload: dropped with a post under way");
+            self.counters.add("reload: dropped with a post in flight");
         }
     }
 
     /// Who stays is as before, and who comes is new.
     fn compare_all(&self) {
         let (now, list) = (self.moment(self.seen), self.engine.targets().list());
-        assert_eq!(list.len(), self.roster.len());
-        for (real, target) in list.iter().zip(&self.roster) {
+        assert_eq!(list.len(), self.present.len());
+        for (real, target) in list.iter().zip(&self.present) {
             let (plan, schedule) = (&self.plan.targets[*target], &self.schedules[*target]);
             assert_eq!(real.name(), format!("t{}", plan.name));
             self.models[*target].compare(real.fsm(), *target, now, self.seen);
             assert_eq!(
                 self.since_start(real.scheduled()),
                 schedule.scheduled(),
-                "the beat of target {target}"
+                "the scheduled time of target {target}"
             );
             assert_eq!(self.since_start(real.due()), schedule.due(), "target {target} is due");
-            assert_eq!(real.skipped(), schedule.skipped, "skipped beats of target {target}");
+            assert_eq!(real.skipped(), schedule.skipped, "skipped checks of target {target}");
         }
     }
 }

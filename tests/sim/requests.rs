@@ -121,7 +121,7 @@ impl World {
             return;
         }
         let states = self.worst();
-        let many = self.roster.len() != 1;
+        let many = self.present.len() != 1;
         let named = self.holder(0).map(|target| self.models[target].state);
         let wish = match self.socks.get(&id) {
             Some(Sock::Client(client)) if client.follow.is_some() => return self.read_stream(id),
@@ -146,13 +146,13 @@ impl World {
             assert!(client.kind == Kind::Drip || client.excused, "{:?} got 408", client.kind);
             client.asked.clear();
             client.over = true;
-            return self.tally.add("clients: 408");
+            return self.counters.add("clients: 408");
         }
         if wish.is_some() && is_for_lack_of_room(&bytes) {
             assert!(self.is_crowded, "there is room");
             (client.over, client.first_byte) = (true, None);
             client.asked.clear();
-            return self.tally.add("streams: no room");
+            return self.counters.add("streams: no room");
         }
         let ask =
             client.asked.pop_front().unwrap_or_else(|| panic!("{status} to nothing, {:?}", client.kind));
@@ -168,7 +168,7 @@ impl World {
             Some(Wish::Wait { state, timeout, .. }) => {
                 check_wait(state, present, status, body);
                 assert!(status != 503 || timeout == 0, "gave up at once");
-                self.tally.add("waits: answered at once");
+                self.counters.add("waits: answered at once");
             }
             Some(Wish::Events { .. }) => assert!(if present.is_some() { ask.head } else { status == 404 }),
             None => {}
@@ -177,7 +177,7 @@ impl World {
         if let Some(body) = body.filter(|_| ask.page != Page::Status || !is_full) {
             check_body(ask.page, status, body, states, many, named);
         }
-        self.tally.add("clients: answers");
+        self.counters.add("clients: answers");
     }
 }
 

@@ -2,16 +2,16 @@
 
 use super::plan::{MS, Rules, S};
 
-/// One target's beats and tries on paper, in nanoseconds since the start.
+/// One target's scheduled times and tries on paper, in nanoseconds since the start.
 pub(super) struct Schedule {
     interval: u64,
     rules: Rules,
     /// The first check has not ended yet: when it is due, and the second.
     first: Option<(u64, u64)>,
     /// The next regular time, and the one that the following are counted from.
-    beat: u64,
+    next: u64,
     from: u64,
-    /// How far apart they were when the check under way began.
+    /// How far apart they were when the check in flight began.
     apart: u64,
     /// When a failed try is to be repeated.
     retry_at: Option<u64>,
@@ -27,13 +27,13 @@ impl Schedule {
         let first = start + soon / count * turn;
         // … and from then on evenly distributed, as near to an interval later as that allows.
         let regular = start + interval / count * turn;
-        let beat = (0..).map(|n| regular + n * interval).find(|at| at - first >= interval / 2);
-        let beat = beat.expect("one of the first two");
+        let second = (0..).map(|n| regular + n * interval).find(|at| at - first >= interval / 2);
+        let second = second.expect("one of the first two");
         Schedule {
             interval,
             rules,
-            first: Some((first, beat)),
-            beat,
+            first: Some((first, second)),
+            next: second,
             from: first,
             apart: interval,
             retry_at: None,
@@ -44,7 +44,7 @@ impl Schedule {
 
     /// When the next check is due.
     pub(super) fn scheduled(&self) -> u64 {
-        self.first.map_or(self.beat, |(first, _)| first)
+        self.first.map_or(self.next, |(first, _)| first)
     }
 
     /// Whether a failed try is to be repeated.
@@ -57,14 +57,14 @@ impl Schedule {
         self.retry_at.unwrap_or(self.scheduled())
     }
 
-    /// A try begins; gives by how much it is late, if it is one on the beat.
+    /// A try begins; gives by how much it is late, if it is one on the scheduled time.
     pub(super) fn begin(&mut self, at: u64) -> Option<u64> {
         let repeated = self.retry_at.take().is_some();
         (!repeated && at >= self.scheduled()).then(|| at - self.scheduled())
     }
 
     /// A try has ended; says whether it is to be repeated.
-    pub(super) fn end_try(&mut self, ok: bool, at: u64) -> bool {
+    pub(super) fn end_run(&mut self, ok: bool, at: u64) -> bool {
         let again = !ok && self.retried < self.rules.retries;
         self.retried = if again { self.retried + 1 } else { 0 };
         self.retry_at = again.then_some(at + self.rules.retry_interval);
@@ -79,22 +79,22 @@ impl Schedule {
             _ => (self.interval, "interval: the usual one"),
         };
         if self.first.is_some_and(|(first, _)| at < first) {
-            return "interval: before the first beat";
+            return "interval: before the first scheduled time";
         }
         let apart = std::mem::replace(&mut self.apart, interval);
         if let Some((first, second)) = self.first.take() {
-            while self.beat <= at {
+            while self.next <= at {
                 self.skipped += 1;
-                self.beat += apart;
+                self.next += apart;
             }
             // The distance to the second check follows the interval.
             let distance = u128::from(second - first) * u128::from(interval) / u128::from(self.interval);
-            self.beat = first + distance as u64;
+            self.next = first + distance as u64;
             self.from = first;
-            if self.beat <= at {
+            if self.next <= at {
                 // As below: the following are counted from the one that was due.
-                self.from = self.beat;
-                self.beat += ((at - self.from) / interval + 1) * interval;
+                self.from = self.next;
+                self.next += ((at - self.from) / interval + 1) * interval;
             }
             return if interval == self.interval {
                 "interval: after the first check"
@@ -102,13 +102,13 @@ impl Schedule {
                 "interval: another one after the first check"
             };
         }
-        if at >= self.beat {
-            self.from = self.beat;
+        if at >= self.next {
+            self.from = self.next;
             self.skipped += (at - self.from) / apart;
         } else if interval == apart {
             return word;
         }
-        self.beat = self.from + ((at - self.from) / interval + 1) * interval;
+        self.next = self.from + ((at - self.from) / interval + 1) * interval;
         word
     }
 }

@@ -71,7 +71,7 @@ pub(super) struct Site {
 
 impl World {
     /// A target's try has begun: how will it be met?
-    pub(super) fn begin_try(&mut self, target: usize) {
+    pub(super) fn begin_run(&mut self, target: usize) {
         let plan = &self.plan.targets[target];
         let troubles: &[Mood] = if plan.is_http() {
             &[
@@ -122,7 +122,7 @@ impl World {
         };
         let dead_v6 = self.rng.permille(500);
         let (timeout, path, host) = (plan.timeout, plan.path.to_owned(), plan.host);
-        self.tries[target] = Some(ProbeRun {
+        self.runs[target] = Some(ProbeRun {
             begun: self.seen,
             deadline: self.seen + timeout,
             stalls: 0,
@@ -142,7 +142,7 @@ impl World {
 
     /// The try has to resolve this name: what is going on with it concerns the try from now on.
     fn want_name(&mut self, target: usize, name: usize) {
-        let Some(this) = &mut self.tries[target] else { return };
+        let Some(this) = &mut self.runs[target] else { return };
         this.names.push(name);
         if !hosts()[name].is_asked() {
             return;
@@ -163,14 +163,14 @@ impl World {
         } else {
             self.rng.below(3 * MS)
         };
-        if let Some(this) = &mut self.tries[target] {
+        if let Some(this) = &mut self.runs[target] {
             this.cost += span;
         }
         span
     }
 
     fn charge(&mut self, target: usize, span: u64) {
-        if let Some(this) = &mut self.tries[target] {
+        if let Some(this) = &mut self.runs[target] {
             this.cost += span;
         }
     }
@@ -179,15 +179,15 @@ impl World {
         let target = usize::from(to.port() - PORT);
         let site = Site { target, standing: false, heard: Vec::new(), answered: false };
         self.take_in(id, Sock::Target(site));
-        let Some(this) = &mut self.tries[target] else {
-            // The verdict has come in the same batch of outputs; the close is to follow.
+        let Some(this) = &mut self.runs[target] else {
+            // The result has come in the same batch of outputs; the close is to follow.
             return;
         };
         let (mood, is_dead_family) = (this.mood, this.dead_v6 == to.is_ipv6());
         if mood == Mood::NoSockets || self.rng.permille(self.plan.weather.local) {
             this.locals += 1;
             this.cost += 50 * MS;
-            self.tally.add("local: no socket for a target");
+            self.counters.add("local: no socket for a target");
             return self.fail(id, Reason::Local);
         }
         let fate = match mood {
@@ -239,14 +239,14 @@ impl World {
         let target = *target;
         if self.plan.targets[target].wants == Wants::Banner {
             self.say_banner(id, target);
-        } else if self.tries[target].as_ref().is_some_and(|this| this.mood == Mood::Reset) {
+        } else if self.runs[target].as_ref().is_some_and(|this| this.mood == Mood::Reset) {
             let after = self.lag(target);
             self.schedule(after, Event::News(id, News::Failed(Reason::Reset)));
         }
     }
 
     fn say_banner(&mut self, id: ConnId, target: usize) {
-        let Some(this) = &self.tries[target] else { return };
+        let Some(this) = &self.runs[target] else { return };
         let noise = "x".repeat(self.rng.index(200));
         let good = format!("220 {noise} {NEEDLE} here\r\n").into_bytes();
         let wrong = match self.rng.below(3) {
@@ -305,12 +305,12 @@ impl World {
         let plan = &self.plan.targets[target];
         let method = if plan.head { "HEAD" } else { "GET" };
         let Some(Sock::Target(site)) = self.socks.get(&id) else { return };
-        let Some(this) = &mut self.tries[target] else { return };
+        let Some(this) = &mut self.runs[target] else { return };
         let line = format!("{method} {} HTTP/1.1\r\n", this.path);
         assert!(site.heard.starts_with(line.as_bytes()), "{line} but {}", site.heard.escape_ascii());
         if this.hop < this.hops && (this.mood != Mood::Wild) {
             this.hop += 1;
-            self.tally.add("http: redirected");
+            self.counters.add("http: redirected");
             return self.redirect(id, target);
         }
         let mood = this.mood;
@@ -354,12 +354,12 @@ impl World {
     }
 
     fn path_of(&self, target: usize) -> String {
-        self.tries[target].as_ref().map_or(String::new(), |this| this.path.clone())
+        self.runs[target].as_ref().map_or(String::new(), |this| this.path.clone())
     }
 
     /// Sends the probe elsewhere: to another path, and perhaps another of the world's hosts.
     fn redirect(&mut self, id: ConnId, target: usize) {
-        let Some(this) = &mut self.tries[target] else { return };
+        let Some(this) = &mut self.runs[target] else { return };
         let path = format!("/hop{}", this.hop);
         this.path.clone_from(&path);
         let name = self.rng.index(CAST);

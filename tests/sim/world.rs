@@ -6,20 +6,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
+use super::counters::Counters;
 use super::dns::Query;
+use super::event_log::Journal;
 use super::follow::Seat;
-use super::journal::Journal;
 use super::model::{Model, worst};
 use super::names::{self, hosts};
+use super::notifications::Told;
 use super::plan::Plan;
-use super::posts::{Post, Posts};
+use super::recording_probe::Ledger;
 use super::reload::Reloads;
 use super::rng::Rng;
 use super::schedule::Schedule;
 use super::site::{ProbeRun, Site};
-use super::spy::Ledger;
-use super::tally::Tally;
-use super::told::Told;
+use super::webhooks::{Post, Posts};
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::limits::{CLOCK_STALL, STALLS_MAX};
@@ -74,7 +74,7 @@ pub(super) struct Asked {
     pub(super) poisoned_until: u64,
     /// The addresses of one family may be all that is remembered, until then.
     pub(super) partial_until: u64,
-    /// Healthy answers are under way, until then.
+    /// Healthy answers are in flight, until then.
     pub(super) busy_until: u64,
     /// This machine had no socket for a query.
     pub(super) local: bool,
@@ -111,16 +111,16 @@ pub(super) struct World {
     pub(super) taken: usize,
     /// The targets that are watched, in their places. Everything else goes by the targets themselves, of
     /// which there are more with every reload.
-    pub(super) roster: Vec<usize>,
+    pub(super) present: Vec<usize>,
     /// The ids of all targets that there have ever been.
     pub(super) ids: Vec<TargetId>,
     pub(super) reloads: Reloads,
     pub(super) begins: Vec<u64>,
-    pub(super) tries: Vec<Option<ProbeRun>>,
+    pub(super) runs: Vec<Option<ProbeRun>>,
     pub(super) models: Vec<Model>,
     pub(super) schedules: Vec<Schedule>,
     /// How late checks have begun, and how many of them.
-    pub(super) lag: (u64, u64),
+    pub(super) delay: (u64, u64),
     /// The targets that somebody has asked to be checked at once.
     pub(super) urgent: BTreeSet<usize>,
     pub(super) asked: Vec<Asked>,
@@ -128,7 +128,7 @@ pub(super) struct World {
     pub(super) next_files: usize,
     pub(super) accept_paused: Option<u64>,
     pub(super) farewell: Option<ConnId>,
-    pub(super) tally: Tally,
+    pub(super) counters: Counters,
     pub(super) hasher: DefaultHasher,
     pub(super) turns: u64,
     /// There are, or were, as many streams as there may be.
@@ -156,13 +156,13 @@ impl World {
         let count = plan.targets.len();
         let mut world = World {
             schedules: Vec::new(),
-            roster: (0..count).collect(),
+            present: (0..count).collect(),
             ids: engine.targets().ids().collect(),
             reloads,
-            lag: (0, 0),
+            delay: (0, 0),
             urgent: BTreeSet::new(),
             models: Vec::new(),
-            tries: Vec::new(),
+            runs: Vec::new(),
             begins: Vec::new(),
             asked: vec![Asked::default(); hosts().len()],
             engine,
@@ -191,7 +191,7 @@ impl World {
             next_files: 0,
             accept_paused: None,
             farewell: None,
-            tally: Tally::default(),
+            counters: Counters::default(),
             hasher: DefaultHasher::new(),
             turns: 0,
             is_crowded: false,
@@ -207,18 +207,18 @@ impl World {
         let turn = (turn.0 as u64, turn.1 as u64);
         self.schedules.push(Schedule::new(at, turn, plan.interval, plan.rules));
         self.models.push(Model::new(plan, at));
-        self.tries.push(None);
+        self.runs.push(None);
         self.begins.push(0);
     }
 
     /// The worst state of all that are watched.
     pub(super) fn worst(&self) -> State {
-        worst(self.roster.iter().map(|target| self.models[*target].state))
+        worst(self.present.iter().map(|target| self.models[*target].state))
     }
 
     /// The target that is watched under this name.
     pub(super) fn holder(&self, name: usize) -> Option<usize> {
-        self.roster.iter().copied().find(|target| self.plan.targets[*target].name == name)
+        self.present.iter().copied().find(|target| self.plan.targets[*target].name == name)
     }
 
     pub(super) fn run(&mut self) {
@@ -293,7 +293,7 @@ impl World {
             let due = self.engine.poll_timeout().map(|due| self.since_start(due));
             if due.is_some_and(|due| at.saturating_sub(due) >= CLOCK_STALL.as_nanos() as u64) {
                 let gap = at - self.seen;
-                for this in self.tries.iter_mut().flatten().filter(|this| this.stalls < STALLS_MAX) {
+                for this in self.runs.iter_mut().flatten().filter(|this| this.stalls < STALLS_MAX) {
                     this.stalls += 1;
                     this.deadline += gap;
                 }
@@ -322,7 +322,7 @@ impl World {
         let idlest = self.idlest_of_all_streams(id);
         self.call(self.at, |engine, now| engine.handle_input(id, input, now));
         if idlest.is_some() && self.engine.is_stream(id) {
-            self.tally.add("streams: evicted");
+            self.counters.add("streams: evicted");
             self.check_evicted(idlest);
         }
         self.note_seat(id, before);

@@ -97,12 +97,12 @@ impl World {
         if first || from != State::Unknown {
             let name = self.plan.targets[target].name;
             self.posts.urls[url].due.push_back((name, from, to));
-            // The oldest is dropped, but for the one that may be under way.
+            // The oldest is dropped, but for the one that may be in flight.
             let all: usize = self.posts.urls.iter().map(|url| url.due.len()).sum();
             let longest = self.posts.urls.iter_mut().map(|url| &mut url.due).max_by_key(|due| due.len());
             let due = longest.filter(|due| all > MOST_IN_ALL || due.len() > MOST);
             if due.and_then(|due| due.remove(1)).is_some() {
-                self.tally.add("posts: too many");
+                self.counters.add("posts: too many");
             }
         }
     }
@@ -189,7 +189,7 @@ impl World {
         let this = &mut self.posts.urls[post.url];
         if post.answered && post.mood == Mood::Moved {
             this.moved = true;
-            return self.tally.add("posts: moved");
+            return self.counters.add("posts: moved");
         }
         this.open = false;
         this.tries += 1;
@@ -200,7 +200,7 @@ impl World {
         } else {
             this.rests_until = self.seen.max(self.at) + S * 2_u64.pow(this.tries - 1).min(60);
         }
-        self.tally.add(match (post.answered, post.mood) {
+        self.counters.add(match (post.answered, post.mood) {
             (true, Mood::Fine) => "posts: delivered",
             (true, Mood::Refuse | Mood::Found) => "posts: refused",
             (true, _) => "posts: answered with an error",

@@ -78,7 +78,7 @@ struct SpyAttempt {
 
 impl Attempt for SpyAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
-        assert!(!self.over, "target {} is told {input:?} after its verdict", self.target);
+        assert!(!self.over, "target {} is told {input:?} after its result", self.target);
         let track = &mut self.ledger.tracks()[self.target];
         match &input {
             Input::Connected(_) => {
@@ -99,7 +99,7 @@ impl Attempt for SpyAttempt {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        assert!(!self.over, "target {} is asked after its verdict", self.target);
+        assert!(!self.over, "target {} is asked after its result", self.target);
         let output = self.inner.poll_output();
         let track = &mut self.ledger.tracks()[self.target];
         match &output {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 #[derive(Default)]
-pub(super) struct Tally(BTreeMap<&'static str, u64>);
+pub(super) struct Counters(BTreeMap<&'static str, u64>);
 
-impl Tally {
+impl Counters {
     pub(super) fn add(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
 
-    pub(super) fn merge(&mut self, other: &Tally) {
+    pub(super) fn merge(&mut self, other: &Counters) {
         for (what, times) in &other.0 {
             *self.0.entry(what).or_default() += times;
         }

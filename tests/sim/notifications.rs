@@ -117,7 +117,7 @@ impl World {
             told.rests_until = told.rests_until.max(self.seen + YIELD_DELAY.as_nanos() as u64);
         }
         if told.rng.permille(70) {
-            self.tally.add("hooks: not started");
+            self.counters.add("hooks: not started");
             let end = HookEnd::NotStarted("no such file".to_owned());
             return self.call(self.at, |engine, now| engine.handle_hook_ended(id, &end, "", now));
         }
@@ -125,7 +125,7 @@ impl World {
         let by = self.seen + wish.timeout;
         told.running.insert(id, Run { name, is_away: false, by, killed: false });
         let end = match told.rng.below(4) {
-            0 => return self.tally.add("hooks: hang"),
+            0 => return self.counters.add("hooks: hang"),
             1 => HookEnd::Exited(1),
             _ => HookEnd::Exited(0),
         };
@@ -137,14 +137,14 @@ impl World {
         let seen = self.seen;
         let run = self.told.running.get_mut(&id).expect("killed after its end");
         assert!(!std::mem::replace(&mut run.killed, true) && seen >= run.by.saturating_sub(2 * S));
-        self.tally.add("hooks: killed");
+        self.counters.add("hooks: killed");
         let after = self.told.rng.below(20 * MS);
         self.schedule(after, Event::Hook(id, HookEnd::Signalled(9)));
     }
 
     pub(super) fn end_hook(&mut self, id: HookId, end: &HookEnd) {
         if self.told.running.remove(&id).is_some() {
-            self.tally.add("hooks: ended");
+            self.counters.add("hooks: ended");
             self.call(self.at, |engine, now| engine.handle_hook_ended(id, end, "a line", now));
         }
     }
@@ -158,8 +158,8 @@ impl World {
                 let words = status.split(", ").map(|part| part.split(' ').next());
                 let counts = words.map(|count| count.and_then(|count| count.parse::<usize>().ok()));
                 let total = if status == "no targets" { Some(0) } else { counts.sum::<Option<usize>>() };
-                assert_eq!(total, Some(self.roster.len()), "{status}");
-                self.tally.add("manager: status");
+                assert_eq!(total, Some(self.present.len()), "{status}");
+                self.counters.add("manager: status");
             }
             None if text == "WATCHDOG=1" => self.told.alive = self.seen,
             None => assert!(text.starts_with("READY=1\nSTATUS="), "{text}"),
@@ -181,7 +181,7 @@ impl World {
     /// Other targets are watched now. What is at work or waits for one is so for its namesake.
     pub(super) fn move_hooks(&mut self) {
         let holders: BTreeMap<usize, bool> = self
-            .roster
+            .present
             .iter()
             .map(|target| (self.plan.targets[*target].name, self.told.hooks[*target].is_some()))
             .collect();
@@ -189,15 +189,15 @@ impl World {
         for run in told.running.values_mut() {
             let is_away = !holders.contains_key(&run.name);
             match (std::mem::replace(&mut run.is_away, is_away), is_away) {
-                (false, true) => self.tally.add("reload: dropped with a hook at work"),
-                (true, false) => self.tally.add("reload: back with a hook at work"),
+                (false, true) => self.counters.add("reload: dropped with a hook at work"),
+                (true, false) => self.counters.add("reload: back with a hook at work"),
                 _ => {}
             }
         }
         told.due.retain(|name, _| holders.contains_key(name));
         for (name, due) in &mut told.due {
             due.sure &= holders[name];
-            self.tally.add("reload: news for a hook wait");
+            self.counters.add("reload: news for a hook wait");
         }
     }
 }

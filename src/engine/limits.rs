@@ -107,16 +107,13 @@ pub(crate) const PROBE_OUTBOX_MAX: usize = 1024 * 1024;
 /// Outputs of a probe for one input.
 pub(crate) const PROBE_OUTPUTS_MAX: usize = 1024;
 
-/// Lateness of the loop from which this machine is assumed to be the cause (stopped, starved, swapping), so
-/// that checks get more time.
+/// Lateness of the loop from which it is a scheduling delay: see the documentation of the engine.
 pub(crate) const CLOCK_STALL: Duration = Duration::from_millis(100);
 
-/// How long the loop sleeps at most while checks are in flight, so that a delay is noticed although nothing
-/// was due.
+/// How long the loop sleeps at most while checks are in flight.
 pub(crate) const WAKEUP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often one check is extended after a delay of the loop. A machine that is late in every turn is
-/// overloaded, and silent targets must still be reported.
+/// How often the deadline of one check is extended after scheduling delays.
 pub(crate) const STALLS_MAX: u8 = 8;
 
 /// Concurrent hooks of all targets together.

@@ -28,6 +28,16 @@
 //! - [`Engine::poll_timeout`] then returns the latest time of the next [`Engine::handle_timeout`].
 //!
 //! `now` is an argument of each method; the engine has neither sockets nor a clock.
+//!
+//! Scheduling delays: while the process is stopped, starved or swapped out, or the machine is suspended, replies
+//! can arrive in time and deadlines can pass. No target is reported down for that:
+//!
+//! - The loop was delayed if a method is called [`limits::CLOCK_STALL`] or more after [`Engine::poll_timeout`].
+//!   Deadlines of checks and lookups are then extended by the time since the last call, each check
+//!   [`limits::STALLS_MAX`] times at most: on a machine that is always late, silent targets must be reported.
+//! - While checks are in flight, [`Engine::poll_timeout`] is at most [`limits::WAKEUP_INTERVAL`] away, so that
+//!   a delay is noticed although nothing else was due. An event clears this time: only a sleep can be late.
+//! - The reactor fetches the events of a delay within a turn before it calls [`Engine::handle_timeout`].
 
 #[cfg(test)]
 mod audit;
@@ -87,8 +97,7 @@ pub(crate) struct Engine {
     cx: Context,
     shares: Shares,
     runs: ProbeRuns,
-    /// When the loop must wake up although nothing may be due, while checks are in flight. Set by
-    /// `handle_timeout`, cleared by the next event: only lateness of a sleep is a scheduling delay.
+    /// When the loop must wake up although nothing may be due: see scheduling delays, above.
     wakeup: Option<Instant>,
     lookups: Lookups,
     guard: HostGuard,
@@ -353,8 +362,7 @@ impl Engine {
         }
     }
 
-    /// Stores `now`. If the loop itself was delayed since the last call (process stopped, machine
-    /// suspended), deadlines are extended by the gap, so that no target is reported down for it.
+    /// Stores `now`, and extends deadlines after a scheduling delay.
     ///
     /// Outputs are carried out with the time at which the turn began, deadlines with a later one: the
     /// returned time is never before an earlier one.

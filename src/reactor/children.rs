@@ -1,7 +1,7 @@
 //! Child processes of hooks: start, read output, kill with all descendants in the process group, reap.
 //!
-//! Each hook leads its own process group. Output and exit share one token: an event makes the loop check
-//! all hooks, of which there are few.
+//! Each hook leads its own process group. Output of any hook, and SIGCHLD, make the loop check all hooks, of
+//! which there are few.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::unix::pipe::{self, Receiver};
@@ -22,9 +24,6 @@ use nix::{
     errno::Errno,
     sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
 };
-use signal_hook::SigId;
-use signal_hook::consts::SIGCHLD;
-use signal_hook::low_level::{pipe::register, unregister};
 
 use crate::engine::{HookEnd, HookId};
 use crate::monitor::Hook;
@@ -67,10 +66,12 @@ pub(super) type Ended = (HookId, HookEnd, String);
 #[derive(Default)]
 pub(super) struct Children {
     running: Vec<Running>,
-    exits: Option<ExitEvents>,
-    /// There may be output or an exit.
+    /// SIGCHLD has arrived.
+    pub(super) has_exits: Arc<AtomicBool>,
+    /// There may be output.
     pub(super) has_events: bool,
-    checked: Option<Instant>,
+    /// When the hooks were last checked. Set once SIGCHLD is handled.
+    pub(super) checked: Option<Instant>,
     has_started: bool,
     reaps_orphans: bool,
 }
@@ -83,14 +84,8 @@ struct Running {
     received: Vec<u8>,
 }
 
-/// The SIGCHLD handler and its pipe.
-struct ExitEvents {
-    pipe: Receiver,
-    handler: SigId,
-}
-
 impl Children {
-    /// Starts a hook. Its output and exit make events of `token`.
+    /// Starts a hook. Its output makes events of `token`.
     #[cold]
     pub(super) fn start(
         &mut self,
@@ -100,7 +95,6 @@ impl Children {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        self.register_exits(registry, token)?;
         if !std::mem::replace(&mut self.has_started, true) {
             close_on_exec();
         }
@@ -114,19 +108,12 @@ impl Children {
         Ok(())
     }
 
-    /// Reaps other children than hooks too, if this process is PID 1: the kernel reparents orphans to it.
+    /// Reaps other children than hooks too, if this process is PID 1: the kernel reparents orphans to it. Returns
+    /// whether it is.
     #[cold]
-    pub(super) fn reap_orphans(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(super) fn reap_orphans(&mut self) -> bool {
         self.reaps_orphans = process::id() == 1;
-        if self.reaps_orphans { self.register_exits(registry, token) } else { Ok(()) }
-    }
-
-    fn register_exits(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        if self.exits.is_none() {
-            self.exits = Some(ExitEvents::new(registry, token)?);
-            self.checked = Some(super::clock::now().instant);
-        }
-        Ok(())
+        self.reaps_orphans
     }
 
     /// Kills a hook and its process group. Its end is still reported.
@@ -146,7 +133,7 @@ impl Children {
     #[inline]
     pub(super) fn next_check(&self) -> Option<Instant> {
         let checked = self.checked?;
-        match self.has_events {
+        match self.has_events || self.has_exits.load(Ordering::SeqCst) {
             true if self.reaps_orphans || !self.running.is_empty() => Some(checked + CHECK_INTERVAL_MIN),
             false if !self.running.is_empty() => Some(checked + CHECK_INTERVAL_MAX),
             _ => None,
@@ -159,7 +146,8 @@ impl Children {
         if self.next_check().is_none_or(|at| at > now) {
             return Vec::new();
         }
-        self.has_events = self.exits.as_ref().is_some_and(|exits| exits.drain(buffer));
+        self.has_exits.store(false, Ordering::SeqCst);
+        self.has_events = false;
         self.checked = Some(now);
         let mut ended = Vec::new();
         self.running.retain_mut(|running| {
@@ -252,26 +240,6 @@ impl Running {
         let text = String::from_utf8_lossy(&self.received);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty());
         printable(line.unwrap_or_default(), LINE_MAX)
-    }
-}
-
-impl ExitEvents {
-    fn new(registry: &Registry, token: Token) -> io::Result<ExitEvents> {
-        let (sender, mut pipe) = pipe::new()?;
-        registry.register(&mut pipe, token, Interest::READABLE)?;
-        Ok(ExitEvents { pipe, handler: register(SIGCHLD, sender)? })
-    }
-
-    /// Drains the pipe; returns whether there may be more.
-    fn drain(&self, buffer: &mut [u8]) -> bool {
-        matches!((&self.pipe).read(buffer), Ok(len) if len == buffer.len())
-    }
-}
-
-/// The handler owns the write end of the pipe.
-impl Drop for ExitEvents {
-    fn drop(&mut self) {
-        unregister(self.handler);
     }
 }
 

@@ -3,25 +3,19 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+use nix::errno::Errno;
+
 use super::socket::Socket;
 use crate::engine::Transport;
 use crate::result::{Failure, ProbeResult, Reason};
 
-/// Error numbers without an [`ErrorKind`]. On Linux, only `ENOBUFS` differs between architectures.
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
-const ENOBUFS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    132
-} else if cfg!(target_os = "linux") {
-    105
-} else {
-    55
-};
+/// Error numbers of exhausted resources that have no [`ErrorKind`].
+const EXHAUSTED: [i32; 3] = [Errno::ENFILE as i32, Errno::EMFILE as i32, Errno::ENOBUFS as i32];
 
 /// Whether the error is local and temporary: no descriptors, buffers, memory or ports, or too many epoll
 /// watches (`ENOSPC`).
 pub(super) fn is_resource_exhaustion(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
+    error.raw_os_error().is_some_and(|code| EXHAUSTED.contains(&code))
         || matches!(
             error.kind(),
             ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::WouldBlock | ErrorKind::Interrupted
@@ -114,31 +108,38 @@ mod tests {
     #[test]
     fn errors_map_to_failures() {
         let to = SocketAddr::from(([192, 0, 2, 1], 80));
-        let connect = |code| of_connect(&io::Error::from_raw_os_error(code), to);
+        let error = |errno: Errno| io::Error::from_raw_os_error(errno as i32);
+        let connect = |errno| of_connect(&error(errno), to);
         let parts = |f: Failure| (f.reason, f.detail);
-        assert_eq!(parts(connect(111)), (Reason::Refused, "connection refused by 192.0.2.1:80".into()));
         assert_eq!(
-            parts(connect(101)),
+            parts(connect(Errno::ECONNREFUSED)),
+            (Reason::Refused, "connection refused by 192.0.2.1:80".into())
+        );
+        assert_eq!(
+            parts(connect(Errno::ENETUNREACH)),
             (Reason::Unreachable, "cannot connect to 192.0.2.1:80: network is unreachable".into())
         );
-        assert_eq!(connect(113).reason, Reason::Unreachable);
-        for no in [1, 13] {
+        assert_eq!(connect(Errno::EHOSTUNREACH).reason, Reason::Unreachable);
+        for errno in [Errno::EPERM, Errno::EACCES] {
             let detail = "cannot connect to 192.0.2.1:80: administratively prohibited".to_owned();
-            assert_eq!(parts(connect(no)), (Reason::Unreachable, detail), "rejected by a firewall");
+            assert_eq!(parts(connect(errno)), (Reason::Unreachable, detail), "rejected by a firewall");
         }
-        assert_eq!(connect(22).detail, "cannot connect to 192.0.2.1:80: no route to host (blackhole)");
-        let local =
-            of_connect(&io::Error::from_raw_os_error(22), "[fe80::1]:80".parse().expect("an address"));
+        assert_eq!(
+            connect(Errno::EINVAL).detail,
+            "cannot connect to 192.0.2.1:80: no route to host (blackhole)"
+        );
+        let local = of_connect(&error(Errno::EINVAL), "[fe80::1]:80".parse().expect("an address"));
         assert_eq!(local.detail, "cannot connect to [fe80::1]:80: the address needs an interface");
         assert_eq!(
-            parts(connect(99)),
+            parts(connect(Errno::EADDRNOTAVAIL)),
             (Reason::Local, "no socket for 192.0.2.1:80: no local port is free".into())
         );
-        assert_eq!(connect(98).reason, Reason::Local, "no port for a UDP socket");
-        for local in [EMFILE, ENFILE, ENOBUFS, 28, 12, 11, 4] {
+        assert_eq!(connect(Errno::EADDRINUSE).reason, Reason::Local, "no port for a UDP socket");
+        use Errno::*;
+        for local in [EMFILE, ENFILE, ENOBUFS, ENOSPC, ENOMEM, EAGAIN, EINTR] {
             assert_eq!(connect(local).reason, Reason::Local, "{local}");
         }
-        let reset = of_stream(&io::Error::from_raw_os_error(104), to);
+        let reset = of_stream(&error(Errno::ECONNRESET), to);
         assert_eq!(parts(reset), (Reason::Reset, "connection reset by 192.0.2.1:80".into()));
     }
 }

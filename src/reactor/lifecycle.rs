@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::notify::Notify;
-use super::signals::{SIGHUP, SIGINT, SIGTERM, Signals};
-use super::{CHILDREN, HANGUP, Reactor, SIGNALS, clock};
+use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
+use super::{HOOK_OUTPUT, Reactor, SIGNALS, clock};
+use crate::engine::HookId;
+use crate::monitor::Hook;
 
 /// The time between SIGTERM and SIGKILL for hooks when the loop stops.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -15,18 +17,47 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 impl Reactor {
     /// Installs handlers for SIGINT and SIGTERM, which set the flag of [`Reactor::stop_flag`].
     pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
-        self.signals = Some(Signals::new(&[SIGINT, SIGTERM], &self.stops, self.poll.registry(), SIGNALS)?);
+        for signal in [SIGINT, SIGTERM] {
+            self.handle_signal(signal, &self.stops.clone())?;
+        }
         Ok(())
     }
 
     pub(crate) fn listen_to_hangup(&mut self) -> io::Result<()> {
-        self.hangup = Some(Signals::new(&[SIGHUP], &self.hung_up, self.poll.registry(), HANGUP)?);
-        Ok(())
+        self.handle_signal(SIGHUP, &self.hung_up.clone())
     }
 
     /// Reaps orphaned processes if this process is PID 1.
     pub(crate) fn reap_orphans(&mut self) -> io::Result<()> {
-        self.children.reap_orphans(self.poll.registry(), CHILDREN)
+        if self.children.reap_orphans() { self.listen_to_exits() } else { Ok(()) }
+    }
+
+    #[cold]
+    pub(super) fn start_hook(
+        &mut self,
+        id: HookId,
+        hook: &Hook,
+        env: Vec<(&'static str, String)>,
+    ) -> io::Result<()> {
+        self.listen_to_exits()?;
+        self.children.start(id, hook, env, self.poll.registry(), HOOK_OUTPUT)
+    }
+
+    /// Installs the handler for the exit of child processes.
+    fn listen_to_exits(&mut self) -> io::Result<()> {
+        if self.children.checked.is_none() {
+            self.handle_signal(SIGCHLD, &self.children.has_exits.clone())?;
+            self.children.checked = Some(clock::now().instant);
+        }
+        Ok(())
+    }
+
+    fn handle_signal(&mut self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
+        let signals = match self.signals.take() {
+            Some(signals) => signals,
+            None => Signals::new(self.poll.registry(), SIGNALS)?,
+        };
+        self.signals.insert(signals).handle(signal, flag)
     }
 
     /// Starts notifications to the service manager that the environment names, if any.
@@ -35,7 +66,7 @@ impl Reactor {
         self.notify = Some(notify);
         let now = clock::now();
         self.engine.attach_service_manager(watchdog, now);
-        self.carry_out(now);
+        self.process_outputs(now);
     }
 
     /// The flag that ends the loop. Wake the loop after setting it.
@@ -55,7 +86,7 @@ impl Reactor {
     /// Stops the engine and all hooks: SIGTERM, then SIGKILL after [`STOP_GRACE`]. No turn may follow.
     pub(crate) fn stop(&mut self) {
         self.engine.stop();
-        self.carry_out(clock::now());
+        self.process_outputs(clock::now());
         self.children.terminate();
         let until = clock::now().instant + STOP_GRACE;
         while let Some(check) = self.children.next_check() {
@@ -66,11 +97,11 @@ impl Reactor {
             let wait = check.min(until).saturating_duration_since(now.instant);
             // The children are checked even if the wait was interrupted.
             let _ = self.poll.poll(&mut self.events, Some(wait));
-            self.children.has_events |= self.events.iter().any(|event| event.token() == CHILDREN);
+            self.children.has_events |= self.events.iter().any(|event| event.token() == HOOK_OUTPUT);
             self.check_children();
         }
         self.children.end_all();
-        self.carry_out(clock::now());
+        self.process_outputs(clock::now());
     }
 
     /// Passes the hooks that have ended to the engine.
@@ -84,7 +115,7 @@ impl Reactor {
     pub(crate) fn reload_failed(&mut self, reason: &str) {
         let now = clock::now();
         self.engine.note_refused_reload(reason, now);
-        self.carry_out(now);
+        self.process_outputs(now);
     }
 
     /// Whether SIGHUP has arrived since the last call. If so, the service manager is notified that a reload
@@ -95,7 +126,7 @@ impl Reactor {
             self.reloads = true;
             // The timestamp associates the next READY=1 with this reload (sd_notify(3)).
             self.engine.notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_us()));
-            self.carry_out(clock::now());
+            self.process_outputs(clock::now());
         }
         is_requested
     }

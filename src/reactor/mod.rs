@@ -59,14 +59,13 @@ const READS_PER_TURN: usize = 4;
 /// Events per poll.
 const EVENTS: usize = 256;
 
-/// Polls for the events of a time in which the process did not run.
+/// Polls for the events of a scheduling delay: see the documentation of the engine.
 const POLLS_AFTER_STALL: usize = 64;
 
 const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);
-const CHILDREN: Token = Token(3);
-const HANGUP: Token = Token(4);
+const HOOK_OUTPUT: Token = Token(3);
 
 /// The delay before a notification that would block is sent again.
 const NOTIFY_RETRY: Duration = Duration::from_millis(100);
@@ -82,7 +81,6 @@ pub(crate) struct Reactor {
     sockets: ById<Socket>,
     listener: Option<Listener>,
     signals: Option<Signals>,
-    hangup: Option<Signals>,
     /// The loop must end.
     stops: Arc<AtomicBool>,
     /// SIGHUP has arrived.
@@ -117,7 +115,6 @@ impl Reactor {
             sockets: ById::new(),
             listener: None,
             signals: None,
-            hangup: None,
             stops: Arc::default(),
             hung_up: Arc::default(),
             reloads: false,
@@ -159,7 +156,7 @@ impl Reactor {
     pub(crate) fn check_now(&mut self, target: TargetId) {
         let now = clock::now();
         self.engine.check_now(target, now);
-        self.carry_out(now);
+        self.process_outputs(now);
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -170,7 +167,7 @@ impl Reactor {
     pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>) -> Result<(), Error> {
         let now = clock::now();
         self.engine.replace(successors, now)?;
-        self.carry_out(now);
+        self.process_outputs(now);
         Ok(())
     }
 
@@ -188,7 +185,7 @@ impl Reactor {
     pub(crate) fn turn(&mut self, at_most: Option<Duration>) -> io::Result<()> {
         if std::mem::take(&mut self.reloads) {
             self.engine.notify("READY=1");
-            self.carry_out(clock::now());
+            self.process_outputs(clock::now());
         }
         let until = at_most.and_then(|at_most| clock::now().instant.checked_add(at_most));
         let mut due = self.next_turn();
@@ -212,7 +209,7 @@ impl Reactor {
         let end = clock::now();
         let expected = due.map_or(now.instant, |due| due.min(now.instant));
         if end.instant.saturating_duration_since(expected) >= CLOCK_STALL {
-            // The process did not run for some time. Events of that time come before deadlines that passed in it.
+            // Events of a scheduling delay come before the deadlines that passed in it.
             now = end;
             for _ in 0..POLLS_AFTER_STALL {
                 match self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
@@ -226,9 +223,9 @@ impl Reactor {
             }
         }
         self.engine.handle_timeout(end);
-        self.carry_out(now);
+        self.process_outputs(now);
         self.write_all(now);
-        self.carry_out(now);
+        self.process_outputs(now);
         Ok(())
     }
 
@@ -255,7 +252,7 @@ impl Reactor {
         if let Some(notify) = &mut self.notify {
             notify.flush();
         }
-        self.carry_out(now);
+        self.process_outputs(now);
         self.accept(now);
         // Writes come before deadlines: a completed write can meet its deadline.
         self.write_all(now);
@@ -288,7 +285,7 @@ impl Reactor {
     /// The longest wait of the loop, at most until `due` and `until`.
     fn poll_timeout(&self, due: Option<Instant>, until: Option<Instant>) -> Option<Duration> {
         let now = clock::now().instant;
-        let check = self.signals.as_ref().or(self.hangup.as_ref()).map(|_| now + SIGNAL_CHECK);
+        let check = self.signals.as_ref().map(|_| now + SIGNAL_CHECK);
         let wake = due.into_iter().chain(until).chain(check).min()?;
         Some(wake.saturating_duration_since(now))
     }
@@ -301,90 +298,86 @@ impl Reactor {
                 }
             }
             WAKER => {}
-            CHILDREN => self.children.has_events = true,
+            HOOK_OUTPUT => self.children.has_events = true,
             SIGNALS => {
                 if let Some(signals) = &mut self.signals {
-                    signals.handle_event();
-                }
-            }
-            HANGUP => {
-                if let Some(hangup) = &mut self.hangup {
-                    hangup.handle_event();
+                    signals.drain();
                 }
             }
             Token(id) => self.handle_readiness(ConnId(id), event, now),
         }
     }
 
-    /// Executes the outputs of the engine.
-    fn carry_out(&mut self, now: Now) {
-        self.process_outputs(now);
-        while self.register_opened(now) {
-            self.process_outputs(now);
+    /// Executes the outputs of the engine until there are none.
+    fn process_outputs(&mut self, now: Now) {
+        loop {
+            while let Some(output) = self.engine.poll_output() {
+                self.process_output(output, now);
+            }
+            if !self.register_opened(now) {
+                return;
+            }
         }
     }
 
-    fn process_outputs(&mut self, now: Now) {
-        while let Some(output) = self.engine.poll_output() {
-            match output {
-                Output::Open { id, transport, to } => self.open(id, transport, to, now),
-                Output::Write(id) => self.writes.push(id),
-                Output::Read(id) => {
-                    if self.sockets.get(id).is_some_and(|socket| socket.unread) {
-                        self.ready_without_event.insert(id);
-                    }
+    fn process_output(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Open { id, transport, to } => self.open(id, transport, to, now),
+            Output::Write(id) => self.writes.push(id),
+            Output::Read(id) => {
+                if self.sockets.get(id).is_some_and(|socket| socket.unread) {
+                    self.ready_without_event.insert(id);
                 }
-                Output::Shutdown(id) => {
-                    if let Some(socket) = self.sockets.get(id) {
-                        socket.shutdown();
-                    }
-                }
-                Output::FinalWrite(id, bytes) => {
-                    if let Some(socket) = self.sockets.get_mut(id) {
-                        let _ = socket.send(&bytes);
-                    }
-                }
-                Output::Close(id) => {
-                    if let Some(socket) = self.sockets.remove(id) {
-                        socket.close(&mut self.buffer);
-                    }
-                    self.ready_without_event.remove(&id);
-                    self.backoff.remove(id);
-                }
-                Output::Accept => {
-                    if let Some(listener) = &mut self.listener {
-                        listener.waiting = true;
-                    }
-                }
-                Output::RefreshFiles => {
-                    let (hosts, resolv_conf) = self.files.refresh(now.instant);
-                    self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
-                }
-                Output::ReadProcessStats => {
-                    self.engine.handle_process_stats(process_stats::read_process_stats(), now)
-                }
-                Output::BlockingTask(job, work) => {
-                    let started = self.waker().and_then(|waker| self.workers.start(job, work, waker));
-                    if let Err(error) = started {
-                        self.engine.handle_worked(job, io_error::of_thread(&error), now);
-                    }
-                }
-                Output::Spawn { id, hook, env } => {
-                    let registry = self.poll.registry();
-                    if let Err(error) = self.children.start(id, &hook, env, registry, CHILDREN) {
-                        let end = HookEnd::NotStarted(io_error::text(&error));
-                        self.engine.handle_hook_ended(id, &end, "", now);
-                    }
-                }
-                Output::Kill(id) => self.children.kill(id),
-                Output::Notify(text) => {
-                    if let Some(notify) = &mut self.notify {
-                        notify.send(text);
-                    }
-                }
-                Output::Log(line) => self.notices.push(line),
-                Output::CheckResult(result) => self.results.push(result),
             }
+            Output::Shutdown(id) => {
+                if let Some(socket) = self.sockets.get(id) {
+                    socket.shutdown();
+                }
+            }
+            Output::FinalWrite(id, bytes) => {
+                if let Some(socket) = self.sockets.get_mut(id) {
+                    let _ = socket.send(&bytes);
+                }
+            }
+            Output::Close(id) => {
+                if let Some(socket) = self.sockets.remove(id) {
+                    socket.close(&mut self.buffer);
+                }
+                self.ready_without_event.remove(&id);
+                self.backoff.remove(id);
+            }
+            Output::Accept => {
+                if let Some(listener) = &mut self.listener {
+                    listener.waiting = true;
+                }
+            }
+            Output::RefreshFiles => {
+                let (hosts, resolv_conf) = self.files.refresh(now.instant);
+                self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
+            }
+            Output::ReadProcessStats => {
+                self.engine.handle_process_stats(process_stats::read_process_stats(), now)
+            }
+            Output::BlockingTask(job, work) => {
+                let started = self.waker().and_then(|waker| self.workers.start(job, work, waker));
+                if let Err(error) = started {
+                    self.engine.handle_worked(job, io_error::of_thread(&error), now);
+                }
+            }
+            Output::Spawn { id, hook, env } => {
+                if let Err(error) = self.start_hook(id, &hook, env) {
+                    let end = HookEnd::NotStarted(io_error::text(&error));
+                    self.engine.handle_hook_ended(id, &end, "", now);
+                }
+            }
+            Output::Kill(id) => self.children.kill(id),
+            Output::Notify(text) => {
+                if let Some(notify) = &mut self.notify {
+                    notify.send(text);
+                }
+            }
+            Output::Log(line) => self.notices.push(line),
+            Output::CheckResult(result) => self.results.push(result),
         }
     }
 }

@@ -171,7 +171,7 @@ impl Reactor {
                     self.engine.handle_accept_failed(now);
                 }
             }
-            self.carry_out(now);
+            self.process_outputs(now);
         }
     }
 }

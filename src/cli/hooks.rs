@@ -1,19 +1,18 @@
 //! Hooks and webhooks, created once for all targets with the same settings.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Settings;
-use super::trust::{Trusted, fingerprint};
+use super::trust::{ByFingerprint, Trusted, fingerprint};
 use crate::monitor::{Hook, Monitor};
 use crate::probe::build::Webhook;
 
 /// The hooks and webhooks created so far, by the fingerprints of their settings.
 #[derive(Default)]
 pub(super) struct Hooks {
-    commands: BTreeMap<u64, Arc<Hook>>,
+    commands: ByFingerprint<Arc<Hook>>,
     /// `None` for a URL that is invalid.
-    webhooks: BTreeMap<u64, Option<Arc<Webhook>>>,
+    webhooks: ByFingerprint<Option<Arc<Webhook>>>,
 }
 
 impl Hooks {
@@ -28,9 +27,13 @@ impl Hooks {
         let first = settings.hook_first;
         if let Some(words) = &settings.on_change {
             let timeout = settings.hook_timeout.unwrap_or(Hook::TIMEOUT);
-            let made = self.commands.entry(fingerprint(&(words, timeout, first)));
-            let hook = made.or_insert_with(|| Arc::new(Hook::new(words).timeout(timeout).first(first)));
-            monitor = monitor.on_change(hook.clone());
+            let key = fingerprint(&(words, timeout, first));
+            let hook = self.commands.get(key).cloned().unwrap_or_else(|| {
+                let hook = Arc::new(Hook::new(words).timeout(timeout).first(first));
+                self.commands.insert(key, hook.clone());
+                hook
+            });
+            monitor = monitor.on_change(hook);
         }
         if let Some(url) = &settings.webhook {
             monitor = monitor.webhook(self.webhook(url, first, trusted)?);
@@ -40,7 +43,7 @@ impl Hooks {
 
     fn webhook(&mut self, url: &str, first: bool, trusted: &Trusted) -> Result<Arc<Webhook>, Option<String>> {
         let key = fingerprint(&(url, trusted.fingerprint, first));
-        if let Some(made) = self.webhooks.get(&key) {
+        if let Some(made) = self.webhooks.get(key) {
             return made.clone().ok_or(None);
         }
         let made = Webhook::new(url, trusted.trust.as_ref()).map(|webhook| Arc::new(webhook.first(first)));

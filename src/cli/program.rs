@@ -1,6 +1,5 @@
 //! Checks the programs of hooks before they run.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
@@ -26,10 +25,11 @@ const OPERATORS: [&str; 11] = ["|", ">", ">>", "<", "&&", "||", ";", "&", "2>", 
 /// Adds an error for each program of a hook that cannot be run, with the line of the first target that
 /// has it.
 pub(super) fn check_programs(targets: &[TargetOptions], errors: &mut Vec<(usize, String)>) {
-    let mut checked = BTreeSet::new();
+    let mut checked = Vec::new();
     for options in targets {
         let program = options.settings.on_change.as_ref().and_then(|words| words.first());
-        if let Some(program) = program.filter(|program| checked.insert(program.as_str())) {
+        if let Some(program) = program.filter(|program| !checked.contains(program)) {
+            checked.push(program);
             if let Err(error) = check(program) {
                 errors.push((options.line, format!("--on-change: {} {error}", quote(program))));
             }

@@ -1,7 +1,5 @@
 //! Makes monitors of options.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::hooks::Hooks;
 use super::log::Log;
 use super::trust::{Trusted, Trusts, fingerprint};
@@ -39,8 +37,8 @@ pub(crate) fn successors(
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<TargetUpdate>, Vec<u64>) {
     let mut resources = SharedResources::new(log);
-    let mut running = BTreeMap::new();
-    running.extend(present.iter().copied());
+    let mut running = present.to_vec();
+    running.sort_unstable_by_key(|(key, _)| *key);
     let mut successors = Vec::with_capacity(targets.len());
     let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
@@ -49,8 +47,8 @@ pub(crate) fn successors(
             // A target is kept as long as its fingerprint is unchanged.
             let key = fingerprint(&(&options.name, &options.target, &options.settings, certificates));
             fingerprints.push(key);
-            if let Some(id) = running.get(&key) {
-                return Ok(TargetUpdate::Keep(*id));
+            if let Ok(index) = running.binary_search_by_key(&key, |(key, _)| *key) {
+                return Ok(TargetUpdate::Keep(running[index].1));
             }
             let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
             resources.monitor(probe, options, &trusted).map(TargetUpdate::Start)
@@ -177,21 +175,14 @@ fn make_names_unique(
     targets: &[TargetOptions],
     trusted: &[TrustedBy],
 ) -> Result<(), String> {
-    let mut urls = BTreeSet::new();
-    let mut names = BTreeSet::new();
-    let mut shared = BTreeSet::new();
-    for probe in probes.iter() {
-        if !urls.insert(probe.url().to_owned()) {
-            return Err(format!("duplicate TARGET {}", probe.url()));
-        }
-        if !names.insert(probe.name().to_owned()) {
-            shared.insert(probe.name().to_owned());
-        }
+    if let Some(url) = duplicates(probes.iter().map(Probe::url)).first() {
+        return Err(format!("duplicate TARGET {url}"));
     }
+    let shared = duplicates(probes.iter().map(Probe::name));
     for (position, (probe, (options, trusted))) in
         (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted)))
     {
-        if shared.contains(probe.name()) {
+        if shared.binary_search_by(|name| name.as_str().cmp(probe.name())).is_ok() {
             let name = match probe.url() {
                 url if url.len() <= ProbeBuilder::NAME_MAX => url.to_owned(),
                 _ => format!("{}-{position}", probe.name()),
@@ -200,4 +191,12 @@ fn make_names_unique(
         }
     }
     Ok(())
+}
+
+/// The texts that occur several times, sorted.
+fn duplicates<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut texts: Vec<&str> = texts.collect();
+    texts.sort_unstable();
+    let pairs = texts.windows(2).filter(|pair| pair[0] == pair[1]);
+    pairs.map(|pair| pair[0].to_owned()).collect()
 }

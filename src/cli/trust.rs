@@ -1,6 +1,5 @@
 //! The certificates that https targets and webhooks trust: `--ca-file` and `SSL_CERT_FILE`, read once and shared.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
@@ -27,21 +26,21 @@ pub(super) struct Trusted {
 pub(super) struct Trusts {
     log: Log,
     /// By the fingerprint of `verify` and the path of the file; `None` if the file cannot be used.
-    made: BTreeMap<u64, Option<Trusted>>,
+    made: ByFingerprint<Option<Trusted>>,
     /// `None` until `SSL_CERT_FILE` has been read.
     environment: Option<Option<Source>>,
 }
 
 impl Trusts {
     pub(super) fn new(log: Log) -> Trusts {
-        Trusts { log, made: BTreeMap::new(), environment: None }
+        Trusts { log, made: ByFingerprint::default(), environment: None }
     }
 
     /// The trust for these settings. The error is one line that names the flag; it is `None` if it was reported
     /// before, since all targets with the same settings have the same error.
     pub(super) fn of(&mut self, verify: bool, ca_file: &Option<PathBuf>) -> Result<Trusted, Option<String>> {
         let key = fingerprint(&(verify, ca_file));
-        if let Some(made) = self.made.get(&key) {
+        if let Some(made) = self.made.get(key) {
             return made.clone().ok_or(None);
         }
         let trusted = self.make(verify, ca_file.as_deref());
@@ -71,6 +70,27 @@ impl Trusts {
             return None;
         }
         self.environment.get_or_insert_with(|| from_environment(log)).as_ref()
+    }
+}
+
+/// Values by the fingerprints of the settings that they were made of.
+pub(super) struct ByFingerprint<T>(Vec<(u64, T)>);
+
+impl<T> Default for ByFingerprint<T> {
+    fn default() -> Self {
+        ByFingerprint(Vec::new())
+    }
+}
+
+impl<T> ByFingerprint<T> {
+    pub(super) fn get(&self, key: u64) -> Option<&T> {
+        let index = self.0.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&self.0[index].1)
+    }
+
+    pub(super) fn insert(&mut self, key: u64, value: T) {
+        let index = self.0.partition_point(|(known, _)| *known < key);
+        self.0.insert(index, (key, value));
     }
 }
 
@@ -121,5 +141,23 @@ fn from_environment(log: Log) -> Option<Source> {
             log.line(Priority::Warning, &format!("SSL_CERT_FILE {path} is not used: {error}"));
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_their_fingerprints() {
+        let mut map = ByFingerprint::default();
+        for key in [7, 3, 9, 1] {
+            assert_eq!(map.get(key), None);
+            map.insert(key, key * 10);
+        }
+        assert_eq!(
+            [1, 2, 3, 7, 9].map(|key| map.get(key).copied()),
+            [Some(10), None, Some(30), Some(70), Some(90)]
+        );
     }
 }

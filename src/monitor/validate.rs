@@ -1,6 +1,5 @@
 //! Validation of the settings of monitors before they run.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -52,10 +51,11 @@ fn in_range(
 }
 
 /// An error if two of these names are equal.
-pub(crate) fn validate_names<'a>(mut names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
-    let mut seen = BTreeSet::new();
-    match names.find(|name| !seen.insert(*name)) {
-        Some(name) => Err(Error::Name(["duplicate name \"", name, "\""].concat())),
+pub(crate) fn validate_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::Name(["duplicate name \"", pair[0], "\""].concat())),
         None => Ok(()),
     }
 }

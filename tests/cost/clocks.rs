@@ -81,7 +81,7 @@ fn is_shown(daemon: &Daemon) -> bool {
     let mapped = std::fs::read_to_string(format!("/proc/{}/maps", daemon.pid())).expect("linux");
     let shown = mapped.contains("shim.so");
     if !shown {
-        println!("skipped: this binary does not read the clock through the C library");
+        crate::common::missing("LD_PRELOAD");
     }
     shown
 }

@@ -9,9 +9,12 @@ mod hostile;
 
 mod budget;
 mod clocks;
+mod deadlines;
 mod hostile_clients;
 mod hostile_memory;
+mod hostile_targets;
 mod large_listing;
 mod leaks;
 mod limits;
 mod stops;
+mod systems;

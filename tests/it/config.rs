@@ -292,7 +292,8 @@ fn sighup_without_a_file_terminates() {
     let own = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = own.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0").trim();
     if u64::from_str_radix(ignored, 16).is_ok_and(|mask| mask & 1 == 1) {
-        return println!("skipped: hangups are ignored here, as under nohup, by what is started too");
+        // As under nohup; child processes inherit it.
+        return missing("SIGHUP");
     }
     let server = Server::answering(OK);
     let daemon = Daemon::start(&[&server.url("http")]);

@@ -4,12 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::common::*;
-
-/// Time limit of an example, on a busy machine.
-const TIME: Duration = Duration::from_secs(5);
 
 /// Each example and parts of its expected output, in order.
 const EXAMPLES: &[(&str, &[&str])] = &[
@@ -40,8 +36,7 @@ fn every_example_runs_with_the_expected_output() {
     known.sort();
     assert_eq!(there, known);
     for (name, gist) in EXAMPLES {
-        let (printed, took) = run(name);
-        assert!(took < TIME, "{name} took {took:?}");
+        let printed = run(name);
         let mut rest = &*printed;
         for said in *gist {
             let Some((_, after)) = rest.split_once(said) else { panic!("{name}: no {said:?} in\n{printed}") };
@@ -50,22 +45,20 @@ fn every_example_runs_with_the_expected_output() {
     }
 }
 
-/// The output of an example and its duration.
-fn run(name: &str) -> (String, Duration) {
+/// The output of an example.
+fn run(name: &str) -> String {
     let test = std::env::current_exe().expect("a path");
     let built = test.ancestors().nth(2).expect("target/PROFILE").join("examples").join(name);
-    let start = now();
     let mut command = Command::new(&built);
     let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(error) => panic!("{}: {error}; `cargo test` alone builds the examples", built.display()),
     };
     let status = eventually(name, || child.try_wait().expect("waits"));
-    let took = now() - start;
     let output = child.wait_with_output().expect("its output");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(status.success() && errors.is_empty(), "{name}: {status}: {errors}");
-    (String::from_utf8(output.stdout).expect("text"), took)
+    String::from_utf8(output.stdout).expect("text")
 }
 
 #[test]

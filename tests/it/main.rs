@@ -18,6 +18,5 @@ mod redirects;
 mod requests;
 mod responses;
 mod service;
-mod systems;
 mod tls_servers;
 mod unchecked;

@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
-use std::time::Duration;
 
 use crate::common::*;
 
@@ -145,10 +144,9 @@ fn other_protocols_are_refused_at_once() {
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"EHLO example.com\r\n",
     ] {
-        let start = now();
+        // Later the answer would be 408.
         let answer = String::from_utf8(talk(daemon.api, bytes)).expect("text");
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-        assert!(now() - start < Duration::from_secs(3), "not before its time was up");
     }
 }
 

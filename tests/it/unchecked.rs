@@ -30,7 +30,7 @@ fn every_target_is_checked_soon_after_the_start_and_after_a_reload() {
         std::fs::write(&path, "--interval 600\n".to_owned() + &lines.collect::<String>()).expect("written");
     };
     write(5);
-    let start = now();
+    // The interval is ten minutes: `eventually` waits for less.
     let daemon = Daemon::start(&["--config", path.to_str().expect("text")]);
     let wait = |count: usize| {
         eventually("a check of each target", || {
@@ -39,14 +39,9 @@ fn every_target_is_checked_soon_after_the_start_and_after_a_reload() {
         })
     };
     wait(5);
-    let took = now() - start;
-    assert!(took < Duration::from_secs(10), "{took:?} for 2.005 s");
     write(9);
-    let start = now();
     daemon.signal("-HUP");
     let checks = wait(9);
-    let took = now() - start;
-    assert!(took < Duration::from_secs(10), "{took:?} for 2.004 s");
     assert_eq!(checks, vec![("up".to_owned(), 1); 9], "the second checks come minutes later");
     let _ = std::fs::remove_file(&path);
 }

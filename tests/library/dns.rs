@@ -14,19 +14,16 @@ use pingstate::{ProbeBuilder, ProbeResult, ResolverConfig, check_with};
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const GOOD: &[&str] = &["127.0.0.1"];
 const TIMEOUT: Duration = Duration::from_millis(1500);
-const SLACK: Duration = Duration::from_millis(100);
 
-/// Checks a good server under this name with this resolver configuration.
-fn check(name: &str, names: ResolverConfig) -> (ProbeResult, Duration) {
+/// Checks a good server under this name with this resolver configuration. The result is good only if all
+/// takes less than [`TIMEOUT`]; src/resolve/tests has the exact times on a virtual clock.
+fn check(name: &str, names: ResolverConfig) -> ProbeResult {
     let server = Server::answering(OK);
     let url = format!("http://{name}:{}/", server.address.port());
     let probe = ProbeBuilder::from_url(&url).timeout(TIMEOUT).build().expect("a target");
-    let start = now();
     let result = check_with(&probe, names);
-    let took = now() - start;
-    println!("{name}: {took:.1?} {}", result.detail);
-    assert!(took < TIMEOUT + SLACK, "{took:?}");
-    (result, took)
+    println!("{name}: {}", result.detail);
+    result
 }
 
 fn asking(servers: &[SocketAddr]) -> ResolverConfig {
@@ -89,16 +86,14 @@ fn second_name_server_is_used_when_the_first_fails() {
         }),
     ];
     for (what, first) in [("silence", dead.local_addr().expect("an address")), ("closed port", unheard)] {
-        let (result, took) = check("db.example", asking(&[first, good.address]));
+        let result = check("db.example", asking(&[first, good.address]));
         assert!(result.ok, "{what}: {result:?}");
-        assert!(took < Duration::from_millis(900), "{what}: {took:?}");
     }
     for (what, fault) in faults {
         let bad = NameServer::start(fault);
-        let (result, took) = check("db.example", asking(&[bad.address, good.address]));
+        let result = check("db.example", asking(&[bad.address, good.address]));
         assert!(result.ok, "{what}: {result:?}");
-        assert!(took < Duration::from_millis(1000), "{what}: {took:?}");
-        let (result, _) = check("db.example", asking(&[bad.address]));
+        let result = check("db.example", asking(&[bad.address]));
         assert!(!result.ok && !result.detail.is_empty(), "{what} alone: {result:?}");
     }
 }
@@ -123,7 +118,7 @@ fn answers_over_tcp_aliases_and_single_families_are_found() {
         true => vec![q.addresses(GOOD, 9)],
         false => vec![q.raw(0x8380, 0, &[])],
     });
-    assert!(check("big.example", asking(&[server.address])).0.ok);
+    assert!(check("big.example", asking(&[server.address])).ok);
     // The query for one family is dropped.
     for dropped in [true, false] {
         let addresses = if dropped { GOOD } else { &["::ffff:127.0.0.1"] };
@@ -131,8 +126,8 @@ fn answers_over_tcp_aliases_and_single_families_are_found() {
             true => vec![],
             false => vec![q.addresses(addresses, 9)],
         });
-        let (result, took) = check("db.example", asking(&[server.address]));
-        assert!(result.ok && took < Duration::from_millis(500), "{took:?} {result:?}");
+        let result = check("db.example", asking(&[server.address]));
+        assert!(result.ok, "{result:?}");
     }
     // A CNAME before and after its target's addresses, and a CNAME loop.
     for turned in [false, true] {
@@ -142,21 +137,21 @@ fn answers_over_tcp_aliases_and_single_families_are_found() {
             let records = if turned { [address, alias] } else { [alias, address] };
             vec![if q.is_aaaa { q.raw(0x8180, 0, &[]) } else { q.raw(0x8180, 2, &records.concat()) }]
         });
-        assert!(check("alias.example", asking(&[server.address])).0.ok);
+        assert!(check("alias.example", asking(&[server.address])).ok);
     }
     let endless = NameServer::start(|q| vec![q.raw(0x8180, 1, &record(&[0xc0, 12], 5, 9, &wire(&q.name)))]);
-    assert!(!check("alias.example", asking(&[endless.address])).0.ok);
+    assert!(!check("alias.example", asking(&[endless.address])).ok);
     // Slow, but in time.
     let slow = NameServer::start(|q| {
         #[allow(clippy::disallowed_methods)] // A slow server.
         std::thread::sleep(Duration::from_millis(300));
         vec![q.addresses(GOOD, 9)]
     });
-    assert!(check("slow.example", asking(&[slow.address])).0.ok);
+    assert!(check("slow.example", asking(&[slow.address])).ok);
     // The name does not exist.
     let none = NameServer::start(|q| vec![q.code(3)]);
-    let (result, took) = check("no.example", asking(&[none.address]));
-    assert!(result.detail.contains("name does not exist: no.example") && took < TIMEOUT / 2, "{result:?}");
+    let result = check("no.example", asking(&[none.address]));
+    assert!(result.detail.contains("name does not exist: no.example"), "{result:?}");
     // Multicast DNS.
     let local = NameServer::start(|q| {
         let alone = record(&wire(&q.name), 1, 9, &[127, 0, 0, 1]);
@@ -164,7 +159,7 @@ fn answers_over_tcp_aliases_and_single_families_are_found() {
         answer.extend(alone);
         vec![answer, q.addresses(GOOD, 9)]
     });
-    assert!(check("printer.local", asking(&[]).mdns(local.address)).0.ok);
+    assert!(check("printer.local", asking(&[]).mdns(local.address)).ok);
 }
 
 #[test]
@@ -176,9 +171,9 @@ fn search_lists_and_hosts_are_used_and_reloaded() {
     let conf = file("resolv.conf", "search outer.example inner.example\noptions ndots:2\n");
     let hosts = file("hosts", "127.0.0.1 printer printer.lan # here\n");
     let names = || ResolverConfig::default().hosts(&hosts).resolv_conf(&conf).servers([server.address]);
-    assert!(check("db", names()).0.ok);
-    assert!(check("printer.lan", names()).0.ok);
-    assert!(!check("other", names()).0.ok);
+    assert!(check("db", names()).ok);
+    assert!(check("printer.lan", names()).ok);
+    assert!(!check("other", names()).ok);
     // The same in a daemon, while the files change.
     let target = Server::answering(OK);
     let url = format!("tcp://moved:{}", target.address.port());
@@ -267,7 +262,7 @@ fn a_site_may_use_local_as_its_domain() {
     for name in ["db", "db.corp.local"] {
         // No host answers the multicast query.
         let names = asking(&[server.address]).resolv_conf(&conf).mdns(dead().local_addr().expect("bound"));
-        let (result, _) = check(name, names);
+        let result = check(name, names);
         assert!(result.ok, "{name}: {result:?}");
     }
     let _ = std::fs::remove_file(&conf);
@@ -282,7 +277,7 @@ fn options_of_resolv_conf_are_honoured() {
         if q.over_tcp { vec![q.addresses(GOOD, 300)] } else { vec![] }
     });
     let conf = file("options.conf", "options use-vc no-aaaa single-request trust-ad nonsense:9\n");
-    assert!(check("db.example", asking(&[server.address]).resolv_conf(&conf)).0.ok);
+    assert!(check("db.example", asking(&[server.address]).resolv_conf(&conf)).ok);
     assert_eq!((server.count(), for_ipv6.load(Ordering::SeqCst)), (0, 0), "asked over UDP, or for AAAA");
     let _ = std::fs::remove_file(&conf);
 }
@@ -297,7 +292,7 @@ fn the_right_answer_is_accepted_after_33_wrong_ones() {
         answers.push(right);
         answers
     });
-    assert!(check("db.example", asking(&[server.address])).0.ok);
+    assert!(check("db.example", asking(&[server.address])).ok);
 }
 
 #[test]
@@ -318,7 +313,7 @@ fn aliases_are_followed_over_several_questions_and_through_long_chains() {
             }
         }]
     });
-    assert!(check("www.example", asking(&[server.address])).0.ok);
+    assert!(check("www.example", asking(&[server.address])).ok);
 }
 
 #[test]
@@ -356,7 +351,7 @@ fn once(hosts: &str, conf: &str, url: &str) -> (Option<i32>, String) {
 
 #[test]
 fn names_resolve_with_the_system_files() {
-    if !net::run_in_namespace("names_resolve_with_the_system_files") {
+    if !net::run_in_namespace("dns::names_resolve_with_the_system_files") {
         return;
     }
     net::must("ip link set lo up");

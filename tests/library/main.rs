@@ -4,13 +4,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../hostile/mod.rs"]
-mod hostile;
 
-mod deadlines;
 mod dns;
 mod hooks;
-mod hostile_targets;
 mod metrics;
 mod programs;
 mod systemd;

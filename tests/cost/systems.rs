@@ -68,6 +68,7 @@ const FAULTS: &[&str] = &[
 
 #[test]
 fn failing_system_calls_turn_no_target_down() {
+    let _alone = crate::common::alone();
     if !has_strace() {
         return;
     }
@@ -135,6 +136,7 @@ fn ask(daemon: &Daemon, path: &str) -> Option<String> {
 
 #[test]
 fn stopped_and_continued_process_sees_no_failure_and_no_burst() {
+    let _alone = crate::common::alone();
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
     // Half of the stops are in the middle of a check.
@@ -167,6 +169,7 @@ fn stopped_and_continued_process_sees_no_failure_and_no_burst() {
 
 #[test]
 fn temporary_descriptor_exhaustion_is_no_failure() {
+    let _alone = crate::common::alone();
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "0.1", "--timeout", "2", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -200,6 +203,7 @@ fn temporary_descriptor_exhaustion_is_no_failure() {
 /// last descriptor must not be closed.
 #[test]
 fn the_client_with_the_last_descriptor_is_answered() {
+    let _alone = crate::common::alone();
     let server = Server::answering(OK);
     let daemon = Daemon::start(&["--interval", "600", &server.url("http")]);
     daemon.wait_for_state("up");
@@ -242,6 +246,7 @@ int clock_gettime(clockid_t id, struct timespec *ts) {
 
 #[test]
 fn wall_clock_jump_changes_only_timestamps() {
+    let _alone = crate::common::alone();
     let dir = std::env::temp_dir().join(format!("pingstate-systems-{}-clock", std::process::id()));
     std::fs::create_dir_all(&dir).expect("made");
     let (source, library, shift) = (dir.join("shim.c"), dir.join("shim.so"), dir.join("shift"));
@@ -278,7 +283,7 @@ fn wall_clock_jump_changes_only_timestamps() {
         let seen = snapshot();
         let shown = seen["last_check_ts"].as_f64().expect("a time") - real as f64;
         if jump == 3600 && shown < 3000.0 {
-            println!("skipped: this binary does not read the clock through the C library");
+            crate::common::missing("LD_PRELOAD");
             break;
         }
         println!("{jump}: {checks} of {due} checks, {seen}");

@@ -1,4 +1,4 @@
-//! Beats, the rules beside the policy, and what the states of all targets add up to.
+//! Schedules, the rules beside the policy, and what the states of all targets add up to.
 
 mod first_checks;
 mod validation;
@@ -19,7 +19,7 @@ fn targets(intervals: &[u32], now: Now) -> Targets {
 }
 
 #[test]
-fn beats_stay_on_the_grid_and_missed_ones_are_skipped() {
+fn checks_stay_on_schedule_and_missed_ones_are_skipped() {
     let t0 = test_now();
     let mut targets = targets(&[5], t0);
     let target = targets.get_mut(targets.id(0)).expect("it is present");
@@ -32,7 +32,7 @@ fn beats_stay_on_the_grid_and_missed_ones_are_skipped() {
 }
 
 #[test]
-fn a_monitor_has_the_usual_interval_and_history_unless_told_otherwise() {
+fn a_monitor_has_the_default_interval_and_history() {
     let now = test_now();
     let quick = Monitor::new(Mute("quick")).interval(Monitor::INTERVAL_MIN);
     for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, Monitor::INTERVAL_MIN)] {
@@ -174,16 +174,16 @@ fn the_interval_follows_the_state() {
         .slow(S / 2)
         .policy(Policy::Thresholds { fall: 3, rise: 2 });
     let mut targets = Targets::new(vec![monitor], t0);
-    let mut beats = Vec::new();
-    // Each check ends 100 ms after its beat.
+    let mut lines = Vec::new();
+    // Each check ends 100 ms after its scheduled time.
     for word in ["1", "900", "-", "-", "-", "-", "1", "-", "1", "1", "-", "1"] {
         let now = Now { instant: targets.list()[0].scheduled() + S / 10, ..t0 };
         let (state, _) = fired(&mut targets, word, now).remove(0);
         targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
-        beats.push(format!("{word} {state} {}", (targets.list()[0].scheduled() - t0.instant).as_secs_f64()));
+        lines.push(format!("{word} {state} {}", (targets.list()[0].scheduled() - t0.instant).as_secs_f64()));
     }
     assert_eq!(
-        beats,
+        lines,
         [
             "1 up 10",
             "900 degraded 20",
@@ -203,7 +203,7 @@ fn the_interval_follows_the_state() {
 }
 
 #[test]
-fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
+fn a_check_between_scheduled_times_moves_the_next_one_only_if_the_interval_changes() {
     let t0 = test_now();
     let at = |ms| t0.after(Duration::from_millis(ms));
     let monitor = || Monitor::new(Mute("m")).interval(S * 10).interval_down(S * 60).interval_fast(S);
@@ -211,7 +211,7 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     // Before its first check is due, at 1,001 ms, nothing moves.
     targets.get_mut(targets.id(1)).expect("it is present").advance(at(1000).instant);
     assert_eq!(targets.list()[1].scheduled() - t0.instant, Duration::from_millis(1001));
-    for (ms, word, beat) in [
+    for (ms, word, next) in [
         (100, "1", 10),
         (3000, "1", 10),
         (4500, "-", 5),
@@ -222,7 +222,7 @@ fn a_check_between_beats_moves_the_next_one_only_if_the_interval_changes() {
     ] {
         fired(&mut targets, word, at(ms));
         targets.get_mut(targets.id(0)).expect("it is present").advance(at(ms).instant);
-        assert_eq!(targets.list()[0].scheduled() - t0.instant, S * beat, "at {ms}");
+        assert_eq!(targets.list()[0].scheduled() - t0.instant, S * next, "at {ms}");
     }
     assert_eq!(targets.list()[0].skipped(), 1, "that at 55 s");
 }
@@ -271,12 +271,12 @@ fn a_failed_try_is_repeated_so_often_and_the_next_check_has_as_many() {
 }
 
 #[test]
-fn what_the_loop_was_late_by_is_added_up_and_missed_beats_are_counted() {
+fn what_the_loop_was_late_by_is_added_up_and_missed_times_are_counted() {
     let t0 = test_now();
     let at = |ms| t0.after(Duration::from_millis(ms));
     let mut targets = targets(&[5, 5], t0);
     targets.begin(targets.id(0), at(20));
-    targets.begin(targets.id(1), at(100)); // Before its beat: somebody has asked for it.
+    targets.begin(targets.id(1), at(100)); // Before its scheduled time, on request.
     assert_eq!(targets.scheduling_delay(), SchedulingDelay { sum: Duration::from_millis(20), count: 1 });
     targets.get_mut(targets.id(0)).expect("it is present").advance(at(4000).instant);
     assert_eq!(targets.list()[0].skipped(), 0);

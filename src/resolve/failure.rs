@@ -44,7 +44,7 @@ impl NegativeAnswer {
     pub(super) fn failure(self, name: &str) -> Failure {
         let detail = match self {
             NegativeAnswer::Unanswered => {
-                format!("name does not exist: {name} (nobody on the local network answers to it)")
+                format!("name does not exist: {name} (no host on the local network answers to it)")
             }
             NegativeAnswer::NoName(server) => {
                 format!("name does not exist: {name} (asked {})", shown(server))

@@ -126,7 +126,7 @@ impl Search {
             return format!("waiting for other names to be resolved before {name}");
         };
         if self.multicast {
-            return format!("waiting for somebody on the local network to answer to {name}");
+            return format!("waiting for a host on the local network to answer to {name}");
         }
         let mut servers: Vec<SocketAddr> = Vec::new();
         for server in pair.a.servers().chain(pair.aaaa.servers()) {

@@ -9,7 +9,7 @@ use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
 use crate::result::{ProbeResult, Reason};
 
-fn told(targets: &Targets, figures: &Figures<'_>, now: Now) -> String {
+fn exposition(targets: &Targets, figures: &Figures<'_>, now: Now) -> String {
     String::from_utf8(metrics(targets, figures, now)).expect("text")
 }
 
@@ -24,7 +24,7 @@ fn family<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_target_is_told_of_in_full() {
+fn every_target_has_all_its_metrics() {
     let t0 = test_now();
     let at = |s| t0.after(Duration::from_secs(s));
     let mut targets = Targets::new(["a\"b", "new"].map(|name| Monitor::new(Mute(name))).into(), t0);
@@ -38,7 +38,7 @@ fn every_target_is_told_of_in_full() {
     targets.fire(targets.id(0), &up, at(5));
     targets.begin(targets.id(1), t0.after(Duration::from_millis(1751)));
     targets.get_mut(targets.id(1)).expect("it is present").advance(at(8).instant);
-    let text = told(&targets, &figures(&Counters::default()), at(9));
+    let text = exposition(&targets, &figures(&Counters::default()), at(9));
     let family = |name| family(&text, name);
     assert_eq!(family("pingstate_check_lag_seconds"), ["_sum 0.75", "_count 1"]);
     assert_eq!(family("pingstate_beats_skipped_total"), [" 1"]);
@@ -102,7 +102,7 @@ fn the_daemon_tells_of_itself() {
         webhooks: Webhooks { ok: 5, failed: 6, dropped: 7 },
     };
     let mut figures = figures(&counters);
-    let text = told(&Targets::new(Vec::new(), test_now()), &figures, test_now());
+    let text = exposition(&Targets::new(Vec::new(), test_now()), &figures, test_now());
     for line in [
         "pingstate_connections{kind=\"dns\"} 0",
         "pingstate_hook_runs_total{result=\"ok\"} 1",
@@ -127,7 +127,7 @@ fn the_daemon_tells_of_itself() {
         open_fds: Some(9),
         max_fds: Some(1024),
     };
-    let text = told(&Targets::new(Vec::new(), test_now()), &figures, test_now());
+    let text = exposition(&Targets::new(Vec::new(), test_now()), &figures, test_now());
     assert_eq!(
         family(&text, "pingstate_connections"),
         ["{kind=\"probe\"} 1", "{kind=\"client\"} 2", "{kind=\"stream\"} 3", "{kind=\"dns\"} 4"]

@@ -1,4 +1,4 @@
-//! The journal of events, and clients at any place in it.
+//! The event log, and cursors at any position in it.
 
 use super::*;
 use crate::api::events::{EventId, Subscription};
@@ -6,7 +6,7 @@ use crate::engine::event_log::{Cursor, EventLog};
 use crate::fsm::Change;
 use crate::monitor::TargetUpdate;
 
-/// A journal and the targets that it is about.
+/// An event log and its targets.
 struct Desk {
     event_log: EventLog,
     targets: Targets,
@@ -55,11 +55,11 @@ impl Desk {
     fn follow(&mut self, cursor: &mut Cursor) -> Vec<String> {
         let text = self.all(cursor);
         let blocks = text.split_terminator("\n\n");
-        let told = |block: &str| match block.split_once('\n') {
+        let event = |block: &str| match block.split_once('\n') {
             Some((id, _)) if id.starts_with("id: ") => id.replace("id: 1738200000000000-", ""),
             _ => block.replace("event: lost\ndata: ", "lost "),
         };
-        blocks.map(told).collect()
+        blocks.map(event).collect()
     }
 }
 
@@ -68,7 +68,7 @@ fn id(seq: u64) -> Option<EventId> {
 }
 
 #[test]
-fn a_transition_is_told_as_it_was() {
+fn a_transition_is_sent_as_it_was() {
     let mut desk = Desk::new(&["db"]);
     let mut cursor = desk.cursor(None, false, None);
     assert_eq!(desk.check(0, "+++-"), 2);
@@ -85,7 +85,7 @@ fn a_transition_is_told_as_it_was() {
 }
 
 #[test]
-fn checks_are_kept_once_somebody_wants_them_and_stand_before_what_they_change() {
+fn checks_are_kept_once_requested_and_precede_their_transitions() {
     let mut desk = Desk::new(&["db"]);
     assert_eq!(desk.check(0, "++"), 1);
     let mut cursor = desk.cursor(None, true, None);
@@ -104,16 +104,16 @@ fn checks_are_kept_once_somebody_wants_them_and_stand_before_what_they_change() 
 }
 
 #[test]
-fn who_comes_back_gets_what_he_has_missed() {
+fn a_client_that_reconnects_gets_the_events_it_missed() {
     let mut desk = Desk::new(&["db"]);
     desk.check(0, "+-+-+");
-    for (last, told) in
+    for (last, sent) in
         [(None, &[][..]), (id(0), &["1", "2", "3", "4", "5"]), (id(3), &["4", "5"]), (id(5), &[])]
     {
         let mut cursor = desk.cursor(None, false, last);
-        assert_eq!(desk.follow(&mut cursor), told, "{last:?}");
+        assert_eq!(desk.follow(&mut cursor), sent, "{last:?}");
     }
-    // Of another start of the daemon: all of this one is news.
+    // Of another start of the daemon: all of this one are new.
     let mut cursor = desk.cursor(None, false, Some(EventId { boot: 7, seq: 3 }));
     assert_eq!(desk.follow(&mut cursor), ["1", "2", "3", "4", "5"]);
 }
@@ -141,27 +141,27 @@ fn a_number_that_was_never_given_is_of_another_start() {
 }
 
 #[test]
-fn who_is_overrun_is_told_how_much_he_missed() {
+fn a_client_that_is_too_slow_gets_the_number_of_missed_events() {
     let mut desk = Desk::new(&["db"]);
     let mut early = desk.cursor(None, false, None);
     desk.check(0, &"+-".repeat(EVENT_LOG_MIN / 2));
     let mut middle = desk.cursor(None, false, id(10));
     assert_eq!(desk.follow(&mut early.clone()).len(), EVENT_LOG_MIN);
     desk.check(0, &"+-".repeat(10));
-    let told = desk.follow(&mut early);
-    assert_eq!((&*told[0], &*told[1], told.len()), ("lost {\"count\":20}", "21", EVENT_LOG_MIN + 1));
+    let sent = desk.follow(&mut early);
+    assert_eq!((&*sent[0], &*sent[1], sent.len()), ("lost {\"count\":20}", "21", EVENT_LOG_MIN + 1));
     assert_eq!(desk.follow(&mut middle)[..2], ["lost {\"count\":10}", "21"]);
-    // Who comes back too late does not know how many there were.
+    // After a late reconnection the number is unknown.
     let mut late = desk.cursor(None, false, id(19));
     assert_eq!(desk.follow(&mut late)[..2], ["lost {\"count\":null}", "21"]);
     let mut just = desk.cursor(None, false, id(20));
     assert_eq!(desk.follow(&mut just)[0], "21");
-    assert_eq!(desk.follow(&mut late), [""; 0], "told once");
+    assert_eq!(desk.follow(&mut late), [""; 0], "sent once");
 }
 
 /// Whose events they were is lost with them.
 #[test]
-fn who_follows_one_target_is_told_that_he_may_have_missed_some() {
+fn a_client_of_one_target_learns_that_events_may_be_missing() {
     let mut desk = Desk::new(&["a", "b"]);
     desk.check(0, "+");
     let mut follows = desk.cursor(Some(0), false, None);
@@ -192,7 +192,7 @@ fn batches_are_small_and_miss_nothing() {
 }
 
 #[test]
-fn an_event_larger_than_a_batch_is_told_by_itself() {
+fn an_event_larger_than_a_batch_is_sent_by_itself() {
     let name: &'static str = Box::leak("\"".repeat(STREAM_BATCH_MAX).into_boxed_str());
     let mut desk = Desk::new(&[name]);
     let mut cursor = desk.cursor(None, false, None);
@@ -207,19 +207,19 @@ fn an_event_larger_than_a_batch_is_told_by_itself() {
 }
 
 #[test]
-fn what_others_have_been_told_is_told_alike_and_only_as_long_as_it_is_true() {
+fn a_shared_batch_is_reused_only_while_it_is_valid() {
     let mut desk = Desk::new(&["a", "b"]);
     let mut cursors = [None, None, Some(0), Some(1)].map(|target| desk.cursor(target, true, None));
     for signs in ["+", "-", "+-+"] {
         desk.check(0, signs);
-        let told = cursors.each_mut().map(|cursor| desk.all(cursor));
-        assert_eq!((&told[0], &told[0], ""), (&told[1], &told[2], &*told[3]));
-        assert_eq!(told[0].matches("event: check").count(), signs.len());
+        let sent = cursors.each_mut().map(|cursor| desk.all(cursor));
+        assert_eq!((&sent[0], &sent[0], ""), (&sent[1], &sent[2], &*sent[3]));
+        assert_eq!(sent[0].matches("event: check").count(), signs.len());
     }
 }
 
 #[test]
-fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
+fn targets_that_move_keep_their_events_and_those_of_others_are_not_sent() {
     let mut desk = Desk::new(&["gone", "kept"]);
     let mut cursor = desk.cursor(None, false, None);
     desk.check(0, "+");
@@ -230,12 +230,12 @@ fn targets_that_move_keep_their_events_and_those_of_others_are_not_told() {
     desk.event_log.handle_reload(3);
     desk.check(0, "-");
     let text = desk.all(&mut cursor);
-    let told: Vec<_> = ["gone", "kept", "new"].map(|name| text.matches(name).count()).into();
-    assert_eq!(told, [0, 2, 2], "{text}");
+    let sent: Vec<_> = ["gone", "kept", "new"].map(|name| text.matches(name).count()).into();
+    assert_eq!(sent, [0, 2, 2], "{text}");
 }
 
 #[test]
-fn more_targets_have_a_longer_journal() {
+fn more_targets_have_a_longer_event_log() {
     let mut desk = Desk::new(&["db"; 200]);
     let mut cursor = desk.cursor(None, false, None);
     let change = Change { from: State::Up, to: State::Down, previous_state_duration: Duration::ZERO };
@@ -244,6 +244,6 @@ fn more_targets_have_a_longer_journal() {
     for _ in 0..500 {
         desk.event_log.note(desk.targets.id(0), last, Some(&change), State::Down);
     }
-    let told = desk.follow(&mut cursor);
-    assert_eq!((&*told[0], told.len()), ("lost {\"count\":101}", 401));
+    let sent = desk.follow(&mut cursor);
+    assert_eq!((&*sent[0], sent.len()), ("lost {\"count\":101}", 401));
 }

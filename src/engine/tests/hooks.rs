@@ -1,4 +1,4 @@
-//! Hooks, told and asked by hand.
+//! Hooks: which are started, with which variables, and how they end.
 
 use super::*;
 use crate::monitor::Hook;
@@ -17,15 +17,15 @@ fn hook() -> Hook {
     Hook::new(["notify", "-v"])
 }
 
-/// What the hooks that are to be started are told: target, from and to.
+/// Target, old and new state of each hook that is started.
 fn spawned(outputs: &[Output]) -> Vec<(HookId, String)> {
-    let told = outputs.iter().filter_map(|output| match output {
+    let started = outputs.iter().filter_map(|output| match output {
         Output::Spawn { id, env, .. } => {
             Some((*id, env[..3].iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(" ")))
         }
         _ => None,
     });
-    told.collect()
+    started.collect()
 }
 
 impl Bench {
@@ -35,7 +35,7 @@ impl Bench {
 }
 
 #[test]
-fn a_hook_is_told_what_happened() {
+fn a_hook_gets_the_change_of_state() {
     let (is_up, mut bench) = hooked(1, hook());
     assert_eq!(spawned(&bench.outputs()), [], "of the first state it is not");
     is_up.store(false, Ordering::Relaxed);
@@ -63,7 +63,7 @@ fn a_hook_is_told_what_happened() {
 }
 
 #[test]
-fn the_first_state_is_told_to_those_who_ask_for_it() {
+fn the_first_state_starts_only_hooks_that_request_it() {
     let (_is_up, mut bench) = hooked(1, hook().first(true));
     assert_eq!(spawned(&bench.outputs())[0].1, "t0 unknown up");
 }
@@ -77,12 +77,12 @@ fn while_a_hook_runs_the_latest_change_wins() {
     bench.pass(secs(1));
     let outputs = bench.outputs();
     let runs = spawned(&outputs);
-    assert_eq!(runs.iter().map(|(_, told)| told.as_str()).collect::<Vec<_>>(), ["t0 up degraded"]);
+    assert_eq!(runs.iter().map(|(_, started)| started.as_str()).collect::<Vec<_>>(), ["t0 up degraded"]);
     bench.end(runs[0].0, HookEnd::Exited(0), "");
     let runs = spawned(&bench.outputs());
-    assert_eq!(runs.iter().map(|(_, told)| told.as_str()).collect::<Vec<_>>(), ["t0 down up"]);
+    assert_eq!(runs.iter().map(|(_, started)| started.as_str()).collect::<Vec<_>>(), ["t0 down up"]);
     bench.end(runs[0].0, HookEnd::Exited(0), "");
-    bench.end(runs[0].0, HookEnd::Exited(1), "late news");
+    bench.end(runs[0].0, HookEnd::Exited(1), "late output");
     assert!(bench.outputs().is_empty());
     assert_eq!(bench.engine.cx.counters.hooks.ok, 2);
 }
@@ -144,15 +144,15 @@ fn only_so_many_hooks_run_at_once_and_the_others_wait_their_turn() {
     is_up.store(true, Ordering::Relaxed);
     bench.pass(secs(1));
     assert_eq!(spawned(&bench.outputs()), []);
-    let mut told = Vec::new();
+    let mut started = Vec::new();
     for (id, _) in &first {
         bench.end(*id, HookEnd::Exited(0), "");
         bench.pass(Duration::from_millis(1));
-        told.extend(spawned(&bench.outputs()).into_iter().map(|(_, told)| told));
+        started.extend(spawned(&bench.outputs()).into_iter().map(|(_, started)| started));
     }
     let name = |i: usize| format!("t{i} degraded up");
     let expected: Vec<_> = (HOOKS_MAX..count).chain(0..HOOKS_MAX - 3).map(name).collect();
-    assert_eq!(told, expected, "those that have waited longest first, each with the latest");
+    assert_eq!(started, expected, "those that have waited longest first, each with the latest");
 }
 
 #[test]
@@ -200,17 +200,17 @@ fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
     // The first target is gone, all others have moved up.
     let stays = bench.updates((1..count).map(Update::Keep).collect());
     bench.engine.replace(stays, bench.now).expect("it fits");
-    let mut told = Vec::new();
+    let mut started = Vec::new();
     for (i, (id, _)) in first.iter().enumerate() {
         bench.end(*id, HookEnd::Exited(1), "");
         let outputs = bench.outputs();
         assert_eq!(said(&outputs), [format!("t{i}: the hook notify exited with status 1")]);
         bench.pass(Duration::from_millis(1));
-        told.extend(spawned(&outputs).into_iter().map(|(_, told)| told));
+        started.extend(spawned(&outputs).into_iter().map(|(_, started)| started));
     }
-    // Nobody is told of the first target any more: its place in the row is the next one's.
+    // No hook is started for the removed target; the next one takes its place.
     let places = (HOOKS_MAX..count).chain(1..HOOKS_MAX - 1);
-    assert_eq!(told, places.map(|place| format!("t{place} degraded up")).collect::<Vec<_>>());
+    assert_eq!(started, places.map(|place| format!("t{place} degraded up")).collect::<Vec<_>>());
 }
 
 /// The change may be noticed in the same turn of the loop as the signal to stop.

@@ -137,7 +137,7 @@ fn fast_readers_get_the_current_listing() {
     assert!(bench.engine.knows(slow));
 }
 
-/// One response per client in a turn: nobody waits for a crowd that pipelines.
+/// One response per client in a turn: clients that pipeline delay no others.
 #[test]
 fn small_responses_do_not_wait_for_large_ones() {
     let mut bench = Bench::new(&["127.0.0.1"; MANY]);

@@ -145,11 +145,11 @@ fn ignored_parts_of_a_file_are_logged_once_for_each_version() {
         let outputs = bench.outputs().into_iter();
         outputs.filter_map(|o| if let Output::Log(line) = o { Some(line) } else { None }).collect()
     };
-    let told = [
+    let expected = [
         "hosts file: only the first 8 MiB and 1048576 names are used; put longer block lists into a name server",
         "resolv.conf: name server \"nonsense\" is not used: it must be an IP address",
     ];
-    assert_eq!(said(&mut bench), told);
+    assert_eq!(said(&mut bench), expected);
     bench.engine.handle_files(None, None, bench.now);
     assert_eq!(said(&mut bench), [""; 0]);
 }

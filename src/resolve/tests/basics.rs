@@ -186,8 +186,8 @@ fn the_second_server_knows_the_target_of_an_alias_if_the_first_does_not() {
 #[test]
 fn international_names_must_be_written_in_ascii() {
     let mut world = World::new(ONE, |ask| send(ask.with(&BOTH)));
-    let told = "0 dns_not_found: not a valid name: grün.example (write it in its ASCII form, xn--…)";
-    assert_eq!(world.resolve("grün.example"), [told]);
+    let expected = "0 dns_not_found: not a valid name: grün.example (write it in its ASCII form, xn--…)";
+    assert_eq!(world.resolve("grün.example"), [expected]);
     assert_eq!(world.resolve("xn--grn-hoa.example"), ["2 found 2001:db8::1 192.0.2.1"]);
 }
 
@@ -234,8 +234,8 @@ fn no_aaaa_asks_for_ipv4_addresses_only() {
     assert_eq!(world.resolve("db.example"), ["2 found 192.0.2.1"]);
     assert_eq!(world.asked, ["0 Udp 10.0.0.1 A db.example"]);
     assert_eq!(world.resolve("db.example"), ["0 found 192.0.2.1"]);
-    let told = "2 dns_not_found: name does not exist: no.example (asked 10.0.0.1)";
-    assert_eq!(world.resolve("no.example"), [told]);
+    let expected = "2 dns_not_found: name does not exist: no.example (asked 10.0.0.1)";
+    assert_eq!(world.resolve("no.example"), [expected]);
     world.resolver.set_hosts(b"fd00::9 six.example\n");
     assert_eq!(world.resolve("six.example"), ["0 found fd00::9"]);
 }

@@ -1,4 +1,4 @@
-//! Datagrams that are no answers: forged, stray, broken.
+//! Datagrams that are no answers: forged, unmatched, broken.
 
 use super::*;
 use crate::wire::dns::tests::{CNAME, raw_record, wire};

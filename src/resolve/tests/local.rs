@@ -34,11 +34,11 @@ fn silence_is_how_the_local_network_says_no() {
     let mut world = World::new(CONF, |_| silence());
     let lookup = world.lookup("nas.local");
     let text = world.resolver.describe(lookup);
-    assert_eq!(text.as_deref(), Some("waiting for somebody on the local network to answer to nas.local"));
+    assert_eq!(text.as_deref(), Some("waiting for a host on the local network to answer to nas.local"));
     world.cancel(lookup);
     let said = world.resolve("nas.local");
     let expected =
-        "4000 dns_not_found: name does not exist: nas.local (nobody on the local network answers to it)";
+        "4000 dns_not_found: name does not exist: nas.local (no host on the local network answers to it)";
     assert_eq!(said, [expected]);
     let times: Vec<&str> = world.asked.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(times, ["0", "0", "1000", "1000", "3000", "3000"]);

@@ -16,7 +16,7 @@ fn ms(line: &str) -> u64 {
 }
 
 #[test]
-fn a_dead_first_server_costs_its_patience_once() {
+fn a_dead_first_server_costs_its_timeout_once() {
     let mut world = World::new(TWO, dead(&[1]));
     assert_eq!(world.resolve("a.example"), ["402 found 2001:db8::1 192.0.2.1"]);
     // From then on the second is asked at the same time.
@@ -54,7 +54,7 @@ fn a_slow_server_is_still_listened_to() {
 }
 
 #[test]
-fn the_denial_of_a_later_server_waits_for_the_earlier_one() {
+fn the_negative_answer_of_a_later_server_waits_for_the_earlier_one() {
     let mut world = World::new(TWO, |ask| match ask.host() {
         1 => vec![(600, Event::Bytes(ask.with(&["192.0.2.1"])))],
         _ => send(ask.code(NXDOMAIN)),
@@ -70,7 +70,7 @@ fn the_denial_of_a_later_server_waits_for_the_earlier_one() {
 }
 
 #[test]
-fn while_a_denial_waits_nobody_else_is_asked() {
+fn while_a_negative_answer_waits_no_other_server_is_queried() {
     let mut world = World::new(THREE, |ask| match ask.host() {
         1 => silence(),
         _ => send(ask.code(NXDOMAIN)),
@@ -81,7 +81,7 @@ fn while_a_denial_waits_nobody_else_is_asked() {
 }
 
 #[test]
-fn the_denial_of_a_later_server_counts_when_the_earlier_one_fails() {
+fn the_negative_answer_of_a_later_server_counts_when_the_earlier_one_fails() {
     let mut world = World::new(TWO, |ask| match ask.host() {
         1 => vec![(450, Event::Bytes(ask.code(SERVFAIL)))],
         _ => send(ask.with(&[])),
@@ -186,7 +186,7 @@ fn errors_lead_to_the_next_server_at_once() {
 }
 
 #[test]
-fn the_error_of_an_earlier_server_hurries_nobody() {
+fn the_error_of_an_earlier_server_hurries_no_other_query() {
     let mut world = World::new(THREE, |ask| match ask.host() {
         1 => vec![(450, Event::Bytes(ask.code(SERVFAIL)))],
         2 => vec![(200, Event::Bytes(ask.with(&BOTH)))],
@@ -214,9 +214,9 @@ fn when_all_servers_fail_the_detail_says_how() {
     assert_eq!(world.asked.len(), 8);
     // An error says more than silence, and silence more than a closed port.
     let mut world = World::new(TWO, |ask| if ask.host() == 1 { send(ask.code(5)) } else { silence() });
-    let told = "9000 waiting for 10.0.0.2 to resolve a.example; \
+    let expected = "9000 waiting for 10.0.0.2 to resolve a.example; \
         name server 10.0.0.1 answered REFUSED for a.example";
-    assert_eq!(world.resolve("a.example"), [told]);
+    assert_eq!(world.resolve("a.example"), [expected]);
     let mut world = World::new(TWO, |ask| if ask.host() == 1 { silence() } else { vec![(0, Event::Failed)] });
     assert_eq!(world.resolve("a.example"), ["9000 waiting for 10.0.0.1 to resolve a.example"]);
 }
@@ -323,7 +323,7 @@ fn time_that_the_loop_lost_makes_no_server_late() {
 }
 
 #[test]
-fn time_that_the_loop_lost_is_given_back_to_a_denial_that_waits() {
+fn time_that_the_loop_lost_is_given_back_to_a_negative_answer_that_waits() {
     for denied_after in [2, 10_200] {
         let mut world = World::new(TWO, move |ask| match ask.host() {
             1 => vec![(10_800, Event::Bytes(ask.with(&["192.0.2.1"])))],

@@ -196,7 +196,7 @@ fn running_queries_outlive_a_change_of_servers() {
 }
 
 #[test]
-fn cancelling_closes_what_nobody_else_waits_for() {
+fn cancelling_closes_what_no_other_lookup_waits_for() {
     let mut world = World::new("nameserver 10.0.0.1\nnameserver 10.0.0.2\n", |_| silence());
     let first = world.lookup("a.example");
     let second = world.lookup("a.example");

@@ -123,7 +123,7 @@ fn what_servers_say_instead_of_an_answer() {
     assert_eq!(question().read(&answer(&query, TRUNCATED, 3, &[])), Reply::Truncated);
     assert_eq!(question().read(&answer(&query, ANSWER, 3, &[])), Reply::NoName);
     assert_eq!(question().read(&answer(&query, ANSWER, 2, &[])), Reply::Refused(2));
-    // An error may come without the question, but not a denial.
+    // An error may come without the question, but not a negative answer.
     assert_eq!(question().read(b"\x12\x34\x81\x05\0\0\0\0\0\0\0\0"), Reply::Refused(5));
     assert_eq!(question().read(b"\x12\x34\x81\x03\0\0\0\0\0\0\0\0"), Reply::Foreign);
     assert_eq!(question().read(b"\x12\x34\x81\x00\0\0\0\0\0\0\0\0"), Reply::Foreign);
@@ -155,7 +155,7 @@ fn aliases_are_followed_in_any_order() {
 }
 
 #[test]
-fn an_alias_without_addresses_is_told_from_a_target_that_has_none() {
+fn an_alias_without_addresses_is_distinguished_from_a_target_that_has_none() {
     let alias = record("db.example", CNAME, 20, &wire("a.example"));
     let soa = record("example", SOA, 5, b"\0\0....................");
     let ns = record("example", NS, 5, &wire("ns.example"));

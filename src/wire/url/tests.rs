@@ -321,7 +321,7 @@ fn addresses_in_numbers_are_read_as_inet_aton_does() {
         ("0", "0.0.0.0"),
     ] {
         assert_eq!(base.join(&format!("//{host}/")).map(|url| url.host), Ok(address.to_owned()), "{host}");
-        // A person who types a target has rather left something out.
+        // A target on the command line is more likely incomplete.
         if host != "0X7F000001" && host != "192.0.2.0xA" {
             assert!(refusal(&format!("http://{host}/")).contains("not an IPv4 address"), "{host}");
         }

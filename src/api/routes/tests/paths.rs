@@ -46,7 +46,7 @@ fn what_is_not_there_is_not_found() {
         "/targets/",
         "/targets//",
         "/targets//state/state/",
-        "/targets/nobody",
+        "/targets/unknown",
         "/targets/web/",
         "/targets/web/status",
         "/targets/web/state/",

@@ -310,7 +310,7 @@ fn heads_with_very_many_fields_and_hints_are_read() {
 }
 
 #[test]
-fn a_status_line_after_an_interim_answer_is_judged_as_early_as_the_first() {
+fn a_status_line_after_an_interim_answer_is_checked_as_early_as_the_first() {
     let mut reader = ResponseReader::new(false, 0);
     let outcome = reader.receive(b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 2000 OK\r\n");
     assert_eq!(outcome.unwrap_err().0, "malformed status line: HTTP/1.1 2000 OK");

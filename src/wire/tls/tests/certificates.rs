@@ -7,7 +7,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const END: Duration = Duration::from_secs(1_767_225_600);
 
 #[test]
-fn an_expired_certificate_is_told_with_its_date() {
+fn an_expired_certificate_is_reported_with_its_date() {
     let ca = Party::ca();
     let leaf = Party::signed_by(params(&[HOST]), &ca);
     let config = trusting(&ca);
@@ -18,25 +18,25 @@ fn an_expired_certificate_is_told_with_its_date() {
         (END + 30 * DAY, "30 days ago"),
         (Duration::from_secs(u64::MAX), "213503982314147 days ago"),
     ] {
-        let told = format!("TLS: certificate expired on Thu, 01 Jan 2026 00:00:00 GMT, {ago}");
-        assert_eq!(refusal(&config, HOST, unix, &[&leaf]), (Reason::TlsExpired, told));
+        let text = format!("TLS: certificate expired on Thu, 01 Jan 2026 00:00:00 GMT, {ago}");
+        assert_eq!(refusal(&config, HOST, unix, &[&leaf]), (Reason::TlsExpired, text));
     }
 }
 
 #[test]
-fn a_certificate_not_yet_valid_is_told_with_the_clock() {
+fn a_certificate_not_yet_valid_is_reported_with_the_clock() {
     let ca = Party::ca();
     let leaf = Party::signed_by(params(&[HOST]), &ca);
-    let told = "TLS: certificate not valid before Mon, 01 Jan 2024 00:00:00 GMT, \
+    let text = "TLS: certificate not valid before Mon, 01 Jan 2024 00:00:00 GMT, \
                 and this machine's clock says Thu, 01 Jan 1970 00:00:07 GMT";
     assert_eq!(
         refusal(&trusting(&ca), HOST, Duration::from_secs(7), &[&leaf]),
-        (Reason::TlsNotYetValid, told.to_owned())
+        (Reason::TlsNotYetValid, text.to_owned())
     );
 }
 
 #[test]
-fn dates_of_an_issuer_are_told_as_such() {
+fn dates_of_an_issuer_are_reported_as_such() {
     let ca = Party::ca();
     let mut short = ca_params("short-lived CA");
     short.not_after = date_time_ymd(2025, 1, 1);
@@ -44,15 +44,15 @@ fn dates_of_an_issuer_are_told_as_such() {
     let leaf = Party::signed_by(params(&[HOST]), &intermediate);
     let config = trusting(&ca);
     assert_eq!(ask(&config, HOST, CLOCK - 60 * DAY, &[&leaf, &intermediate]), Ok(()));
-    let told = "TLS: issuer's certificate expired on Wed, 01 Jan 2025 00:00:00 GMT, 29 days ago".to_owned();
-    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf, &intermediate]), (Reason::TlsExpired, told));
+    let text = "TLS: issuer's certificate expired on Wed, 01 Jan 2025 00:00:00 GMT, 29 days ago".to_owned();
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf, &intermediate]), (Reason::TlsExpired, text));
 }
 
 #[test]
-fn a_certificate_for_other_names_is_told_with_them() {
+fn a_certificate_for_other_names_is_reported_with_them() {
     let ca = Party::ca();
     let config = trusting(&ca);
-    for (names, host, told) in [
+    for (names, host, text) in [
         (&["a.example", "*.b.example"][..], "c.example", "a.example, *.b.example; not for c.example"),
         (&["*.b.example"], "b.example", "*.b.example; not for b.example"),
         (&["*.b.example"], "x.y.b.example", "*.b.example; not for x.y.b.example"),
@@ -67,8 +67,8 @@ fn a_certificate_for_other_names_is_told_with_them() {
         ),
     ] {
         let leaf = Party::signed_by(params(names), &ca);
-        let told = format!("TLS: certificate is for {told}");
-        assert_eq!(refusal(&config, host, CLOCK, &[&leaf]), (Reason::TlsName, told));
+        let text = format!("TLS: certificate is for {text}");
+        assert_eq!(refusal(&config, host, CLOCK, &[&leaf]), (Reason::TlsName, text));
     }
 }
 
@@ -90,9 +90,9 @@ fn an_unknown_issuer_is_not_trusted() {
     ] {
         let leaf = Party::signed_by(params(&[HOST]), issuer);
         let chain = if chained { &[&leaf, issuer][..] } else { &[&leaf] };
-        let (reason, told) = refusal(&config, HOST, CLOCK, chain);
+        let (reason, text) = refusal(&config, HOST, CLOCK, chain);
         assert_eq!(reason, Reason::TlsUntrusted);
-        assert!(told.starts_with(&format!("TLS: certificate {expected}")), "{told}");
+        assert!(text.starts_with(&format!("TLS: certificate {expected}")), "{text}");
     }
 }
 
@@ -102,10 +102,10 @@ fn a_missing_intermediate_certificate_is_suggested() {
     let intermediate = Party::signed_by(ca_params("intermediate"), &ca);
     let leaf = Party::signed_by(params(&[HOST]), &intermediate);
     // Its own certificate again, or one of another chain, does not help.
-    let stray = Party::self_signed(ca_params("stray"));
-    for chain in [&[&leaf][..], &[&leaf, &leaf], &[&leaf, &stray]] {
-        let (_, told) = refusal(&trusting(&ca), HOST, CLOCK, chain);
-        assert!(told.ends_with("have the server send its intermediate certificate"), "{told}");
+    let unrelated = Party::self_signed(ca_params("unrelated"));
+    for chain in [&[&leaf][..], &[&leaf, &leaf], &[&leaf, &unrelated]] {
+        let (_, text) = refusal(&trusting(&ca), HOST, CLOCK, chain);
+        assert!(text.ends_with("have the server send its intermediate certificate"), "{text}");
     }
 }
 
@@ -145,7 +145,7 @@ fn a_given_root_with_key_usage_alone_is_a_ca() {
 }
 
 #[test]
-fn a_given_issuer_that_is_not_a_ca_is_told_as_such() {
+fn a_given_issuer_that_is_not_a_ca_is_reported_as_such() {
     let mut for_clients = params(&["gadget.example"]);
     for_clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     let mut explicit = params(&["gadget.example"]);
@@ -155,9 +155,9 @@ fn a_given_issuer_that_is_not_a_ca_is_told_as_such() {
         issuer.distinguished_name.push(DnType::CommonName, "gadget");
         let issuer = Party::self_signed(issuer);
         let leaf = Party::signed_by(params(&[HOST]), &issuer);
-        let (reason, told) = refusal(&trusting(&issuer), HOST, CLOCK, &[&leaf]);
+        let (reason, text) = refusal(&trusting(&issuer), HOST, CLOCK, &[&leaf]);
         assert_eq!(reason, Reason::TlsUntrusted);
-        assert!(told.starts_with("TLS: certificate issuer is in --ca-file, but is not a CA"), "{told}");
+        assert!(text.starts_with("TLS: certificate issuer is in --ca-file, but is not a CA"), "{text}");
     }
 }
 
@@ -178,13 +178,14 @@ fn certificates_that_do_not_belong_to_the_chain_are_no_obstacle() {
     let ca = Party::ca();
     let issuer = Party::signed_by(ca_params("issuer"), &ca);
     let leaf = Party::signed_by(params(&[HOST]), &issuer);
-    let strays: Vec<_> = (0..40).map(|n| Party::self_signed(ca_params(&format!("stray {n}")))).collect();
-    let chain: Vec<_> = [&leaf, &leaf].into_iter().chain(&strays).chain([&issuer]).collect();
+    let unrelated_ones: Vec<_> =
+        (0..40).map(|n| Party::self_signed(ca_params(&format!("unrelated {n}")))).collect();
+    let chain: Vec<_> = [&leaf, &leaf].into_iter().chain(&unrelated_ones).chain([&issuer]).collect();
     assert_eq!(ask(&trusting(&ca), HOST, CLOCK, &chain), Ok(()));
 }
 
 #[test]
-fn a_chain_of_more_than_six_intermediate_certificates_is_told_as_such() {
+fn a_chain_of_more_than_six_intermediate_certificates_is_reported_as_such() {
     let mut chain = vec![Party::ca()];
     let ca = trusting(&chain[0]);
     for count in 1..=9 {
@@ -196,25 +197,25 @@ fn a_chain_of_more_than_six_intermediate_certificates_is_told_as_such() {
             assert_eq!(ask(&ca, HOST, CLOCK, &sent), Ok(()));
             continue;
         }
-        let told = "TLS: certificate chain has more than 6 intermediate certificates".to_owned();
-        assert_eq!(refusal(&ca, HOST, CLOCK, &sent), (Reason::TlsUntrusted, told));
+        let text = "TLS: certificate chain has more than 6 intermediate certificates".to_owned();
+        assert_eq!(refusal(&ca, HOST, CLOCK, &sent), (Reason::TlsUntrusted, text));
     }
 }
 
 #[test]
-fn a_certificate_that_ends_before_it_begins_is_told_as_expired() {
+fn a_certificate_that_ends_before_it_begins_is_reported_as_expired() {
     let ca = Party::ca();
     let mut reversed = params(&[HOST]);
     (reversed.not_before, reversed.not_after) = (reversed.not_after, reversed.not_before);
     let leaf = Party::signed_by(reversed, &ca);
-    let told = "TLS: certificate has expired, or expires before it becomes valid".to_owned();
-    assert_eq!(refusal(&trusting(&ca), HOST, CLOCK, &[&leaf]), (Reason::TlsExpired, told));
+    let text = "TLS: certificate has expired, or expires before it becomes valid".to_owned();
+    assert_eq!(refusal(&trusting(&ca), HOST, CLOCK, &[&leaf]), (Reason::TlsExpired, text));
 }
 
 #[test]
 fn self_signed_servers_are_refused_unless_given() {
-    let nobody = TlsConfig::new(true, b"").unwrap();
-    let told =
+    let trusting_none = TlsConfig::new(true, b"").unwrap();
+    let text =
         "TLS: certificate issuer is not trusted: it is self-signed; pass it with --ca-file to trust it"
             .to_owned();
     let mut as_ca = params(&[HOST]);
@@ -222,7 +223,7 @@ fn self_signed_servers_are_refused_unless_given() {
     for params in [params(&[HOST]), as_ca] {
         let party = Party::self_signed(params.clone());
         let twin = Party::self_signed(params);
-        assert_eq!(refusal(&nobody, HOST, CLOCK, &[&party]), (Reason::TlsUntrusted, told.clone()));
+        assert_eq!(refusal(&trusting_none, HOST, CLOCK, &[&party]), (Reason::TlsUntrusted, text.clone()));
         let config = trusting(&party);
         assert_eq!(ask(&config, HOST, CLOCK, &[&party]), Ok(()));
         assert_eq!(refusal(&config, HOST, CLOCK, &[&twin]).0, Reason::TlsUntrusted);
@@ -244,7 +245,7 @@ fn a_servers_certificate_can_be_given_whoever_signed_it() {
 }
 
 #[test]
-fn a_given_certificate_without_a_beginning_still_vouches_for_nobody_else() {
+fn a_given_certificate_without_a_beginning_still_vouches_for_no_other_certificate() {
     // Devices without a clock make certificates that are valid from 1970 on.
     let mut ageless = params(&["gadget.example"]);
     ageless.not_before = date_time_ymd(1970, 1, 1);
@@ -256,7 +257,7 @@ fn a_given_certificate_without_a_beginning_still_vouches_for_nobody_else() {
 }
 
 #[test]
-fn a_given_servers_key_vouches_for_nobody_else() {
+fn a_given_servers_key_vouches_for_no_other_certificate() {
     let gadget = Party::self_signed(params(&["gadget.example"]));
     let forged = Party::signed_by(params(&[HOST]), &gadget);
     let config = trusting(&gadget);
@@ -281,9 +282,9 @@ fn purpose_and_authority_count() {
     let mut for_clients = params(&[HOST]);
     for_clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     let leaf = Party::signed_by(for_clients, &ca);
-    let told = "TLS: certificate is not one for servers (its extended key usage lacks server authentication)"
+    let text = "TLS: certificate is not one for servers (its extended key usage lacks server authentication)"
         .to_owned();
-    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, text));
 
     let no_ca = Party::signed_by(params(&["b.example"]), &ca);
     let leaf = Party::signed_by(params(&[HOST]), &no_ca);
@@ -292,9 +293,9 @@ fn purpose_and_authority_count() {
     let mut as_ca = ca_params("a CA that serves");
     as_ca.subject_alt_names = params(&[HOST]).subject_alt_names;
     let leaf = Party::signed_by(as_ca, &ca);
-    let told =
+    let text =
         "TLS: certificate is refused: ca used as end entity; reissue it for a server, or pass it with --ca-file".to_owned();
-    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, told));
+    assert_eq!(refusal(&config, HOST, CLOCK, &[&leaf]), (Reason::TlsUntrusted, text));
 }
 
 #[test]
@@ -308,14 +309,14 @@ fn the_signature_of_the_handshake_counts() {
             let mut client = client(&config, HOST);
             let failure = converse(&mut client, &mut server, 99, 99).unwrap_err();
             assert_eq!(failure.reason, Reason::TlsUntrusted);
-            let told = "TLS: certificate has a bad signature: it does not match the server's key";
-            assert_eq!(failure.detail, told);
+            let text = "TLS: certificate has a bad signature: it does not match the server's key";
+            assert_eq!(failure.detail, text);
         }
     }
 }
 
 #[test]
-fn without_verification_anybody_is_let_in() {
+fn without_verification_every_certificate_is_accepted() {
     let config = TlsConfig::new(false, b"").unwrap();
     let leaf = Party::signed_by(params(&["other.example"]), &Party::ca());
     for unix in [Duration::ZERO, CLOCK, END + DAY, Duration::from_secs(u64::MAX)] {
@@ -327,15 +328,15 @@ fn without_verification_anybody_is_let_in() {
 }
 
 #[test]
-fn a_host_that_is_no_name_is_told_as_far_as_it_matters() {
+fn a_host_that_is_no_name_is_reported_as_far_as_it_matters() {
     for len in [80, 81] {
         let host = format!("-{}", "a".repeat(len - 1));
         let Err(failure) = TlsClient::new(&TlsConfig::new(true, b"").unwrap(), &host, CLOCK) else {
             panic!("{host} is a name")
         };
         let shown = crate::result::printable(&host, 80);
-        let told = format!("TLS: no certificate can be for {shown:?}, which is not a host name");
-        assert_eq!((failure.reason, failure.detail), (Reason::TlsName, told));
+        let text = format!("TLS: no certificate can be for {shown:?}, which is not a host name");
+        assert_eq!((failure.reason, failure.detail), (Reason::TlsName, text));
     }
 }
 

@@ -69,7 +69,7 @@ fn close_notify_ends_each_direction() {
             server.writer().write_all(b"bye").unwrap();
             server.send_close_notify();
             let mut last_words = take(&mut server);
-            last_words.extend_from_slice(b"trailing garbage that nobody reads");
+            last_words.extend_from_slice(b"trailing bytes that are not read");
             let mut plaintext = Vec::new();
             for piece in last_words.chunks(piece) {
                 client.receive(piece, &mut plaintext).unwrap();

@@ -39,7 +39,7 @@ fn verdict(bytes: &[u8]) -> Result<(), Failure> {
     first.clone()
 }
 
-fn told(bytes: &[u8]) -> String {
+fn detail_of(bytes: &[u8]) -> String {
     let failure = verdict(bytes).unwrap_err();
     assert_eq!(failure.reason, Reason::TlsProtocol);
     failure.detail
@@ -59,14 +59,14 @@ fn peers_that_do_not_speak_tls_are_recognised() {
         b"\x16\x03\x03\0\0hello",
     ] {
         assert!(
-            told(greeting).starts_with("TLS: the server does not speak TLS on this port"),
+            detail_of(greeting).starts_with("TLS: the server does not speak TLS on this port"),
             "{greeting:?}"
         );
     }
 }
 
 #[test]
-fn alerts_are_told_in_words() {
+fn alerts_are_reported_in_words() {
     let refuses = "the server refuses the handshake; it may";
     for (alert, words) in [
         (40, format!("{refuses} support only cipher suites or curves that pingstate does not")),
@@ -76,18 +76,18 @@ fn alerts_are_told_in_words() {
         (99, "received fatal alert 99".to_owned()),
     ] {
         for version in [[3, 0], [3, 1], [3, 3]] {
-            let told = told(&record(21, version, &[2, alert]));
-            assert!(told.starts_with(&format!("TLS: {words}")), "{told}");
+            let detail = detail_of(&record(21, version, &[2, alert]));
+            assert!(detail.starts_with(&format!("TLS: {words}")), "{detail}");
         }
     }
     // A single warning is none of the client's business; many are.
     let warning = record(21, [3, 3], &[1, 112]);
     assert_eq!(verdict(&warning), Ok(()));
-    assert_eq!(told(&warning.repeat(9)), "TLS: peer misbehaved: too many warning alerts received");
+    assert_eq!(detail_of(&warning.repeat(9)), "TLS: peer misbehaved: too many warning alerts received");
 }
 
 #[test]
-fn a_client_certificate_that_is_missing_is_told() {
+fn a_client_certificate_that_is_missing_is_reported() {
     let ca = Party::ca();
     let leaf = Party::signed_by(params(&[HOST]), &ca);
     let mut roots = RootCertStore::empty();
@@ -95,7 +95,7 @@ fn a_client_certificate_that_is_missing_is_told() {
     let provider = Arc::new(ring::default_provider());
     let demanding =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
-    let told = VERSIONS.map(|version| {
+    let details = VERSIONS.map(|version| {
         let config = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[version])
             .unwrap()
@@ -109,18 +109,18 @@ fn a_client_certificate_that_is_missing_is_told() {
         converse(&mut client, &mut server, usize::MAX, usize::MAX).unwrap_err().detail
     });
     let wanted = "TLS: the server refuses the handshake; it may require a client certificate, which pingstate cannot send";
-    assert_eq!(told, [wanted, wanted]);
+    assert_eq!(details, [wanted, wanted]);
 }
 
 #[test]
-fn older_versions_are_told_as_such() {
+fn older_versions_are_reported_as_such() {
     let too_old = "TLS: the server refuses the handshake; it must enable TLS 1.2 or TLS 1.3";
-    assert_eq!(told(&record(21, [3, 1], &[2, 70])), too_old);
+    assert_eq!(detail_of(&record(21, [3, 1], &[2, 70])), too_old);
     for minor in [0, 1, 2] {
         let mut hello = vec![2, 0, 0, 38, 3, minor];
         hello.extend([9; 32]);
         hello.extend([0, 0, 0x2f, 0]);
-        assert_eq!(told(&record(HANDSHAKE, [3, minor], &hello)), too_old);
+        assert_eq!(detail_of(&record(HANDSHAKE, [3, minor], &hello)), too_old);
     }
 }
 
@@ -179,7 +179,7 @@ fn a_flight_with_a_flipped_bit_never_leads_to_a_connection() {
     }
 }
 
-/// Whether a position of a flight is the version field of a record, which nobody looks at.
+/// Whether a position of a flight is the version field of a record, which is not checked.
 fn is_record_version(flight: &[u8], at: usize) -> bool {
     let mut start = 0;
     while let Some([_, _, _, high, low]) = flight.get(start..start + 5) {
@@ -212,7 +212,7 @@ fn damaged_data_is_a_failure_after_the_good_data() {
             (failure.reason, &failure.detail[..]),
             (Reason::TlsProtocol, "TLS: cannot decrypt peer's message")
         );
-        assert!(!client.take_ciphertext().is_empty(), "an alert is owed");
+        assert!(!client.take_ciphertext().is_empty(), "an alert is pending");
     }
 }
 
@@ -221,7 +221,7 @@ fn handshake_messages_without_end_are_refused() {
     // 16 MB are announced at once, or 64 KB dribbled in the smallest of records.
     let too_large = "TLS: the server sends more than 64 KiB of certificates; \
  remove those that are not of its chain";
-    assert_eq!(told(&record(HANDSHAKE, [3, 3], &[2, 0xff, 0xff, 0xff, 0])), too_large);
+    assert_eq!(detail_of(&record(HANDSHAKE, [3, 3], &[2, 0xff, 0xff, 0xff, 0])), too_large);
     let mut dribble = record(HANDSHAKE, [3, 3], &[2, 0, 0xff, 0xff]);
     dribble.extend(record(HANDSHAKE, [3, 3], &[0]).repeat(70_000));
     let config = TlsConfig::new(true, b"").unwrap();

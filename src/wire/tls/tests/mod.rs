@@ -158,7 +158,7 @@ fn ask(config: &TlsConfig, host: &str, unix: Duration, chain: &[&Party]) -> Resu
         client.send(b"ping");
         let result = converse(&mut client, &mut server, usize::MAX, usize::MAX);
         if result.is_err() {
-            // The alert is owed, and what was to be sent in secret never leaves.
+            // The alert is pending, and what was to be sent in secret never leaves.
             feed_echo(&mut server, &client.take_ciphertext());
             assert!(matches!(server.process_new_packets(), Err(rustls::Error::AlertReceived(_))));
             assert!(client.is_handshaking());

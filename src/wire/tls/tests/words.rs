@@ -56,12 +56,12 @@ fn check_all(error: &LibraryError) {
 }
 
 #[test]
-fn every_error_of_the_library_is_told_in_words() {
+fn every_error_of_the_library_is_reported_in_words() {
     errors().iter().for_each(check_all);
 }
 
 #[test]
-fn every_finding_about_a_certificate_is_told_in_words() {
+fn every_error_of_a_certificate_is_reported_in_words() {
     let file = source("rustls-webpki").join("error.rs");
     let declared = declared(&file, "Error");
     for spelled in ["CaUsedAsEndEntity", "UnsupportedCertVersion"] {
@@ -72,20 +72,20 @@ fn every_finding_about_a_certificate_is_told_in_words() {
         if ["CertExpired", "CrlExpired", "CertNotValidYet", "CertNotValidForName"].contains(&&**variant) {
             continue;
         }
-        let told = |debug: String| {
+        let detail_of = |debug: String| {
             let error = CertificateError::Other(OtherError(Arc::new(Verbatim(debug.leak()))));
             let error = LibraryError::InvalidCertificate(error);
             check_all(&error);
             explain(&error, Known::default()).detail
         };
-        let detail = told(variant.clone());
-        assert_eq!(told(format!("{variant}(Context {{ id: [1, 2] }})")), detail);
+        let detail = detail_of(variant.clone());
+        assert_eq!(detail_of(format!("{variant}(Context {{ id: [1, 2] }})")), detail);
     }
 }
 
 #[test]
 fn names_of_errors_become_words() {
-    for (name, told) in [
+    for (name, text) in [
         ("UnsupportedCriticalExtension", "unsupported critical extension"),
         ("UnknownCA", "unknown ca"),
         ("UnknownPSKIdentity", "unknown psk identity"),
@@ -96,7 +96,7 @@ fn names_of_errors_become_words() {
         ("the supplied max_fragment_size was", "the supplied max fragment size was"),
         ("", ""),
     ] {
-        assert_eq!(words(&Verbatim(name)), told);
+        assert_eq!(words(&Verbatim(name)), text);
     }
 }
 
@@ -128,13 +128,13 @@ fn a_refusal_is_explained_by_what_was_offered() {
     let greeted = failure(Known { greeted: true, ..known });
     assert_eq!(greeted, alert(AlertDescription::CertificateRequired, known));
     assert!(greeted.contains("client certificate"), "{greeted}");
-    for (code, told) in [(112, "certificate for this host name"), (80, "certificate for this host name")] {
-        assert!(alert(AlertDescription::from(code), known).contains(told));
+    for (code, text) in [(112, "certificate for this host name"), (80, "certificate for this host name")] {
+        assert!(alert(AlertDescription::from(code), known).contains(text));
     }
     for code in [40, 71, 80, 112, 47] {
-        let told = alert(AlertDescription::from(code), Known { nameless: true, ..known });
-        assert!(told.contains("need a host name instead of the address"), "{told}");
-        assert!(!told.contains("for this host name"), "{told}");
+        let text = alert(AlertDescription::from(code), Known { nameless: true, ..known });
+        assert!(text.contains("need a host name instead of the address"), "{text}");
+        assert!(!text.contains("for this host name"), "{text}");
     }
     assert_eq!(alert(AlertDescription::from(200), known), "TLS: received fatal alert 200");
 }
@@ -142,7 +142,7 @@ fn a_refusal_is_explained_by_what_was_offered() {
 #[test]
 fn algorithms_that_are_not_supported_are_named() {
     // DER of the identifiers, without tag and length of the first element.
-    for (id, told) in [
+    for (id, text) in [
         (&b"\x2a\x86\x48\xce\x3d\x04\x03\x04"[..], "ECDSA with SHA-512"),
         (b"\x2a\x86\x48\xce\x3d\x04\x01", "ECDSA with SHA-1"),
         (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00", "SHA-1"),
@@ -167,9 +167,9 @@ fn algorithms_that_are_not_supported_are_named() {
         for error in [of_key, of_signature] {
             let (reason, detail) = certificate("certificate", &error);
             assert_eq!(reason, Reason::TlsUntrusted);
-            let told =
-                format!("certificate chain uses {told}, which pingstate cannot verify; reissue it with ");
-            assert!(detail.starts_with(&told), "{detail}");
+            let text =
+                format!("certificate chain uses {text}, which pingstate cannot verify; reissue it with ");
+            assert!(detail.starts_with(&text), "{detail}");
         }
     }
 }

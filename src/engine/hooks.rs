@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::limits::{HOOK_STARTS_PER_TURN, YIELD_DELAY};
-use super::messages::Output;
+use super::messages::{HookId, Output};
 use super::owners::Owner;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId, Targets};
@@ -16,10 +16,6 @@ use crate::snapshot::{age_s, latency_ms};
 
 /// Characters of a program's name in a log line.
 const PROGRAM_SHOWN_MAX: usize = 100;
-
-/// One run of a hook. Not reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct HookId(u64);
 
 /// How a run of a hook ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::hooks::HookId;
 use super::ids::ConnId;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId};
@@ -31,6 +30,10 @@ pub(crate) enum Input<'a> {
 /// One blocking task. Not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct JobId(pub(super) u64);
+
+/// One run of a hook. Not reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HookId(pub(super) u64);
 
 /// An operation for the reactor to carry out.
 #[derive(Debug)]

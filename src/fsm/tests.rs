@@ -208,3 +208,15 @@ fn states_are_ordered_by_severity() {
     states.sort();
     assert_eq!(states, [State::Up, State::Unknown, State::Degraded, State::Down]);
 }
+
+#[test]
+fn times_of_checks_are_rounded_to_milliseconds_and_saturate() {
+    let now = test_now();
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), 9, now);
+    for unix in [Duration::ZERO, Duration::new(1, 499_999), Duration::new(1, 500_000), Duration::MAX] {
+        fsm.fire(&ok(), Now { unix, ..now });
+    }
+    let times: Vec<_> = fsm.recent().iter().map(|check| check.unix().as_millis()).collect();
+    assert_eq!(times, [0, 1000, 1001, u128::from(u64::MAX)]);
+    assert_eq!(fsm.recent()[2].ended_at(), system_time(Duration::from_millis(1001)));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::plan::{MS, TargetPlan};
 use super::schedule::Mind;
-use crate::clock::{Now, since_epoch};
+use crate::clock::Now;
 use crate::fsm::{Event, Fsm, Policy, State};
 use crate::result::{ProbeResult, Reason};
 
@@ -96,7 +96,8 @@ impl Model {
         self.judged = self.follows(ok);
         let is_dulled = self.is_slow && self.judged == State::Up;
         self.state = if is_dulled { State::Degraded } else { self.judged };
-        self.recent.push_back((unix, ok, self.state, detail.to_owned()));
+        let ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this simulation");
+        self.recent.push_back((Duration::from_millis(ms), ok, self.state, detail.to_owned()));
         while self.recent.len() > self.history {
             self.recent.pop_front();
         }
@@ -157,7 +158,7 @@ impl Model {
         assert_eq!(real.recent().len(), self.recent.len(), "history of target {target}");
         for (real, (unix, ok, state, detail)) in real.recent().iter().zip(&self.recent) {
             assert_eq!(
-                (since_epoch(real.ended_at), real.event == Event::Ok, real.state, &*real.detail),
+                (real.unix(), real.event == Event::Ok, real.state, &*real.detail),
                 (*unix, *ok, *state, detail.as_str()),
                 "history of target {target}"
             );

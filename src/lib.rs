@@ -123,7 +123,7 @@ pub mod manual {}
 struct Readme;
 
 /// Simulation: the engine on a virtual clock with scripted peers.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 

@@ -56,7 +56,7 @@ impl CheckQueue {
         self.connections -= connections;
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn connections(&self) -> usize {
         self.connections
     }

@@ -68,7 +68,7 @@ impl ApiConn {
     }
 
     /// Memory of unanswered requests, in bytes.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn inbox(&self) -> usize {
         self.client.held()
     }

@@ -171,13 +171,13 @@ impl Lookups {
         self.waiting.values().copied().collect()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn queries(&self) -> usize {
         self.queries.len()
     }
 
     /// The largest number of bytes of an incomplete reply.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn longest_reply(&self) -> usize {
         self.resolver.longest_stream()
     }

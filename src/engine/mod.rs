@@ -39,7 +39,7 @@
 //!   a delay is noticed although nothing else was due. An event clears this time: only a sleep can be late.
 //! - The reactor fetches the events of a delay within a turn before it calls [`Engine::handle_timeout`].
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod audit;
 mod check_queue;
 mod clients;

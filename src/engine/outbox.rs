@@ -82,7 +82,7 @@ impl Outbox {
         self.len() == 0
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn all_unsent(&self) -> Vec<u8> {
         let body = self.body.iter().flat_map(|body| body.iter());
         self.bytes.iter().chain(body).skip(self.sent).copied().collect()

@@ -297,18 +297,18 @@ impl ProbeRuns {
                 .all(|target| !is_late(target.due()) || is_waiting(target))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &ProbeRun> {
         self.table.iter()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn waiting(&self) -> Vec<TargetId> {
         self.queue.waiting().iter().copied().collect()
     }
 
     /// Connections that are counted for all runs.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn connections(&self) -> usize {
         self.queue.connections()
     }

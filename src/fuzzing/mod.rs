@@ -11,7 +11,6 @@ mod chunked;
 mod cli;
 mod conf;
 mod dns;
-mod engine;
 mod location;
 mod message;
 mod request;
@@ -26,7 +25,6 @@ pub use chunked::chunked;
 pub use cli::cli;
 pub use conf::conf;
 pub use dns::{DnsReading, dns, dns_reading};
-pub use engine::engine;
 pub use location::location;
 pub use request::request;
 pub use resolver::resolver;
@@ -34,3 +32,8 @@ pub use response::response;
 pub use verdict::verdict;
 
 use source::Source;
+
+/// The choices of one run of the simulation.
+pub fn engine(data: &[u8]) {
+    crate::sim::run_with(data);
+}

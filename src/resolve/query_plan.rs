@@ -95,7 +95,7 @@ impl QueryPlan {
         self.open.len().max(1)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn longest_stream(&self) -> usize {
         self.open.iter().map(|query| query.stream.len()).max().unwrap_or_default()
     }

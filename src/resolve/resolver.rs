@@ -184,7 +184,7 @@ impl Resolver {
     }
 
     /// Bytes buffered for the longest incomplete answer over TCP.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn longest_stream(&self) -> usize {
         self.searches.values().map(|search| search.longest_stream()).max().unwrap_or_default()
     }

@@ -105,7 +105,7 @@ impl Search {
         self.pair.as_ref().map_or(QUERIES_PER_SEARCH, |pair| pair.a.queries() + pair.aaaa.queries())
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn longest_stream(&self) -> usize {
         self.pair.as_ref().map_or(0, |pair| pair.a.longest_stream().max(pair.aaaa.longest_stream()))
     }

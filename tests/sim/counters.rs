@@ -9,7 +9,10 @@ impl Counters {
     pub(super) fn add(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
+}
 
+#[cfg(test)]
+impl Counters {
     pub(super) fn merge(&mut self, other: &Counters) {
         for (what, times) in &other.0 {
             *self.0.entry(what).or_default() += times;

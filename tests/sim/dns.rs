@@ -7,7 +7,7 @@ use super::plan::{MS, S};
 use super::world::{Event, News, Sock, World};
 use crate::engine::{ConnId, Input, Transport};
 use crate::result::Reason;
-use crate::wire::dns::tests::{A, AAAA, ANSWER, CNAME, SOA, TRUNCATED, answer, record, wire};
+use crate::wire::dns::server_messages::{A, AAAA, ANSWER, CNAME, SOA, TRUNCATED, answer, record, wire};
 
 /// A query of the engine's.
 pub(super) struct Query {

@@ -8,6 +8,9 @@
 //! `SEED=7 cargo test --lib sim -- --nocapture` plays one run again and tells every step of it;
 //! `SEEDS=100000` plays so many, `FROM=5000` from that one on.
 
+// A violated invariant is a panic.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod answers;
 mod chaos;
 mod checks;
@@ -32,15 +35,21 @@ mod site;
 mod webhooks;
 mod world;
 
+#[cfg(test)]
 use std::hash::Hasher;
+#[cfg(test)]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+#[cfg(test)]
 use counters::Counters;
+use rng::Bytes;
 use world::World;
 
+#[cfg(test)]
 /// How many runs there are unless told otherwise.
 const SEEDS: u64 = 2000;
 
+#[cfg(test)]
 /// What must have happened at least so often in those: about a third of what did when this was written.
 const FLOORS: &[(&str, u64)] = &[
     ("accept: failed", 400),
@@ -143,13 +152,20 @@ const FLOORS: &[(&str, u64)] = &[
     ("waits: reached", 18),
 ];
 
+/// One run whose choices are these bytes.
+pub(crate) fn run_with(data: &[u8]) {
+    World::new(0, Some(&Bytes::new(data))).run();
+}
+
+#[cfg(test)]
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
+#[cfg(test)]
 /// Plays one run; gives its fingerprint.
 fn play(seed: u64, counters: &mut Counters) -> u64 {
-    let mut world = World::new(seed);
+    let mut world = World::new(seed, None);
     world.loud = number("SEED").is_some();
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     counters.merge(&world.counters);

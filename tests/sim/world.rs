@@ -16,7 +16,7 @@ use super::notifications::Told;
 use super::plan::Plan;
 use super::recording_probe::Ledger;
 use super::reload::Reloads;
-use super::rng::Rng;
+use super::rng::{Bytes, Rng};
 use super::schedule::Schedule;
 use super::site::{ProbeRun, Site};
 use super::webhooks::{Post, Posts};
@@ -138,13 +138,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> World {
-        let mut rng = Rng::new(seed);
+    /// The seed decides what the bytes do not.
+    pub(super) fn new(seed: u64, bytes: Option<&Bytes>) -> World {
+        let mut rng = Rng::with(seed, bytes);
         let plan = Plan::roll(&mut rng);
         let start = test_now();
         let ledger = Ledger::default();
-        let mut told = Told::new(Rng::new(seed ^ 0x7e11));
-        let mut posts = Posts::new(Rng::new(seed ^ 0x9057));
+        let mut told = Told::new(Rng::with(seed ^ 0x7e11, bytes));
+        let mut posts = Posts::new(Rng::with(seed ^ 0x9057, bytes));
         let monitors = plan.targets.iter().enumerate();
         let monitors = monitors.map(|(i, t)| posts.dress(told.dress(t.monitor(i, &ledger)))).collect();
         let mut ids = Rng::new(seed ^ 0xffff);
@@ -152,7 +153,7 @@ impl World {
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
         let engine = Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
-        let reloads = Reloads::new(Rng::new(seed ^ 0x4e10), &plan);
+        let reloads = Reloads::new(Rng::with(seed ^ 0x4e10, bytes), &plan);
         let count = plan.targets.len();
         let mut world = World {
             schedules: Vec::new(),

@@ -255,7 +255,7 @@ fn a_name_in_the_hosts_file_is_connected_to_at_once() {
 
 #[test]
 fn addresses_of_both_families_are_tried_and_the_lookup_ends() {
-    use crate::wire::dns::tests::{A, AAAA, ANSWER, answer, record};
+    use crate::wire::dns::server_messages::{A, AAAA, ANSWER, answer, record};
     let mut bench = Bench::new(&["db.example"]);
     bench.pass(Duration::ZERO);
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);

@@ -1,7 +1,7 @@
 //! What needs no server, and the plain questions that do.
 
 use super::*;
-use crate::wire::dns::tests::{CNAME, raw_record, wire};
+use crate::wire::dns::server_messages::{CNAME, raw_record, wire};
 
 const ONE: &str = "nameserver 10.0.0.1\n";
 

@@ -1,7 +1,7 @@
 //! Datagrams that are no answers: forged, unmatched, broken.
 
 use super::*;
-use crate::wire::dns::tests::{CNAME, raw_record, wire};
+use crate::wire::dns::server_messages::{CNAME, raw_record, wire};
 
 const ONE: &str = "nameserver 10.0.0.1\n";
 const TWO: &str = "nameserver 10.0.0.1\nnameserver 10.0.0.2\n";

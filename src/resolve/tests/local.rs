@@ -1,7 +1,7 @@
 //! Multicast DNS: names that end in `.local`.
 
 use super::*;
-use crate::wire::dns::tests::raw_record;
+use crate::wire::dns::server_messages::raw_record;
 
 const CONF: &str = "nameserver 10.0.0.1\nsearch lan\n";
 

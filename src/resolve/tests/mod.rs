@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::resolver::QUERIES_MAX;
 use super::*;
 use crate::clock::test_now;
-use crate::wire::dns::tests::{A, AAAA, ANSWER, answer, record};
+use crate::wire::dns::server_messages::{A, AAAA, ANSWER, answer, record};
 
 pub(super) const MDNS: &str = "224.0.0.251:5353";
 

@@ -1,7 +1,7 @@
 //! Random worlds: whatever servers and callers do, every lookup ends and no query is left behind.
 
 use super::*;
-use crate::wire::dns::tests::TRUNCATED;
+use crate::wire::dns::server_messages::TRUNCATED;
 
 /// Numbers that look random and are the same every time.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::resolve::cache::CACHE_MAX;
 use crate::resolve::resolver::LOOKUPS_MAX;
-use crate::wire::dns::tests::{CNAME, wire};
+use crate::wire::dns::server_messages::{CNAME, wire};
 
 const ONE: &str = "nameserver 10.0.0.1\n";
 

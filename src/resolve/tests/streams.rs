@@ -1,7 +1,7 @@
 //! Truncated answers, and TCP.
 
 use super::*;
-use crate::wire::dns::tests::TRUNCATED;
+use crate::wire::dns::server_messages::TRUNCATED;
 
 const ONE: &str = "nameserver 10.0.0.1\n";
 const TWO: &str = "nameserver 10.0.0.1\nnameserver 10.0.0.2\n";

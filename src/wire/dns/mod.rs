@@ -5,8 +5,10 @@
 
 mod name;
 mod read;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod server_messages;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::net::IpAddr;
 

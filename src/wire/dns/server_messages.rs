@@ -1,0 +1,49 @@
+//! Messages of servers, for tests.
+
+// Assertions about the messages of tests.
+#![allow(clippy::unwrap_used)]
+
+pub(crate) const A: u16 = 1;
+pub(crate) const CNAME: u16 = 5;
+pub(crate) const SOA: u16 = 6;
+pub(crate) const AAAA: u16 = 28;
+
+/// The second byte pair of a header: a plain response, and a truncated one.
+pub(crate) const ANSWER: u8 = 0x81;
+pub(crate) const TRUNCATED: u8 = 0x83;
+
+/// A name as messages carry it, whatever its labels hold.
+pub(crate) fn wire(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        out.push(u8::try_from(label.len()).unwrap());
+        out.extend(label.bytes());
+    }
+    out.push(0);
+    out
+}
+
+/// A record of the class Internet.
+pub(crate) fn record(owner: &str, kind: u16, ttl_s: u32, data: &[u8]) -> Vec<u8> {
+    raw_record(&wire(owner), kind, 1, ttl_s, data)
+}
+
+pub(crate) fn raw_record(owner: &[u8], kind: u16, class: u16, ttl_s: u32, data: &[u8]) -> Vec<u8> {
+    let mut out = owner.to_vec();
+    out.extend(kind.to_be_bytes());
+    out.extend(class.to_be_bytes());
+    out.extend(ttl_s.to_be_bytes());
+    out.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+    out.extend(data);
+    out
+}
+
+/// An answer to `query` with these flags, response code and answer records.
+pub(crate) fn answer(query: &[u8], flags: u8, rcode: u8, records: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = query.to_vec();
+    out[2] = flags;
+    out[3] = 0x80 | rcode;
+    out[6..8].copy_from_slice(&u16::try_from(records.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out.extend(records.concat());
+    out
+}

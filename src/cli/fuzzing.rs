@@ -142,7 +142,7 @@ fn as_on_the_command_line(line: &[u8], loaded: &Loaded) {
 /// A reload of an unchanged file keeps all targets.
 fn reload(loaded: &Loaded) {
     let mut errors = Vec::new();
-    let (started, fingerprints) = targets::successors(&loaded.targets, &[], Log::new(), &mut errors);
+    let (started, fingerprints) = targets::updates(&loaded.targets, &[], Log::new(), &mut errors);
     errors.iter().for_each(|(_, error)| one_line(error));
     assert!(started.iter().all(|next| matches!(next, TargetUpdate::Start(_))));
     if errors.is_empty() && loaded.errors.is_empty() {
@@ -152,7 +152,7 @@ fn reload(loaded: &Loaded) {
         });
         let running = Targets::new(monitors.collect(), test_now());
         let present: Vec<_> = fingerprints.iter().copied().zip(running.ids()).collect();
-        let (kept, same) = targets::successors(&loaded.targets, &present, Log::new(), &mut errors);
+        let (kept, same) = targets::updates(&loaded.targets, &present, Log::new(), &mut errors);
         assert!(
             kept.iter()
                 .zip(running.ids())

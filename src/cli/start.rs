@@ -3,7 +3,7 @@
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
 use super::program::check_programs;
-use super::targets::{monitors, successors};
+use super::targets::{monitors, updates};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
@@ -43,7 +43,7 @@ impl Start {
             return Ok(Start { monitors, daemon: options.daemon, every, source: None });
         };
         let plan = Plan::new(&config, &[], !options.once, log)?;
-        let started = plan.successors.into_iter().filter_map(|successor| match successor {
+        let started = plan.updates.into_iter().filter_map(|update| match update {
             TargetUpdate::Start(monitor) => Some(monitor),
             _ => None,
         });
@@ -78,8 +78,8 @@ impl Source {
             }
         };
         let (before, after) = (self.fingerprints.len(), plan.fingerprints.len());
-        let kept = plan.successors.iter().filter(|next| matches!(next, TargetUpdate::Keep(_))).count();
-        if let Err(error) = server.replace_targets(plan.successors) {
+        let kept = plan.updates.iter().filter(|next| matches!(next, TargetUpdate::Keep(_))).count();
+        if let Err(error) = server.replace_targets(plan.updates) {
             return refuse(server, &plain(&error));
         }
         self.fingerprints = plan.fingerprints;
@@ -99,7 +99,7 @@ impl Source {
 
 /// The result of loading a file.
 struct Plan {
-    successors: Vec<TargetUpdate>,
+    updates: Vec<TargetUpdate>,
     fingerprints: Vec<u64>,
     daemon: Daemon,
     every: String,
@@ -118,12 +118,12 @@ impl Plan {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;
-        let (successors, fingerprints) = successors(&targets, present, log, &mut errors);
+        let (updates, fingerprints) = updates(&targets, present, log, &mut errors);
         if runs_hooks {
             check_programs(&targets, &mut errors);
         }
         if errors.is_empty() {
-            return Ok(Plan { successors, fingerprints, daemon, every: every(&targets) });
+            return Ok(Plan { updates, fingerprints, daemon, every: every(&targets) });
         }
         errors.sort_unstable();
         let located = |(line, error)| match line {

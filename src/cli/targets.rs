@@ -30,7 +30,7 @@ pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monito
 
 /// The updates from the running targets, with their fingerprints, to those of the file, and the fingerprints of
 /// the latter. Errors are appended with their line numbers.
-pub(crate) fn successors(
+pub(crate) fn updates(
     targets: &[TargetOptions],
     present: &[(u64, TargetId)],
     log: Log,
@@ -39,10 +39,10 @@ pub(crate) fn successors(
     let mut resources = SharedResources::new(log);
     let mut running = present.to_vec();
     running.sort_unstable_by_key(|(key, _)| *key);
-    let mut successors = Vec::with_capacity(targets.len());
+    let mut updates = Vec::with_capacity(targets.len());
     let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
-        let successor = resources.trusts(options).and_then(|trusted| {
+        let update = resources.trusts(options).and_then(|trusted| {
             let certificates = (trusted.target.fingerprint, trusted.webhook.fingerprint);
             // A target is kept as long as its fingerprint is unchanged.
             let key = fingerprint(&(&options.name, &options.target, &options.settings, certificates));
@@ -53,12 +53,12 @@ pub(crate) fn successors(
             let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
             resources.monitor(probe, options, &trusted).map(TargetUpdate::Start)
         });
-        match successor {
-            Ok(successor) => successors.push(successor),
+        match update {
+            Ok(update) => updates.push(update),
             Err(error) => errors.extend(error.map(|error| (options.line, error))),
         }
     }
-    (successors, fingerprints)
+    (updates, fingerprints)
 }
 
 pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {

@@ -35,7 +35,7 @@ pub(crate) struct JobId(pub(super) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HookId(pub(super) u64);
 
-/// An operation for the reactor to carry out.
+/// An operation that the reactor executes.
 #[derive(Debug)]
 pub(crate) enum Output {
     Open {

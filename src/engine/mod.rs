@@ -208,7 +208,7 @@ impl Engine {
         self.set_wakeup();
     }
 
-    /// Returns the next operation for the caller to carry out.
+    /// Returns the next operation, which the caller executes.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         // Streams receive the events of one turn together.
         if let Some(now) = self.unpublished.take_if(|_| self.cx.outputs.is_empty()) {

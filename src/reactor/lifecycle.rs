@@ -24,7 +24,7 @@ impl Reactor {
     }
 
     pub(crate) fn listen_to_hangup(&mut self) -> io::Result<()> {
-        self.handle_signal(SIGHUP, &self.hung_up.clone())
+        self.handle_signal(SIGHUP, &self.reload_requested.clone())
     }
 
     /// Reaps orphaned processes if this process is PID 1.
@@ -80,7 +80,7 @@ impl Reactor {
 
     /// Whether a signal has arrived that must end the current turn.
     pub(super) fn has_signal(&self) -> bool {
-        self.is_stop_requested() || self.hung_up.load(Ordering::SeqCst)
+        self.is_stop_requested() || self.reload_requested.load(Ordering::SeqCst)
     }
 
     /// Stops the engine and all hooks: SIGTERM, then SIGKILL after [`STOP_GRACE`]. No turn may follow.
@@ -121,7 +121,7 @@ impl Reactor {
     /// Whether SIGHUP has arrived since the last call. If so, the service manager is notified that a reload
     /// has started, and with the next turn that it has ended.
     pub(crate) fn take_reload_request(&mut self) -> bool {
-        let is_requested = self.hung_up.swap(false, Ordering::SeqCst);
+        let is_requested = self.reload_requested.swap(false, Ordering::SeqCst);
         if is_requested {
             self.reloads = true;
             // The timestamp associates the next READY=1 with this reload (sd_notify(3)).

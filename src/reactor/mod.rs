@@ -84,7 +84,7 @@ pub(crate) struct Reactor {
     /// The loop must end.
     stops: Arc<AtomicBool>,
     /// SIGHUP has arrived.
-    hung_up: Arc<AtomicBool>,
+    reload_requested: Arc<AtomicBool>,
     /// A reload was requested since the last turn.
     reloads: bool,
     files: Files,
@@ -116,7 +116,7 @@ impl Reactor {
             listener: None,
             signals: None,
             stops: Arc::default(),
-            hung_up: Arc::default(),
+            reload_requested: Arc::default(),
             reloads: false,
             files: Files::new(hosts, resolv_conf),
             ready_without_event: BTreeSet::new(),
@@ -164,9 +164,9 @@ impl Reactor {
     }
 
     /// Replaces the targets. On an error, which is returned, nothing changes.
-    pub(crate) fn replace(&mut self, successors: Vec<TargetUpdate>) -> Result<(), Error> {
+    pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>) -> Result<(), Error> {
         let now = clock::now();
-        self.engine.replace(successors, now)?;
+        self.engine.replace(updates, now)?;
         self.process_outputs(now);
         Ok(())
     }

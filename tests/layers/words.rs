@@ -76,18 +76,14 @@ const FILE_EXCEPTIONS: &[(&str, &str)] = &[
 
 /// Words still in use, with the number of lines. The list may only become shorter.
 const REMAINING: &[(&str, usize)] = &[
-    ("carry out", 15),
     ("give way", 1),
     ("gives way", 2),
-    ("hung up", 5),
     ("idlest", 1),
     ("news", 1),
     ("nobody", 1),
     ("owe", 1),
     ("owed", 2),
     ("sign of life", 1),
-    ("successor", 4),
-    ("successors", 15),
     ("told", 18),
     ("who", 1),
 ];

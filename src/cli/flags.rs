@@ -1,5 +1,7 @@
-//! The table of all flags. Parsing, `--help`, the configuration file and the conflict checks come from it: a new
-//! flag is a row here, a field of [`Settings`], the place that uses it, and a test.
+//! The table of all flags. Parsing, `--help`, the configuration file and the conflict checks come from it.
+//!
+//! A new flag is a row here, a field of [`Settings`] (if it configures a probe, of the `Settings` in
+//! `probe/build/settings`, which the builder has too), the place that uses it, and a test.
 
 #[cfg(test)]
 mod tests;

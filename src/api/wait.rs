@@ -38,7 +38,7 @@ impl Wait {
     }
 
     /// The response after the timeout.
-    pub(crate) fn gave_up(&self, targets: &Targets) -> Response {
+    pub(crate) fn timed_out(&self, targets: &Targets) -> Response {
         response(503, self.current(targets))
     }
 
@@ -132,7 +132,7 @@ mod tests {
             Some((200, b"unknown\n".to_vec()))
         );
         assert_eq!(
-            status_and_body(wait(State::Up, Some(targets.id(0))).gave_up(&targets)),
+            status_and_body(wait(State::Up, Some(targets.id(0))).timed_out(&targets)),
             (503, b"unknown\n".to_vec())
         );
     }

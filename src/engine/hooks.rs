@@ -99,9 +99,9 @@ impl Hooks {
         self.start(cx);
     }
 
-    /// The result of [`Output::Spawn`]. `said` is the first line of the hook's output.
+    /// The result of [`Output::Spawn`]. `output` is the first line that the hook has printed.
     #[cold]
-    pub(super) fn handle_ended(&mut self, id: HookId, end: &HookEnd, said: &str, cx: &mut Context) {
+    pub(super) fn handle_ended(&mut self, id: HookId, end: &HookEnd, output: &str, cx: &mut Context) {
         let Some(index) = self.running.iter().position(|run| run.id == id) else { return };
         let Run { name, hook, deadline, .. } = self.running.swap_remove(index);
         let counters = &mut cx.counters.hooks;
@@ -120,8 +120,8 @@ impl Hooks {
         };
         *counter += 1;
         if let Some(what) = what {
-            let colon = if said.is_empty() { "" } else { ": " };
-            cx.log(format!("{name}: the hook {} {what}{colon}{said}", program(&hook)));
+            let colon = if output.is_empty() { "" } else { ": " };
+            cx.log(format!("{name}: the hook {} {what}{colon}{output}", program(&hook)));
         }
         self.start(cx);
     }

@@ -132,7 +132,7 @@ pub(crate) const WEBHOOK_QUEUE_MAX: usize = 256;
 pub(crate) const DELIVERIES_MAX: usize = 1024;
 
 /// Attempts to deliver one change.
-pub(crate) const DELIVERY_TRIES_MAX: u32 = 10;
+pub(crate) const DELIVERY_ATTEMPTS_MAX: u32 = 10;
 
 /// Pause after the first failed attempt to deliver a change; doubled each further time …
 pub(crate) const DELIVERY_PAUSE: Duration = Duration::from_secs(1);

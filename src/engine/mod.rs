@@ -270,11 +270,11 @@ impl Engine {
         self.set_wakeup();
     }
 
-    /// The result of [`Output::Spawn`]. `said` is the first line of the hook's output.
+    /// The result of [`Output::Spawn`]. `output` is the first line that the hook has printed.
     #[cold]
-    pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, said: &str, now: Now) {
+    pub(crate) fn handle_hook_ended(&mut self, id: HookId, end: &HookEnd, output: &str, now: Now) {
         self.update_clock(now);
-        self.hooks.handle_ended(id, end, said, &mut self.cx);
+        self.hooks.handle_ended(id, end, output, &mut self.cx);
     }
 
     /// Starts no further hooks: the daemon is about to stop.
@@ -364,7 +364,7 @@ impl Engine {
 
     /// Stores `now`, and extends deadlines after a scheduling delay.
     ///
-    /// Outputs are carried out with the time at which the turn began, deadlines with a later one: the
+    /// Outputs are executed with the time at which the turn began, deadlines with a later one: the
     /// returned time is never before an earlier one.
     fn update_clock(&mut self, now: Now) -> Now {
         let gap = now.instant.saturating_duration_since(self.cx.now.instant);

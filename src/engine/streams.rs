@@ -90,7 +90,7 @@ impl Engine {
         let head_only = request.method == Method::Head;
         let at_once = wait
             .reached(&self.cx.targets)
-            .or_else(|| wait.timeout.is_zero().then(|| wait.gave_up(&self.cx.targets)));
+            .or_else(|| wait.timeout.is_zero().then(|| wait.timed_out(&self.cx.targets)));
         if let Some(response) = at_once {
             let bytes = response.write(head_only, false, request.http11, self.date.at(now.unix));
             return self.send_response(id, bytes, false, now);
@@ -203,7 +203,7 @@ impl Engine {
             StreamKind::Answer { wait, .. } => {
                 // The state may have been reached in this turn.
                 let response =
-                    wait.reached(&self.cx.targets).unwrap_or_else(|| wait.gave_up(&self.cx.targets));
+                    wait.reached(&self.cx.targets).unwrap_or_else(|| wait.timed_out(&self.cx.targets));
                 self.answer(id, response, now);
             }
         }

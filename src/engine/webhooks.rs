@@ -133,7 +133,7 @@ impl Webhooks {
         queue.slot = None;
         queue.attempts += 1;
         let attempts = queue.attempts;
-        let is_last = attempts >= DELIVERY_TRIES_MAX || is_refused(result);
+        let is_last = attempts >= DELIVERY_ATTEMPTS_MAX || is_refused(result);
         if let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() {
             let times = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
             let why = || webhook.redacted(&result.detail);

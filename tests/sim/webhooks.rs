@@ -20,7 +20,7 @@ const POSTS: u16 = 20_000;
 const MOVED: u16 = 50;
 
 /// How often a change is posted at most.
-const TRIES_MAX: u32 = 10;
+const ATTEMPTS_MAX: u32 = 10;
 
 /// How many changes wait for one URL at most, and for all of them.
 const MOST: usize = 256;
@@ -194,7 +194,7 @@ impl World {
         this.open = false;
         this.tries += 1;
         let is_settled = post.answered && post.mood != Mood::Oops;
-        if is_settled || this.tries == TRIES_MAX {
+        if is_settled || this.tries == ATTEMPTS_MAX {
             this.due.pop_front();
             (this.tries, this.rests_until) = (0, 0);
         } else {

@@ -61,7 +61,7 @@ fn checks_above_the_limit_wait_in_order_and_have_their_whole_timeout() {
     bench.pass(secs(1));
     let begun = connects(&mut bench);
     assert!(!bench.engine.knows(third[0].0) && bench.engine.knows(fourth[0].0));
-    // Those that have been due since, in the order in which they were.
+    // Targets that became due meanwhile start in that order.
     assert_eq!(begun[0].1, LITERALS[1]);
     assert!(bench.engine.targets().skipped() > 0);
 }
@@ -135,7 +135,7 @@ fn waiting_checks_survive_a_reload() {
 }
 
 #[test]
-fn the_watchdog_does_not_mind_checks_that_wait() {
+fn the_watchdog_is_pinged_while_checks_wait() {
     let mut bench = limited(&LITERALS, 2);
     bench.engine.attach_service_manager(Some(Duration::from_millis(1500)), bench.now);
     bench.outputs();
@@ -145,7 +145,7 @@ fn the_watchdog_does_not_mind_checks_that_wait() {
 }
 
 #[test]
-fn shares_add_up_to_no_more_than_there_is() {
+fn shares_add_up_to_less_than_the_limit() {
     for free in (50..5000).chain([1_000_000, usize::MAX / 2]) {
         let shares = Shares::of(free);
         let sum = shares.checks + shares.queries + shares.hooks + shares.clients + shares.streams;

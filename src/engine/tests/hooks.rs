@@ -29,15 +29,15 @@ fn spawned(outputs: &[Output]) -> Vec<(HookId, String)> {
 }
 
 impl Bench {
-    fn end(&mut self, id: HookId, end: HookEnd, said: &str) {
-        self.engine.handle_hook_ended(id, &end, said, self.now);
+    fn end(&mut self, id: HookId, end: HookEnd, output: &str) {
+        self.engine.handle_hook_ended(id, &end, output, self.now);
     }
 }
 
 #[test]
 fn a_hook_gets_the_change_of_state() {
     let (is_up, mut bench) = hooked(1, hook());
-    assert_eq!(spawned(&bench.outputs()), [], "of the first state it is not");
+    assert_eq!(spawned(&bench.outputs()), [], "not for the first state");
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(1));
     let outputs = bench.outputs();
@@ -133,7 +133,7 @@ fn what_goes_wrong_is_said_and_counted() {
 }
 
 #[test]
-fn only_so_many_hooks_run_at_once_and_the_others_wait_their_turn() {
+fn running_hooks_are_limited_and_others_wait_in_order() {
     let count = HOOKS_MAX + 3;
     let (is_up, mut bench) = hooked(count, hook());
     bench.outputs();
@@ -156,7 +156,7 @@ fn only_so_many_hooks_run_at_once_and_the_others_wait_their_turn() {
 }
 
 #[test]
-fn starts_that_fail_are_not_all_tried_in_one_turn() {
+fn starts_per_turn_are_limited_even_if_they_fail() {
     let count = 5 * HOOK_STARTS_PER_TURN;
     let (is_up, mut bench) = hooked(count, hook());
     bench.outputs();
@@ -187,7 +187,7 @@ fn a_single_round_of_checks_runs_no_hooks() {
 }
 
 #[test]
-fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
+fn pending_hooks_survive_a_reload() {
     let count = HOOKS_MAX + 2;
     let (is_up, mut bench) = hooked(count, hook());
     bench.outputs();
@@ -215,7 +215,7 @@ fn targets_that_have_other_places_keep_what_their_hooks_are_to_tell() {
 
 /// The change may be noticed in the same turn of the loop as the signal to stop.
 #[test]
-fn no_hook_is_started_once_the_daemon_is_to_stop() {
+fn no_hook_is_started_after_a_request_to_stop() {
     let (is_up, mut bench) = hooked(1, hook());
     bench.engine.start_no_hooks();
     is_up.store(false, Ordering::Relaxed);

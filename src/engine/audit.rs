@@ -1,7 +1,7 @@
 //! The engine's counts, for the simulation to compare with its own.
 
 use super::limits::LISTINGS_BYTES_MAX;
-use super::{ApiPeer, ConnId, ConnOwner, Engine};
+use super::{ConnId, ConnOwner, Engine};
 use crate::api::routes::ListingPage;
 use crate::monitor::TargetId;
 
@@ -50,18 +50,18 @@ impl Engine {
 
     /// All unsent bytes of an API client.
     pub(crate) fn response(&self, id: ConnId) -> Vec<u8> {
-        match self.api.get(id) {
-            Some(ApiPeer::Client(conn)) => conn.outbox.all_unsent(),
-            Some(ApiPeer::Stream(stream)) => stream.outbox.all_unsent(),
-            None => Vec::new(),
-        }
+        self.api.conns.get(id).map_or(Vec::new(), |conn| conn.outbox.all_unsent())
+    }
+
+    pub(crate) fn is_stream(&self, id: ConnId) -> bool {
+        self.api.is_stream(id)
     }
 
     pub(crate) fn audit(&self) -> Audit {
         let query_inbox = self.lookups.longest_reply();
         let mut audit = Audit {
             clients: 0,
-            listings: [ListingPage::Status, ListingPage::Metrics].map(|page| self.listings.size(page)),
+            listings: [ListingPage::Status, ListingPage::Metrics].map(|page| self.api.listings.size(page)),
             probe_outbox: 0,
             queries: 0,
             waiting: self.runs.waiting(),
@@ -73,31 +73,28 @@ impl Engine {
         };
         for (id, owner) in self.cx.conns() {
             match owner {
-                ConnOwner::Client => assert!(self.api.get(id).is_some(), "{id:?} has no client"),
+                ConnOwner::Client => assert!(self.api.conns.get(id).is_some(), "{id:?} has no client"),
                 ConnOwner::Query(_) => audit.queries += 1,
                 ConnOwner::Connecting { .. } | ConnOwner::Connected(_) => {}
             }
         }
-        for (id, peer) in self.api.iter() {
+        for (id, conn) in self.api.conns.iter() {
             assert!(matches!(self.cx.owner(id), Some(ConnOwner::Client)), "{id:?} has no connection");
-            match peer {
-                ApiPeer::Client(conn) => {
-                    audit.clients += 1;
-                    audit.client_inbox = audit.client_inbox.max(conn.inbox());
-                }
-                ApiPeer::Stream(stream) => {
-                    audit.streams += 1;
-                    audit.stream_outbox = audit.stream_outbox.max(stream.outbox.held());
-                }
+            if conn.is_stream {
+                audit.streams += 1;
+                audit.stream_outbox = audit.stream_outbox.max(conn.outbox.held());
+            } else {
+                audit.clients += 1;
             }
+            audit.client_inbox = audit.client_inbox.max(conn.client.held());
         }
         let connections: usize = self.runs.iter().map(|run| run.connections).sum();
         assert_eq!(connections, audit.connections, "connections of checks");
         let outboxes = self.runs.iter().map(|run| run.outbox.len());
         audit.probe_outbox = outboxes.max().unwrap_or(0);
-        assert_eq!(audit.clients, self.clients, "number of clients");
+        assert_eq!(audit.clients, self.api.clients, "number of clients");
         assert_eq!(audit.queries, self.lookups.queries(), "number of queries");
-        assert_eq!(audit.streams, self.streams.len(), "number of streams");
+        assert_eq!(audit.streams, self.api.streams.len(), "number of streams");
         audit
     }
 }

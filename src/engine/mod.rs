@@ -39,10 +39,11 @@
 //!   a delay is noticed although nothing else was due. An event clears this time: only a sleep can be late.
 //! - The reactor fetches the events of a delay within a turn before it calls [`Engine::handle_timeout`].
 
+mod api_conn;
+mod api_conns;
 #[cfg(any(test, fuzzing))]
 mod audit;
 mod check_queue;
-mod clients;
 mod context;
 mod event_log;
 mod eviction;
@@ -67,23 +68,20 @@ mod webhooks;
 use std::time::{Duration, Instant};
 
 use crate::api::host::HostGuard;
-use crate::api::response::Date;
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::{Monitor, TargetId, Targets};
+use crate::monitor::{Monitor, Target, TargetId, Targets};
 use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
 use crate::result::ProbeResult;
-use clients::ApiPeer;
+use api_conns::ApiConns;
 use context::Context;
 use event_log::EventLog;
 pub(crate) use hooks::HookEnd;
 use hooks::Hooks;
-use ids::ById;
 pub(crate) use ids::ConnId;
-use limits::{CLOCK_STALL, Shares, WAKEUP_INTERVAL};
-use listings::Listings;
+use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL};
 use lookups::Lookups;
 pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output};
 use owners::{ConnOwner, Owner, RunOwner};
@@ -95,22 +93,14 @@ use webhooks::Webhooks;
 /// The daemon; the module documentation has the contract of its methods.
 pub(crate) struct Engine {
     cx: Context,
-    shares: Shares,
     runs: ProbeRuns,
     /// When the loop must wake up although nothing may be due: see scheduling delays, above.
     wakeup: Option<Instant>,
     lookups: Lookups,
-    guard: HostGuard,
-    date: Date,
-    api: ById<ApiPeer>,
-    clients: usize,
-    listings: Listings,
-    /// Clients whose requests wait for the process statistics.
-    awaiting_stats: Vec<ConnId>,
-    streams: Vec<ConnId>,
+    api: ApiConns,
     event_log: EventLog,
-    /// When the first event happened that has not been sent to the streams.
-    unpublished: Option<Now>,
+    /// The event log has events that have not been sent to the streams.
+    has_unpublished: bool,
     /// When the daemon started, as the time since 1970.
     started: Duration,
     hooks: Hooks,
@@ -136,17 +126,10 @@ impl Engine {
             runs: ProbeRuns::new(schedule, shares.checks, &mut cx),
             event_log: EventLog::new(cx.targets.list().len(), now),
             cx,
-            shares,
+            api: ApiConns::new(guard, &shares),
             wakeup: None,
             lookups: Lookups::new(resolver),
-            guard,
-            date: Date::default(),
-            api: ById::new(),
-            clients: 0,
-            listings: Listings::default(),
-            awaiting_stats: Vec::new(),
-            streams: Vec::new(),
-            unpublished: None,
+            has_unpublished: false,
             started: now.unix,
             hooks: Hooks::new(shares.hooks),
             webhooks: Webhooks::default(),
@@ -160,23 +143,42 @@ impl Engine {
     }
 
     pub(crate) fn handle_input(&mut self, id: ConnId, input: Input<'_>, now: Now) {
-        let now = self.update_clock(now);
+        self.update_clock(now);
         match self.cx.owner(id) {
             None => return,
             Some(ConnOwner::Connecting { run, attempt }) => {
                 self.runs.handle_connecting((run, attempt), id, input, &mut self.cx);
             }
             Some(ConnOwner::Connected(run)) => self.runs.handle_connected(run, id, input, &mut self.cx),
-            Some(ConnOwner::Client) if self.is_stream(id) => self.handle_stream(id, input, now),
-            Some(ConnOwner::Client) => self.handle_client(id, input, now),
+            Some(ConnOwner::Client) => {
+                self.api.handle_input(id, input, &mut self.event_log, &mut self.cx);
+            }
             Some(ConnOwner::Query(query)) => self.lookups.handle_query(query, input, &mut self.cx),
         }
         self.process_events();
     }
 
+    /// Adds an accepted API connection.
+    pub(crate) fn accept(&mut self, now: Now) -> ConnId {
+        self.update_clock(now);
+        self.api.accept(&mut self.cx)
+    }
+
+    /// Connections that may be accepted in one turn of the loop.
+    pub(crate) fn accepts_per_turn(&self) -> usize {
+        self.api.accepts_per_turn()
+    }
+
+    /// Accepting a client failed. [`Output::Accept`] follows after a pause, or when a connection is closed.
+    pub(crate) fn handle_accept_failed(&mut self, now: Now) {
+        self.update_clock(now);
+        self.cx.accept_paused = true;
+        self.cx.timers.set(Owner::Accept, Some(self.cx.now.instant + ACCEPT_PAUSE));
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.update_clock(now);
-        self.listings.begin_turn();
+        self.api.begin_turn();
         self.hooks.begin_turn(&mut self.cx);
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
@@ -184,8 +186,7 @@ impl Engine {
                     let describe = |lookup| self.lookups.describe(lookup);
                     self.runs.handle_timeout(owner, describe, &mut self.cx);
                 }
-                Owner::Client(id) if self.is_stream(id) => self.handle_stream_timeout(id, now),
-                Owner::Client(id) => self.handle_client_timeout(id, now),
+                Owner::Client(id) => self.api.handle_timeout(id, &mut self.cx),
                 Owner::Resolver => self.lookups.handle_timeout(&self.cx),
                 Owner::Accept => self.cx.resume_accept(),
                 Owner::Hooks => self.hooks.handle_timeout(&mut self.cx),
@@ -211,8 +212,8 @@ impl Engine {
     /// Returns the next operation, which the caller executes.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         // Streams receive the events of one turn together.
-        if let Some(now) = self.unpublished.take_if(|_| self.cx.outputs.is_empty()) {
-            self.publish(now);
+        if self.cx.outputs.is_empty() && std::mem::take(&mut self.has_unpublished) {
+            self.api.publish(&mut self.event_log, &mut self.cx);
         }
         self.cx.outputs.pop_front()
     }
@@ -226,7 +227,7 @@ impl Engine {
         match self.cx.owner(id) {
             Some(ConnOwner::Connected(run)) => self.runs.get(run).map_or(&[], |run| run.outbox.unsent()),
             Some(ConnOwner::Query(query)) => self.lookups.unsent(query),
-            Some(ConnOwner::Client) => self.api.get(id).map_or(&[], ApiPeer::unsent),
+            Some(ConnOwner::Client) => self.api.unsent(id),
             Some(ConnOwner::Connecting { .. }) | None => &[],
         }
     }
@@ -236,7 +237,7 @@ impl Engine {
     pub(crate) fn room(&self, id: ConnId) -> usize {
         match self.cx.owner(id) {
             Some(ConnOwner::Connected(_) | ConnOwner::Query(_)) => usize::MAX,
-            Some(ConnOwner::Client) => self.api.get(id).map_or(0, ApiPeer::room),
+            Some(ConnOwner::Client) => self.api.room(id),
             Some(ConnOwner::Connecting { .. }) | None => 0,
         }
     }
@@ -334,7 +335,7 @@ impl Engine {
             RunEvent::Resolve(owner) => self.lookups.request(owner, &mut self.cx),
             RunEvent::Cancel(lookup) => self.lookups.cancel(lookup),
             RunEvent::Checked(target, change) => {
-                self.note_check(target, change.as_ref(), self.cx.now);
+                self.note_check(target, change.as_ref());
                 if let Some(change) = change {
                     self.notify_state_change(target, &change);
                 }
@@ -344,6 +345,14 @@ impl Engine {
                 self.start_deliveries();
             }
         }
+    }
+
+    /// Records the end of a check in the event log.
+    fn note_check(&mut self, target: TargetId, change: Option<&Change>) {
+        let Some(fsm) = self.cx.targets.get(target).map(Target::fsm) else { return };
+        let Some(last) = fsm.last() else { return };
+        let has_event = self.event_log.note(target, last, change, fsm.state());
+        self.has_unpublished |= has_event && self.api.has_streams();
     }
 
     /// Notifies the target's hook, its webhook and the service manager of a change of state.
@@ -385,10 +394,6 @@ impl Engine {
     fn set_wakeup(&mut self) {
         let now = self.cx.now.instant;
         self.wakeup = (self.runs.len() > 0).then(|| now + WAKEUP_INTERVAL);
-    }
-
-    pub(crate) fn is_stream(&self, id: ConnId) -> bool {
-        matches!(self.api.get(id), Some(ApiPeer::Stream(_)))
     }
 }
 

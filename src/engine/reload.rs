@@ -19,7 +19,8 @@ impl Engine {
         self.runs.handle_reload(&ended, &mut self.cx);
         self.hooks.handle_reload(&self.cx.targets);
         self.event_log.handle_reload(self.cx.targets.list().len());
-        self.end_streams_of_removed(self.cx.now);
+        self.api.handle_reload(&mut self.cx);
+        self.has_unpublished = self.api.has_streams();
         if let Some(manager) = &mut self.manager {
             manager.note_reload("", &mut self.cx);
         }

@@ -36,7 +36,7 @@ fn silence_is_closed_and_half_a_request_gets_408() {
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == slow));
     bench.pass(secs(2));
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == silent));
-    assert_eq!((bench.engine.clients, bench.engine.poll_timeout()), (0, None));
+    assert_eq!((bench.engine.api.clients, bench.engine.poll_timeout()), (0, None));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn one_client_too_many_makes_the_idlest_give_way() {
     bench.outputs();
     bench.engine.accept(bench.now);
     assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == ids[1]));
-    assert_eq!(bench.engine.clients, CLIENTS_MAX);
+    assert_eq!(bench.engine.api.clients, CLIENTS_MAX);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn among_new_clients_the_first_to_come_gives_way_whether_answered_or_not() {
     bench.deliver(first);
     bench.outputs();
     for id in [first, second] {
-        bench.engine.evict();
+        bench.engine.api.evict_idle_client(&mut bench.engine.cx);
         assert!(matches!(bench.outputs()[..], [Output::Close(c)] if c == id));
     }
 }
@@ -195,11 +195,7 @@ fn large_heads_have_a_limit_together() {
             refused += 1;
         }
     }
-    let inbox = |(_, peer): (_, &ApiPeer)| match peer {
-        ApiPeer::Client(caller) => caller.inbox(),
-        ApiPeer::Stream(_) => 0,
-    };
-    let held: usize = bench.engine.api.iter().map(inbox).sum();
+    let held = bench.engine.api.received();
     assert!(refused > 0 && held > HEADS_MAX / 2 && held <= HEADS_MAX + piece.len(), "{refused} {held}");
     let id = bench.engine.accept(bench.now);
     bench.tell(id, Input::Received(GET));

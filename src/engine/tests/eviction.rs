@@ -57,7 +57,7 @@ fn streams_are_evicted_after_all_other_clients() {
     let new = ask(&mut bench, "/state");
     bench.outputs();
     for id in [new, stream, later] {
-        bench.engine.evict();
+        bench.engine.api.evict_idle_client(&mut bench.engine.cx);
         assert!(closes(&mut bench, id));
     }
 }
@@ -67,7 +67,7 @@ fn streams_are_evicted_after_all_other_clients() {
 fn a_burst_of_clients_is_accepted_over_several_turns() {
     let mut bench = Bench::new(&[]);
     assert_eq!(bench.engine.accepts_per_turn(), ACCEPTS_PER_TURN);
-    bench.engine.shares.clients = 5;
+    bench.engine.api.clients_max = 5;
     let mut last = Vec::new();
     for _ in 0..10 {
         let ids: Vec<_> =

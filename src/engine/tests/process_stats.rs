@@ -81,7 +81,7 @@ fn pages_with_parameters_are_guarded_like_all_others() {
         let head = format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n");
         bench.tell(id, Input::Received(head.as_bytes()));
         assert!(bench.deliver(id).starts_with("HTTP/1.1 421 "), "{path}");
-        assert!(bench.engine.streams.is_empty() && measures(&mut bench) == 0);
+        assert!(bench.engine.api.streams.is_empty() && measures(&mut bench) == 0);
     }
     let id = ask(&mut bench, "GET /probe?target=127.0.0.1");
     assert!(bench.deliver(id).ends_with("not checked yet\n"));

@@ -66,7 +66,7 @@ fn a_stream_is_told_of_what_comes() {
     let told = bench.deliver(id);
     assert!(told.contains("\"from\":\"up\",\"to\":\"degraded\"") && told.ends_with("}\n\n"), "{told}");
     assert_eq!(bench.engine.unsent(id).len(), 0);
-    assert_eq!((bench.engine.clients, bench.engine.streams.len()), (0, 1));
+    assert_eq!((bench.engine.api.clients, bench.engine.api.streams.len()), (0, 1));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_stream_that_takes_nothing_is_closed() {
     assert!(!closes(&mut bench, id), "it took something");
     bench.pass(Duration::from_millis(1));
     assert!(closes(&mut bench, id));
-    assert_eq!(bench.engine.streams.len(), 0);
+    assert_eq!(bench.engine.api.streams.len(), 0);
 }
 
 /// As with `nc -N`, whose request ends with its side of the connection.
@@ -132,7 +132,7 @@ fn a_client_that_has_ended_its_side_is_told_like_any_other() {
     assert!(waits(&mut bench, events));
     // What it is told next is answered with a reset if it is gone.
     bench.tell(events, Input::Failed(Failure::new(Reason::Reset, "reset")));
-    assert!(bench.engine.streams.is_empty() && bench.engine.poll_timeout().is_some());
+    assert!(bench.engine.api.streams.is_empty() && bench.engine.poll_timeout().is_some());
 }
 
 /// The end may have come while something else was owed.
@@ -150,7 +150,7 @@ fn a_client_that_ended_behind_pipelined_requests_is_made_a_stream() {
     bench.outputs();
     assert!(bench.deliver(id).ends_with("\r\n\r\ndegraded\n"));
     assert!(closes(&mut bench, id));
-    assert_eq!((bench.engine.audit().clients, bench.engine.streams.len()), (0, 0));
+    assert_eq!((bench.engine.audit().clients, bench.engine.api.streams.len()), (0, 0));
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_state_that_is_there_is_answered_at_once_and_so_is_a_wait_for_nothing() {
         let said = bench.deliver(id);
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
         assert!(said.ends_with(&format!("\r\nConnection: close\r\n\r\n{word}\n")), "{said}");
-        assert!(bench.engine.streams.is_empty());
+        assert!(bench.engine.api.streams.is_empty());
     }
     // The same question again is not answered from memory once the state is another.
     let id = ask(&mut bench, "/wait?state=down&timeout=0");
@@ -256,7 +256,7 @@ fn head_is_answered_without_a_body() {
         bench.tell(id, Input::Received(head.as_bytes()));
         let said = bench.deliver(id);
         assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with(ending), "{said}");
-        assert!(bench.engine.streams.is_empty());
+        assert!(bench.engine.api.streams.is_empty());
         assert!(bench.outputs().iter().any(|o| matches!(o, Output::Shutdown(s) if *s == id)));
     }
     let id = bench.engine.accept(bench.now);

@@ -39,7 +39,7 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     /// Parses the request. `Err` is the error response.
-    pub(super) fn asked(request: &Request, targets: &Targets) -> Result<Subscription, Response> {
+    pub(super) fn parse(request: &Request, targets: &Targets) -> Result<Subscription, Response> {
         let checks = match value(&request.query, "checks")?.as_deref() {
             None | Some("0") => false,
             Some("1") => true,
@@ -89,26 +89,26 @@ mod tests {
         Targets::new(vec![Monitor::new(Mute("a"))], test_now())
     }
 
-    fn asked(query: &str, last: &str) -> Result<Subscription, (u16, String)> {
+    fn parse(query: &str, last: &str) -> Result<Subscription, (u16, String)> {
         let head = format!("GET /events?{query} HTTP/1.1\r\nHost: a\r\nLast-Event-ID: {last}\r\n\r\n");
         let Read::Request(request, _) = read(head.as_bytes()) else { panic!("no request: {head}") };
         let line = |body| String::from_utf8(body).expect("a line");
-        Subscription::asked(&request, &targets()).map_err(|no| (no.status, line(no.body)))
+        Subscription::parse(&request, &targets()).map_err(|no| (no.status, line(no.body)))
     }
 
     #[test]
     fn subscriptions_are_parsed() {
         let wanted = |target, checks, last| Ok(Subscription { target, checks, last });
-        assert_eq!(asked("", ""), wanted(None, false, None));
-        assert_eq!(asked("checks=0", "5"), wanted(None, false, None));
+        assert_eq!(parse("", ""), wanted(None, false, None));
+        assert_eq!(parse("checks=0", "5"), wanted(None, false, None));
         let last = Some(EventId { boot: 7, seq: 12 });
-        assert_eq!(asked("target=a&checks=1", "7-12"), wanted(Some(targets().id(0)), true, last));
+        assert_eq!(parse("target=a&checks=1", "7-12"), wanted(Some(targets().id(0)), true, last));
         for other in ["7-", "-7", "7-x", "x-7", "7-18446744073709551616", "7-1-2"] {
-            assert_eq!(asked("", other), wanted(None, false, None), "{other}");
+            assert_eq!(parse("", other), wanted(None, false, None), "{other}");
         }
         let no = |status, line: &str| Err((status, format!("{line}\n")));
-        assert_eq!(asked("checks=yes", ""), no(400, "checks must be 0 or 1"));
-        assert_eq!(asked("target=b", ""), no(404, "no target of this name"));
+        assert_eq!(parse("checks=yes", ""), no(400, "checks must be 0 or 1"));
+        assert_eq!(parse("target=b", ""), no(404, "no target of this name"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Routes: maps requests to responses.
 //!
-//! `/state` and `/healthz` cost the same for one target and for ten thousand, because [`Targets`] counts the
-//! states; only the others iterate over the targets.
+//! `/state` and `/healthz` cost the same for one target and for ten thousand, because the targets' states are
+//! counted; `/targets/NAME` is a map lookup; only `/status` and `/metrics` iterate over all targets.
 
 use crate::api::blackbox;
 use crate::api::events::Subscription;
@@ -17,19 +17,43 @@ use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
-/// All paths allow the same methods.
-const ALLOW: &str = "Allow: GET, HEAD\r\n";
+/// The endpoints.
+const ROUTES: [Route; 11] = [
+    Route { path: "/", methods: &READ, handler: status },
+    Route { path: "/status", methods: &READ, handler: status },
+    Route { path: "/state", methods: &READ, handler: state },
+    Route { path: "/healthz", methods: &READ, handler: health },
+    Route { path: "/metrics", methods: &READ, handler: metrics },
+    Route { path: "/probe", methods: &READ, handler: probe },
+    Route { path: "/events", methods: &READ, handler: events },
+    Route { path: "/wait", methods: &READ, handler: wait },
+    Route { path: "/targets/{name}", methods: &READ, handler: status },
+    Route { path: "/targets/{name}/state", methods: &READ, handler: state },
+    Route { path: "/targets/{name}/healthz", methods: &READ, handler: health },
+];
 
-/// The endpoints; some exist for one target and for all together.
-#[derive(Clone, Copy)]
-enum Page {
-    Status,
-    State,
-    Health,
-    Metrics,
-    Probe,
-    Events,
-    Wait,
+struct Route {
+    /// `{name}` is the name of a target.
+    path: &'static str,
+    methods: &'static Methods,
+    handler: fn(&Call<'_>) -> Result<Reply, Response>,
+}
+
+struct Methods {
+    allowed: &'static [Method],
+    /// The same as a header line.
+    field: &'static str,
+}
+
+const READ: Methods = Methods { allowed: &[Method::Get, Method::Head], field: "Allow: GET, HEAD\r\n" };
+
+/// A request for a route.
+struct Call<'a> {
+    request: &'a Request,
+    targets: &'a Targets,
+    /// The target in the path.
+    target: Option<&'a Target>,
+    now: Now,
 }
 
 /// The pages about all targets, which may have megabytes.
@@ -49,7 +73,7 @@ impl ListingPage {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     /// This response, immediately.
     Now(Response),
     /// This page, which clients share.
@@ -60,100 +84,120 @@ pub(crate) enum Answer {
     Events(Subscription),
 }
 
-/// Answers a request. HEAD is answered like GET: [`Response::write`] leaves out the body.
-pub(crate) fn answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Answer {
-    match try_answer(request, targets, guard, now) {
-        Ok(answer) => answer,
-        Err(refusal) => Answer::Now(refusal),
+/// Handles a request. HEAD is handled like GET: [`Response::write`] leaves out the body.
+pub(crate) fn reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Reply {
+    match try_reply(request, targets, guard, now) {
+        Ok(reply) => reply,
+        Err(refusal) => Reply::Now(refusal),
     }
 }
 
-fn try_answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Result<Answer, Response> {
+fn try_reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Result<Reply, Response> {
     if !guard.admits(request) {
         return Err(Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n"));
     }
     // `OPTIONS *` applies to the server as a whole (RFC 9110 section 9.3.7).
     let is_server = request.method == Method::Options && request.path == "*";
-    let Some((target, page)) = find(if is_server { "/" } else { &request.path }, targets) else {
-        return Err(Response::error(404));
-    };
+    let path = if is_server { "/" } else { &request.path };
+    let (route, target) = find(path, targets).ok_or_else(|| Response::error(404))?;
+    let Methods { allowed, field } = *route.methods;
     match request.method {
-        Method::Get | Method::Head => {}
         // HAProxy's `option httpchk` sends OPTIONS by default and would treat 405 as down.
-        Method::Options => return Err(Response { field: ALLOW, ..Response::new(200, TEXT, "") }),
-        Method::Other => return Err(Response { field: ALLOW, ..Response::error(405) }),
+        Method::Options => Err(Response { field, ..Response::new(200, TEXT, "") }),
+        method if !allowed.contains(&method) => Err(Response { field, ..Response::error(405) }),
+        _ => (route.handler)(&Call { request, targets, target, now }),
     }
-    let state = target.map_or_else(|| targets.worst(), |target| target.fsm().state());
-    Ok(Answer::Now(match page {
-        Page::Status => match target {
-            Some(target) => Response::new(200, JSON, pretty(&view(target, now))),
-            None => return Ok(Answer::Listing(ListingPage::Status)),
-        },
-        Page::State => line(200, state.as_str()),
-        Page::Health if state == State::Up => line(200, "ok"),
-        Page::Health => line(503, state.as_str()),
-        Page::Metrics => return Ok(Answer::Listing(ListingPage::Metrics)),
-        Page::Probe => blackbox::probe(&request.query, targets)?,
-        Page::Events => return Subscription::asked(request, targets).map(Answer::Events),
-        Page::Wait => return Wait::asked(&request.query, targets).map(Answer::Wait),
-    }))
 }
 
-fn line(status: u16, text: &str) -> Response {
-    Response::new(status, TEXT, [text, "\n"].concat())
+/// The route of a path, and the target in it; `None` if one of them does not exist.
+///
+/// Empty segments and `.` are skipped and segments are decoded, as nginx does before it selects a
+/// location: a `proxy_pass` with one slash too many requests `//state`. A final `/` denotes a directory, and
+/// only the root is one. A `/` in a target's name must be written `%2F`.
+fn find<'a>(path: &str, targets: &'a Targets) -> Option<(&'static Route, Option<&'a Target>)> {
+    let is_skipped = |segment: &&str| matches!(*segment, "" | ".");
+    let mut segments = Vec::new();
+    let mut is_directory = false;
+    for segment in path.strip_prefix('/')?.split('/') {
+        is_directory = is_skipped(&segment);
+        if !is_directory {
+            segments.push(decoded(segment)?);
+        }
+    }
+    if is_directory && !segments.is_empty() {
+        return None;
+    }
+    let (route, name) = ROUTES.iter().find_map(|route| Some((route, match_path(route.path, &segments)?)))?;
+    match name {
+        None => Some((route, None)),
+        Some(name) => Some((route, Some(targets.find(name)?))),
+    }
+}
+
+/// Whether the segments match a route's path: the name of the target in them, if there is one.
+fn match_path<'a>(path: &str, segments: &'a [String]) -> Option<Option<&'a str>> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let mut name = None;
+    for segment in segments {
+        match parts.next()? {
+            "{name}" => name = Some(segment.as_str()),
+            part => (part == segment).then_some(())?,
+        }
+    }
+    parts.next().is_none().then_some(name)
+}
+
+fn status(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(match call.target {
+        Some(target) => Reply::Now(Response::new(200, JSON, pretty(&view(target, call.now)))),
+        None => Reply::Listing(ListingPage::Status),
+    })
 }
 
 /// The body of [`ListingPage::Status`]: all targets, or the snapshot of the only one.
-pub(crate) fn status(targets: &Targets, now: Now) -> Vec<u8> {
+pub(crate) fn render_status(targets: &Targets, now: Now) -> Vec<u8> {
     match targets.list() {
         [target] => pretty(&view(target, now)),
         _ => pretty(&Listing { targets, now }),
     }
 }
 
-/// The target (`None`: all) and the page that `path` selects; `None` if it does not exist.
-///
-/// Empty segments and `.` are skipped and segments are decoded, as nginx does before it selects a
-/// location: a `proxy_pass` with one slash too many requests `//state`. A final `/` denotes a directory, and
-/// only the root is one. A `/` in a target's name must be written `%2F`.
-fn find<'a>(path: &str, targets: &'a Targets) -> Option<(Option<&'a Target>, Page)> {
-    let mut plain = String::new();
-    let mut is_directory = false;
-    for segment in path.strip_prefix('/')?.split('/') {
-        is_directory = matches!(segment, "" | ".");
-        if !is_directory {
-            plain.push('/');
-            plain.push_str(segment);
-        }
-    }
-    if is_directory && !plain.is_empty() {
-        return None;
-    }
-    let page = match &*decoded(&plain)? {
-        "" | "/status" => Page::Status,
-        "/state" => Page::State,
-        "/healthz" => Page::Health,
-        "/metrics" => Page::Metrics,
-        "/probe" => Page::Probe,
-        "/events" => Page::Events,
-        "/wait" => Page::Wait,
-        _ => return find_target(plain.strip_prefix("/targets/")?, targets),
-    };
-    Some((None, page))
+fn state(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(line(200, call.state().as_str()))
 }
 
-/// [`find`] for the part after `/targets/`.
-fn find_target<'a>(rest: &str, targets: &'a Targets) -> Option<(Option<&'a Target>, Page)> {
-    let (name, page) = match rest.split_once('/') {
-        None => (rest, Page::Status),
-        Some((name, page)) => match &*decoded(page)? {
-            "state" => (name, Page::State),
-            "healthz" => (name, Page::Health),
-            _ => return None,
-        },
-    };
-    let target = targets.find(&decoded(name)?)?;
-    Some((Some(target), page))
+fn health(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(match call.state() {
+        State::Up => line(200, "ok"),
+        other => line(503, other.as_str()),
+    })
+}
+
+fn metrics(_: &Call<'_>) -> Result<Reply, Response> {
+    Ok(Reply::Listing(ListingPage::Metrics))
+}
+
+fn probe(call: &Call<'_>) -> Result<Reply, Response> {
+    blackbox::probe(&call.request.query, call.targets).map(Reply::Now)
+}
+
+fn events(call: &Call<'_>) -> Result<Reply, Response> {
+    Subscription::parse(call.request, call.targets).map(Reply::Events)
+}
+
+fn wait(call: &Call<'_>) -> Result<Reply, Response> {
+    Wait::parse(&call.request.query, call.targets).map(Reply::Wait)
+}
+
+impl Call<'_> {
+    /// The state of the target in the path; without one, the worst state of all.
+    fn state(&self) -> State {
+        self.target.map_or_else(|| self.targets.worst(), |target| target.fsm().state())
+    }
+}
+
+fn line(status: u16, text: &str) -> Reply {
+    Reply::Now(Response::new(status, TEXT, [text, "\n"].concat()))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// Parses the query. `Err` is the error response.
-    pub(super) fn asked(query: &str, targets: &Targets) -> Result<Wait, Response> {
+    pub(super) fn parse(query: &str, targets: &Targets) -> Result<Wait, Response> {
         let state = value(query, "state")?.and_then(|word| word.parse().ok());
         let Some(state) = state else {
             return Err(bad(&["state must be unknown, up, degraded or down"]));
@@ -82,21 +82,21 @@ mod tests {
         targets
     }
 
-    fn asked(query: &str) -> Result<Wait, (u16, String)> {
-        Wait::asked(query, &targets()).map_err(|no| (no.status, String::from_utf8(no.body).expect("a line")))
+    fn parse(query: &str) -> Result<Wait, (u16, String)> {
+        Wait::parse(query, &targets()).map_err(|no| (no.status, String::from_utf8(no.body).expect("a line")))
     }
 
     #[test]
     fn a_query_gives_state_target_and_timeout() {
         let up = |target, ms| Ok(Wait { state: State::Up, target, timeout: Duration::from_millis(ms) });
-        assert_eq!(asked("state=up"), up(None, 60_000));
-        assert_eq!(asked("state=up&timeout=0"), up(None, 0));
-        assert_eq!(asked("state=up&timeout=.25"), up(None, 250));
-        assert_eq!(asked("state=up&timeout=2.0625"), up(None, 2062));
-        assert_eq!(asked("target=b+c&timeout=0.5&state=up&x=y"), up(Some(targets().id(1)), 500));
-        assert_eq!(asked("target=b%20c&timeout=3600&state=up"), up(Some(targets().id(1)), 3_600_000));
+        assert_eq!(parse("state=up"), up(None, 60_000));
+        assert_eq!(parse("state=up&timeout=0"), up(None, 0));
+        assert_eq!(parse("state=up&timeout=.25"), up(None, 250));
+        assert_eq!(parse("state=up&timeout=2.0625"), up(None, 2062));
+        assert_eq!(parse("target=b+c&timeout=0.5&state=up&x=y"), up(Some(targets().id(1)), 500));
+        assert_eq!(parse("target=b%20c&timeout=3600&state=up"), up(Some(targets().id(1)), 3_600_000));
         for state in State::ALL {
-            assert_eq!(asked(&format!("state={state}")).map(|wait| wait.state), Ok(state));
+            assert_eq!(parse(&format!("state={state}")).map(|wait| wait.state), Ok(state));
         }
     }
 
@@ -104,17 +104,17 @@ mod tests {
     fn invalid_queries_are_rejected_with_one_line() {
         let no = |status, line: &str| Err((status, format!("{line}\n")));
         for query in ["", "timeout=1", "state", "state=", "state=UP", "state=on", "States=up"] {
-            assert_eq!(asked(query), no(400, "state must be unknown, up, degraded or down"), "{query}");
+            assert_eq!(parse(query), no(400, "state must be unknown, up, degraded or down"), "{query}");
         }
         for timeout in
             ["", ".", "x", "-1", "-0.1", "3600.1", "1e9", "inf", "NaN", "1s", "%201", "99999999999999999999"]
         {
             let query = format!("state=up&timeout={timeout}");
-            assert_eq!(asked(&query), no(400, "timeout must be 0 to 3600 seconds"), "{query}");
+            assert_eq!(parse(&query), no(400, "timeout must be 0 to 3600 seconds"), "{query}");
         }
-        assert_eq!(asked("state=%"), no(400, "state is not well encoded"));
-        assert_eq!(asked("state=up&target=c"), no(404, "no target of this name"));
-        assert_eq!(asked("state=up&target=%ff"), no(400, "target is not well encoded"));
+        assert_eq!(parse("state=%"), no(400, "state is not well encoded"));
+        assert_eq!(parse("state=up&target=c"), no(404, "no target of this name"));
+        assert_eq!(parse("state=up&target=%ff"), no(400, "target is not well encoded"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::owners::{ConnOwner, Owner};
 use crate::api::client::{Client, Next};
 use crate::api::host::HostGuard;
 use crate::api::response::{BODY_COPY_MAX, Date, Response, head};
-use crate::api::routes::{Answer, ListingPage, answer, status};
+use crate::api::routes::{ListingPage, Reply, render_status, reply};
 use crate::wire::http::request::{Method, Request};
 
 pub(super) struct ApiConns {
@@ -215,11 +215,11 @@ impl ApiConns {
     }
 
     fn reply(&mut self, id: ConnId, request: Request, events: &mut EventLog, cx: &mut Context) {
-        match answer(&request, &cx.targets, &self.guard, cx.now) {
-            Answer::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
-            Answer::Listing(page) => self.reply_with_listing(id, request, page, cx),
-            Answer::Wait(wait) => self.open_wait(id, request, wait, cx),
-            Answer::Events(wanted) => self.open_stream(id, &request, &wanted, events, cx),
+        match reply(&request, &cx.targets, &self.guard, cx.now) {
+            Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
+            Reply::Listing(page) => self.reply_with_listing(id, request, page, cx),
+            Reply::Wait(wait) => self.open_wait(id, request, wait, cx),
+            Reply::Events(wanted) => self.open_stream(id, &request, &wanted, events, cx),
         }
     }
 
@@ -238,7 +238,7 @@ impl ApiConns {
             return self.awaiting_stats.push(id);
         }
         self.make_room(page, cx);
-        let body = self.add_listing(page, status(&cx.targets, cx.now), cx);
+        let body = self.add_listing(page, render_status(&cx.targets, cx.now), cx);
         self.send_listing(id, &request, page, body, cx);
     }
 

@@ -8,7 +8,7 @@ use super::source::slicings;
 use crate::api::client::{Client, Next};
 use crate::api::host::HostGuard;
 use crate::api::response::{Date, JSON, Response};
-use crate::api::routes::{Answer, ListingPage, answer, status};
+use crate::api::routes::{self, ListingPage, Reply, render_status};
 use crate::clock::{Now, test_now};
 use crate::monitor::{Monitor, Targets};
 use crate::probe::{Attempt, Probe};
@@ -122,9 +122,9 @@ fn converse(pieces: &[&[u8]]) -> (Vec<Next>, bool) {
 /// The response to a request can be parsed, and is complete exactly at its last byte.
 fn reply(request: &Request, targets: &Targets, now: Now) {
     let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), vec!["nas.lan".to_owned()]);
-    let response = match answer(request, targets, &guard, now) {
-        Answer::Now(response) => response,
-        Answer::Listing(ListingPage::Status) => Response::new(200, JSON, status(targets, now)),
+    let response = match routes::reply(request, targets, &guard, now) {
+        Reply::Now(response) => response,
+        Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
         _ => return assert!(guard.admits(request)),
     };
     let (status, body) = (response.status, response.body.clone());

@@ -46,9 +46,9 @@ fn guard() -> HostGuard {
 
 /// An answer that is given at once.
 fn answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Response {
-    match super::answer(request, targets, guard, now) {
-        Answer::Now(response) => response,
-        Answer::Listing(ListingPage::Status) => Response::new(200, JSON, status(targets, now)),
+    match super::reply(request, targets, guard, now) {
+        Reply::Now(response) => response,
+        Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
         other => panic!("{other:?} to {request:?}"),
     }
 }

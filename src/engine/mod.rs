@@ -158,13 +158,11 @@ impl Engine {
         self.process_events();
     }
 
-    /// Adds an accepted API connection.
     pub(crate) fn accept(&mut self, now: Now) -> ConnId {
         self.update_clock(now);
         self.api.accept(&mut self.cx)
     }
 
-    /// Connections that may be accepted in one turn of the loop.
     pub(crate) fn accepts_per_turn(&self) -> usize {
         self.api.accepts_per_turn()
     }

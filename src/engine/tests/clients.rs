@@ -1,9 +1,9 @@
-//! API clients, told and asked by hand.
+//! API clients: reading, sending, limits and eviction.
 
 use super::*;
 
 #[test]
-fn a_client_that_is_owed_an_answer_is_not_read() {
+fn a_client_with_a_pending_response_is_not_read() {
     let mut bench = Bench::new(&[]);
     let id = bench.engine.accept(bench.now);
     assert!(bench.engine.room(id) > 0);
@@ -57,7 +57,7 @@ fn a_client_that_never_reads_is_closed_and_one_that_ends_early_is_still_answered
 }
 
 #[test]
-fn one_client_too_many_makes_the_idlest_give_way() {
+fn one_client_too_many_evicts_the_one_idle_for_longest() {
     let mut bench = Bench::new(&[]);
     let ids: Vec<_> = (0..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
     bench.now = bench.now.after(CLIENT_GRACE);
@@ -70,13 +70,13 @@ fn one_client_too_many_makes_the_idlest_give_way() {
 }
 
 #[test]
-fn a_new_client_is_heard_before_it_gives_way() {
+fn a_new_client_is_read_before_it_is_evicted() {
     let mut bench = Bench::new(&[]);
     let busy: Vec<_> = (1..CLIENTS_MAX).map(|_| bench.engine.accept(bench.now)).collect();
     for _ in 0..CLIENTS_MAX {
         bench.now = bench.now.after(CLIENT_GRACE);
         let new = bench.engine.accept(bench.now);
-        // All others have got an answer since, and owe nobody anything.
+        // All others have got an answer since, and have no request pending.
         bench.now = bench.now.after(CLIENT_GRACE / 2);
         busy.iter().for_each(|id| bench.tell(*id, Input::Received(GET)));
         busy.iter().for_each(|id| drop(bench.deliver(*id)));
@@ -110,7 +110,7 @@ fn accepting_goes_on_once_as_soon_as_a_connection_closes() {
 }
 
 #[test]
-fn among_new_clients_the_first_to_come_gives_way_whether_answered_or_not() {
+fn among_new_clients_the_first_is_evicted_whether_answered_or_not() {
     let mut bench = Bench::new(&[]);
     let first = bench.engine.accept(bench.now);
     bench.now = bench.now.after(Duration::from_millis(1));

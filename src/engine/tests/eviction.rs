@@ -20,7 +20,7 @@ fn streams_have_a_limit_of_their_own_and_are_not_clients() {
     }
     let id = ask(&mut bench, "/state");
     assert!(bench.deliver(id).ends_with("unknown\n"));
-    // What they would have been told of is not kept.
+    // Their events are not kept.
     bench.pass(secs(1));
     bench.outputs();
     let said = bench.deliver(first);
@@ -29,7 +29,7 @@ fn streams_have_a_limit_of_their_own_and_are_not_clients() {
 
 /// Otherwise a thousand that wait for an hour would shut everybody else out for that long.
 #[test]
-fn one_stream_too_many_evicts_the_one_that_has_had_no_news_for_longest() {
+fn one_stream_too_many_evicts_the_one_without_an_event_for_longest() {
     let mut bench = bench(&[("db", "+")]);
     bench.pass(secs(1));
     let events = subscribe(&mut bench, "/events");

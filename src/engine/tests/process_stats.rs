@@ -19,7 +19,7 @@ fn measure(bench: &mut Bench) {
 }
 
 #[test]
-fn figures_are_told_once_the_process_is_measured_and_the_connection_goes_on() {
+fn metrics_are_sent_once_the_process_is_measured_and_the_connection_stays_open() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     let id = ask(&mut bench, "GET /metrics");
     let other = ask(&mut bench, "HEAD /metrics");

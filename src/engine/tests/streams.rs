@@ -1,4 +1,4 @@
-//! Streams of events and clients that wait, told and asked by hand.
+//! Streams of events, and clients that wait for a state.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -54,7 +54,7 @@ fn waits(bench: &mut Bench, id: ConnId) -> bool {
 }
 
 #[test]
-fn a_stream_is_told_of_what_comes() {
+fn a_stream_gets_the_next_events() {
     let mut bench = bench(&[("db", "+-")]);
     let id = subscribe(&mut bench, "/events");
     assert!(waits(&mut bench, id));
@@ -63,8 +63,8 @@ fn a_stream_is_told_of_what_comes() {
     assert!(bench.deliver(id).starts_with("id: 1738200000000000-1\nevent: transition\ndata: {"));
     bench.pass(secs(10));
     bench.outputs();
-    let told = bench.deliver(id);
-    assert!(told.contains("\"from\":\"up\",\"to\":\"degraded\"") && told.ends_with("}\n\n"), "{told}");
+    let text = bench.deliver(id);
+    assert!(text.contains("\"from\":\"up\",\"to\":\"degraded\"") && text.ends_with("}\n\n"), "{text}");
     assert_eq!(bench.engine.unsent(id).len(), 0);
     assert_eq!((bench.engine.api.clients, bench.engine.api.streams.len()), (0, 1));
 }
@@ -83,7 +83,7 @@ fn a_stream_that_has_nothing_to_say_says_so_every_fifteen_seconds() {
 }
 
 #[test]
-fn an_event_puts_the_next_sign_of_life_off() {
+fn an_event_delays_the_next_keep_alive_comment() {
     let mut bench = bench(&[("db", "+-+")]);
     bench.pass(secs(1));
     let id = subscribe(&mut bench, "/events");
@@ -114,7 +114,7 @@ fn a_stream_that_takes_nothing_is_closed() {
 
 /// As with `nc -N`, whose request ends with its side of the connection.
 #[test]
-fn a_client_that_has_ended_its_side_is_told_like_any_other() {
+fn a_client_that_has_ended_its_side_gets_events_like_any_other() {
     let mut bench = bench(&[("db", "+-")]);
     bench.pass(secs(1));
     let [events, wait] = ["/events", "/wait?state=degraded"].map(|target| ask(&mut bench, target));
@@ -130,12 +130,12 @@ fn a_client_that_has_ended_its_side_is_told_like_any_other() {
     assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with("\r\n\r\ndegraded\n"), "{said}");
     assert!(closes(&mut bench, wait), "there is nothing to wait for after its last answer");
     assert!(waits(&mut bench, events));
-    // What it is told next is answered with a reset if it is gone.
+    // What is sent next is answered with a reset if it is gone.
     bench.tell(events, Input::Failed(Failure::new(Reason::Reset, "reset")));
     assert!(bench.engine.api.streams.is_empty() && bench.engine.poll_timeout().is_some());
 }
 
-/// The end may have come while something else was owed.
+/// The end may have come while another response was pending.
 #[test]
 fn a_client_that_ended_behind_pipelined_requests_is_made_a_stream() {
     let mut bench = bench(&[("db", "+-")]);
@@ -273,21 +273,21 @@ fn a_stream_holds_one_batch_at_most_and_goes_on_where_it_was() {
     let mut bench = bench(&[("db", "+-"), ("web", "-+")]);
     let id = subscribe(&mut bench, "/events?checks=1");
     let slow = subscribe(&mut bench, "/events?checks=1");
-    let (mut fast, mut told) = (String::new(), String::new());
+    let (mut fast, mut text) = (String::new(), String::new());
     for _ in 0..40 {
         bench.pass(secs(4));
         bench.outputs();
         fast += &bench.deliver(id);
         bench.tell(slow, Input::Sent(1));
-        told += "x";
+        text += "x";
         assert!(bench.engine.audit().stream_outbox <= STREAM_BATCH_MAX);
     }
     while !bench.engine.unsent(slow).is_empty() {
-        told += &bench.deliver(slow);
+        text += &bench.deliver(slow);
     }
     let ends = |text: &str| text.lines().rev().find(|line| line.starts_with("id:")).map(str::to_owned);
-    assert_eq!(ends(&told), ends(&fast));
-    assert!(fast.matches("event: check").count() > 30 && told.len() > fast.len() / 2);
+    assert_eq!(ends(&text), ends(&fast));
+    assert!(fast.matches("event: check").count() > 30 && text.len() > fast.len() / 2);
 }
 
 #[test]
@@ -299,16 +299,16 @@ fn a_stream_of_one_target_is_replayed_and_goes_on() {
         "GET /events?target=b HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1738200000000000-0\r\n\r\n";
     bench.tell(id, Input::Received(head.as_bytes()));
     bench.deliver(id);
-    let told = bench.deliver(id);
-    assert_eq!(told.matches("\"target\":\"b\"").count(), told.matches("data:").count(), "{told}");
+    let text = bench.deliver(id);
+    assert_eq!(text.matches("\"target\":\"b\"").count(), text.matches("data:").count(), "{text}");
     assert!(
-        told.contains("\"from\":\"unknown\",\"to\":\"down\"") && told.contains("\"to\":\"up\""),
-        "{told}"
+        text.contains("\"from\":\"unknown\",\"to\":\"down\"") && text.contains("\"to\":\"up\""),
+        "{text}"
     );
 }
 
 #[test]
-fn who_wants_to_know_of_a_target_that_is_gone_is_let_go() {
+fn clients_of_a_removed_target_are_closed() {
     let mut bench = bench(&[("gone", "+"), ("kept", "+-")]);
     bench.pass(secs(6));
     let [all, kept, gone] =

@@ -38,5 +38,5 @@ fn main() {
     let _ = server.send(2);
     report("confused");
     report("hanging"); // The check times out; its thread cannot be stopped.
-    report("still hanging"); // No second thread is started while the first one hangs.
+    report("still running"); // No second thread is started while the first one hangs.
 }

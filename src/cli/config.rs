@@ -178,17 +178,18 @@ impl FileParser {
         let is_valid = self.read(words, &mut line);
         self.shared.clear();
         (self.settings, self.daemon) = (std::mem::take(&mut line.settings), std::mem::take(&mut line.daemon));
+        let conflict = self.settings.check_conflicts();
+        if conflict.is_err() {
+            // Reported once, not for each target below.
+            self.settings.slow_clear = None;
+        }
         if let (true, Some(word)) = (is_valid, line.targets.first()) {
             return Err(format!(
                 "`{}` is not a flag: a line that begins with a flag contains only flags",
                 shown_url(word)
             ));
         }
-        if let Err(error) = self.settings.check_conflicts() {
-            self.settings.slow_clear = None;
-            return Err(error);
-        }
-        Ok(())
+        conflict
     }
 
     /// A target and its flags.

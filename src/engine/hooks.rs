@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use super::limits::{HOOK_STARTS_PER_TURN, YIELD_DELAY};
+use super::limits::{HOOK_ATTEMPTS_MAX, HOOK_RETRY, HOOK_STARTS_PER_TURN, YIELD_DELAY};
 use super::messages::{HookId, Output};
 use super::owners::Owner;
 use crate::fsm::Change;
@@ -23,6 +23,8 @@ pub(crate) enum HookEnd {
     Exited(i32),
     Signalled(i32),
     NotStarted(String),
+    /// The system lacks something now, so that it was not started.
+    Unavailable(String),
 }
 
 pub(super) struct Hooks {
@@ -33,6 +35,8 @@ pub(super) struct Hooks {
     pending: VecDeque<Call>,
     /// Starts in this turn of the loop.
     started: usize,
+    /// No hook is started before, since the last one could not be.
+    paused_until: Option<Instant>,
     /// No hook is started any more.
     stopped: bool,
 }
@@ -43,6 +47,7 @@ struct Run {
     hook: Arc<Hook>,
     /// `None` once it was killed.
     deadline: Option<Instant>,
+    call: Call,
 }
 
 /// The data of one run.
@@ -54,6 +59,8 @@ struct Call {
     detail: Arc<str>,
     error: Option<Reason>,
     latency: Option<Duration>,
+    /// Failed attempts to start it.
+    attempts: u32,
 }
 
 impl Hooks {
@@ -64,6 +71,7 @@ impl Hooks {
             running_max,
             pending: VecDeque::new(),
             started: 0,
+            paused_until: None,
             stopped: false,
         }
     }
@@ -91,6 +99,7 @@ impl Hooks {
             detail: last.detail.clone(),
             error: last.reason,
             latency: last.latency,
+            attempts: 0,
         };
         match self.pending.iter_mut().find(|pending| pending.target == id) {
             Some(pending) => *pending = call,
@@ -103,11 +112,15 @@ impl Hooks {
     #[cold]
     pub(super) fn handle_ended(&mut self, id: HookId, end: &HookEnd, output: &str, cx: &mut Context) {
         let Some(index) = self.running.iter().position(|run| run.id == id) else { return };
-        let Run { name, hook, deadline, .. } = self.running.swap_remove(index);
+        let Run { name, hook, deadline, call, .. } = self.running.swap_remove(index);
         let counters = &mut cx.counters.hooks;
         let (counter, what) = match end {
             HookEnd::Exited(0) => (&mut counters.ok, None),
-            HookEnd::NotStarted(why) => {
+            HookEnd::Unavailable(why) if call.attempts + 1 < HOOK_ATTEMPTS_MAX => {
+                let why = format!("could not be started and is tried again: {why}");
+                return self.retry(call, &format!("{name}: the hook {} {why}", program(&hook)), cx);
+            }
+            HookEnd::NotStarted(why) | HookEnd::Unavailable(why) => {
                 (&mut counters.not_started, Some(format!("could not be started: {why}")))
             }
             HookEnd::Signalled(_) if deadline.is_none() => {
@@ -123,6 +136,18 @@ impl Hooks {
             let colon = if output.is_empty() { "" } else { ": " };
             cx.log(format!("{name}: the hook {} {what}{colon}{output}", program(&hook)));
         }
+        self.start(cx);
+    }
+
+    /// Starts the hook again later, unless its target has changed again. `line` is logged the first time.
+    fn retry(&mut self, call: Call, line: &str, cx: &mut Context) {
+        if call.attempts == 0 {
+            cx.log(line.to_owned());
+        }
+        if self.pending.iter().all(|pending| pending.target != call.target) {
+            self.pending.push_front(Call { attempts: call.attempts + 1, ..call });
+        }
+        self.paused_until = Some(cx.now.instant + HOOK_RETRY);
         self.start(cx);
     }
 
@@ -162,6 +187,7 @@ impl Hooks {
     }
 
     fn start(&mut self, cx: &mut Context) {
+        self.paused_until = self.paused_until.filter(|until| *until > cx.now.instant);
         while self.started < HOOK_STARTS_PER_TURN {
             let Some(call) = self.next(cx).and_then(|index| self.pending.remove(index)) else { break };
             let Some(target) = cx.targets.get(call.target) else { continue };
@@ -172,9 +198,10 @@ impl Hooks {
             let id = HookId(self.last);
             let deadline = Some(cx.now.instant + hook.limit());
             cx.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
-            self.running.push(Run { id, name, hook, deadline });
+            self.running.push(Run { id, name, hook, deadline, call });
         }
         let next = self.next(cx).map(|_| cx.now.instant + YIELD_DELAY);
+        let next = next.or(self.paused_until);
         let kills = self.running.iter().filter_map(|run| run.deadline);
         cx.timers.set(Owner::Hooks, kills.chain(next).min());
     }
@@ -184,7 +211,7 @@ impl Hooks {
         let is_running = |name: &str| self.running.iter().any(|run| run.name == name);
         let can_start =
             |call: &Call| !cx.targets.get(call.target).is_some_and(|target| is_running(target.name()));
-        if self.stopped || self.running.len() >= self.running_max {
+        if self.stopped || self.paused_until.is_some() || self.running.len() >= self.running_max {
             return None;
         }
         self.pending.iter().position(can_start)

@@ -119,6 +119,12 @@ pub(crate) const STALLS_MAX: u8 = 8;
 /// Concurrent hooks of all targets together.
 pub(crate) const HOOKS_MAX: usize = 16;
 
+/// Attempts to start a hook for one change while the system lacks processes, memory or descriptors.
+pub(crate) const HOOK_ATTEMPTS_MAX: u32 = 30;
+
+/// The pause after such an attempt.
+pub(crate) const HOOK_RETRY: Duration = Duration::from_secs(1);
+
 /// Hooks started in one turn of the loop, which waits until each has executed its program.
 pub(crate) const HOOK_STARTS_PER_TURN: usize = 4;
 

@@ -22,6 +22,12 @@ pub(super) fn is_resource_exhaustion(error: &io::Error) -> bool {
         )
 }
 
+/// Whether starting a program failed temporarily: resources are exhausted, or the file is open for
+/// writing (`ETXTBSY`).
+pub(super) fn is_temporary_spawn_error(error: &io::Error) -> bool {
+    is_resource_exhaustion(error) || error.kind() == ErrorKind::ExecutableFileBusy
+}
+
 /// Whether `accept` may be repeated at once: it was interrupted, or the client has disconnected.
 pub(super) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)

@@ -366,7 +366,11 @@ impl Reactor {
             }
             Output::Spawn { id, hook, env } => {
                 if let Err(error) = self.start_hook(id, &hook, env) {
-                    let end = HookEnd::NotStarted(io_error::text(&error));
+                    let reason = io_error::text(&error);
+                    let end = match io_error::is_temporary_spawn_error(&error) {
+                        true => HookEnd::Unavailable(reason),
+                        false => HookEnd::NotStarted(reason),
+                    };
                     self.engine.handle_hook_ended(id, &end, "", now);
                 }
             }

@@ -88,6 +88,35 @@ fn while_a_hook_runs_the_latest_change_wins() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_started_now_is_started_later() {
+    let unavailable = || HookEnd::Unavailable("no process".to_owned());
+    let (is_up, mut bench) = hooked(1, hook());
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2)); // Degraded, then down.
+    let mut id = spawned(&bench.outputs())[0].0;
+    bench.end(id, unavailable(), "");
+    let outputs = bench.outputs();
+    let line = "t0: the hook notify could not be started and is tried again: no process";
+    assert_eq!((said(&outputs), spawned(&outputs)), (vec![line], Vec::new()));
+    // The latest change is sent, in the place of the one that failed.
+    bench.pass(Duration::from_millis(999));
+    assert!(spawned(&bench.outputs()).is_empty(), "too early");
+    let mut attempts = 0;
+    while attempts < 100 {
+        bench.pass(secs(1));
+        let outputs = bench.outputs();
+        let Some((next, change)) = spawned(&outputs).pop() else { break };
+        assert_eq!(change, "t0 degraded down");
+        (id, attempts) = (next, attempts + 1);
+        bench.end(id, unavailable(), "");
+        let lines = bench.outputs();
+        let said = said(&lines);
+        assert_eq!(said.len(), usize::from(attempts == 1 || attempts == 30), "{attempts}: {said:?}");
+    }
+    assert_eq!((attempts, bench.engine.cx.counters.hooks.not_started), (30, 1));
+}
+
+#[test]
 fn a_hook_whose_time_is_up_is_killed_once_and_waited_for() {
     let (is_up, mut bench) = hooked(1, hook().timeout(secs(3)));
     is_up.store(false, Ordering::Relaxed);

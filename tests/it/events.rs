@@ -238,6 +238,9 @@ fn waiting_clients_at_the_limit_do_not_block_new_clients() {
     daemon.wait_for_state("up");
     let waiting: Vec<_> = (0..1024).map(|_| ask(daemon.api, "/wait?state=down&timeout=3600", "")).collect();
     eventually("all of them", || (listening(&daemon) == 1024).then_some(()));
+    // A client is not evicted for another one within CLIENT_GRACE, 30 ms.
+    let all_accepted = now();
+    eventually("the grace", || (now() - all_accepted > Duration::from_millis(50)).then_some(()));
     let mut listener = Listener::start(daemon.api, "/events?checks=1", "");
     assert_eq!(listener.next().kind, "check");
     let (status, body) = daemon.get("/wait?state=down&timeout=0.2");

@@ -48,9 +48,11 @@ impl Pki {
         std::fs::read_to_string(self.dir.join(file)).expect("text")
     }
 
-    fn openssl(&self, args: &[&str]) {
+    /// Returns what the command prints.
+    fn openssl(&self, args: &[&str]) -> String {
         let output = Command::new("openssl").args(args).current_dir(&self.dir).output().expect("runs");
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Creates `NAME.key` and `NAME.pem`, signed by `issuer` or self-signed. `key` is the value of
@@ -222,6 +224,28 @@ fn certificates_of_every_kind_are_accepted_or_explained() {
     pki.issue("self-signed", "P-256", None, &[SAN, CA]);
     pki.check("self-signed", "self-signed", &[], UP, UP);
     pki.check("self-signed", "ca", &[], "it is self-signed; pass it with --ca-file", UP);
+}
+
+#[test]
+fn the_expiry_of_a_certificate_is_what_openssl_reads() {
+    let Some(pki) = Pki::new("expiry") else { return };
+    // From 2050 on, dates are encoded as GeneralizedTime instead of UTCTime.
+    for (year, month, day) in [(1999, 12, 31), (2024, 2, 29), (2049, 12, 31), (2050, 1, 1), (9999, 12, 31)] {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        pki.write("dated.pem", params.self_signed(&key).expect("signed").pem().as_bytes());
+        pki.write("dated.key", key.serialize_pem().as_bytes());
+        let server = pki.serve("dated", &[]);
+        let port: u16 = server.port.parse().expect("a port");
+        let probe = pingstate::probe("https", "localhost", port).verify_tls(false).build().expect("valid");
+        let expiry = probe.check().tls_not_after.expect("a certificate");
+        let seconds = expiry.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+        let date = ["-u", "-d", &format!("@{seconds}"), "+notAfter=%Y-%m-%d %H:%M:%SZ"];
+        let ours = Command::new("date").args(date).output().expect("runs");
+        let theirs = pki.openssl(&["x509", "-in", "dated.pem", "-noout", "-enddate", "-dateopt", "iso_8601"]);
+        assert_eq!(String::from_utf8_lossy(&ours.stdout), theirs);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-use super::verify;
+use super::der::Fields;
 
 /// Records when the certificate expires, then delegates to `inner`. The library itself does not keep a
 /// certificate that is refused.
@@ -37,7 +37,7 @@ impl ServerCertVerifier for RecordingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.not_after.get_or_init(|| verify::not_after(end_entity));
+        self.not_after.get_or_init(|| Some(Fields::of(end_entity)?.validity()?.not_after));
         self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -174,18 +173,6 @@ fn verify_without_issuer(certificate: &ParsedCertificate<'_>, now: UnixTime) -> 
     match verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, &[]) {
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Ok(()),
         other => other,
-    }
-}
-
-/// When a certificate expires, as the time since 1970: verified at the latest possible time, the library's
-/// error contains it. `None` if it cannot be parsed, or expires before it begins.
-pub(super) fn not_after(certificate: &CertificateDer<'_>) -> Option<Duration> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    match verify_without_issuer(&parsed, UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX))) {
-        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-            Some(Duration::from_secs(not_after.as_secs()))
-        }
-        _ => None,
     }
 }
 

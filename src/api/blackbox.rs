@@ -12,7 +12,6 @@ use crate::monitor::{Target, Targets};
 use crate::probe::kinds::{self, Kind};
 use crate::wire::http::query::raw_parameter;
 
-/// Responds with the last check of the target in the query.
 #[cold]
 pub(super) fn probe(query: &str, targets: &Targets) -> Result<Response, Response> {
     let Some(target) = value(query, "target")? else {

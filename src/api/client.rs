@@ -8,7 +8,6 @@ use crate::wire::http::request::{HEAD_MAX, Read, Request, read};
 /// Limit of the inbox, in bytes, unless it holds the start of one long head.
 const INBOX: usize = 8 * 1024;
 
-/// Result of [`Client::next`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// No request: more bytes are needed, or the last request has been taken.
@@ -19,7 +18,6 @@ pub(crate) enum Next {
     Refuse(u16),
 }
 
-/// The bytes received and not yet parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
     inbox: Vec<u8>,
@@ -95,7 +93,6 @@ impl Client {
         self.is_large
     }
 
-    /// Bytes in the inbox.
     pub(crate) fn held(&self) -> usize {
         self.inbox.len()
     }

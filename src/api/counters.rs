@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-/// Counters since the start of the daemon.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) hooks: Hooks,
     pub(crate) webhooks: Webhooks,
 }
 
-/// Runs of hook commands by result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hooks {
     pub(crate) ok: u64,
@@ -18,7 +16,6 @@ pub(crate) struct Hooks {
     pub(crate) not_started: u64,
 }
 
-/// Webhook deliveries by result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Webhooks {
     pub(crate) ok: u64,
@@ -26,7 +23,6 @@ pub(crate) struct Webhooks {
     pub(crate) dropped: u64,
 }
 
-/// Open connections by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Connections {
     pub(crate) probe: u64,
@@ -45,7 +41,6 @@ pub(crate) struct ProcessStats {
     pub(crate) max_fds: Option<u64>,
 }
 
-/// The metrics at one point in time.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures<'a> {
     pub(crate) counters: &'a Counters,

@@ -26,7 +26,6 @@ impl EventId {
     }
 }
 
-/// The events that a client subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
     /// `None`: all targets.
@@ -38,7 +37,6 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// Parses the request. `Err` is the error response.
     pub(super) fn parse(request: &Request, targets: &Targets) -> Result<Subscription, Response> {
         let checks = match value(&request.query, "checks")?.as_deref() {
             None | Some("0") => false,
@@ -64,7 +62,6 @@ pub(crate) fn opening(date: &str, head_only: bool) -> String {
     .concat()
 }
 
-/// One event. `data` must be a single line.
 pub(crate) fn event(id: EventId, kind: &str, data: &str) -> String {
     let (boot, seq) = (id.boot.to_string(), id.seq.to_string());
     ["id: ", &boot, "-", &seq, "\nevent: ", kind, "\ndata: ", data, "\n\n"].concat()

@@ -9,9 +9,7 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(super) struct Exposition {
     text: String,
     family: &'static str,
-    /// Where the current family begins in `text`.
     start: usize,
-    /// Where its samples begin.
     body: usize,
 }
 
@@ -48,12 +46,11 @@ impl Exposition {
         }
     }
 
-    /// Writes a sample of the current family.
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: Value) {
         self.part("", labels, value);
     }
 
-    /// Writes a sample with a suffix after the family's name, such as `_sum` of a summary.
+    /// `suffix` follows the family's name, such as `_sum` of a summary.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: Value) {
         self.text.push_str(self.family);
         self.text.push_str(suffix);
@@ -79,7 +76,6 @@ impl Exposition {
     }
 }
 
-/// Escapes backslash, quote and line feed, as label values require.
 fn push_escaped(text: &mut String, value: &str) {
     if !value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         return text.push_str(value);
@@ -101,7 +97,6 @@ fn push_number(text: &mut String, number: u64) {
     text.push(char::from(b'0' + (number % 10) as u8));
 }
 
-/// Writes seconds without trailing zeros.
 fn push_seconds(text: &mut String, span: Duration) {
     push_number(text, span.as_secs());
     let mut rest = span.subsec_nanos();

@@ -10,7 +10,6 @@ use crate::fsm::State;
 use crate::monitor::{Target, Targets};
 use crate::snapshot::View;
 
-/// The worst state, the number of targets by state, and a snapshot of each target.
 pub(crate) struct Listing<'a> {
     pub(crate) targets: &'a Targets,
     pub(crate) now: Now,

@@ -6,7 +6,6 @@ use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Last, State};
 use crate::monitor::{Target, Targets};
 
-/// Initial capacity in bytes for the daemon's metrics and for each target.
 const DAEMON_CAPACITY: usize = 4096;
 const TARGET_CAPACITY: usize = 1536;
 
@@ -94,7 +93,6 @@ fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
     }
 }
 
-/// Shows whether the event loop keeps up.
 fn write_schedule(out: &mut Exposition, targets: &Targets) {
     let delay = targets.scheduling_delay();
     out.family("pingstate_check_lag_seconds", "summary", "Delay of checks after their scheduled times.");

@@ -7,7 +7,6 @@ use crate::snapshot::SECONDS_MAX;
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const TEXT: &str = "text/plain";
 
-/// Initial capacity for a head, in bytes.
 const HEAD_CAPACITY: usize = 192;
 /// Bodies up to this size, in bytes, are copied behind the head even if they are shared.
 pub(crate) const BODY_COPY_MAX: usize = 4096;
@@ -50,7 +49,6 @@ impl Response {
     }
 }
 
-/// Formats the head of a response, as [`Response::write`] does.
 pub(crate) fn head(
     status: u16,
     content_type: &str,

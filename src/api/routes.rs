@@ -17,7 +17,6 @@ use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
-/// The endpoints.
 const ROUTES: [Route; 11] = [
     Route { path: "/", methods: &READ, handler: status },
     Route { path: "/status", methods: &READ, handler: status },
@@ -41,17 +40,14 @@ struct Route {
 
 struct Methods {
     allowed: &'static [Method],
-    /// The same as a header line.
     field: &'static str,
 }
 
 const READ: Methods = Methods { allowed: &[Method::Get, Method::Head], field: "Allow: GET, HEAD\r\n" };
 
-/// A request for a route.
 struct Call<'a> {
     request: &'a Request,
     targets: &'a Targets,
-    /// The target in the path.
     target: Option<&'a Target>,
     now: Now,
 }
@@ -74,13 +70,11 @@ impl ListingPage {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// This response, immediately.
     Now(Response),
     /// This page, which clients share.
     Listing(ListingPage),
     /// A line when the state is reached or the timeout expires.
     Wait(Wait),
-    /// An event stream.
     Events(Subscription),
 }
 
@@ -154,7 +148,6 @@ fn status(call: &Call<'_>) -> Result<Reply, Response> {
     })
 }
 
-/// The body of [`ListingPage::Status`]: all targets, or the snapshot of the only one.
 pub(crate) fn render_status(targets: &Targets, now: Now) -> Vec<u8> {
     match targets.list() {
         [target] => pretty(&view(target, now)),

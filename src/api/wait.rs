@@ -19,7 +19,6 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// Parses the query. `Err` is the error response.
     pub(super) fn parse(query: &str, targets: &Targets) -> Result<Wait, Response> {
         let state = value(query, "state")?.and_then(|word| word.parse().ok());
         let Some(state) = state else {
@@ -32,12 +31,10 @@ impl Wait {
         Ok(Wait { state, target: target(query, targets)?, timeout })
     }
 
-    /// The response, if the state is reached.
     pub(crate) fn reached(&self, targets: &Targets) -> Option<Response> {
         (self.current(targets) == self.state).then(|| response(200, self.state))
     }
 
-    /// The response after the timeout.
     pub(crate) fn timed_out(&self, targets: &Targets) -> Response {
         response(503, self.current(targets))
     }

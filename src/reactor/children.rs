@@ -32,7 +32,6 @@ use crate::result::printable;
 /// Bytes kept of a hook's output. The rest is read and discarded.
 const OUTPUT_MAX: usize = 1024;
 
-/// Reported characters of its first line.
 const LINE_MAX: usize = 200;
 
 /// Reads of one hook's output per check: the capacity of a pipe.
@@ -48,7 +47,7 @@ const REAPED_PER_CHECK: usize = 64;
 /// The longest time between two checks while hooks run: the parent process may have blocked SIGCHLD.
 const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
-/// Environment variables that hooks do not inherit: service manager and socket activation.
+/// Not inherited by hooks: service manager and socket activation.
 const PRIVATE: [&str; 7] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
@@ -59,16 +58,12 @@ const PRIVATE: [&str; 7] = [
     "LISTEN_PIDFDID",
 ];
 
-/// A hook that has ended, and the first line of its output.
 pub(super) type Ended = (HookId, HookEnd, String);
 
-/// The running hooks.
 #[derive(Default)]
 pub(super) struct Children {
     running: Vec<Running>,
-    /// SIGCHLD has arrived.
     pub(super) has_exits: Arc<AtomicBool>,
-    /// There may be output.
     pub(super) has_events: bool,
     /// When the hooks were last checked. Set once SIGCHLD is handled.
     pub(super) checked: Option<Instant>,
@@ -85,7 +80,7 @@ struct Running {
 }
 
 impl Children {
-    /// Starts a hook. Its output makes events of `token`.
+    /// Its output makes events of `token`.
     #[cold]
     pub(super) fn start(
         &mut self,
@@ -108,8 +103,7 @@ impl Children {
         Ok(())
     }
 
-    /// Reaps other children than hooks too, if this process is PID 1: the kernel reparents orphans to it. Returns
-    /// whether it is.
+    /// As PID 1, also reaps orphans, which the kernel reparents to it. Returns whether it is PID 1.
     #[cold]
     pub(super) fn reap_orphans(&mut self) -> bool {
         self.reaps_orphans = process::id() == 1;
@@ -124,7 +118,6 @@ impl Children {
         }
     }
 
-    /// Sends SIGTERM to all hooks and their process groups.
     #[cold]
     pub(super) fn terminate(&mut self) {
         self.running.iter_mut().for_each(|running| running.kill(Signal::SIGTERM));
@@ -164,7 +157,6 @@ impl Children {
         ended
     }
 
-    /// Kills and reaps all hooks.
     #[cold]
     pub(super) fn end_all(&mut self) {
         for mut running in self.running.drain(..) {
@@ -235,7 +227,6 @@ impl Running {
         true
     }
 
-    /// The first non-empty line of the output.
     fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.received);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty());
@@ -285,8 +276,7 @@ fn hook_end(status: ExitStatus) -> HookEnd {
     }
 }
 
-/// Sets close-on-exec on all open descriptors above 2, including inherited ones. The reactor opens its own
-/// with that flag.
+/// Sets close-on-exec on all open descriptors above 2, which includes inherited ones.
 fn close_on_exec() {
     let list = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     let listed: Vec<RawFd> = fs::read_dir(list)

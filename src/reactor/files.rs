@@ -11,7 +11,6 @@ use crate::resolve::hosts::HOSTS_MAX;
 /// Bytes read of a file: one more than used, to detect longer files.
 const FILE_MAX: usize = HOSTS_MAX + 1;
 
-/// The shortest time between two reads of the files' metadata.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Files {
@@ -35,7 +34,6 @@ impl Files {
     }
 }
 
-/// Identifies a version of a file.
 #[derive(PartialEq, Eq)]
 enum Stamp {
     NeverSeen,

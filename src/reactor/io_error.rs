@@ -9,7 +9,6 @@ use super::socket::Socket;
 use crate::engine::Transport;
 use crate::result::{Failure, ProbeResult, Reason};
 
-/// Error numbers of exhausted resources that have no [`ErrorKind`].
 const EXHAUSTED: [i32; 3] = [Errno::ENFILE as i32, Errno::EMFILE as i32, Errno::ENOBUFS as i32];
 
 /// Whether the error is local and temporary: no descriptors, buffers, memory or ports, or too many epoll
@@ -47,7 +46,6 @@ fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
     }
 }
 
-/// The failure for an error of connecting to `to`.
 pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
     if lacks_port(error, to) {
         return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));

@@ -11,11 +11,10 @@ use super::{HOOK_OUTPUT, Reactor, SIGNALS, clock};
 use crate::engine::HookId;
 use crate::monitor::Hook;
 
-/// The time between SIGTERM and SIGKILL for hooks when the loop stops.
+/// Between SIGTERM and SIGKILL for hooks.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 impl Reactor {
-    /// Installs handlers for SIGINT and SIGTERM, which set the flag of [`Reactor::stop_flag`].
     pub(crate) fn listen_to_signals(&mut self) -> io::Result<()> {
         for signal in [SIGINT, SIGTERM] {
             self.handle_signal(signal, &self.stops.clone())?;
@@ -27,7 +26,6 @@ impl Reactor {
         self.handle_signal(SIGHUP, &self.reload_requested.clone())
     }
 
-    /// Reaps orphaned processes if this process is PID 1.
     pub(crate) fn reap_orphans(&mut self) -> io::Result<()> {
         if self.children.reap_orphans() { self.listen_to_exits() } else { Ok(()) }
     }
@@ -43,7 +41,6 @@ impl Reactor {
         self.children.start(id, hook, env, self.poll.registry(), HOOK_OUTPUT)
     }
 
-    /// Installs the handler for the exit of child processes.
     fn listen_to_exits(&mut self) -> io::Result<()> {
         if self.children.checked.is_none() {
             self.handle_signal(SIGCHLD, &self.children.has_exits.clone())?;
@@ -60,7 +57,6 @@ impl Reactor {
         self.signals.insert(signals).handle(signal, flag)
     }
 
-    /// Starts notifications to the service manager that the environment names, if any.
     pub(crate) fn notify_manager(&mut self) {
         let Some((notify, watchdog)) = Notify::from_env() else { return };
         self.notify = Some(notify);
@@ -69,7 +65,6 @@ impl Reactor {
         self.process_outputs(now);
     }
 
-    /// The flag that ends the loop. Wake the loop after setting it.
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
         self.stops.clone()
     }
@@ -78,7 +73,6 @@ impl Reactor {
         self.stops.load(Ordering::SeqCst)
     }
 
-    /// Whether a signal has arrived that must end the current turn.
     pub(super) fn has_signal(&self) -> bool {
         self.is_stop_requested() || self.reload_requested.load(Ordering::SeqCst)
     }
@@ -104,7 +98,6 @@ impl Reactor {
         self.process_outputs(clock::now());
     }
 
-    /// Passes the hooks that have ended to the engine.
     pub(super) fn check_children(&mut self) {
         let now = clock::now();
         for (id, end, line) in self.children.check(&mut self.buffer, now.instant) {

@@ -50,13 +50,11 @@ use socket::Socket;
 pub(crate) use waker::Waker;
 use workers::Workers;
 
-/// Size of the read buffer in bytes. All connections share it.
 const BUFFER: usize = 16 * 1024;
 
 /// Reads per connection and turn, so that one connection cannot delay the others.
 const READS_PER_TURN: usize = 4;
 
-/// Events per poll.
 const EVENTS: usize = 256;
 
 /// Polls for the events of a scheduling delay: see the documentation of the engine.
@@ -67,7 +65,6 @@ const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);
 const HOOK_OUTPUT: Token = Token(3);
 
-/// The delay before a notification that would block is sent again.
 const NOTIFY_RETRY: Duration = Duration::from_millis(100);
 
 /// The longest wait while signals are handled: it bounds the delay of a signal that arrived just before
@@ -81,23 +78,17 @@ pub(crate) struct Reactor {
     sockets: ById<Socket>,
     listener: Option<Listener>,
     signals: Option<Signals>,
-    /// The loop must end.
     stops: Arc<AtomicBool>,
-    /// SIGHUP has arrived.
     reload_requested: Arc<AtomicBool>,
     /// A reload was requested since the last turn.
     reloads: bool,
     files: Files,
-    /// Connections to read from without a readiness event.
     ready_without_event: BTreeSet<ConnId>,
     backoff: BackoffSet,
-    /// Connections whose sockets are not registered yet.
     unregistered: Vec<ConnId>,
     writes: Vec<ConnId>,
     results: Vec<CheckResult>,
-    /// Log lines.
     notices: Vec<String>,
-    /// The last poll filled the event buffer: there may be more events.
     has_more_events: bool,
     waker: Option<Waker>,
     workers: Workers,
@@ -134,7 +125,7 @@ impl Reactor {
         })
     }
 
-    /// Listens for API clients; returns the bound address. Port 0 selects a free port.
+    /// Returns the bound address.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
         let listener = Listener::open(address, self.poll.registry(), LISTENER)?;
         let address = listener.address()?;
@@ -142,7 +133,6 @@ impl Reactor {
         Ok(address)
     }
 
-    /// Returns a handle that ends the wait of the loop from another thread.
     pub(crate) fn waker(&mut self) -> io::Result<Waker> {
         if let Some(waker) = &self.waker {
             return Ok(waker.clone());
@@ -171,12 +161,10 @@ impl Reactor {
         Ok(())
     }
 
-    /// The results of checks that have ended since the last call.
     pub(crate) fn take_results(&mut self) -> Vec<CheckResult> {
         std::mem::take(&mut self.results)
     }
 
-    /// The log lines since the last call.
     pub(crate) fn take_notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
     }
@@ -258,7 +246,6 @@ impl Reactor {
         self.write_all(now);
     }
 
-    /// Sends pending data until sockets would block.
     fn write_all(&mut self, now: Now) {
         let mut writes = std::mem::take(&mut self.writes);
         writes.drain(..).for_each(|id| self.write(id, now));
@@ -282,7 +269,6 @@ impl Reactor {
         due.into_iter().flatten().min()
     }
 
-    /// The longest wait of the loop, at most until `due` and `until`.
     fn poll_timeout(&self, due: Option<Instant>, until: Option<Instant>) -> Option<Duration> {
         let now = clock::now().instant;
         let check = self.signals.as_ref().map(|_| now + SIGNAL_CHECK);
@@ -308,7 +294,6 @@ impl Reactor {
         }
     }
 
-    /// Executes the outputs of the engine until there are none.
     fn process_outputs(&mut self, now: Now) {
         loop {
             while let Some(output) = self.engine.poll_output() {

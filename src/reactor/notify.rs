@@ -31,7 +31,6 @@ impl Notify {
         Some((Notify { socket, manager, unsent: Vec::new() }, watchdog))
     }
 
-    /// Sends a message now or with a later flush.
     #[cold]
     pub(super) fn send(&mut self, text: String) {
         if self.unsent.len() >= UNSENT_MAX {
@@ -41,7 +40,6 @@ impl Notify {
         self.flush();
     }
 
-    /// Sends pending messages until that would block.
     #[cold]
     pub(super) fn flush(&mut self) {
         while let Some(text) = self.unsent.first() {

@@ -8,7 +8,6 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::api::counters::ProcessStats;
 
-/// Bytes read of a file.
 const FILE_MAX: u64 = 16 * 1024;
 
 /// The unit of times in `/proc/self/stat` (USER_HZ), 10 ms on Linux regardless of the kernel's tick rate.

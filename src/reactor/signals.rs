@@ -27,7 +27,6 @@ impl Signals {
         Ok(Signals { receiver, sender, handlers: Vec::new() })
     }
 
-    /// Sets `flag` when the signal arrives.
     pub(super) fn handle(&mut self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
         // Handlers run in this order: the flag is set before the loop is woken.
         self.handlers.push(flag::register(signal, flag.clone())?);
@@ -36,14 +35,12 @@ impl Signals {
         Ok(())
     }
 
-    /// Drains the pipe, so that the next signal makes a new event.
     pub(super) fn drain(&mut self) {
         let mut bytes = [0; 16];
         while matches!(self.receiver.read(&mut bytes), Ok(count) if count > 0) {}
     }
 }
 
-/// The handlers own copies of the write end of the pipe.
 impl Drop for Signals {
     fn drop(&mut self) {
         for handler in self.handlers.drain(..) {

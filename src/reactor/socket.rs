@@ -30,9 +30,7 @@ pub(super) struct Socket {
     pub(super) ending: bool,
     /// The connection was reset: report its end as an error.
     reset: bool,
-    /// The peer opened it.
     accepted: bool,
-    /// The last write was not complete.
     is_write_blocked: bool,
 }
 
@@ -50,7 +48,6 @@ pub(super) enum Received {
 }
 
 impl Socket {
-    /// Opens a socket and starts connecting it.
     pub(super) fn open(transport: Transport, to: SocketAddr) -> io::Result<Socket> {
         let mut connecting = false;
         let io = match transport {
@@ -109,7 +106,6 @@ impl Socket {
         self.reset |= self.accepted && event.is_error();
     }
 
-    /// Registers the socket. May be repeated after a failure.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let (source, interest): (&mut dyn Source, _) = match &mut self.io {
             Io::Tcp(stream) => (stream, Interest::READABLE | Interest::WRITABLE),

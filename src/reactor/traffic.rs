@@ -73,8 +73,7 @@ impl Reactor {
         self.ready_without_event.insert(id);
     }
 
-    /// Writes pending data until that would block. Data that the engine queues afterwards waits for the
-    /// next turn.
+    /// Data that the engine queues meanwhile waits for the next turn.
     pub(super) fn write(&mut self, id: ConnId, now: Now) {
         loop {
             let Some(socket) = self.sockets.get_mut(id) else { return };
@@ -145,7 +144,6 @@ impl Reactor {
         has_failed
     }
 
-    /// Accepts API clients.
     pub(super) fn accept(&mut self, now: Now) {
         for _ in 0..self.engine.accepts_per_turn() {
             let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };

@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Limit of cached names; beyond that the name that expires first is evicted.
+/// Beyond that the name that expires first is evicted.
 pub(super) const CACHE_MAX: usize = 16_384;
 
-/// Addresses by name. Failures are not cached.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     entries: BTreeMap<Arc<str>, Entry>,
@@ -23,13 +22,11 @@ struct Entry {
 }
 
 impl Cache {
-    /// The cached addresses of `name` that have not expired.
     pub(super) fn addresses(&self, name: &str, now: Instant) -> Option<&[IpAddr]> {
         let entry = self.entries.get(name)?;
         (entry.expires > now).then_some(&entry.addresses)
     }
 
-    /// Caches the addresses of `name` until `expires`. Replaces an earlier entry.
     pub(super) fn insert(&mut self, name: &str, addresses: Vec<IpAddr>, expires: Instant, now: Instant) {
         self.remove(name);
         if expires <= now {

@@ -6,39 +6,30 @@ use std::time::Duration;
 use crate::result::printable;
 use crate::wire::dns::Name;
 
-/// The port of name servers.
 pub(crate) const PORT: u16 = 53;
-/// Limit of the file's size, in bytes; the rest is ignored.
 pub(crate) const CONF_MAX: usize = 64 * 1024;
 /// Limit of servers, as in glibc (MAXNS).
 const SERVERS_MAX: usize = 3;
-/// Limit of search domains.
 const SEARCH_MAX: usize = 32;
-/// How much of an invalid word is shown, in characters.
 const SHOWN_MAX: usize = 60;
-/// Limit of log lines per file.
 const NOTES_MAX: usize = 8;
 /// The limits of the options, as in glibc.
 const NDOTS_MAX: usize = 15;
 const TIMEOUT_S_MAX: usize = 30;
 const ATTEMPTS_MAX: usize = 5;
 
-/// The settings of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Conf {
     /// Never empty.
     pub(crate) servers: Vec<SocketAddr>,
     /// Search domains: valid names in lower case.
     pub(crate) search: Vec<String>,
-    /// How many dots a name must have to be queried as it is before the search list is used. Default: 1.
+    /// Names with at least this many dots are queried as they are before the search list is used.
     pub(crate) ndots: usize,
-    /// How long one query waits for its answer. Default: 5 s.
     pub(crate) timeout: Duration,
-    /// How many times each server is queried before the intervals grow. Default: 2.
+    /// Rounds of queries before the intervals grow.
     pub(crate) attempts: usize,
-    /// Servers are queried over TCP only.
     pub(crate) use_vc: bool,
-    /// Servers are not queried for IPv6 addresses.
     pub(crate) no_aaaa: bool,
 }
 

@@ -7,9 +7,7 @@ use crate::wire::dns::rcode_name;
 
 use super::conf::PORT;
 
-/// How much of an invalid name is shown, in characters.
 const NAME_SHOWN_MAX: usize = 80;
-/// Limit of listed servers.
 const SERVERS_SHOWN_MAX: usize = 3;
 
 /// An answer that the name has no address. A greater value is more specific.
@@ -17,26 +15,20 @@ const SERVERS_SHOWN_MAX: usize = 3;
 pub(super) enum NegativeAnswer {
     /// No host on the local network answered; multicast DNS has no negative answers.
     Unanswered,
-    /// The server answered that the name does not exist.
     NoName(SocketAddr),
-    /// The server answered that the name exists but has no address.
     NoData(SocketAddr),
 }
 
 /// Why no answer was received. A greater value is more specific.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LookupError {
-    /// Multicast queries cannot be sent.
     NoMulticast,
     /// No socket to a server could be opened, or connections were refused.
     Unreachable,
-    /// No queried server replied.
     Timeout,
     /// The server must be queried over TCP, and the TCP connection failed.
     NoStream(SocketAddr),
-    /// The server sent an answer that cannot be parsed.
     Broken(SocketAddr),
-    /// The server answered with this error code.
     Refused(SocketAddr, u8),
 }
 
@@ -85,24 +77,20 @@ impl LookupError {
     }
 }
 
-/// The text is not a valid name.
 pub(super) fn not_a_name(text: &str) -> Failure {
     let shown = printable(text, NAME_SHOWN_MAX);
     let remedy = if text.is_ascii() { "" } else { " (write it in its ASCII form, xn--…)" };
     Failure::new(Reason::DnsNotFound, format!("not a valid name: {shown}{remedy}"))
 }
 
-/// The name ends in `.invalid`.
 pub(super) fn invalid(name: &str) -> Failure {
     Failure::new(Reason::DnsNotFound, format!("name does not exist: {name} (.invalid never does)"))
 }
 
-/// The limit of lookups is reached.
 pub(super) fn too_many(name: &str) -> Failure {
     Failure::new(Reason::DnsFailed, format!("too many names are being resolved to resolve {name}"))
 }
 
-/// The first servers, at most [`SERVERS_SHOWN_MAX`].
 pub(super) fn list(servers: &[SocketAddr]) -> String {
     let mut text = String::new();
     for server in servers.iter().take(SERVERS_SHOWN_MAX) {

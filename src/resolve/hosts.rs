@@ -6,18 +6,14 @@ use memchr::memchr;
 
 /// Limit of the file's size, in bytes: block lists have several megabytes.
 pub(crate) const HOSTS_MAX: usize = 8 * 1024 * 1024;
-/// Limit of names.
 pub(crate) const NAMES_MAX: usize = 1024 * 1024;
-/// Limit of addresses per name.
 pub(crate) const ADDRESSES_MAX: usize = 64;
-/// The longest valid name, in bytes.
 const NAME_MAX: usize = 253;
 
 /// The names of a hosts file, sorted. To save memory with block lists of hundreds of thousands of names, it
 /// keeps the text and four bytes per name, and parses an address when its name is looked up.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    /// The file in lower case.
     text: Vec<u8>,
     /// Offsets of the names in the text. Sorted by name; equal names in the order of the file.
     names: Vec<u32>,
@@ -89,7 +85,6 @@ fn word_at(text: &[u8], start: usize) -> &[u8] {
     &rest[..end.unwrap_or(rest.len())]
 }
 
-/// The address at the start of the line.
 fn address(line: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(word_at(line.trim_ascii_start(), 0)).ok()?.parse().ok()
 }

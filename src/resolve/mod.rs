@@ -50,7 +50,6 @@ pub(crate) use resolver::{QUERIES_MAX, Resolver};
 
 use crate::result::Failure;
 
-/// A source of unpredictable message ids.
 pub(crate) type Random = Box<dyn FnMut() -> u16 + Send>;
 
 /// Identifies a lookup. Never reused.
@@ -61,18 +60,15 @@ pub(crate) struct LookupId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueryId(u64);
 
-/// The transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     /// A UDP socket connected to its peer, so that it receives no datagrams from other hosts.
     Udp,
-    /// A TCP connection.
     Tcp,
     /// A UDP socket that is not connected: any host on the local network may answer.
     Multicast,
 }
 
-/// An event of a query.
 #[derive(Debug)]
 pub(crate) enum QueryInput<'a> {
     /// A datagram, or a piece of the TCP stream cut anywhere.

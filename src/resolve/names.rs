@@ -6,7 +6,6 @@ use crate::wire::dns::Name;
 
 use super::conf::Conf;
 
-/// Parses an IP address with or without brackets.
 pub(super) fn literal(text: &str) -> Option<IpAddr> {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inner.unwrap_or(text).parse().ok()
@@ -18,7 +17,6 @@ pub(super) fn loopback(name: &str) -> Option<Vec<IpAddr>> {
     is_within(name, "localhost").then(|| vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()])
 }
 
-/// Whether the name is `invalid` or below it and never exists (RFC 6761 section 6.4).
 pub(super) fn is_invalid(name: &str) -> bool {
     is_within(name, "invalid")
 }

@@ -31,11 +31,9 @@ const STEPS_MAX: usize = 4096;
 /// then doubling).
 const MULTICAST_PAUSES_MS: [u64; 3] = [1000, 2000, 1000];
 
-/// One query of the plan.
 pub(super) struct Step {
     pub(super) server: SocketAddr,
     pub(super) transport: Transport,
-    /// Until the next step.
     pub(super) pause: Duration,
     /// How long a later server's negative answer waits for this query.
     pub(super) negative_wait: Duration,

@@ -9,7 +9,6 @@ use super::{QueryId, Transport};
 
 pub(super) struct Query {
     pub(super) id: QueryId,
-    /// Its position in the order of queries.
     pub(super) step: usize,
     pub(super) transport: Transport,
     pub(super) server: SocketAddr,

@@ -19,9 +19,7 @@ use super::{QueryId, QueryInput, Transport};
 
 /// How long to collect further multicast answers after the first: a host may answer once per interface.
 const GATHER: Duration = Duration::from_millis(50);
-/// Limit of queries in flight per question.
 const OPEN_MAX: usize = 8;
-/// Limit of addresses collected from several answers.
 const ADDRESSES_MAX: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +37,7 @@ pub(super) struct QueryPlan {
     /// The aliases that led to `name`, at most [`CHAIN_MAX`]. `ttl_s` is their least time to live.
     aliases: Vec<Name>,
     ttl_s: u32,
-    /// Number of queries sent.
     sent: usize,
-    /// When the next server is queried if no answer arrives.
     next_at: Option<Instant>,
     /// In the order of sending, at most [`OPEN_MAX`].
     open: Vec<Query>,
@@ -85,7 +81,6 @@ impl QueryPlan {
         self.outcome.as_ref()
     }
 
-    /// The most specific error so far.
     pub(super) fn error(&self) -> Option<LookupError> {
         self.error
     }
@@ -104,7 +99,6 @@ impl QueryPlan {
         self.open.iter().any(|open| open.id == query)
     }
 
-    /// The servers with a query in flight.
     pub(super) fn servers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.open.iter().map(|query| query.server)
     }
@@ -162,7 +156,6 @@ impl QueryPlan {
         }
     }
 
-    /// Restarts with `target`, of which `name` is an alias: the answer does not contain its addresses.
     fn follow_alias(&mut self, at: usize, target: Name, ttl_s: u32, shared: &mut Shared, now: Instant) {
         if self.multicast {
             return;
@@ -202,7 +195,6 @@ impl QueryPlan {
         self.set_provisional(Resolution::Found(addresses, ttl_s), usize::MAX, now + GATHER);
     }
 
-    /// Accepts a negative answer, after the servers listed before have had time to answer.
     fn handle_negative(
         &mut self,
         at: usize,
@@ -335,7 +327,6 @@ impl QueryPlan {
         self.drop_unanswered(0, shared, now);
     }
 
-    /// Repeats a query with a truncated answer over TCP.
     fn retry_over_tcp(&mut self, at: usize, shared: &mut Shared, now: Instant) {
         let question = self.question(shared, Transport::Tcp);
         let query = &mut self.open[at];

@@ -18,30 +18,24 @@ use super::{LookupId, Output, QueryId, QueryInput, Random};
 
 /// Default limit of queries in flight, each with a socket of its own. Further searches are queued.
 pub(crate) const QUERIES_MAX: usize = 128;
-/// Limit of lookups without an answer.
 pub(crate) const LOOKUPS_MAX: usize = 65_536;
-/// The longest time an answer is cached, in seconds.
+/// Limit of the time that an answer is cached, in seconds.
 const TTL_S_MAX: u32 = 300;
 /// The same for an answer with one family, if no server answered for the other.
 const PARTIAL_TTL_S_MAX: u32 = 30;
 
-/// Log line for a hosts file that exceeds the limits of [`Hosts`].
 const HOSTS_CUT: &str = "hosts file: only the first 8 MiB and 1048576 names are used; \
     put longer block lists into a name server";
 
-/// Identifies a search. Ordered by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SearchId(u64);
 
-/// Resolves names. The module's description states the polling contract.
 pub(crate) struct Resolver {
     shared: Shared,
-    /// Servers that replace those of resolv.conf, if any.
     own_servers: Vec<SocketAddr>,
     hosts: Hosts,
     cache: Cache,
     searches: BTreeMap<SearchId, Box<Search>>,
-    /// Started searches: few, since each reserves at least [`QUERIES_PER_SEARCH`] queries.
     running: BTreeSet<SearchId>,
     /// Searches not started yet, in the order of arrival.
     waiting: BTreeSet<SearchId>,
@@ -50,7 +44,6 @@ pub(crate) struct Resolver {
     next_lookup: u64,
     next_search: u64,
     queries_max: usize,
-    /// The latest `now` passed by the caller.
     last_now: Option<Instant>,
 }
 
@@ -82,7 +75,7 @@ impl Resolver {
         self.queries_max = max;
     }
 
-    /// Replaces the hosts file by `text`. Returns a log line if only part of it is used.
+    /// Returns a log line if only part of `text` is used.
     pub(crate) fn set_hosts(&mut self, text: impl Into<Vec<u8>>) -> Option<String> {
         // Free the old names first: memory may not suffice for both.
         self.hosts = Hosts::default();
@@ -90,8 +83,8 @@ impl Resolver {
         self.hosts.is_cut.then(|| HOSTS_CUT.to_owned())
     }
 
-    /// Replaces resolv.conf by `text`. Queries in flight continue; if the configuration differs, the cache is
-    /// cleared. Returns one log line per entry that is not used, at most 8.
+    /// Queries in flight continue; the cache is cleared if the configuration differs. Returns a log line per
+    /// unused entry, at most 8.
     pub(crate) fn set_resolv_conf(&mut self, text: &[u8]) -> Vec<String> {
         let (conf, notes) = Conf::parse(text, &self.own_servers);
         if conf != self.shared.conf {
@@ -146,7 +139,6 @@ impl Resolver {
         self.start_waiting(now);
     }
 
-    /// Handles expired deadlines.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.last_now = Some(now);
         let is_due = |id: &SearchId| {
@@ -178,12 +170,10 @@ impl Resolver {
         self.running.iter().filter_map(|id| self.searches.get(id)?.deadline()).min()
     }
 
-    /// The next command or result.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.shared.outbox.pop_front()
     }
 
-    /// Bytes buffered for the longest incomplete answer over TCP.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn longest_stream(&self) -> usize {
         self.searches.values().map(|search| search.longest_stream()).max().unwrap_or_default()
@@ -215,7 +205,6 @@ impl Resolver {
         (self.lookups.len() >= LOOKUPS_MAX).then(|| Err(failure::too_many(&bare)))
     }
 
-    /// Attaches the lookup to the search for this name; creates one if there is none.
     fn search(&mut self, lookup: LookupId, name: &str, now: Instant) {
         let id = match self.by_name.get(name) {
             Some(id) => *id,
@@ -247,7 +236,6 @@ impl Resolver {
         }
     }
 
-    /// How many more queries may be in flight.
     fn free_queries(&self) -> usize {
         let used: usize = self.running.iter().filter_map(|id| Some(self.searches.get(id)?.queries())).sum();
         self.queries_max.saturating_sub(used)
@@ -289,7 +277,6 @@ impl Resolver {
         }
     }
 
-    /// Removes a search that is over and its lookups.
     fn remove_search(&mut self, id: SearchId) {
         self.running.remove(&id);
         self.waiting.remove(&id);

@@ -20,7 +20,6 @@ const LATE_FAMILY_MAX: Duration = Duration::from_secs(1);
 /// Queries reserved for a search: one per family.
 pub(super) const QUERIES_PER_SEARCH: usize = 2;
 
-/// One name in resolution, shared by all lookups of it.
 pub(super) struct Search {
     /// In lower case; with its final dot if it is absolute.
     pub(super) name: String,
@@ -36,7 +35,6 @@ pub(super) struct Search {
     negative: Option<NegativeAnswer>,
 }
 
-/// The queries for one full name, one per family.
 struct Pair {
     a: QueryPlan,
     aaaa: QueryPlan,
@@ -46,13 +44,10 @@ struct Pair {
 
 pub(super) enum LookupUpdate {
     Found {
-        /// Addresses not reported before.
         fresh: Vec<IpAddr>,
         all: Vec<IpAddr>,
         ttl_s: u32,
-        /// Whether both families have answered.
         complete: bool,
-        /// Whether the search is over.
         last: bool,
     },
     NotFound(Failure),
@@ -80,7 +75,6 @@ impl Search {
         self.poll_update(shared, now)
     }
 
-    /// Shortens long pauses, since another lookup has joined.
     pub(super) fn expedite(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
         pair.a.expedite(now);
@@ -100,7 +94,6 @@ impl Search {
         self.partial.as_deref()
     }
 
-    /// Number of queries in flight or reserved.
     pub(super) fn queries(&self) -> usize {
         self.pair.as_ref().map_or(QUERIES_PER_SEARCH, |pair| pair.a.queries() + pair.aaaa.queries())
     }
@@ -162,7 +155,6 @@ impl Search {
         self.poll_update(shared, now)
     }
 
-    /// Closes all queries.
     pub(super) fn close(&mut self, shared: &mut Shared) {
         if let Some(pair) = &mut self.pair {
             pair.abort(shared);
@@ -179,7 +171,6 @@ impl Search {
         self.pair.is_some()
     }
 
-    /// Evaluates the answers so far; starts the next full name if there are no addresses.
     fn poll_update(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         loop {
             let pair = self.pair.as_mut()?;
@@ -273,7 +264,6 @@ impl Pair {
         if all.is_empty() { None } else { Some((all, least)) }
     }
 
-    /// Why there are no addresses.
     fn reasons(&self) -> (Option<NegativeAnswer>, Option<LookupError>) {
         let (mut negative, mut error) = (None, None);
         for outcome in self.outcomes() {

@@ -15,7 +15,6 @@ const UNRESPONSIVE_FOR: Duration = Duration::from_secs(30);
 
 pub(super) struct Shared {
     pub(super) conf: Conf,
-    /// Destination of multicast queries.
     pub(super) mdns: SocketAddr,
     pub(super) random: Random,
     pub(super) outbox: VecDeque<Output>,
@@ -39,7 +38,6 @@ impl Shared {
         }
     }
 
-    /// Replaces the configuration and resets the list of unresponsive servers.
     pub(super) fn set_conf(&mut self, conf: Conf) {
         self.conf = conf;
         self.unresponsive.clear();

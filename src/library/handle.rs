@@ -134,7 +134,7 @@ impl MonitorHandle {
         }
         let (sender, reply) = channel();
         self.requests.send(request(sender)).ok()?;
-        self.waker.wake();
+        let _ = self.waker.wake();
         reply.recv().ok()
     }
 
@@ -142,7 +142,7 @@ impl MonitorHandle {
         let own = self.is_own_thread();
         let Some(thread) = self.thread.take() else { return };
         let _ = self.requests.send(Request::Stop);
-        self.waker.wake();
+        let _ = self.waker.wake();
         if !own {
             let _ = thread.join();
         }

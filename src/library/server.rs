@@ -290,6 +290,6 @@ impl ShutdownHandle {
     /// Ends [`Server::run`] and makes [`Server::turn`] return false.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.waker.wake();
+        let _ = self.waker.wake();
     }
 }

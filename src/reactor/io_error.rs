@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::socket::Socket;
 use crate::engine::Transport;
-use crate::result::{Failure, ProbeResult, Reason};
+use crate::result::{Failure, Reason};
 
 const EXHAUSTED: [i32; 3] = [Errno::ENFILE as i32, Errno::EMFILE as i32, Errno::ENOBUFS as i32];
 
@@ -19,17 +19,6 @@ pub(super) fn is_resource_exhaustion(error: &io::Error) -> bool {
             error.kind(),
             ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::WouldBlock | ErrorKind::Interrupted
         )
-}
-
-/// Whether starting a program failed temporarily: resources are exhausted, or the file is open for
-/// writing (`ETXTBSY`).
-pub(super) fn is_temporary_spawn_error(error: &io::Error) -> bool {
-    is_resource_exhaustion(error) || error.kind() == ErrorKind::ExecutableFileBusy
-}
-
-/// Whether `accept` may be repeated at once: it was interrupted, or the client has disconnected.
-pub(super) fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
 /// Whether connecting to `to` failed because no local port is free: `EADDRNOTAVAIL` for an unbound socket,
@@ -64,7 +53,9 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
             let reason = match kind {
                 // A local route or firewall: "permission denied" would suggest that the target refused.
                 ErrorKind::PermissionDenied => "administratively prohibited",
-                ErrorKind::InvalidInput if is_link_local(to) => "the address needs an interface",
+                ErrorKind::InvalidInput if matches!(to, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local()) => {
+                    "the address needs an interface"
+                }
                 // Linux returns this for a blackhole route.
                 ErrorKind::InvalidInput => "no route to host (blackhole)",
                 _ => &text,
@@ -72,10 +63,6 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
             Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {reason}"))
         }
     }
-}
-
-fn is_link_local(address: SocketAddr) -> bool {
-    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
 /// The failure for an error of an established connection to `to`.
@@ -88,11 +75,6 @@ pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
         }
         _ => Failure::new(Reason::Reset, format!("connection to {to} broke: {}", text(error))),
     }
-}
-
-/// The result of a check whose thread cannot be started.
-pub(super) fn of_thread(error: &io::Error) -> ProbeResult {
-    ProbeResult::down(Reason::Local, &format!("no thread for the check: {}", text(error)))
 }
 
 /// The error text without the error number, in lower case.

@@ -3,13 +3,17 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use super::{HOOK_OUTPUT, Reactor, SIGNALS, clock};
-use crate::engine::HookId;
+use crate::engine::{HookId, JobId};
 use crate::monitor::Hook;
+use crate::probe::BlockingTask;
+use crate::probe::guard::guarded;
+use crate::result::ProbeResult;
 
 /// Between SIGTERM and SIGKILL for hooks.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -49,6 +53,19 @@ impl Reactor {
         Ok(())
     }
 
+    /// Runs `task` on a thread of its own, which wakes the loop when it ends.
+    pub(super) fn start_task(&mut self, job: JobId, task: BlockingTask) -> io::Result<()> {
+        let (results, waker) = (self.task_results.0.clone(), self.waker()?);
+        thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {
+            let result = guarded(|| task.run()).unwrap_or_else(ProbeResult::from);
+            // The loop may have ended before the task.
+            if results.send((job, result)).is_ok() {
+                let _ = waker.wake();
+            }
+        })?;
+        Ok(())
+    }
+
     fn handle_signal(&mut self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
         let signals = match self.signals.take() {
             Some(signals) => signals,
@@ -60,9 +77,7 @@ impl Reactor {
     pub(crate) fn notify_manager(&mut self) {
         let Some((notify, watchdog)) = Notify::from_env() else { return };
         self.notify = Some(notify);
-        let now = clock::now();
-        self.engine.attach_service_manager(watchdog, now);
-        self.process_outputs(now);
+        self.update(|engine, now| engine.attach_service_manager(watchdog, now));
     }
 
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
@@ -79,8 +94,7 @@ impl Reactor {
 
     /// Stops the engine and all hooks: SIGTERM, then SIGKILL after [`STOP_GRACE`]. No turn may follow.
     pub(crate) fn stop(&mut self) {
-        self.engine.stop();
-        self.process_outputs(clock::now());
+        self.update(|engine, _| engine.stop());
         self.children.terminate();
         let until = clock::now().instant + STOP_GRACE;
         while let Some(check) = self.children.next_check() {
@@ -106,9 +120,7 @@ impl Reactor {
     }
 
     pub(crate) fn reload_failed(&mut self, reason: &str) {
-        let now = clock::now();
-        self.engine.note_refused_reload(reason, now);
-        self.process_outputs(now);
+        self.update(|engine, now| engine.note_refused_reload(reason, now));
     }
 
     /// Whether SIGHUP has arrived since the last call. If so, the service manager is notified that a reload
@@ -118,8 +130,8 @@ impl Reactor {
         if is_requested {
             self.reloads = true;
             // The timestamp associates the next READY=1 with this reload (sd_notify(3)).
-            self.engine.notify(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_us()));
-            self.process_outputs(clock::now());
+            let text = format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_us());
+            self.update(|engine, _| engine.notify(&text));
         }
         is_requested
     }

@@ -1,10 +1,10 @@
 //! The listening socket of the API.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 
@@ -23,37 +23,21 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Listener {
-    listener: TcpListener,
+    pub(super) socket: TcpListener,
     /// Clients may be waiting: events are edge-triggered.
     pub(super) waiting: bool,
 }
 
 impl Listener {
     pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Listener> {
-        let mut listener = TcpListener::bind(address)?;
-        SockRef::from(&listener).listen(BACKLOG)?;
+        let mut socket = TcpListener::bind(address)?;
+        SockRef::from(&socket).listen(BACKLOG)?;
         // Accepted sockets inherit both options.
         let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_INTERVAL);
-        let _ = SockRef::from(&listener).set_tcp_keepalive(&keep_alive);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
         #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&listener).set_tcp_user_timeout(Some(USER_TIMEOUT));
-        registry.register(&mut listener, token, Interest::READABLE)?;
-        Ok(Listener { listener, waiting: false })
-    }
-
-    pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Accepts one client; `None` if none is waiting.
-    pub(super) fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        match self.listener.accept() {
-            Ok(client) => Ok(Some(client)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.waiting = false;
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        let _ = SockRef::from(&socket).set_tcp_user_timeout(Some(USER_TIMEOUT));
+        registry.register(&mut socket, token, Interest::READABLE)?;
+        Ok(Listener { socket, waiting: false })
     }
 }

@@ -5,7 +5,6 @@
 //! left unread.
 #![allow(clippy::disallowed_types)] // The other layers have no sockets.
 
-mod backoff;
 mod children;
 mod clock;
 mod files;
@@ -17,8 +16,6 @@ mod process_stats;
 mod signals;
 mod socket;
 mod traffic;
-mod waker;
-mod workers;
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -27,6 +24,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -35,10 +33,10 @@ use mio::{Events, Poll, Token};
 use crate::clock::Now;
 use crate::engine::ids::ById;
 use crate::engine::limits::CLOCK_STALL;
-use crate::engine::{CheckResult, ConnId, Engine, HookEnd, Output};
+use crate::engine::{CheckResult, ConnId, Engine, HookEnd, JobId, Output};
 use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
-use backoff::BackoffSet;
+use crate::result::{ProbeResult, Reason};
 use children::Children;
 pub(crate) use clock::{now, random};
 use files::Files;
@@ -47,8 +45,6 @@ use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
 use socket::Socket;
-pub(crate) use waker::Waker;
-use workers::Workers;
 
 const BUFFER: usize = 16 * 1024;
 
@@ -71,6 +67,11 @@ const NOTIFY_RETRY: Duration = Duration::from_millis(100);
 /// the wait and whose handler could not write to the pipe.
 const SIGNAL_CHECK: Duration = Duration::from_secs(5);
 
+/// Ends the wait of the loop from another thread.
+pub(crate) type Waker = Arc<mio::Waker>;
+
+type TaskResult = (JobId, ProbeResult);
+
 pub(crate) struct Reactor {
     poll: Poll,
     events: Events,
@@ -84,14 +85,16 @@ pub(crate) struct Reactor {
     reloads: bool,
     files: Files,
     ready_without_event: BTreeSet<ConnId>,
-    backoff: BackoffSet,
+    /// Connections to read from and write to at `waits_until`.
+    waiting: BTreeSet<ConnId>,
+    waits_until: Option<Instant>,
     unregistered: Vec<ConnId>,
     writes: Vec<ConnId>,
     results: Vec<CheckResult>,
     notices: Vec<String>,
     has_more_events: bool,
     waker: Option<Waker>,
-    workers: Workers,
+    task_results: (Sender<TaskResult>, Receiver<TaskResult>),
     children: Children,
     notify: Option<Notify>,
     buffer: Vec<u8>,
@@ -111,14 +114,15 @@ impl Reactor {
             reloads: false,
             files: Files::new(hosts, resolv_conf),
             ready_without_event: BTreeSet::new(),
-            backoff: BackoffSet::default(),
+            waiting: BTreeSet::new(),
+            waits_until: None,
             unregistered: Vec::new(),
             writes: Vec::new(),
             results: Vec::new(),
             notices: Vec::new(),
             has_more_events: false,
             waker: None,
-            workers: Workers::default(),
+            task_results: channel(),
             children: Children::default(),
             notify: None,
             buffer: vec![0; BUFFER],
@@ -128,7 +132,7 @@ impl Reactor {
     /// Returns the bound address.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
         let listener = Listener::open(address, self.poll.registry(), LISTENER)?;
-        let address = listener.address()?;
+        let address = listener.socket.local_addr()?;
         self.listener = Some(listener);
         Ok(address)
     }
@@ -137,16 +141,21 @@ impl Reactor {
         if let Some(waker) = &self.waker {
             return Ok(waker.clone());
         }
-        let waker = Waker::new(self.poll.registry(), WAKER)?;
+        let waker = Arc::new(mio::Waker::new(self.poll.registry(), WAKER)?);
         self.waker = Some(waker.clone());
         Ok(waker)
     }
 
     /// Starts a check of a target unless one is in flight.
     pub(crate) fn check_now(&mut self, target: TargetId) {
+        self.update(|engine, now| engine.check_now(target, now));
+    }
+
+    fn update<T>(&mut self, act: impl FnOnce(&mut Engine, Now) -> T) -> T {
         let now = clock::now();
-        self.engine.check_now(target, now);
+        let result = act(&mut self.engine, now);
         self.process_outputs(now);
+        result
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -155,10 +164,7 @@ impl Reactor {
 
     /// Replaces the targets. On an error, which is returned, nothing changes.
     pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>) -> Result<(), Error> {
-        let now = clock::now();
-        self.engine.replace(updates, now)?;
-        self.process_outputs(now);
-        Ok(())
+        self.update(|engine, now| engine.replace(updates, now))
     }
 
     pub(crate) fn take_results(&mut self) -> Vec<CheckResult> {
@@ -172,8 +178,7 @@ impl Reactor {
     /// Waits for an event or a deadline, at most for `at_most`, and processes it.
     pub(crate) fn turn(&mut self, at_most: Option<Duration>) -> io::Result<()> {
         if std::mem::take(&mut self.reloads) {
-            self.engine.notify("READY=1");
-            self.process_outputs(clock::now());
+            self.update(|engine, _| engine.notify("READY=1"));
         }
         let until = at_most.and_then(|at_most| clock::now().instant.checked_add(at_most));
         let mut due = self.next_turn();
@@ -229,11 +234,13 @@ impl Reactor {
         for id in unfinished {
             self.read(id, now);
         }
-        for id in self.backoff.take(now.instant) {
-            self.read(id, now);
-            self.writes.push(id);
+        if self.waits_until.take_if(|until| *until <= now.instant).is_some() {
+            for id in std::mem::take(&mut self.waiting) {
+                self.read(id, now);
+                self.writes.push(id);
+            }
         }
-        for (job, result) in self.workers.take_done() {
+        while let Ok((job, result)) = self.task_results.1.try_recv() {
             self.engine.handle_worked(job, result, now);
         }
         self.check_children();
@@ -265,7 +272,7 @@ impl Reactor {
         }
         let notify = self.notify.as_ref().filter(|notify| notify.is_behind());
         let notify = notify.map(|_| clock::now().instant + NOTIFY_RETRY);
-        let due = [self.engine.poll_timeout(), self.backoff.until(), self.children.next_check(), notify];
+        let due = [self.engine.poll_timeout(), self.waits_until, self.children.next_check(), notify];
         due.into_iter().flatten().min()
     }
 
@@ -329,7 +336,7 @@ impl Reactor {
                     socket.close(&mut self.buffer);
                 }
                 self.ready_without_event.remove(&id);
-                self.backoff.remove(id);
+                self.waiting.remove(&id);
             }
             Output::Accept => {
                 if let Some(listener) = &mut self.listener {
@@ -343,16 +350,19 @@ impl Reactor {
             Output::ReadProcessStats => {
                 self.engine.handle_process_stats(process_stats::read_process_stats(), now)
             }
-            Output::BlockingTask(job, work) => {
-                let started = self.waker().and_then(|waker| self.workers.start(job, work, waker));
-                if let Err(error) = started {
-                    self.engine.handle_worked(job, io_error::of_thread(&error), now);
+            Output::BlockingTask(job, task) => {
+                if let Err(error) = self.start_task(job, task) {
+                    let detail = format!("no thread for the check: {}", io_error::text(&error));
+                    self.engine.handle_worked(job, ProbeResult::down(Reason::Local, &detail), now);
                 }
             }
             Output::Spawn { id, hook, env } => {
                 if let Err(error) = self.start_hook(id, &hook, env) {
                     let reason = io_error::text(&error);
-                    let end = match io_error::is_temporary_spawn_error(&error) {
+                    // A file that is open for writing is being updated.
+                    let is_temporary = io_error::is_resource_exhaustion(&error)
+                        || error.kind() == ErrorKind::ExecutableFileBusy;
+                    let end = match is_temporary {
                         true => HookEnd::Unavailable(reason),
                         false => HookEnd::NotStarted(reason),
                     };

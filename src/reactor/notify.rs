@@ -2,11 +2,12 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process;
 use std::time::Duration;
+
+use super::io_error::is_resource_exhaustion;
 
 /// Messages kept while sending would block. If there are more, the oldest are dropped.
 const UNSENT_MAX: usize = 16;
@@ -44,7 +45,7 @@ impl Notify {
     pub(super) fn flush(&mut self) {
         while let Some(text) = self.unsent.first() {
             match self.socket.send_to_addr(text.as_bytes(), &self.manager) {
-                Err(error) if is_transient(&error) => return,
+                Err(error) if is_resource_exhaustion(&error) => return,
                 // Drop the message if the manager does not exist any more.
                 _ => drop(self.unsent.remove(0)),
             }
@@ -54,10 +55,6 @@ impl Notify {
     pub(super) fn is_behind(&self) -> bool {
         !self.unsent.is_empty()
     }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    super::io_error::is_resource_exhaustion(error) || error.kind() == ErrorKind::Interrupted
 }
 
 /// A path, or `@` and a name in Linux's abstract namespace. Other address families are ignored.

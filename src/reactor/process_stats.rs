@@ -18,10 +18,10 @@ pub(super) fn read_process_stats() -> ProcessStats {
     let status = text("/proc/self/status");
     ProcessStats {
         cpu: cpu(&text("/proc/self/stat")),
-        resident_bytes: kilobytes(&status, "VmRSS:"),
-        virtual_bytes: kilobytes(&status, "VmSize:"),
+        resident_bytes: number(&status, "VmRSS:").map(|kib| kib.saturating_mul(1024)),
+        virtual_bytes: number(&status, "VmSize:").map(|kib| kib.saturating_mul(1024)),
         open_fds: open_fds().map(|count| count as u64),
-        max_fds: max_fds(&text("/proc/self/limits")),
+        max_fds: number(&text("/proc/self/limits"), "Max open files"),
     }
 }
 
@@ -53,13 +53,8 @@ fn cpu(stat: &str) -> Option<Duration> {
     TICK.checked_mul(ticks()?.checked_add(ticks()?)?)
 }
 
-fn kilobytes(status: &str, field: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
-}
-
-fn max_fds(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+fn number(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -72,19 +67,18 @@ mod tests {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 1234 66 0 0 20 0 1 0 5 9 8";
         assert_eq!(cpu(stat), Some(Duration::from_secs(13)));
         let status = "Name:\tx\nVmSize:\t    2048 kB\nVmRSS:\t       8 kB\n";
-        assert_eq!(
-            (kilobytes(status, "VmRSS:"), kilobytes(status, "VmSize:")),
-            (Some(8192), Some(2_097_152))
-        );
+        assert_eq!((number(status, "VmRSS:"), number(status, "VmSize:")), (Some(8), Some(2048)));
         let limits =
             "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   524288   files\n";
+        let max_fds = |limits| number(limits, "Max open files");
         assert_eq!((max_fds(limits), max_fds("Max open files unlimited")), (Some(1024), None));
     }
 
     #[test]
     fn missing_fields_are_none() {
         for text in ["", "x", ")", "1 (x) S 1 2", "VmRSS:", "VmRSS: x", "Max open files"] {
-            assert_eq!((cpu(text), kilobytes(text, "VmRSS:"), max_fds(text)), (None, None, None), "{text}");
+            assert_eq!((cpu(text), number(text, "VmRSS:")), (None, None), "{text}");
+            assert_eq!(number(text, "Max open files"), None, "{text}");
         }
         assert_eq!(text("/proc/self/nothing"), "");
     }

@@ -27,7 +27,7 @@ pub(super) struct Socket {
     /// There may be unread data without a further event (events are edge-triggered).
     pub(super) unread: bool,
     /// The kernel has reported that the peer closed its side.
-    pub(super) ending: bool,
+    ending: bool,
     /// The connection was reset: report its end as an error.
     reset: bool,
     accepted: bool,
@@ -72,37 +72,33 @@ impl Socket {
             }
             Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
         };
-        Ok(Socket {
-            io,
-            to,
-            connecting,
-            unread: false,
-            ending: false,
-            reset: false,
-            accepted: false,
-            is_write_blocked: false,
-        })
+        Ok(Socket { connecting, ..Socket::new(io, to) })
     }
 
     pub(super) fn accepted(stream: TcpStream, from: SocketAddr) -> Socket {
         // Responses are written as a whole; a small one must not wait for the previous one's ACK.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
+        Socket { accepted: true, ..Socket::new(Io::Tcp(stream), from) }
+    }
+
+    fn new(io: Io, to: SocketAddr) -> Socket {
         Socket {
-            io: Io::Tcp(stream),
-            to: from,
+            io,
+            to,
             connecting: false,
             unread: false,
             ending: false,
             reset: false,
-            accepted: true,
+            accepted: false,
             is_write_blocked: false,
         }
     }
 
-    /// Records a reset of a client connection. After the client has closed its side, reads return only the
-    /// end of the stream, but the event reports the reset.
-    pub(super) fn note_error(&mut self, event: &Event) {
+    pub(super) fn note_event(&mut self, event: &Event) {
+        self.ending |= event.is_read_closed() || event.is_error();
+        self.unread |= event.is_readable() || self.ending;
+        // After a client has closed its side, reads return only the end of the stream.
         self.reset |= self.accepted && event.is_error();
     }
 

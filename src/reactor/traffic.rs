@@ -1,7 +1,8 @@
 //! Transfers data and connection events between the sockets and the engine.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mio::Token;
 use mio::event::Event;
@@ -10,6 +11,10 @@ use super::socket::{Received, Socket};
 use super::{READS_PER_TURN, Reactor, clock, io_error};
 use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
+use crate::result::Failure;
+
+/// The delay before connections are retried after the kernel ran out of memory or buffers.
+const BACKOFF: Duration = Duration::from_millis(10);
 
 impl Reactor {
     /// Handles a readiness event. Its flags are hints; reads and writes give the actual state.
@@ -24,15 +29,12 @@ impl Reactor {
                 }
                 Err(error) => {
                     let failure = io_error::of_connect(&error, socket.to);
-                    self.sockets.remove(id);
-                    return self.engine.handle_input(id, Input::Failed(failure), now);
+                    return self.fail(id, failure, now);
                 }
             }
         }
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        socket.ending |= event.is_read_closed() || event.is_error();
-        socket.unread |= event.is_readable() || socket.ending;
-        socket.note_error(event);
+        socket.note_event(event);
         if event.is_writable() && !self.engine.unsent(id).is_empty() {
             self.writes.push(id);
         }
@@ -58,15 +60,7 @@ impl Reactor {
                     socket.unread = false;
                     Input::Closed
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if io_error::is_resource_exhaustion(&error) => {
-                    return self.backoff.add(id, now.instant);
-                }
-                Err(error) => {
-                    let failure = io_error::of_stream(&error, socket.to);
-                    self.sockets.remove(id);
-                    Input::Failed(failure)
-                }
+                Err(error) => return self.handle_error(id, &error, now),
             };
             self.engine.handle_input(id, input, now);
         }
@@ -90,17 +84,28 @@ impl Reactor {
                         return;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if io_error::is_resource_exhaustion(&error) => {
-                    return self.backoff.add(id, now.instant);
-                }
-                Err(error) => {
-                    let failure = io_error::of_stream(&error, socket.to);
-                    self.sockets.remove(id);
-                    return self.engine.handle_input(id, Input::Failed(failure), now);
-                }
+                Err(error) => return self.handle_error(id, &error, now),
             }
         }
+    }
+
+    fn handle_error(&mut self, id: ConnId, error: &io::Error, now: Now) {
+        let Some(socket) = self.sockets.get(id) else { return };
+        if io_error::is_resource_exhaustion(error) {
+            return self.back_off(id, now);
+        }
+        self.fail(id, io_error::of_stream(error, socket.to), now);
+    }
+
+    /// Retries later: at once, the loop would spin until resources are available.
+    fn back_off(&mut self, id: ConnId, now: Now) {
+        self.waiting.insert(id);
+        self.waits_until.get_or_insert(now.instant + BACKOFF);
+    }
+
+    fn fail(&mut self, id: ConnId, failure: Failure, now: Now) {
+        self.sockets.remove(id);
+        self.engine.handle_input(id, Input::Failed(failure), now);
     }
 
     pub(super) fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr, now: Now) {
@@ -131,12 +136,11 @@ impl Reactor {
                 Ok(()) => {}
                 Err(error) if io_error::is_resource_exhaustion(&error) && !socket.connecting => {
                     self.unregistered.push(id);
-                    self.backoff.add(id, now.instant);
+                    self.back_off(id, now);
                 }
                 Err(error) => {
                     let failure = io_error::of_connect(&error, socket.to);
-                    self.sockets.remove(id);
-                    self.engine.handle_input(id, Input::Failed(failure), now);
+                    self.fail(id, failure, now);
                     has_failed = true;
                 }
             }
@@ -147,9 +151,8 @@ impl Reactor {
     pub(super) fn accept(&mut self, now: Now) {
         for _ in 0..self.engine.accepts_per_turn() {
             let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };
-            match listener.accept() {
-                Ok(None) => {}
-                Ok(Some((stream, from))) => {
+            match listener.socket.accept() {
+                Ok((stream, from)) => {
                     let id = self.engine.accept(now);
                     let mut socket = Socket::accepted(stream, from);
                     match socket.register(self.poll.registry(), Token(id.0)) {
@@ -162,12 +165,16 @@ impl Reactor {
                         }
                     }
                 }
-                // The client disconnected before it was accepted.
-                Err(error) if io_error::is_transient(&error) => {}
-                Err(_) => {
-                    listener.waiting = false;
-                    self.engine.handle_accept_failed(now);
-                }
+                Err(error) => match error.kind() {
+                    // The client disconnected before it was accepted.
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {}
+                    kind => {
+                        listener.waiting = false;
+                        if kind != ErrorKind::WouldBlock {
+                            self.engine.handle_accept_failed(now);
+                        }
+                    }
+                },
             }
             self.process_outputs(now);
         }

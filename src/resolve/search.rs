@@ -43,13 +43,7 @@ struct Pair {
 }
 
 pub(super) enum LookupUpdate {
-    Found {
-        fresh: Vec<IpAddr>,
-        all: Vec<IpAddr>,
-        ttl_s: u32,
-        complete: bool,
-        last: bool,
-    },
+    Found { fresh: Vec<IpAddr>, all: Vec<IpAddr>, ttl_s: u32, complete: bool, last: bool },
     NotFound(Failure),
 }
 

@@ -28,7 +28,9 @@ impl Cache {
     }
 
     pub(super) fn insert(&mut self, name: &str, addresses: Vec<IpAddr>, expires: Instant, now: Instant) {
-        self.remove(name);
+        if let Some((name, entry)) = self.entries.remove_entry(name) {
+            self.by_expiry.remove(&(entry.expires, name));
+        }
         if expires <= now {
             return;
         }
@@ -43,16 +45,6 @@ impl Cache {
         let name: Arc<str> = name.into();
         self.by_expiry.insert((expires, name.clone()));
         self.entries.insert(name, Entry { addresses, expires });
-    }
-
-    pub(super) fn clear(&mut self) {
-        *self = Cache::default();
-    }
-
-    fn remove(&mut self, name: &str) {
-        if let Some((name, entry)) = self.entries.remove_entry(name) {
-            self.by_expiry.remove(&(entry.expires, name));
-        }
     }
 }
 

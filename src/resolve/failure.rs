@@ -51,29 +51,26 @@ impl NegativeAnswer {
 
 impl LookupError {
     pub(super) fn failure(self, name: &str, servers: &[SocketAddr]) -> Failure {
-        let (reason, detail) = match self {
+        let detail = match self {
             LookupError::NoMulticast => {
-                (Reason::DnsFailed, format!("the local network cannot be asked for {name} by multicast DNS"))
+                format!("the local network cannot be asked for {name} by multicast DNS")
             }
             LookupError::Unreachable => {
-                (Reason::DnsFailed, format!("no name server reachable for {name} (tried {})", list(servers)))
+                format!("no name server reachable for {name} (tried {})", list(servers))
             }
-            LookupError::Timeout => {
-                (Reason::DnsTimeout, format!("no name server answered for {name} (asked {})", list(servers)))
+            LookupError::Timeout => format!("no name server answered for {name} (asked {})", list(servers)),
+            LookupError::NoStream(server) => {
+                format!("name server {} cannot be asked for {name} over TCP", shown(server))
             }
-            LookupError::NoStream(server) => (
-                Reason::DnsFailed,
-                format!("name server {} cannot be asked for {name} over TCP", shown(server)),
-            ),
             LookupError::Broken(server) => {
-                (Reason::DnsFailed, format!("name server {} sent a broken answer for {name}", shown(server)))
+                format!("name server {} sent a broken answer for {name}", shown(server))
             }
-            LookupError::Refused(server, code) => (
-                Reason::DnsFailed,
-                format!("name server {} answered {} for {name}", shown(server), rcode_name(code)),
-            ),
+            LookupError::Refused(server, code) => {
+                format!("name server {} answered {} for {name}", shown(server), rcode_name(code))
+            }
         };
-        Failure::new(reason, detail)
+        let is_timeout = self == LookupError::Timeout;
+        Failure::new(if is_timeout { Reason::DnsTimeout } else { Reason::DnsFailed }, detail)
     }
 }
 
@@ -92,14 +89,8 @@ pub(super) fn too_many(name: &str) -> Failure {
 }
 
 pub(super) fn list(servers: &[SocketAddr]) -> String {
-    let mut text = String::new();
-    for server in servers.iter().take(SERVERS_SHOWN_MAX) {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        text.push_str(&shown(*server));
-    }
-    text
+    let shown: Vec<String> = servers.iter().take(SERVERS_SHOWN_MAX).map(|server| shown(*server)).collect();
+    shown.join(", ")
 }
 
 /// A server's address, with its port unless that is the default.

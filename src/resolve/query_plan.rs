@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::wire::dns::{CHAIN_MAX, Kind, Name, Question, Reply};
 
 use super::failure::{LookupError, NegativeAnswer};
-use super::plan::{ROUND_WAIT, SERVER_WAIT, Step, attempts, step};
+use super::plan::{self, ROUND_WAIT, SERVER_WAIT};
 use super::query::Query;
 use super::shared::Shared;
 use super::{QueryId, QueryInput, Transport};
@@ -42,8 +42,9 @@ pub(super) struct QueryPlan {
     /// In the order of sending, at most [`OPEN_MAX`].
     open: Vec<Query>,
     provisional: Option<Provisional>,
-    error: Option<LookupError>,
-    outcome: Option<Resolution>,
+    /// The most specific so far.
+    pub(super) error: Option<LookupError>,
+    pub(super) outcome: Option<Resolution>,
 }
 
 /// An outcome that further answers may replace.
@@ -75,14 +76,6 @@ impl QueryPlan {
         }
         plan.handle_timeout(shared, now);
         plan
-    }
-
-    pub(super) fn outcome(&self) -> Option<&Resolution> {
-        self.outcome.as_ref()
-    }
-
-    pub(super) fn error(&self) -> Option<LookupError> {
-        self.error
     }
 
     /// Number of queries in flight; at least 1, which is reserved for this question.
@@ -127,8 +120,7 @@ impl QueryPlan {
                 self.handle_failed_query(&query, error, shared, now);
             }
             QueryInput::Closed => {
-                let query = self.close_at(at, shared);
-                self.handle_failed_query(&query, LookupError::Broken(query.server), shared, now);
+                self.reject(at, LookupError::Broken, shared, now);
             }
             QueryInput::Received { from, bytes } => {
                 let Some(reply) = self.open[at].receive(from, bytes) else { return };
@@ -146,14 +138,21 @@ impl QueryPlan {
             Reply::Addresses { addresses, ttl_s } => self.handle_addresses(at, addresses, ttl_s, shared, now),
             Reply::Alias { target, ttl_s } => self.follow_alias(at, target, ttl_s, shared, now),
             Reply::Refused(code) => {
-                let query = self.close_at(at, shared);
-                self.handle_failed_query(&query, LookupError::Refused(query.server, code), shared, now);
+                self.reject(at, |server| LookupError::Refused(server, code), shared, now);
             }
-            Reply::Broken | Reply::Foreign => {
-                let query = self.close_at(at, shared);
-                self.handle_failed_query(&query, LookupError::Broken(query.server), shared, now);
-            }
+            Reply::Broken | Reply::Foreign => self.reject(at, LookupError::Broken, shared, now),
         }
+    }
+
+    fn reject(
+        &mut self,
+        at: usize,
+        error: impl FnOnce(SocketAddr) -> LookupError,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        let query = self.close_at(at, shared);
+        self.handle_failed_query(&query, error(query.server), shared, now);
     }
 
     fn follow_alias(&mut self, at: usize, target: Name, ttl_s: u32, shared: &mut Shared, now: Instant) {
@@ -161,8 +160,7 @@ impl QueryPlan {
             return;
         }
         if target == self.name || self.aliases.contains(&target) || self.aliases.len() == CHAIN_MAX {
-            let query = self.close_at(at, shared);
-            return self.handle_failed_query(&query, LookupError::Broken(query.server), shared, now);
+            return self.reject(at, LookupError::Broken, shared, now);
         }
         self.close_all(shared);
         self.ttl_s = self.ttl_s.min(ttl_s);
@@ -178,7 +176,8 @@ impl QueryPlan {
         shared: &mut Shared,
         now: Instant,
     ) {
-        addresses.retain(|address| !is_link_local(*address));
+        // They are useless without their interface, which no answer contains.
+        addresses.retain(|address| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()));
         if addresses.is_empty() {
             return self.handle_negative(at, NegativeAnswer::NoData, shared, now);
         }
@@ -227,7 +226,7 @@ impl QueryPlan {
         if self.next_at.is_none() {
             return;
         }
-        if self.sent >= attempts(shared, self.multicast) {
+        if self.sent >= plan::attempts(shared, self.multicast) {
             self.next_at = self.next_at.filter(|_| !self.open.is_empty());
         } else if query.step + 1 == self.sent {
             self.next_at = Some(now);
@@ -287,14 +286,21 @@ impl QueryPlan {
     }
 
     fn send_next(&mut self, shared: &mut Shared, now: Instant) {
-        let Some(step) = self.step(shared, now) else {
+        let Some(step) = plan::step(self.sent, self.multicast, shared, now) else {
             self.next_at = None;
             return;
         };
         if let Some(last) = self.open.last().filter(|last| last.sent_at + SERVER_WAIT <= now) {
             shared.mark_unresponsive(last.server, now);
         }
-        self.make_room(shared, now);
+        // The first query is reserved.
+        if !self.open.is_empty() {
+            if self.open.len() < OPEN_MAX && shared.free_queries > 0 {
+                shared.free_queries -= 1;
+            } else {
+                self.drop_unanswered(0, shared, now);
+            }
+        }
         let question = self.question(shared, step.transport);
         self.open.push(Query {
             id: shared.open(&question, step.transport, step.server),
@@ -308,23 +314,8 @@ impl QueryPlan {
             stream: Vec::new(),
         });
         self.sent += 1;
-        self.next_at = self.step(shared, now).map(|_| now + step.pause);
-    }
-
-    fn step(&self, shared: &Shared, now: Instant) -> Option<Step> {
-        step(self.sent, self.multicast, shared, now)
-    }
-
-    /// Reserves one more query in flight; replaces the oldest one if no query is free.
-    fn make_room(&mut self, shared: &mut Shared, now: Instant) {
-        if self.open.is_empty() {
-            return;
-        }
-        if self.open.len() < OPEN_MAX && shared.free_queries > 0 {
-            shared.free_queries -= 1;
-            return;
-        }
-        self.drop_unanswered(0, shared, now);
+        let next = plan::step(self.sent, self.multicast, shared, now);
+        self.next_at = next.map(|_| now + step.pause);
     }
 
     fn retry_over_tcp(&mut self, at: usize, shared: &mut Shared, now: Instant) {
@@ -381,9 +372,4 @@ impl Provisional {
     fn may_change(&self, open: &[Query]) -> bool {
         matches!(self.outcome, Resolution::Found(..)) || open.iter().any(|query| query.step < self.step)
     }
-}
-
-/// Whether the address is useless without its interface, which no answer contains.
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(v6) if v6.segments()[0] & 0xffc0 == 0xfe80)
 }

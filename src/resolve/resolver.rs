@@ -19,10 +19,6 @@ use super::{LookupId, Output, QueryId, QueryInput, Random};
 /// Default limit of queries in flight, each with a socket of its own. Further searches are queued.
 pub(crate) const QUERIES_MAX: usize = 128;
 pub(crate) const LOOKUPS_MAX: usize = 65_536;
-/// Limit of the time that an answer is cached, in seconds.
-const TTL_S_MAX: u32 = 300;
-/// The same for an answer with one family, if no server answered for the other.
-const PARTIAL_TTL_S_MAX: u32 = 30;
 
 const HOSTS_CUT: &str = "hosts file: only the first 8 MiB and 1048576 names are used; \
     put longer block lists into a name server";
@@ -88,7 +84,7 @@ impl Resolver {
     pub(crate) fn set_resolv_conf(&mut self, text: &[u8]) -> Vec<String> {
         let (conf, notes) = Conf::parse(text, &self.own_servers);
         if conf != self.shared.conf {
-            self.cache.clear();
+            self.cache = Cache::default();
             self.shared.set_conf(conf);
         }
         notes
@@ -253,14 +249,14 @@ impl Resolver {
         let Some(update) = act(search, &mut self.shared) else { return };
         let outbox = &mut self.shared.outbox;
         let is_over = match update {
-            LookupUpdate::Found { fresh, all, ttl_s, complete, last } => {
+            LookupUpdate::Found { fresh, complete } => {
+                let last = complete.is_some();
                 for lookup in &search.lookups {
                     outbox.push_back(Output::Found { lookup: *lookup, addresses: fresh.clone(), last });
                 }
                 // An answer with one family is not cached while the other may follow: it would pass for a
                 // complete one, and hide the addresses that remain when these fail.
-                if last {
-                    let ttl_s = ttl_s.min(if complete { TTL_S_MAX } else { PARTIAL_TTL_S_MAX });
+                if let Some((all, ttl_s)) = complete {
                     self.cache.insert(&search.name, all, now + Duration::from_secs(ttl_s.into()), now);
                 }
                 last

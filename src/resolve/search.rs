@@ -17,6 +17,10 @@ use super::{LookupId, QueryId, QueryInput};
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// How much longer the other family is waited for after the first family's addresses are reported.
 const LATE_FAMILY_MAX: Duration = Duration::from_secs(1);
+/// The longest time an answer is cached, in seconds.
+const TTL_S_MAX: u32 = 300;
+/// The same for an answer with one family, if no server answered for the other.
+const PARTIAL_TTL_S_MAX: u32 = 30;
 /// Queries reserved for a search: one per family.
 pub(super) const QUERIES_PER_SEARCH: usize = 2;
 
@@ -36,14 +40,18 @@ pub(super) struct Search {
 }
 
 struct Pair {
-    a: QueryPlan,
-    aaaa: QueryPlan,
+    /// For A and AAAA.
+    plans: [QueryPlan; 2],
     /// When the family that has answered stops waiting for the other.
     family_deadline: Option<Instant>,
 }
 
 pub(super) enum LookupUpdate {
-    Found { fresh: Vec<IpAddr>, all: Vec<IpAddr>, ttl_s: u32, complete: bool, last: bool },
+    /// `complete`, once the search is over: all addresses, and how long to cache them, in seconds.
+    Found {
+        fresh: Vec<IpAddr>,
+        complete: Option<(Vec<IpAddr>, u32)>,
+    },
     NotFound(Failure),
 }
 
@@ -71,15 +79,13 @@ impl Search {
 
     pub(super) fn expedite(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
-        pair.a.expedite(now);
-        pair.aaaa.expedite(now);
+        pair.plans.iter_mut().for_each(|plan| plan.expedite(now));
         self.handle_timeout(shared, now)
     }
 
     pub(super) fn extend(&mut self, gap: Duration) {
         let Some(pair) = &mut self.pair else { return };
-        pair.a.extend(gap);
-        pair.aaaa.extend(gap);
+        pair.plans.iter_mut().for_each(|plan| plan.extend(gap));
         pair.family_deadline = pair.family_deadline.map(|at| at + gap);
     }
 
@@ -89,21 +95,21 @@ impl Search {
     }
 
     pub(super) fn queries(&self) -> usize {
-        self.pair.as_ref().map_or(QUERIES_PER_SEARCH, |pair| pair.a.queries() + pair.aaaa.queries())
+        self.pair.as_ref().map_or(QUERIES_PER_SEARCH, |pair| pair.plans.iter().map(QueryPlan::queries).sum())
     }
 
     #[cfg(any(test, fuzzing))]
     pub(super) fn longest_stream(&self) -> usize {
-        self.pair.as_ref().map_or(0, |pair| pair.a.longest_stream().max(pair.aaaa.longest_stream()))
+        self.pair.iter().flat_map(|pair| &pair.plans).map(QueryPlan::longest_stream).max().unwrap_or_default()
     }
 
     pub(super) fn holds(&self, query: QueryId) -> bool {
-        self.pair.as_ref().is_some_and(|pair| pair.a.holds(query) || pair.aaaa.holds(query))
+        self.pair.as_ref().is_some_and(|pair| pair.plans.iter().any(|plan| plan.holds(query)))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let pair = self.pair.as_ref()?;
-        [pair.a.deadline(), pair.aaaa.deadline(), pair.family_deadline].into_iter().flatten().min()
+        pair.plans.iter().filter_map(QueryPlan::deadline).chain(pair.family_deadline).min()
     }
 
     /// The servers waited for and the most specific error so far, as one sentence.
@@ -116,13 +122,13 @@ impl Search {
             return format!("waiting for a host on the local network to answer to {name}");
         }
         let mut servers: Vec<SocketAddr> = Vec::new();
-        for server in pair.a.servers().chain(pair.aaaa.servers()) {
+        for server in pair.plans.iter().flat_map(QueryPlan::servers) {
             if !servers.contains(&server) {
                 servers.push(server);
             }
         }
         let mut text = format!("waiting for {} to resolve {name}", list(&servers));
-        let error = pair.a.error().max(pair.aaaa.error());
+        let error = pair.plans.iter().filter_map(|plan| plan.error).max();
         if let Some(error) = error.filter(|error| *error > LookupError::Timeout) {
             text += &format!("; {}", error.failure(name, &shared.conf.servers).detail);
         }
@@ -137,29 +143,27 @@ impl Search {
         now: Instant,
     ) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
-        pair.a.handle_input(query, input, shared, now);
-        pair.aaaa.handle_input(query, input, shared, now);
+        pair.plans.iter_mut().for_each(|plan| plan.handle_input(query, input, shared, now));
         self.poll_update(shared, now)
     }
 
     pub(super) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         let pair = self.pair.as_mut()?;
-        pair.a.handle_timeout(shared, now);
-        pair.aaaa.handle_timeout(shared, now);
+        pair.plans.iter_mut().for_each(|plan| plan.handle_timeout(shared, now));
         self.poll_update(shared, now)
     }
 
     pub(super) fn close(&mut self, shared: &mut Shared) {
         if let Some(pair) = &mut self.pair {
-            pair.abort(shared);
+            pair.plans.iter_mut().for_each(|plan| plan.abort(shared));
         }
     }
 
     fn try_next(&mut self, shared: &mut Shared, now: Instant) -> bool {
         let multicast = self.multicast;
         self.pair = self.candidates.pop().map(|name| Pair {
-            a: QueryPlan::start(name.clone(), Kind::A, multicast, shared, now),
-            aaaa: QueryPlan::start(name, Kind::Aaaa, multicast, shared, now),
+            plans: [Kind::A, Kind::Aaaa]
+                .map(|kind| QueryPlan::start(name.clone(), kind, multicast, shared, now)),
             family_deadline: None,
         });
         self.pair.is_some()
@@ -168,33 +172,23 @@ impl Search {
     fn poll_update(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         loop {
             let pair = self.pair.as_mut()?;
-            if !pair.is_answered() {
+            if pair.outcomes().count() < pair.plans.len() {
                 if !pair.is_wait_over(now) {
                     return None;
                 }
-                if let (None, Some((all, ttl_s))) = (&self.partial, pair.found()) {
+                if let (None, Some((fresh, _))) = (&self.partial, pair.found()) {
                     pair.family_deadline = Some(now + LATE_FAMILY_MAX);
-                    self.partial = Some(all.clone());
-                    return Some(LookupUpdate::Found {
-                        fresh: all.clone(),
-                        all,
-                        ttl_s,
-                        complete: false,
-                        last: false,
-                    });
+                    self.partial = Some(fresh.clone());
+                    return Some(LookupUpdate::Found { fresh, complete: None });
                 }
-                pair.abort(shared);
+                self.close(shared);
+                continue;
             }
             if let Some((all, ttl_s)) = pair.found() {
                 let known = self.partial.take().unwrap_or_default();
                 let fresh = all.iter().filter(|address| !known.contains(address)).copied().collect();
-                return Some(LookupUpdate::Found {
-                    fresh,
-                    all,
-                    ttl_s,
-                    complete: pair.is_complete(),
-                    last: true,
-                });
+                let ttl_s = ttl_s.min(if pair.is_complete() { TTL_S_MAX } else { PARTIAL_TTL_S_MAX });
+                return Some(LookupUpdate::Found { fresh, complete: Some((all, ttl_s)) });
             }
             let (negative, error) = pair.reasons();
             self.negative = self.negative.max(negative);
@@ -221,19 +215,14 @@ impl Search {
 }
 
 impl Pair {
-    fn outcomes(&self) -> [Option<&Resolution>; 2] {
-        [self.aaaa.outcome(), self.a.outcome()]
-    }
-
-    fn is_answered(&self) -> bool {
-        self.outcomes().iter().all(Option::is_some)
+    /// Those for AAAA come first.
+    fn outcomes(&self) -> impl Iterator<Item = &Resolution> {
+        self.plans.iter().rev().filter_map(|plan| plan.outcome.as_ref())
     }
 
     /// Whether both families have been answered, not only ended.
     fn is_complete(&self) -> bool {
-        self.outcomes()
-            .iter()
-            .all(|outcome| matches!(outcome, Some(Resolution::Found(..) | Resolution::Negative(_))))
+        self.outcomes().all(|outcome| !matches!(outcome, Resolution::Failed(_)))
     }
 
     /// Whether the family that has answered has waited long enough for the other. The wait is limited only
@@ -250,7 +239,7 @@ impl Pair {
         let mut all = Vec::new();
         let mut least = u32::MAX;
         for outcome in self.outcomes() {
-            if let Some(Resolution::Found(addresses, ttl_s)) = outcome {
+            if let Resolution::Found(addresses, ttl_s) = outcome {
                 all.extend(addresses);
                 least = least.min(*ttl_s);
             }
@@ -262,9 +251,9 @@ impl Pair {
         let (mut negative, mut error) = (None, None);
         for outcome in self.outcomes() {
             match outcome {
-                Some(Resolution::Negative(answer)) => negative = negative.max(Some(*answer)),
-                Some(Resolution::Failed(failed)) => error = error.max(Some(*failed)),
-                _ => {}
+                Resolution::Negative(answer) => negative = negative.max(Some(*answer)),
+                Resolution::Failed(failed) => error = error.max(Some(*failed)),
+                Resolution::Found(..) => {}
             }
         }
         (negative, if self.is_no_name() { None } else { error })
@@ -273,11 +262,6 @@ impl Pair {
     /// Whether a server said that the name does not exist. Only the answer for A counts: some servers wrongly
     /// deny existence for AAAA (RFC 4074 section 4.2).
     fn is_no_name(&self) -> bool {
-        matches!(self.a.outcome(), Some(Resolution::Negative(NegativeAnswer::NoName(_))))
-    }
-
-    fn abort(&mut self, shared: &mut Shared) {
-        self.a.abort(shared);
-        self.aaaa.abort(shared);
+        matches!(self.plans[0].outcome, Some(Resolution::Negative(NegativeAnswer::NoName(_))))
     }
 }

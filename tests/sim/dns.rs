@@ -38,8 +38,12 @@ impl World {
             // One label before `local`, and nothing else, is for multicast DNS.
             let is_local = full.strip_suffix(".local").is_some_and(|host| !host.contains('.'));
             assert_eq!(transport == Transport::Multicast, is_local, "{full} is asked for by {transport:?}");
-            // A search that began before the files changed goes on by the old ones.
-            let is_new = names.iter().all(|name| self.asked[*name].open == 0);
+            // A search that began before the files changed goes on by the old ones, if need be with a next
+            // query as soon as the previous one has ended.
+            let is_new = names.iter().all(|name| {
+                let asked = &self.asked[*name];
+                asked.open == 0 && asked.ended_at != Some(self.at)
+            });
             let is_udp = transport == Transport::Udp;
             assert!(!is_udp || !is_new || !self.current_files().use_vc, "use-vc is not honored");
             if names.is_empty() {

@@ -180,7 +180,12 @@ impl World {
 
     fn let_go(&mut self, gone: Option<Sock>) {
         match gone {
-            Some(Sock::Query(query)) => query.names.iter().for_each(|name| self.asked[*name].open -= 1),
+            Some(Sock::Query(query)) => {
+                for name in &query.names {
+                    self.asked[*name].open -= 1;
+                    self.asked[*name].ended_at = Some(self.at);
+                }
+            }
             Some(Sock::Post(post)) => self.end_post(&post),
             Some(Sock::Target(_) | Sock::Client(_)) | None => {}
         }

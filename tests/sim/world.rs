@@ -68,6 +68,8 @@ pub(super) enum Sock {
 pub(super) struct Asked {
     /// Queries open for it.
     pub(super) open: usize,
+    /// When the last of them ended.
+    pub(super) ended_at: Option<u64>,
     /// One of them has been lied to: what it leads to is anybody's guess.
     pub(super) dirty: bool,
     /// False addresses may have been learned, until then.

@@ -43,6 +43,8 @@ pub(super) struct ProbeRun {
     /// The last address connected to.
     pub(super) address: Option<SocketAddr>,
     pub(super) jobs: Vec<JobId>,
+    /// The timer of the attempt.
+    pub(super) timer: Option<Instant>,
     outputs: usize,
     /// The attempt has panicked and is not called any more.
     panic: Option<Failure>,
@@ -84,6 +86,7 @@ impl ProbeRun {
             phases: Phases::default(),
             address: None,
             jobs: Vec::new(),
+            timer: None,
             outputs: 0,
             panic: None,
         }
@@ -116,7 +119,7 @@ impl ProbeRun {
     /// When it needs [`super::probe_runs::ProbeRuns::handle_timeout`].
     pub(super) fn poll_timeout(&self) -> Instant {
         let connector = self.connector.as_ref().and_then(Connector::poll_timeout);
-        connector.map_or(self.deadline, |at| at.min(self.deadline))
+        [connector, self.timer].into_iter().flatten().fold(self.deadline, Instant::min)
     }
 
     /// Ends the attempt at its deadline. `lookup` describes the state of an unfinished lookup.

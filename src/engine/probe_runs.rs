@@ -136,6 +136,10 @@ impl ProbeRuns {
         if let Some(connector) = &mut run.connector {
             connector.handle_timeout(cx.now.instant);
         }
+        if run.timer.is_some_and(|at| at <= cx.now.instant) {
+            run.timer = None;
+            run.handle_input(probe::Input::TimerExpired, cx.now);
+        }
         self.poll_attempt(owner, cx);
     }
 

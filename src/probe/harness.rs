@@ -13,6 +13,7 @@ pub(crate) struct Harness {
     now: Now,
     connect: Option<(String, u16)>,
     sent: Vec<u8>,
+    timer: Option<Now>,
     done: Option<ProbeResult>,
 }
 
@@ -20,7 +21,7 @@ impl Harness {
     pub(crate) fn begin(probe: &dyn Probe) -> Harness {
         let now = test_now();
         let attempt = probe.begin(now);
-        let mut harness = Harness { attempt, now, connect: None, sent: Vec::new(), done: None };
+        let mut harness = Harness { attempt, now, connect: None, sent: Vec::new(), timer: None, done: None };
         harness.take_outputs();
         harness
     }
@@ -75,6 +76,13 @@ impl Harness {
         std::mem::take(&mut self.sent)
     }
 
+    /// Waits until the timer expires; panics if there is none.
+    #[expect(dead_code, reason = "no kind sets a timer yet")]
+    pub(crate) fn expire_timer(&mut self) {
+        self.now = self.timer.take().expect("no timer");
+        self.input(Input::TimerExpired);
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.done.is_some()
     }
@@ -104,6 +112,7 @@ impl Harness {
                     assert!(!bytes.is_empty() && self.connect.is_none());
                     self.sent.extend(bytes);
                 }
+                Output::SetTimer(span) => self.timer = Some(self.now.after(span)),
                 Output::BlockingTask(_) => panic!("unexpected blocking task"),
                 Output::Done(result) => self.done = Some(result),
             }

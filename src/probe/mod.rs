@@ -12,7 +12,8 @@
 //!                      +----+ Received / Send
 //! ```
 //!
-//! The polling contract is in the documentation of [`Attempt`].
+//! In every state, an attempt may set a timer ([`Output::SetTimer`]). The polling contract is in the documentation
+//! of [`Attempt`].
 //!
 //! The engine resolves names, chooses addresses, owns the sockets and enforces the deadline.
 //!
@@ -211,6 +212,8 @@ pub enum Input<'a> {
     Failed(Failure),
     /// The result of the [`Output::BlockingTask`].
     Worked(ProbeResult),
+    /// The timer of [`Output::SetTimer`] has expired.
+    TimerExpired,
     /// The deadline has passed. An attempt that does not return [`Output::Done`] now is ended with `timed out
     /// after 2 s`. Bytes sent now are only sent if the kernel accepts them immediately.
     TimedOut,
@@ -348,6 +351,8 @@ pub enum Output {
     /// first, the thread continues and its result is discarded. [`blocking`](crate::blocking) limits a
     /// probe to one thread. A panic in the task is a failed check.
     BlockingTask(BlockingTask),
+    /// Request an [`Input::TimerExpired`] after this time. An attempt has one timer: it replaces the previous one.
+    SetTimer(Duration),
     /// The result. The connection, if any, is closed.
     Done(ProbeResult),
 }
@@ -358,6 +363,7 @@ impl fmt::Debug for Output {
             Output::Connect { transport, host, port } => write!(f, "Connect({transport:?} {host} {port})"),
             Output::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
             Output::BlockingTask(work) => work.fmt(f),
+            Output::SetTimer(span) => write!(f, "SetTimer({span:?})"),
             Output::Done(result) => write!(f, "Done({result:?})"),
         }
     }

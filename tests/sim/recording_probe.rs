@@ -92,7 +92,7 @@ impl Attempt for SpyAttempt {
                 track.standing = false;
                 track.dialing = None;
             }
-            Input::TimedOut => {}
+            Input::TimedOut | Input::TimerExpired => {}
             Input::Worked(_) => unreachable!("no target here works elsewhere"),
         }
         self.inner.handle_input(input, now);
@@ -111,7 +111,7 @@ impl Attempt for SpyAttempt {
                 self.over = true;
                 track.done = Some(result.clone());
             }
-            Some(Output::Send(_)) | None => {}
+            Some(Output::Send(_) | Output::SetTimer(_)) | None => {}
             Some(Output::BlockingTask(_)) => unreachable!("no target here works elsewhere"),
         }
         output

@@ -26,7 +26,7 @@ impl ProbeRuns {
                     run.send(bytes, cx);
                 }
                 probe::Output::BlockingTask(task) => discard(task),
-                probe::Output::Connect { .. } => {}
+                probe::Output::Connect { .. } | probe::Output::SetTimer(_) => {}
             }
         }
         self.finish(owner, ProbeResult::down(Reason::Custom, &timed_out), cx);
@@ -59,6 +59,7 @@ impl ProbeRuns {
                         return self.finish(owner, failure.into(), cx);
                     }
                 }
+                Some(probe::Output::SetTimer(span)) => run.timer = cx.now.instant.checked_add(span),
                 Some(probe::Output::BlockingTask(task)) => {
                     self.last_job.0 += 1;
                     self.jobs.insert(self.last_job, owner);

@@ -62,7 +62,7 @@ impl Attempt for HelloAttempt {
             }
             probe::Input::Failed(failure) => probe::Output::Done(failure.into()),
             probe::Input::Closed => probe::Output::Done(ProbeResult::down(Reason::Custom, "closed")),
-            probe::Input::TimedOut | probe::Input::Worked(_) => return,
+            probe::Input::TimedOut | probe::Input::Worked(_) | probe::Input::TimerExpired => return,
         };
         self.outputs.push_back(output);
     }

@@ -287,3 +287,35 @@ fn over_udp_each_send_is_a_datagram_and_each_datagram_an_input() {
     bench.engine.handle_input(id, Input::Datagram(to, b"both"), bench.now);
     assert_eq!(reported(&mut bench), "both");
 }
+
+#[test]
+fn a_timer_expires_once_and_a_later_one_replaces_it() {
+    let mut bench = begun(|reported| match reported {
+        None => vec![connect("127.0.0.1"), probe::Output::SetTimer(Duration::from_millis(100))],
+        Some(probe::Input::Connected(_)) => vec![probe::Output::SetTimer(Duration::from_millis(500))],
+        Some(probe::Input::TimerExpired) => vec![probe::Output::Send(b"again".to_vec())],
+        Some(probe::Input::TimedOut) => vec![probe::Output::Done(bad())],
+        Some(_) => Vec::new(),
+    });
+    let id = bench.opened();
+    bench.tell(id, Input::Connected);
+    bench.pass(Duration::from_millis(499));
+    assert!(bench.outputs().is_empty(), "the first timer is replaced");
+    bench.pass(Duration::from_millis(1));
+    let outputs = bench.outputs();
+    assert!(matches!(outputs[..], [Output::Write(write)] if write == id), "{outputs:?}");
+    assert_eq!(bench.engine.unsent(id), b"again");
+    bench.engine.handle_input(id, Input::Sent(5), bench.now);
+    bench.pass(Duration::from_millis(1400));
+    assert!(bench.outputs().is_empty(), "it expires once");
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(reported(&mut bench), "bad");
+    // A time beyond the range of the clock never comes.
+    let mut bench = begun(|reported| match reported {
+        None => vec![probe::Output::SetTimer(Duration::MAX)],
+        Some(probe::Input::TimedOut) => vec![probe::Output::Done(bad())],
+        Some(_) => Vec::new(),
+    });
+    bench.pass(secs(2));
+    assert_eq!(reported(&mut bench), "bad");
+}

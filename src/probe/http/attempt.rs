@@ -178,7 +178,7 @@ impl Attempt for HttpAttempt {
             (Input::TimedOut, _) => self.time_out(now),
             (Input::Connected(_), Stage::Exchanging(_))
             | (Input::Received(_) | Input::Closed, Stage::Connecting)
-            | (Input::Worked(_), _) => {}
+            | (Input::Worked(_) | Input::TimerExpired, _) => {}
         }
     }
 

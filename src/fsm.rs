@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Now, system_time};
-use crate::result::{ProbeResult, Reason, printable};
+use crate::result::{ProbeResult, ProbeWarning, ProbeWarnings, Reason, printable};
 pub(crate) use counters::Counters;
 pub(crate) use last::Last;
 pub use policy::Policy;
@@ -72,10 +72,10 @@ impl Change {
 #[derive(Clone, Debug)]
 pub(crate) struct Fsm {
     policy: Policy,
-    /// The state by the policy alone, without regard to slowness.
+    /// The state by the policy alone, without regard to warnings.
     policy_state: State,
-    /// Makes the state degraded if `policy_state` is up.
-    slow: bool,
+    /// Those of the last successful check. They make the state degraded if `policy_state` is up.
+    warnings: ProbeWarnings,
     state: State,
     state_since: Instant,
     streak: u32,
@@ -94,7 +94,7 @@ impl Fsm {
         Fsm {
             policy,
             policy_state: initial,
-            slow: false,
+            warnings: ProbeWarnings::default(),
             state: initial,
             state_since: now.instant,
             streak: 0,
@@ -117,8 +117,11 @@ impl Fsm {
             _ => Arc::from(printable(&result.detail, ProbeResult::DETAIL_MAX)),
         };
         self.policy_state = self.policy.next(self.policy_state, event, self.streak);
-        let to =
-            if self.slow && self.policy_state == State::Up { State::Degraded } else { self.policy_state };
+        if result.ok {
+            self.warnings = result.warnings;
+        }
+        let is_degraded = self.policy_state == State::Up && !self.warnings.is_empty();
+        let to = if is_degraded { State::Degraded } else { self.policy_state };
         let change = (to != self.state).then(|| Change {
             from: self.state,
             to,
@@ -159,18 +162,18 @@ impl Fsm {
         self.state
     }
 
-    /// The state by the policy alone, without regard to slowness.
+    /// The state by the policy alone, without regard to warnings.
     pub(crate) fn policy_state(&self) -> State {
         self.policy_state
     }
 
-    pub(crate) fn is_slow(&self) -> bool {
-        self.slow
+    /// The warnings of the last successful check; none while the target is down.
+    pub(crate) fn warnings(&self) -> ProbeWarnings {
+        if self.state == State::Down { ProbeWarnings::default() } else { self.warnings }
     }
 
-    /// Sets whether the target is slow; takes effect with the next result.
-    pub(crate) fn set_slow(&mut self, slow: bool) {
-        self.slow = slow;
+    pub(crate) fn is_slow(&self) -> bool {
+        self.warnings.contains(ProbeWarning::Slow)
     }
 
     pub(crate) fn time_in_state(&self, now: Now) -> Duration {

@@ -139,6 +139,6 @@ pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Input, Output, Probe, Transport};
-pub use result::{Failure, ParseError, Phases, ProbeResult, Reason};
+pub use result::{Failure, ParseError, Phases, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
 pub use snapshot::Snapshot;
 pub use wire::http::response::Headers;

@@ -2,6 +2,7 @@
 
 mod parse_error;
 mod phases;
+mod warnings;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 pub use parse_error::ParseError;
 pub use phases::Phases;
+pub use warnings::{ProbeWarning, ProbeWarnings};
 
 /// The result of one check of a target.
 ///
@@ -39,6 +41,8 @@ pub struct ProbeResult {
     pub detail: String,
     /// Why the check failed; `None` if it did not.
     pub reason: Option<Reason>,
+    /// Conditions that make the target degraded although the check succeeded.
+    pub warnings: ProbeWarnings,
     /// The duration of each phase of the check.
     pub phases: Phases,
     /// The address of the connection; without a connection, the last address tried.
@@ -73,6 +77,7 @@ impl ProbeResult {
             latency,
             detail: printable(detail, Self::DETAIL_MAX),
             reason,
+            warnings: ProbeWarnings::default(),
             phases: Phases::default(),
             address: None,
             http_status: None,

@@ -12,7 +12,7 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Check, Event, Fsm, State};
 use crate::probe::build::ProbeBuilder;
-use crate::result::{Phases, Reason, printable};
+use crate::result::{Phases, ProbeWarning, ProbeWarnings, Reason, printable};
 
 /// The last second of the year 9999. Times and durations are limited to it: numbers stay finite and without
 /// an exponent, and years have four digits.
@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub http_status: Option<u16>,
     /// When the target's certificate expires, as of the last check.
     pub tls_not_after: Option<SystemTime>,
+    /// Why the target is degraded although its last check succeeded.
+    pub warnings: ProbeWarnings,
 }
 
 impl Snapshot {
@@ -101,6 +103,7 @@ impl Snapshot {
             address: self.address,
             http_status: self.http_status,
             tls_not_after: self.tls_not_after,
+            warnings: self.warnings,
         }
     }
 }
@@ -146,6 +149,7 @@ pub(crate) struct View<'a> {
     address: Option<SocketAddr>,
     http_status: Option<u16>,
     tls_not_after: Option<SystemTime>,
+    warnings: ProbeWarnings,
 }
 
 impl<'a> View<'a> {
@@ -168,6 +172,7 @@ impl<'a> View<'a> {
             address: last.and_then(|last| last.address),
             http_status: last.and_then(|last| last.http_status),
             tls_not_after: last.and_then(|last| last.tls_not_after),
+            warnings: fsm.warnings(),
         }
     }
 
@@ -189,13 +194,14 @@ impl<'a> View<'a> {
             address: self.address,
             http_status: self.http_status,
             tls_not_after: self.tls_not_after,
+            warnings: self.warnings,
         }
     }
 }
 
 impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Snapshot", 16)?;
+        let mut out = serializer.serialize_struct("Snapshot", 17)?;
         out.serialize_field("state", self.state.as_str())?;
         out.serialize_field("last_event", &self.last_event.map(Event::as_str))?;
         out.serialize_field("last_detail", &self.last_detail.map(|detail| &**detail))?;
@@ -212,6 +218,7 @@ impl Serialize for View<'_> {
         out.serialize_field("address", &self.address.map(|address| address.to_string()))?;
         out.serialize_field("http_status", &self.http_status)?;
         out.serialize_field("tls_not_after_ts", &self.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
+        out.serialize_field("warnings", &Warnings(self.warnings))?;
         out.end()
     }
 }
@@ -221,6 +228,14 @@ struct PhasesMs(Phases);
 impl Serialize for PhasesMs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.each().map(|(word, span)| (word, span.map(latency_ms))))
+    }
+}
+
+struct Warnings(ProbeWarnings);
+
+impl Serialize for Warnings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(ProbeWarning::as_str))
     }
 }
 

@@ -220,3 +220,20 @@ fn times_of_checks_are_rounded_to_milliseconds_and_saturate() {
     assert_eq!(times, [0, 1000, 1001, u128::from(u64::MAX)]);
     assert_eq!(fsm.recent()[2].ended_at(), system_time(Duration::from_millis(1001)));
 }
+
+#[test]
+fn a_warning_degrades_a_target_until_a_success_without_it() {
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, test_now());
+    let mut warned = ok();
+    warned.warnings.insert(ProbeWarning::Loss);
+    let mut fire = |result: &ProbeResult| {
+        fsm.fire(result, test_now());
+        (fsm.state().as_str(), fsm.warnings().iter().map(ProbeWarning::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(fire(&warned), ("degraded", vec!["loss"]));
+    assert_eq!(fire(&fail()), ("degraded", vec!["loss"]));
+    assert_eq!(fire(&fail()), ("down", vec![]), "the failure explains it");
+    assert_eq!(fire(&warned), ("degraded", vec!["loss"]));
+    assert_eq!(fire(&ok()), ("up", vec![]));
+    assert_eq!(fsm.counters().checks, [3, 2], "a warning is no failure");
+}

@@ -12,7 +12,7 @@ use crate::probe::build::{ProbeBuilder, Webhook};
 use crate::probe::durations::millis;
 use crate::probe::guard::label;
 use crate::probe::{Attempt, Probe};
-use crate::result::{ProbeResult, printable};
+use crate::result::{ProbeResult, ProbeWarning, printable};
 
 pub(crate) struct Target {
     id: TargetId,
@@ -141,8 +141,8 @@ impl Target {
             Some(clear) if self.fsm.is_slow() => clear,
             _ => slow,
         };
-        self.fsm.set_slow(latency > limit);
         if latency > limit {
+            result.warnings.insert(ProbeWarning::Slow);
             // The limit, not the latency: equal details are stored once.
             let suffix = format!(", slow (over {})", millis(limit));
             let room = ProbeResult::DETAIL_MAX.saturating_sub(suffix.chars().count());

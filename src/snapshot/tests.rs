@@ -44,7 +44,8 @@ const UNCHECKED: &str = r#"{
   "phases_ms": null,
   "address": null,
   "http_status": null,
-  "tls_not_after_ts": null
+  "tls_not_after_ts": null,
+  "warnings": []
 }
 "#;
 
@@ -84,7 +85,8 @@ const CHECKED: &str = r#"{
   },
   "address": null,
   "http_status": null,
-  "tls_not_after_ts": null
+  "tls_not_after_ts": null,
+  "warnings": []
 }
 "#;
 
@@ -131,7 +133,8 @@ const FURTHER_KEYS: &str = r#"
   },
   "address": "[::1]:443",
   "http_status": 302,
-  "tls_not_after_ts": 1735689599
+  "tls_not_after_ts": 1735689599,
+  "warnings": []
 }
 "#;
 
@@ -198,7 +201,7 @@ fn a_detail_with_json_syntax_is_one_string() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
     assert_eq!(value["last_detail"], crate::result::printable(syntax, 256));
     assert_eq!(value["state"], "down");
-    assert_eq!(json.lines().count(), 31, "{json}");
+    assert_eq!(json.lines().count(), 32, "{json}");
 }
 
 #[test]

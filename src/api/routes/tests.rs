@@ -121,7 +121,8 @@ fn one_target_is_the_snapshot_itself() {
   },
   "address": null,
   "http_status": null,
-  "tls_not_after_ts": null
+  "tls_not_after_ts": null,
+  "warnings": []
 }
 "#;
     let wanted = Response::new(200, JSON, expected);
@@ -172,7 +173,8 @@ fn several_targets_are_counted_and_listed() {
       },
       "address": null,
       "http_status": null,
-      "tls_not_after_ts": null
+      "tls_not_after_ts": null,
+      "warnings": []
     },
     {
       "state": "unknown",
@@ -190,7 +192,8 @@ fn several_targets_are_counted_and_listed() {
       "phases_ms": null,
       "address": null,
       "http_status": null,
-      "tls_not_after_ts": null
+      "tls_not_after_ts": null,
+      "warnings": []
     }
   ]
 }

@@ -26,7 +26,7 @@ pub(crate) struct Client {
     /// The last request has been taken, or a request was refused.
     over: bool,
     /// The inbox holds the start of a single head of at least [`INBOX`] bytes.
-    is_large: bool,
+    pub(crate) is_large: bool,
 }
 
 impl Client {
@@ -34,7 +34,6 @@ impl Client {
         Client::default()
     }
 
-    /// How many bytes [`Client::receive`] accepts now.
     pub(crate) fn room(&self) -> usize {
         let max = if self.is_large { HEAD_MAX } else { INBOX };
         max.saturating_sub(self.inbox.len())
@@ -65,21 +64,17 @@ impl Client {
             }
             Read::Refused(status) => self.refuse(status),
             Read::Request(request, taken) => {
-                self.take(taken, request.keep_alive);
+                self.is_large = false;
+                if !request.keep_alive {
+                    self.end();
+                } else if taken >= self.inbox.len() {
+                    // Persistent connections are idle most of the time and must not hold memory meanwhile.
+                    self.inbox = Vec::new();
+                } else {
+                    self.inbox.drain(..taken);
+                }
                 Next::Request(request)
             }
-        }
-    }
-
-    fn take(&mut self, taken: usize, keep_alive: bool) {
-        self.is_large = false;
-        if !keep_alive {
-            self.end();
-        } else if taken >= self.inbox.len() {
-            // Persistent connections are idle most of the time and must not hold memory meanwhile.
-            self.inbox = Vec::new();
-        } else {
-            self.inbox.drain(..taken);
         }
     }
 
@@ -87,10 +82,6 @@ impl Client {
     /// do not count (RFC 9112 section 2.2).
     pub(crate) fn is_idle(&self) -> bool {
         !self.cut && self.inbox.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
-    }
-
-    pub(crate) fn is_large(&self) -> bool {
-        self.is_large
     }
 
     pub(crate) fn held(&self) -> usize {

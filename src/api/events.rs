@@ -5,7 +5,6 @@ use crate::api::response::Response;
 use crate::monitor::{TargetId, Targets};
 use crate::wire::http::request::Request;
 
-/// A comment line that keeps the connection alive and detects a dead peer.
 pub(crate) const KEEP_ALIVE: &str = ": still here\n\n";
 
 /// The first lines of every stream: the reconnection time in milliseconds, and a comment.
@@ -32,7 +31,6 @@ pub(crate) struct Subscription {
     pub(crate) target: Option<TargetId>,
     /// Whether to send checks in addition to transitions.
     pub(crate) checks: bool,
-    /// `Last-Event-ID` of a client that reconnects.
     pub(crate) last: Option<EventId>,
 }
 

@@ -147,7 +147,6 @@ fn write_daemon(out: &mut Exposition, figures: &Figures<'_>) {
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1));
 }
 
-/// The process metrics that every Prometheus client library exports.
 fn write_process(out: &mut Exposition, figures: &Figures<'_>) {
     let mut write = |name, kind, help, value: Option<Value>| {
         out.family(name, kind, help);

@@ -33,12 +33,9 @@ impl Response {
         Response { field, ..Response::new(status, TEXT, line) }
     }
 
-    /// Formats the response. `head_only` omits the body but sends its length, as HEAD requires (RFC 9110
-    /// section 9.3.2). `http11` is the version of the request: the default for persistent connections
-    /// depends on it (RFC 9112 section 9.3).
-    ///
-    /// The status line has version 1.1 for HTTP/1.0 clients too: it is the server's version (RFC 9110
-    /// section 2.5).
+    /// `head_only` sends the length of the omitted body (RFC 9110 section 9.3.2). The default for persistent
+    /// connections depends on `http11`, the version of the request (RFC 9112 section 9.3). The status line has
+    /// the version of the server (RFC 9110 section 2.5).
     pub(crate) fn write(self, head_only: bool, keep_alive: bool, http11: bool, date: &str) -> Vec<u8> {
         let Response { status, content_type, field, mut body } = self;
         let mut head = head(status, content_type, field, body.len(), keep_alive, http11, date);

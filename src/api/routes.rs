@@ -80,10 +80,7 @@ pub(crate) enum Reply {
 
 /// Handles a request. HEAD is handled like GET: [`Response::write`] leaves out the body.
 pub(crate) fn reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Reply {
-    match try_reply(request, targets, guard, now) {
-        Ok(reply) => reply,
-        Err(refusal) => Reply::Now(refusal),
-    }
+    try_reply(request, targets, guard, now).unwrap_or_else(Reply::Now)
 }
 
 fn try_reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Result<Reply, Response> {

@@ -192,7 +192,7 @@ impl ApiConns {
         match conn.client.next() {
             Next::Request(request) => self.reply(id, request, events, cx),
             Next::Refuse(status) => self.refuse(id, status, cx),
-            Next::Wait if conn.client.is_large() && self.received() > HEADS_MAX => self.refuse(id, 503, cx),
+            Next::Wait if conn.client.is_large && self.received() > HEADS_MAX => self.refuse(id, 503, cx),
             Next::Wait => self.await_request(id, cx),
         }
     }

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,7 +40,6 @@ const READS_PER_CHECK: usize = 4;
 /// The shortest time between two checks: limits the CPU time for a hook that writes without end.
 const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
-/// Orphans reaped per check.
 #[cfg(target_os = "linux")]
 const REAPED_PER_CHECK: usize = 64;
 
@@ -58,8 +57,6 @@ const PRIVATE: [&str; 7] = [
     "LISTEN_PIDFDID",
 ];
 
-pub(super) type Ended = (HookId, HookEnd, String);
-
 #[derive(Default)]
 pub(super) struct Children {
     running: Vec<Running>,
@@ -68,7 +65,7 @@ pub(super) struct Children {
     /// When the hooks were last checked. Set once SIGCHLD is handled.
     pub(super) checked: Option<Instant>,
     has_started: bool,
-    reaps_orphans: bool,
+    pub(super) reaps_orphans: bool,
 }
 
 struct Running {
@@ -103,13 +100,6 @@ impl Children {
         Ok(())
     }
 
-    /// As PID 1, also reaps orphans, which the kernel reparents to it. Returns whether it is PID 1.
-    #[cold]
-    pub(super) fn reap_orphans(&mut self) -> bool {
-        self.reaps_orphans = process::id() == 1;
-        self.reaps_orphans
-    }
-
     /// Kills a hook and its process group. Its end is still reported.
     #[cold]
     pub(super) fn kill(&mut self, id: HookId) {
@@ -133,9 +123,8 @@ impl Children {
         }
     }
 
-    /// Reads the output of all hooks; returns those that have ended.
     #[cold]
-    pub(super) fn check(&mut self, buffer: &mut [u8], now: Instant) -> Vec<Ended> {
+    pub(super) fn check(&mut self, buffer: &mut [u8], now: Instant) -> Vec<(HookId, HookEnd, String)> {
         if self.next_check().is_none_or(|at| at > now) {
             return Vec::new();
         }

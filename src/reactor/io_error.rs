@@ -65,7 +65,6 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
     }
 }
 
-/// The failure for an error of an established connection to `to`.
 pub(super) fn of_stream(error: &io::Error, to: SocketAddr) -> Failure {
     match error.kind() {
         // An ICMP error after a datagram.

@@ -1,16 +1,15 @@
 //! Start, reload and stop: signals and service manager notifications.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+use std::{io, process};
 
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use super::{HOOK_OUTPUT, Reactor, SIGNALS, clock};
-use crate::engine::{HookId, JobId};
-use crate::monitor::Hook;
+use crate::engine::JobId;
 use crate::probe::BlockingTask;
 use crate::probe::guard::guarded;
 use crate::result::ProbeResult;
@@ -31,21 +30,12 @@ impl Reactor {
     }
 
     pub(crate) fn reap_orphans(&mut self) -> io::Result<()> {
-        if self.children.reap_orphans() { self.listen_to_exits() } else { Ok(()) }
+        // The kernel reparents orphans to PID 1.
+        self.children.reaps_orphans = process::id() == 1;
+        if self.children.reaps_orphans { self.listen_to_exits() } else { Ok(()) }
     }
 
-    #[cold]
-    pub(super) fn start_hook(
-        &mut self,
-        id: HookId,
-        hook: &Hook,
-        env: Vec<(&'static str, String)>,
-    ) -> io::Result<()> {
-        self.listen_to_exits()?;
-        self.children.start(id, hook, env, self.poll.registry(), HOOK_OUTPUT)
-    }
-
-    fn listen_to_exits(&mut self) -> io::Result<()> {
+    pub(super) fn listen_to_exits(&mut self) -> io::Result<()> {
         if self.children.checked.is_none() {
             self.handle_signal(SIGCHLD, &self.children.has_exits.clone())?;
             self.children.checked = Some(clock::now().instant);
@@ -53,7 +43,6 @@ impl Reactor {
         Ok(())
     }
 
-    /// Runs `task` on a thread of its own, which wakes the loop when it ends.
     pub(super) fn start_task(&mut self, job: JobId, task: BlockingTask) -> io::Result<()> {
         let (results, waker) = (self.task_results.0.clone(), self.waker()?);
         thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {
@@ -86,10 +75,6 @@ impl Reactor {
 
     pub(crate) fn is_stop_requested(&self) -> bool {
         self.stops.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn has_signal(&self) -> bool {
-        self.is_stop_requested() || self.reload_requested.load(Ordering::SeqCst)
     }
 
     /// Stops the engine and all hooks: SIGTERM, then SIGKILL after [`STOP_GRACE`]. No turn may follow.

@@ -8,8 +8,7 @@ use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 
-/// The listen backlog, which the kernel may reduce. A burst fills the 128 of mio, and the next client
-/// retransmits its SYN only after a second.
+/// A burst fills the 128 of mio, and the next client retransmits its SYN only after a second.
 const BACKLOG: i32 = 4096;
 
 /// TCP_USER_TIMEOUT, which also applies after close: by default the kernel keeps unacknowledged data for
@@ -22,22 +21,14 @@ const USER_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-pub(super) struct Listener {
-    pub(super) socket: TcpListener,
-    /// Clients may be waiting: events are edge-triggered.
-    pub(super) waiting: bool,
-}
-
-impl Listener {
-    pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Listener> {
-        let mut socket = TcpListener::bind(address)?;
-        SockRef::from(&socket).listen(BACKLOG)?;
-        // Accepted sockets inherit both options.
-        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_INTERVAL);
-        let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
-        #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&socket).set_tcp_user_timeout(Some(USER_TIMEOUT));
-        registry.register(&mut socket, token, Interest::READABLE)?;
-        Ok(Listener { socket, waiting: false })
-    }
+pub(super) fn listen(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<TcpListener> {
+    let mut socket = TcpListener::bind(address)?;
+    SockRef::from(&socket).listen(BACKLOG)?;
+    // Accepted sockets inherit both options.
+    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_INTERVAL);
+    let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&socket).set_tcp_user_timeout(Some(USER_TIMEOUT));
+    registry.register(&mut socket, token, Interest::READABLE)?;
+    Ok(socket)
 }

@@ -23,11 +23,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
+use mio::net::TcpListener;
 use mio::{Events, Poll, Token};
 
 use crate::clock::Now;
@@ -40,7 +41,6 @@ use crate::result::{ProbeResult, Reason};
 use children::Children;
 pub(crate) use clock::{now, random};
 use files::Files;
-use listener::Listener;
 use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
@@ -77,7 +77,9 @@ pub(crate) struct Reactor {
     events: Events,
     engine: Engine,
     sockets: ById<Socket>,
-    listener: Option<Listener>,
+    listener: Option<TcpListener>,
+    /// Clients may be waiting (events are edge-triggered).
+    may_accept: bool,
     signals: Option<Signals>,
     stops: Arc<AtomicBool>,
     reload_requested: Arc<AtomicBool>,
@@ -108,6 +110,7 @@ impl Reactor {
             engine,
             sockets: ById::new(),
             listener: None,
+            may_accept: false,
             signals: None,
             stops: Arc::default(),
             reload_requested: Arc::default(),
@@ -129,10 +132,9 @@ impl Reactor {
         })
     }
 
-    /// Returns the bound address.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let listener = Listener::open(address, self.poll.registry(), LISTENER)?;
-        let address = listener.socket.local_addr()?;
+        let listener = listener::listen(address, self.poll.registry(), LISTENER)?;
+        let address = listener.local_addr()?;
         self.listener = Some(listener);
         Ok(address)
     }
@@ -187,7 +189,7 @@ impl Reactor {
             if error.kind() != ErrorKind::Interrupted {
                 return Err(error);
             }
-            if self.has_signal() {
+            if self.is_stop_requested() || self.reload_requested.load(Ordering::SeqCst) {
                 break;
             }
             // For example by SIGSTOP and SIGCONT: events may have arrived meanwhile.
@@ -266,11 +268,12 @@ impl Reactor {
         let unfinished = self.has_more_events
             || self.reloads
             || !self.ready_without_event.is_empty()
-            || !self.writes.is_empty();
-        if unfinished || self.listener.as_ref().is_some_and(|listener| listener.waiting) {
+            || !self.writes.is_empty()
+            || (self.may_accept && self.listener.is_some());
+        if unfinished {
             return Some(clock::now().instant);
         }
-        let notify = self.notify.as_ref().filter(|notify| notify.is_behind());
+        let notify = self.notify.as_ref().filter(|notify| !notify.unsent.is_empty());
         let notify = notify.map(|_| clock::now().instant + NOTIFY_RETRY);
         let due = [self.engine.poll_timeout(), self.waits_until, self.children.next_check(), notify];
         due.into_iter().flatten().min()
@@ -285,11 +288,7 @@ impl Reactor {
 
     fn handle_event(&mut self, event: &Event, now: Now) {
         match event.token() {
-            LISTENER => {
-                if let Some(listener) = &mut self.listener {
-                    listener.waiting = true;
-                }
-            }
+            LISTENER => self.may_accept = true,
             WAKER => {}
             HOOK_OUTPUT => self.children.has_events = true,
             SIGNALS => {
@@ -338,11 +337,7 @@ impl Reactor {
                 self.ready_without_event.remove(&id);
                 self.waiting.remove(&id);
             }
-            Output::Accept => {
-                if let Some(listener) = &mut self.listener {
-                    listener.waiting = true;
-                }
-            }
+            Output::Accept => self.may_accept = true,
             Output::RefreshFiles => {
                 let (hosts, resolv_conf) = self.files.refresh(now.instant);
                 self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
@@ -357,7 +352,10 @@ impl Reactor {
                 }
             }
             Output::Spawn { id, hook, env } => {
-                if let Err(error) = self.start_hook(id, &hook, env) {
+                let started = self
+                    .listen_to_exits()
+                    .and_then(|()| self.children.start(id, &hook, env, self.poll.registry(), HOOK_OUTPUT));
+                if let Err(error) = started {
                     let reason = io_error::text(&error);
                     // A file that is open for writing is being updated.
                     let is_temporary = io_error::is_resource_exhaustion(&error)

@@ -15,7 +15,7 @@ const UNSENT_MAX: usize = 16;
 pub(super) struct Notify {
     socket: UnixDatagram,
     manager: SocketAddr,
-    unsent: Vec<String>,
+    pub(super) unsent: Vec<String>,
 }
 
 impl Notify {
@@ -50,10 +50,6 @@ impl Notify {
                 _ => drop(self.unsent.remove(0)),
             }
         }
-    }
-
-    pub(super) fn is_behind(&self) -> bool {
-        !self.unsent.is_empty()
     }
 }
 

@@ -225,7 +225,6 @@ fn refuse_self_connection(stream: &TcpStream, to: SocketAddr) -> io::Result<()> 
     Ok(())
 }
 
-/// Whether both ends of a socket connected to `to` are the socket itself.
 fn is_self_connected(
     to: SocketAddr,
     local: &dyn Fn() -> io::Result<SocketAddr>,

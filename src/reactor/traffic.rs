@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
 use crate::result::Failure;
 
-/// The delay before connections are retried after the kernel ran out of memory or buffers.
+/// Without it the loop would spin until the kernel has memory and buffers again.
 const BACKOFF: Duration = Duration::from_millis(10);
 
 impl Reactor {
@@ -97,7 +97,6 @@ impl Reactor {
         self.fail(id, io_error::of_stream(error, socket.to), now);
     }
 
-    /// Retries later: at once, the loop would spin until resources are available.
     fn back_off(&mut self, id: ConnId, now: Now) {
         self.waiting.insert(id);
         self.waits_until.get_or_insert(now.instant + BACKOFF);
@@ -150,8 +149,8 @@ impl Reactor {
 
     pub(super) fn accept(&mut self, now: Now) {
         for _ in 0..self.engine.accepts_per_turn() {
-            let Some(listener) = self.listener.as_mut().filter(|listener| listener.waiting) else { return };
-            match listener.socket.accept() {
+            let Some(listener) = self.listener.as_ref().filter(|_| self.may_accept) else { return };
+            match listener.accept() {
                 Ok((stream, from)) => {
                     let id = self.engine.accept(now);
                     let mut socket = Socket::accepted(stream, from);
@@ -169,7 +168,7 @@ impl Reactor {
                     // The client disconnected before it was accepted.
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {}
                     kind => {
-                        listener.waiting = false;
+                        self.may_accept = false;
                         if kind != ErrorKind::WouldBlock {
                             self.engine.handle_accept_failed(now);
                         }

@@ -35,15 +35,11 @@ pub(super) enum LookupError {
 impl NegativeAnswer {
     pub(super) fn failure(self, name: &str) -> Failure {
         let detail = match self {
-            NegativeAnswer::Unanswered => {
+            Self::Unanswered => {
                 format!("name does not exist: {name} (no host on the local network answers to it)")
             }
-            NegativeAnswer::NoName(server) => {
-                format!("name does not exist: {name} (asked {})", shown(server))
-            }
-            NegativeAnswer::NoData(server) => {
-                format!("name has no address: {name} (asked {})", shown(server))
-            }
+            Self::NoName(server) => format!("name does not exist: {name} (asked {})", shown(server)),
+            Self::NoData(server) => format!("name has no address: {name} (asked {})", shown(server)),
         };
         Failure::new(Reason::DnsNotFound, detail)
     }
@@ -52,24 +48,18 @@ impl NegativeAnswer {
 impl LookupError {
     pub(super) fn failure(self, name: &str, servers: &[SocketAddr]) -> Failure {
         let detail = match self {
-            LookupError::NoMulticast => {
-                format!("the local network cannot be asked for {name} by multicast DNS")
-            }
-            LookupError::Unreachable => {
-                format!("no name server reachable for {name} (tried {})", list(servers))
-            }
-            LookupError::Timeout => format!("no name server answered for {name} (asked {})", list(servers)),
-            LookupError::NoStream(server) => {
+            Self::NoMulticast => format!("the local network cannot be asked for {name} by multicast DNS"),
+            Self::Unreachable => format!("no name server reachable for {name} (tried {})", list(servers)),
+            Self::Timeout => format!("no name server answered for {name} (asked {})", list(servers)),
+            Self::NoStream(server) => {
                 format!("name server {} cannot be asked for {name} over TCP", shown(server))
             }
-            LookupError::Broken(server) => {
-                format!("name server {} sent a broken answer for {name}", shown(server))
-            }
-            LookupError::Refused(server, code) => {
+            Self::Broken(server) => format!("name server {} sent a broken answer for {name}", shown(server)),
+            Self::Refused(server, code) => {
                 format!("name server {} answered {} for {name}", shown(server), rcode_name(code))
             }
         };
-        let is_timeout = self == LookupError::Timeout;
+        let is_timeout = self == Self::Timeout;
         Failure::new(if is_timeout { Reason::DnsTimeout } else { Reason::DnsFailed }, detail)
     }
 }

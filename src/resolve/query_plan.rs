@@ -260,14 +260,12 @@ impl QueryPlan {
         }
     }
 
-    /// Ends the question: every query without a reply counts as timed out.
     pub(super) fn abort(&mut self, shared: &mut Shared) {
         if self.outcome.is_none() {
             self.finish(Resolution::Failed(LookupError::Timeout), shared);
         }
     }
 
-    /// Shortens a long pause, since a new lookup waits for the same question.
     pub(super) fn expedite(&mut self, now: Instant) {
         let soonest = self.open.last().map_or(now, |last| last.sent_at + ROUND_WAIT);
         self.next_at = self.next_at.map(|at| at.min(soonest));

@@ -33,7 +33,6 @@ pub(crate) struct Resolver {
     cache: Cache,
     searches: BTreeMap<SearchId, Box<Search>>,
     running: BTreeSet<SearchId>,
-    /// Searches not started yet, in the order of arrival.
     waiting: BTreeSet<SearchId>,
     by_name: BTreeMap<String, SearchId>,
     lookups: BTreeMap<LookupId, SearchId>,

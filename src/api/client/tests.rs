@@ -157,11 +157,11 @@ fn a_large_head_gets_more_room_and_pipelined_requests_do_not() {
     assert_eq!((client.room(), client.inbox.capacity()), (INBOX, 0));
     client.receive(&large.as_bytes()[..INBOX]);
     assert_eq!((client.room(), client.next()), (0, Next::Wait));
-    assert_eq!((client.room(), client.is_large()), (HEAD_MAX - INBOX, true));
+    assert_eq!((client.room(), client.is_large), (HEAD_MAX - INBOX, true));
     client.receive(&large.as_bytes()[INBOX..]);
     client.receive(&GET.repeat(50));
     assert!(matches!(client.next(), Next::Request(request) if request.path == "/large"));
-    assert_eq!((client.room(), client.is_large()), (INBOX - 50 * GET.len(), false));
+    assert_eq!((client.room(), client.is_large), (INBOX - 50 * GET.len(), false));
 }
 
 #[test]

@@ -25,16 +25,13 @@ pub(super) struct ApiConn {
     pub(super) outbox: Outbox,
     /// Counts as a stream, not as a client. Its request is its last one, and further bytes are ignored.
     pub(super) is_stream: bool,
-    /// The peer has shut down its sending side; it may still read.
     pub(super) read_closed: bool,
-    /// Number of ignored bytes.
     pub(super) ignored: usize,
     /// When it was accepted or became a stream.
     pub(super) accepted_at: Instant,
     /// When its outbox was last sent completely, at first when it was accepted.
     pub(super) last_response_at: Instant,
     pub(super) response_queued_at: Instant,
-    /// When the request head must be complete.
     pub(super) head_deadline: Option<Instant>,
 }
 
@@ -46,7 +43,6 @@ pub(super) enum State {
         wait: Option<Wait>,
     },
     Streaming(Cursor),
-    /// The last response is being sent.
     Closing,
     /// The sending side is shut down. The connection stays open until the peer closes its side: an earlier
     /// close could reset it before the peer has read the response (RFC 9112 section 9.6).
@@ -69,7 +65,6 @@ impl ApiConn {
         }
     }
 
-    /// Bytes that may be read; zero while a response is pending.
     pub(super) fn room(&self) -> usize {
         match self.state {
             _ if self.is_stream => usize::MAX,
@@ -79,7 +74,6 @@ impl ApiConn {
         }
     }
 
-    /// When the peer must have taken more of its response.
     pub(super) fn send_deadline(&self, now: Instant) -> Instant {
         if self.is_stream {
             return now + CLIENT_STALL;

@@ -65,7 +65,6 @@ impl ApiConns {
         self.conns.get(id).is_some_and(|conn| conn.is_stream)
     }
 
-    /// Adds an accepted connection. At the limit of clients, another one is evicted.
     pub(super) fn accept(&mut self, cx: &mut Context) -> ConnId {
         if self.clients >= self.clients_max {
             self.evict_idle_client(cx);
@@ -183,7 +182,6 @@ impl ApiConns {
         }
     }
 
-    /// Processes the next request, unless a response is pending.
     fn process_requests(&mut self, id: ConnId, events: &mut EventLog, cx: &mut Context) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if !matches!(conn.state, State::Reading) || !conn.outbox.is_empty() {
@@ -197,7 +195,6 @@ impl ApiConns {
         }
     }
 
-    /// Bytes of unanswered requests of all clients.
     pub(super) fn received(&self) -> usize {
         self.conns.iter().map(|(_, conn)| conn.client.held()).sum()
     }
@@ -256,7 +253,6 @@ impl ApiConns {
         body
     }
 
-    /// Responds to all requests for `/metrics`.
     pub(super) fn handle_metrics(&mut self, body: Vec<u8>, cx: &mut Context) {
         let page = ListingPage::Metrics;
         let body = self.add_listing(page, body, cx);

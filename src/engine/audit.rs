@@ -10,18 +10,14 @@ pub(crate) struct Audit {
     pub(crate) clients: usize,
     /// For each page: number of listings in memory, and their bytes.
     pub(crate) listings: [(usize, usize); 2],
-    /// Largest number of unsent bytes of one probe connection.
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
     /// The targets whose checks wait, and the number of connections that are counted for the others.
     pub(crate) waiting: Vec<TargetId>,
     pub(crate) connections: usize,
     pub(crate) streams: usize,
-    /// Largest number of unsent bytes of one stream.
     pub(crate) stream_outbox: usize,
-    /// Largest number of bytes of unanswered requests of one client.
     pub(crate) client_inbox: usize,
-    /// Largest number of bytes of an incomplete reply of a name server.
     pub(crate) query_inbox: usize,
 }
 
@@ -32,7 +28,6 @@ impl Audit {
 }
 
 impl Engine {
-    /// All connections, sorted.
     pub(crate) fn connections(&self) -> Vec<ConnId> {
         let mut ids: Vec<_> = self.cx.conns().map(|(id, _)| id).collect();
         ids.sort();
@@ -43,12 +38,10 @@ impl Engine {
         self.cx.owner(id).is_some()
     }
 
-    /// Number of outputs that have not been polled.
     pub(crate) fn outputs_waiting(&self) -> usize {
         self.cx.outputs.len()
     }
 
-    /// All unsent bytes of an API client.
     pub(crate) fn response(&self, id: ConnId) -> Vec<u8> {
         self.api.conns.get(id).map_or(Vec::new(), |conn| conn.outbox.all_unsent())
     }

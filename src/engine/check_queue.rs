@@ -19,12 +19,10 @@ impl CheckQueue {
         CheckQueue { waiting: VecDeque::new(), connections: 0, connections_max }
     }
 
-    /// Queues a check that is due. It starts when [`CheckQueue::next`] returns it.
     pub(super) fn push(&mut self, target: TargetId) {
         self.waiting.push_back(target);
     }
 
-    /// Removes the first check if it can start now.
     pub(super) fn next(&mut self) -> Option<TargetId> {
         let is_free = self.connections + CONNECTIONS_PER_CHECK <= self.connections_max;
         if is_free { self.waiting.pop_front() } else { None }
@@ -34,24 +32,20 @@ impl CheckQueue {
         &self.waiting
     }
 
-    /// Removes the waiting checks for which `keep` returns false.
     pub(super) fn retain(&mut self, keep: impl FnMut(&TargetId) -> bool) {
         self.waiting.retain(keep);
     }
 
-    /// Counts [`CONNECTIONS_PER_CHECK`] connections of a check that starts.
     pub(super) fn begin(&mut self) {
         self.connections += CONNECTIONS_PER_CHECK;
     }
 
-    /// Counts one more connection of a check in flight, if one is free.
     pub(super) fn take_connection(&mut self) -> bool {
         let is_free = self.connections < self.connections_max;
         self.connections += usize::from(is_free);
         is_free
     }
 
-    /// A check needs this number of connections no longer.
     pub(super) fn release(&mut self, connections: usize) {
         self.connections -= connections;
     }

@@ -13,7 +13,6 @@ use crate::monitor::Targets;
 use crate::resolve::Transport;
 
 pub(super) struct Context {
-    /// The time of the current call.
     pub(super) now: Now,
     pub(super) targets: Targets,
     pub(super) timers: Timers<Owner>,
@@ -39,14 +38,12 @@ impl Context {
         }
     }
 
-    /// Opens a connection.
     pub(super) fn open(&mut self, owner: ConnOwner, transport: Transport, to: SocketAddr) -> ConnId {
         let id = self.add(owner);
         self.outputs.push_back(Output::Open { id, transport, to });
         id
     }
 
-    /// Adds a connection that is open.
     pub(super) fn add(&mut self, owner: ConnOwner) -> ConnId {
         let id = self.ids.take();
         self.conns.insert(id, owner);

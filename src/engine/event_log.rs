@@ -26,23 +26,18 @@ pub(super) struct EventLog {
     written: Option<(Cursor, String, Cursor)>,
 }
 
-/// The latest events of one kind.
 struct Ring {
     capacity: usize,
     entries: VecDeque<Entry>,
-    /// Number of dropped entries.
     dropped: u64,
-    /// Sequence number of the last dropped entry.
     dropped_seq: u64,
 }
 
 struct Entry {
     seq: u64,
     target: TargetId,
-    /// Time since 1970.
     ts: Duration,
     event: Event,
-    /// The state after the event.
     state: State,
     /// The previous state and its duration, if the state changed.
     change: Option<(State, Duration)>,
@@ -119,7 +114,6 @@ impl EventLog {
         self.keeps_checks || change.is_some()
     }
 
-    /// The start of a new subscription.
     pub(super) fn cursor(&self, wanted: &Subscription) -> Cursor {
         // Ids of another run of the daemon do not apply to this one: all events may be new to the client.
         let is_ours = |id: &EventId| id.boot == self.boot && id.seq <= self.last;
@@ -134,12 +128,10 @@ impl EventLog {
         }
     }
 
-    /// Stores checks from now on if the subscription includes them.
     pub(super) fn keep(&mut self, wanted: &Subscription) {
         self.keeps_checks |= wanted.checks;
     }
 
-    /// Renders the client's next events, up to [`STREAM_BATCH_MAX`]; empty if there are none.
     pub(super) fn batch(&mut self, cursor: &mut Cursor, targets: &Targets) -> String {
         if let Some((_, text, to)) = self.written.as_ref().filter(|(from, ..)| from == cursor) {
             cursor.clone_from(to);
@@ -206,7 +198,6 @@ impl EventLog {
     }
 }
 
-/// Capacity of a ring.
 fn capacity(targets: usize) -> usize {
     EVENT_LOG_MIN.max(targets.saturating_mul(2))
 }
@@ -238,7 +229,6 @@ impl Ring {
         self.dropped + self.entries.len() as u64
     }
 
-    /// The position of the first stored event after `seq`.
     fn after(&self, seq: u64) -> u64 {
         self.dropped + self.entries.partition_point(|entry| entry.seq <= seq) as u64
     }

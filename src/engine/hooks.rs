@@ -14,10 +14,8 @@ use crate::probe::durations::seconds;
 use crate::result::{Reason, printable};
 use crate::snapshot::{age_s, latency_ms};
 
-/// Characters of a program's name in a log line.
 const PROGRAM_SHOWN_MAX: usize = 100;
 
-/// How a run of a hook ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HookEnd {
     Exited(i32),
@@ -33,7 +31,6 @@ pub(super) struct Hooks {
     running_max: usize,
     /// At most one for each target, with its latest change; those that have waited longest first.
     pending: VecDeque<Call>,
-    /// Starts in this turn of the loop.
     started: usize,
     /// No hook is started before, since the last one could not be.
     paused_until: Option<Instant>,
@@ -50,7 +47,6 @@ struct Run {
     call: Call,
 }
 
-/// The data of one run.
 struct Call {
     target: TargetId,
     /// Taken at the time of the change: a reload may give the name another probe.
@@ -59,7 +55,6 @@ struct Call {
     detail: Arc<str>,
     error: Option<Reason>,
     latency: Option<Duration>,
-    /// Failed attempts to start it.
     attempts: u32,
 }
 
@@ -76,7 +71,6 @@ impl Hooks {
         }
     }
 
-    /// Begins a turn of the loop.
     pub(super) fn begin_turn(&mut self, cx: &mut Context) {
         self.started = 0;
         if !self.pending.is_empty() {
@@ -84,7 +78,6 @@ impl Hooks {
         }
     }
 
-    /// Runs the target's hook for a change, now or after its present run.
     #[cold]
     pub(super) fn queue(&mut self, id: TargetId, change: &Change, cx: &mut Context) {
         let Some(target) = cx.targets.get(id) else { return };
@@ -151,7 +144,6 @@ impl Hooks {
         self.start(cx);
     }
 
-    /// Kills hooks past their deadline and starts pending ones.
     #[cold]
     pub(super) fn handle_timeout(&mut self, cx: &mut Context) {
         for run in &mut self.running {
@@ -173,7 +165,6 @@ impl Hooks {
         self.stopped = true;
     }
 
-    /// Logs pending hooks, as the daemon stops.
     #[cold]
     pub(super) fn stop(&mut self, cx: &mut Context) {
         self.start_no_more();
@@ -223,7 +214,6 @@ fn program(hook: &Hook) -> String {
 }
 
 impl Call {
-    /// The hook's additional environment variables, without NUL.
     fn env(&self, name: &str) -> Vec<(&'static str, String)> {
         let latency = self.latency.map(|latency| latency_ms(latency).to_string());
         vec![

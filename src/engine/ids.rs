@@ -18,13 +18,11 @@ impl ConnId {
         self.0 & ((1 << INDEX_BITS) - 1)
     }
 
-    /// The same index in the next generation.
     fn next(self) -> ConnId {
         ConnId(self.0.wrapping_add(1 << INDEX_BITS))
     }
 }
 
-/// A map from connections to values.
 pub(crate) struct ById<T> {
     entries: Vec<Option<(ConnId, T)>>,
 }
@@ -62,7 +60,6 @@ impl<T> ById<T> {
     }
 }
 
-/// Allocates ids.
 pub(super) struct Ids {
     /// Ids of released indexes, in their next generation.
     free: Vec<ConnId>,

@@ -9,13 +9,9 @@ use crate::resolve::QUERIES_MAX;
 pub(crate) struct Shares {
     /// Connections of checks.
     pub(crate) checks: usize,
-    /// Queries to name servers.
     pub(crate) queries: usize,
-    /// Running hooks.
     pub(crate) hooks: usize,
-    /// API clients, see [`CLIENTS_MAX`].
     pub(crate) clients: usize,
-    /// See [`STREAMS_MAX`].
     pub(crate) streams: usize,
 }
 

@@ -33,7 +33,6 @@ impl Listings {
         self.current.clear();
     }
 
-    /// The listing that a request for a page can share.
     pub(super) fn get(&self, page: ListingPage, changes: u64, now: Instant) -> Option<Arc<Vec<u8>>> {
         let max_age = if self.is_full(page) { LISTING_AGE_MAX } else { Duration::ZERO };
         let entry = self.entries.iter().rfind(|entry| entry.page == page)?;

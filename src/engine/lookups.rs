@@ -14,7 +14,6 @@ use crate::result::Failure;
 
 pub(super) struct Lookups {
     resolver: Resolver,
-    /// The runs that wait for the lookups.
     waiting: BTreeMap<LookupId, RunOwner>,
     queries: Vec<Query>,
     /// Runs whose lookups start once the files have been refreshed.
@@ -29,11 +28,9 @@ struct Query {
     outbox: Outbox,
 }
 
-/// What a run learns of its lookup.
 pub(super) enum LookupUpdate {
     /// Unless `last` is set, more addresses may follow.
     Found { addresses: Vec<IpAddr>, last: bool },
-    /// No more addresses follow.
     Failed(Failure),
 }
 
@@ -81,7 +78,6 @@ impl Lookups {
         self.resolver.cancel(lookup);
     }
 
-    /// The state of an unfinished lookup.
     pub(super) fn describe(&self, lookup: LookupId) -> Option<String> {
         self.resolver.describe(lookup)
     }
@@ -90,12 +86,10 @@ impl Lookups {
         self.resolver.handle_timeout(cx.now.instant);
     }
 
-    /// Extends the deadlines of all queries after a delay of the loop.
     pub(super) fn extend(&mut self, delay: Duration) {
         self.resolver.extend(delay);
     }
 
-    /// An event of a query's connection.
     pub(super) fn handle_query(&mut self, id: QueryId, input: Input<'_>, cx: &mut Context) {
         let Some(query) = self.queries.iter_mut().find(|query| query.id == id) else { return };
         let from = query.server;
@@ -165,7 +159,6 @@ impl Lookups {
         Some(self.queries.remove(index))
     }
 
-    /// The runs that wait for lookups.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> Vec<RunOwner> {
         self.waiting.values().copied().collect()
@@ -176,7 +169,6 @@ impl Lookups {
         self.queries.len()
     }
 
-    /// The largest number of bytes of an incomplete reply.
     #[cfg(any(test, fuzzing))]
     pub(super) fn longest_reply(&self) -> usize {
         self.resolver.longest_stream()

@@ -10,14 +10,10 @@ use crate::probe::BlockingTask;
 use crate::resolve::Transport;
 use crate::result::{Failure, ProbeResult};
 
-/// An event of a connection.
 #[derive(Debug)]
 pub(crate) enum Input<'a> {
-    /// The connection is established.
     Connected,
-    /// Bytes of a stream, of any length.
     Received(&'a [u8]),
-    /// One datagram and its source.
     Datagram(SocketAddr, &'a [u8]),
     /// Number of bytes of the outbox that the kernel has accepted.
     Sent(usize),
@@ -35,7 +31,6 @@ pub(crate) struct JobId(pub(super) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HookId(pub(super) u64);
 
-/// An operation that the reactor executes.
 #[derive(Debug)]
 pub(crate) enum Output {
     Open {
@@ -54,7 +49,6 @@ pub(crate) enum Output {
     /// Send these bytes (such as a TLS alert), for UDP one datagram, if the kernel accepts them at once.
     /// [`Output::Close`] follows after the last one.
     FinalWrite(ConnId, Vec<u8>),
-    /// Resume accepting.
     Accept,
     /// Read the hosts file and resolv.conf if they changed, then call
     /// [`Engine::handle_files`](super::Engine::handle_files).
@@ -73,9 +67,7 @@ pub(crate) enum Output {
     },
     /// Kill this hook and its child processes. Its end must still be reported.
     Kill(HookId),
-    /// Send this message to the service manager (sd_notify(3)).
     Notify(String),
-    /// Write this line to the log.
     Log(String),
     CheckResult(CheckResult),
 }

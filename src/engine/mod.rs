@@ -90,7 +90,6 @@ use probe_runs::{ProbeRuns, RunEvent};
 use service_manager::ServiceManager;
 use webhooks::Webhooks;
 
-/// The daemon; the module documentation has the contract of its methods.
 pub(crate) struct Engine {
     cx: Context,
     runs: ProbeRuns,
@@ -106,12 +105,10 @@ pub(crate) struct Engine {
     hooks: Hooks,
     webhooks: Webhooks,
     manager: Option<ServiceManager>,
-    /// A watchdog ping is due.
     watchdog_due: bool,
 }
 
 impl Engine {
-    /// Monitors these targets from `now` on, with this share of the file descriptors.
     pub(crate) fn new(
         monitors: Vec<Monitor>,
         schedule: Schedule,
@@ -207,7 +204,6 @@ impl Engine {
         self.set_wakeup();
     }
 
-    /// Returns the next operation, which the caller executes.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         // Streams receive the events of one turn together.
         if self.cx.outputs.is_empty() && std::mem::take(&mut self.has_unpublished) {
@@ -216,7 +212,6 @@ impl Engine {
         self.cx.outputs.pop_front()
     }
 
-    /// When [`Engine::handle_timeout`] must be called next; always later than its last call.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.cx.timers.next().into_iter().chain(self.wakeup).min()
     }
@@ -252,14 +247,12 @@ impl Engine {
         self.manager = Some(ServiceManager::new(watchdog, &mut self.cx));
     }
 
-    /// Sends a message to the service manager, if there is one.
     pub(crate) fn notify(&mut self, text: &str) {
         if self.manager.is_some() {
             self.cx.outputs.push_back(Output::Notify(text.to_owned()));
         }
     }
 
-    /// Records that a reload was refused.
     #[cold]
     pub(crate) fn note_refused_reload(&mut self, error: &str, now: Now) {
         self.update_clock(now);
@@ -282,7 +275,6 @@ impl Engine {
         self.hooks.start_no_more();
     }
 
-    /// Reports pending hooks and deliveries, as the daemon stops.
     #[cold]
     pub(crate) fn stop(&mut self) {
         self.notify("STOPPING=1");
@@ -345,7 +337,6 @@ impl Engine {
         }
     }
 
-    /// Records the end of a check in the event log.
     fn note_check(&mut self, target: TargetId, change: Option<&Change>) {
         let Some(fsm) = self.cx.targets.get(target).map(Target::fsm) else { return };
         let Some(last) = fsm.last() else { return };
@@ -353,7 +344,6 @@ impl Engine {
         self.has_unpublished |= has_event && self.api.has_streams();
     }
 
-    /// Notifies the target's hook, its webhook and the service manager of a change of state.
     fn notify_state_change(&mut self, target: TargetId, change: &Change) {
         self.hooks.queue(target, change, &mut self.cx);
         self.webhooks.queue(target, change, &mut self.cx);
@@ -388,7 +378,6 @@ impl Engine {
         now
     }
 
-    /// Wakes the loop up regularly while checks are in flight.
     fn set_wakeup(&mut self) {
         let now = self.cx.now.instant;
         self.wakeup = (self.runs.len() > 0).then(|| now + WAKEUP_INTERVAL);

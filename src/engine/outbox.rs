@@ -38,7 +38,6 @@ impl Outbox {
         false
     }
 
-    /// Queues a head and a shared body. The queue must be empty.
     pub(crate) fn push_shared(&mut self, head: Vec<u8>, body: Arc<Vec<u8>>) {
         debug_assert!(self.is_empty());
         *self = Outbox { bytes: head, body: Some(body), ..Outbox::default() };
@@ -56,7 +55,6 @@ impl Outbox {
         }
     }
 
-    /// Removes `count` bytes, which have been sent.
     pub(crate) fn advance(&mut self, count: usize) {
         self.sent = (self.sent + count).min(self.held());
         if self.sent < self.held() {

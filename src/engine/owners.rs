@@ -7,7 +7,6 @@ use crate::monitor::TargetId;
 use crate::probe::connector::AttemptId;
 use crate::resolve::QueryId;
 
-/// The owner of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Owner {
     Run(RunOwner),
@@ -20,7 +19,6 @@ pub(super) enum Owner {
     Watchdog,
 }
 
-/// Number of owners that are neither runs nor clients.
 const FIXED: usize = 6;
 
 impl timers::Owner for Owner {
@@ -56,15 +54,10 @@ impl RunOwner {
     }
 }
 
-/// The owner of a connection, which has its state.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ConnOwner {
-    /// A run that is connecting.
     Connecting { run: RunOwner, attempt: AttemptId },
-    /// A run that is connected.
     Connected(RunOwner),
-    /// The API.
     Client,
-    /// A query to a name server.
     Query(QueryId),
 }

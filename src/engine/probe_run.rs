@@ -21,7 +21,6 @@ pub(super) struct ProbeRun {
     attempt: Box<dyn Attempt>,
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
-    /// How often the deadline was extended.
     pub(super) stalls: u8,
     /// Present while connecting.
     pub(super) connector: Option<Connector>,
@@ -32,15 +31,11 @@ pub(super) struct ProbeRun {
     pub(super) lookup: Option<LookupId>,
     /// The connections that it counts with in the queue.
     pub(super) connections: usize,
-    /// The connector's connection attempts.
     pub(super) attempts: Vec<(AttemptId, ConnId)>,
-    /// The established connection.
     pub(super) conn: Option<ConnId>,
-    /// The unsent bytes of `conn`.
     pub(super) outbox: Outbox,
     /// Only `resolve` and `connect` are set.
     phases: Phases,
-    /// The last address connected to.
     pub(super) address: Option<SocketAddr>,
     pub(super) jobs: Vec<JobId>,
     /// The timer of the attempt.
@@ -50,7 +45,6 @@ pub(super) struct ProbeRun {
     panic: Option<Failure>,
 }
 
-/// Replaces an attempt when a run is dropped.
 struct Finished;
 
 impl Attempt for Finished {
@@ -116,7 +110,6 @@ impl ProbeRun {
         Some(probe::Output::Done(failure.into()))
     }
 
-    /// When it needs [`super::probe_runs::ProbeRuns::handle_timeout`].
     pub(super) fn poll_timeout(&self) -> Instant {
         let connector = self.connector.as_ref().and_then(Connector::poll_timeout);
         [connector, self.timer].into_iter().flatten().fold(self.deadline, Instant::min)
@@ -158,7 +151,6 @@ impl ProbeRun {
         }
     }
 
-    /// Drops the connector and adds its durations to `phases`.
     pub(super) fn end_connecting(&mut self, now: Now) {
         let Some(connector) = self.connector.take() else { return };
         let (resolve, connect) = connector.spent(now.instant);
@@ -187,7 +179,6 @@ impl ProbeRun {
         }
     }
 
-    /// The connections that it has or may need at once.
     pub(super) fn connections_needed(&self) -> usize {
         match &self.connector {
             Some(connector) if !connector.is_literal() => self.attempts.len().max(CONNECTIONS_PER_CHECK),

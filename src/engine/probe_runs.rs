@@ -23,7 +23,6 @@ use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
 use crate::result::ProbeResult;
 
-/// When targets are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schedule {
     /// Repeatedly, each one at its scheduled times.
@@ -42,15 +41,11 @@ pub(super) struct ProbeRuns {
     events: VecDeque<RunEvent>,
 }
 
-/// What other concerns have to process.
 pub(super) enum RunEvent {
     /// The run waits for [`ProbeRuns::start_lookup`].
     Resolve(RunOwner),
-    /// The run needs this lookup no longer.
     Cancel(LookupId),
-    /// A check has ended.
     Checked(TargetId, Option<Change>),
-    /// An attempt to deliver has ended.
     Delivered(usize, Box<ProbeResult>),
 }
 
@@ -93,7 +88,6 @@ impl ProbeRuns {
         self.table.get(owner)
     }
 
-    /// Number of attempts in flight.
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
@@ -102,12 +96,10 @@ impl ProbeRuns {
         self.events.pop_front()
     }
 
-    /// Whether every target has had its only check (with [`Schedule::Once`]).
     pub(super) fn is_finished(&self) -> bool {
         self.schedule == Schedule::Once && self.unchecked == 0
     }
 
-    /// Starts waiting checks as far as the limits allow.
     pub(super) fn start_waiting(&mut self, cx: &mut Context) {
         let max = if self.schedule == Schedule::Once { ONCE_PARALLEL } else { usize::MAX };
         while self.table.len() < max {
@@ -143,7 +135,6 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
-    /// Starts a check outside the schedule, unless one is in flight or waits.
     pub(super) fn check_now(&mut self, target: TargetId, cx: &mut Context) {
         let owner = RunOwner::Target(target);
         if self.table.get(owner).is_none() && !self.queue.waiting().contains(&target) {
@@ -174,7 +165,6 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
-    /// An event of a connection that is not established.
     pub(super) fn handle_connecting(
         &mut self,
         (owner, attempt): (RunOwner, AttemptId),
@@ -196,7 +186,6 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
-    /// An event of an established connection.
     pub(super) fn handle_connected(
         &mut self,
         owner: RunOwner,
@@ -247,7 +236,6 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
-    /// The result of [`Output::BlockingTask`]. Ignored if the attempt has ended.
     pub(super) fn handle_worked(&mut self, job: JobId, result: ProbeResult, cx: &mut Context) {
         let Some(owner) = self.jobs.remove(&job) else { return };
         let Some(run) = self.table.get_mut(owner) else { return };
@@ -256,7 +244,6 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
-    /// Extends the deadlines of all attempts after a delay of the loop.
     pub(super) fn extend(&mut self, delay: Duration, cx: &mut Context) {
         for run in self.table.iter_mut().filter(|run| run.stalls < STALLS_MAX) {
             run.stalls += 1;
@@ -311,7 +298,6 @@ impl ProbeRuns {
         self.queue.waiting().iter().copied().collect()
     }
 
-    /// Connections that are counted for all runs.
     #[cfg(any(test, fuzzing))]
     pub(super) fn connections(&self) -> usize {
         self.queue.connections()

@@ -10,21 +10,17 @@ use crate::fsm::State;
 use crate::monitor::Targets;
 use crate::result::printable;
 
-/// Characters of the error of a refused reload in the status.
 const REFUSAL_SHOWN_MAX: usize = 200;
 
 pub(super) struct ServiceManager {
-    /// The last status sent.
     status: String,
     status_sent_at: Instant,
-    /// Interval of watchdog pings.
     watchdog: Option<Duration>,
     /// The error of the last reload; empty if it was accepted.
     refusal: String,
 }
 
 impl ServiceManager {
-    /// Sends READY=1, and from now on the status and, if requested, watchdog pings at this interval.
     pub(super) fn new(watchdog: Option<Duration>, cx: &mut Context) -> Self {
         let status = status(&cx.targets, "");
         cx.outputs.push_back(Output::Notify(format!("READY=1\nSTATUS={status}")));
@@ -51,7 +47,6 @@ impl ServiceManager {
         }
     }
 
-    /// Sends the status if it has changed.
     #[cold]
     pub(super) fn send_status(&mut self, cx: &mut Context) {
         let status = status(&cx.targets, &self.refusal);
@@ -76,7 +71,6 @@ impl ServiceManager {
     }
 }
 
-/// The number of targets in each state, and the error of the last reload.
 fn status(targets: &Targets, refusal: &str) -> String {
     let counts = targets.counts();
     let mut status = String::new();

@@ -50,7 +50,6 @@ impl ApiConns {
         }
     }
 
-    /// Responds at once if the state is reached or the timeout is zero.
     #[cold]
     pub(super) fn open_wait(&mut self, id: ConnId, request: Request, wait: Wait, cx: &mut Context) {
         let reached = wait.reached(&cx.targets);
@@ -90,7 +89,6 @@ impl ApiConns {
         cx.outputs.push_back(Output::Read(id));
     }
 
-    /// Ends streams and waits of removed targets.
     pub(super) fn handle_reload(&mut self, cx: &mut Context) {
         for id in self.streams.clone() {
             let Some(conn) = self.conns.get(id) else { continue };
@@ -109,7 +107,6 @@ impl ApiConns {
         }
     }
 
-    /// Writes the next events or the response, if the outbox is empty.
     #[cold]
     pub(super) fn refill(&mut self, id: ConnId, events: &mut EventLog, cx: &mut Context) {
         let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.outbox.is_empty()) else { return };
@@ -133,7 +130,6 @@ impl ApiConns {
         self.send(id, KEEP_ALIVE.into(), true, cx);
     }
 
-    /// Responds to a client that waits for a state.
     pub(super) fn finish_wait(&mut self, id: ConnId, response: Response, cx: &mut Context) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let State::Waiting { request, .. } = std::mem::replace(&mut conn.state, State::Closing) {

@@ -30,7 +30,6 @@ impl<O: Owner> Timers<O> {
         Timers { start, heap: Vec::new(), positions: Vec::new() }
     }
 
-    /// Sets, moves or (with `None`) clears the deadline of `owner`.
     pub(crate) fn set(&mut self, owner: O, at: Option<Instant>) {
         let position = self.positions.get(owner.index()).copied().unwrap_or(0) as usize;
         match (position, at) {
@@ -54,7 +53,6 @@ impl<O: Owner> Timers<O> {
         self.heap.first().map(|(at, _)| self.start + Duration::from_nanos(*at))
     }
 
-    /// Removes the earliest deadline if it is not after `now`.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<O> {
         let (at, owner) = *self.heap.first()?;
         if at > self.count(now) {
@@ -78,7 +76,6 @@ impl<O: Owner> Timers<O> {
         }
     }
 
-    /// Moves `entry` up or down from the free position at `index`.
     fn sift(&mut self, mut index: usize, entry: Entry<O>) {
         while index > 0 && is_earlier(entry, self.heap[(index - 1) / ARITY]) {
             self.put(index, self.heap[(index - 1) / ARITY]);

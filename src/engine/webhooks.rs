@@ -21,11 +21,9 @@ use crate::snapshot::transition::{Transition, line};
 pub(super) struct Webhooks {
     /// One for each URL with pending deliveries. There are few: a list is as fast as a tree, and smaller.
     queues: Vec<Queue>,
-    /// Pending deliveries of all queues.
     pending: usize,
 }
 
-/// The pending deliveries to one URL.
 struct Queue {
     url: Arc<str>,
     deliveries: VecDeque<Delivery>,
@@ -33,7 +31,6 @@ struct Queue {
     due: Instant,
     /// The slot of the attempt in progress.
     slot: Option<usize>,
-    /// Attempts at the first delivery so far.
     attempts: u32,
     /// An attempt has failed since the last successful delivery, and this was logged.
     failing: bool,
@@ -43,7 +40,6 @@ struct Queue {
 
 struct Delivery {
     webhook: Arc<Webhook>,
-    /// What it reports, for the log.
     subject: String,
     json: String,
 }
@@ -55,7 +51,6 @@ impl Delivery {
 }
 
 impl Webhooks {
-    /// Queues a change for the target's webhook.
     #[cold]
     pub(super) fn queue(&mut self, target: TargetId, change: &Change, cx: &mut Context) {
         let Some(target) = cx.targets.get(target) else { return };
@@ -124,7 +119,6 @@ impl Webhooks {
         Some((slot?, queue.deliveries.front()?.deliver(cx.now)))
     }
 
-    /// Processes the result of an attempt.
     #[cold]
     pub(super) fn handle_result(&mut self, slot: usize, result: &ProbeResult, cx: &mut Context) {
         let Webhooks { queues, pending } = self;
@@ -185,7 +179,6 @@ impl Webhooks {
         idle.min_by(|a, b| (a.due, &a.url).cmp(&(b.due, &b.url)))
     }
 
-    /// The subjects of all pending deliveries, queue by queue.
     #[cfg(test)]
     pub(super) fn subjects(&self) -> Vec<&str> {
         let deliveries = self.queues.iter().flat_map(|queue| &queue.deliveries);

@@ -72,7 +72,6 @@ pub(super) type OnWarning = Box<dyn FnMut(&Warning) + Send>;
 
 pub(super) type OnCheck = Box<dyn FnMut(&CheckEvent<'_>) + Send>;
 
-/// Passes the checks that have ended since the last call to `on_check`.
 pub(super) fn report_checks(reactor: &mut Reactor, on_check: &mut dyn FnMut(&CheckEvent<'_>)) {
     for CheckResult { target: id, result, change } in reactor.take_results() {
         let Some(target) = reactor.engine().targets().get(id) else { continue };

@@ -148,7 +148,6 @@ impl MonitorHandle {
         }
     }
 
-    /// Whether the caller is the monitor's own probe.
     fn is_own_thread(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
@@ -166,7 +165,6 @@ impl fmt::Debug for MonitorHandle {
     }
 }
 
-/// Runs the loop until a stop request.
 fn run(mut reactor: Reactor, requests: &Receiver<Request>) {
     let mut waiting: Vec<Sender<ProbeResult>> = Vec::new();
     while reactor.turn(None).is_ok() {
@@ -189,7 +187,6 @@ fn run(mut reactor: Reactor, requests: &Receiver<Request>) {
     }
 }
 
-/// Sends the results of ended checks to the waiting callers.
 fn send_results(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
     for check in reactor.take_results() {
         for reply in waiting.drain(..) {
@@ -198,7 +195,6 @@ fn send_results(reactor: &mut Reactor, waiting: &mut Vec<Sender<ProbeResult>>) {
     }
 }
 
-/// The only target.
 fn target(reactor: &Reactor) -> &Target {
     &reactor.engine().targets().list()[0]
 }

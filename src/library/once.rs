@@ -130,7 +130,6 @@ pub fn check_all(
     check_and_warn(monitors.into_iter().collect(), resolver, on_check, |_| {})
 }
 
-/// Like [`check_all`], with a callback for warnings.
 pub(crate) fn check_and_warn(
     monitors: Vec<Monitor>,
     resolver: ResolverConfig,

@@ -75,7 +75,6 @@ pub struct Server {
     address: SocketAddr,
     on_check: Option<OnCheck>,
     on_warning: Option<OnWarning>,
-    /// The reactor has been stopped.
     ended: bool,
 }
 
@@ -229,7 +228,6 @@ impl Server {
         Ok(ShutdownHandle { stopped: self.reactor.stop_flag(), waker: self.reactor.waker()? })
     }
 
-    /// Passes ended checks and warnings to the callbacks.
     fn report(&mut self) {
         match &mut self.on_check {
             Some(on_check) => report_checks(&mut self.reactor, on_check),

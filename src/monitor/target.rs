@@ -30,16 +30,12 @@ pub(crate) struct Target {
     webhook: Option<Arc<Webhook>>,
 }
 
-/// Rules other than the default, and their state.
 struct Special {
     rules: Rules,
     /// The last scheduled time that has passed; later ones are multiples of the interval after it.
     anchor: Instant,
-    /// The interval in effect.
     interval: Duration,
-    /// When the next attempt of the current check starts.
     retry_at: Option<Instant>,
-    /// Repeated attempts of the current check.
     retried: u32,
 }
 
@@ -99,17 +95,14 @@ impl Target {
         self.first.unwrap_or(self.next_scheduled)
     }
 
-    /// When the next attempt of the current check starts, if the check waits for it.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.special.as_ref().and_then(|special| special.retry_at)
     }
 
-    /// When the next attempt is due if none is in flight.
     pub(crate) fn due(&self) -> Instant {
         self.retry_at().unwrap_or(self.scheduled())
     }
 
-    /// The number of scheduled times without a check.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -133,7 +126,6 @@ impl Target {
         true
     }
 
-    /// Records whether a result is slow, and appends that to its detail.
     pub(crate) fn apply_slow_threshold(&mut self, result: &mut ProbeResult) {
         let Some(Special { rules, .. }) = self.special.as_deref() else { return };
         let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };
@@ -150,7 +142,6 @@ impl Target {
         }
     }
 
-    /// Processes the result of a check; returns the state change, if any.
     pub(super) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
         self.fsm.fire(result, now)
     }
@@ -193,7 +184,6 @@ impl Target {
         self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
     }
 
-    /// The interval for the state and the last check.
     fn interval_wanted(&self) -> Duration {
         let (Some(special), Some(last)) = (&self.special, self.fsm.last()) else { return self.interval };
         let interval = match (self.fsm.policy_state(), last.event) {

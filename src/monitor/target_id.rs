@@ -68,7 +68,6 @@ impl Positions {
         self.slots[id.index()].position = position as u32;
     }
 
-    /// Releases the id of a removed target.
     pub(super) fn release(&mut self, id: TargetId) {
         let slot = &mut self.slots[id.index()];
         slot.position = NOWHERE;

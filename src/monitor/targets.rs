@@ -18,7 +18,6 @@ pub(crate) struct Targets {
     positions: Positions,
     /// The number of targets per state, by [`State::index`].
     counts: [usize; 4],
-    /// State changes of all targets.
     changes: u64,
     delay: SchedulingDelay,
     /// Skipped checks of removed targets.
@@ -84,7 +83,6 @@ impl Targets {
         self.list.push(target);
     }
 
-    /// All targets in the configured order.
     pub(crate) fn list(&self) -> &[Target] {
         &self.list
     }
@@ -101,7 +99,6 @@ impl Targets {
         self.list.get_mut(self.positions.get(id)?)
     }
 
-    /// Starts an attempt. `None` if there is no such target.
     pub(crate) fn begin(&mut self, id: TargetId, now: Now) -> Option<Box<dyn Attempt>> {
         let target = self.list.get_mut(self.positions.get(id)?)?;
         if target.retry_at().is_none() && target.scheduled() <= now.instant {
@@ -115,12 +112,10 @@ impl Targets {
         self.delay
     }
 
-    /// The number of scheduled times without a check.
     pub(crate) fn skipped(&self) -> u64 {
         self.list.iter().fold(self.skipped, |sum, target| sum.saturating_add(target.skipped()))
     }
 
-    /// Processes the result of a check; returns the state change, if any.
     pub(crate) fn fire(&mut self, id: TargetId, result: &ProbeResult, now: Now) -> Option<Change> {
         let change = self.get_mut(id)?.fire(result, now)?;
         self.counts[change.from.index()] -= 1;
@@ -134,12 +129,10 @@ impl Targets {
         self.changes
     }
 
-    /// The number of targets per state, by [`State::index`].
     pub(crate) fn counts(&self) -> [usize; 4] {
         self.counts
     }
 
-    /// The most severe state of all targets.
     pub(crate) fn worst(&self) -> State {
         State::ALL.into_iter().filter(|state| self.counts[state.index()] > 0).max().unwrap_or(State::Unknown)
     }

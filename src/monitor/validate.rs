@@ -10,7 +10,6 @@ use crate::probe::guard::guarded;
 impl Monitor {
     const INTERVALS: RangeInclusive<Duration> = Monitor::INTERVAL_MIN..=Monitor::INTERVAL_MAX;
 
-    /// The first invalid setting, as an error.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let rules = &self.rules;
         in_range(Error::Interval, self.interval, Self::INTERVALS)?;
@@ -36,7 +35,6 @@ impl Monitor {
     }
 }
 
-/// The shortest timeout.
 const SHORTEST: Duration = Duration::from_nanos(1);
 
 fn in_range(
@@ -50,7 +48,6 @@ fn in_range(
     Err(error(format!("{value:?} is not between {:?} and {:?}", range.start(), range.end())))
 }
 
-/// An error if two of these names are equal.
 pub(crate) fn validate_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();

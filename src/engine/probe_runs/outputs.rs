@@ -32,7 +32,6 @@ impl ProbeRuns {
         self.finish(owner, ProbeResult::down(Reason::Custom, &timed_out), cx);
     }
 
-    /// Processes the outputs of an attempt until there are none.
     pub(super) fn poll_attempt(&mut self, owner: RunOwner, cx: &mut Context) {
         while let Some(run) = self.table.get_mut(owner) {
             if let Some(output) = run.connector.as_mut().and_then(Connector::poll_output) {
@@ -149,7 +148,6 @@ impl ProbeRuns {
         self.set_timer(owner, cx);
     }
 
-    /// Processes the result of a target's attempt, which ends the check unless it must be repeated.
     fn finish_attempt(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
         let Some(target) = cx.targets.get_mut(id) else { return };
         if target.retry(&result, cx.now.instant) {

@@ -1,7 +1,6 @@
 //! Targets: schedule, retries, state and rules of each one, and the list of all.
 
 mod hook;
-mod rules;
 mod target;
 mod target_id;
 mod targets;
@@ -16,7 +15,6 @@ use crate::probe::Probe;
 use crate::probe::build::Webhook;
 use crate::probe::guard::label;
 pub use hook::Hook;
-use rules::Rules;
 pub(crate) use target::Target;
 pub use target_id::TargetId;
 pub use targets::TargetUpdate;
@@ -53,6 +51,33 @@ pub struct Monitor {
     rules: Rules,
     hook: Option<Arc<Hook>>,
     webhook: Option<Arc<Webhook>>,
+}
+
+/// Optional rules: retries, slow responses, other intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rules {
+    /// Repeated attempts after a failure within one check, and the delay before each.
+    retries: u32,
+    retry_interval: Duration,
+    /// Latencies above `slow` are slow, until one is at most `slow_clear`.
+    slow: Option<Duration>,
+    slow_clear: Option<Duration>,
+    /// The intervals while the target is down, and while the last check contradicts the state.
+    interval_down: Option<Duration>,
+    interval_fast: Option<Duration>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            retries: 0,
+            retry_interval: Monitor::RETRY_INTERVAL,
+            slow: None,
+            slow_clear: None,
+            interval_down: None,
+            interval_fast: None,
+        }
+    }
 }
 
 impl Monitor {
@@ -148,11 +173,6 @@ impl Monitor {
 
     /// The time from the end of a failed attempt to the next attempt of the same check:
     /// [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`]. Default: [`Monitor::RETRY_INTERVAL`].
-    ///
-    /// ```
-    /// # use pingstate::{Monitor, blocking};
-    /// let monitor = Monitor::new(blocking("disk", || true)).retries(1).retry_interval(Monitor::RETRY_INTERVAL / 2);
-    /// ```
     #[must_use]
     pub fn retry_interval(mut self, interval: Duration) -> Self {
         self.rules.retry_interval = interval;
@@ -202,13 +222,6 @@ impl Monitor {
 
     /// The interval while the target is down and its checks fail (`downinter` of HAProxy). Limits and default:
     /// those of [`Monitor::interval`], and its value.
-    ///
-    /// ```
-    /// # use pingstate::{Monitor, blocking};
-    /// # use std::time::Duration;
-    /// // The printer is switched off at night.
-    /// let monitor = Monitor::new(blocking("printer", || true)).interval_down(Duration::from_secs(60));
-    /// ```
     #[must_use]
     pub fn interval_down(mut self, interval: Duration) -> Self {
         self.rules.interval_down = Some(interval);
@@ -270,7 +283,8 @@ impl fmt::Debug for Monitor {
 pub(crate) mod mute {
     use super::*;
     use crate::clock::Now;
-    use crate::probe::{Attempt, Input, Output};
+    use crate::probe::Attempt;
+    use crate::probe::guard::NoAttempt;
 
     pub(crate) struct Mute(pub(crate) &'static str);
 
@@ -282,16 +296,7 @@ pub(crate) mod mute {
             Duration::from_secs(2)
         }
         fn begin(&self, _now: Now) -> Box<dyn Attempt> {
-            Box::new(MuteAttempt)
-        }
-    }
-
-    struct MuteAttempt;
-
-    impl Attempt for MuteAttempt {
-        fn handle_input(&mut self, _input: Input<'_>, _now: Now) {}
-        fn poll_output(&mut self) -> Option<Output> {
-            None
+            Box::new(NoAttempt)
         }
     }
 }

@@ -11,6 +11,7 @@ use super::listings::Listings;
 use super::messages::{Input, Output};
 use super::owners::{ConnOwner, Owner};
 use crate::api::client::{Client, Next};
+use crate::api::events::KEEP_ALIVE;
 use crate::api::host::HostGuard;
 use crate::api::response::{BODY_COPY_MAX, Date, Response, head};
 use crate::api::routes::{ListingPage, Reply, render_status, reply};
@@ -45,20 +46,12 @@ impl ApiConns {
         }
     }
 
-    pub(super) fn begin_turn(&mut self) {
-        self.listings.begin_turn();
-    }
-
     pub(super) fn unsent(&self, id: ConnId) -> &[u8] {
         self.conns.get(id).map_or(&[], |conn| conn.outbox.unsent())
     }
 
     pub(super) fn room(&self, id: ConnId) -> usize {
         self.conns.get(id).map_or(0, |conn| conn.room())
-    }
-
-    pub(super) fn has_streams(&self) -> bool {
-        !self.streams.is_empty()
     }
 
     pub(super) fn is_stream(&self, id: ConnId) -> bool {
@@ -170,7 +163,7 @@ impl ApiConns {
         match &conn.state {
             _ if !conn.outbox.is_empty() => self.close(id, cx),
             State::Reading if conn.head_deadline.is_some() => self.refuse(id, 408, cx),
-            State::Streaming(_) => self.keep_alive(id, cx),
+            State::Streaming(_) => self.send(id, KEEP_ALIVE.into(), true, cx),
             State::Waiting { wait: Some(wait), .. } => {
                 // The state may have been reached in this turn.
                 let response = wait.reached(&cx.targets).unwrap_or_else(|| wait.timed_out(&cx.targets));

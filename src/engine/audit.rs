@@ -51,18 +51,17 @@ impl Engine {
     }
 
     pub(crate) fn audit(&self) -> Audit {
-        let query_inbox = self.lookups.longest_reply();
         let mut audit = Audit {
             clients: 0,
             listings: [ListingPage::Status, ListingPage::Metrics].map(|page| self.api.listings.size(page)),
             probe_outbox: 0,
             queries: 0,
-            waiting: self.runs.waiting(),
-            connections: self.runs.connections(),
+            waiting: self.runs.queue.waiting.iter().copied().collect(),
+            connections: self.runs.queue.connections,
             streams: 0,
             stream_outbox: 0,
             client_inbox: 0,
-            query_inbox,
+            query_inbox: self.lookups.resolver.longest_stream(),
         };
         for (id, owner) in self.cx.conns() {
             match owner {
@@ -86,7 +85,7 @@ impl Engine {
         let outboxes = self.runs.iter().map(|run| run.outbox.len());
         audit.probe_outbox = outboxes.max().unwrap_or(0);
         assert_eq!(audit.clients, self.api.clients, "number of clients");
-        assert_eq!(audit.queries, self.lookups.queries(), "number of queries");
+        assert_eq!(audit.queries, self.lookups.queries.len(), "number of queries");
         assert_eq!(audit.streams, self.api.streams.len(), "number of streams");
         audit
     }

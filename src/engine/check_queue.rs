@@ -8,9 +8,9 @@ use super::limits::CONNECTIONS_PER_CHECK;
 use crate::monitor::TargetId;
 
 pub(super) struct CheckQueue {
-    waiting: VecDeque<TargetId>,
+    pub(super) waiting: VecDeque<TargetId>,
     /// Connections of the checks in flight, and of deliveries to webhooks.
-    connections: usize,
+    pub(super) connections: usize,
     connections_max: usize,
 }
 
@@ -19,21 +19,9 @@ impl CheckQueue {
         CheckQueue { waiting: VecDeque::new(), connections: 0, connections_max }
     }
 
-    pub(super) fn push(&mut self, target: TargetId) {
-        self.waiting.push_back(target);
-    }
-
     pub(super) fn next(&mut self) -> Option<TargetId> {
         let is_free = self.connections + CONNECTIONS_PER_CHECK <= self.connections_max;
         if is_free { self.waiting.pop_front() } else { None }
-    }
-
-    pub(super) fn waiting(&self) -> &VecDeque<TargetId> {
-        &self.waiting
-    }
-
-    pub(super) fn retain(&mut self, keep: impl FnMut(&TargetId) -> bool) {
-        self.waiting.retain(keep);
     }
 
     pub(super) fn begin(&mut self) {
@@ -48,10 +36,5 @@ impl CheckQueue {
 
     pub(super) fn release(&mut self, connections: usize) {
         self.connections -= connections;
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn connections(&self) -> usize {
-        self.connections
     }
 }

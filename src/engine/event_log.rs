@@ -21,7 +21,7 @@ pub(super) struct EventLog {
     last: u64,
     transitions: Ring,
     checks: Ring,
-    keeps_checks: bool,
+    pub(super) keeps_checks: bool,
     /// The last rendered batch with its start and end: most clients have the same cursor.
     written: Option<(Cursor, String, Cursor)>,
 }
@@ -126,10 +126,6 @@ impl EventLog {
             check: wanted.checks.then(|| place(&self.checks)),
             may_have_missed: misses(&self.transitions) || wanted.checks && misses(&self.checks),
         }
-    }
-
-    pub(super) fn keep(&mut self, wanted: &Subscription) {
-        self.keeps_checks |= wanted.checks;
     }
 
     pub(super) fn batch(&mut self, cursor: &mut Cursor, targets: &Targets) -> String {

@@ -82,7 +82,7 @@ impl Hooks {
     pub(super) fn queue(&mut self, id: TargetId, change: &Change, cx: &mut Context) {
         let Some(target) = cx.targets.get(id) else { return };
         let Some(last) = target.fsm().last() else { return };
-        if !target.hook().is_some_and(|hook| hook.wants_first() || !change.is_first()) {
+        if !target.hook.as_ref().is_some_and(|hook| hook.first || !change.is_first()) {
             return;
         }
         let call = Call {
@@ -117,7 +117,7 @@ impl Hooks {
                 (&mut counters.not_started, Some(format!("could not be started: {why}")))
             }
             HookEnd::Signalled(_) if deadline.is_none() => {
-                (&mut counters.timeout, Some(format!("was killed after {}", seconds(hook.limit()))))
+                (&mut counters.timeout, Some(format!("was killed after {}", seconds(hook.timeout))))
             }
             HookEnd::Exited(status) => (&mut counters.failed, Some(format!("exited with status {status}"))),
             HookEnd::Signalled(signal) => {
@@ -170,7 +170,7 @@ impl Hooks {
         self.start_no_more();
         for call in std::mem::take(&mut self.pending) {
             let Some(target) = cx.targets.get(call.target) else { continue };
-            if let Some(hook) = target.hook() {
+            if let Some(hook) = &target.hook {
                 let (name, program) = (target.name(), program(hook));
                 cx.log(format!("{name}: the hook {program} was not started: the daemon stops"));
             }
@@ -182,12 +182,12 @@ impl Hooks {
         while self.started < HOOK_STARTS_PER_TURN {
             let Some(call) = self.next(cx).and_then(|index| self.pending.remove(index)) else { break };
             let Some(target) = cx.targets.get(call.target) else { continue };
-            let Some(hook) = target.hook().cloned() else { continue };
+            let Some(hook) = target.hook.clone() else { continue };
             let (name, env) = (target.name().to_owned(), call.env(target.name()));
             self.last += 1;
             self.started += 1;
             let id = HookId(self.last);
-            let deadline = Some(cx.now.instant + hook.limit());
+            let deadline = Some(cx.now.instant + hook.timeout);
             cx.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
             self.running.push(Run { id, name, hook, deadline, call });
         }
@@ -210,7 +210,7 @@ impl Hooks {
 }
 
 fn program(hook: &Hook) -> String {
-    printable(hook.words().first().map_or("", String::as_str), PROGRAM_SHOWN_MAX)
+    printable(hook.words.first().map_or("", String::as_str), PROGRAM_SHOWN_MAX)
 }
 
 impl Call {

@@ -67,10 +67,8 @@ impl Listings {
 
     /// The number of listings of a page in memory, and their bytes.
     pub(super) fn size(&self, page: ListingPage) -> (usize, usize) {
-        self.live(page).fold((0, 0), |(count, bytes), body| (count + 1, bytes + body.len()))
-    }
-
-    fn live(&self, page: ListingPage) -> impl Iterator<Item = Arc<Vec<u8>>> {
-        self.entries.iter().filter(move |entry| entry.page == page).filter_map(|entry| entry.body.upgrade())
+        let of_page = self.entries.iter().filter(|entry| entry.page == page);
+        let live = of_page.filter_map(|entry| entry.body.upgrade());
+        live.fold((0, 0), |(count, bytes), body| (count + 1, bytes + body.len()))
     }
 }

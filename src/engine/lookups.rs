@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use super::context::Context;
 use super::ids::ConnId;
@@ -13,14 +12,14 @@ use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver, Transport};
 use crate::result::Failure;
 
 pub(super) struct Lookups {
-    resolver: Resolver,
+    pub(super) resolver: Resolver,
     waiting: BTreeMap<LookupId, RunOwner>,
-    queries: Vec<Query>,
+    pub(super) queries: Vec<Query>,
     /// Runs whose lookups start once the files have been refreshed.
     unresolved: Vec<RunOwner>,
 }
 
-struct Query {
+pub(super) struct Query {
     id: QueryId,
     conn: ConnId,
     server: SocketAddr,
@@ -30,7 +29,10 @@ struct Query {
 
 pub(super) enum LookupUpdate {
     /// Unless `last` is set, more addresses may follow.
-    Found { addresses: Vec<IpAddr>, last: bool },
+    Found {
+        addresses: Vec<IpAddr>,
+        last: bool,
+    },
     Failed(Failure),
 }
 
@@ -76,18 +78,6 @@ impl Lookups {
     pub(super) fn cancel(&mut self, lookup: LookupId) {
         self.waiting.remove(&lookup);
         self.resolver.cancel(lookup);
-    }
-
-    pub(super) fn describe(&self, lookup: LookupId) -> Option<String> {
-        self.resolver.describe(lookup)
-    }
-
-    pub(super) fn handle_timeout(&mut self, cx: &Context) {
-        self.resolver.handle_timeout(cx.now.instant);
-    }
-
-    pub(super) fn extend(&mut self, delay: Duration) {
-        self.resolver.extend(delay);
     }
 
     pub(super) fn handle_query(&mut self, id: QueryId, input: Input<'_>, cx: &mut Context) {
@@ -162,15 +152,5 @@ impl Lookups {
     #[cfg(test)]
     pub(super) fn waiting(&self) -> Vec<RunOwner> {
         self.waiting.values().copied().collect()
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn queries(&self) -> usize {
-        self.queries.len()
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn longest_reply(&self) -> usize {
-        self.resolver.longest_stream()
     }
 }

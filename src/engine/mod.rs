@@ -59,7 +59,6 @@ mod probe_run;
 mod probe_runs;
 mod process_stats;
 mod reload;
-mod run_table;
 mod service_manager;
 mod streams;
 mod timers;
@@ -69,7 +68,6 @@ use std::time::{Duration, Instant};
 
 use crate::api::host::HostGuard;
 use crate::clock::Now;
-use crate::fsm::Change;
 use crate::monitor::{Monitor, Target, TargetId, Targets};
 use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
@@ -173,16 +171,16 @@ impl Engine {
 
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         let now = self.update_clock(now);
-        self.api.begin_turn();
+        self.api.listings.begin_turn();
         self.hooks.begin_turn(&mut self.cx);
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
                 Owner::Run(owner) => {
-                    let describe = |lookup| self.lookups.describe(lookup);
+                    let describe = |lookup| self.lookups.resolver.describe(lookup);
                     self.runs.handle_timeout(owner, describe, &mut self.cx);
                 }
                 Owner::Client(id) => self.api.handle_timeout(id, &mut self.cx),
-                Owner::Resolver => self.lookups.handle_timeout(&self.cx),
+                Owner::Resolver => self.lookups.resolver.handle_timeout(now.instant),
                 Owner::Accept => self.cx.resume_accept(),
                 Owner::Hooks => self.hooks.handle_timeout(&mut self.cx),
                 Owner::Webhooks => self.start_deliveries(),
@@ -325,31 +323,22 @@ impl Engine {
             RunEvent::Resolve(owner) => self.lookups.request(owner, &mut self.cx),
             RunEvent::Cancel(lookup) => self.lookups.cancel(lookup),
             RunEvent::Checked(target, change) => {
-                self.note_check(target, change.as_ref());
-                if let Some(change) = change {
-                    self.notify_state_change(target, &change);
+                let Some(fsm) = self.cx.targets.get(target).map(Target::fsm) else { return };
+                let Some(last) = fsm.last() else { return };
+                let has_event = self.event_log.note(target, last, change.as_ref(), fsm.state());
+                self.has_unpublished |= has_event && !self.api.streams.is_empty();
+                let Some(change) = change else { return };
+                self.hooks.queue(target, &change, &mut self.cx);
+                self.webhooks.queue(target, &change, &mut self.cx);
+                self.start_deliveries();
+                if let Some(manager) = &mut self.manager {
+                    manager.schedule_status(&mut self.cx);
                 }
             }
             RunEvent::Delivered(slot, result) => {
                 self.webhooks.handle_result(slot, &result, &mut self.cx);
                 self.start_deliveries();
             }
-        }
-    }
-
-    fn note_check(&mut self, target: TargetId, change: Option<&Change>) {
-        let Some(fsm) = self.cx.targets.get(target).map(Target::fsm) else { return };
-        let Some(last) = fsm.last() else { return };
-        let has_event = self.event_log.note(target, last, change, fsm.state());
-        self.has_unpublished |= has_event && self.api.has_streams();
-    }
-
-    fn notify_state_change(&mut self, target: TargetId, change: &Change) {
-        self.hooks.queue(target, change, &mut self.cx);
-        self.webhooks.queue(target, change, &mut self.cx);
-        self.start_deliveries();
-        if let Some(manager) = &mut self.manager {
-            manager.schedule_status(&mut self.cx);
         }
     }
 
@@ -372,7 +361,7 @@ impl Engine {
         let late = self.poll_timeout().map(|due| now.instant.saturating_duration_since(due));
         if late.is_some_and(|late| late >= CLOCK_STALL) {
             self.runs.extend(gap, &mut self.cx);
-            self.lookups.extend(gap);
+            self.lookups.resolver.extend(gap);
         }
         (self.cx.now, self.wakeup) = (now, None);
         now

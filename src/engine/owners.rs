@@ -46,7 +46,7 @@ pub(super) enum RunOwner {
 
 impl RunOwner {
     /// A small number, unique among present targets and deliveries.
-    pub(super) fn index(self) -> usize {
+    fn index(self) -> usize {
         match self {
             RunOwner::Delivery(slot) => slot,
             RunOwner::Target(target) => WEBHOOKS_PARALLEL + target.index(),

@@ -8,16 +8,14 @@ use super::ids::ConnId;
 use super::limits::*;
 use super::messages::{JobId, Output};
 use super::outbox::Outbox;
-use super::owners::RunOwner;
 use crate::clock::Now;
 use crate::probe::connector::{AttemptId, Connector};
-use crate::probe::guard::{discard, guarded};
+use crate::probe::guard::{NoAttempt, discard, guarded};
 use crate::probe::{self, Attempt};
 use crate::resolve::{LookupId, Transport};
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 
 pub(super) struct ProbeRun {
-    pub(super) owner: RunOwner,
     attempt: Box<dyn Attempt>,
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
@@ -45,26 +43,15 @@ pub(super) struct ProbeRun {
     panic: Option<Failure>,
 }
 
-struct Finished;
-
-impl Attempt for Finished {
-    fn handle_input(&mut self, _input: probe::Input<'_>, _now: Now) {}
-
-    fn poll_output(&mut self) -> Option<probe::Output> {
-        None
-    }
-}
-
 impl Drop for ProbeRun {
     fn drop(&mut self) {
-        discard(std::mem::replace(&mut self.attempt, Box::new(Finished)));
+        discard(std::mem::replace(&mut self.attempt, Box::new(NoAttempt)));
     }
 }
 
 impl ProbeRun {
-    pub(super) fn new(owner: RunOwner, attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
+    pub(super) fn new(attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
         ProbeRun {
-            owner,
             attempt,
             timeout,
             deadline: now.instant + timeout,

@@ -2,7 +2,7 @@
 
 mod outputs;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::check_queue::CheckQueue;
@@ -14,7 +14,6 @@ use super::messages::{Input, JobId, Output};
 use super::outbox::Outbox;
 use super::owners::{Owner, RunOwner};
 use super::probe_run::ProbeRun;
-use super::run_table::RunTable;
 use crate::fsm::Change;
 use crate::monitor::{Target, TargetId};
 use crate::probe::connector::AttemptId;
@@ -34,7 +33,7 @@ pub(super) struct ProbeRuns {
     schedule: Schedule,
     /// Targets without a check (with [`Schedule::Once`]).
     unchecked: usize,
-    table: RunTable,
+    table: BTreeMap<RunOwner, Box<ProbeRun>>,
     pub(super) queue: CheckQueue,
     jobs: BTreeMap<JobId, RunOwner>,
     last_job: JobId,
@@ -49,25 +48,13 @@ pub(super) enum RunEvent {
     Delivered(usize, Box<ProbeResult>),
 }
 
-/// The set of the indexes of these targets.
-fn indexes(targets: impl Iterator<Item = TargetId>) -> Vec<bool> {
-    let mut indexes = Vec::new();
-    for target in targets {
-        if target.index() >= indexes.len() {
-            indexes.resize(target.index() + 1, false);
-        }
-        indexes[target.index()] = true;
-    }
-    indexes
-}
-
 impl ProbeRuns {
     /// `connections_max` limits the connections of all runs together.
     pub(super) fn new(schedule: Schedule, connections_max: usize, cx: &mut Context) -> Self {
         let runs = ProbeRuns {
             schedule,
             unchecked: cx.targets.list().len(),
-            table: RunTable::default(),
+            table: BTreeMap::new(),
             queue: CheckQueue::new(connections_max),
             jobs: BTreeMap::new(),
             last_job: JobId(0),
@@ -85,7 +72,7 @@ impl ProbeRuns {
     }
 
     pub(super) fn get(&self, owner: RunOwner) -> Option<&ProbeRun> {
-        self.table.get(owner)
+        self.table.get(&owner).map(|run| &**run)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -115,9 +102,9 @@ impl ProbeRuns {
         describe: impl FnOnce(LookupId) -> Option<String>,
         cx: &mut Context,
     ) {
-        let Some(run) = self.table.get_mut(owner) else {
+        let Some(run) = self.table.get_mut(&owner) else {
             if let RunOwner::Target(target) = owner {
-                self.queue.push(target);
+                self.queue.waiting.push_back(target);
             }
             return;
         };
@@ -137,9 +124,9 @@ impl ProbeRuns {
 
     pub(super) fn check_now(&mut self, target: TargetId, cx: &mut Context) {
         let owner = RunOwner::Target(target);
-        if self.table.get(owner).is_none() && !self.queue.waiting().contains(&target) {
+        if !self.table.contains_key(&owner) && !self.queue.waiting.contains(&target) {
             cx.timers.set(Owner::Run(owner), None);
-            self.queue.push(target);
+            self.queue.waiting.push_back(target);
         }
     }
 
@@ -161,7 +148,7 @@ impl ProbeRuns {
         cx: &mut Context,
     ) {
         self.queue.begin();
-        self.table.insert(Box::new(ProbeRun::new(owner, attempt, timeout, cx.now)));
+        self.table.insert(owner, Box::new(ProbeRun::new(attempt, timeout, cx.now)));
         self.poll_attempt(owner, cx);
     }
 
@@ -172,7 +159,7 @@ impl ProbeRuns {
         input: Input<'_>,
         cx: &mut Context,
     ) {
-        let Some(run) = self.table.get_mut(owner) else { return };
+        let Some(run) = self.table.get_mut(&owner) else { return };
         let Some(connector) = &mut run.connector else { return };
         match input {
             Input::Connected => connector.handle_connected(attempt),
@@ -193,7 +180,7 @@ impl ProbeRuns {
         input: Input<'_>,
         cx: &mut Context,
     ) {
-        let Some(run) = self.table.get_mut(owner) else { return };
+        let Some(run) = self.table.get_mut(&owner) else { return };
         match input {
             Input::Sent(count) => return run.handle_sent(count, cx),
             Input::Received(bytes) | Input::Datagram(_, bytes) => {
@@ -213,7 +200,7 @@ impl ProbeRuns {
 
     /// Starts the lookup that a run waits for: `start` gets the host.
     pub(super) fn start_lookup(&mut self, owner: RunOwner, start: impl FnOnce(&str) -> LookupId) {
-        let Some(run) = self.table.get_mut(owner) else { return };
+        let Some(run) = self.table.get_mut(&owner) else { return };
         if let Some(connector) = run.connector.as_ref().filter(|_| run.awaits_files) {
             run.lookup = Some(start(connector.host()));
             run.awaits_files = false;
@@ -221,7 +208,7 @@ impl ProbeRuns {
     }
 
     pub(super) fn handle_lookup(&mut self, owner: RunOwner, update: LookupUpdate, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(owner) else { return };
+        let Some(run) = self.table.get_mut(&owner) else { return };
         if update.is_last() {
             run.lookup = None;
         }
@@ -238,17 +225,17 @@ impl ProbeRuns {
 
     pub(super) fn handle_worked(&mut self, job: JobId, result: ProbeResult, cx: &mut Context) {
         let Some(owner) = self.jobs.remove(&job) else { return };
-        let Some(run) = self.table.get_mut(owner) else { return };
+        let Some(run) = self.table.get_mut(&owner) else { return };
         run.jobs.retain(|known| *known != job);
         run.handle_input(probe::Input::Worked(result), cx.now);
         self.poll_attempt(owner, cx);
     }
 
     pub(super) fn extend(&mut self, delay: Duration, cx: &mut Context) {
-        for run in self.table.iter_mut().filter(|run| run.stalls < STALLS_MAX) {
+        for (owner, run) in self.table.iter_mut().filter(|(_, run)| run.stalls < STALLS_MAX) {
             run.stalls += 1;
             run.deadline += delay;
-            cx.timers.set(Owner::Run(run.owner), Some(run.poll_timeout()));
+            cx.timers.set(Owner::Run(*owner), Some(run.poll_timeout()));
         }
     }
 
@@ -256,18 +243,17 @@ impl ProbeRuns {
     pub(super) fn handle_reload(&mut self, ended: &[TargetId], cx: &mut Context) {
         for owner in ended.iter().copied().map(RunOwner::Target) {
             self.disconnect(owner, cx);
-            if let Some(run) = self.table.remove(owner) {
+            if let Some(run) = self.table.remove(&owner) {
                 self.queue.release(run.connections);
             }
             cx.timers.set(Owner::Run(owner), None);
         }
-        let is_of_ended = |output: &Output| match output {
-            Output::CheckResult(check) => ended.contains(&check.target),
-            _ => false,
-        };
-        cx.outputs.retain(|output| !is_of_ended(output));
-        let ended = indexes(ended.iter().copied());
-        self.queue.retain(|target| !ended.get(target.index()).is_some_and(|ended| *ended));
+        let ended: BTreeSet<_> = ended.iter().collect();
+        cx.outputs.retain(|output| match output {
+            Output::CheckResult(check) => !ended.contains(&check.target),
+            _ => true,
+        });
+        self.queue.waiting.retain(|target| !ended.contains(target));
         self.unchecked = cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
         self.set_timers(cx);
     }
@@ -276,31 +262,18 @@ impl ProbeRuns {
     /// the timers: a lost timer must stop the watchdog pings.
     pub(super) fn is_on_time(&self, cx: &Context) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < cx.now.instant;
-        let is_idle = |target: &&Target| self.table.get(RunOwner::Target(target.id())).is_none();
-        let waiting = indexes(self.queue.waiting().iter().copied());
-        let is_waiting = |target: &Target| waiting.get(target.id().index()).is_some_and(|waiting| *waiting);
-        self.table.iter().all(|run| !is_late(run.deadline))
-            && cx
-                .targets
-                .list()
-                .iter()
-                .filter(is_idle)
-                .all(|target| !is_late(target.due()) || is_waiting(target))
+        let waiting: BTreeSet<_> = self.queue.waiting.iter().collect();
+        let is_late_target = |target: &Target| {
+            is_late(target.due())
+                && !self.table.contains_key(&RunOwner::Target(target.id()))
+                && !waiting.contains(&target.id())
+        };
+        !self.table.values().any(|run| is_late(run.deadline)) && !cx.targets.list().iter().any(is_late_target)
     }
 
     #[cfg(any(test, fuzzing))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &ProbeRun> {
-        self.table.iter()
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn waiting(&self) -> Vec<TargetId> {
-        self.queue.waiting().iter().copied().collect()
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn connections(&self) -> usize {
-        self.queue.connections()
+        self.table.values().map(|run| &**run)
     }
 
     #[cfg(test)]
@@ -311,13 +284,13 @@ impl ProbeRuns {
     fn set_timers(&self, cx: &mut Context) {
         let owners: Vec<_> = cx.targets.ids().map(RunOwner::Target).collect();
         owners.into_iter().for_each(|owner| self.set_timer(owner, cx));
-        for target in self.queue.waiting() {
+        for target in &self.queue.waiting {
             cx.timers.set(Owner::Run(RunOwner::Target(*target)), None);
         }
     }
 
     pub(super) fn set_timer(&self, owner: RunOwner, cx: &mut Context) {
-        let at = match (self.table.get(owner), owner) {
+        let at = match (self.table.get(&owner), owner) {
             (Some(run), _) => Some(run.poll_timeout()),
             (None, RunOwner::Delivery(_)) => None,
             (None, RunOwner::Target(target)) => {

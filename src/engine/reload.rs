@@ -20,7 +20,7 @@ impl Engine {
         self.hooks.handle_reload(&self.cx.targets);
         self.event_log.handle_reload(self.cx.targets.list().len());
         self.api.handle_reload(&mut self.cx);
-        self.has_unpublished = self.api.has_streams();
+        self.has_unpublished = !self.api.streams.is_empty();
         if let Some(manager) = &mut self.manager {
             manager.note_reload("", &mut self.cx);
         }

@@ -14,7 +14,7 @@ use super::ids::ConnId;
 use super::messages::Output;
 use super::owners::Owner;
 use crate::api::client::Client;
-use crate::api::events::{self, KEEP_ALIVE, Subscription};
+use crate::api::events::{self, Subscription};
 use crate::api::params::no_target;
 use crate::api::response::Response;
 use crate::api::wait::Wait;
@@ -45,7 +45,7 @@ impl ApiConns {
         let state = State::Streaming(events.cursor(wanted));
         if self.make_room_for_stream(id, request, cx) {
             self.convert_to_stream(id, state, cx);
-            events.keep(wanted);
+            events.keeps_checks |= wanted.checks;
             self.send(id, opening, true, cx);
         }
     }
@@ -124,10 +124,6 @@ impl ApiConns {
             }
             _ => {}
         }
-    }
-
-    pub(super) fn keep_alive(&mut self, id: ConnId, cx: &mut Context) {
-        self.send(id, KEEP_ALIVE.into(), true, cx);
     }
 
     pub(super) fn finish_wait(&mut self, id: ConnId, response: Response, cx: &mut Context) {

@@ -4,12 +4,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::context::Context;
 use super::limits::*;
 use super::owners::Owner;
-use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::TargetId;
 use crate::probe::Attempt;
@@ -44,18 +43,12 @@ struct Delivery {
     json: String,
 }
 
-impl Delivery {
-    fn deliver(&self, now: Now) -> Box<dyn Attempt> {
-        self.webhook.deliver(&self.json, now)
-    }
-}
-
 impl Webhooks {
     #[cold]
     pub(super) fn queue(&mut self, target: TargetId, change: &Change, cx: &mut Context) {
         let Some(target) = cx.targets.get(target) else { return };
         let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
-        let Some(webhook) = target.webhook().filter(wanted).cloned() else { return };
+        let Some(webhook) = target.webhook.as_ref().filter(wanted).cloned() else { return };
         let Some(last) = target.fsm().last() else { return };
         let json = line(&Transition {
             ts: cx.now.unix,
@@ -111,12 +104,16 @@ impl Webhooks {
     /// Starts an attempt that is due, if a slot is free. Otherwise sets the timer for the next one.
     #[cold]
     pub(super) fn next_attempt(&mut self, cx: &mut Context) -> Option<(usize, Box<dyn Attempt>)> {
-        let slot = self.free_slot();
-        let queue = self.next().filter(|_| slot.is_some());
+        let is_free = |slot: &usize| self.queues.iter().all(|queue| queue.slot != Some(*slot));
+        let slot = (0..WEBHOOKS_PARALLEL).find(is_free);
+        let idle = self.queues.iter_mut().filter(|queue| queue.slot.is_none());
+        let next = idle.min_by(|a, b| (a.due, &a.url).cmp(&(b.due, &b.url)));
+        let queue = next.filter(|_| slot.is_some());
         cx.timers.set(Owner::Webhooks, queue.as_ref().map(|queue| queue.due));
         let queue = queue.filter(|queue| queue.due <= cx.now.instant)?;
         queue.slot = slot;
-        Some((slot?, queue.deliveries.front()?.deliver(cx.now)))
+        let Delivery { webhook, json, .. } = queue.deliveries.front()?;
+        Some((slot?, webhook.deliver(json, cx.now)))
     }
 
     #[cold]
@@ -149,7 +146,8 @@ impl Webhooks {
             let counters = &mut cx.counters.webhooks;
             *if result.ok { &mut counters.ok } else { &mut counters.failed } += 1;
         } else {
-            queue.due += pause_after(attempts);
+            let pause = DELIVERY_PAUSE * 2_u32.saturating_pow(attempts - 1);
+            queue.due += pause.min(DELIVERY_PAUSE_MAX);
         }
         if queue.deliveries.is_empty() {
             queues.remove(index);
@@ -169,16 +167,6 @@ impl Webhooks {
         }
     }
 
-    fn free_slot(&self) -> Option<usize> {
-        (0..WEBHOOKS_PARALLEL).find(|slot| self.queues.iter().all(|queue| queue.slot != Some(*slot)))
-    }
-
-    /// The queue without an attempt in progress that is due first.
-    fn next(&mut self) -> Option<&mut Queue> {
-        let idle = self.queues.iter_mut().filter(|queue| queue.slot.is_none());
-        idle.min_by(|a, b| (a.due, &a.url).cmp(&(b.due, &b.url)))
-    }
-
     #[cfg(test)]
     pub(super) fn subjects(&self) -> Vec<&str> {
         let deliveries = self.queues.iter().flat_map(|queue| &queue.deliveries);
@@ -195,9 +183,4 @@ fn is_refused(result: &ProbeResult) -> bool {
     let status = result.http_status.unwrap_or_default();
     let is_wrong = matches!(status, 400..=499) && !matches!(status, 408 | 429);
     is_wrong || result.reason == Some(Reason::Redirect)
-}
-
-/// The pause after this number of failed attempts, at least one.
-fn pause_after(runs: u32) -> Duration {
-    (DELIVERY_PAUSE * 2_u32.saturating_pow(runs.saturating_sub(1))).min(DELIVERY_PAUSE_MAX)
 }

@@ -118,14 +118,6 @@ impl ServerBuilder {
     /// Notifies systemd, or the service manager that `NOTIFY_SOCKET` in the environment names
     /// (sd_notify(3)): readiness, the number of targets per state, and stopping. If `WATCHDOG_USEC` is set,
     /// it sends watchdog pings while checks start and end in time. Without `NOTIFY_SOCKET` it does nothing.
-    ///
-    /// ```
-    /// use pingstate::{Monitor, Server, blocking};
-    ///
-    /// let monitor = Monitor::new(blocking("disk", || true));
-    /// let server = Server::builder(monitor).notify_systemd().bind(([127, 0, 0, 1], 0))?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
     #[must_use]
     pub fn notify_systemd(mut self) -> Self {
         self.notify_systemd = true;
@@ -159,7 +151,8 @@ impl ServerBuilder {
         if self.notify_systemd {
             reactor.notify_manager();
         }
-        Ok(Server::new(reactor, address, self.on_check, self.on_warning))
+        let ServerBuilder { on_check, on_warning, .. } = self;
+        Ok(Server { reactor, address, on_check, on_warning, ended: false })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::engine::Schedule;
 use crate::monitor::Monitor;
 use crate::probe::build::NetProbe;
-use crate::probe::guard::guarded;
+use crate::probe::guard::{NoAttempt, guarded};
 use crate::probe::{Attempt, Probe};
 use crate::reactor;
 use crate::result::{ProbeResult, Reason};
@@ -167,17 +167,7 @@ impl Probe for StartedProbe {
     }
 
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {
+        // A check with `Schedule::Once` has one attempt.
         self.attempt.take().unwrap_or_else(|| Box::new(NoAttempt))
-    }
-}
-
-/// The second attempt of a [`StartedProbe`], which is never made.
-struct NoAttempt;
-
-impl Attempt for NoAttempt {
-    fn handle_input(&mut self, _input: crate::probe::Input<'_>, _now: Now) {}
-
-    fn poll_output(&mut self) -> Option<crate::probe::Output> {
-        None
     }
 }

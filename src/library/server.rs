@@ -71,23 +71,14 @@ pub fn serve(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    reactor: Reactor,
-    address: SocketAddr,
-    on_check: Option<OnCheck>,
-    on_warning: Option<OnWarning>,
-    ended: bool,
+    pub(super) reactor: Reactor,
+    pub(super) address: SocketAddr,
+    pub(super) on_check: Option<OnCheck>,
+    pub(super) on_warning: Option<OnWarning>,
+    pub(super) ended: bool,
 }
 
 impl Server {
-    pub(super) fn new(
-        reactor: Reactor,
-        address: SocketAddr,
-        on_check: Option<OnCheck>,
-        on_warning: Option<OnWarning>,
-    ) -> Self {
-        Server { reactor, address, on_check, on_warning, ended: false }
-    }
-
     /// Configures a server for these monitors.
     pub fn builder(monitors: impl IntoIterator<Item = Monitor>) -> ServerBuilder {
         ServerBuilder::new(monitors.into_iter().collect())

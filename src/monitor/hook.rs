@@ -22,9 +22,9 @@ use crate::probe::build::{ProbeBuilder, Webhook};
 /// ```
 #[derive(Clone)]
 pub struct Hook {
-    words: Vec<String>,
-    timeout: Duration,
-    first: bool,
+    pub(crate) words: Vec<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) first: bool,
 }
 
 impl Hook {
@@ -54,18 +54,6 @@ impl Hook {
     pub fn first(mut self, first: bool) -> Self {
         self.first = first;
         self
-    }
-
-    pub(crate) fn words(&self) -> &[String] {
-        &self.words
-    }
-
-    pub(crate) fn limit(&self) -> Duration {
-        self.timeout
-    }
-
-    pub(crate) fn wants_first(&self) -> bool {
-        self.first
     }
 }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::target_id::TargetId;
-use super::targets::StartOrder;
 use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
-use crate::fsm::{Change, Event, Fsm, State};
+use crate::fsm::{Event, Fsm, State};
 use crate::probe::build::{ProbeBuilder, Webhook};
 use crate::probe::durations::millis;
 use crate::probe::guard::label;
@@ -17,7 +16,7 @@ use crate::result::{ProbeResult, ProbeWarning, printable};
 pub(crate) struct Target {
     id: TargetId,
     probe: Box<dyn Probe>,
-    fsm: Fsm,
+    pub(super) fsm: Fsm,
     interval: Duration,
     /// `None` for the default rules, to save memory with 10,000 targets.
     special: Option<Box<Special>>,
@@ -26,8 +25,8 @@ pub(crate) struct Target {
     /// While the first check is pending, that of the second check.
     next_scheduled: Instant,
     skipped: u64,
-    hook: Option<Arc<Hook>>,
-    webhook: Option<Arc<Webhook>>,
+    pub(crate) hook: Option<Arc<Hook>>,
+    pub(crate) webhook: Option<Arc<Webhook>>,
 }
 
 struct Special {
@@ -40,10 +39,9 @@ struct Special {
 }
 
 impl Target {
-    pub(super) fn new(id: TargetId, monitor: Monitor, order: StartOrder, now: Now) -> Self {
+    pub(super) fn new(id: TargetId, monitor: Monitor, first_checks: (Duration, Duration), now: Now) -> Self {
         let (rules, interval) = (monitor.rules, monitor.interval);
-        let (first, second) = order.first_checks(interval);
-        let first = now.instant + first;
+        let (first, second) = (now.instant + first_checks.0, now.instant + first_checks.1);
         let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
         Target {
             id,
@@ -52,7 +50,7 @@ impl Target {
             interval,
             special: (rules != Rules::default()).then(|| Box::new(special)),
             first: Some(first),
-            next_scheduled: now.instant + second,
+            next_scheduled: second,
             skipped: 0,
             hook: monitor.hook,
             webhook: monitor.webhook,
@@ -74,14 +72,6 @@ impl Target {
 
     pub(crate) fn fsm(&self) -> &Fsm {
         &self.fsm
-    }
-
-    pub(crate) fn hook(&self) -> Option<&Arc<Hook>> {
-        self.hook.as_ref()
-    }
-
-    pub(crate) fn webhook(&self) -> Option<&Arc<Webhook>> {
-        self.webhook.as_ref()
     }
 
     /// The timeout of one attempt. A custom probe may return another value than it did when it was validated;
@@ -140,10 +130,6 @@ impl Target {
             let room = ProbeResult::DETAIL_MAX.saturating_sub(suffix.chars().count());
             result.detail = printable(&result.detail, room) + &suffix;
         }
-    }
-
-    pub(super) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
-        self.fsm.fire(result, now)
     }
 
     /// Advances to the first scheduled time after `now`; missed ones are skipped. The schedule continues

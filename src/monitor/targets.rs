@@ -37,26 +37,17 @@ pub(crate) struct SchedulingDelay {
 const FIRST: Duration = Duration::from_secs(2);
 const FIRST_PER_TARGET: Duration = Duration::from_millis(1);
 
-/// The position of a target among those that start at the same time.
-#[derive(Clone, Copy)]
-pub(super) struct StartOrder {
-    pub(super) index: u32,
-    pub(super) total: u32,
-}
-
-impl StartOrder {
-    /// When the first and the second check are due. First checks start early, so that no target stays
-    /// unknown for long. From the second on, checks are spread over the interval, which moves the
-    /// second check by at most half an interval.
-    pub(super) fn first_checks(self, interval: Duration) -> (Duration, Duration) {
-        let window = FIRST.saturating_add(FIRST_PER_TARGET.saturating_mul(self.total));
-        let first = interval.min(window) / self.total * self.index;
-        let mut second = interval / self.total * self.index;
-        if second - first < interval / 2 {
-            second += interval;
-        }
-        (first, second)
+/// When the first and the second check are due. First checks start early, so that no target stays
+/// unknown for long. From the second on, checks are spread over the interval, which moves the
+/// second check by at most half an interval.
+fn first_checks(index: u32, total: u32, interval: Duration) -> (Duration, Duration) {
+    let window = FIRST.saturating_add(FIRST_PER_TARGET.saturating_mul(total));
+    let first = interval.min(window) / total * index;
+    let mut second = interval / total * index;
+    if second - first < interval / 2 {
+        second += interval;
     }
+    (first, second)
 }
 
 impl Targets {
@@ -72,7 +63,8 @@ impl Targets {
         };
         for (index, monitor) in (0..).zip(monitors) {
             let id = targets.positions.allocate();
-            targets.add(Target::new(id, monitor, StartOrder { index, total }, now));
+            let first_checks = first_checks(index, total, monitor.interval);
+            targets.add(Target::new(id, monitor, first_checks, now));
         }
         targets
     }
@@ -117,7 +109,7 @@ impl Targets {
     }
 
     pub(crate) fn fire(&mut self, id: TargetId, result: &ProbeResult, now: Now) -> Option<Change> {
-        let change = self.get_mut(id)?.fire(result, now)?;
+        let change = self.get_mut(id)?.fsm.fire(result, now)?;
         self.counts[change.from.index()] -= 1;
         self.counts[change.to.index()] += 1;
         self.changes += 1;

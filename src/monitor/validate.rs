@@ -22,10 +22,10 @@ impl Monitor {
             (_, None) => {}
         }
         if let Some(hook) = &self.hook {
-            if hook.words().is_empty() {
+            if hook.words.is_empty() {
                 return Err(Error::OnChange("needs a program".to_owned()));
             }
-            in_range(Error::HookTimeout, hook.limit(), SHORTEST..=Hook::TIMEOUT_MAX)?;
+            in_range(Error::HookTimeout, hook.timeout, SHORTEST..=Hook::TIMEOUT_MAX)?;
         }
         // A probe that panics here fails its checks.
         match guarded(|| self.probe.timeout()) {

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::{Attempt, Input, Output};
+use crate::clock::Now;
 use crate::result::{Failure, Reason};
 
 /// Calls `call`; a panic in it becomes a failure with its message. The caller must not use the state that
@@ -24,6 +26,17 @@ pub(crate) fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         // The payload may panic when it is dropped, and the payload of that panic too.
         mem::forget(panic);
+    }
+}
+
+/// An attempt that requests nothing and never ends.
+pub(crate) struct NoAttempt;
+
+impl Attempt for NoAttempt {
+    fn handle_input(&mut self, _input: Input<'_>, _now: Now) {}
+
+    fn poll_output(&mut self) -> Option<Output> {
+        None
     }
 }
 

@@ -224,7 +224,7 @@ impl Running {
 }
 
 fn command(hook: &Hook, env: Vec<(&'static str, String)>) -> Command {
-    let mut words = hook.words().iter();
+    let mut words = hook.words.iter();
     let mut command = Command::new(words.next().map_or("", String::as_str));
     command.args(words).stdin(Stdio::null()).process_group(0);
     let private = PRIVATE.map(OsString::from);

@@ -40,7 +40,7 @@ impl Desk {
 
     fn cursor(&mut self, target: Option<usize>, checks: bool, last: Option<EventId>) -> Cursor {
         let wanted = Subscription { target: target.map(|target| self.targets.id(target)), checks, last };
-        self.event_log.keep(&wanted);
+        self.event_log.keeps_checks |= wanted.checks;
         self.event_log.cursor(&wanted)
     }
 

@@ -45,7 +45,7 @@ fn a_hook_gets_the_change_of_state() {
     else {
         panic!("{outputs:?}")
     };
-    assert_eq!(hook.words(), ["notify", "-v"]);
+    assert_eq!(hook.words, ["notify", "-v"]);
     let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(
         env,

@@ -1,8 +1,8 @@
 //! Replacement of the list of targets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Monitor, StartOrder, Target, TargetId, Targets};
+use super::{Monitor, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
 use crate::monitor::validate_names;
 use crate::probe::build::Error;
@@ -32,20 +32,18 @@ pub enum TargetUpdate {
 impl Targets {
     /// An error if these cannot replace the current targets.
     pub(crate) fn validate(&self, updates: &[TargetUpdate]) -> Result<(), Error> {
-        let mut kept = vec![false; self.list.len()];
+        let mut kept = BTreeSet::new();
         for update in updates {
-            let id = match update {
-                TargetUpdate::Keep(id) => *id,
-                TargetUpdate::Start(monitor) => {
-                    monitor.validate()?;
-                    continue;
+            match update {
+                TargetUpdate::Start(monitor) => monitor.validate()?,
+                TargetUpdate::Keep(id) => {
+                    let Some(target) = self.get(*id) else {
+                        return Err(Error::Target("to keep is not present".to_owned()));
+                    };
+                    if !kept.insert(*id) {
+                        return Err(Error::Target([target.name(), " is kept twice"].concat()));
+                    }
                 }
-            };
-            let Some(position) = self.positions.get(id) else {
-                return Err(Error::Target("to keep is not present".to_owned()));
-            };
-            if std::mem::replace(&mut kept[position], true) {
-                return Err(Error::Target([self.list[position].name(), " is kept twice"].concat()));
             }
         }
         validate_names(updates.iter().map(|update| match update {
@@ -68,12 +66,9 @@ impl Targets {
         drop(names);
         let started = updates.iter().filter(|update| matches!(update, TargetUpdate::Start(_))).count();
         let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
-        let mut stays = vec![false; self.list.len()];
-        for position in ids.iter().flatten().filter_map(|id| self.positions.get(*id)) {
-            stays[position] = true;
-        }
-        for (target, _) in self.list.iter().zip(stays).filter(|(_, stays)| !stays) {
-            self.positions.release(target.id());
+        let present: BTreeSet<_> = ids.iter().flatten().collect();
+        for id in self.list.iter().map(Target::id).filter(|id| !present.contains(id)) {
+            self.positions.release(id);
         }
         let before = std::mem::replace(&mut self.list, Vec::with_capacity(updates.len()));
         let mut before: Vec<_> = before.into_iter().map(Some).collect();
@@ -87,7 +82,8 @@ impl Targets {
                 }
                 TargetUpdate::Start(monitor) => {
                     let id = id.unwrap_or_else(|| self.positions.allocate());
-                    self.add(Target::new(id, monitor, StartOrder { index, total }, now));
+                    let first_checks = first_checks(index, total, monitor.interval);
+                    self.add(Target::new(id, monitor, first_checks, now));
                     index += 1;
                 }
             }

@@ -94,7 +94,7 @@ fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
 }
 
 fn write_schedule(out: &mut Exposition, targets: &Targets) {
-    let delay = targets.scheduling_delay();
+    let delay = targets.delay;
     out.family("pingstate_check_lag_seconds", "summary", "Delay of checks after their scheduled times.");
     out.part("_sum", &[], Value::Seconds(delay.sum));
     out.part("_count", &[], Value::Count(delay.count));

@@ -19,7 +19,6 @@ use crate::wire::http::request::{Method, Request};
 
 pub(super) struct ApiConns {
     pub(super) conns: ById<Box<ApiConn>>,
-    /// Number of connections that are not streams.
     pub(super) clients: usize,
     pub(super) streams: Vec<ConnId>,
     pub(super) clients_max: usize,

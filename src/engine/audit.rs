@@ -5,7 +5,6 @@ use super::{ConnId, ConnOwner, Engine};
 use crate::api::routes::ListingPage;
 use crate::monitor::TargetId;
 
-/// The engine's resources, counted independently of its bookkeeping.
 pub(crate) struct Audit {
     pub(crate) clients: usize,
     /// For each page: number of listings in memory, and their bytes.

@@ -24,10 +24,6 @@ impl CheckQueue {
         if is_free { self.waiting.pop_front() } else { None }
     }
 
-    pub(super) fn begin(&mut self) {
-        self.connections += CONNECTIONS_PER_CHECK;
-    }
-
     pub(super) fn take_connection(&mut self) -> bool {
         let is_free = self.connections < self.connections_max;
         self.connections += usize::from(is_free);

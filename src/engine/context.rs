@@ -18,7 +18,6 @@ pub(super) struct Context {
     pub(super) timers: Timers<Owner>,
     pub(super) outputs: VecDeque<Output>,
     pub(super) counters: Counters,
-    /// Accepting has failed and resumes when a connection is closed.
     pub(super) accept_paused: bool,
     conns: ById<ConnOwner>,
     ids: Ids,

@@ -39,7 +39,6 @@ struct Entry {
     ts: Duration,
     event: Event,
     state: State,
-    /// The previous state and its duration, if the state changed.
     change: Option<(State, Duration)>,
     detail: Arc<str>,
     error: Option<Reason>,
@@ -168,7 +167,6 @@ impl EventLog {
         text
     }
 
-    /// The client's next event, and whether it is a check.
     fn next(&self, cursor: &Cursor) -> Option<(&Entry, bool)> {
         let transition = self.transitions.at(cursor.transition).map(|entry| (entry, false));
         let check = cursor.check.and_then(|place| self.checks.at(place)).map(|entry| (entry, true));

@@ -14,10 +14,9 @@ impl ApiConns {
         ACCEPTS_PER_TURN.min(self.clients_max / 2)
     }
 
-    /// Closes the client that has gone longest without a complete response.
-    /// A pending response does not protect a client: one that never reads would stay. New clients are
-    /// evicted last, the oldest first, so that neither many connections nor frequent requests evict a
-    /// client before its first request.
+    /// Closes the client that has gone longest without a complete response. A pending one does not protect it:
+    /// a client that never reads would stay. New clients are last, the oldest first, so that neither many
+    /// connections nor frequent requests evict a client before its first request.
     pub(super) fn evict_idle_client(&mut self, cx: &mut Context) {
         if let Some(id) = self.least_useful_client(false, cx.now.instant) {
             self.close(id, cx);

@@ -34,7 +34,6 @@ pub(super) struct Hooks {
     started: usize,
     /// No hook is started before, since the last one could not be.
     paused_until: Option<Instant>,
-    /// No hook is started any more.
     stopped: bool,
 }
 

@@ -233,7 +233,6 @@ impl Engine {
         }
     }
 
-    /// Whether every target has had its only check (with [`Schedule::Once`]).
     pub(crate) fn is_finished(&self) -> bool {
         self.runs.is_finished()
     }

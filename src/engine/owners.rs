@@ -45,7 +45,6 @@ pub(super) enum RunOwner {
 }
 
 impl RunOwner {
-    /// A small number, unique among present targets and deliveries.
     fn index(self) -> usize {
         match self {
             RunOwner::Delivery(slot) => slot,

@@ -147,7 +147,7 @@ impl ProbeRuns {
         timeout: Duration,
         cx: &mut Context,
     ) {
-        self.queue.begin();
+        self.queue.connections += CONNECTIONS_PER_CHECK;
         self.table.insert(owner, Box::new(ProbeRun::new(attempt, timeout, cx.now)));
         self.poll_attempt(owner, cx);
     }

@@ -11,26 +11,18 @@ impl Engine {
     pub(crate) fn handle_process_stats(&mut self, process_stats: ProcessStats, now: Now) {
         self.update_clock(now);
         self.api.make_room(ListingPage::Metrics, &mut self.cx);
-        let figures = Figures {
-            counters: &self.cx.counters,
-            connections: self.count_connections(),
-            process_stats,
-            started: self.started,
-        };
-        let body = metrics(&self.cx.targets, &figures, self.cx.now);
-        self.api.handle_metrics(body, &mut self.cx);
-    }
-
-    fn count_connections(&self) -> Connections {
-        let mut counts = Connections::default();
+        let mut connections = Connections::default();
         for (id, owner) in self.cx.conns() {
             *match owner {
-                ConnOwner::Connecting { .. } | ConnOwner::Connected(_) => &mut counts.probe,
-                ConnOwner::Client if self.api.is_stream(id) => &mut counts.stream,
-                ConnOwner::Client => &mut counts.client,
-                ConnOwner::Query(_) => &mut counts.dns,
+                ConnOwner::Connecting { .. } | ConnOwner::Connected(_) => &mut connections.probe,
+                ConnOwner::Client if self.api.is_stream(id) => &mut connections.stream,
+                ConnOwner::Client => &mut connections.client,
+                ConnOwner::Query(_) => &mut connections.dns,
             } += 1;
         }
-        counts
+        let figures =
+            Figures { counters: &self.cx.counters, connections, process_stats, started: self.started };
+        let body = metrics(&self.cx.targets, &figures, self.cx.now);
+        self.api.handle_metrics(body, &mut self.cx);
     }
 }

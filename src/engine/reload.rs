@@ -6,11 +6,8 @@ use crate::monitor::TargetUpdate;
 use crate::probe::build::Error;
 
 impl Engine {
-    /// Replaces the targets. Targets that stay keep their state, schedule and check in flight; checks of
-    /// removed targets end without a result. On an error, nothing changes.
-    ///
-    /// A target that is replaced by another one of its name gives it its id: events, hooks and streams
-    /// continue under the name.
+    /// Checks of removed targets end without a result. On an error, nothing changes. A target gives its id to
+    /// its replacement of the same name: events, hooks and streams continue.
     #[cold]
     pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Result<(), Error> {
         self.cx.targets.validate(&updates)?;

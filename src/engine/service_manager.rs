@@ -30,8 +30,7 @@ impl ServiceManager {
         manager
     }
 
-    /// Records the result of a reload: an error, or empty if it was accepted. The status shows an error until
-    /// a reload is accepted.
+    /// The status shows the error of a reload until one is accepted (`refusal` is empty).
     #[cold]
     pub(super) fn note_reload(&mut self, refusal: &str, cx: &mut Context) {
         self.refusal = printable(refusal, REFUSAL_SHOWN_MAX);

@@ -21,7 +21,6 @@ use crate::api::wait::Wait;
 use crate::wire::http::request::{Method, Request};
 
 impl ApiConns {
-    /// Sends new events to all streams with an empty outbox, and responds to clients whose state is reached.
     pub(super) fn publish(&mut self, events: &mut EventLog, cx: &mut Context) {
         for id in self.streams.clone() {
             self.refill(id, events, cx);

@@ -28,7 +28,6 @@ struct Queue {
     deliveries: VecDeque<Delivery>,
     /// When the first delivery is attempted next.
     due: Instant,
-    /// The slot of the attempt in progress.
     slot: Option<usize>,
     attempts: u32,
     /// An attempt has failed since the last successful delivery, and this was logged.

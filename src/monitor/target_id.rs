@@ -22,7 +22,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId {
     index: u32,
-    /// How often the index was used before.
     generation: u32,
 }
 

@@ -16,11 +16,9 @@ pub(crate) struct Targets {
     /// In the configured order.
     list: Vec<Target>,
     positions: Positions,
-    /// The number of targets per state, by [`State::index`].
     counts: [usize; 4],
     changes: u64,
-    delay: SchedulingDelay,
-    /// Skipped checks of removed targets.
+    pub(crate) delay: SchedulingDelay,
     skipped: u64,
 }
 
@@ -28,7 +26,6 @@ pub(crate) struct Targets {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SchedulingDelay {
     pub(crate) sum: Duration,
-    /// The number of checks in `sum`.
     pub(crate) count: u64,
 }
 
@@ -98,10 +95,6 @@ impl Targets {
             self.delay.count += 1;
         }
         Some(target.begin(now))
-    }
-
-    pub(crate) fn scheduling_delay(&self) -> SchedulingDelay {
-        self.delay
     }
 
     pub(crate) fn skipped(&self) -> u64 {

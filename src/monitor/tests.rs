@@ -277,11 +277,11 @@ fn what_the_loop_was_late_by_is_added_up_and_missed_times_are_counted() {
     let mut targets = targets(&[5, 5], t0);
     targets.begin(targets.id(0), at(20));
     targets.begin(targets.id(1), at(100)); // Before its scheduled time, on request.
-    assert_eq!(targets.scheduling_delay(), SchedulingDelay { sum: Duration::from_millis(20), count: 1 });
+    assert_eq!(targets.delay, SchedulingDelay { sum: Duration::from_millis(20), count: 1 });
     targets.get_mut(targets.id(0)).expect("it is present").advance(at(4000).instant);
     assert_eq!(targets.list()[0].skipped(), 0);
     targets.begin(targets.id(0), at(5001));
     targets.get_mut(targets.id(0)).expect("it is present").advance(at(15_000).instant);
     assert_eq!(targets.list()[0].skipped(), 2, "those at 10 and 15 s");
-    assert_eq!(targets.scheduling_delay(), SchedulingDelay { sum: Duration::from_millis(21), count: 2 });
+    assert_eq!(targets.delay, SchedulingDelay { sum: Duration::from_millis(21), count: 2 });
 }

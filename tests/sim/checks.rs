@@ -313,7 +313,7 @@ impl World {
             self.excuse_clients();
         }
         assert_eq!(self.engine.targets().worst(), self.worst());
-        let lag = self.engine.targets().scheduling_delay();
+        let lag = self.engine.targets().delay;
         assert_eq!((lag.sum.as_nanos() as u64, lag.count), self.delay, "how late checks began");
         let skipped: u64 = self.schedules.iter().map(|schedule| schedule.skipped).sum();
         assert_eq!(self.engine.targets().skipped(), skipped, "skipped checks of all there have been");

@@ -66,7 +66,7 @@ fn how_late_checks_began_is_added_up() {
     let mut bench = Bench::new(&["127.0.0.1"]);
     bench.now = bench.now.after(Duration::from_millis(30));
     bench.engine.handle_timeout(bench.now);
-    let lag = bench.engine.targets().scheduling_delay();
+    let lag = bench.engine.targets().delay;
     assert_eq!((lag.count, lag.sum), (1, Duration::from_millis(30)));
 }
 

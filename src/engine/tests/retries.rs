@@ -73,7 +73,7 @@ fn the_last_failure_is_the_result_and_each_attempt_has_the_full_timeout() {
         ([0, 1], 1),
         "8 s, the check at 5 s was skipped"
     );
-    assert_eq!((next(&mut bench), bench.engine.targets().scheduling_delay().count), (secs(2), 1));
+    assert_eq!((next(&mut bench), bench.engine.targets().delay.count), (secs(2), 1));
     bench.pass(secs(2));
     refuse(&mut bench);
     assert!(results(&mut bench).is_empty(), "the next check is tried again as often");

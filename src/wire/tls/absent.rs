@@ -6,23 +6,19 @@ use crate::result::{Failure, Reason};
 
 const NO_TLS: &str = "this build has no TLS (feature \"tls\")";
 
-/// Cannot be constructed: this build has no TLS.
 #[derive(Clone, Debug)]
 #[allow(dead_code)] // Constructed only in a build with TLS.
 pub(crate) struct TlsConfig(());
 
 impl TlsConfig {
-    /// Always an error.
     pub(crate) fn new(_verify: bool, _extra_roots: &[u8]) -> Result<Self, String> {
         Err(NO_TLS.to_owned())
     }
 }
 
-/// Cannot be constructed.
 pub(crate) enum TlsClient {}
 
 impl TlsClient {
-    /// Always an error.
     pub(crate) fn new(_config: &TlsConfig, _host: &str, _unix: Duration) -> Result<Self, Failure> {
         Err(Failure::new(Reason::Local, NO_TLS))
     }

@@ -9,22 +9,19 @@ use rustls::pki_types::ServerName;
 
 use super::config::TlsConfig;
 use super::failure::{Known, explain, failure, too_large};
-use super::recording_verifier::RecordingVerifier;
+use super::verify::Verifier;
 use crate::result::{Failure, Reason, printable};
 
-/// How much of an invalid host name is shown, in characters.
+/// Limit of the characters of an invalid host name in an error.
 const HOST_MAX: usize = 80;
 
-/// The client side of one TLS connection.
-///
 /// The library limits what the peer can make it buffer: one record (18 KiB), or a handshake message of at
 /// most 64 KiB. It counts warnings, key updates, renegotiation requests and empty records, and ends
 /// connections with too many of them.
 pub(crate) struct TlsClient {
     connection: ClientConnection,
-    recording_verifier: Arc<RecordingVerifier>,
+    verifier: Arc<Verifier>,
     known: Known,
-    /// Whether the peer has sent any byte.
     received_any: bool,
     closed: bool,
     failure: Option<Failure>,
@@ -40,20 +37,13 @@ impl TlsClient {
             failure(Reason::TlsName, &format!("no certificate can be for {host:?}, which is not a host name"))
         })?;
         let nameless = matches!(name, ServerName::IpAddress(_));
-        let known = Known { greeted: false, nameless, verified: config.verify };
-        let (config, recording_verifier) = config.at(unix);
+        let known = Known { greeted: false, nameless, verified: config.trust.is_some() };
+        let (config, verifier) = config.at(unix);
         let mut connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| Failure { reason: Reason::Local, ..explain(&error, known) })?;
         // The caller limits the plaintext; a limit here would cut it.
         connection.set_buffer_limit(None);
-        Ok(TlsClient {
-            connection,
-            recording_verifier,
-            known,
-            received_any: false,
-            closed: false,
-            failure: None,
-        })
+        Ok(TlsClient { connection, verifier, known, received_any: false, closed: false, failure: None })
     }
 
     /// Decrypts ciphertext from the peer and appends the result to `plaintext`. After an error, `plaintext`
@@ -97,23 +87,16 @@ impl TlsClient {
         let _ = self.connection.writer().write_all(plaintext);
     }
 
-    /// Queues a close_notify alert: no more plaintext will be sent.
     pub(crate) fn close(&mut self) {
         self.connection.send_close_notify();
     }
 
-    /// Takes the ciphertext to be sent; empty if there is none.
     pub(crate) fn take_ciphertext(&mut self) -> Vec<u8> {
         let mut ciphertext = Vec::new();
-        while self.connection.wants_write() {
-            if self.connection.write_tls(&mut ciphertext).is_err() {
-                break;
-            }
-        }
+        while self.connection.wants_write() && self.connection.write_tls(&mut ciphertext).is_ok() {}
         ciphertext
     }
 
-    /// Whether the handshake is in progress.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
@@ -125,7 +108,7 @@ impl TlsClient {
 
     /// When the peer's certificate expires, as the time since 1970; also if it was refused.
     pub(crate) fn not_after(&self) -> Option<Duration> {
-        self.recording_verifier.not_after()
+        self.verifier.not_after.get().copied().flatten()
     }
 
     /// The failure to report if the peer ends the connection while [`TlsClient::is_handshaking`].

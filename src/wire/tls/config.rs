@@ -1,10 +1,9 @@
 //! TLS settings and trusted certificates, shared by all connections.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::client::Resumption;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -12,62 +11,53 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, Error};
 
 use super::failure::{Known, certificate, explain};
-use super::recording_verifier::RecordingVerifier;
-use super::verify::{NoVerification, Trust};
+use super::verify::{Trust, Verifier};
 
-/// The start of the line before a certificate.
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-";
-
-/// The first byte of a certificate in DER.
-const SEQUENCE: u8 = 0x30;
 const IS_DER: &str = "not PEM but DER; convert it with: openssl x509 -inform der -in FILE -out FILE.pem";
 
 /// TLS settings for all https connections with the same trusted certificates. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfig {
-    /// Everything but the time. Its clock is set to 1970 and is never read.
+    /// Everything but the time and the verifier. Its clock is set to 1970 and is never read.
     template: Arc<ClientConfig>,
-    verifier: Arc<dyn ServerCertVerifier>,
-    pub(super) verify: bool,
+    /// `None`: certificates are not verified.
+    pub(super) trust: Option<Arc<Trust>>,
 }
 
 impl TlsConfig {
     /// Trusts the built-in roots and the certificates of `extra_roots` (PEM, may be empty). If `verify` is
     /// false, every server certificate is accepted. Errors if the PEM text is malformed or has no usable
-    /// certificate.
-    ///
-    /// A certificate of `extra_roots` is trusted as a root if it is a CA, and also if a server presents that
-    /// very certificate as its own, so that a self-signed one can be added as it is.
+    /// certificate. See [`Trust::add_trusted`] for certificates that are not CAs.
     pub(crate) fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let mut trust = Trust::new(provider.signature_verification_algorithms);
         if !extra_roots.is_empty() {
             add_all_trusted(&mut trust, extra_roots)?;
         }
-        let verifier: Arc<dyn ServerCertVerifier> =
-            if verify { Arc::new(trust) } else { Arc::new(NoVerification) };
+        let trust = verify.then(|| Arc::new(trust));
+        let verifier = Verifier { trust: trust.clone(), not_after: OnceLock::new() };
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedClock(Duration::ZERO)))
             .with_safe_default_protocol_versions()
             .map_err(|error| explain(&error, Known::default()).detail)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier.clone())
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(TlsConfig { template: Arc::new(config), verifier, verify })
+        Ok(TlsConfig { template: Arc::new(config), trust })
     }
 
-    /// The configuration for one connection, with the clock set to `unix`, and the verifier that records its
-    /// certificate. Uses a few hundred bytes: everything large is shared.
-    pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<RecordingVerifier>) {
-        let recording_verifier = Arc::new(RecordingVerifier::new(self.verifier.clone()));
+    /// The configuration and the verifier for one connection, with the clock set to `unix`. Uses a few hundred
+    /// bytes: everything large is shared.
+    pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<Verifier>) {
+        let verifier = Arc::new(Verifier { trust: self.trust.clone(), not_after: OnceLock::new() });
         let mut config = ClientConfig::clone(&self.template);
         config.time_provider = Arc::new(FixedClock(unix));
-        config.dangerous().set_certificate_verifier(recording_verifier.clone());
-        (Arc::new(config), recording_verifier)
+        config.dangerous().set_certificate_verifier(verifier.clone());
+        (Arc::new(config), verifier)
     }
 }
 
-/// A clock that always returns the given time since 1970.
 #[derive(Debug)]
 struct FixedClock(Duration);
 
@@ -88,9 +78,17 @@ fn add_all_trusted(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
         if start != BEGIN || matches!(pem.get(at.wrapping_sub(1)), Some(b' '..=b'~')) {
             continue;
         }
-        let item = CertificateDer::from_pem_slice(&pem[at..]);
         number += 1;
-        match trust.add_trusted(item.map_err(|error| describe(number, &error))?) {
+        let item = CertificateDer::from_pem_slice(&pem[at..]).map_err(|error| {
+            let what = match error {
+                pem::Error::MissingSectionEnd { .. } => "has no END line",
+                pem::Error::IllegalSectionStart { .. } => "has a malformed BEGIN line",
+                pem::Error::Base64Decode(_) => "is not proper base64",
+                _ => "cannot be read",
+            };
+            format!("certificate {number} in the PEM text {what}")
+        })?;
+        match trust.add_trusted(item) {
             Ok(()) => added += 1,
             Err(Error::InvalidCertificate(error)) if first_error.is_none() => {
                 first_error = Some(certificate(&format!("certificate {number} in the PEM text"), &error).1);
@@ -102,19 +100,10 @@ fn add_all_trusted(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
         return Ok(());
     }
     Err(first_error.unwrap_or_else(|| match pem.first() {
-        Some(&SEQUENCE) => IS_DER.to_owned(),
+        // The tag SEQUENCE, with which a certificate in DER begins.
+        Some(0x30) => IS_DER.to_owned(),
         _ => "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")".to_owned(),
     }))
-}
-
-fn describe(number: usize, error: &pem::Error) -> String {
-    let what = match error {
-        pem::Error::MissingSectionEnd { .. } => "has no END line",
-        pem::Error::IllegalSectionStart { .. } => "has a malformed BEGIN line",
-        pem::Error::Base64Decode(_) => "is not proper base64",
-        _ => "cannot be read",
-    };
-    format!("certificate {number} in the PEM text {what}")
 }
 
 #[cfg(test)]

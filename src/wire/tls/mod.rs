@@ -18,8 +18,6 @@ mod config;
 mod der;
 #[cfg(feature = "tls")]
 mod failure;
-#[cfg(feature = "tls")]
-mod recording_verifier;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tests;

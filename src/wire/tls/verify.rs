@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -18,20 +20,38 @@ use super::der::{self, Fields};
 /// have one to four, and the library accepts no more than six either.
 const INTERMEDIATES_MAX: usize = 6;
 
+/// Offered without verification; the last ones are outdated, for devices that support nothing better.
+const ALL_SCHEMES: [SignatureScheme; 16] = [
+    SignatureScheme::ECDSA_NISTP256_SHA256,
+    SignatureScheme::ECDSA_NISTP384_SHA384,
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED25519,
+    SignatureScheme::ED448,
+    // rsa_pss_pss_sha256, _sha384 and _sha512 (RFC 8446 section 4.2.3).
+    SignatureScheme::Unknown(0x0809),
+    SignatureScheme::Unknown(0x080a),
+    SignatureScheme::Unknown(0x080b),
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA512,
+    SignatureScheme::RSA_PKCS1_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA512,
+    SignatureScheme::ECDSA_SHA1_Legacy,
+    SignatureScheme::RSA_PKCS1_SHA1,
+];
+
 /// The RSA key sizes, in bits, that ring can verify signatures with.
 pub(super) const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
-/// Trusts certificates that chain to a root certificate, and pinned certificates.
 pub(super) struct Trust {
     roots: RootCertStore,
     /// The subjects of added certificates that are not CAs.
     non_ca_subjects: Vec<Vec<u8>>,
     /// SHA-256 of each added certificate, to save the memory of a system's bundle.
-    pinned: Vec<Fingerprint>,
+    pinned: Vec<[u8; 32]>,
     algorithms: WebPkiSupportedAlgorithms,
 }
-
-type Fingerprint = [u8; 32];
 
 impl Trust {
     /// Trusts the built-in roots.
@@ -40,35 +60,23 @@ impl Trust {
         Trust { roots, non_ca_subjects: Vec::new(), pinned: Vec::new(), algorithms }
     }
 
-    /// Adds a trusted certificate.
-    ///
-    /// As a server's own certificate it is trusted whatever its issuer, since the library supports only
-    /// roots and refuses self-signed servers. As a root it is trusted only if it is a CA: the key of a
-    /// device must not certify other names.
+    /// Adds a trusted certificate. As a server's own certificate it is trusted whatever its issuer, since the
+    /// library supports only roots and refuses self-signed servers. As a root it is trusted only if it is a
+    /// CA: the key of a device must not certify other names.
     pub(super) fn add_trusted(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
         let digest = fingerprint(&certificate);
         match Fields::of(&certificate) {
             Some(fields) if !fields.is_ca() => self.non_ca_subjects.push(fields.subject.to_vec()),
-            _ => self.add_root(certificate)?,
+            _ => {
+                self.roots.add(certificate)?;
+                // System bundles repeat the built-in roots.
+                let roots = &mut self.roots.roots;
+                let added = roots.pop().filter(|added| !roots.contains(added));
+                roots.extend(added);
+            }
         }
         self.pinned.extend(digest);
         Ok(())
-    }
-
-    /// Adds a root once: system bundles repeat the built-in ones.
-    fn add_root(&mut self, certificate: CertificateDer<'_>) -> Result<(), Error> {
-        self.roots.add(certificate)?;
-        if let Some(added) = self.roots.roots.pop() {
-            if !self.roots.roots.contains(&added) {
-                self.roots.roots.push(added);
-            }
-        }
-        Ok(())
-    }
-
-    fn is_pinned(&self, certificate: &[u8]) -> bool {
-        !self.pinned.is_empty()
-            && fingerprint(certificate).is_some_and(|digest| self.pinned.contains(&digest))
     }
 
     fn verify(
@@ -79,11 +87,17 @@ impl Trust {
     ) -> Result<(), Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         let fields = Fields::of(certificate).ok_or(CertificateError::BadEncoding)?;
-        let alone = verify_without_issuer(&parsed, now);
+        // Without roots, the dates are verified first and then the purpose.
+        let no_roots = RootCertStore::empty();
+        let alone = match verify_server_cert_signed_by_trust_anchor(&parsed, &no_roots, &[], now, &[]) {
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Ok(()),
+            other => other,
+        };
         if let (Ok(()), Some(error)) = (&alone, rsa_size_error(fields.key)) {
             return Err(error.into());
         }
-        if self.is_pinned(certificate) {
+        let is_pinned = |digest| self.pinned.contains(&digest);
+        if !self.pinned.is_empty() && fingerprint(certificate).is_some_and(is_pinned) {
             // Dates, which are checked first, and purpose count. Other errors do not, above all that it is a
             // CA: `openssl req -x509` creates such certificates for servers.
             return match alone {
@@ -122,7 +136,6 @@ impl Trust {
         Err(CertError::Other(what).into())
     }
 
-    /// The cause of a signature in a chain that does not match its issuer's key.
     fn bad_signature_cause(&self, leaf: &Fields<'_>, chain: &[&[u8]]) -> CertError {
         let mut issuer = leaf.issuer;
         for other in chain.iter().filter_map(|other| Fields::of(other)) {
@@ -132,15 +145,13 @@ impl Trust {
             issuer = other.issuer;
         }
         let roots = self.roots.roots.iter().filter(|root| *root.subject == *issuer);
-        roots
-            .filter_map(|root| rsa_size_error(&root.subject_public_key_info))
-            .next()
-            .unwrap_or(CertError::Other(WRONG_CA_KEY))
+        let error = roots.filter_map(|root| rsa_size_error(&root.subject_public_key_info)).next();
+        error.unwrap_or(CertError::Other(WRONG_CA_KEY))
     }
 }
 
-/// The certificates of `others` that can be in the chain of `leaf`, nearest first, and whether all are
-/// included. Servers also send their own certificate twice, or bundles of unrelated ones.
+/// The certificates of `others` that can be in the chain of `leaf`, nearest first, and whether these are all.
+/// Servers also send their own certificate twice, or bundles of unrelated ones.
 fn chain<'a>(leaf: &Fields<'a>, others: &'a [CertificateDer<'_>]) -> (Vec<&'a [u8]>, bool) {
     let mut chain: Vec<&[u8]> = Vec::new();
     let mut issuer = leaf.issuer;
@@ -167,21 +178,27 @@ fn rsa_size_error(key: &[u8]) -> Option<CertError> {
     (!RSA_BITS.contains(&bits)).then_some(CertError::KeySize(bits))
 }
 
-/// Verifies dates first, then the purpose, without the issuer.
-fn verify_without_issuer(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
-    let no_roots = RootCertStore::empty();
-    match verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, &[]) {
-        Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Ok(()),
-        other => other,
-    }
-}
-
-fn fingerprint(certificate: &[u8]) -> Option<Fingerprint> {
+fn fingerprint(certificate: &[u8]) -> Option<[u8; 32]> {
     let sha256 = TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider;
     sha256.hash(certificate).as_ref().try_into().ok()
 }
 
-impl ServerCertVerifier for Trust {
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trust")
+    }
+}
+
+/// The verifier of one connection. It records the expiry of the certificate, also of a refused one, which the
+/// library does not keep.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    /// `None`: every certificate is accepted.
+    pub(super) trust: Option<Arc<Trust>>,
+    pub(super) not_after: OnceLock<Option<Duration>>,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -190,8 +207,11 @@ impl ServerCertVerifier for Trust {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity, intermediates, now)?;
-        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        self.not_after.get_or_init(|| Some(Fields::of(end_entity)?.validity()?.not_after));
+        if let Some(trust) = &self.trust {
+            trust.verify(end_entity, intermediates, now)?;
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -201,7 +221,10 @@ impl ServerCertVerifier for Trust {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        match &self.trust {
+            Some(trust) => verify_tls12_signature(message, cert, dss, &trust.algorithms),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn verify_tls13_signature(
@@ -210,26 +233,25 @@ impl ServerCertVerifier for Trust {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        match &self.trust {
+            Some(trust) => verify_tls13_signature(message, cert, dss, &trust.algorithms),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-impl fmt::Debug for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Trust")
+        match &self.trust {
+            Some(trust) => trust.algorithms.supported_schemes(),
+            None => ALL_SCHEMES.to_vec(),
+        }
     }
 }
 
 /// Errors for which the library has no variant.
 #[derive(Debug)]
 pub(super) enum CertError {
-    /// The error concerns an issuer's certificate.
     Issuer(CertificateError),
-    /// An RSA key has this many bits, outside [`RSA_BITS`].
+    /// The bits of an RSA key, outside [`RSA_BITS`].
     KeySize(usize),
     /// The end of a message that starts with "certificate".
     Other(&'static str),
@@ -261,7 +283,7 @@ impl CertError {
 
 impl From<CertError> for Error {
     fn from(error: CertError) -> Self {
-        Error::InvalidCertificate(CertificateError::Other(OtherError(std::sync::Arc::new(error))))
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
     }
 }
 
@@ -270,63 +292,5 @@ impl std::error::Error for CertError {}
 impl fmt::Display for CertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("certificate refused")
-    }
-}
-
-/// Accepts every certificate.
-#[derive(Debug)]
-pub(super) struct NoVerification;
-
-impl ServerCertVerifier for NoVerification {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    /// All schemes, the outdated ones last: a device that supports nothing better is accepted.
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![
-            SignatureScheme::ECDSA_NISTP256_SHA256,
-            SignatureScheme::ECDSA_NISTP384_SHA384,
-            SignatureScheme::ECDSA_NISTP521_SHA512,
-            SignatureScheme::ED25519,
-            SignatureScheme::ED448,
-            // rsa_pss_pss_sha256, _sha384 and _sha512 (RFC 8446 section 4.2.3).
-            SignatureScheme::Unknown(0x0809),
-            SignatureScheme::Unknown(0x080a),
-            SignatureScheme::Unknown(0x080b),
-            SignatureScheme::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PSS_SHA384,
-            SignatureScheme::RSA_PSS_SHA512,
-            SignatureScheme::RSA_PKCS1_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA384,
-            SignatureScheme::RSA_PKCS1_SHA512,
-            SignatureScheme::ECDSA_SHA1_Legacy,
-            SignatureScheme::RSA_PKCS1_SHA1,
-        ]
     }
 }

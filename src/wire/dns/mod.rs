@@ -15,30 +15,15 @@ use std::net::IpAddr;
 pub(crate) use name::Name;
 pub(crate) use read::CHAIN_MAX;
 
-/// The class of the Internet.
 const CLASS_IN: u16 = 1;
-/// The length of a message header, in bytes.
 const HEADER: usize = 12;
 
-/// The type of the queried records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// IPv4 addresses.
-    A,
-    /// IPv6 addresses.
-    Aaaa,
+    A = 1,
+    Aaaa = 28,
 }
 
-impl Kind {
-    fn code(self) -> u16 {
-        match self {
-            Kind::A => 1,
-            Kind::Aaaa => 28,
-        }
-    }
-}
-
-/// One question: the fields that an answer must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     /// Unpredictable, so that a blind attacker cannot forge answers.
@@ -50,23 +35,13 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Encodes the query as a datagram.
-    ///
-    /// Queries to a name server have the flag RD; multicast queries have no flags (RFC 6762 section 18). They
-    /// need not request a unicast answer, since their source port is not 5353 (section 6.7).
+    /// Encodes the query as a datagram. Queries to a name server have the flag RD; multicast queries have no
+    /// flags (RFC 6762 section 18). They need not request a unicast answer, since their source port is not
+    /// 5353 (section 6.7).
     pub(crate) fn write(&self) -> Vec<u8> {
-        let mut message = Vec::with_capacity(HEADER + self.name.wire().len() + 4);
-        message.extend_from_slice(&self.id.to_be_bytes());
-        message.extend_from_slice(&[u8::from(!self.multicast), 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-        message.extend_from_slice(self.name.wire());
-        message.extend_from_slice(&self.kind.code().to_be_bytes());
-        message.extend_from_slice(&CLASS_IN.to_be_bytes());
-        message
-    }
-
-    /// Decodes `message` as an answer to this question. See [`Reply`] for malformed and unmatched messages.
-    pub(crate) fn read(&self, message: &[u8]) -> Reply {
-        read::read(self, message)
+        let header = [u8::from(!self.multicast), 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        let (kind, class) = ((self.kind as u16).to_be_bytes(), CLASS_IN.to_be_bytes());
+        [&self.id.to_be_bytes()[..], &header, self.name.wire(), &kind, &class].concat()
     }
 }
 
@@ -75,11 +50,9 @@ impl Question {
 pub(crate) enum Reply {
     /// Does not match the question: another id, name, type or class, or no DNS message.
     Foreign,
-    /// The answer did not fit: the question must be repeated over TCP.
+    /// The question must be repeated over TCP.
     Truncated,
-    /// The name does not exist.
     NoName,
-    /// The server answered with this error code.
     Refused(u8),
     /// The answer cannot be parsed, or its aliases form a loop.
     Broken,
@@ -90,7 +63,10 @@ pub(crate) enum Reply {
         ttl_s: u32,
     },
     /// The name is an alias of `target`, and the answer does not contain the addresses of `target`.
-    Alias { target: Name, ttl_s: u32 },
+    Alias {
+        target: Name,
+        ttl_s: u32,
+    },
 }
 
 /// The mnemonic of a response code (RFC 1035, RFC 2136).

@@ -20,9 +20,10 @@ impl Name {
         if text.len() > NAME_MAX - 2 {
             return None;
         }
+        let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let mut wire = Vec::with_capacity(text.len() + 2);
         for label in text.split('.') {
-            if label.is_empty() || label.len() > LABEL_MAX || !label.bytes().all(is_host_byte) {
+            if label.is_empty() || label.len() > LABEL_MAX || !label.bytes().all(is_valid) {
                 return None;
             }
             wire.push(u8::try_from(label.len()).ok()?);
@@ -32,10 +33,9 @@ impl Name {
         Some(Name(wire))
     }
 
-    /// Decodes the name at `start` of a message. Returns it and the position after it.
-    ///
-    /// A pointer must point before the part of the name that it ends (RFC 9267 section 2), so that every jump
-    /// goes backwards and loops are impossible.
+    /// Decodes the name at `start` of a message. Returns it and the position after it. A pointer must point
+    /// before the part of the name that it ends (RFC 9267 section 2), so that every jump goes backwards and
+    /// loops are impossible.
     pub(crate) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
         let mut wire = Vec::with_capacity(32);
         let mut at = start;
@@ -72,12 +72,11 @@ impl Name {
         None
     }
 
-    /// The name in wire format.
     pub(super) fn wire(&self) -> &[u8] {
         &self.0
     }
 
-    /// The label that starts at this byte; `None` at the root.
+    /// `None` at the root.
     fn label(&self, at: usize) -> Option<&[u8]> {
         let length = usize::from(*self.0.get(at)?);
         if length == 0 { None } else { self.0.get(at + 1..at + 1 + length) }
@@ -104,10 +103,6 @@ impl fmt::Display for Name {
         }
         Ok(())
     }
-}
-
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 #[cfg(test)]

@@ -16,43 +16,48 @@ const TYPE_SOA: u16 = 6;
 /// In multicast DNS the class's top bit tells caches to flush older records (RFC 6762 section 10.2).
 const CACHE_FLUSH: u16 = 0x8000;
 
-pub(super) fn read(question: &Question, message: &[u8]) -> Reply {
-    let Some(header) = message.get(..HEADER) else { return Reply::Foreign };
-    let [flags, codes] = [header[2], header[3]];
-    let rcode = codes & 0x0f;
-    let is_answer = flags & 0xf8 == 0x80;
-    if !is_answer || u16_at(message, 0) != Some(question.id) {
-        return Reply::Foreign;
+impl Question {
+    /// Decodes `message` as an answer to this question. See [`Reply`] for malformed and unmatched messages.
+    pub(crate) fn read(&self, message: &[u8]) -> Reply {
+        let Some(header) = message.get(..HEADER) else { return Reply::Foreign };
+        let [flags, codes] = [header[2], header[3]];
+        let is_answer = flags & 0xf8 == 0x80;
+        if !is_answer || u16_at(message, 0) != Some(self.id) {
+            return Reply::Foreign;
+        }
+        // Multicast answers have neither response codes nor truncation (RFC 6762 section 18).
+        let (truncated, rcode) = if self.multicast { (false, 0) } else { (flags & 0x02 != 0, codes & 0x0f) };
+        let start = match u16_at(message, 4) {
+            Some(1) => question_end(self, message),
+            // Some responders omit the question, as those on port 5353 must.
+            Some(0) if self.multicast => Some(HEADER),
+            // Servers that cannot parse the question, or refuse it, may omit it.
+            Some(0) if rcode != 0 && rcode != 3 => Some(HEADER),
+            _ => None,
+        };
+        let Some(start) = start else { return Reply::Foreign };
+        match rcode {
+            0 | 3 if truncated => Reply::Truncated,
+            0 => addresses(self, message, start).unwrap_or(Reply::Broken),
+            3 => Reply::NoName,
+            code => Reply::Refused(code),
+        }
     }
-    // Multicast answers have neither response codes nor truncation (RFC 6762 section 18).
-    let (truncated, rcode) = if question.multicast { (false, 0) } else { (flags & 0x02 != 0, rcode) };
-    let start = match u16_at(message, 4) {
-        Some(1) => question_end(question, message),
-        // Some responders omit the question, as those on port 5353 must.
-        Some(0) if question.multicast => Some(HEADER),
-        // Servers that cannot parse the question, or refuse it, may omit it.
-        Some(0) if rcode != 0 && rcode != 3 => Some(HEADER),
-        _ => None,
-    };
-    let Some(start) = start else { return Reply::Foreign };
-    match rcode {
-        0 | 3 if truncated => Reply::Truncated,
-        0 => addresses(question, message, start).unwrap_or(Reply::Broken),
-        3 => Reply::NoName,
-        code => Reply::Refused(code),
+
+    fn has_class(&self, class: u16) -> bool {
+        class & !(if self.multicast { CACHE_FLUSH } else { 0 }) == CLASS_IN
     }
 }
 
-/// The position after the question section, if it contains exactly this question.
+/// The position after the question section; `None` if it contains something else.
 fn question_end(question: &Question, message: &[u8]) -> Option<usize> {
     let (name, at) = Name::read(message, HEADER)?;
     let same = name == question.name
-        && u16_at(message, at)? == question.kind.code()
-        && u16_at(message, at + 2)? & !cache_flush(question) == CLASS_IN;
+        && u16_at(message, at)? == question.kind as u16
+        && question.has_class(u16_at(message, at + 2)?);
     same.then_some(at + 4)
 }
 
-/// A record with decoded data.
 struct Record<T> {
     owner: Name,
     data: T,
@@ -74,8 +79,10 @@ fn raw(message: &[u8], at: usize) -> Option<Raw> {
     let data = at + 10;
     let end = data + usize::from(u16_at(message, at + 8)?);
     let ttl_s = u32::from(u16_at(message, at + 4)?) << 16 | u32::from(u16_at(message, at + 6)?);
+    // A time to live with its top bit set counts as zero (RFC 2181 section 8).
+    let ttl_s = if ttl_s >> 31 == 0 { ttl_s } else { 0 };
     let (kind, class) = (u16_at(message, at)?, u16_at(message, at + 2)?);
-    (end <= message.len()).then_some(Raw { owner, kind, class, ttl_s: ttl(ttl_s), data, end })
+    (end <= message.len()).then_some(Raw { owner, kind, class, ttl_s, data, end })
 }
 
 /// Reduces the answer section to the addresses at the end of the chain of aliases. Later sections are
@@ -87,7 +94,7 @@ fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply>
     for _ in 0..u16_at(message, 6)?.min(RECORDS_MAX) {
         let Raw { owner, kind, class, ttl_s, data, end } = raw(message, at)?;
         at = end;
-        if class & !cache_flush(question) != CLASS_IN {
+        if !question.has_class(class) {
             continue;
         }
         if kind == TYPE_CNAME {
@@ -96,7 +103,7 @@ fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply>
                 return None;
             }
             aliases.push(Record { owner, data: target, ttl_s });
-        } else if kind == question.kind.code() {
+        } else if kind == question.kind as u16 {
             hosts.push(Record { owner, data: address(question.kind, message.get(data..end)?)?, ttl_s });
         }
     }
@@ -133,8 +140,7 @@ fn follow(name: &Name, aliases: &[Record<Name>], hosts: &[Record<IpAddr>]) -> Op
                 addresses.push(host.data);
             }
         }
-        let alias = aliases.iter().find(|alias| alias.owner == *owner);
-        match alias {
+        match aliases.iter().find(|alias| alias.owner == *owner) {
             Some(alias) if addresses.is_empty() => {
                 ttl_s = ttl_s.min(alias.ttl_s);
                 owner = &alias.data;
@@ -153,15 +159,6 @@ fn address(kind: Kind, bytes: &[u8]) -> Option<IpAddr> {
         Kind::A => Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into()),
         Kind::Aaaa => Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()),
     }
-}
-
-/// A time to live with its top bit set counts as zero (RFC 2181 section 8).
-fn ttl(seconds: u32) -> u32 {
-    if seconds >> 31 == 0 { seconds } else { 0 }
-}
-
-fn cache_flush(question: &Question) -> u16 {
-    if question.multicast { CACHE_FLUSH } else { 0 }
 }
 
 fn u16_at(message: &[u8], at: usize) -> Option<u16> {

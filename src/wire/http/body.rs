@@ -4,16 +4,15 @@ use super::chunked::Chunked;
 use super::head::Head;
 use super::response::HttpError;
 
-/// How a body is framed.
 pub(super) enum Body {
-    /// The number of bytes that remain; 0 without a body.
+    /// The bytes that remain; 0 without a body.
     Length(u64),
     Chunked(Chunked),
     UntilClose,
 }
 
 impl Body {
-    /// The framing of the body after `head` (RFC 9112 section 6.3); `to_head` if the request was HEAD.
+    /// RFC 9112 section 6.3. `to_head`: the request was HEAD.
     pub(super) fn after(head: &Head, to_head: bool) -> Result<Body, HttpError> {
         if to_head || matches!(head.status, 204 | 304) {
             return Ok(Body::Length(0));
@@ -28,7 +27,7 @@ impl Body {
         }
     }
 
-    /// Receives the next bytes. Returns whether the body has ended or `buffer` is full.
+    /// Returns whether the body has ended or `buffer` is full.
     pub(super) fn receive(&mut self, bytes: &[u8], buffer: &mut BodyBuffer) -> Result<bool, HttpError> {
         match self {
             Body::Length(left) => {
@@ -43,7 +42,7 @@ impl Body {
         }
     }
 
-    /// Handles the close of the connection: an error unless it ends this body.
+    /// The connection is closed: an error unless that ends this body.
     pub(super) fn close(&self) -> Result<(), HttpError> {
         match self {
             Body::Length(left) => {
@@ -55,14 +54,13 @@ impl Body {
     }
 }
 
-/// Splits off at most `left` bytes and subtracts their number.
 pub(super) fn split_data<'a>(bytes: &'a [u8], left: &mut u64) -> (&'a [u8], &'a [u8]) {
     let run = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
     *left = left.saturating_sub(run as u64);
     bytes.split_at(run)
 }
 
-/// Appends `bytes` up to `limit`. The capacity doubles, but does not exceed the limit.
+/// Appends `bytes` up to `limit`. The capacity doubles up to the limit.
 pub(super) fn extend_up_to(limit: usize, buffer: &mut Vec<u8>, bytes: &[u8]) {
     let held = buffer.len();
     let bytes = bytes.get(..limit.saturating_sub(held)).unwrap_or(bytes);
@@ -74,9 +72,8 @@ pub(super) fn extend_up_to(limit: usize, buffer: &mut Vec<u8>, bytes: &[u8]) {
     buffer.extend_from_slice(bytes);
 }
 
-/// The first `limit` bytes of a body.
 pub(super) struct BodyBuffer {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     limit: usize,
 }
 
@@ -85,7 +82,6 @@ impl BodyBuffer {
         BodyBuffer { bytes: Vec::new(), limit }
     }
 
-    /// Appends `bytes` up to the limit.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         extend_up_to(self.limit, &mut self.bytes, bytes);
     }
@@ -93,14 +89,20 @@ impl BodyBuffer {
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() >= self.limit
     }
+}
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The allocated memory, in bytes.
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn held(&self) -> usize {
-        self.bytes.capacity()
+    #[test]
+    fn the_memory_of_the_body_doubles_but_not_past_the_limit() {
+        let mut buffer = BodyBuffer::new(10_000);
+        let mut sizes = std::collections::BTreeSet::new();
+        for _ in 0..10_000 {
+            buffer.push(b"x");
+            sizes.insert(buffer.bytes.capacity());
+        }
+        assert!(sizes.len() < 20 && sizes.last() == Some(&10_000), "{sizes:?}");
     }
 }

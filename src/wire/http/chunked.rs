@@ -3,34 +3,27 @@
 use super::body::{BodyBuffer, split_data};
 use super::response::HttpError;
 
-/// Limit of hexadecimal digits of a chunk size: a `u64`.
+/// The hexadecimal digits of a `u64`.
 const DIGITS_MAX: u8 = 16;
-/// Limit for padding, chunk extensions and trailers of one body, in bytes. RFC 9112 section 7.1.1 recommends
-/// a limit.
+/// Limit of padding, chunk extensions and trailers of one body, in bytes (RFC 9112 section 7.1.1).
 pub(super) const OVERHEAD_MAX: u32 = 256 * 1024;
 
-/// What the next byte belongs to.
 #[derive(Clone, Copy)]
 enum ChunkState {
-    /// The digits of a chunk size.
     Size,
     /// Spaces that some servers add after the size.
     Padding,
-    /// A chunk extension, which is ignored.
     Extension,
     /// The LF at the end of the size line.
     SizeEnd,
-    /// Chunk data; the number of bytes that remain.
+    /// The number of bytes that remain.
     Data(u64),
-    /// The line end after the data.
     DataEnd,
     /// The LF after the data and CR.
     DataLf,
-    /// The trailers, which are discarded.
     Trailers(TrailerLine),
 }
 
-/// The part of a trailer line that has been read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TrailerLine {
     Start,
@@ -39,7 +32,6 @@ enum TrailerLine {
     Name,
     /// A field value, or the continuation of the previous line (RFC 9112 section 5.2).
     Value,
-    /// The CR after a field value.
     ValueEnd,
 }
 
@@ -58,13 +50,11 @@ impl Chunked {
         Chunked { state: ChunkState::Size, size: 0, digits: 0, overhead: 0, has_trailer: false }
     }
 
-    /// Receives the next bytes. Returns whether the body has ended or `buffer` is full.
+    /// Returns whether the body has ended or `buffer` is full.
     pub(super) fn receive(&mut self, bytes: &[u8], buffer: &mut BodyBuffer) -> Result<bool, HttpError> {
         let mut rest = bytes;
         while !buffer.is_full() {
-            let Some((&byte, after)) = rest.split_first() else {
-                return Ok(false);
-            };
+            let Some((&byte, after)) = rest.split_first() else { return Ok(false) };
             if let ChunkState::Data(left) = &mut self.state {
                 let (data, after) = split_data(rest, left);
                 buffer.push(data);
@@ -82,7 +72,7 @@ impl Chunked {
         Ok(true)
     }
 
-    /// Processes a byte that is not data. Returns whether it ends the body.
+    /// Returns whether the byte, which is not data, ends the body.
     fn take(&mut self, byte: u8) -> Result<bool, HttpError> {
         match self.state {
             ChunkState::Size | ChunkState::Padding | ChunkState::Extension | ChunkState::SizeEnd => {
@@ -90,7 +80,7 @@ impl Chunked {
             }
             ChunkState::Data(_) => {}
             ChunkState::DataEnd | ChunkState::DataLf => match (self.state, byte) {
-                (_, b'\n') => self.begin_line(),
+                (_, b'\n') => (self.state, self.size, self.digits) = (ChunkState::Size, 0, 0),
                 (ChunkState::DataEnd, b'\r') => self.state = ChunkState::DataLf,
                 _ => return Err(HttpError::new("malformed chunk: its data goes on past its size")),
             },
@@ -106,7 +96,7 @@ impl Chunked {
         Ok(false)
     }
 
-    /// Processes a byte of the trailers by the rules for heads; `None` if it is invalid.
+    /// The rules are those for heads; `None` if the byte is invalid.
     fn take_trailer(&mut self, line: TrailerLine, byte: u8) -> Option<TrailerLine> {
         match (line, byte) {
             (TrailerLine::Start | TrailerLine::End, b'\n') | (TrailerLine::Start, b'\r') => {
@@ -134,16 +124,19 @@ impl Chunked {
         Ok(())
     }
 
-    fn begin_line(&mut self) {
-        self.state = ChunkState::Size;
-        self.size = 0;
-        self.digits = 0;
-    }
-
-    /// Processes a byte of a chunk's size line.
     fn take_size(&mut self, byte: u8) -> Result<(), HttpError> {
+        match (self.state, char::from(byte).to_digit(16)) {
+            (ChunkState::Size, Some(_)) if self.digits == DIGITS_MAX => {
+                return Err(HttpError::new("malformed chunk: its size has more than 16 digits"));
+            }
+            (ChunkState::Size, Some(digit)) => {
+                self.digits += 1;
+                self.size = self.size << 4 | u64::from(digit);
+                return Ok(());
+            }
+            _ => {}
+        }
         match (self.state, byte) {
-            (ChunkState::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.take_digit(byte)?,
             // Without this check, an empty line would be the last chunk.
             (ChunkState::Size, _) if self.digits == 0 => {
                 return Err(HttpError::new("malformed chunk: no size"));
@@ -164,19 +157,6 @@ impl Chunked {
             }
             _ => return Err(HttpError::new("malformed chunk: its size is not a number")),
         }
-        Ok(())
-    }
-
-    fn take_digit(&mut self, byte: u8) -> Result<(), HttpError> {
-        if self.digits == DIGITS_MAX {
-            return Err(HttpError::new("malformed chunk: its size has more than 16 digits"));
-        }
-        self.digits += 1;
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            _ => (byte | 0x20) - b'a' + 10,
-        };
-        self.size = (self.size << 4) | u64::from(digit);
         Ok(())
     }
 }

@@ -6,30 +6,24 @@ use super::response::HttpError;
 
 /// The longest head, in bytes, including empty lines before it.
 pub(super) const HEAD_MAX: usize = 256 * 1024;
-/// The most header fields of a head.
 pub(super) const FIELDS_MAX: usize = 1024;
-/// The most interim (1xx) responses before the final one.
 pub(super) const INTERIM_MAX: u8 = 64;
 /// How much of a response in another protocol is read and shown, in bytes.
 const EXCERPT_MAX: usize = 20;
 
-/// The status line and header fields of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) status: u16,
-    /// HTTP/1.0 rather than 1.1.
     pub(crate) http10: bool,
     pub(crate) headers: Headers,
 }
 
-/// Collects bytes until the final head is complete.
-///
 /// httparse starts at the first byte in each call, so it is called twice per head: after the status line, to
 /// report errors early, and after the empty line. This keeps the cost linear if a head arrives byte by byte.
 #[derive(Default)]
 pub(super) struct HeadReader {
-    buffer: Vec<u8>,
-    /// Bytes received for this head.
+    pub(super) buffer: Vec<u8>,
+    /// The bytes received for this head, with the empty lines before it.
     taken: usize,
     interims: u8,
     status_line_read: bool,
@@ -69,13 +63,6 @@ impl HeadReader {
         HttpError::new("connection closed before the whole head had come")
     }
 
-    /// The allocated memory, in bytes.
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn held(&self) -> usize {
-        self.buffer.capacity()
-    }
-
-    /// Processes a byte, a line or the start of one.
     fn take(&mut self, piece: &[u8]) -> Result<Option<Head>, HttpError> {
         self.taken += piece.len();
         // RFC 9112 section 2.2 allows empty lines before requests; some servers send them before responses.
@@ -84,7 +71,13 @@ impl HeadReader {
         }
         extend_up_to(HEAD_MAX, &mut self.buffer, piece);
         if self.is_foreign() {
-            return self.take_foreign();
+            // The excerpt ends at a line end or a binary byte, so that it does not depend on how the bytes are
+            // split into reads.
+            return match self.buffer.last() {
+                Some(b'\r' | b'\t' | b' '..=b'~') if self.buffer.len() < EXCERPT_MAX => Ok(None),
+                Some(b'\r' | b'\t' | b' '..=b'~') => Err(self.foreign("…")),
+                _ => Err(self.foreign("")),
+            };
         }
         if !piece.ends_with(b"\n") {
             return Ok(None);
@@ -95,29 +88,19 @@ impl HeadReader {
         }
         self.status_line_read = true;
         self.normalize_version();
-        let Some(head) = parse(&self.buffer)? else {
-            return Ok(None);
-        };
-        if head.status >= 200 {
-            return Ok(Some(head));
-        }
-        self.skip_interim(head.status)?;
-        Ok(None)
-    }
-
-    /// RFC 9110 section 15.2 allows any number of interim responses; the limit is far above real use.
-    fn skip_interim(&mut self, status: u16) -> Result<(), HttpError> {
-        if status == 101 {
-            return Err(HttpError::new("answer 101 to a request that asks for no upgrade"));
-        }
-        if self.interims == INTERIM_MAX {
-            return Err(HttpError::new("more than 64 interim answers"));
+        let Some(head) = parse(&self.buffer)? else { return Ok(None) };
+        match head.status {
+            200.. => return Ok(Some(head)),
+            101 => return Err(HttpError::new("answer 101 to a request that asks for no upgrade")),
+            // RFC 9110 section 15.2 allows any number; the limit is far above real use.
+            _ if self.interims == INTERIM_MAX => return Err(HttpError::new("more than 64 interim answers")),
+            _ => {}
         }
         self.interims += 1;
         self.taken = 0;
         self.buffer.clear();
         self.status_line_read = false;
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the bytes cannot be the start of an HTTP/1 status line. Lower-case `http` is accepted, as in
@@ -140,18 +123,6 @@ impl HeadReader {
         }
     }
 
-    /// Collects an excerpt of another protocol: up to a line end, a binary byte or [`EXCERPT_MAX`] bytes. The
-    /// result does not depend on how the bytes are split into reads.
-    fn take_foreign(&self) -> Result<Option<Head>, HttpError> {
-        if !matches!(self.buffer.last(), Some(b'\r' | b'\t' | b' '..=b'~')) {
-            return Err(self.foreign(""));
-        }
-        if self.buffer.len() >= EXCERPT_MAX {
-            return Err(self.foreign("…"));
-        }
-        Ok(None)
-    }
-
     fn foreign(&self, ellipsis: &str) -> HttpError {
         // A TLS alert or handshake record (RFC 8446 section 5.1).
         if matches!(self.buffer.first(), Some(0x15 | 0x16)) {
@@ -162,7 +133,7 @@ impl HeadReader {
     }
 }
 
-/// Parses a head; `None` if it is incomplete.
+/// `None` if the head is incomplete.
 fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     check_lines(buffer)?;
     let mut config = httparse::ParserConfig::default();
@@ -181,10 +152,7 @@ fn parse(buffer: &[u8]) -> Result<Option<Head>, HttpError> {
     let Some(code @ 100..) = response.code else {
         return Err(parse_error(httparse::Error::Status, buffer));
     };
-    if status.is_partial() {
-        return Ok(None);
-    }
-    Ok(Some(Head {
+    Ok(status.is_complete().then(|| Head {
         status: code,
         http10: response.version == Some(0),
         headers: Headers::from_parsed(response.headers.iter()),
@@ -222,7 +190,6 @@ fn parse_error(error: httparse::Error, buffer: &[u8]) -> HttpError {
     }
 }
 
-/// The error with an excerpt of the line.
 fn malformed(what: &str, line: &[u8]) -> HttpError {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let (shown, ellipsis) = match line.get(..2 * EXCERPT_MAX) {

@@ -11,9 +11,7 @@ use super::headers::Headers;
 pub(crate) const HEAD_MAX: usize = 32 * 1024;
 /// The longest line of a head, in bytes: nginx and Apache allow 8 KiB.
 const LINE_MAX: usize = 8 * 1024 + 512;
-/// The most header fields of a request.
 const FIELDS_MAX: usize = 256;
-/// The header fields that are used.
 const FIELDS_READ: [&str; 5] = ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID"];
 /// The longest `Last-Event-ID` that is used, in bytes: the API sends none that is longer.
 const EVENT_ID_MAX: usize = 64;
@@ -32,25 +30,21 @@ pub(crate) enum Method {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// The path as sent, without query and fragment.
+    /// As sent, without query and fragment.
     pub(crate) path: String,
-    /// The query as sent, without `?`; empty if there is none.
+    /// As sent, without `?`; empty if there is none.
     pub(crate) query: String,
-    /// HTTP/1.1 or a later 1.x rather than 1.0.
     pub(crate) http11: bool,
     /// The host as sent, with its port if any. The authority of an absolute-form target overrides the `Host`
     /// field (RFC 9112 section 3.2).
     pub(crate) host: Option<String>,
     /// Whether the connection stays open after the response: the client requests it and sends no body.
     pub(crate) keep_alive: bool,
-    /// The last event that a reconnecting client received.
     pub(crate) last_event_id: Option<String>,
 }
 
-/// Result of [`read`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// The head is incomplete.
     Partial,
     /// A request and its length in bytes.
     Request(Request, usize),
@@ -58,17 +52,15 @@ pub(crate) enum Read {
     Refused(u16),
 }
 
-/// Parses one request head at the start of `inbox`.
-///
-/// Only the first [`HEAD_MAX`] bytes are parsed; a longer head is refused. Until a head is complete, only its
-/// first line is parsed: slow clients cost little, and other protocols are refused early.
+/// Parses one request head at the start of `inbox`. Only the first [`HEAD_MAX`] bytes are parsed; a longer
+/// head is refused. Until a head is complete, only its first line is parsed: slow clients cost little, and
+/// other protocols are refused early.
 pub(crate) fn read(inbox: &[u8]) -> Read {
     let window = inbox.get(..HEAD_MAX).unwrap_or(inbox);
-    let Some(head) = skip_empty_lines(window) else {
-        return Read::Refused(400);
-    };
-    let Ok(end) = end_of_head(head) else {
-        return Read::Refused(check_first_line(head).err().unwrap_or(431));
+    let Some(head) = skip_empty_lines(window) else { return Read::Refused(400) };
+    let end = match end_of_head(head) {
+        Ok(end) => end,
+        Err(status) => return Read::Refused(check_first_line(head).err().unwrap_or(status)),
     };
     let read = end.map(|end| (end, parse(&as_http11(head.get(..end).unwrap_or(head)))));
     if let Some((end, Ok(request))) = read {
@@ -101,14 +93,10 @@ fn check_first_line(head: &[u8]) -> Result<(), u16> {
     let end = memchr(b'\n', head).map_or(head.len(), |newline| newline + 1).min(LINE_MAX);
     let line = as_http11(head.get(..end).unwrap_or(head));
     let mut request = httparse::Request::new(&mut []);
-    let Err(error) = request.parse(&line) else {
-        return Ok(());
-    };
+    let Err(error) = request.parse(&line) else { return Ok(()) };
     // httparse reports a version error for any third word other than HTTP/1.0 or 1.1.
     let mut words = line.splitn(3, |byte| *byte == b' ').skip(2);
-    let is_http = words
-        .next()
-        .is_some_and(|word| word.starts_with(b"HTTP/") && word.get(5).is_some_and(u8::is_ascii_digit));
+    let is_http = matches!(words.next(), Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..]));
     Err(if error == httparse::Error::Version && is_http { 505 } else { 400 })
 }
 
@@ -126,11 +114,11 @@ fn as_http11(head: &[u8]) -> Cow<'_, [u8]> {
 
 /// The length of the head including its final empty line. The limits on lines bound the cost of a head that
 /// arrives byte by byte, which is scanned for each byte.
-fn end_of_head(head: &[u8]) -> Result<Option<usize>, TooLong> {
+fn end_of_head(head: &[u8]) -> Result<Option<usize>, u16> {
     let mut start = 0;
     for (line, end) in memchr_iter(b'\n', head).enumerate() {
         if end - start > LINE_MAX || line > FIELDS_MAX {
-            return Err(TooLong);
+            return Err(431);
         }
         match head.get(end + 1..) {
             Some([b'\n', ..]) => return Ok(Some(end + 2)),
@@ -138,11 +126,8 @@ fn end_of_head(head: &[u8]) -> Result<Option<usize>, TooLong> {
             _ => start = end + 1,
         }
     }
-    if head.len().saturating_sub(start) > LINE_MAX { Err(TooLong) } else { Ok(None) }
+    if head.len().saturating_sub(start) > LINE_MAX { Err(431) } else { Ok(None) }
 }
-
-/// A line is longer than [`LINE_MAX`], or there are more than [`FIELDS_MAX`] after the first.
-struct TooLong;
 
 /// Parses a complete head. `Err` is the status to refuse it with.
 fn parse(head: &[u8]) -> Result<Request, u16> {
@@ -157,6 +142,9 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
     let http11 = minor == 1;
     let is_read = |name: &str| FIELDS_READ.iter().any(|read| read.eq_ignore_ascii_case(name));
     let headers = Headers::from_parsed(request.headers.iter().filter(|field| is_read(field.name)));
+    // RFC 9112 section 9.3.
+    let wants_keep_alive = !headers.has_element("connection", "close")
+        && (http11 || headers.has_element("connection", "keep-alive"));
     let has_body = has_body(&headers)?;
     let host_field = host_field(&headers, http11)?;
     let (target, query) = split_query(target);
@@ -176,7 +164,7 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         http11,
         host: authority.or(host_field).map(str::to_owned),
         // The body would be parsed as the next request.
-        keep_alive: !has_body && wants_keep_alive(&headers, http11),
+        keep_alive: !has_body && wants_keep_alive,
         last_event_id: headers
             .get("last-event-id")
             .filter(|id| !id.is_empty() && id.len() <= EVENT_ID_MAX)
@@ -252,11 +240,6 @@ fn split_target(target: &str) -> (Option<&str>, &str) {
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-}
-
-/// RFC 9112 section 9.3.
-fn wants_keep_alive(headers: &Headers, http11: bool) -> bool {
-    !headers.has_element("connection", "close") && (http11 || headers.has_element("connection", "keep-alive"))
 }
 
 #[cfg(test)]

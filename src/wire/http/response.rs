@@ -16,9 +16,8 @@ impl HttpError {
     }
 }
 
-/// Incremental parser of one final response, after any interim ones.
-///
-/// It buffers the head, up to 256 KiB, and then up to `max_body` bytes of the body.
+/// Incremental parser of one final response, after any interim ones. It buffers up to 256 KiB of the head and
+/// `max_body` bytes of the body.
 pub(crate) struct ResponseReader {
     to_head: bool,
     stage: Stage,
@@ -40,7 +39,7 @@ impl ResponseReader {
         ResponseReader { to_head, stage, head: None, buffer: BodyBuffer::new(max_body) }
     }
 
-    /// Receives the next bytes. After an error or the end, they are ignored.
+    /// After an error or the end, `bytes` are ignored.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(), HttpError> {
         let result = self.advance(bytes);
         if result.is_err() {
@@ -60,14 +59,14 @@ impl ResponseReader {
         result
     }
 
-    /// The head of the final response, once it is complete and the framing of the body is valid.
+    /// `None` until the head is complete and the framing of the body is known to be valid.
     pub(crate) fn head(&self) -> Option<&Head> {
         self.head.as_ref()
     }
 
     /// The body decoded so far, at most `max_body` bytes.
     pub(crate) fn body(&self) -> &[u8] {
-        self.buffer.bytes()
+        &self.buffer.bytes
     }
 
     /// Whether the response has ended or `max_body` bytes of its body are buffered.
@@ -78,9 +77,7 @@ impl ResponseReader {
     fn advance(&mut self, bytes: &[u8]) -> Result<(), HttpError> {
         let mut rest = bytes;
         if let Stage::Head(reader) = &mut self.stage {
-            let Some((head, after)) = reader.receive(rest)? else {
-                return Ok(());
-            };
+            let Some((head, after)) = reader.receive(rest)? else { return Ok(()) };
             self.stage = Stage::Body(Body::after(&head, self.to_head)?);
             self.head = Some(head);
             rest = after;
@@ -96,14 +93,10 @@ impl ResponseReader {
     /// The allocated memory without [`Self::head`], in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
-        match &self.stage {
-            Stage::Head(reader) => reader.held() + self.buffer.held(),
-            _ => self.buffer.held(),
-        }
+        let head = if let Stage::Head(reader) = &self.stage { reader.buffer.capacity() } else { 0 };
+        head + self.buffer.bytes.capacity()
     }
 }
 
-#[cfg(test)]
-mod hostile;
 #[cfg(test)]
 mod tests;

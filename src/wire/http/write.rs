@@ -3,15 +3,12 @@
 use super::is_token_byte;
 use crate::wire::url::percent_encoded;
 
-/// The longest method, in characters.
 pub(crate) const METHOD_MAX: usize = 32;
-/// How much of an invalid header an error shows, in characters.
 const EXCERPT_MAX: usize = 40;
 
-/// The head of a request without a body, with `Connection: close`.
-///
-/// `headers` replace default fields with the same name; others follow the defaults. Method and headers must
-/// have been validated by [`check_method`] and [`parse_header`].
+/// The head of a request without a body, with `Connection: close`. `headers` replace default fields with the
+/// same name; others follow the defaults. Method and headers must have been validated by [`check_method`] and
+/// [`parse_header`].
 pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(String, String)]) -> Vec<u8> {
     // RFC 9110 section 8.6: methods that anticipate content send a length of 0 without it.
     let content_length = matches!(method, "POST" | "PUT" | "PATCH").then_some(("Content-Length", "0"));
@@ -24,40 +21,28 @@ pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(Str
     ];
     let defaults = defaults.into_iter().chain(content_length);
 
-    let mut head = Vec::with_capacity(256);
-    head.extend_from_slice(method.as_bytes());
-    head.push(b' ');
     // Paths also come from redirects: a hostile server must not be able to end the request line and inject
     // fields or requests.
-    head.extend_from_slice(percent_encoded(path.as_bytes()).as_bytes());
-    head.extend_from_slice(b" HTTP/1.1\r\n");
+    let mut head = format!("{method} {} HTTP/1.1\r\n", percent_encoded(path.as_bytes()));
     for (name, value) in defaults.clone() {
-        let mut replaced = false;
-        for (name, value) in headers.iter().filter(|header| header.0.eq_ignore_ascii_case(name)) {
-            write_field(&mut head, name, value);
-            replaced = true;
+        let own = headers.iter().filter(|header| header.0.eq_ignore_ascii_case(name));
+        if own.clone().next().is_none() {
+            head += &format!("{name}: {value}\r\n");
         }
-        if !replaced {
-            write_field(&mut head, name, value);
+        for (name, value) in own {
+            head += &format!("{name}: {value}\r\n");
         }
     }
     for (name, value) in headers {
         if !defaults.clone().any(|default| default.0.eq_ignore_ascii_case(name)) {
-            write_field(&mut head, name, value);
+            head += &format!("{name}: {value}\r\n");
         }
     }
-    head.extend_from_slice(b"\r\n");
-    head
+    head += "\r\n";
+    head.into_bytes()
 }
 
-fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
-    head.extend_from_slice(name.as_bytes());
-    head.extend_from_slice(b": ");
-    head.extend_from_slice(value.as_bytes());
-    head.extend_from_slice(b"\r\n");
-}
-
-/// Validates a method. The error is one line for the user.
+/// The error is one line for the user.
 pub(crate) fn check_method(method: &str) -> Result<(), String> {
     if method.is_empty() {
         return Err("the method is empty".to_owned());
@@ -87,8 +72,8 @@ pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
         return Err(format!("the value of the header {} contains {c:?}", excerpt(name)));
     }
     // These define the framing: a request has no body and its own connection.
-    if ["Content-Length", "Transfer-Encoding", "Connection"].iter().any(|own| own.eq_ignore_ascii_case(name))
-    {
+    let own = ["Content-Length", "Transfer-Encoding", "Connection"];
+    if own.iter().any(|own| own.eq_ignore_ascii_case(name)) {
         return Err(format!("the header {name} is pingstate's own and cannot be set"));
     }
     Ok((name.to_owned(), value.to_owned()))

@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         Some(Fields { issuer, validity, subject, key, rest: versioned.then_some(rest) })
     }
 
-    /// Whether issuer and subject are the same name, as in self-signed certificates.
+    /// As self-signed certificates are.
     pub(super) fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
@@ -126,7 +126,7 @@ fn extension(der: &[u8]) -> Option<(u8, &[u8])> {
     Some((id, element(value)?.1))
 }
 
-/// The size of an RSA key in bits; `None` for another kind of key.
+/// `None` for another kind of key.
 pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     let (_, algorithm, rest) = element(key)?;
     if !algorithm.starts_with(RSA) {

@@ -10,11 +10,10 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 use super::verify::{CertError, RSA_BITS, UNKNOWN_ISSUER};
 use crate::result::{Failure, Reason, printable};
 
-/// How many of a certificate's names are listed.
+/// Limits of a certificate's listed names: their number, and the characters of each.
 const NAMES_MAX: usize = 5;
-/// The longest listed name, in characters.
 const NAME_MAX: usize = 40;
-/// 9999-12-31 23:59:59, the last second that can be formatted as a date.
+/// 9999-12-31 23:59:59.
 const LAST_SECOND: u64 = 253_402_300_799;
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -35,7 +34,6 @@ pub(super) fn failure(reason: Reason, what: &str) -> Failure {
     Failure::new(reason, format!("TLS: {what}"))
 }
 
-/// The state of a connection when it failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
     /// The server has sent a valid ServerHello.
@@ -46,7 +44,6 @@ pub(super) struct Known {
     pub(super) verified: bool,
 }
 
-/// Converts an error of the library.
 pub(super) fn explain(error: &Error, known: Known) -> Failure {
     let what = match error {
         Error::InvalidCertificate(error) => {
@@ -146,7 +143,7 @@ pub(super) fn words(error: &dyn fmt::Display) -> String {
     words
 }
 
-/// The reason and the message for a certificate error, as a sentence about `noun`.
+/// The message is a sentence about `noun`.
 pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, String) {
     let mut reason = Reason::TlsUntrusted;
     let mut detail = String::new();
@@ -222,35 +219,22 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
     (reason, format!("{noun} {what}{detail}"))
 }
 
-/// The name of an unsupported algorithm.
 fn algorithm(id: &[u8]) -> &'static str {
     let name = UNSUPPORTED.iter().find(|(oid, _)| id.windows(oid.len()).any(|part| part == oid));
     name.map_or("an algorithm", |(_, name)| name)
 }
 
-/// The names of a certificate, at most [`NAMES_MAX`] of them.
 fn names(presented: &[String]) -> String {
-    let mut text = String::new();
-    let mut count = 0;
-    for name in presented.iter().filter_map(|name| host_name(name)) {
-        count += 1;
-        if count > NAMES_MAX {
-            continue;
-        }
-        if count > 1 {
-            text.push_str(", ");
-        }
-        text.push_str(&printable(&name, NAME_MAX));
-    }
-    match count {
-        0 => "no host (it has no subject alternative name)".to_owned(),
-        1..=NAMES_MAX => text,
-        _ => format!("{text} and {} more", count - NAMES_MAX),
+    let mut names = presented.iter().filter_map(|name| host_name(name));
+    let listed: Vec<_> = names.by_ref().take(NAMES_MAX).map(|name| printable(&name, NAME_MAX)).collect();
+    match (listed.join(", "), names.count()) {
+        _ if listed.is_empty() => "no host (it has no subject alternative name)".to_owned(),
+        (text, 0) => text,
+        (text, more) => format!("{text} and {more} more"),
     }
 }
 
-/// Parses a name in the library's format: `DnsName("a.example")` or `IpAddress(0::1)`. Other kinds do not
-/// name hosts.
+/// Parses the library's format: `DnsName("a.example")` or `IpAddress(0::1)`. Other kinds do not name hosts.
 fn host_name(presented: &str) -> Option<String> {
     if let Some(name) = presented.strip_prefix("DnsName(\"") {
         return name.strip_suffix("\")").map(str::to_owned);
@@ -259,7 +243,7 @@ fn host_name(presented: &str) -> Option<String> {
     Some(address.parse().map_or_else(|_| address.to_owned(), |address: IpAddr| address.to_string()))
 }
 
-/// A time in the format of HTTP. Times after the year 9999, which it cannot express, become its last second.
+/// Times after the year 9999, which the format cannot express, become its last second.
 fn date(time: UnixTime) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs().min(LAST_SECOND)))
 }
@@ -273,51 +257,4 @@ fn ago(now: UnixTime, then: UnixTime) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> UnixTime {
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn names_are_capped_in_number_and_length() {
-        let presented: Vec<String> =
-            (0..12).map(|n| format!("DnsName(\"{n}.{}\")", "x".repeat(99))).collect();
-        let text = names(&presented);
-        assert!(text.ends_with(" and 7 more"), "{text}");
-        assert!(text.chars().count() <= NAMES_MAX * (NAME_MAX + 2) + 20, "{text}");
-        let text = |len| names(&[format!("DnsName(\"{}\")", "x".repeat(len))]);
-        assert_eq!((text(NAME_MAX), text(NAME_MAX + 1)), ("x".repeat(40), printable(&"x".repeat(41), 40)));
-        let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
-        assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
-        assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
-        assert_eq!(names(&[]), "no host (it has no subject alternative name)");
-    }
-
-    #[test]
-    fn the_host_that_was_asked_for_is_capped() {
-        use rustls::pki_types::ServerName;
-        for len in [80, 81] {
-            let host = format!("{}.{}", "a".repeat(40), "b".repeat(len - 41));
-            let error = CertificateError::NotValidForNameContext {
-                expected: ServerName::try_from(host.clone()).unwrap(),
-                presented: vec!["DnsName(\"c\")".to_owned()],
-            };
-            let shown = printable(&host, 80);
-            let (reason, detail) = certificate("certificate", &error);
-            assert_eq!((reason, detail), (Reason::TlsName, format!("certificate is for c; not for {shown}")));
-        }
-    }
-
-    #[test]
-    fn the_earliest_and_latest_dates_can_be_formatted() {
-        assert_eq!(date(at(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(date(at(LAST_SECOND)), "Fri, 31 Dec 9999 23:59:59 GMT");
-        assert_eq!(date(at(u64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
-        assert_eq!(ago(at(86_399), at(0)), "less than a day ago");
-        assert_eq!(ago(at(86_400), at(0)), "1 day ago");
-        assert_eq!(ago(at(172_800), at(0)), "2 days ago");
-        assert_eq!(ago(at(0), at(172_800)), "less than a day ago");
-    }
-}
+mod tests;

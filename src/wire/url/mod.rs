@@ -17,10 +17,8 @@ use crate::result::printable;
 /// The longest accepted URL, in bytes: several times the default limits of web servers.
 pub(crate) const URL_MAX: usize = 64 * 1024;
 
-/// How much of the input an error message repeats, in characters.
 const QUOTE_MAX: usize = 64;
 
-/// A scheme whose URLs have a host and a port.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Scheme {
     /// In lower case.
@@ -30,13 +28,9 @@ pub(crate) struct Scheme {
     pub(crate) has_path: bool,
 }
 
-/// RFC 9110 section 4.2.1.
 pub(crate) static HTTP: Scheme = Scheme { name: "http", default_port: Some(80), has_path: true };
-
-/// RFC 9110 section 4.2.2.
 pub(crate) static HTTPS: Scheme = Scheme { name: "https", default_port: Some(443), has_path: true };
 
-/// The schemes that a caller accepts.
 pub(crate) type Schemes<'a> = &'a [&'static Scheme];
 
 pub(crate) fn scheme_of(name: &str, schemes: Schemes<'_>) -> Result<&'static Scheme, String> {
@@ -59,7 +53,6 @@ fn listed(schemes: Schemes<'_>, suffix: &str) -> String {
     text
 }
 
-/// A target: scheme, host, port and, for http and https, path and query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) scheme: &'static Scheme,
@@ -90,8 +83,7 @@ impl Url {
         Ok(Url { scheme, host, port, path: read_path(scheme, path)? })
     }
 
-    /// A URL from its parts. The host may be an IPv6 address with or without brackets; a missing
-    /// leading `/` of the path is added.
+    /// The host may be an IPv6 address with or without brackets; a missing leading `/` of the path is added.
     pub(crate) fn new(scheme: &'static Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
         check_length(path)?;
         if port == 0 {
@@ -101,15 +93,6 @@ impl Url {
         Ok(Url { scheme, host, port, path: read_path(scheme, without_fragment(path))? })
     }
 
-    /// Resolves the `location` of a redirect against this URL (RFC 3986 section 5). Only http and https are
-    /// accepted. User and password are dropped.
-    ///
-    /// Spaces and non-ASCII characters, which servers send, are percent-encoded, as in browsers.
-    pub(crate) fn join(&self, location: &str) -> Result<Url, String> {
-        join::join(self, location)
-    }
-
-    /// `HOST:PORT`, with an IPv6 address in brackets.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.bracketed_host(), self.port)
     }
@@ -124,13 +107,9 @@ impl Url {
     }
 }
 
-/// `tcp://HOST:PORT` or the full URL with its port.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in [self.scheme.name, "://", &self.authority(), &self.path] {
-            f.write_str(part)?;
-        }
-        Ok(())
+        write!(f, "{}://{}{}", self.scheme.name, self.authority(), self.path)
     }
 }
 

@@ -2,9 +2,7 @@
 
 mod certificates;
 mod conversation;
-mod errors;
 mod hostile;
-mod words;
 
 use std::io::{Read, Write};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Answers as real servers send them, however they are cut.
 
+mod hostile;
+
 use super::*;
 use crate::wire::http::mutation::Mutation;
 

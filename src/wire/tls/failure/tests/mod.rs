@@ -1,13 +1,15 @@
 //! What is said of errors of the TLS library.
 
+mod errors;
+
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use rustls::{AlertDescription, CertificateError, Error as LibraryError, InvalidMessage, OtherError};
 
-use super::super::failure::{Known, certificate, explain, words};
-use super::errors::{Verbatim, declared, errors, source};
 use super::*;
 use crate::result::ProbeResult;
+use errors::{Verbatim, declared, errors, source};
 
 /// All that can be known of a connection that fails.
 fn situations() -> Vec<Known> {
@@ -172,4 +174,48 @@ fn algorithms_that_are_not_supported_are_named() {
             assert!(detail.starts_with(&text), "{detail}");
         }
     }
+}
+
+fn at(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+#[test]
+fn names_are_capped_in_number_and_length() {
+    let presented: Vec<String> = (0..12).map(|n| format!("DnsName(\"{n}.{}\")", "x".repeat(99))).collect();
+    let text = names(&presented);
+    assert!(text.ends_with(" and 7 more"), "{text}");
+    assert!(text.chars().count() <= NAMES_MAX * (NAME_MAX + 2) + 20, "{text}");
+    let text = |len| names(&[format!("DnsName(\"{}\")", "x".repeat(len))]);
+    assert_eq!((text(NAME_MAX), text(NAME_MAX + 1)), ("x".repeat(40), printable(&"x".repeat(41), 40)));
+    let mixed = ["DnsName(\"*.b.example\")", "DirectoryName", "IpAddress(0::1)", "Unsupported(0x86)"];
+    assert_eq!(names(&mixed.map(String::from)), "*.b.example, ::1");
+    assert_eq!(names(&["DnsName(\"\u{1b}[2J\")".to_owned()]), "\\u{1b}[2J");
+    assert_eq!(names(&[]), "no host (it has no subject alternative name)");
+}
+
+#[test]
+fn the_host_that_was_asked_for_is_capped() {
+    use rustls::pki_types::ServerName;
+    for len in [80, 81] {
+        let host = format!("{}.{}", "a".repeat(40), "b".repeat(len - 41));
+        let error = CertificateError::NotValidForNameContext {
+            expected: ServerName::try_from(host.clone()).unwrap(),
+            presented: vec!["DnsName(\"c\")".to_owned()],
+        };
+        let shown = printable(&host, 80);
+        let (reason, detail) = certificate("certificate", &error);
+        assert_eq!((reason, detail), (Reason::TlsName, format!("certificate is for c; not for {shown}")));
+    }
+}
+
+#[test]
+fn the_earliest_and_latest_dates_can_be_formatted() {
+    assert_eq!(date(at(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+    assert_eq!(date(at(LAST_SECOND)), "Fri, 31 Dec 9999 23:59:59 GMT");
+    assert_eq!(date(at(u64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
+    assert_eq!(ago(at(86_399), at(0)), "less than a day ago");
+    assert_eq!(ago(at(86_400), at(0)), "1 day ago");
+    assert_eq!(ago(at(172_800), at(0)), "2 days ago");
+    assert_eq!(ago(at(0), at(172_800)), "less than a day ago");
 }

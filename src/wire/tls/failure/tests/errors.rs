@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use rustls::Error as LibraryError;
 use rustls::pki_types::{ServerName, UnixTime};

@@ -165,7 +165,11 @@ impl FileParser {
             return self.flags(std::iter::once(name).chain(words));
         }
         let Some(url) = words.next().filter(|word| !word.is_empty() && !is_flag(word)) else {
-            let missing = if name.contains("://") { "name precedes" } else { "URL follows" };
+            let missing = if name.contains("://") || Kind::of_url(&name).is_some() {
+                "name precedes"
+            } else {
+                "URL follows"
+            };
             return Err(format!("expected NAME URL, but no {missing} `{}`", shown_url(&name)));
         };
         self.target(name, url, words)

@@ -53,7 +53,7 @@ fn named_targets(line: &mut CommandLine) -> Vec<TargetSpec> {
     vec![TargetSpec::Parts {
         kind,
         address: line.address.take().unwrap_or_else(|| ADDRESS.to_owned()),
-        port: line.port.unwrap_or(kind.port()),
+        port: line.port,
         path: line.path.take().unwrap_or_else(|| PATH.to_owned()),
     }]
 }

@@ -65,7 +65,7 @@ fn sensible_target(options: &TargetOptions) {
     assert!(spans.flatten().all(|span| !span.is_zero()));
     match &options.target {
         TargetSpec::Url(url) => assert!(!url.is_empty()),
-        TargetSpec::Parts { port, .. } => assert!(*port > 0),
+        TargetSpec::Parts { port, .. } => assert_ne!(*port, Some(0)),
     }
 }
 

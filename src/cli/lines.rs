@@ -43,7 +43,7 @@ pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
 
 /// The URL, preceded by the target's name if that differs from the host.
 fn shown(name: &str, url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = url.split_once("://").or(url.split_once(':')).map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next();
     match name == url || authority == Some(name) {
         true => url.to_owned(),

@@ -53,7 +53,7 @@ pub(crate) enum TargetSpec {
     /// A positional argument: `https://host/path`. Not validated yet.
     Url(String),
     /// `--protocol`, `--address`, `--port` and `--path`, or their defaults.
-    Parts { kind: Kind, address: String, port: u16, path: String },
+    Parts { kind: Kind, address: String, port: Option<u16>, path: String },
 }
 
 impl TargetSpec {

@@ -131,7 +131,7 @@ fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) 
         TargetSpec::Parts { kind, address, port, path } => {
             let builder = probe(kind.name(), address, *port);
             // As in the Python version, a path is ignored if the protocol has none.
-            if kind.scheme().has_path { builder.path(path) } else { builder }
+            if kind.scheme().has_path() { builder.path(path) } else { builder }
         }
     };
     builder = builder.settings(options.settings.probe.clone());

@@ -31,7 +31,7 @@ fn refusal(args: &[&str]) -> String {
     }
 }
 
-fn parts(kind: Kind, address: &str, port: u16, path: &str) -> Vec<TargetSpec> {
+fn parts(kind: Kind, address: &str, port: Option<u16>, path: &str) -> Vec<TargetSpec> {
     vec![TargetSpec::Parts { kind, address: address.into(), port, path: path.into() }]
 }
 
@@ -56,7 +56,7 @@ fn the_defaults_are_those_of_the_python_version() {
     let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
     assert_eq!(*target.settings, Settings::default());
     assert_eq!((&target.name, target.line), (&None, 0));
-    assert_eq!(parts(Kind::Tcp, "1.1.1.1", 443, "/")[0], target.target);
+    assert_eq!(parts(Kind::Tcp, "1.1.1.1", None, "/")[0], target.target);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn every_flag_is_read() {
         hook_first: true,
     };
     let target = TargetOptions {
-        target: parts(Kind::Https, "nas.lan", 8443, "/x?y=1").remove(0),
+        target: parts(Kind::Https, "nas.lan", Some(8443), "/x?y=1").remove(0),
         name: Some("nas".into()),
         settings: Rc::new(settings),
         line: 0,
@@ -121,11 +121,11 @@ fn every_flag_is_read() {
 }
 
 #[test]
-fn ports_follow_the_protocol() {
-    assert_eq!(targets(&["--protocol", "tcp"]), parts(Kind::Tcp, "1.1.1.1", 443, "/"));
-    assert_eq!(targets(&["--protocol", "http"]), parts(Kind::Http, "1.1.1.1", 80, "/"));
-    assert_eq!(targets(&["--protocol=HTTPS"]), parts(Kind::Https, "1.1.1.1", 443, "/"));
-    assert_eq!(targets(&["--address", "[::1]", "--port=22"]), parts(Kind::Tcp, "[::1]", 22, "/"));
+fn a_target_of_parts_has_the_port_of_its_protocol() {
+    assert_eq!(targets(&["--protocol", "tcp"]), parts(Kind::Tcp, "1.1.1.1", None, "/"));
+    assert_eq!(targets(&["--protocol", "http"]), parts(Kind::Http, "1.1.1.1", None, "/"));
+    assert_eq!(targets(&["--protocol=HTTPS"]), parts(Kind::Https, "1.1.1.1", None, "/"));
+    assert_eq!(targets(&["--address", "[::1]", "--port=22"]), parts(Kind::Tcp, "[::1]", Some(22), "/"));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn targets_are_accepted_between_flags_and_after_two_hyphens() {
 #[test]
 fn the_last_value_applies() {
     let args = ["--port", "1", "--interval=1", "--port", "2", "--interval", "3"];
-    assert_eq!(targets(&args), parts(Kind::Tcp, "1.1.1.1", 2, "/"));
+    assert_eq!(targets(&args), parts(Kind::Tcp, "1.1.1.1", Some(2), "/"));
     assert_eq!(settings(&args).interval, Some(Duration::from_secs(3)));
 }
 

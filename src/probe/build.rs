@@ -47,10 +47,11 @@ use trust::TlsSettings;
 pub fn probe(protocol: &str, address: &str, port: impl Into<Option<u16>>) -> ProbeBuilder {
     let kind = Kind::parse(protocol).map_err(Error::Protocol);
     ProbeBuilder::new(kind.and_then(|kind| {
-        let port = port.into().unwrap_or(kind.port());
-        if port == 0 {
-            return Err(Error::Port("must be between 1 and 65535".to_owned()));
-        }
+        let port = match (port.into(), kind.scheme().has_port()) {
+            (Some(0), true) => return Err(Error::Port("must be between 1 and 65535".to_owned())),
+            (Some(_), false) => return Err(Error::Port(format!("does not apply to {}", kind.name()))),
+            (port, _) => port.unwrap_or(kind.port()),
+        };
         let url = Url::new(kind.scheme(), address, port, "").map_err(Error::Address)?;
         Ok((kind, url))
     }))
@@ -314,13 +315,15 @@ impl ProbeBuilder {
         }
         let name = match self.name.take() {
             Some(name) => checked_name(name)?,
-            None => url.authority(),
+            None => (kind.info().default_name)(&url).ok_or_else(|| {
+                Error::Name(format!("is required for a target of the kind {}", kind.name()))
+            })?,
         };
         let timeout = self.settings.timeout.take().unwrap_or(kind.timeout());
         if timeout.is_zero() || timeout > Self::TIMEOUT_MAX {
             return Err(Error::Timeout("must be more than 0 and at most 3600 seconds".to_owned()));
         }
-        let shown = url.to_string();
+        let shown = (kind.info().shown_url)(&url);
         let plan = (kind.info().build)(url, timeout, &mut self)?;
         match self.first() {
             Some(error) => Err(error(format!("does not apply to {}", kind.name()))),

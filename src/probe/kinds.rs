@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
 use super::{http, tcp};
-use crate::wire::url::{Scheme, Url, scheme_of};
+use crate::wire::url::{Form, Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -30,15 +30,33 @@ pub(crate) const TLS_KINDS: Kinds = HTTP_KINDS;
 /// The properties of a kind.
 pub(super) struct Info {
     pub(super) scheme: &'static Scheme,
-    /// The port of a target that is given as an address.
+    /// The port of a target that is given as an address; 0 if the kind has none.
     pub(super) port: u16,
     pub(super) timeout: Duration,
+    /// The name of a target without one; `None` if it must have one.
+    pub(super) default_name: fn(&Url) -> Option<String>,
+    /// The URL for logs and the API, without secrets.
+    pub(super) shown_url: fn(&Url) -> String,
     pub(super) build: Build,
 }
 
 /// Takes the settings that apply to the kind out of the builder and validates them. A setting that is left is an
 /// error: it does not apply.
 type Build = fn(Url, Duration, &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error>;
+
+impl Info {
+    /// A kind whose targets are named `HOST:PORT` by default.
+    pub(super) const fn new(scheme: &'static Scheme, port: u16, timeout: Duration, build: Build) -> Info {
+        Info {
+            scheme,
+            port,
+            timeout,
+            default_name: |url| Some(url.authority()),
+            shown_url: |url| url.to_string(),
+            build,
+        }
+    }
+}
 
 impl Kind {
     pub(super) fn info(self) -> &'static Info {
@@ -73,8 +91,9 @@ impl Kind {
 
     /// The kind of a URL, of which the part after the scheme may be invalid.
     pub(crate) fn of_url(url: &str) -> Option<Kind> {
-        let (name, _) = url.split_once("://")?;
-        Kind::parse(name).ok()
+        let (name, rest) = url.split_once(':')?;
+        let kind = Kind::parse(name).ok()?;
+        (kind.scheme().form == Form::Text || rest.starts_with("//")).then_some(kind)
     }
 
     fn of(scheme: &'static Scheme) -> Kind {

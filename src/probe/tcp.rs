@@ -10,11 +10,11 @@ use super::{Attempt, Input, Output, Transport};
 use crate::check::{Ending, Search, TcpCheck};
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
-use crate::wire::url::{Scheme, Url};
+use crate::wire::url::{Form, Scheme, Url};
 
-static SCHEME: Scheme = Scheme { name: "tcp", default_port: None, has_path: false };
+static SCHEME: Scheme = Scheme::new("tcp", Form::Server { default_port: None, has_path: false });
 
-pub(super) static TCP: Info = Info { scheme: &SCHEME, port: 443, timeout: ProbeBuilder::TCP_TIMEOUT, build };
+pub(super) static TCP: Info = Info::new(&SCHEME, 443, ProbeBuilder::TCP_TIMEOUT, build);
 
 fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error> {
     let spec = probe.settings.check.take().unwrap_or_default();

@@ -23,11 +23,9 @@ use crate::clock::Now;
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::{self, Url};
 
-pub(super) static HTTP: Info =
-    Info { scheme: &url::HTTP, port: 80, timeout: ProbeBuilder::HTTP_TIMEOUT, build: settings::build };
+pub(super) static HTTP: Info = Info::new(&url::HTTP, 80, ProbeBuilder::HTTP_TIMEOUT, settings::build);
 
-pub(super) static HTTPS: Info =
-    Info { scheme: &url::HTTPS, port: 443, timeout: ProbeBuilder::HTTP_TIMEOUT, build: settings::build };
+pub(super) static HTTPS: Info = Info::new(&url::HTTPS, 443, ProbeBuilder::HTTP_TIMEOUT, settings::build);
 
 pub(crate) struct HttpPlan {
     /// The scheme is http or https.

@@ -32,7 +32,7 @@ pub(super) fn read_lenient_authority(scheme: &Scheme, authority: &str) -> Result
 fn port_or_default(scheme: &Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
     match port {
         // An empty port is the default port (RFC 3986 section 3.2.3).
-        None | Some("") => scheme.default_port.ok_or_else(|| {
+        None | Some("") => scheme.default_port().ok_or_else(|| {
             let example = quote(&format!("{}://{authority}:443", scheme.name));
             format!("a {} target needs a port, as in {example}", scheme.name)
         }),

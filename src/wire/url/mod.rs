@@ -23,23 +23,73 @@ const QUOTE_MAX: usize = 64;
 pub(crate) struct Scheme {
     /// In lower case.
     pub(crate) name: &'static str,
-    /// `None` if a URL must state the port.
-    pub(crate) default_port: Option<u16>,
-    pub(crate) has_path: bool,
+    /// Another name that is accepted.
+    pub(crate) alias: Option<&'static str>,
+    pub(crate) form: Form,
 }
 
-pub(crate) static HTTP: Scheme = Scheme { name: "http", default_port: Some(80), has_path: true };
-pub(crate) static HTTPS: Scheme = Scheme { name: "https", default_port: Some(443), has_path: true };
+/// What follows the name of the scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `://HOST[:PORT][/PATH][?QUERY]`
+    Server {
+        /// `None` if a URL must state the port.
+        default_port: Option<u16>,
+        has_path: bool,
+    },
+    /// `://HOST`
+    #[cfg_attr(not(test), expect(dead_code, reason = "no kind has it yet"))]
+    Host,
+    /// `:TEXT`, which the caller parses.
+    Text,
+}
+
+impl Scheme {
+    pub(crate) const fn new(name: &'static str, form: Form) -> Scheme {
+        Scheme { name, alias: None, form }
+    }
+
+    pub(crate) fn default_port(&self) -> Option<u16> {
+        match self.form {
+            Form::Server { default_port, .. } => default_port,
+            Form::Host | Form::Text => None,
+        }
+    }
+
+    pub(crate) fn has_path(&self) -> bool {
+        matches!(self.form, Form::Server { has_path: true, .. })
+    }
+
+    pub(crate) fn has_port(&self) -> bool {
+        matches!(self.form, Form::Server { .. })
+    }
+
+    /// `a tcp target`
+    fn target(&self) -> String {
+        let article = if self.name.starts_with(['e', 'i']) { "an" } else { "a" };
+        format!("{article} {} target", self.name)
+    }
+
+    /// The characters between the name and the rest of a URL.
+    fn separator(&self) -> &'static str {
+        if self.form == Form::Text { ":" } else { "://" }
+    }
+}
+
+pub(crate) static HTTP: Scheme = Scheme::new("http", Form::Server { default_port: Some(80), has_path: true });
+pub(crate) static HTTPS: Scheme =
+    Scheme::new("https", Form::Server { default_port: Some(443), has_path: true });
 
 pub(crate) type Schemes<'a> = &'a [&'static Scheme];
 
 pub(crate) fn scheme_of(name: &str, schemes: Schemes<'_>) -> Result<&'static Scheme, String> {
-    let found = schemes.iter().find(|scheme| name.eq_ignore_ascii_case(scheme.name));
-    found.copied().ok_or_else(|| format!("{} is not {}", quote(name), listed(schemes, "")))
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    let found = schemes.iter().find(|scheme| is(scheme.name) || scheme.alias.is_some_and(is));
+    found.copied().ok_or_else(|| format!("{} is not {}", quote(name), listed(schemes, |_| "")))
 }
 
-/// The names of schemes, each with `suffix`: `tcp, http or https`.
-fn listed(schemes: Schemes<'_>, suffix: &str) -> String {
+/// The names of schemes, each with its suffix: `tcp, http or https`.
+fn listed(schemes: Schemes<'_>, suffix: fn(&Scheme) -> &'static str) -> String {
     let mut text = String::new();
     for (index, scheme) in schemes.iter().enumerate() {
         text.push_str(match schemes.len() - index {
@@ -48,11 +98,12 @@ fn listed(schemes: Schemes<'_>, suffix: &str) -> String {
             _ => ", ",
         });
         text.push_str(scheme.name);
-        text.push_str(suffix);
+        text.push_str(suffix(scheme));
     }
     text
 }
 
+/// Without [`Form::Server`] the port is 0; with [`Form::Text`] the host is empty and the path is the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) scheme: &'static Scheme,
@@ -68,38 +119,62 @@ impl Url {
     pub(crate) fn parse(text: &str, schemes: Schemes<'_>) -> Result<Url, String> {
         check_length(text)?;
         refuse_control_characters(text)?;
+        if let Some((name, rest)) = text.split_once(':') {
+            match scheme_of(name, schemes) {
+                Ok(scheme) if scheme.form == Form::Text => return Ok(Url::from_text(scheme, rest)),
+                _ => {}
+            }
+        }
         let parts = text.split_once("://").filter(|(scheme, _)| !scheme.contains('@'));
         let Some((scheme, rest)) = parts else {
             return Err(if text.contains('@') {
                 // The text is not quoted: it may contain a password.
-                format!("a URL begins with {}", listed(schemes, "://"))
+                format!("a URL begins with {}", listed(schemes, Scheme::separator))
             } else {
-                format!("{} is not a URL: it must begin with {}", quote(text), listed(schemes, "://"))
+                let beginnings = listed(schemes, Scheme::separator);
+                format!("{} is not a URL: it must begin with {beginnings}", quote(text))
             });
         };
         let scheme = scheme_of(scheme, schemes)?;
         let (authority, path) = split_authority(without_fragment(rest));
-        let (host, port) = host::read_authority(scheme, authority)?;
+        let (host, port) = match scheme.form {
+            Form::Host => (read_portless(scheme, authority)?, 0),
+            _ => host::read_authority(scheme, authority)?,
+        };
         Ok(Url { scheme, host, port, path: read_path(scheme, path)? })
     }
 
+    fn from_text(scheme: &'static Scheme, text: &str) -> Url {
+        Url { scheme, host: String::new(), port: 0, path: text.to_owned() }
+    }
+
     /// The host may be an IPv6 address with or without brackets; a missing leading `/` of the path is added.
+    /// Without a port it is 0; with [`Form::Text`] the host is the text.
     pub(crate) fn new(scheme: &'static Scheme, host: &str, port: u16, path: &str) -> Result<Url, String> {
         check_length(path)?;
-        if port == 0 {
+        if port == 0 && scheme.has_port() {
             return Err("port 0 is not between 1 and 65535".to_owned());
+        }
+        if scheme.form == Form::Text {
+            check_length(host)?;
+            refuse_control_characters(host)?;
+            return Ok(Url::from_text(scheme, host));
         }
         let host = host::read_bare(host)?;
         Ok(Url { scheme, host, port, path: read_path(scheme, without_fragment(path))? })
     }
 
+    /// `HOST:PORT`, with an IPv6 address in brackets, or `HOST`.
     pub(crate) fn authority(&self) -> String {
-        format!("{}:{}", self.bracketed_host(), self.port)
+        match self.scheme.form {
+            Form::Server { .. } => format!("{}:{}", self.bracketed_host(), self.port),
+            Form::Host | Form::Text => self.bracketed_host(),
+        }
     }
 
     /// The value of the `Host` field: without the port if it is the scheme's default.
     pub(crate) fn host_field(&self) -> String {
-        if self.scheme.default_port == Some(self.port) { self.bracketed_host() } else { self.authority() }
+        if self.scheme.default_port() == Some(self.port) { self.bracketed_host() } else { self.authority() }
     }
 
     fn bracketed_host(&self) -> String {
@@ -107,9 +182,13 @@ impl Url {
     }
 }
 
+/// The full URL, with its port.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme.name, self.authority(), self.path)
+        for part in [self.scheme.name, self.scheme.separator(), &self.authority(), &self.path] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
@@ -123,12 +202,21 @@ fn without_fragment(text: &str) -> &str {
     text.split_once('#').map_or(text, |(before, _)| before)
 }
 
+fn read_portless(scheme: &Scheme, authority: &str) -> Result<String, String> {
+    host::read_bare(authority).map_err(|error| match authority.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => {
+            format!("{} has no port: {}", scheme.target(), quote(authority))
+        }
+        _ => error,
+    })
+}
+
 /// Path and query are sent unchanged, with a leading `/`.
 fn read_path(scheme: &Scheme, path: &str) -> Result<String, String> {
-    if !scheme.has_path {
+    if !scheme.has_path() {
         return match path {
             "" | "/" => Ok(String::new()),
-            _ => Err(format!("a {} target has no path: {}", scheme.name, quote(path))),
+            _ => Err(format!("{} has no path: {}", scheme.target(), quote(path))),
         };
     }
     refuse_control_characters(path)?;

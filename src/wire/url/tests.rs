@@ -1,8 +1,10 @@
 //! What is a URL and what is not, and where redirects lead.
 
+mod forms;
+
 use super::*;
 
-static TCP: Scheme = Scheme { name: "tcp", default_port: None, has_path: false };
+static TCP: Scheme = Scheme::new("tcp", Form::Server { default_port: None, has_path: false });
 
 fn parse(text: &str) -> Result<Url, String> {
     Url::parse(text, &[&TCP, &HTTP, &HTTPS])

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Now, system_time};
-use crate::result::{ProbeResult, ProbeWarning, ProbeWarnings, Reason, printable};
+use crate::result::{ProbeResult, ProbeWarning, ProbeWarnings, Reason};
+use crate::text::printable;
 pub(crate) use counters::Counters;
 pub(crate) use last::Last;
 pub use policy::Policy;

@@ -64,7 +64,7 @@
 //! | 3 | `monitor` | one target: schedule, retries, state, history |
 //! | 2 | `probe`, `resolve` | probe protocols; DNS resolver |
 //! | 1 | `fsm`, `check` | state machine; evaluation of checks |
-//! | 0 | `wire`, `result`, `clock` | codecs: HTTP/1.1, TLS, DNS, URLs; check results; time |
+//! | 0 | `wire`, `result`, `text`, `clock` | codecs: HTTP/1.1, TLS, DNS, URLs; check results; text; time |
 //!
 //! | subject | location |
 //! |---|---|
@@ -110,6 +110,7 @@ mod reactor;
 mod resolve;
 mod result;
 mod snapshot;
+mod text;
 mod wire;
 
 /// The manual of the command.

@@ -1,4 +1,4 @@
-//! The result of one check, the reasons of failures, and escaping of text for display.
+//! The result of one check, and the reasons of failures.
 
 mod parse_error;
 mod phases;
@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 pub use parse_error::ParseError;
 pub use phases::Phases;
 pub use warnings::{ProbeWarning, ProbeWarnings};
+
+use crate::text::printable;
 
 /// The result of one check of a target.
 ///
@@ -227,70 +229,9 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Escapes the unprintable characters of `text` and truncates it to `limit` characters, with a final `…`.
-///
-/// Unprintable are control characters, bidirectional marks, zero-width characters and line separators: text
-/// from the network must not control a terminal or forge a log line.
-#[must_use]
-pub(crate) fn printable(text: &str, limit: usize) -> String {
-    if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len().min(limit));
-    let mut used = 0;
-    for c in text.chars() {
-        let mut piece = [c, '\0', '\0', '\0', '\0', '\0', '\0', '\0', '\0', '\0'];
-        let mut len = 1;
-        if is_unprintable(c) {
-            len = 0;
-            for e in c.escape_default() {
-                piece[len] = e;
-                len += 1;
-            }
-        }
-        if used + len > limit {
-            while used >= limit {
-                out.pop();
-                used -= 1;
-            }
-            out.push('…');
-            return out;
-        }
-        out.extend(&piece[..len]);
-        used += len;
-    }
-    out
-}
-
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn printable_escapes_what_could_control_a_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\r\n", 99), "a\\u{1b}[2Jb\\r\\n");
-        assert_eq!(printable("\u{202e}evil\0", 99), "\\u{202e}evil\\u{0}");
-        assert_eq!(printable("grün ✓", 99), "grün ✓");
-    }
-
-    #[test]
-    fn printable_never_exceeds_its_limit() {
-        for text in ["aaaaaaaaaa", "\x1b\x1b\x1b", "ääääääää", "ab\x07", ""] {
-            for limit in 1..12 {
-                let out = printable(text, limit);
-                assert!(out.chars().count() <= limit, "{text:?} {limit} {out:?}");
-            }
-        }
-        assert_eq!(printable("abcdef", 6), "abcdef");
-        assert_eq!(printable("abcdefg", 6), "abcde…");
-    }
 
     #[test]
     fn details_are_capped() {

@@ -12,7 +12,8 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Check, Event, Fsm, State};
 use crate::probe::build::ProbeBuilder;
-use crate::result::{Phases, ProbeWarning, ProbeWarnings, Reason, printable};
+use crate::result::{Phases, ProbeWarning, ProbeWarnings, Reason};
+use crate::text::printable;
 
 /// The last second of the year 9999. Times and durations are limited to it: numbers stay finite and without
 /// an exponent, and years have four digits.

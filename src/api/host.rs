@@ -9,10 +9,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use memchr::memchr;
 
+use crate::text::integer;
 use crate::wire::http::request::Request;
-
-/// The longest host name, in bytes (RFC 1035 section 2.3.4).
-const NAME_MAX: usize = 253;
+use crate::wire::url::NAME_MAX;
 
 #[derive(Clone, Debug)]
 pub(crate) struct HostGuard {
@@ -69,8 +68,7 @@ fn without_port(host: &str) -> Option<&str> {
         None if rest.is_empty() => "",
         None => return None,
     };
-    let is_port =
-        port.is_empty() || (port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let is_port = port.is_empty() || integer(port).is_some_and(|port| port <= u16::MAX.into());
     let name = name.strip_suffix('.').unwrap_or(name);
     (is_port && !name.is_empty()).then_some(name)
 }

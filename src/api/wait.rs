@@ -6,6 +6,7 @@ use crate::api::params::{bad, target, value};
 use crate::api::response::{Response, TEXT};
 use crate::fsm::State;
 use crate::monitor::{TargetId, Targets};
+use crate::text::billionths;
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -49,18 +50,9 @@ fn response(status: u16, state: State) -> Response {
     Response::new(status, TEXT, [state.as_str(), "\n"].concat())
 }
 
-/// Parses decimal seconds, truncated to milliseconds. `f64::from_str` is avoided: its tables are larger than
-/// the code of this endpoint.
+/// Parses decimal seconds, truncated to milliseconds.
 fn seconds(text: &str) -> Option<Duration> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_number = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
-    if whole.len() + fraction.len() == 0 || !is_number {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let millis = fraction.bytes().chain(std::iter::repeat(b'0')).take(3);
-    let millis = millis.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    let span = Duration::from_millis(whole.checked_mul(1000)?.checked_add(millis)?);
+    let span = Duration::from_millis(billionths(text)? / 1_000_000);
     (span <= TIMEOUT_MAX).then_some(span)
 }
 

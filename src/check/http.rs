@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::needle::{Needle, Search};
 use super::{split, unknown};
 use crate::result::{ProbeResult, Reason};
+use crate::text::{integer, quote};
 use crate::wire::http::response::{Head, Headers};
 
 /// The limit of items in a `status:` list.
@@ -263,11 +264,10 @@ fn parse_statuses(list: &str) -> Result<Vec<(u16, u16)>, String> {
 
 fn parse_status(text: &str) -> Result<u16, String> {
     let text = text.trim();
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(status) if digits && STATUS_RANGE.contains(&status) => Ok(status),
-        _ => Err(format!("{} is not a status (100 to 999)", super::shown(text))),
-    }
+    let status = integer(text).and_then(|status| u16::try_from(status).ok());
+    status
+        .filter(|status| STATUS_RANGE.contains(status))
+        .ok_or_else(|| format!("{} is not a status (100 to 999)", quote(text)))
 }
 
 #[cfg(test)]

@@ -10,13 +10,10 @@ pub(crate) use needle::Search;
 pub use tcp::{Banner, BannerVerdict};
 pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};
 
-use crate::result::printable;
+use crate::text::quote;
 
 /// The longest spec, in bytes. It also limits the text that is searched for in a body.
 pub(crate) const SPEC_MAX: usize = 4096;
-
-/// The length of a spec in an error message, in characters.
-const SHOWN_MAX: usize = 40;
 
 /// Splits a spec into its name and the argument after the first colon.
 fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
@@ -48,10 +45,5 @@ fn unknown(spec: &str, name: &str, protocol: &str) -> String {
         checks.push_str(if checks.is_empty() { "" } else { ", " });
         checks.push_str(example);
     }
-    format!("unknown check {}; there are: {checks}", shown(spec))
-}
-
-/// Quotes a part of a spec for an error message.
-fn shown(text: &str) -> String {
-    format!("`{}`", printable(text, SHOWN_MAX))
+    format!("unknown check {}; there are: {checks}", quote(spec))
 }

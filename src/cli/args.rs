@@ -8,8 +8,8 @@ use lexopt::{Arg, Parser};
 use super::TARGETS_MAX;
 use super::flags::{self, Flag, FlagScope, Set, push};
 use super::options::Settings;
-use super::values::{quote, shown};
 use crate::probe::kinds::Kind;
+use crate::text::{quote, shown};
 
 /// The arguments as given; `None` and empty where a flag was not given.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -27,9 +27,10 @@ use super::conflicts::{daemon, first, refuse_flags_without_effect};
 use super::flags::FlagScope;
 use super::options::SettingsByKind;
 use super::targets::shown_url;
-use super::values::{shown, split};
+use super::values::split;
 use super::{Daemon, Settings, TARGETS_MAX, TargetOptions, TargetSpec};
 use crate::probe::kinds::Kind;
+use crate::text::shown;
 
 /// The largest file, in bytes, and the longest line in it.
 const FILE_MAX: usize = 16 * 1024 * 1024;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
 use socket2::SockRef;
 
-use crate::result::printable;
+use crate::text::printable;
 
 /// Standard error of this process in procfs.
 const STDERR: &str = "/proc/self/fd/2";

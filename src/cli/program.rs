@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use super::TargetOptions;
-use super::values::quote;
+use crate::text::quote;
 
 /// The number of bytes of a file from which Linux determines how to execute it (`BINPRM_BUF_SIZE`).
 const HEAD_MAX: u64 = 256;

@@ -7,7 +7,7 @@ use super::targets::{monitors, updates};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
-use crate::result::printable;
+use crate::text::printable;
 
 pub(crate) struct Start {
     pub(crate) monitors: Vec<Monitor>,

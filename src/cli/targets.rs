@@ -3,7 +3,6 @@
 use super::hooks::Hooks;
 use super::log::Log;
 use super::trust::{Trusted, Trusts, fingerprint};
-use super::values::shown;
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
@@ -11,6 +10,7 @@ use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
 use crate::probe::kinds::TLS_KINDS;
+use crate::text::shown;
 
 /// Builds the monitors of a command line. The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {

@@ -226,6 +226,7 @@ fn invalid_values_are_refused_with_the_name_of_their_flag() {
         ("--api-allow-host", "nas.lan:80", "--api-allow-host: `nas.lan:80` is not a host name"),
         ("--api-allow-host", "http://nas.lan", "is not a host name"),
         ("--api-allow-host", "", "is not a host name"),
+        ("--api-allow-host", ".lan", "--api-allow-host: `.lan` is not a host name"),
     ] {
         let mut args = vec!["--protocol", "http", flag, value];
         assert!(refusal(&args).contains(message), "{args:?}: {}", refusal(&args));

@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::program::refuse_shell_syntax;
+use crate::api::host::is_host;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
 use crate::resolve::conf::PORT;
-use crate::result::printable;
+use crate::text::{billionths, integer, quote, shown};
 use crate::wire::http::is_token_byte;
 use crate::wire::http::write::METHOD_MAX;
 
@@ -21,8 +22,6 @@ const INTERVAL_MAX_S: u64 = Monitor::INTERVAL_MAX.as_secs();
 /// The largest threshold of consecutive results.
 const COUNT_MAX: u64 = 1_000_000;
 const RETRIES_MAX: u64 = 100;
-/// The most characters of a value that an error message repeats.
-const SHOWN_MAX: usize = 64;
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
     Ok(whole(text, 1, 65535)? as u16)
@@ -162,8 +161,7 @@ pub(super) fn host_name(text: &str) -> Result<String, String> {
     if text.contains(':') {
         return Err(format!("{} is not a host name (omit the scheme and the port)", quote(text)));
     }
-    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if text.is_empty() || text.len() > 253 || !text.bytes().all(known) {
+    if !is_host(text) {
         return Err(format!("{} is not a host name", quote(text)));
     }
     Ok(text.to_ascii_lowercase())
@@ -178,14 +176,10 @@ fn ip(text: &str) -> Option<IpAddr> {
 }
 
 fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(format!("{} is not a whole number", quote(text)));
-    }
-    // A number with too many digits or a minus sign is out of range as well.
-    match text.parse() {
-        Ok(number) if (min..=max).contains(&number) => Ok(number),
-        _ => Err(format!("{} is not between {min} and {max}", shown(text))),
+    let number = integer(unsigned(text)).ok_or_else(|| format!("{} is not a whole number", quote(text)))?;
+    match (min..=max).contains(&number) && !text.starts_with('-') {
+        true => Ok(number),
+        false => Err(format!("{} is not between {min} and {max}", shown(text))),
     }
 }
 
@@ -197,42 +191,19 @@ fn seconds(text: &str, max_s: u64) -> Result<Duration, String> {
     }
 }
 
-/// A decimal number in billionths: zero if it is negative, `u64::MAX` if it does not fit. Not parsed as `f64`: this is
-/// exact, needs no tables, and refuses infinity and NaN.
+/// A decimal number in billionths; zero, which is below all limits, if it is negative.
 fn decimal(text: &str) -> Option<u64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_number =
-        whole.len() + fraction.len() > 0 && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
-    match text.starts_with('-') {
-        _ if !is_number => None,
-        true => Some(0),
-        false => Some(billionths(whole, fraction).unwrap_or(u64::MAX)),
-    }
+    let number = billionths(unsigned(text))?;
+    Some(if text.starts_with('-') { 0 } else { number })
 }
 
-/// Uses the first nine digits of the fraction. `None` if the number does not fit.
-fn billionths(whole: &str, fraction: &str) -> Option<u64> {
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
-    let nanos = nanos.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    whole.checked_mul(BILLION)?.checked_add(nanos)
+fn unsigned(text: &str) -> &str {
+    text.strip_prefix(['+', '-']).unwrap_or(text)
 }
 
-/// A character of a token (RFC 9110 section 5.6.2).
 fn refuse_control_characters(text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
         true => Err(format!("{} contains a control character", quote(text))),
         false => Ok(()),
     }
-}
-
-/// A value for an error message: printable, truncated and quoted.
-pub(super) fn quote(text: &str) -> String {
-    format!("`{}`", shown(text))
-}
-
-/// The same without quotes.
-pub(super) fn shown(text: &str) -> String {
-    printable(text, SHOWN_MAX)
 }

@@ -11,8 +11,9 @@ use super::owners::Owner;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId, Targets};
 use crate::probe::durations::seconds;
-use crate::result::{Reason, printable};
+use crate::result::Reason;
 use crate::snapshot::{age_s, latency_ms};
+use crate::text::printable;
 
 const PROGRAM_SHOWN_MAX: usize = 100;
 

@@ -8,7 +8,7 @@ use super::messages::Output;
 use super::owners::Owner;
 use crate::fsm::State;
 use crate::monitor::Targets;
-use crate::result::printable;
+use crate::text::printable;
 
 const REFUSAL_SHOWN_MAX: usize = 200;
 

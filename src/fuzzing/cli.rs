@@ -8,7 +8,7 @@ use crate::check::{HttpCheck, Search, TcpCheck};
 use crate::probe::Probe;
 use crate::probe::build::{ProbeBuilder, probe};
 use crate::probe::kinds;
-use crate::result::printable;
+use crate::text::printable;
 use crate::wire::http::request::{Read, read};
 use crate::wire::http::write::{check_method, parse_header, request_head};
 use crate::wire::url::{HTTP, HTTPS, URL_MAX, Url};

@@ -11,7 +11,8 @@ use crate::probe::build::{ProbeBuilder, Webhook};
 use crate::probe::durations::millis;
 use crate::probe::guard::label;
 use crate::probe::{Attempt, Probe};
-use crate::result::{ProbeResult, ProbeWarning, printable};
+use crate::result::{ProbeResult, ProbeWarning};
+use crate::text::printable;
 
 pub(crate) struct Target {
     id: TargetId,

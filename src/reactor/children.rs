@@ -27,7 +27,7 @@ use nix::{
 
 use crate::engine::{HookEnd, HookId};
 use crate::monitor::Hook;
-use crate::result::printable;
+use crate::text::printable;
 
 /// Bytes kept of a hook's output. The rest is read and discarded.
 const OUTPUT_MAX: usize = 1024;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use crate::result::printable;
+use crate::text::printable;
 use crate::wire::dns::Name;
 
 pub(crate) const PORT: u16 = 53;

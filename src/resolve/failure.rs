@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::result::{Failure, Reason, printable};
+use crate::result::{Failure, Reason};
+use crate::text::printable;
 use crate::wire::dns::rcode_name;
 
 use super::conf::PORT;

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use memchr::memchr;
 
+use crate::wire::url::NAME_MAX;
+
 /// Limit of the file's size, in bytes: block lists have several megabytes.
 pub(crate) const HOSTS_MAX: usize = 8 * 1024 * 1024;
 pub(crate) const NAMES_MAX: usize = 1024 * 1024;
 pub(crate) const ADDRESSES_MAX: usize = 64;
-const NAME_MAX: usize = 253;
 
 /// The names of a hosts file, sorted. To save memory with block lists of hundreds of thousands of names, it
 /// keeps the text and four bytes per name, and parses an address when its name is looked up.

@@ -199,7 +199,7 @@ fn a_detail_with_json_syntax_is_one_string() {
     fsm.fire(&raw(syntax), t0);
     let json = json(&fsm, t0);
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
-    assert_eq!(value["last_detail"], crate::result::printable(syntax, 256));
+    assert_eq!(value["last_detail"], crate::text::printable(syntax, 256));
     assert_eq!(value["state"], "down");
     assert_eq!(json.lines().count(), 32, "{json}");
 }

@@ -1,7 +1,7 @@
 //! Rules for the settings of all kinds of probes.
 
 use super::{Error, ProbeBuilder};
-use crate::result::printable;
+use crate::text::printable;
 
 /// Validates a name for log lines and the API.
 pub(super) fn checked_name(name: String) -> Result<String, Error> {

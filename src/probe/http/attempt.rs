@@ -11,7 +11,8 @@ use super::{Follow, HttpPlan};
 use crate::clock::{Now, system_time};
 use crate::probe::durations::timed_out;
 use crate::probe::{Attempt, Input, Output, Transport};
-use crate::result::{Failure, Phases, ProbeResult, Reason, printable};
+use crate::result::{Failure, Phases, ProbeResult, Reason};
+use crate::text::printable;
 use crate::wire::url::Url;
 
 pub(crate) struct HttpAttempt {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Follow;
 use super::cookies::Cookies;
-use crate::result::printable;
+use crate::text::printable;
 use crate::wire::http::response::Head;
 use crate::wire::url::{HTTPS, Url};
 

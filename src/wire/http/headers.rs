@@ -2,6 +2,7 @@
 
 use httparse::Header;
 
+use crate::text::integer;
 use crate::wire::url::percent_encoded;
 
 /// How much of an invalid value an error shows, in characters.
@@ -71,7 +72,8 @@ impl Headers {
     pub(super) fn content_length(&self) -> Result<Option<u64>, String> {
         let mut length = None;
         for element in self.elements("content-length") {
-            let number = decimal(element).ok_or_else(|| {
+            // Any size is valid (RFC 9110 section 8.6).
+            let number = integer(element).ok_or_else(|| {
                 let shown: String = element.chars().take(EXCERPT_MAX).collect();
                 format!("malformed Content-Length: {shown:?}")
             })?;
@@ -82,15 +84,6 @@ impl Headers {
         }
         Ok(length)
     }
-}
-
-/// Digits only: `str::parse` accepts a sign. Any size is valid (RFC 9110 section 8.6); larger numbers become
-/// `u64::MAX`.
-fn decimal(digits: &str) -> Option<u64> {
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some(digits.parse().unwrap_or(u64::MAX))
 }
 
 /// Decodes a value and joins folded lines with a space (RFC 9112 section 5.2).

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter};
 
 use super::headers::Headers;
+use crate::wire::url::without_fragment;
 
 /// The longest request head, in bytes: the default of nginx (`large_client_header_buffers 4 8k`), and more
 /// than that of HAProxy (`tune.bufsize`).
@@ -147,7 +148,8 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         && (http11 || headers.has_element("connection", "keep-alive"));
     let has_body = has_body(&headers)?;
     let host_field = host_field(&headers, http11)?;
-    let (target, query) = split_query(target);
+    let target = without_fragment(target);
+    let (target, query) = target.split_once('?').unwrap_or((target, ""));
     let (authority, path) = split_target(target);
     if authority.is_some_and(|authority| !is_authority(authority)) {
         return Err(400);
@@ -218,12 +220,6 @@ fn is_in_address(byte: u8) -> bool {
 fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b';' | b'=')
-}
-
-/// Splits the query from a request target and drops the fragment (RFC 3986 section 3.4).
-fn split_query(target: &str) -> (&str, &str) {
-    let target = target.split('#').next().unwrap_or(target);
-    target.split_once('?').unwrap_or((target, ""))
 }
 
 /// Authority and path of a request target without query, in any form (RFC 9112 section 3.2).

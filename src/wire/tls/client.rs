@@ -10,7 +10,8 @@ use rustls::pki_types::ServerName;
 use super::config::TlsConfig;
 use super::failure::{Known, explain, failure, too_large};
 use super::verify::Verifier;
-use crate::result::{Failure, Reason, printable};
+use crate::result::{Failure, Reason};
+use crate::text::printable;
 
 /// Limit of the characters of an invalid host name in an error.
 const HOST_MAX: usize = 80;

@@ -8,7 +8,8 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use super::verify::{CertError, RSA_BITS, UNKNOWN_ISSUER};
-use crate::result::{Failure, Reason, printable};
+use crate::result::{Failure, Reason};
+use crate::text::printable;
 
 /// Limits of a certificate's listed names: their number, and the characters of each.
 const NAMES_MAX: usize = 5;

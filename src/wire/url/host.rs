@@ -2,10 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Scheme, quote, refuse_control_characters};
+use super::{Scheme, refuse_control_characters};
+use crate::text::{integer, quote};
 
 /// The longest DNS name, in bytes (RFC 1035 section 2.3.4).
-const NAME_MAX: usize = 253;
+pub(crate) const NAME_MAX: usize = 253;
 /// The longest label of a DNS name, in bytes.
 const LABEL_MAX: usize = 63;
 
@@ -93,9 +94,8 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
 }
 
 fn read_port(text: &str) -> Result<u16, String> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse::<u16>() {
-        Ok(port) if digits && port > 0 => Ok(port),
+    match integer(text).map(u16::try_from) {
+        Some(Ok(port)) if port > 0 => Ok(port),
         _ => Err(format!("port {} is not between 1 and 65535", quote(text))),
     }
 }
@@ -173,7 +173,7 @@ fn check_name(host: &str) -> Result<(), String> {
     }
     // No top-level domain is numeric (RFC 3696 section 2): this is a mistyped address, and a DNS query would
     // only hide that.
-    if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+    if name.rsplit('.').next().is_some_and(|last| integer(last).is_some()) {
         return Err(format!("host {} is not an IPv4 address", quote(host)));
     }
     Ok(())

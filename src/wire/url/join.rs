@@ -1,9 +1,8 @@
 //! Resolves redirects (RFC 3986 section 5); invalid references are read like curl does.
 
-use super::{
-    HTTP, HTTPS, Scheme, Url, check_length, percent_encoded, quote, refuse_control_characters, scheme_of,
-};
+use super::{HTTP, HTTPS, Scheme, Url, check_length, percent_encoded, refuse_control_characters, scheme_of};
 use super::{host, split_authority, without_fragment};
+use crate::text::quote;
 
 impl Url {
     /// Resolves the `location` of a redirect against this URL. Only http and https are accepted. User and

@@ -10,14 +10,12 @@ mod tests;
 
 use std::fmt;
 
-pub(crate) use host::AUTHORIZATION_HINT;
+pub(crate) use host::{AUTHORIZATION_HINT, NAME_MAX};
 
-use crate::result::printable;
+use crate::text::quote;
 
 /// The longest accepted URL, in bytes: several times the default limits of web servers.
 pub(crate) const URL_MAX: usize = 64 * 1024;
-
-const QUOTE_MAX: usize = 64;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Scheme {
@@ -198,7 +196,7 @@ fn split_authority(rest: &str) -> (&str, &str) {
 }
 
 /// Clients do not send fragments (RFC 3986 section 3.5).
-fn without_fragment(text: &str) -> &str {
+pub(crate) fn without_fragment(text: &str) -> &str {
     text.split_once('#').map_or(text, |(before, _)| before)
 }
 
@@ -244,11 +242,6 @@ fn check_length(text: &str) -> Result<(), String> {
         return Err(format!("a URL of {} bytes is too long (at most {URL_MAX})", text.len()));
     }
     Ok(())
-}
-
-/// Quotes input in an error message: printable and limited to [`QUOTE_MAX`].
-fn quote(text: &str) -> String {
-    format!("`{}`", printable(text, QUOTE_MAX))
 }
 
 /// Percent-encodes the bytes that a request line cannot contain; existing escapes are unchanged.

@@ -334,7 +334,7 @@ fn a_host_that_is_no_name_is_reported_as_far_as_it_matters() {
         let Err(failure) = TlsClient::new(&TlsConfig::new(true, b"").unwrap(), &host, CLOCK) else {
             panic!("{host} is a name")
         };
-        let shown = crate::result::printable(&host, 80);
+        let shown = crate::text::printable(&host, 80);
         let text = format!("TLS: no certificate can be for {shown:?}, which is not a host name");
         assert_eq!((failure.reason, failure.detail), (Reason::TlsName, text));
     }

@@ -1,13 +1,14 @@
 //! Parses the arguments one by one. Conflicts between them are checked in `conflicts`.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use lexopt::{Arg, Parser};
 
-use super::TARGETS_MAX;
-use super::flags::{self, Flag, FlagScope, Set, push};
+use super::flags::{self, Set, push};
 use super::options::Settings;
+use super::{Command, TARGETS_MAX};
 use crate::probe::kinds::Kind;
 use crate::text::{quote, shown};
 
@@ -25,26 +26,8 @@ pub(super) struct CommandLine {
     pub(super) once: bool,
     pub(super) config: Option<PathBuf>,
     pub(super) check_config: bool,
-    /// The flags that were given, without duplicates.
-    pub(super) seen: Vec<Seen>,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) flag: &'static Flag,
-    pub(super) scope: FlagScope,
-}
-
-impl PartialEq for Seen {
-    fn eq(&self, other: &Seen) -> bool {
-        self.flag.name == other.flag.name
-    }
-}
-
-impl std::fmt::Debug for Seen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.flag.name)
-    }
+    /// The names of the flags that were given, without duplicates.
+    pub(super) seen: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,95 +38,71 @@ pub(super) struct DaemonFlags {
     pub(super) dns: Vec<SocketAddr>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    Run,
-    Help,
-    Version,
-}
-
-/// Why an argument is refused.
-enum ArgError {
-    /// Parsing can continue with the next argument.
-    Recoverable(String),
-    /// The meaning of the following arguments is unknown.
-    Fatal(String),
-}
-
-impl From<String> for ArgError {
-    fn from(error: String) -> Self {
-        ArgError::Recoverable(error)
-    }
-}
-
 /// Parses arguments into `line`, and appends errors to `errors`. The last value of a flag that is not repeatable
-/// applies. `--help` and `--version` end the parsing.
-pub(super) fn read(mut p: Parser, line: &mut CommandLine, errors: &mut Vec<String>) -> Action {
-    loop {
-        match read_one(&mut p, line) {
-            Ok(None) => return Action::Run,
-            Ok(Some(Action::Run)) => {}
-            Ok(Some(action)) => return action,
-            Err(ArgError::Recoverable(error)) => errors.push(error),
-            Err(ArgError::Fatal(error)) => {
-                errors.push(error);
-                return Action::Run;
+/// applies. `--help` and `--version` end the parsing and are returned.
+pub(super) fn read(p: Parser, line: &mut CommandLine, errors: &mut Vec<String>) -> Option<Command> {
+    read_all(p, line, errors).unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    })
+}
+
+/// `Err` is an error after which the meaning of the following arguments is unknown.
+fn read_all(
+    mut p: Parser,
+    line: &mut CommandLine,
+    errors: &mut Vec<String>,
+) -> Result<Option<Command>, String> {
+    while let Some(arg) = p.next().map_err(describe)? {
+        let found = match arg {
+            Arg::Value(target) => {
+                let target = match target.into_string() {
+                    Ok(target) if target.is_empty() => Err("is empty".to_owned()),
+                    target => target.map_err(|_| "is not UTF-8".to_owned()),
+                };
+                let added = push(&mut line.targets, target, TARGETS_MAX);
+                errors.extend(added.err().map(|error| format!("TARGET: {error}")));
+                continue;
+            }
+            Arg::Short(short) => {
+                flags::find(|flag| flag.short == Some(short)).ok_or_else(|| format!("-{short}"))
+            }
+            Arg::Long(name) => flags::find(|flag| flag.name.strip_prefix("--") == Some(name))
+                .ok_or_else(|| format!("--{name}")),
+        };
+        let (flag, _) = found.map_err(|flag| unknown(&flag))?;
+        if !line.seen.contains(&flag.name) {
+            line.seen.push(flag.name);
+        }
+        match flag.set {
+            Set::Help => return Ok(Some(Command::Help)),
+            Set::Version => return Ok(Some(Command::Version)),
+            Set::Switch(set) => set(line),
+            Set::Value(set) => {
+                let value = value(&mut p, flag.name)?.into_string();
+                let set = value
+                    .map_err(|_| "the value is not UTF-8".to_owned())
+                    .and_then(|value| set(line, &value));
+                errors.extend(set.err().map(|error| format!("{}: {error}", flag.name)));
             }
         }
     }
+    Ok(None)
 }
 
-/// Parses the next argument; `None` at the end.
-fn read_one(p: &mut Parser, line: &mut CommandLine) -> Result<Option<Action>, ArgError> {
-    let Some(arg) = p.next().map_err(|error| ArgError::Fatal(describe(error)))? else { return Ok(None) };
-    let found = match arg {
-        Arg::Value(target) => {
-            let target = target.into_string().map_err(|_| "TARGET: is not UTF-8".to_owned())?;
-            if target.is_empty() {
-                return Err("TARGET: is empty".to_owned().into());
-            }
-            push(&mut line.targets, Ok(target), TARGETS_MAX).map_err(|error| format!("TARGET: {error}"))?;
-            return Ok(Some(Action::Run));
+/// The value of `flag`. An argument that looks like a flag is only accepted as a value after an equals sign, so that a
+/// missing value is detected. Negative numbers are accepted here and refused as out of range.
+fn value(p: &mut Parser, flag: &str) -> Result<OsString, String> {
+    if let Some(value) = p.optional_value() {
+        return Ok(value);
+    }
+    let value = p.value().map_err(|_| format!("{flag}: missing value"))?;
+    match value.to_str() {
+        Some(text) if looks_like_a_flag(text) => {
+            Err(format!("{flag}: missing value before {} (or write {flag}=VALUE)", quote(text)))
         }
-        Arg::Short(short) => flags::all()
-            .find(|(flag, _)| flag.short == Some(short))
-            .ok_or_else(|| unknown(&format!("-{short}"))),
-        Arg::Long(name) => flags::all()
-            .find(|(flag, _)| flag.name.strip_prefix("--") == Some(name))
-            .ok_or_else(|| unknown(&format!("--{name}"))),
-    };
-    let (flag, scope) = found.map_err(ArgError::Fatal)?;
-    let seen = Seen { flag, scope };
-    if !line.seen.contains(&seen) {
-        line.seen.push(seen);
+        _ => Ok(value),
     }
-    match flag.set {
-        Set::Help => return Ok(Some(Action::Help)),
-        Set::Version => return Ok(Some(Action::Version)),
-        Set::Switch(set) => set(line),
-        Set::Value(set) => {
-            let text = text(p, flag.name)?;
-            set(line, &text).map_err(|error| format!("{}: {error}", flag.name))?;
-        }
-    }
-    Ok(Some(Action::Run))
-}
-
-/// The value of `flag` as text. An argument that looks like a flag is only accepted as a value after an equals
-/// sign, so that a missing value is detected. Negative numbers are accepted here and refused as out of range.
-fn text(p: &mut Parser, flag: &str) -> Result<String, ArgError> {
-    let (value, attached) = match p.optional_value() {
-        Some(value) => (value, true),
-        None => (p.value().map_err(|_| ArgError::Fatal(format!("{flag}: missing value")))?, false),
-    };
-    let value = value.into_string().map_err(|_| format!("{flag}: the value is not UTF-8"))?;
-    if !attached && looks_like_a_flag(&value) {
-        let before = quote(&value);
-        return Err(ArgError::Fatal(format!(
-            "{flag}: missing value before {before} (or write {flag}=VALUE)"
-        )));
-    }
-    Ok(value)
 }
 
 fn describe(error: lexopt::Error) -> String {
@@ -154,11 +113,9 @@ fn describe(error: lexopt::Error) -> String {
 }
 
 fn unknown(flag: &str) -> String {
-    let mut known = flags::all().map(|(known, _)| known.name);
-    let completed =
-        flags::all().map(|(known, _)| known.name).find(|known| flag.len() >= 4 && known.starts_with(flag));
-    match completed.or_else(|| known.find(|known| is_close(flag, known))) {
-        Some(known) => format!("unknown option {} (did you mean {known}?)", shown(flag)),
+    let completed = flags::find(|known| flag.len() >= 4 && known.name.starts_with(flag));
+    match completed.or_else(|| flags::find(|known| is_close(flag, known.name))) {
+        Some((known, _)) => format!("unknown option {} (did you mean {}?)", shown(flag), known.name),
         None => format!("unknown option {} (see --help)", shown(flag)),
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -59,9 +59,11 @@ impl Config {
         self.path.display().to_string()
     }
 
-    /// Reads and parses the file. The error says why the file cannot be read.
     pub(crate) fn load(&self) -> Result<Loaded, String> {
-        let bytes = self.read().map_err(|error| super::log::plain(&error))?;
+        let mut bytes = Vec::new();
+        File::open(&self.path)
+            .and_then(|file| file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes))
+            .map_err(|error| super::log::plain(&error))?;
         if bytes.len() > FILE_MAX {
             return Err(format!("is larger than {} MiB", FILE_MAX >> 20));
         }
@@ -71,19 +73,13 @@ impl Config {
     /// Refuses anything but a regular file: reading a pipe would block the event loop.
     pub(super) fn refuse_to_wait(&self) -> Result<(), String> {
         match fs::metadata(&self.path) {
-            Ok(file) if !file.is_file() => Err(format!("{}: is no longer a file", self.name())),
+            Ok(file) if !file.is_file() => Err(format!("{}: is not a regular file", self.name())),
             _ => Ok(()),
         }
     }
 
-    fn read(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(&self.path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     pub(super) fn parse(&self, bytes: &[u8]) -> Loaded {
-        let mut parser = FileParser::new(self.line.settings.clone());
+        let mut parser = FileParser { settings: self.line.settings.clone(), ..FileParser::default() };
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
             parser.number = number;
@@ -96,9 +92,8 @@ impl Config {
             }
         }
         if parser.targets.is_empty() && parser.errors.is_empty() {
-            parser
-                .errors
-                .push((0, "no targets: expected lines of the form NAME URL [--FLAG VALUE…]".to_owned()));
+            parser.number = 0;
+            parser.fail("no targets: expected lines of the form NAME URL [--FLAG VALUE…]".to_owned());
         }
         let daemon = daemon(self.line.daemon.clone().over(parser.daemon));
         Loaded { targets: parser.targets, daemon, errors: parser.errors }
@@ -121,8 +116,8 @@ fn either<T>(list: Vec<T>, other: Vec<T>) -> Vec<T> {
     if list.is_empty() { other } else { list }
 }
 
+#[derive(Default)]
 struct FileParser {
-    /// The number of the current line.
     number: usize,
     /// Settings of all targets below the current line.
     settings: Settings,
@@ -136,18 +131,6 @@ struct FileParser {
 }
 
 impl FileParser {
-    fn new(settings: Settings) -> FileParser {
-        FileParser {
-            number: 0,
-            settings,
-            shared: SettingsByKind::default(),
-            daemon: DaemonFlags::default(),
-            targets: Vec::new(),
-            names: BTreeMap::new(),
-            errors: Vec::new(),
-        }
-    }
-
     fn fail(&mut self, error: String) {
         self.errors.push((self.number, error));
     }
@@ -176,12 +159,11 @@ impl FileParser {
         self.target(name, url, words)
     }
 
-    /// A line of flags.
     fn flags(&mut self, words: impl Iterator<Item = String>) -> Result<(), String> {
         let mut line = CommandLine { settings: std::mem::take(&mut self.settings), ..CommandLine::default() };
         line.daemon = std::mem::take(&mut self.daemon);
         let is_valid = self.read(words, &mut line);
-        self.shared.clear();
+        self.shared = SettingsByKind::default();
         (self.settings, self.daemon) = (std::mem::take(&mut line.settings), std::mem::take(&mut line.daemon));
         let conflict = self.settings.check_conflicts();
         if conflict.is_err() {
@@ -197,7 +179,6 @@ impl FileParser {
         conflict
     }
 
-    /// A target and its flags.
     fn target(&mut self, name: String, url: String, words: std::vec::IntoIter<String>) -> Result<(), String> {
         if let Err(error) = self.add_name(&name) {
             self.fail(error);
@@ -266,7 +247,7 @@ impl FileParser {
     }
 }
 
-/// Whether the first word of a line is a flag. Names do not begin with a hyphen.
+/// Names do not begin with a hyphen.
 fn is_flag(word: &str) -> bool {
     word.starts_with('-')
 }

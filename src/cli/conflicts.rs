@@ -6,12 +6,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::args::{CommandLine, DaemonFlags, Seen};
+use super::args::{CommandLine, DaemonFlags};
 use super::config::Config;
-use super::flags::{Flag, FlagScope};
+use super::flags::{self, Flag, FlagScope};
 use super::options::SettingsByKind;
 use super::{Daemon, Options, TargetOptions, TargetSpec};
-use crate::probe::kinds::{Kind, Kinds};
+use crate::probe::kinds::Kind;
 
 const ADDRESS: &str = "1.1.1.1";
 const PATH: &str = "/";
@@ -93,16 +93,16 @@ fn refuse_targets_beside_a_file(line: &CommandLine) -> Result<(), String> {
 /// them.
 pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Kind>]) -> Result<(), String> {
     let settings = &line.settings;
-    for Seen { flag, .. } in &line.seen {
+    for (flag, _) in given(line) {
         let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| flag.kinds.contains(&kind));
         let trusts_webhook = flag.name == "--ca-file" && settings.has_https_webhook();
         let is_used = flag.is_tolerated || trusts_webhook || kinds.iter().any(applies_to);
         if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
-            let applies = names(flag.kinds);
+            let applies = flag.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" and ");
             return Err(format!("{}: is for {applies}, but the target is {}", flag.name, kind.name()));
         }
     }
-    for Seen { flag, .. } in &line.seen {
+    for (flag, _) in given(line) {
         if let Some((needed, in_force)) = flag.needs {
             if !in_force(settings) {
                 return Err(format!("{}: needs {needed}", flag.name));
@@ -118,15 +118,10 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
 
 /// The name of the first flag given for which `matches` holds.
 pub(super) fn first(line: &CommandLine, matches: impl Fn(&Flag, FlagScope) -> bool) -> Option<&'static str> {
-    line.seen.iter().find(|seen| matches(seen.flag, seen.scope)).map(|seen| seen.flag.name)
+    given(line).find(|(flag, scope)| matches(flag, *scope)).map(|(flag, _)| flag.name)
 }
 
-/// The names of kinds in a sentence: `http and https`.
-fn names(kinds: Kinds) -> String {
-    let mut names = String::new();
-    for kind in kinds {
-        names.push_str(if names.is_empty() { "" } else { " and " });
-        names.push_str(kind.name());
-    }
-    names
+/// The flags on the command line, in its order.
+fn given(line: &CommandLine) -> impl Iterator<Item = (&'static Flag, FlagScope)> {
+    line.seen.iter().filter_map(|name| flags::find(|flag| flag.name == *name))
 }

@@ -11,7 +11,6 @@ use super::options::Settings;
 use super::values;
 use crate::probe::kinds::{ANY, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
 
-/// Where a flag may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
     /// Replaced by a URL and its name: on the command line only, without TARGET.
@@ -24,7 +23,6 @@ pub(super) enum FlagScope {
     Process,
 }
 
-/// A part of `--help` with its flags.
 pub(super) struct Section {
     pub(super) title: &'static str,
     pub(super) scope: FlagScope,
@@ -32,11 +30,8 @@ pub(super) struct Section {
 }
 
 pub(super) struct Flag {
-    /// With its hyphens.
     pub(super) name: &'static str,
-    /// The one-character form, without its hyphen.
     pub(super) short: Option<char>,
-    /// The name of the value in `--help`.
     pub(super) value: &'static str,
     /// A line feed begins a new line of `--help`.
     pub(super) help: &'static str,
@@ -124,13 +119,11 @@ const HEADERS_MAX: usize = 64;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
-/// Stores a value; a later value replaces it.
 fn put<T>(field: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
     *field = Some(value?);
     Ok(())
 }
 
-/// Adds a value, up to `max`.
 pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -> Result<(), String> {
     let value = value?;
     if list.len() >= max {
@@ -341,7 +334,11 @@ pub(super) static SECTIONS: [Section; 7] = [
     },
 ];
 
-/// Every flag with its scope, in the order of `--help`.
+/// The first flag in the order of `--help`.
+pub(super) fn find(matches: impl Fn(&Flag) -> bool) -> Option<(&'static Flag, FlagScope)> {
+    all().find(|(flag, _)| matches(flag))
+}
+
 pub(super) fn all() -> impl Iterator<Item = (&'static Flag, FlagScope)> {
     SECTIONS.iter().flat_map(|section| section.flags.iter().map(move |flag| (flag, section.scope)))
 }

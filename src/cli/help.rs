@@ -21,7 +21,6 @@ Without one, the first four flags below describe the target.
 FILE lists one target on each line, NAME URL [OPTIONS], quoted as in a shell; a
 line of options applies to the targets below it. On SIGHUP the file is read
 again: targets whose lines have not changed keep their state.
-
 ";
 
 const REST: &str = "
@@ -47,20 +46,16 @@ Examples:
 
 pub(crate) fn help() -> String {
     let mut text = INTRODUCTION.to_owned();
-    for (index, section) in SECTIONS.iter().enumerate() {
-        if index > 0 {
-            text.push('\n');
-        }
+    for section in &SECTIONS {
+        text.push('\n');
         if !section.title.is_empty() {
-            text.push_str(section.title);
-            text.push('\n');
+            text.extend([section.title, "\n"]);
         }
         section.flags.iter().for_each(|flag| describe(&mut text, flag));
     }
     text + REST
 }
 
-/// Appends the name of a flag and its description.
 fn describe(text: &mut String, flag: &Flag) {
     let start = text.len();
     match flag.short {
@@ -79,12 +74,10 @@ fn describe(text: &mut String, flag: &Flag) {
     wrap(text, lines.next().unwrap_or_default(), flag.default);
     lines.for_each(|line| {
         begin(text);
-        text.push_str(line);
-        text.push('\n');
+        text.extend([line, "\n"]);
     });
 }
 
-/// Appends the words of a description, and the default after them.
 fn wrap(text: &mut String, help: &str, default: &str) {
     let default = match default {
         "" => String::new(),

@@ -7,7 +7,6 @@ use super::trust::{ByFingerprint, Trusted, fingerprint};
 use crate::monitor::{Hook, Monitor};
 use crate::probe::build::Webhook;
 
-/// The hooks and webhooks created so far, by the fingerprints of their settings.
 #[derive(Default)]
 pub(super) struct Hooks {
     commands: ByFingerprint<Arc<Hook>>,
@@ -16,8 +15,7 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    /// Adds the hooks of the settings. The error is one line that names the flag; it is `None` if it was reported
-    /// before.
+    /// The error is one line that names the flag; it is `None` if it was reported before.
     pub(super) fn attach(
         &mut self,
         mut monitor: Monitor,
@@ -28,12 +26,8 @@ impl Hooks {
         if let Some(words) = &settings.on_change {
             let timeout = settings.hook_timeout.unwrap_or(Hook::TIMEOUT);
             let key = fingerprint(&(words, timeout, first));
-            let hook = self.commands.get(key).cloned().unwrap_or_else(|| {
-                let hook = Arc::new(Hook::new(words).timeout(timeout).first(first));
-                self.commands.insert(key, hook.clone());
-                hook
-            });
-            monitor = monitor.on_change(hook);
+            let make = || Arc::new(Hook::new(words).timeout(timeout).first(first));
+            monitor = monitor.on_change(self.commands.entry(key).or_insert_with(make).clone());
         }
         if let Some(url) = &settings.webhook {
             monitor = monitor.webhook(self.webhook(url, first, trusted)?);
@@ -43,7 +37,7 @@ impl Hooks {
 
     fn webhook(&mut self, url: &str, first: bool, trusted: &Trusted) -> Result<Arc<Webhook>, Option<String>> {
         let key = fingerprint(&(url, trusted.fingerprint, first));
-        if let Some(made) = self.webhooks.get(key) {
+        if let Some(made) = self.webhooks.get(&key) {
             return made.clone().ok_or(None);
         }
         let made = Webhook::new(url, trusted.trust.as_ref()).map(|webhook| Arc::new(webhook.first(first)));

@@ -7,7 +7,6 @@ use crate::fsm::State;
 use crate::library::CheckEvent;
 use crate::result::Reason;
 
-/// The log line of a change of state.
 pub(crate) fn change_line(
     checked: &CheckEvent<'_>,
     from: State,
@@ -24,14 +23,12 @@ pub(crate) fn change_line(
     line
 }
 
-/// The line that `--once` prints for a check.
 pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
     let latency = checked.result.latency.map_or_else(|| "-".to_owned(), milliseconds);
     let state = checked.state;
     format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.url), checked.result.detail)
 }
 
-/// The exit code of `--once` for one check.
 pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
     match checked.result.reason {
         Some(Reason::DnsNotFound | Reason::DnsFailed | Reason::DnsTimeout) => EXIT_NAME,

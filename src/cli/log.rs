@@ -1,9 +1,10 @@
 //! The log, on standard error. Errors of writing are ignored.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
+use nix::libc::{MSG_DONTWAIT, O_NOCTTY, O_NONBLOCK};
 use socket2::SockRef;
 
 use crate::text::printable;
@@ -11,33 +12,13 @@ use crate::text::printable;
 /// Standard error of this process in procfs.
 const STDERR: &str = "/proc/self/fd/2";
 
-/// Linux's `O_NONBLOCK` and `O_NOCTTY`, for which the standard library has no names.
-const NONBLOCK: i32 = if IS_MIPS { 0o200 } else { 0o4000 };
-const NOCTTY: i32 = if IS_MIPS { 0o4000 } else { 0o400 };
-const IS_MIPS: bool = cfg!(any(target_arch = "mips", target_arch = "mips64"));
-
-/// Linux's `MSG_DONTWAIT`.
-const DONTWAIT: i32 = 0x40;
-
 /// The priority of a line, as in syslog(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Priority {
-    Error,
-    Warning,
-    Notice,
-    Info,
-}
-
-impl Priority {
-    /// The prefix that the journal parses (sd-daemon(3)).
-    fn prefix(self) -> &'static str {
-        match self {
-            Priority::Error => "<3>",
-            Priority::Warning => "<4>",
-            Priority::Notice => "<5>",
-            Priority::Info => "<6>",
-        }
-    }
+    Error = 3,
+    Warning = 4,
+    Notice = 5,
+    Info = 6,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +27,6 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Determines whether the journal reads standard error.
     pub(crate) fn new() -> Log {
         let stream = std::env::var("JOURNAL_STREAM").ok();
         let stderr = std::fs::metadata(STDERR).ok().map(|file| (file.dev(), file.ino()));
@@ -58,10 +38,6 @@ impl Log {
         // One write, so that lines of several processes do not mix. A reader that is gone or slow must not stop
         // the daemon.
         let _ = write_at_once(line.as_bytes());
-    }
-
-    pub(crate) fn error(self, text: &str) {
-        self.line(Priority::Error, text);
     }
 
     /// Writes several error lines. May block: the daemon has not started.
@@ -76,23 +52,18 @@ impl Log {
 /// lost.
 fn write_at_once(line: &[u8]) -> io::Result<()> {
     let kind = std::fs::metadata(STDERR).map(|file| file.file_type());
-    match kind {
-        Ok(kind) if cfg!(target_os = "linux") && kind.is_socket() => {
-            SockRef::from(&io::stderr()).send_with_flags(line, DONTWAIT).map(drop)
-        }
-        Ok(kind) if cfg!(target_os = "linux") && (kind.is_fifo() || kind.is_char_device()) => {
-            match reopened() {
-                Ok(mut stderr) => stderr.write(line).map(drop),
-                Err(_) => io::stderr().write_all(line),
-            }
-        }
-        _ => io::stderr().write_all(line),
+    let kind = kind.ok().filter(|_| cfg!(target_os = "linux"));
+    if kind.is_some_and(|kind| kind.is_socket()) {
+        return SockRef::from(&io::stderr()).send_with_flags(line, MSG_DONTWAIT).map(drop);
     }
-}
-
-/// Opens standard error again: the flags of the inherited descriptor are shared with other processes.
-fn reopened() -> io::Result<File> {
-    OpenOptions::new().write(true).custom_flags(NONBLOCK | NOCTTY).open(STDERR)
+    if kind.is_some_and(|kind| kind.is_fifo() || kind.is_char_device()) {
+        // Opened again: the flags of the inherited descriptor are shared with other processes.
+        let reopened = OpenOptions::new().write(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(STDERR);
+        if let Ok(mut stderr) = reopened {
+            return stderr.write(line).map(drop);
+        }
+    }
+    io::stderr().write_all(line)
 }
 
 /// Writes to standard output; returns whether that succeeded.
@@ -118,12 +89,13 @@ fn is_journal(stream: Option<&str>, stderr: Option<(u64, u64)>) -> bool {
     named.is_some() && named == stderr
 }
 
-/// Formats one line. The journal adds the process's name itself. Control characters in the text are escaped.
+/// The journal adds the process's name itself.
 fn format_log_line(journal: bool, priority: Priority, text: &str) -> String {
-    let mut line = if journal { priority.prefix() } else { "pingstate: " }.to_owned();
-    line.push_str(&printable(text, usize::MAX));
-    line.push('\n');
-    line
+    let text = printable(text, usize::MAX);
+    match journal {
+        true => format!("<{}>{text}\n", priority as u8), // sd-daemon(3)
+        false => format!("pingstate: {text}\n"),
+    }
 }
 
 #[cfg(test)]

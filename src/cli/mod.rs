@@ -27,12 +27,11 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
-use args::{Action, CommandLine};
+use args::CommandLine;
 pub(crate) use help::{VERSION, help};
 pub(crate) use options::{Daemon, Options, Settings, TargetOptions, TargetSpec};
 pub use run::main;
 
-/// The maximum number of targets of one process.
 pub(crate) const TARGETS_MAX: usize = 10_000;
 
 /// Success; with `--once`: every target is up.
@@ -46,16 +45,12 @@ pub(crate) const EXIT_NAME: u8 = 3;
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
-    /// Watch targets, or check them once.
     Run(Box<Options>),
-    /// Print [`help`].
     Help,
-    /// Print [`VERSION`].
     Version,
 }
 
-/// Parses the arguments as `std::env::args_os` returns them, with the program's name first. The error is one line
-/// that names the flag.
+/// `args` begins with the program's name. The error is one line that names the flag.
 pub(crate) fn parse(args: impl Iterator<Item = OsString> + 'static) -> Result<Command, String> {
     let (mut line, mut errors) = (CommandLine::default(), Vec::new());
     let action = args::read(Parser::from_iter(args), &mut line, &mut errors);
@@ -63,8 +58,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString> + 'static) -> Result<Co
         return Err(errors.swap_remove(0));
     }
     match action {
-        Action::Run => Ok(Command::Run(Box::new(conflicts::resolve(line)?))),
-        Action::Help => Ok(Command::Help),
-        Action::Version => Ok(Command::Version),
+        Some(command) => Ok(command),
+        None => Ok(Command::Run(Box::new(conflicts::resolve(line)?))),
     }
 }

@@ -12,21 +12,16 @@ use crate::monitor::{Hook, Monitor};
 use crate::probe::build as probe;
 use crate::probe::kinds::Kind;
 
-/// A valid command line.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
     /// At most [`TARGETS_MAX`](super::TARGETS_MAX); empty if a file lists them.
     pub(crate) targets: Vec<TargetOptions>,
     pub(crate) daemon: Daemon,
-    /// The configuration file.
     pub(crate) config: Option<Box<Config>>,
-    /// Check the file, print its errors and exit.
     pub(crate) check_config: bool,
-    /// Check every target once, print the results and exit.
     pub(crate) once: bool,
 }
 
-/// Options of the daemon as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Daemon {
     /// The address of the API; port 0 is any free port.
@@ -72,7 +67,6 @@ pub(crate) struct Settings {
     pub(crate) probe: probe::Settings,
     pub(crate) retries: Option<u32>,
     pub(crate) retry_interval: Option<Duration>,
-    /// A PEM file.
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) no_verify_tls: bool,
     pub(crate) interval: Option<Duration>,
@@ -82,7 +76,6 @@ pub(crate) struct Settings {
     pub(crate) rise: Option<u32>,
     pub(crate) slow: Option<Duration>,
     pub(crate) slow_clear: Option<Duration>,
-    /// A program and its arguments.
     pub(crate) on_change: Option<Vec<String>>,
     pub(crate) webhook: Option<String>,
     pub(crate) hook_timeout: Option<Duration>,
@@ -92,8 +85,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Whether the webhook uses TLS, so that `ca_file` applies to it.
     pub(super) fn has_https_webhook(&self) -> bool {
-        let is_https = |url: &str| url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
-        self.webhook.as_deref().is_some_and(is_https)
+        self.webhook.as_deref().and_then(Kind::of_url) == Some(Kind::Https)
     }
 
     pub(super) fn check_conflicts(&self) -> Result<(), String> {
@@ -140,10 +132,5 @@ impl SettingsByKind {
         let settings = Rc::new(settings.clone().normalised(kind));
         self.0.push((kind, settings.clone()));
         settings
-    }
-
-    /// Must be called when the settings change.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 }

@@ -22,8 +22,7 @@ const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "busybox"];
 /// Words that only a shell interprets.
 const OPERATORS: [&str; 11] = ["|", ">", ">>", "<", "&&", "||", ";", "&", "2>", "2>>", "2>&1"];
 
-/// Adds an error for each program of a hook that cannot be run, with the line of the first target that
-/// has it.
+/// Adds an error for each program that cannot be run, with the line of the first target that has it.
 pub(super) fn check_programs(targets: &[TargetOptions], errors: &mut Vec<(usize, String)>) {
     let mut checked = Vec::new();
     for options in targets {
@@ -108,7 +107,6 @@ fn find(program: &str) -> Result<PathBuf, String> {
     Err(error)
 }
 
-/// Checks that a file can be executed.
 fn executable(path: &Path) -> Result<(), String> {
     let file = fs::metadata(path).map_err(|error| format!("cannot be run: {}", super::log::plain(&error)))?;
     if !file.is_file() {

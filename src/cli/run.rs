@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::log::{Log, Priority};
-use super::start::{Source, Start};
+use super::start::Start;
 use super::{Command, Options};
 use crate::fsm::State;
 use crate::library::{CheckEvent, Server, check_and_warn};
@@ -43,15 +43,15 @@ fn run(options: Options, log: Log) -> ExitCode {
     match serve(start, log) {
         Ok(()) => ExitCode::from(super::EXIT_OK),
         Err(line) => {
-            log.error(&line);
+            log.line(Priority::Error, &line);
             ExitCode::from(super::EXIT_FAILED)
         }
     }
 }
 
-/// Watches and serves until SIGINT or SIGTERM.
+/// Runs until SIGINT or SIGTERM, and reloads the file on SIGHUP.
 fn serve(start: Start, log: Log) -> Result<(), String> {
-    let Start { monitors, daemon, every, source } = start;
+    let Start { monitors, daemon, every, mut source } = start;
     let what = match &monitors[..] {
         [monitor] => monitor.url().to_owned(),
         several => format!("{} targets", several.len()),
@@ -76,23 +76,19 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         Priority::Info,
         &format!("probing {what} every {every}, serving on http://{}", server.address()),
     );
-    watch(&mut server, source, log)
-        .map_err(|error| format!("cannot continue: {}", super::log::plain(&error)))?;
+    while server.turn(None).map_err(cannot_continue)? {
+        if let (true, Some(source)) = (server.take_reload_request(), &mut source) {
+            source.reload(&mut server, log);
+        }
+    }
     log.line(Priority::Info, "stopped");
     Ok(())
 }
 
-/// Runs the event loop until SIGINT or SIGTERM, and reloads the file on SIGHUP.
-fn watch(server: &mut Server, mut source: Option<Source>, log: Log) -> io::Result<()> {
-    while server.turn(None)? {
-        if let (true, Some(source)) = (server.take_reload_request(), &mut source) {
-            source.reload(server, log);
-        }
-    }
-    Ok(())
+fn cannot_continue(error: io::Error) -> String {
+    format!("cannot continue: {}", super::log::plain(&error))
 }
 
-/// Checks every target once and prints one line per target.
 fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = super::EXIT_OK;
     let on_check = |checked: &CheckEvent<'_>| {
@@ -103,21 +99,15 @@ fn check_once(start: Start, log: Log) -> ExitCode {
     };
     let on_warning = |text: &str| log.line(Priority::Warning, text);
     let names = super::targets::names(&start.daemon);
-    let checked = check_and_warn(start.monitors, names, on_check, on_warning);
-    if let Err(error) = checked {
-        log.error(&format!("cannot continue: {}", super::log::plain(&error)));
+    if let Err(error) = check_and_warn(start.monitors, names, on_check, on_warning) {
+        log.line(Priority::Error, &cannot_continue(error));
         worst = super::EXIT_FAILED;
     }
     ExitCode::from(worst)
 }
 
-/// Logs one line per change of state.
 fn log_change(checked: &CheckEvent<'_>, log: Log) {
     let Some((from, previous_state_duration)) = checked.changed else { return };
-    let priority = match checked.state {
-        State::Down => Priority::Error,
-        State::Degraded => Priority::Warning,
-        State::Up | State::Unknown => Priority::Warning,
-    };
+    let priority = if checked.state == State::Down { Priority::Error } else { Priority::Warning };
     log.line(priority, &super::lines::change_line(checked, from, previous_state_duration));
 }

@@ -63,10 +63,11 @@ impl Source {
     pub(crate) fn reload(&mut self, server: &mut Server, log: Log) {
         let refuse = |server: &mut Server, reason: &str| {
             server.reload_failed(reason);
-            log.error(&format!("reload failed, the configuration is unchanged: {reason}"));
+            log.line(Priority::Error, &format!("reload failed, the configuration is unchanged: {reason}"));
         };
         let present: Vec<_> = self.fingerprints.iter().copied().zip(server.targets()).collect();
-        let plan = match self.plan(&present, log) {
+        let is_file = self.config.refuse_to_wait().map_err(|error| vec![error]);
+        let plan = match is_file.and_then(|()| Plan::new(&self.config, &present, true, log)) {
             Ok(plan) => plan,
             Err(errors) => {
                 let more = match errors.len() {
@@ -90,14 +91,8 @@ impl Source {
         let line = format!("reloaded: {} kept, {started} started, {dropped} dropped", targets(kept));
         log.line(Priority::Notice, &line);
     }
-
-    fn plan(&self, present: &[(u64, TargetId)], log: Log) -> Result<Plan, Vec<String>> {
-        self.config.refuse_to_wait().map_err(|error| vec![error])?;
-        Plan::new(&self.config, present, true, log)
-    }
 }
 
-/// The result of loading a file.
 struct Plan {
     updates: Vec<TargetUpdate>,
     fingerprints: Vec<u64>,
@@ -106,8 +101,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Loads the file; `present` are the running targets and their fingerprints. The programs of hooks are checked if
-    /// `runs_hooks`.
+    /// `present` are the running targets and their fingerprints.
     #[cold]
     fn new(
         config: &Config,
@@ -134,7 +128,6 @@ impl Plan {
     }
 }
 
-/// The flags of the daemon that differ.
 fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static str> {
     let flags = [
         (one.api.ip() != other.api.ip(), "--api-host"),

@@ -12,7 +12,7 @@ use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
 use crate::probe::kinds::TLS_KINDS;
 use crate::text::shown;
 
-/// Builds the monitors of a command line. The error is one line that names the flag.
+/// The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
     let mut resources = SharedResources::new(log);
     let mut trusted = Vec::with_capacity(targets.len());
@@ -65,13 +65,11 @@ pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
     ResolverConfig::default().servers(daemon.dns.iter().copied())
 }
 
-/// Hooks and certificates, which targets share.
 struct SharedResources {
     trusts: Trusts,
     hooks: Hooks,
 }
 
-/// The trust of a target and of its webhook.
 struct TrustedBy {
     target: Trusted,
     webhook: Trusted,

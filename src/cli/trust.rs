@@ -1,5 +1,6 @@
 //! The certificates that https targets and webhooks trust: `--ca-file` and `SSL_CERT_FILE`, read once and shared.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
@@ -11,7 +12,6 @@ use crate::probe::build::TlsTrust;
 /// The largest file of certificates, in bytes: ten times the size of the largest bundles.
 const PEM_MAX: u64 = 4 * 1024 * 1024;
 
-/// PEM text and the trust made of it.
 type Source = (Vec<u8>, TlsTrust);
 
 /// The trust of all targets with the same settings.
@@ -36,11 +36,11 @@ impl Trusts {
         Trusts { log, made: ByFingerprint::default(), environment: None }
     }
 
-    /// The trust for these settings. The error is one line that names the flag; it is `None` if it was reported
-    /// before, since all targets with the same settings have the same error.
+    /// The error is one line that names the flag; it is `None` if it was reported before, since all targets with the
+    /// same settings have the same error.
     pub(super) fn of(&mut self, verify: bool, ca_file: &Option<PathBuf>) -> Result<Trusted, Option<String>> {
         let key = fingerprint(&(verify, ca_file));
-        if let Some(made) = self.made.get(key) {
+        if let Some(made) = self.made.get(&key) {
             return made.clone().ok_or(None);
         }
         let trusted = self.make(verify, ca_file.as_deref());
@@ -50,49 +50,26 @@ impl Trusts {
 
     fn make(&mut self, verify: bool, ca_file: Option<&Path>) -> Result<Trusted, String> {
         let flag = ca_file.map(|path| from_flag(verify, path)).transpose()?;
-        let environment = self.environment(verify);
+        let log = self.log;
+        let environment = match verify {
+            true => self.environment.get_or_insert_with(|| from_environment(log)).as_ref(),
+            false => None,
+        };
         let (pem, trust) = match (flag, environment) {
             (None, None) => (Vec::new(), None),
             (Some((pem, trust)), None) => (pem, Some(trust)),
             (None, Some((pem, trust))) => (pem.clone(), Some(trust.clone())),
             (Some((flag, _)), Some((environment, _))) => {
                 let both = [&flag, &b"\n"[..], environment].concat();
-                let trust = TlsTrust::new(verify, &both);
-                (both, Some(trust.map_err(|error| format!("--ca-file: {}", error.message()))?))
+                let (both, trust) = source(verify, both).map_err(|error| format!("--ca-file: {error}"))?;
+                (both, Some(trust))
             }
         };
         Ok(Trusted { trust, fingerprint: fingerprint(&pem) })
     }
-
-    fn environment(&mut self, verify: bool) -> Option<&Source> {
-        let log = self.log;
-        if !verify {
-            return None;
-        }
-        self.environment.get_or_insert_with(|| from_environment(log)).as_ref()
-    }
 }
 
-/// Values by the fingerprints of the settings that they were made of.
-pub(super) struct ByFingerprint<T>(Vec<(u64, T)>);
-
-impl<T> Default for ByFingerprint<T> {
-    fn default() -> Self {
-        ByFingerprint(Vec::new())
-    }
-}
-
-impl<T> ByFingerprint<T> {
-    pub(super) fn get(&self, key: u64) -> Option<&T> {
-        let index = self.0.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        Some(&self.0[index].1)
-    }
-
-    pub(super) fn insert(&mut self, key: u64, value: T) {
-        let index = self.0.partition_point(|(known, _)| *known < key);
-        self.0.insert(index, (key, value));
-    }
-}
+pub(super) type ByFingerprint<T> = BTreeMap<u64, T>;
 
 /// A number that is the same for equal values. Different values collide with a probability of 2^-64.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
@@ -116,9 +93,13 @@ fn from_flag(verify: bool, path: &Path) -> Result<Source, String> {
     if pem.is_empty() {
         return Err(named("is empty"));
     }
+    source(verify, pem).map_err(|error| named(&error))
+}
+
+fn source(verify: bool, pem: Vec<u8>) -> Result<Source, String> {
     match TlsTrust::new(verify, &pem) {
         Ok(trust) => Ok((pem, trust)),
-        Err(error) => Err(named(error.message())),
+        Err(error) => Err(error.message().to_owned()),
     }
 }
 
@@ -130,34 +111,12 @@ fn from_environment(log: Log) -> Option<Source> {
     if read.as_ref().is_ok_and(Vec::is_empty) {
         return None;
     }
-    let source = read.and_then(|pem| match TlsTrust::new(true, &pem) {
-        Ok(trust) => Ok((pem, trust)),
-        Err(error) => Err(error.message().to_owned()),
-    });
-    match source {
+    match read.and_then(|pem| source(true, pem)) {
         Ok(source) => Some(source),
         Err(error) => {
             let path = path.to_string_lossy();
             log.line(Priority::Warning, &format!("SSL_CERT_FILE {path} is not used: {error}"));
             None
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_found_by_their_fingerprints() {
-        let mut map = ByFingerprint::default();
-        for key in [7, 3, 9, 1] {
-            assert_eq!(map.get(key), None);
-            map.insert(key, key * 10);
-        }
-        assert_eq!(
-            [1, 2, 3, 7, 9].map(|key| map.get(key).copied()),
-            [Some(10), None, Some(30), Some(70), Some(90)]
-        );
     }
 }

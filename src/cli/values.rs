@@ -9,14 +9,13 @@ use super::program::refuse_shell_syntax;
 use crate::api::host::is_host;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
+use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
 use crate::text::{billionths, integer, quote, shown};
 use crate::wire::http::is_token_byte;
 use crate::wire::http::write::METHOD_MAX;
 
-/// Decimal numbers are stored in billionths. The smallest valid value is a thousandth.
 const BILLION: u64 = 1_000_000_000;
-const THOUSANDTH: u64 = 1_000_000;
 const TIMEOUT_MAX_S: u64 = ProbeBuilder::TIMEOUT_MAX.as_secs();
 const INTERVAL_MAX_S: u64 = Monitor::INTERVAL_MAX.as_secs();
 /// The largest threshold of consecutive results.
@@ -52,13 +51,7 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    let count = decimal(text);
-    match count.ok_or_else(|| format!("{} is not a number of milliseconds, like 500", quote(text)))? {
-        count if (THOUSANDTH..=TIMEOUT_MAX_S * 1000 * BILLION).contains(&count) => {
-            Ok(Duration::from_nanos(count / 1000))
-        }
-        _ => Err(format!("{} is not between 0.001 and {TIMEOUT_MAX_S}000 milliseconds", shown(text))),
-    }
+    Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
 }
 
 /// A command and its arguments, quoted as in a shell. It runs without a shell.
@@ -85,14 +78,12 @@ pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
 /// A URL to post to. It may contain a secret, so errors do not repeat it.
 pub(super) fn webhook(text: &str) -> Result<String, String> {
     refuse_control_characters(text).map_err(|_| "the URL contains a control character".to_owned())?;
-    let is = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    match is("http://") || is("https://") {
-        true => Ok(text.to_owned()),
-        false => Err("the URL does not begin with http:// or https://".to_owned()),
+    match Kind::of_url(text) {
+        Some(Kind::Http | Kind::Https) => Ok(text.to_owned()),
+        _ => Err("the URL does not begin with http:// or https://".to_owned()),
     }
 }
 
-/// Text that is not empty and has no control characters.
 pub(super) fn plain(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("the value is empty".to_owned());
@@ -101,7 +92,6 @@ pub(super) fn plain(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A path and query.
 pub(super) fn path(text: &str) -> Result<String, String> {
     refuse_control_characters(text)?;
     if text.contains(' ') {
@@ -183,18 +173,19 @@ fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
     }
 }
 
-fn seconds(text: &str, max_s: u64) -> Result<Duration, String> {
-    let nanos = decimal(text);
-    match nanos.ok_or_else(|| format!("{} is not a number of seconds, like 5 or 0.5", quote(text)))? {
-        nanos if (THOUSANDTH..=max_s * BILLION).contains(&nanos) => Ok(Duration::from_nanos(nanos)),
-        _ => Err(format!("{} is not between 0.001 and {max_s} seconds", shown(text))),
-    }
+fn seconds(text: &str, max: u64) -> Result<Duration, String> {
+    decimal(text, max, "seconds", "5 or 0.5").map(Duration::from_nanos)
 }
 
-/// A decimal number in billionths; zero, which is below all limits, if it is negative.
-fn decimal(text: &str) -> Option<u64> {
-    let number = billionths(unsigned(text))?;
-    Some(if text.starts_with('-') { 0 } else { number })
+/// A decimal number from 0.001 to `max`, in billionths.
+fn decimal(text: &str, max: u64, unit: &str, example: &str) -> Result<u64, String> {
+    match billionths(unsigned(text)) {
+        None => Err(format!("{} is not a number of {unit}, like {example}", quote(text))),
+        Some(number) if (BILLION / 1000..=max * BILLION).contains(&number) && !text.starts_with('-') => {
+            Ok(number)
+        }
+        Some(_) => Err(format!("{} is not between 0.001 and {max} {unit}", shown(text))),
+    }
 }
 
 fn unsigned(text: &str) -> &str {

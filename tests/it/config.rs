@@ -177,7 +177,7 @@ fn invalid_file_is_refused_in_one_line_and_changes_nothing() {
     assert!(daemon.next_line().ends_with(&format!("{name}: No such file or directory")));
     std::fs::create_dir(name).expect("made");
     daemon.signal("-HUP");
-    assert!(daemon.next_line().ends_with(&format!("{name}: is no longer a file")));
+    assert!(daemon.next_line().ends_with(&format!("{name}: is not a regular file")));
     std::fs::remove_dir(name).expect("removed");
     assert_eq!(daemon.state(), "up");
     assert!(file.reload(&daemon, &good).ends_with("1 target kept, 0 started, 0 dropped"));

@@ -15,7 +15,7 @@ pub(super) struct Lookups {
     pub(super) resolver: Resolver,
     waiting: BTreeMap<LookupId, RunOwner>,
     pub(super) queries: Vec<Query>,
-    /// Runs whose lookups start once the files have been refreshed.
+    /// Runs that wait until the files have been refreshed.
     unresolved: Vec<RunOwner>,
 }
 
@@ -47,13 +47,13 @@ impl Lookups {
         Lookups { resolver, waiting: BTreeMap::new(), queries: Vec::new(), unresolved: Vec::new() }
     }
 
-    /// A run needs a lookup: it starts when the files have been refreshed.
+    /// A run needs a lookup or the name server: see [`super::probe_runs::ProbeRuns::handle_files`].
     pub(super) fn request(&mut self, owner: RunOwner, cx: &mut Context) {
         self.unresolved.push(owner);
         cx.outputs.push_back(Output::RefreshFiles);
     }
 
-    /// The result of [`Output::RefreshFiles`]. Returns the runs whose lookups start now.
+    /// The result of [`Output::RefreshFiles`]. Returns the runs that wait for it.
     pub(super) fn handle_files(
         &mut self,
         hosts: Option<Vec<u8>>,

@@ -283,7 +283,7 @@ impl Engine {
     pub(crate) fn handle_files(&mut self, hosts: Option<Vec<u8>>, resolv_conf: Option<&[u8]>, now: Now) {
         self.update_clock(now);
         for owner in self.lookups.handle_files(hosts, resolv_conf, &mut self.cx) {
-            self.runs.start_lookup(owner, |host| self.lookups.start(owner, host, &self.cx));
+            self.runs.handle_files(owner, &mut self.lookups, &mut self.cx);
         }
         self.process_events();
     }
@@ -321,6 +321,9 @@ impl Engine {
         match event {
             RunEvent::Resolve(owner) => self.lookups.request(owner, &mut self.cx),
             RunEvent::Cancel(lookup) => self.lookups.cancel(lookup),
+            RunEvent::Random(owner) => {
+                self.runs.handle_random(owner, self.lookups.resolver.random(), &mut self.cx)
+            }
             RunEvent::Checked(target, change) => {
                 let Some(fsm) = self.cx.targets.get(target).map(Target::fsm) else { return };
                 let Some(last) = fsm.last() else { return };

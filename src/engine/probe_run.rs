@@ -24,7 +24,7 @@ pub(super) struct ProbeRun {
     pub(super) connector: Option<Connector>,
     /// The transport of its connections.
     pub(super) transport: Transport,
-    /// The lookup waits for [`Output::RefreshFiles`].
+    /// The connector waits for [`Output::RefreshFiles`].
     pub(super) awaits_files: bool,
     pub(super) lookup: Option<LookupId>,
     /// The connections that it counts with in the queue.

@@ -9,7 +9,7 @@ use super::check_queue::CheckQueue;
 use super::context::Context;
 use super::ids::ConnId;
 use super::limits::*;
-use super::lookups::LookupUpdate;
+use super::lookups::{LookupUpdate, Lookups};
 use super::messages::{Input, JobId, Output};
 use super::outbox::Outbox;
 use super::owners::{Owner, RunOwner};
@@ -41,8 +41,10 @@ pub(super) struct ProbeRuns {
 }
 
 pub(super) enum RunEvent {
-    /// The run waits for [`ProbeRuns::start_lookup`].
+    /// The run waits for [`ProbeRuns::handle_files`].
     Resolve(RunOwner),
+    /// The run waits for [`ProbeRuns::handle_random`].
+    Random(RunOwner),
     Cancel(LookupId),
     Checked(TargetId, Option<Change>),
     Delivered(usize, Box<ProbeResult>),
@@ -198,12 +200,17 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
-    /// Starts the lookup that a run waits for: `start` gets the host.
-    pub(super) fn start_lookup(&mut self, owner: RunOwner, start: impl FnOnce(&str) -> LookupId) {
+    /// The files have been refreshed: a run that waits for them starts its lookup, or connects to the name server.
+    pub(super) fn handle_files(&mut self, owner: RunOwner, lookups: &mut Lookups, cx: &mut Context) {
         let Some(run) = self.table.get_mut(&owner) else { return };
-        if let Some(connector) = run.connector.as_ref().filter(|_| run.awaits_files) {
-            run.lookup = Some(start(connector.host()));
-            run.awaits_files = false;
+        let Some(connector) = run.connector.as_mut().filter(|_| run.awaits_files) else { return };
+        run.awaits_files = false;
+        match connector.host() {
+            Some(host) => run.lookup = Some(lookups.start(owner, host, cx)),
+            None => {
+                connector.handle_name_server(lookups.resolver.name_server(), cx.now.instant);
+                self.poll_attempt(owner, cx);
+            }
         }
     }
 
@@ -220,6 +227,12 @@ impl ProbeRuns {
                 LookupUpdate::Failed(failure) => connector.handle_unresolved(failure, cx.now.instant),
             }
         }
+        self.poll_attempt(owner, cx);
+    }
+
+    pub(super) fn handle_random(&mut self, owner: RunOwner, number: u64, cx: &mut Context) {
+        let Some(run) = self.table.get_mut(&owner) else { return };
+        run.handle_input(probe::Input::Random(number), cx.now);
         self.poll_attempt(owner, cx);
     }
 

@@ -94,7 +94,7 @@ fn handle_input(attempt: &mut dyn Attempt, input: Input<'_>, now: Now) -> Option
             Output::Connect { .. } | Output::Done(_) => end = Some(output),
             Output::Send(bytes) => one_request(&bytes),
             Output::SetTimer(_) => {}
-            Output::BlockingTask(_) => panic!("no probe here blocks"),
+            output => panic!("no probe here requests {output:?}"),
         }
     }
     end

@@ -1,7 +1,7 @@
 //! Connecting to a host: it resolves the name and tries the addresses (Happy Eyeballs, RFC 8305).
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use crate::result::{Failure, Reason};
@@ -21,7 +21,7 @@ pub(crate) type AttemptId = u32;
 /// An action that a [`Connector`] requests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Resolve [`Connector::host`].
+    /// Resolve [`Connector::host`], or find the name server.
     Resolve,
     /// Connect to this address.
     Open(AttemptId, SocketAddr),
@@ -34,8 +34,11 @@ pub(crate) enum Output {
 }
 
 pub(crate) struct Connector {
-    host: String,
+    /// `None` for a name server.
+    host: Option<String>,
     port: u16,
+    /// The zone of IPv6 addresses (RFC 4007), 0 for none.
+    scope_id: u32,
     /// Without duplicates, in the order received.
     candidates: Vec<Candidate>,
     /// Address families alternate: whether the next attempt prefers IPv6.
@@ -71,9 +74,15 @@ enum Stage {
 
 impl Connector {
     pub(crate) fn new(host: String, port: u16, now: Instant) -> Self {
+        Connector { host: Some(host), port, ..Connector::to_name_server(now) }
+    }
+
+    /// Connects to the name server that [`Connector::handle_name_server`] gets.
+    pub(crate) fn to_name_server(now: Instant) -> Self {
         Connector {
-            host,
-            port,
+            host: None,
+            port: 0,
+            scope_id: 0,
             candidates: Vec::new(),
             prefer_v6: true,
             resolving: true,
@@ -89,8 +98,9 @@ impl Connector {
         }
     }
 
-    pub(crate) fn host(&self) -> &str {
-        &self.host
+    /// `None` for the name server.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
     }
 
     /// Whether the host is known to be an address, not a name.
@@ -116,6 +126,14 @@ impl Connector {
     pub(crate) fn handle_literal(&mut self, address: IpAddr, now: Instant) {
         self.literal = true;
         self.handle_addresses(&[address], true, now);
+    }
+
+    pub(crate) fn handle_name_server(&mut self, server: SocketAddr, now: Instant) {
+        self.port = server.port();
+        if let SocketAddr::V6(server) = server {
+            self.scope_id = server.scope_id();
+        }
+        self.handle_literal(server.ip(), now);
     }
 
     /// Adds addresses of the name; `last` if no more will follow.
@@ -148,7 +166,7 @@ impl Connector {
 
     pub(crate) fn handle_connected(&mut self, id: AttemptId) {
         let Some(index) = self.index_of(id) else { return };
-        let address = SocketAddr::new(self.candidates[index].ip, self.port);
+        let address = self.address(self.candidates[index].ip);
         for candidate in &self.candidates {
             match candidate.stage {
                 Stage::Open(open) if open != id => self.outputs.push_back(Output::Close(open)),
@@ -176,14 +194,14 @@ impl Connector {
     /// The failure if the deadline passes now. `resolving` describes the state of an unfinished lookup.
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {
         if let Some(ip) = self.oldest_open() {
-            let address = SocketAddr::new(ip, self.port);
+            let address = self.address(ip);
             let detail = format!("no answer to connecting to {address}{}", self.addresses_tried());
             return Failure::new(Reason::ConnectTimeout, detail);
         }
         match &self.failure {
             Some(failure) if !self.candidates.is_empty() => failure.clone(),
             _ => {
-                let what = resolving.unwrap_or_else(|| format!("resolving {}", self.host));
+                let what = resolving.unwrap_or_else(|| format!("resolving {}", self.shown_host()));
                 Failure::new(Reason::DnsTimeout, what)
             }
         }
@@ -212,7 +230,7 @@ impl Connector {
             if self.oldest_open().is_none() && !self.resolving {
                 let addresses_tried = self.addresses_tried();
                 let mut failure = self.failure.take().unwrap_or_else(|| {
-                    Failure::new(Reason::DnsNotFound, format!("{} has no address", self.host))
+                    Failure::new(Reason::DnsNotFound, format!("{} has no address", self.shown_host()))
                 });
                 failure.detail.push_str(&addresses_tried);
                 self.outputs.push_back(Output::Failed(failure));
@@ -224,7 +242,7 @@ impl Connector {
         candidate.stage = Stage::Open(id);
         self.next_id += 1;
         self.prefer_v6 = ip.is_ipv4();
-        let address = SocketAddr::new(ip, self.port);
+        let address = self.address(ip);
         self.tried = Some(address);
         self.outputs.push_back(Output::Open(id, address));
         self.next_at = self.has_waiting().then(|| now + CONNECTION_ATTEMPT_DELAY);
@@ -275,6 +293,17 @@ impl Connector {
             0 | 1 => String::new(),
             n => format!(" ({n} addresses tried)"),
         }
+    }
+
+    fn address(&self, ip: IpAddr) -> SocketAddr {
+        match ip {
+            IpAddr::V6(ip) if self.scope_id != 0 => SocketAddrV6::new(ip, self.port, 0, self.scope_id).into(),
+            ip => SocketAddr::new(ip, self.port),
+        }
+    }
+
+    fn shown_host(&self) -> &str {
+        self.host().unwrap_or("the name server")
     }
 
     fn end(&mut self) {

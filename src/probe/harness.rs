@@ -7,11 +7,17 @@ use super::{Attempt, Input, Output, Probe, Transport};
 use crate::clock::{Now, test_now};
 use crate::result::{Failure, Phases, ProbeResult};
 
+/// The number that attempts get.
+pub(crate) const RANDOM: u64 = 0x4444_3333_2222_1111;
+
+/// The host of [`Output::ConnectNameServer`].
+pub(crate) const NAME_SERVER: &str = "name server";
+
 /// An attempt in progress. Panics if the attempt violates the contract of [`Attempt`].
 pub(crate) struct Harness {
     attempt: Box<dyn Attempt>,
     now: Now,
-    connect: Option<(String, u16)>,
+    connect: Option<(Transport, String, u16)>,
     sent: Vec<u8>,
     timer: Option<Now>,
     done: Option<ProbeResult>,
@@ -30,14 +36,24 @@ impl Harness {
         self.now = self.now.after(span);
     }
 
-    /// Takes the requested connection; panics if there is none.
+    /// Takes the requested TCP connection; panics if there is none.
     pub(crate) fn connect(&mut self) -> (String, u16) {
         self.take_connect().expect("no connection requested")
     }
 
-    /// Takes the requested connection, if any.
+    /// Takes the requested TCP connection, if any.
     pub(crate) fn take_connect(&mut self) -> Option<(String, u16)> {
-        self.connect.take()
+        let (transport, host, port) = self.connect.take()?;
+        assert_eq!(transport, Transport::Tcp);
+        Some((host, port))
+    }
+
+    /// Takes the requested UDP socket; panics if there is none.
+    #[expect(dead_code, reason = "no kind uses UDP yet")]
+    pub(crate) fn connect_udp(&mut self) -> (String, u16) {
+        let (transport, host, port) = self.connect.take().expect("no socket requested");
+        assert_eq!(transport, Transport::Udp);
+        (host, port)
     }
 
     pub(crate) fn connected(&mut self) {
@@ -104,10 +120,14 @@ impl Harness {
             assert!(self.done.is_none(), "{output:?} after the result");
             match output {
                 Output::Connect { transport, host, port } => {
-                    assert_eq!(transport, Transport::Tcp);
                     assert!(self.connect.is_none(), "two connections requested at once");
-                    self.connect = Some((host, port));
+                    self.connect = Some((transport, host, port));
                 }
+                Output::ConnectNameServer { transport } => {
+                    assert!(self.connect.is_none(), "two connections requested at once");
+                    self.connect = Some((transport, NAME_SERVER.to_owned(), 53));
+                }
+                Output::Random => self.input(Input::Random(RANDOM)),
                 Output::Send(bytes) => {
                     assert!(!bytes.is_empty() && self.connect.is_none());
                     self.sent.extend(bytes);

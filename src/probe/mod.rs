@@ -214,6 +214,8 @@ pub enum Input<'a> {
     Worked(ProbeResult),
     /// The timer of [`Output::SetTimer`] has expired.
     TimerExpired,
+    /// The number that [`Output::Random`] requested.
+    Random(u64),
     /// The deadline has passed. An attempt that does not return [`Output::Done`] now is ended with `timed out
     /// after 2 s`. Bytes sent now are only sent if the kernel accepts them immediately.
     TimedOut,
@@ -344,6 +346,11 @@ pub enum Output {
         /// The port.
         port: u16,
     },
+    /// Connect to the first of the configured name servers. An existing connection is closed first.
+    ConnectNameServer {
+        /// The protocol.
+        transport: Transport,
+    },
     /// Send these bytes over the connection, over UDP as one datagram; without a connection they are discarded.
     /// If more than 1 MiB is waiting to be sent, the check fails.
     Send(Vec<u8>),
@@ -353,6 +360,8 @@ pub enum Output {
     BlockingTask(BlockingTask),
     /// Request an [`Input::TimerExpired`] after this time. An attempt has one timer: it replaces the previous one.
     SetTimer(Duration),
+    /// Request an [`Input::Random`], for ids and cookies that a peer must not be able to guess.
+    Random,
     /// The result. The connection, if any, is closed.
     Done(ProbeResult),
 }
@@ -361,9 +370,11 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Output::Connect { transport, host, port } => write!(f, "Connect({transport:?} {host} {port})"),
+            Output::ConnectNameServer { transport } => write!(f, "ConnectNameServer({transport:?})"),
             Output::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
             Output::BlockingTask(work) => work.fmt(f),
             Output::SetTimer(span) => write!(f, "SetTimer({span:?})"),
+            Output::Random => f.write_str("Random"),
             Output::Done(result) => write!(f, "Done({result:?})"),
         }
     }

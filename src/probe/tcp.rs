@@ -98,7 +98,8 @@ impl TcpAttempt {
                 Reason::ConnectTimeout,
                 &timed_out(self.plan.timeout, "the connection"),
             )),
-            Input::Received(_) | Input::Closed | Input::Worked(_) | Input::TimerExpired => None,
+            Input::Received(_) | Input::Closed => None,
+            Input::Worked(_) | Input::TimerExpired | Input::Random(_) => None,
         }
     }
 }
@@ -116,7 +117,7 @@ fn handle_reading(
             received.extend_from_slice(&bytes[..bytes.len().min(room)]);
             return plan.check.evaluate(received, search, latency);
         }
-        Input::Connected(_) | Input::Worked(_) | Input::TimerExpired => return None,
+        Input::Connected(_) | Input::Worked(_) | Input::TimerExpired | Input::Random(_) => return None,
         Input::Closed => Ending::Closed,
         Input::Failed(failure) => {
             Ending::Other(failure.reason, format!("{} while waiting for the banner", failure.detail))

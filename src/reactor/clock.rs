@@ -18,12 +18,12 @@ pub(super) fn monotonic_us() -> i64 {
         .map_or(0, |time| TimeSpec::num_microseconds(&time))
 }
 
-/// An unpredictable number, for DNS ids (RFC 5452 section 9.2).
-pub(crate) fn random() -> u16 {
-    let mut bytes = [0; 2];
+/// An unpredictable number, for DNS ids (RFC 5452 section 9.2) and cookies.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
     if getrandom::getrandom(&mut bytes).is_err() {
         // The kernel is too old for the system call: the clock's low bits are better than a constant.
-        return now().unix.subsec_nanos() as u16;
+        return now().unix.as_nanos() as u64;
     }
-    u16::from_ne_bytes(bytes)
+    u64::from_ne_bytes(bytes)
 }

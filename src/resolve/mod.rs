@@ -50,7 +50,7 @@ pub(crate) use resolver::{QUERIES_MAX, Resolver};
 
 use crate::result::Failure;
 
-pub(crate) type Random = Box<dyn FnMut() -> u16 + Send>;
+pub(crate) type Random = Box<dyn FnMut() -> u64 + Send>;
 
 /// Identifies a lookup. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -331,7 +331,7 @@ impl QueryPlan {
 
     fn question(&self, shared: &mut Shared, transport: Transport) -> Question {
         Question {
-            id: (shared.random)(),
+            id: (shared.random)() as u16,
             name: self.name.clone(),
             kind: self.kind,
             multicast: transport == Transport::Multicast,

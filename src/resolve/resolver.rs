@@ -70,6 +70,17 @@ impl Resolver {
         self.queries_max = max;
     }
 
+    /// The first of the configured name servers.
+    pub(crate) fn name_server(&self) -> SocketAddr {
+        // There is always one: see `Conf`.
+        self.shared.conf.servers.first().copied().unwrap_or(self.shared.mdns)
+    }
+
+    /// A number from the same source as the ids of queries.
+    pub(crate) fn random(&mut self) -> u64 {
+        (self.shared.random)()
+    }
+
     /// Returns a log line if only part of `text` is used.
     pub(crate) fn set_hosts(&mut self, text: impl Into<Vec<u8>>) -> Option<String> {
         // Free the old names first: memory may not suffice for both.

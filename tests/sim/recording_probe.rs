@@ -92,7 +92,7 @@ impl Attempt for SpyAttempt {
                 track.standing = false;
                 track.dialing = None;
             }
-            Input::TimedOut | Input::TimerExpired => {}
+            Input::TimedOut | Input::TimerExpired | Input::Random(_) => {}
             Input::Worked(_) => unreachable!("no target here works elsewhere"),
         }
         self.inner.handle_input(input, now);
@@ -112,7 +112,7 @@ impl Attempt for SpyAttempt {
                 track.done = Some(result.clone());
             }
             Some(Output::Send(_) | Output::SetTimer(_)) | None => {}
-            Some(Output::BlockingTask(_)) => unreachable!("no target here works elsewhere"),
+            Some(output) => unreachable!("no target here requests {output:?}"),
         }
         output
     }

@@ -152,7 +152,7 @@ impl World {
         let monitors = monitors.map(|(i, t)| posts.dress(told.dress(t.monitor(i, &ledger)))).collect();
         let mut ids = Rng::new(seed ^ 0xffff);
         let mdns = names::MDNS.parse().unwrap();
-        let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next() as u16));
+        let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next()));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
         let engine = Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
         let reloads = Reloads::new(Rng::with(seed ^ 0x4e10, bytes), &plan);

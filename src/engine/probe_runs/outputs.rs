@@ -26,7 +26,10 @@ impl ProbeRuns {
                     run.send(bytes, cx);
                 }
                 probe::Output::BlockingTask(task) => discard(task),
-                probe::Output::Connect { .. } | probe::Output::SetTimer(_) => {}
+                probe::Output::Connect { .. }
+                | probe::Output::ConnectNameServer { .. }
+                | probe::Output::SetTimer(_)
+                | probe::Output::Random => {}
             }
         }
         self.finish(owner, ProbeResult::down(Reason::Custom, &timed_out), cx);
@@ -42,14 +45,10 @@ impl ProbeRuns {
                 None => break,
                 Some(probe::Output::Done(result)) => return self.finish(owner, result, cx),
                 Some(probe::Output::Connect { transport, host, port }) => {
-                    self.disconnect(owner, cx);
-                    if let Some(run) = self.table.get_mut(&owner) {
-                        run.connector = Some(Connector::new(host, port, cx.now.instant));
-                        run.transport = match transport {
-                            probe::Transport::Tcp => Transport::Tcp,
-                            probe::Transport::Udp => Transport::Udp,
-                        };
-                    }
+                    self.connect(owner, Connector::new(host, port, cx.now.instant), transport, cx);
+                }
+                Some(probe::Output::ConnectNameServer { transport }) => {
+                    self.connect(owner, Connector::to_name_server(cx.now.instant), transport, cx);
                 }
                 Some(probe::Output::Send(bytes)) => {
                     if !run.send(bytes, cx) {
@@ -59,6 +58,7 @@ impl ProbeRuns {
                     }
                 }
                 Some(probe::Output::SetTimer(span)) => run.timer = cx.now.instant.checked_add(span),
+                Some(probe::Output::Random) => self.events.push_back(RunEvent::Random(owner)),
                 Some(probe::Output::BlockingTask(task)) => {
                     self.last_job.0 += 1;
                     self.jobs.insert(self.last_job, owner);
@@ -74,12 +74,28 @@ impl ProbeRuns {
         self.set_timer(owner, cx);
     }
 
+    fn connect(
+        &mut self,
+        owner: RunOwner,
+        connector: Connector,
+        transport: probe::Transport,
+        cx: &mut Context,
+    ) {
+        self.disconnect(owner, cx);
+        let Some(run) = self.table.get_mut(&owner) else { return };
+        run.connector = Some(connector);
+        run.transport = match transport {
+            probe::Transport::Tcp => Transport::Tcp,
+            probe::Transport::Udp => Transport::Udp,
+        };
+    }
+
     fn handle_connector(&mut self, owner: RunOwner, output: connector::Output, cx: &mut Context) {
         let Some(run) = self.table.get_mut(&owner) else { return };
         match output {
             connector::Output::Resolve => {
                 let Some(connector) = &mut run.connector else { return };
-                if let Ok(address) = connector.host().parse() {
+                if let Some(Ok(address)) = connector.host().map(str::parse) {
                     connector.handle_literal(address, cx.now.instant);
                     return;
                 }

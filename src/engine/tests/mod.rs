@@ -6,6 +6,7 @@ mod event_log;
 mod eviction;
 mod hooks;
 mod listings;
+mod name_server;
 mod phases;
 mod probe_runs;
 mod probes;
@@ -62,7 +63,7 @@ impl Attempt for HelloAttempt {
             }
             probe::Input::Failed(failure) => probe::Output::Done(failure.into()),
             probe::Input::Closed => probe::Output::Done(ProbeResult::down(Reason::Custom, "closed")),
-            probe::Input::TimedOut | probe::Input::Worked(_) | probe::Input::TimerExpired => return,
+            _ => return,
         };
         self.outputs.push_back(output);
     }

@@ -179,7 +179,7 @@ impl Attempt for HttpAttempt {
             (Input::TimedOut, _) => self.time_out(now),
             (Input::Connected(_), Stage::Exchanging(_))
             | (Input::Received(_) | Input::Closed, Stage::Connecting)
-            | (Input::Worked(_) | Input::TimerExpired, _) => {}
+            | (Input::Worked(_) | Input::TimerExpired | Input::Random(_), _) => {}
         }
     }
 

@@ -68,7 +68,7 @@ impl World {
         let mut seed = 0x2545_u16;
         let random = move || {
             seed = seed.wrapping_mul(0x6255).wrapping_add(0x3619);
-            seed
+            seed.into()
         };
         let mut resolver = Resolver::new(Vec::new(), MDNS.parse().unwrap(), Box::new(random));
         resolver.set_resolv_conf(conf.as_bytes());

@@ -21,12 +21,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     pub(crate) instant: Instant,
-    /// The wall clock, as the time since 1970.
+    /// The time since 1970.
     pub(crate) unix: Duration,
 }
 
 impl Now {
-    /// A time on both clocks. A wall clock that is set to a time before 1970 counts as 1970.
+    /// A wall clock before 1970 counts as 1970.
     #[must_use]
     pub fn new(instant: Instant, wall: SystemTime) -> Now {
         Now { instant, unix: since_epoch(wall) }
@@ -60,18 +60,15 @@ impl Now {
     }
 }
 
-/// The time since 1970; zero for earlier times.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The time of the wall clock that is `unix` after 1970; 1970 if `SystemTime` cannot represent it, which
-/// takes 10^11 years.
 pub(crate) fn system_time(unix: Duration) -> SystemTime {
     UNIX_EPOCH.checked_add(unix).unwrap_or(UNIX_EPOCH)
 }
 
-/// A start time for tests: an arbitrary instant; 2025-01-30 on the wall clock.
+/// 2025-01-30.
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn test_now() -> Now {

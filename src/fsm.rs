@@ -32,7 +32,7 @@ pub use state::{Event, State};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// When it ended, in milliseconds since 1970. A `SystemTime` takes 8 bytes more, 160 for the history of each target.
+    /// Smaller than a `SystemTime`, which matters in the history of each target.
     unix_ms: u64,
     /// Whether it succeeded.
     pub event: Event,
@@ -49,7 +49,6 @@ impl Check {
         system_time(self.unix())
     }
 
-    /// When it ended, as the time since 1970.
     pub(crate) fn unix(&self) -> Duration {
         Duration::from_millis(self.unix_ms)
     }
@@ -63,13 +62,11 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Whether the target was not checked before.
     pub(crate) fn is_first(&self) -> bool {
         self.from == State::Unknown
     }
 }
 
-/// The state machine of one target, with its history and counters.
 #[derive(Clone, Debug)]
 pub(crate) struct Fsm {
     policy: Policy,
@@ -88,7 +85,6 @@ pub(crate) struct Fsm {
 }
 
 impl Fsm {
-    /// The default length of the history, in checks.
     pub(crate) const HISTORY: usize = 20;
 
     pub(crate) fn new(initial: State, policy: Policy, history: usize, now: Now) -> Self {
@@ -107,7 +103,6 @@ impl Fsm {
         }
     }
 
-    /// Processes one result; returns the change of the state, if any.
     pub(crate) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
         let event = if result.ok { Event::Ok } else { Event::Fail };
         let same = self.last.as_ref().is_some_and(|last| last.event == event);
@@ -163,7 +158,6 @@ impl Fsm {
         self.state
     }
 
-    /// The state by the policy alone, without regard to warnings.
     pub(crate) fn policy_state(&self) -> State {
         self.policy_state
     }
@@ -189,7 +183,7 @@ impl Fsm {
         &self.counters
     }
 
-    /// The total time spent in `state`, including the current one.
+    /// Includes the current period.
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
         let current = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
         self.counters.time_in(state).saturating_add(current)
@@ -199,7 +193,6 @@ impl Fsm {
         self.last.as_ref()
     }
 
-    /// The history, oldest first.
     pub(crate) fn recent(&self) -> &VecDeque<Check> {
         &self.recent
     }

@@ -45,7 +45,7 @@ pub struct ProbeResult {
     pub reason: Option<Reason>,
     /// Conditions that make the target degraded although the check succeeded.
     pub warnings: ProbeWarnings,
-    /// The duration of each phase of the check.
+    /// The time of each phase.
     pub phases: Phases,
     /// The address of the connection; without a connection, the last address tried.
     pub address: Option<SocketAddr>,
@@ -116,13 +116,12 @@ impl From<Failure> for ProbeResult {
 pub struct Failure {
     /// The kind of failure.
     pub reason: Reason,
-    /// What happened. It may contain text from the network, which is escaped by the conversion to a
-    /// [`ProbeResult`].
+    /// What happened. The conversion to a [`ProbeResult`] makes it printable.
     pub detail: String,
 }
 
 impl Failure {
-    /// A failure of this kind.
+    /// A failure; `detail` may hold text from the network.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Failure { reason, detail: detail.into() }

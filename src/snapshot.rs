@@ -15,8 +15,7 @@ use crate::probe::build::ProbeBuilder;
 use crate::result::{Phases, ProbeWarning, ProbeWarnings, Reason};
 use crate::text::printable;
 
-/// The last second of the year 9999. Times and durations are limited to it: numbers stay finite and without
-/// an exponent, and years have four digits.
+/// The last second of the year 9999: numbers stay finite and without an exponent.
 pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 
 /// The state of one target at one time.
@@ -261,7 +260,6 @@ impl Serialize for Entry<'_> {
     }
 }
 
-/// Serializes `value` as JSON with an indent of two spaces and a final newline.
 pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
     // Writing to memory cannot fail, and all keys are strings.
     let mut json = serde_json::to_vec_pretty(value).unwrap_or_default();
@@ -281,11 +279,8 @@ fn timestamp_s(unix: Duration) -> f64 {
     rounded(unix, 1000, 1000.0)
 }
 
-/// Rounds `span` to steps of 1/`per_second` s and divides the number of steps by `divisor`.
-///
-/// The rounding uses integers: one division of an integer by a power of ten gives the float nearest to the
-/// decimal number, which prints as that number.
 fn rounded(span: Duration, per_second: u64, divisor: f64) -> f64 {
+    // One division of an integer gives the float nearest to the decimal number, which prints as that number.
     const NANOS: u64 = 1_000_000_000;
     let fraction = (u64::from(span.subsec_nanos()) * per_second + NANOS / 2) / NANOS;
     let steps = span.as_secs().min(SECONDS_MAX) * per_second + fraction;

@@ -15,7 +15,6 @@ use crate::text::quote;
 /// The longest spec, in bytes. It also limits the text that is searched for in a body.
 pub(crate) const SPEC_MAX: usize = 4096;
 
-/// Splits a spec into its name and the argument after the first colon.
 fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     if spec.len() > SPEC_MAX {
         return Err(format!("longer than {SPEC_MAX} bytes"));
@@ -26,7 +25,7 @@ fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     })
 }
 
-/// Every check: its name, an example, and the protocol that it applies to.
+/// Name, example and protocol.
 const CHECKS: [(&str, &str, &str); 5] = [
     ("port_open", "port_open", "tcp"),
     ("banner_contains", "banner_contains:TEXT", "tcp"),
@@ -35,7 +34,6 @@ const CHECKS: [(&str, &str, &str); 5] = [
     ("body_contains", "body_contains:TEXT", "http"),
 ];
 
-/// The error for a `spec` that is not a check of the protocol; it may apply to another one.
 fn unknown(spec: &str, name: &str, protocol: &str) -> String {
     if let Some((_, _, other)) = CHECKS.iter().find(|(known, _, _)| *known == name) {
         return format!("{name} belongs to {other}, not {protocol}");

@@ -1,22 +1,16 @@
 //! Searching for a text in a byte stream, in linear time.
 
-/// A text to search for, never empty.
-///
-/// The algorithm is that of Knuth, Morris and Pratt: its cost is linear in the bytes, for every text and every
-/// segmentation, and its state between two segments is two numbers.
+/// A text to search for (Knuth, Morris and Pratt), never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Needle {
     text: Box<[u8]>,
-    /// The failure function: for each length of a partial match, the next shorter one to try.
+    /// For each length of a partial match, the next shorter one to try.
     shorter: Box<[usize]>,
 }
 
-/// The state of the search for one [`Needle`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Search {
-    /// The number of bytes processed.
     seen: usize,
-    /// The length of the partial match at the end of those bytes.
     matched: usize,
 }
 
@@ -39,7 +33,6 @@ impl Needle {
         self.text.len()
     }
 
-    /// The length of the partial match after one more byte.
     fn step(&self, mut matched: usize, byte: u8) -> usize {
         while self.text.get(matched) != Some(&byte) {
             if matched == 0 {
@@ -52,8 +45,7 @@ impl Needle {
 }
 
 impl Search {
-    /// Processes the new part of `bytes`, which begin with all bytes of earlier calls. Returns the end of the
-    /// first occurrence of the text.
+    /// Returns the end of the first occurrence. `bytes` begin with all bytes of earlier calls.
     pub(crate) fn find(&mut self, needle: &Needle, bytes: &[u8]) -> Option<usize> {
         for byte in bytes.get(self.seen..).unwrap_or_default() {
             if self.matched == needle.len() {

@@ -8,17 +8,16 @@ use super::needle::{Needle, Search};
 use super::{split, unknown};
 use crate::result::{ProbeResult, Reason};
 
-/// The length of the banner in which a text is searched for, in bytes.
+/// Bytes in which a text is searched for.
 pub(crate) const BANNER_MAX: usize = 256;
 
-/// The length of the banner that a closure receives, in bytes.
+/// Bytes that a closure receives.
 pub(crate) const CLOSURE_BANNER_MAX: usize = 4096;
 
-/// The length of a banner in a detail, in bytes.
+/// Bytes of a banner in a detail.
 const SHOWN_MAX: usize = 64;
 
-/// The result of a closure over the bytes received so far: see
-/// [`ProbeBuilder::check_banner`](crate::ProbeBuilder::check_banner).
+/// The result of a closure: see [`ProbeBuilder::check_banner`](crate::ProbeBuilder::check_banner).
 ///
 /// ```
 /// use pingstate::Banner;
@@ -80,25 +79,19 @@ pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerVerdict + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) enum TcpCheck {
-    /// The target accepts a connection.
     Connect,
-    /// The first [`BANNER_MAX`] bytes contain this text.
     Contains(Needle),
-    /// The closure accepts the banner.
     Custom(TcpClosure),
 }
 
 /// Why no more bytes are received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The peer has closed the connection.
     Closed,
-    /// A failure or timeout, with the detail.
     Other(Reason, String),
 }
 
 impl TcpCheck {
-    /// Parses a check spec. The error is a message of one line.
     pub(crate) fn parse(spec: &str) -> Result<Self, String> {
         match split(spec)? {
             // Every banner contains an empty text, even a missing banner.
@@ -118,7 +111,6 @@ impl TcpCheck {
         !matches!(self, TcpCheck::Connect)
     }
 
-    /// The number of bytes that the check evaluates.
     pub(crate) fn banner_max(&self) -> usize {
         match self {
             TcpCheck::Custom(_) => CLOSURE_BANNER_MAX,
@@ -126,8 +118,7 @@ impl TcpCheck {
         }
     }
 
-    /// The result, as soon as the bytes received so far determine it. `received` is not empty and not longer than
-    /// [`TcpCheck::banner_max`].
+    /// The result, as soon as `received` determines it; at most [`TcpCheck::banner_max`] bytes.
     pub(crate) fn evaluate(
         &self,
         received: &[u8],
@@ -161,7 +152,7 @@ impl TcpCheck {
         }
     }
 
-    /// The result if the bytes received did not determine one and no more follow.
+    /// The result if `received` does not determine one.
     pub(crate) fn evaluate_end(&self, received: &[u8], ending: Ending, latency: Duration) -> ProbeResult {
         let (reason, detail) = match ending {
             Ending::Closed if received.is_empty() => (Reason::Banner, "closed without a banner".to_owned()),
@@ -177,7 +168,6 @@ fn custom(detail: &str, latency: Duration) -> ProbeResult {
     ProbeResult::down(Reason::Custom, detail).with_latency(latency)
 }
 
-/// The start of a banner, for a detail.
 fn show(received: &[u8]) -> String {
     let (start, more) = match received.get(..SHOWN_MAX) {
         Some(start) if received.len() > SHOWN_MAX => (start, "…"),

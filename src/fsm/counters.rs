@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Change, Event, State};
 use crate::result::Reason;
 
-/// Counters of one target's checks and state changes since the start. They never decrease.
+/// They never decrease.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     /// Checks by [`Event`].
@@ -38,7 +38,6 @@ impl Counters {
         *time_in = time_in.saturating_add(change.previous_state_duration);
     }
 
-    /// The time in `state` without the current period.
     pub(super) fn time_in(&self, state: State) -> Duration {
         self.time_in[state.index()]
     }

@@ -45,7 +45,6 @@ impl State {
         }
     }
 
-    /// The index in [`State::ALL`].
     pub(crate) fn index(self) -> usize {
         self as usize
     }

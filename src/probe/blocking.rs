@@ -19,10 +19,8 @@ type Closure = Arc<dyn Fn() -> CheckVerdict + Send + Sync>;
 /// use pingstate::{BlockingProbe, Probe, blocking};
 /// use std::time::Duration;
 ///
-/// let probe: BlockingProbe = blocking("backup", || true);
-/// assert_eq!(Probe::timeout(&probe), BlockingProbe::TIMEOUT);
-/// let patient = probe.timeout(Duration::from_secs(60));
-/// assert_eq!(Probe::timeout(&patient), Duration::from_secs(60));
+/// let probe: BlockingProbe = blocking("backup", || true).timeout(Duration::from_secs(60));
+/// assert_eq!(Probe::timeout(&probe), Duration::from_secs(60));
 /// ```
 pub struct BlockingProbe {
     name: String,
@@ -42,18 +40,11 @@ pub struct BlockingProbe {
 /// use pingstate::{blocking, check};
 /// use std::time::Duration;
 ///
-/// fn select_1() -> Result<i32, String> {
-///     Ok(1) // What a database driver does.
-/// }
-///
-/// let database = blocking("db", || match select_1() {
-///     Ok(1) => (true, "select 1".to_owned()),
-///     Ok(other) => (false, format!("1 is {other}")),
-///     Err(error) => (false, error),
+/// let root = blocking("root", || match std::fs::metadata("/") {
+///     Ok(_) => (true, "mounted".to_owned()),
+///     Err(error) => (false, error.to_string()),
 /// });
-/// let database = database.timeout(Duration::from_secs(2));
-/// assert_eq!(check(&database).detail, "select 1");
-///
+/// assert_eq!(check(&root.timeout(Duration::from_secs(2))).detail, "mounted");
 /// assert_eq!(check(&blocking("disk", || false)).detail, "check failed");
 /// ```
 #[must_use]

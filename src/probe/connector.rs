@@ -9,27 +9,23 @@ use crate::result::{Failure, Reason};
 /// Connection Attempt Delay (RFC 8305 section 8).
 pub(crate) const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The delay before a retry after a failure with [`Reason::Local`].
+/// The delay of a retry after [`Reason::Local`].
 pub(crate) const LOCAL_RETRY: Duration = Duration::from_millis(50);
 
-/// The limit of addresses of one name that are tried.
 pub(crate) const ADDRESSES_MAX: usize = 64;
 
 /// A connection attempt of a [`Connector`]: 0 for the first, 1 for the second.
 pub(crate) type AttemptId = u32;
 
-/// An action that a [`Connector`] requests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Resolve [`Connector::host`], or find the name server.
     Resolve,
-    /// Connect to this address.
     Open(AttemptId, SocketAddr),
-    /// Close this connection attempt.
     Close(AttemptId),
-    /// This connection is established; the others are closed. The last output.
+    /// The last output; the other attempts are closed.
     Connected(AttemptId, SocketAddr),
-    /// No address could be connected to. The last output.
+    /// The last output.
     Failed(Failure),
 }
 
@@ -41,19 +37,14 @@ pub(crate) struct Connector {
     scope_id: u32,
     /// Without duplicates, in the order received.
     candidates: Vec<Candidate>,
-    /// Address families alternate: whether the next attempt prefers IPv6.
     prefer_v6: bool,
-    /// Whether more addresses may follow.
     resolving: bool,
     next_id: AttemptId,
     /// When to try the next address while others are in progress, or to retry.
     next_at: Option<Instant>,
-    /// The most significant failure so far.
     failure: Option<Failure>,
     started_at: Instant,
-    /// Whether the host is an address, not a name.
     literal: bool,
-    /// When the first addresses were received.
     resolved: Option<Instant>,
     tried: Option<SocketAddr>,
     outputs: VecDeque<Output>,
@@ -103,7 +94,6 @@ impl Connector {
         self.host.as_deref()
     }
 
-    /// Whether the host is known to be an address, not a name.
     pub(crate) fn is_literal(&self) -> bool {
         self.literal
     }
@@ -122,7 +112,6 @@ impl Connector {
         }
     }
 
-    /// Processes a host that is an IP address.
     pub(crate) fn handle_literal(&mut self, address: IpAddr, now: Instant) {
         self.literal = true;
         self.handle_addresses(&[address], true, now);
@@ -136,7 +125,6 @@ impl Connector {
         self.handle_literal(server.ip(), now);
     }
 
-    /// Adds addresses of the name; `last` if no more will follow.
     pub(crate) fn handle_addresses(&mut self, addresses: &[IpAddr], last: bool, now: Instant) {
         self.resolving = !last;
         if !addresses.is_empty() {
@@ -158,7 +146,7 @@ impl Connector {
         }
     }
 
-    /// Processes a resolver failure; addresses received before are still tried.
+    /// Addresses received before are still tried.
     pub(crate) fn handle_unresolved(&mut self, failure: Failure, now: Instant) {
         self.record_failure(failure);
         self.handle_addresses(&[], true, now);
@@ -177,7 +165,6 @@ impl Connector {
         self.end();
     }
 
-    /// Processes a failed connection attempt. After [`Reason::Local`] the same address is retried.
     pub(crate) fn handle_failed(&mut self, id: AttemptId, failure: Failure, now: Instant) {
         let Some(index) = self.index_of(id) else { return };
         let local = failure.reason == Reason::Local;
@@ -191,7 +178,7 @@ impl Connector {
         self.open_next(now);
     }
 
-    /// The failure if the deadline passes now. `resolving` describes the state of an unfinished lookup.
+    /// The failure if the deadline passes now; `resolving` describes an unfinished lookup.
     pub(crate) fn timed_out(&self, resolving: Option<String>) -> Failure {
         if let Some(ip) = self.oldest_open() {
             let address = self.address(ip);
@@ -207,7 +194,7 @@ impl Connector {
         }
     }
 
-    /// The time spent on resolving and on connecting; `None` for a phase that has not started.
+    /// The time spent on resolving and on connecting.
     pub(crate) fn spent(&self, now: Instant) -> (Option<Duration>, Option<Duration>) {
         let resolved = self.resolved.unwrap_or(now);
         let resolve = (!self.literal).then(|| resolved.saturating_duration_since(self.started_at));
@@ -215,7 +202,6 @@ impl Connector {
         (resolve, connect)
     }
 
-    /// The last address tried.
     pub(crate) fn tried(&self) -> Option<SocketAddr> {
         self.tried
     }
@@ -248,7 +234,6 @@ impl Connector {
         self.next_at = self.has_waiting().then(|| now + CONNECTION_ATTEMPT_DELAY);
     }
 
-    /// The next address, of the preferred family if possible.
     fn next_waiting(&mut self) -> Option<&mut Candidate> {
         let is_waiting = |candidate: &Candidate| candidate.stage == Stage::Waiting;
         let preferred =
@@ -274,9 +259,8 @@ impl Connector {
         self.candidates.iter().position(|candidate| candidate.stage == Stage::Open(id))
     }
 
-    /// Keeps the failure that is most significant for the target: a refused connection rather than an address
-    /// without a route.
     fn record_failure(&mut self, failure: Failure) {
+        // A refused connection says more about the target than an address without a route.
         let weight = |failure: &Failure| match failure.reason {
             Reason::Refused => 3,
             Reason::Reset | Reason::ConnectTimeout => 2,

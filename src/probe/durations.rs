@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-/// The detail of a timeout while waiting for `what`.
 pub(crate) fn timed_out(timeout: Duration, what: &str) -> String {
     format!("timed out after {} waiting for {what}", seconds(timeout))
 }
 
-/// A duration in seconds: `2 s`, `0.25 s`.
+/// `2 s`, `0.25 s`.
 pub(crate) fn seconds(span: Duration) -> String {
     decimal(u128::from(span.as_secs()), span.subsec_millis()) + " s"
 }
 
-/// A duration in milliseconds: `500 ms`, `0.25 ms`.
+/// `500 ms`, `0.25 ms`.
 pub(crate) fn millis(span: Duration) -> String {
     decimal(span.as_millis(), span.subsec_micros() % 1000) + " ms"
 }

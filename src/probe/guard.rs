@@ -8,10 +8,7 @@ use super::{Attempt, Input, Output};
 use crate::clock::Now;
 use crate::result::{Failure, Reason};
 
-/// Calls `call`; a panic in it becomes a failure with its message. The caller must not use the state that
-/// `call` captured after a panic.
-///
-/// In a program built with `panic = "abort"` a panic ends the process.
+/// A panic in `call` becomes a failure; after it, the caller must not use the state that `call` captured.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let text = message(&*panic).unwrap_or("without a message");
@@ -40,7 +37,7 @@ impl Attempt for NoAttempt {
     }
 }
 
-/// A probe's name or URL: a panic in its method must not end a response that lists all targets.
+/// A probe's name or URL: a panic must not end a response that lists all targets.
 pub(crate) fn label<'a>(call: impl FnOnce() -> &'a str) -> &'a str {
     guarded(call).unwrap_or("(panicked)")
 }

@@ -17,7 +17,6 @@ pub(crate) enum Kind {
     Https,
 }
 
-/// Kinds that an option applies to.
 pub(crate) type Kinds = &'static [Kind];
 
 pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https];
@@ -27,10 +26,9 @@ pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 #[cfg(feature = "cli")]
 pub(crate) const TLS_KINDS: Kinds = HTTP_KINDS;
 
-/// The properties of a kind.
 pub(super) struct Info {
     pub(super) scheme: &'static Scheme,
-    /// The port of a target that is given as an address; 0 if the kind has none.
+    /// The default port; 0 if the kind has none.
     pub(super) port: u16,
     pub(super) timeout: Duration,
     /// The name of a target without one; `None` if it must have one.
@@ -40,8 +38,7 @@ pub(super) struct Info {
     pub(super) build: Build,
 }
 
-/// Takes the settings that apply to the kind out of the builder and validates them. A setting that is left is an
-/// error: it does not apply.
+/// Takes the settings that apply to the kind out of the builder; one that is left is an error.
 type Build = fn(Url, Duration, &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error>;
 
 impl Info {
@@ -67,7 +64,6 @@ impl Kind {
         }
     }
 
-    /// The name of the kind, which is the scheme of its URLs.
     pub(crate) fn name(self) -> &'static str {
         self.scheme().name
     }
@@ -84,7 +80,6 @@ impl Kind {
         self.info().timeout
     }
 
-    /// The kind of this name, in any case. The error is a message of one line.
     pub(crate) fn parse(name: &str) -> Result<Kind, String> {
         scheme_of(name, &schemes()).map(Kind::of)
     }

@@ -46,8 +46,8 @@ struct TcpAttempt {
 
 enum Stage {
     Connecting,
-    /// `latency` is the time until the connection was established; it excludes the wait for a banner.
     ReadingBanner {
+        /// Excludes the wait for the banner.
         latency: Duration,
         received: Vec<u8>,
         search: Search,

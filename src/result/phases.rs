@@ -36,7 +36,6 @@ pub struct Phases {
 }
 
 impl Phases {
-    /// Each phase and its name, in chronological order.
     pub(crate) fn each(&self) -> [(&'static str, Option<Duration>); 5] {
         [
             ("resolve", self.resolve),
@@ -47,7 +46,6 @@ impl Phases {
         ]
     }
 
-    /// Adds `span` to a phase.
     pub(crate) fn extend(phase: &mut Option<Duration>, span: Duration) {
         *phase = Some(phase.unwrap_or_default().saturating_add(span));
     }

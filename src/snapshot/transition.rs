@@ -10,11 +10,8 @@ use crate::result::Reason;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Transition<'a> {
-    /// The time since 1970.
     pub(crate) ts: Duration,
-    /// The target's name.
     pub(crate) name: &'a str,
-    /// The target's URL.
     pub(crate) url: &'a str,
     pub(crate) from: State,
     pub(crate) to: State,
@@ -40,13 +37,11 @@ impl Serialize for Transition<'_> {
     }
 }
 
-/// The end of a check, with or without a change of the state.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckEnd<'a> {
     pub(crate) ts: Duration,
     pub(crate) name: &'a str,
     pub(crate) event: Event,
-    /// The state after the check.
     pub(crate) state: State,
     pub(crate) detail: &'a str,
     pub(crate) error: Option<Reason>,
@@ -67,7 +62,6 @@ impl Serialize for CheckEnd<'_> {
     }
 }
 
-/// Serializes `value` as JSON on one line, without a newline.
 pub(crate) fn line(value: &impl Serialize) -> String {
     // Writing to memory cannot fail, and all keys are strings.
     serde_json::to_string(value).unwrap_or_default()

@@ -10,7 +10,6 @@ macro_rules! errors {
         /// Functions that can also fail for other reasons return it within an [`io::Error`] of kind
         /// [`InvalidInput`](io::ErrorKind::InvalidInput); [`io::Error::downcast`] takes it out.
         ///
-        /// # Examples
         /// ```
         /// use pingstate::{Error, probe};
         ///
@@ -29,7 +28,7 @@ macro_rules! errors {
                 match self { $(Error::$name(_) => $field,)+ }
             }
 
-            /// The message, without the name of the setting.
+            /// The message without the setting.
             #[must_use]
             pub fn message(&self) -> &str {
                 match self { $(Error::$name(message))|+ => message }

@@ -3,7 +3,6 @@
 use super::{Error, ProbeBuilder};
 use crate::text::printable;
 
-/// Validates a name for log lines and the API.
 pub(super) fn checked_name(name: String) -> Result<String, Error> {
     if name.trim().is_empty() {
         return Err(Error::Name("is empty".to_owned()));

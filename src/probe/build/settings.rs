@@ -6,23 +6,20 @@ use super::Error;
 
 /// The settings that the library and the command line share; `None` and empty are the default.
 ///
-/// A new setting is a field here with its line in [`Settings::first`], a method of
+/// A new setting is a field here with its line in [`Settings::first_setting`], a method of
 /// [`ProbeBuilder`](super::ProbeBuilder), and its use in the kinds that it applies to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     pub(crate) check: Option<String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) method: Option<String>,
-    /// Names and values, in the order given.
     pub(crate) headers: Vec<(String, String)>,
-    /// In bytes.
     pub(crate) max_body: Option<usize>,
     pub(crate) follow_redirects: Option<bool>,
 }
 
 impl Settings {
-    /// The error of the first setting that is present.
-    pub(super) fn first(&self) -> Option<fn(String) -> Error> {
+    pub(super) fn first_setting(&self) -> Option<fn(String) -> Error> {
         let present = [
             (self.check.is_some(), Error::Check as fn(String) -> Error),
             (self.timeout.is_some(), Error::Timeout),

@@ -1,4 +1,4 @@
-//! The certificates that https probes trust, loaded once and shared.
+//! The certificates that https probes trust.
 
 use std::sync::OnceLock;
 
@@ -33,17 +33,14 @@ impl TlsTrust {
     }
 }
 
-/// The settings of a builder for certificates.
 #[derive(Default)]
 pub(in crate::probe) struct TlsSettings {
     pub(super) verify: Option<bool>,
     pub(super) ca_pem: Vec<u8>,
-    /// Overrides the other two.
     pub(super) trust: Option<TlsTrust>,
 }
 
 impl TlsSettings {
-    /// The configuration of a kind that `needs_tls`, or that only may need it, after a redirect.
     pub(in crate::probe) fn config(self, needs_tls: bool) -> Result<Option<TlsConfig>, Error> {
         match self.trust {
             Some(trust) => Ok(Some(trust.0)),
@@ -51,8 +48,7 @@ impl TlsSettings {
         }
     }
 
-    /// The error of the first setting that is present.
-    pub(super) fn first(&self) -> Option<fn(String) -> Error> {
+    pub(super) fn first_setting(&self) -> Option<fn(String) -> Error> {
         if self.verify.is_some() {
             return Some(Error::VerifyTls);
         }
@@ -60,11 +56,10 @@ impl TlsSettings {
     }
 }
 
-/// The configurations without and with verification, made when first needed: 10,000 probes share one set of roots.
+/// Without and with verification; shared by all probes.
 static DEFAULTS: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
 
-/// The configuration of a probe without a [`TlsTrust`]. A build without TLS has none, which is an error only if
-/// the probe `needs_tls`.
+/// A build without TLS has no configuration, which is an error only if the probe `needs_tls`.
 pub(super) fn config(needs_tls: bool, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
     if !cfg!(feature = "tls") {
         return match needs_tls {

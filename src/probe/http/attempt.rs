@@ -18,7 +18,7 @@ use crate::wire::url::Url;
 pub(crate) struct HttpAttempt {
     plan: Arc<HttpPlan>,
     started_at: Now,
-    /// The requests that got a redirect, at most [`redirect::REDIRECTS_MAX`].
+    /// At most [`redirect::REDIRECTS_MAX`].
     previous: Vec<Hop>,
     current: Hop,
     cookies: Cookies,
@@ -28,7 +28,6 @@ pub(crate) struct HttpAttempt {
     http_status: Option<u16>,
     http10: bool,
     tls_not_after: Option<Duration>,
-    /// Short: an input leads to at most a `Send`, then a `Connect` or `Done`.
     outputs: VecDeque<Output>,
 }
 
@@ -76,7 +75,6 @@ impl HttpAttempt {
         }
     }
 
-    /// Records the phases and the certificate of the exchange; over TLS, sends a close_notify alert.
     fn disconnect(&mut self, now: Now) {
         if let Stage::Exchanging(exchange) = &mut self.stage {
             exchange.end_phase(&mut self.phases, now);
@@ -128,7 +126,6 @@ impl HttpAttempt {
         }
     }
 
-    /// Ends with a failure of the connection; the detail names what the exchange was waiting for.
     fn connection_failed(&mut self, failure: Failure, now: Now) {
         let result = match &self.stage {
             Stage::Exchanging(exchange) => {

@@ -24,7 +24,6 @@ const BLANK: [char; 2] = [' ', '\t'];
 pub(super) struct Cookies {
     /// Longer paths first: the order in which section 5.4 sends them.
     kept: Vec<Cookie>,
-    /// Whether a limit has been exceeded.
     pub(super) overflowed: bool,
 }
 
@@ -37,7 +36,6 @@ struct Cookie {
 }
 
 impl Cookies {
-    /// Applies the `Set-Cookie` fields of a response of `url`.
     pub(super) fn store(&mut self, head: &Head, url: &Url, unix: Duration) {
         for field in head.headers.get_all("set-cookie") {
             let Some((cookie, expired)) = parse(field, url, unix) else { continue };
@@ -57,7 +55,7 @@ impl Cookies {
         }
     }
 
-    /// The value of the `Cookie` field for a request of `url`; empty if there is none.
+    /// The value of the `Cookie` field; empty if there is none.
     pub(super) fn field(&mut self, url: &Url) -> String {
         let mut field = String::new();
         for cookie in &self.kept {
@@ -83,12 +81,11 @@ pub(super) fn append(field: &mut String, pair: &str) {
     field.push_str(pair);
 }
 
-/// The name in `NAME=VALUE`.
 pub(super) fn name(pair: &str) -> &str {
     split(pair).0
 }
 
-/// Parses a `Set-Cookie` field (section 5.2) into a cookie and whether it has expired; `None` if it is ignored.
+/// The cookie and whether it has expired (RFC 6265 section 5.2).
 fn parse(field: &str, url: &Url, unix: Duration) -> Option<(Cookie, bool)> {
     let mut parts = field.split(';');
     let (name, value) = split(parts.next()?);
@@ -123,13 +120,12 @@ fn parse(field: &str, url: &Url, unix: Duration) -> Option<(Cookie, bool)> {
     Some((Cookie { host: url.host.clone(), path: path.to_owned(), pair, secure }, expired))
 }
 
-/// The text before and after the first `=`, without blanks around them.
 fn split(text: &str) -> (&str, &str) {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     (name.trim_matches(BLANK), value.trim_matches(BLANK))
 }
 
-/// Whether `host` may set a cookie for this domain (section 5.3).
+/// RFC 6265 section 5.3.
 fn is_domain_of(domain: &str, host: &str) -> bool {
     let domain = domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase();
     domain.is_empty()
@@ -157,12 +153,11 @@ fn time(date: &str) -> Option<[usize; 6]> {
     Some([year, month, number(day)?, number(hour)?, number(minute)?, number(second)?])
 }
 
-/// The path without the query.
 fn page(url: &Url) -> &str {
     url.path.split('?').next().unwrap_or_default()
 }
 
-/// The default path of a cookie (section 5.1.4).
+/// RFC 6265 section 5.1.4.
 fn directory(url: &Url) -> &str {
     match page(url).rsplit_once('/') {
         Some((directory, _)) if !directory.is_empty() => directory,
@@ -177,7 +172,7 @@ fn is_secure(url: &Url) -> bool {
         || url.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether the path of a cookie matches this page (section 5.1.4).
+/// RFC 6265 section 5.1.4.
 fn is_below(page: &str, path: &str) -> bool {
     let rest = page.strip_prefix(path);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || path.ends_with('/'))

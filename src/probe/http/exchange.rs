@@ -21,7 +21,6 @@ pub(super) struct Exchange {
     channel: Channel,
     reader: ResponseReader,
     search: Search,
-    /// Whether any byte of the response has been received.
     received: bool,
     phase: Phase,
     phase_started: Now,
@@ -35,7 +34,6 @@ enum Phase {
 }
 
 impl Exchange {
-    /// Queues the request of `hop` for a new connection.
     pub(super) fn begin(plan: &HttpPlan, hop: &Hop, now: Now) -> Result<Self, Failure> {
         let mut channel = match *hop.url.scheme == HTTPS {
             true => Channel::tls(plan.tls.as_ref(), &hop.url.host, now.unix)?,
@@ -62,7 +60,6 @@ impl Exchange {
         self.channel.take_outbox()
     }
 
-    /// Processes bytes from the connection. If it fails, the bytes before the failure have been processed.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut read = Ok(());
         let reader = &mut self.reader;
@@ -77,7 +74,7 @@ impl Exchange {
         if self.channel.is_closed() { self.close() } else { Ok(()) }
     }
 
-    /// Processes EOF. Over TLS, a missing close_notify alert is accepted: many servers do not send one.
+    /// Processes EOF. Many servers do not send a close_notify alert before it.
     pub(super) fn close(&mut self) -> Result<(), Failure> {
         self.channel.cut_short()?;
         self.reader.close().map_err(protocol_failure)
@@ -87,7 +84,6 @@ impl Exchange {
         self.channel.disconnect();
     }
 
-    /// Adds the phases that are complete.
     pub(super) fn record_phases(&mut self, phases: &mut Phases, now: Now) {
         if self.phase == Phase::Handshake && !self.channel.is_handshaking() {
             self.end_phase(phases, now);
@@ -99,7 +95,6 @@ impl Exchange {
         }
     }
 
-    /// Adds the current phase up to now.
     pub(super) fn end_phase(&mut self, phases: &mut Phases, now: Now) {
         let phase = match self.phase {
             Phase::Handshake => &mut phases.tls,
@@ -128,7 +123,7 @@ impl Exchange {
         plan.check.evaluate(&response, &mut self.search)
     }
 
-    /// What the exchange is waiting for, and the reason of the failure if it times out.
+    /// What it is waiting for, and the reason if that times out.
     pub(super) fn waiting_for(&self) -> (Reason, &'static str) {
         if self.channel.is_handshaking() {
             (Reason::TlsProtocol, "the TLS handshake")

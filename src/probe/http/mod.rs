@@ -28,18 +28,15 @@ pub(super) static HTTP: Info = Info::new(&url::HTTP, 80, ProbeBuilder::HTTP_TIME
 pub(super) static HTTPS: Info = Info::new(&url::HTTPS, 443, ProbeBuilder::HTTP_TIMEOUT, settings::build);
 
 pub(crate) struct HttpPlan {
-    /// The scheme is http or https.
     pub(crate) url: Url,
     pub(crate) method: Cow<'static, str>,
-    /// The user's header fields.
     pub(crate) headers: Vec<(String, String)>,
     /// The request's body. If it is not empty, `headers` has its `Content-Length`.
     pub(crate) content: Vec<u8>,
     pub(crate) check: HttpCheck,
-    /// The limit of the response's body, in bytes.
     pub(crate) max_body: usize,
     pub(crate) follow: Follow,
-    /// For https, in the URL or in a redirect; `None` in a build without TLS.
+    /// `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) timeout: Duration,
 }
@@ -50,12 +47,10 @@ impl Plan for HttpPlan {
     }
 }
 
-/// Which redirects are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Follow {
-    /// None: a redirect is checked like any other response.
     Never,
     Always,
-    /// Redirects that keep the method and the body (307 and 308, RFC 9110 section 15.4); others are failures.
+    /// 307 and 308 keep the method and the body; others are failures.
     SameMethod,
 }

@@ -8,13 +8,11 @@ use crate::text::printable;
 use crate::wire::http::response::Head;
 use crate::wire::url::{HTTPS, Url};
 
-/// The limit of redirects in one attempt.
 pub(super) const REDIRECTS_MAX: usize = 10;
 
-/// The length of a Location or URL in a detail, in characters.
+/// Characters of a Location or URL in a detail.
 const SHOWN_MAX: usize = 100;
 
-/// One request of a chain of redirects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hop {
     pub(super) url: Url,
@@ -27,10 +25,7 @@ pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Returns the request after `here`, to which `head` is the response; `before` are the earlier ones. `tls`:
-/// whether https URLs can be followed.
-///
-/// Only an equal request is a loop: a page may set a cookie and redirect to itself.
+/// Returns the request after `here`, to which `head` is the response.
 pub(super) fn follow(
     before: &[Hop],
     here: &Hop,
@@ -58,6 +53,7 @@ pub(super) fn follow(
     let cookies_sent = cookies.field(&url);
     let next = Hop { url, method, cookies: cookies_sent };
     let place = shown(&next.url);
+    // Only an equal request is a loop: a page may set a cookie and redirect to itself.
     let mut error = if next == *here || before.contains(&next) {
         format!("redirect loop: HTTP {status} back to {place}")
     } else if before.len() >= REDIRECTS_MAX {
@@ -86,7 +82,6 @@ fn becomes_get(status: u16, method: &str) -> bool {
     }
 }
 
-/// Whether both URLs have the same origin and may receive the same secrets (RFC 6454 section 5).
 pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     (a.scheme, &a.host, a.port) == (b.scheme, &b.host, b.port)
 }

@@ -57,7 +57,6 @@ fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String
     checked.collect::<Result<_, _>>().map_err(Error::Header)
 }
 
-/// Validates that the method and the body limit allow the check to succeed.
 fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Error> {
     if max_body > ProbeBuilder::BODY_MAX {
         return Err(Error::MaxBody(format!("can be at most {}", ProbeBuilder::BODY_MAX)));

@@ -1,19 +1,16 @@
 //! The state machine of a target: it derives the state from the results of checks.
 
-mod counters;
-mod last;
 mod policy;
 mod state;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Now, system_time};
-use crate::result::{ProbeResult, ProbeWarning, ProbeWarnings, Reason};
+use crate::result::{Phases, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
 use crate::text::printable;
-pub(crate) use counters::Counters;
-pub(crate) use last::Last;
 pub use policy::Policy;
 pub use state::{Event, State};
 
@@ -65,6 +62,55 @@ impl Change {
     pub(crate) fn is_first(&self) -> bool {
         self.from == State::Unknown
     }
+}
+
+/// They never decrease.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    /// Checks by [`Event`].
+    pub(crate) checks: [u64; 2],
+    /// Failed checks by reason, sorted, without those that never occurred.
+    pub(crate) failures: Vec<(Reason, u64)>,
+    /// Changes by the new state's [`State::index`].
+    pub(crate) changes_to: [u64; 4],
+    /// The time in each state without the current period, by [`State::index`].
+    time_in: [Duration; 4],
+}
+
+impl Counters {
+    fn count_check(&mut self, event: Event, reason: Option<Reason>) {
+        self.checks[event as usize] += 1;
+        let Some(reason) = reason else { return };
+        match self.failures.binary_search_by_key(&reason, |(known, _)| *known) {
+            Ok(index) => self.failures[index].1 += 1,
+            Err(index) => {
+                // Most targets fail for one or two reasons: more capacity would waste memory.
+                self.failures.reserve_exact(1);
+                self.failures.insert(index, (reason, 1));
+            }
+        }
+    }
+
+    fn count_change(&mut self, change: &Change) {
+        self.changes_to[change.to.index()] += 1;
+        let time_in = &mut self.time_in[change.from.index()];
+        *time_in = time_in.saturating_add(change.previous_state_duration);
+    }
+}
+
+/// The most recent check.
+#[derive(Clone, Debug)]
+pub(crate) struct Last {
+    pub(crate) event: Event,
+    pub(crate) detail: Arc<str>,
+    pub(crate) latency: Option<Duration>,
+    pub(crate) at: Now,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) phases: Phases,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) http10: bool,
+    pub(crate) tls_not_after: Option<SystemTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -186,7 +232,7 @@ impl Fsm {
     /// Includes the current period.
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
         let current = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
-        self.counters.time_in(state).saturating_add(current)
+        self.counters.time_in[state.index()].saturating_add(current)
     }
 
     pub(crate) fn last(&self) -> Option<&Last> {

@@ -1,6 +1,5 @@
 //! The result of one check, and the reasons of failures.
 
-mod parse_error;
 mod phases;
 mod warnings;
 
@@ -9,7 +8,6 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-pub use parse_error::ParseError;
 pub use phases::Phases;
 pub use warnings::{ProbeWarning, ProbeWarnings};
 
@@ -227,6 +225,25 @@ impl fmt::Display for Reason {
         f.pad(self.as_str())
     }
 }
+
+/// A word that is not a [`State`](crate::State), [`Event`](crate::Event) or [`Reason`](crate::Reason).
+///
+/// ```
+/// use pingstate::{ParseError, State};
+///
+/// let error: ParseError = "Up".parse::<State>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown state");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError(pub(crate) &'static str);
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown {}", self.0)
+    }
+}
+
+impl std::error::Error for ParseError {}
 
 #[cfg(test)]
 mod tests {

@@ -84,28 +84,6 @@ impl Snapshot {
     pub fn to_json(&self) -> String {
         String::from_utf8(pretty(self)).unwrap_or_default()
     }
-
-    fn view(&self) -> View<'_> {
-        View {
-            state: self.state,
-            last_event: self.last_event,
-            last_detail: self.last_detail.as_ref(),
-            last_latency: self.last_latency,
-            uptime_in_state: self.uptime_in_state,
-            last_check: self.last_check,
-            last_check_age: self.last_check_age,
-            transitions: self.transitions,
-            recent: (&self.recent, &[]),
-            url: &self.url,
-            name: &self.name,
-            error: self.error,
-            phases: self.phases,
-            address: self.address,
-            http_status: self.http_status,
-            tls_not_after: self.tls_not_after,
-            warnings: self.warnings,
-        }
-    }
 }
 
 impl fmt::Display for Snapshot {
@@ -126,101 +104,85 @@ impl fmt::Display for Snapshot {
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.view().serialize(serializer)
+        serialize(self, &self.name, &self.url, (&self.recent, &[]), serializer)
     }
 }
 
 /// A [`Snapshot`] that borrows its texts and history: serializing thousands of targets copies none of them.
 pub(crate) struct View<'a> {
-    state: State,
-    last_event: Option<Event>,
-    last_detail: Option<&'a Arc<str>>,
-    last_latency: Option<Duration>,
-    uptime_in_state: Duration,
-    last_check: Option<SystemTime>,
-    last_check_age: Option<Duration>,
-    transitions: u64,
-    /// The two parts of a ring.
-    recent: (&'a [Check], &'a [Check]),
-    url: &'a str,
     name: &'a str,
-    error: Option<Reason>,
-    phases: Option<Phases>,
-    address: Option<SocketAddr>,
-    http_status: Option<u16>,
-    tls_not_after: Option<SystemTime>,
-    warnings: ProbeWarnings,
+    url: &'a str,
+    recent: Ring<'a>,
+    /// Without these three.
+    values: Snapshot,
 }
+
+/// The two parts of a ring.
+type Ring<'a> = (&'a [Check], &'a [Check]);
 
 impl<'a> View<'a> {
     pub(crate) fn of(name: &'a str, url: &'a str, fsm: &'a Fsm, now: Now) -> Self {
         let last = fsm.last();
-        View {
+        let values = Snapshot {
             state: fsm.state(),
             last_event: last.map(|last| last.event),
-            last_detail: last.map(|last| &last.detail),
+            last_detail: last.map(|last| last.detail.clone()),
             last_latency: last.and_then(|last| last.latency),
             uptime_in_state: fsm.time_in_state(now),
             last_check: last.map(|last| last.at.system_time()),
             last_check_age: last.map(|last| now.since(last.at)),
             transitions: fsm.transitions(),
-            recent: fsm.recent().as_slices(),
-            url,
-            name,
+            recent: Vec::new(),
+            url: String::new(),
+            name: String::new(),
             error: last.and_then(|last| last.reason),
             phases: last.map(|last| last.phases),
             address: last.and_then(|last| last.address),
             http_status: last.and_then(|last| last.http_status),
             tls_not_after: last.and_then(|last| last.tls_not_after),
             warnings: fsm.warnings(),
-        }
+        };
+        View { name, url, recent: fsm.recent().as_slices(), values }
     }
 
     pub(crate) fn to_snapshot(&self) -> Snapshot {
-        Snapshot {
-            state: self.state,
-            last_event: self.last_event,
-            last_detail: self.last_detail.cloned(),
-            last_latency: self.last_latency,
-            uptime_in_state: self.uptime_in_state,
-            last_check: self.last_check,
-            last_check_age: self.last_check_age,
-            transitions: self.transitions,
-            recent: [self.recent.0, self.recent.1].concat(),
-            url: self.url.to_owned(),
-            name: self.name.to_owned(),
-            error: self.error,
-            phases: self.phases,
-            address: self.address,
-            http_status: self.http_status,
-            tls_not_after: self.tls_not_after,
-            warnings: self.warnings,
-        }
+        let recent = [self.recent.0, self.recent.1].concat();
+        Snapshot { recent, url: self.url.to_owned(), name: self.name.to_owned(), ..self.values.clone() }
     }
 }
 
 impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Snapshot", 17)?;
-        out.serialize_field("state", self.state.as_str())?;
-        out.serialize_field("last_event", &self.last_event.map(Event::as_str))?;
-        out.serialize_field("last_detail", &self.last_detail.map(|detail| &**detail))?;
-        out.serialize_field("last_latency_ms", &self.last_latency.map(latency_ms))?;
-        out.serialize_field("uptime_in_state_s", &age_s(self.uptime_in_state))?;
-        out.serialize_field("last_check_ts", &self.last_check.map(|time| timestamp_s(since_epoch(time))))?;
-        out.serialize_field("last_check_age_s", &self.last_check_age.map(age_s))?;
-        out.serialize_field("transitions", &self.transitions)?;
-        out.serialize_field("recent", &Recent(self.recent))?;
-        out.serialize_field("probe", self.url)?;
-        out.serialize_field("name", self.name)?;
-        out.serialize_field("error", &self.error.map(Reason::as_str))?;
-        out.serialize_field("phases_ms", &self.phases.map(PhasesMs))?;
-        out.serialize_field("address", &self.address.map(|address| address.to_string()))?;
-        out.serialize_field("http_status", &self.http_status)?;
-        out.serialize_field("tls_not_after_ts", &self.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
-        out.serialize_field("warnings", &Warnings(self.warnings))?;
-        out.end()
+        serialize(&self.values, self.name, self.url, self.recent, serializer)
     }
+}
+
+fn serialize<S: Serializer>(
+    values: &Snapshot,
+    name: &str,
+    url: &str,
+    recent: Ring<'_>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut out = serializer.serialize_struct("Snapshot", 17)?;
+    out.serialize_field("state", values.state.as_str())?;
+    out.serialize_field("last_event", &values.last_event.map(Event::as_str))?;
+    out.serialize_field("last_detail", &values.last_detail.as_deref())?;
+    out.serialize_field("last_latency_ms", &values.last_latency.map(latency_ms))?;
+    out.serialize_field("uptime_in_state_s", &age_s(values.uptime_in_state))?;
+    out.serialize_field("last_check_ts", &values.last_check.map(|time| timestamp_s(since_epoch(time))))?;
+    out.serialize_field("last_check_age_s", &values.last_check_age.map(age_s))?;
+    out.serialize_field("transitions", &values.transitions)?;
+    out.serialize_field("recent", &Recent(recent))?;
+    out.serialize_field("probe", url)?;
+    out.serialize_field("name", name)?;
+    out.serialize_field("error", &values.error.map(Reason::as_str))?;
+    out.serialize_field("phases_ms", &values.phases.map(PhasesMs))?;
+    out.serialize_field("address", &values.address.map(|address| address.to_string()))?;
+    out.serialize_field("http_status", &values.http_status)?;
+    out.serialize_field("tls_not_after_ts", &values.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
+    out.serialize_field("warnings", &Warnings(values.warnings))?;
+    out.end()
 }
 
 struct PhasesMs(Phases);
@@ -239,7 +201,7 @@ impl Serialize for Warnings {
     }
 }
 
-struct Recent<'a>((&'a [Check], &'a [Check]));
+struct Recent<'a>(Ring<'a>);
 
 impl Serialize for Recent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,7 +1,6 @@
 //! Checks of http and https targets.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,17 +216,6 @@ fn compression(headers: &Headers) -> Option<&'static str> {
         }
     }
     None
-}
-
-impl fmt::Debug for HttpCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HttpCheck::Success => f.write_str("Success"),
-            HttpCheck::Status(ranges) => f.debug_tuple("Status").field(ranges).finish(),
-            HttpCheck::Contains(needle) => f.debug_tuple("Contains").field(needle).finish(),
-            HttpCheck::Custom(_) => f.write_str("Custom"),
-        }
-    }
 }
 
 /// Empty items are ignored, as in the Python version.

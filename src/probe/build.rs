@@ -2,7 +2,6 @@
 
 mod built;
 mod error;
-mod rules;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -23,8 +22,8 @@ use std::time::Duration;
 
 use super::kinds::{self, Kind};
 use crate::check::{BannerVerdict, CheckVerdict, HttpClosure, HttpResponse, TcpClosure};
+use crate::text::printable;
 use crate::wire::url::Url;
-use rules::checked_name;
 use trust::TlsSettings;
 
 /// Starts to build a probe: `protocol` is `tcp`, `http` or `https`; `address` is a name or an IP address
@@ -268,7 +267,12 @@ impl ProbeBuilder {
             url = Url::new(url.scheme, &url.host, url.port, path).map_err(Error::Path)?;
         }
         let name = match self.name.take() {
-            Some(name) => checked_name(name)?,
+            Some(name) if name.trim().is_empty() => return Err(Error::Name("is empty".to_owned())),
+            Some(name) if printable(&name, Self::NAME_MAX) != name => {
+                let message = format!("must be printable and at most {} characters long", Self::NAME_MAX);
+                return Err(Error::Name(message));
+            }
+            Some(name) => name,
             None => (kind.info().default_name)(&url).ok_or_else(|| {
                 Error::Name(format!("is required for a target of the kind {}", kind.name()))
             })?,

@@ -6,7 +6,7 @@ use crate::wire::http::response::ResponseReader;
 fn ranges(spec: &str) -> Vec<(u16, u16)> {
     match HttpCheck::parse(spec) {
         Ok(HttpCheck::Status(ranges)) => ranges,
-        other => panic!("{spec:?}: {other:?}"),
+        _ => panic!("{spec:?} has no ranges"),
     }
 }
 
@@ -60,7 +60,7 @@ fn invalid_specs_are_rejected_in_one_line() {
         ("ok\r\n", "unknown check `ok\\r\\n`; there are: status_2xx, status:200,204, body_contains:TEXT"),
         (&long, "longer than 4096 bytes"),
     ] {
-        assert_eq!(HttpCheck::parse(spec).expect_err(spec), error);
+        assert_eq!(HttpCheck::parse(spec).err().as_deref(), Some(error));
     }
 }
 
@@ -116,14 +116,4 @@ fn the_length_of_specs_is_limited() {
     let text = "x".repeat(super::super::SPEC_MAX - "body_contains:".len());
     assert!(HttpCheck::parse(&format!("body_contains:{text}")).is_ok());
     assert!(HttpCheck::parse(&format!("body_contains:{text}x")).is_err());
-}
-
-#[test]
-fn debug_output_names_the_check() {
-    assert_eq!(format!("{:?}", HttpCheck::Success), "Success");
-    assert_eq!(format!("{:?}", HttpCheck::Status(vec![(200, 299)])), "Status([(200, 299)])");
-    let contains = HttpCheck::parse("body_contains:x").expect("a check");
-    assert!(format!("{contains:?}").starts_with("Contains(Needle"));
-    let custom = HttpCheck::Custom(Arc::new(|_: &HttpResponse| true.into()));
-    assert_eq!(format!("{custom:?}"), "Custom");
 }

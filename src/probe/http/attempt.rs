@@ -65,16 +65,6 @@ impl HttpAttempt {
         self.stage = Stage::Connecting;
     }
 
-    fn start_exchange(&mut self, now: Now) {
-        match Exchange::begin(&self.plan, &self.current, now) {
-            Ok(exchange) => {
-                self.stage = Stage::Exchanging(Box::new(exchange));
-                self.flush();
-            }
-            Err(failure) => self.finish(failure.into(), now),
-        }
-    }
-
     fn disconnect(&mut self, now: Now) {
         if let Stage::Exchanging(exchange) = &mut self.stage {
             exchange.end_phase(&mut self.phases, now);
@@ -163,7 +153,15 @@ impl Attempt for HttpAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
         match (input, &mut self.stage) {
             (_, Stage::Done) => {}
-            (Input::Connected(_), Stage::Connecting) => self.start_exchange(now),
+            (Input::Connected(_), Stage::Connecting) => {
+                match Exchange::begin(&self.plan, &self.current, now) {
+                    Ok(exchange) => {
+                        self.stage = Stage::Exchanging(Box::new(exchange));
+                        self.flush();
+                    }
+                    Err(failure) => self.finish(failure.into(), now),
+                }
+            }
             (Input::Received(bytes), Stage::Exchanging(exchange)) => {
                 let outcome = exchange.receive(bytes);
                 self.process(outcome, now);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::HttpPlan;
-use super::channel::Channel;
 use super::cookies;
 use super::redirect::{Hop, same_origin};
 use crate::check::{PartialResponse, Search};
@@ -11,14 +10,21 @@ use crate::clock::Now;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
+use crate::wire::tls::TlsClient;
 use crate::wire::url::HTTPS;
 
 /// User fields that a redirect to another origin does not receive: secrets, and the target's name (RFC 9110
 /// section 15.4).
 const PRIVATE_FIELDS: [&str; 4] = ["authorization", "cookie", "host", "proxy-authorization"];
 
+/// The capacity of the plaintext buffer between reads, in bytes: one TLS record.
+const PLAINTEXT_KEPT: usize = 16 * 1024;
+
 pub(super) struct Exchange {
-    channel: Channel,
+    tls: Option<Box<TlsClient>>,
+    /// Without TLS, the bytes to send.
+    outbox: Vec<u8>,
+    plaintext: Vec<u8>,
     reader: ResponseReader,
     search: Search,
     received: bool,
@@ -35,19 +41,25 @@ enum Phase {
 
 impl Exchange {
     pub(super) fn begin(plan: &HttpPlan, hop: &Hop, now: Now) -> Result<Self, Failure> {
-        let mut channel = match *hop.url.scheme == HTTPS {
-            true => Channel::tls(plan.tls.as_ref(), &hop.url.host, now.unix)?,
-            false => Channel::plain(),
+        let mut outbox = request(plan, hop);
+        outbox.extend_from_slice(&plan.content);
+        let tls = match (*hop.url.scheme == HTTPS, &plan.tls) {
+            (true, Some(config)) => {
+                let mut client = Box::new(TlsClient::new(config, &hop.url.host, now.unix)?);
+                // It is sent after the handshake.
+                client.send(&std::mem::take(&mut outbox));
+                Some(client)
+            }
+            (true, None) => return Err(Failure::new(Reason::Local, "this build has no TLS")),
+            (false, _) => None,
         };
-        channel.send(&request(plan, hop));
-        if !plan.content.is_empty() {
-            channel.send(&plan.content);
-        }
         let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
         let reader = ResponseReader::new(hop.method == "HEAD", max_body);
-        let phase = if channel.is_handshaking() { Phase::Handshake } else { Phase::FirstByte };
+        let phase = if tls.is_some() { Phase::Handshake } else { Phase::FirstByte };
         Ok(Exchange {
-            channel,
+            tls,
+            outbox,
+            plaintext: Vec::new(),
             reader,
             search: Search::default(),
             received: false,
@@ -57,35 +69,50 @@ impl Exchange {
     }
 
     pub(super) fn take_outbox(&mut self) -> Vec<u8> {
-        self.channel.take_outbox()
+        match &mut self.tls {
+            Some(client) => client.take_ciphertext(),
+            None => std::mem::take(&mut self.outbox),
+        }
     }
 
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut read = Ok(());
-        let reader = &mut self.reader;
-        let received = &mut self.received;
-        let received = self.channel.receive(bytes, |plaintext| {
-            *received = true;
-            read = reader.receive(plaintext);
-        });
-        // The HTTP error comes first: it is in bytes received before the TLS failure.
-        read.map_err(protocol_failure)?;
-        received?;
-        if self.channel.is_closed() { self.close() } else { Ok(()) }
+        let Some(client) = &mut self.tls else {
+            self.received = true;
+            return self.reader.receive(bytes).map_err(protocol_failure);
+        };
+        let outcome = client.receive(bytes, &mut self.plaintext);
+        if !self.plaintext.is_empty() {
+            self.received = true;
+            // The HTTP error comes first: it is in bytes received before the TLS failure.
+            self.reader.receive(&self.plaintext).map_err(protocol_failure)?;
+            self.plaintext.clear();
+            self.plaintext.shrink_to(PLAINTEXT_KEPT);
+        }
+        outcome?;
+        if client.is_closed() { self.close() } else { Ok(()) }
     }
 
     /// Processes EOF. Many servers do not send a close_notify alert before it.
     pub(super) fn close(&mut self) -> Result<(), Failure> {
-        self.channel.cut_short()?;
+        if let Some(client) = self.tls.as_ref().filter(|client| client.is_handshaking()) {
+            return Err(client.cut_short());
+        }
         self.reader.close().map_err(protocol_failure)
     }
 
+    /// Queues a close_notify alert, which TLS requires (RFC 8446 section 6.1).
     pub(super) fn disconnect(&mut self) {
-        self.channel.disconnect();
+        if let Some(client) = self.tls.as_mut().filter(|client| !client.is_handshaking()) {
+            client.close();
+        }
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|client| client.is_handshaking())
     }
 
     pub(super) fn record_phases(&mut self, phases: &mut Phases, now: Now) {
-        if self.phase == Phase::Handshake && !self.channel.is_handshaking() {
+        if self.phase == Phase::Handshake && !self.is_handshaking() {
             self.end_phase(phases, now);
             self.phase = Phase::FirstByte;
         }
@@ -106,7 +133,7 @@ impl Exchange {
     }
 
     pub(super) fn not_after(&self) -> Option<Duration> {
-        self.channel.not_after()
+        self.tls.as_ref().and_then(|client| client.not_after())
     }
 
     pub(super) fn head(&self) -> Option<&Head> {
@@ -125,7 +152,7 @@ impl Exchange {
 
     /// What it is waiting for, and the reason if that times out.
     pub(super) fn waiting_for(&self) -> (Reason, &'static str) {
-        if self.channel.is_handshaking() {
+        if self.is_handshaking() {
             (Reason::TlsProtocol, "the TLS handshake")
         } else if self.reader.head().is_none() {
             (Reason::HttpTimeout, "the answer's head")

@@ -1,7 +1,6 @@
 //! The kinds http and https: one request, its redirects and its response.
 
 mod attempt;
-mod channel;
 mod cookies;
 mod exchange;
 mod redirect;

@@ -1,6 +1,6 @@
 //! A tiny uptime daemon, and the library it is made of.
 //!
-//! pingstate probes targets over TCP, HTTP and HTTPS, tracks each one's state with a small state
+//! pingstate probes targets over TCP, TLS, HTTP and HTTPS, tracks each one's state with a small state
 //! machine (`unknown` → `up` / `degraded` / `down`), and serves the states over a local HTTP API.
 //!
 //! ```
@@ -44,8 +44,8 @@
 //!
 //! # Features
 //!
-//! `tls` (default): https targets. Without it the program contains no TLS code and no root certificates,
-//! and an https probe is an [`Error::Protocol`].
+//! `tls` (default): https and tls targets. Without it the program contains no TLS code and no root
+//! certificates, and an https or tls probe is an [`Error::Protocol`].
 //!
 //! `cli` (default): the command `pingstate`. Programs that use the library do not need it.
 //!

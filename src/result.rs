@@ -34,8 +34,8 @@ use crate::text::printable;
 pub struct ProbeResult {
     /// Whether the check succeeded.
     pub ok: bool,
-    /// From the start of the check to the connection (tcp, also with a banner check), or until the response
-    /// could be evaluated (http, https); `None` if the check ended earlier.
+    /// From the start of the check to the connection (tcp, also with a banner check), to the end of the handshake
+    /// (tls), or until the response could be evaluated (http, https); `None` if the check ended earlier.
     pub latency: Option<Duration>,
     /// What the check saw: printable, at most [`ProbeResult::DETAIL_MAX`] characters.
     pub detail: String,

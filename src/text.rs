@@ -55,6 +55,20 @@ pub(crate) fn quote(text: &str) -> String {
     format!("`{}`", shown(text))
 }
 
+/// Words in a sentence: `a, b or c` with the conjunction ` or `.
+pub(crate) fn listed<T: AsRef<str>>(words: impl ExactSizeIterator<Item = T>, conjunction: &str) -> String {
+    let (mut text, count) = (String::new(), words.len());
+    for (index, word) in words.enumerate() {
+        text.push_str(match count - index {
+            _ if index == 0 => "",
+            1 => conjunction,
+            _ => ", ",
+        });
+        text.push_str(word.as_ref());
+    }
+    text
+}
+
 /// Parses digits, without the sign that `str::parse` accepts. A number that does not fit is `u64::MAX`.
 pub(crate) fn integer(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

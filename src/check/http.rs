@@ -138,7 +138,7 @@ impl HttpCheck {
             ("body_contains", text) => Needle::new(text.unwrap_or_default())
                 .map(HttpCheck::Contains)
                 .ok_or_else(|| "body_contains needs a text, as in body_contains:ok".to_owned()),
-            (name, _) => Err(unknown(spec, name, "http")),
+            (name, _) => Err(unknown(spec, name, "http", "http")),
         }
     }
 

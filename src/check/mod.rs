@@ -34,9 +34,10 @@ const CHECKS: [(&str, &str, &str); 5] = [
     ("body_contains", "body_contains:TEXT", "http"),
 ];
 
-fn unknown(spec: &str, name: &str, protocol: &str) -> String {
+/// `kind` is that of the target.
+fn unknown(spec: &str, name: &str, protocol: &str, kind: &str) -> String {
     if let Some((_, _, other)) = CHECKS.iter().find(|(known, _, _)| *known == name) {
-        return format!("{name} belongs to {other}, not {protocol}");
+        return format!("{name} belongs to {other}, not {kind}");
     }
     let mut checks = String::new();
     for (_, example, _) in CHECKS.iter().filter(|(_, _, of)| *of == protocol) {

@@ -91,7 +91,7 @@ pub(crate) enum Ending {
 }
 
 impl TcpCheck {
-    pub(crate) fn parse(spec: &str) -> Result<Self, String> {
+    pub(crate) fn parse(spec: &str, kind: &str) -> Result<Self, String> {
         match split(spec)? {
             // Every banner contains an empty text, even a missing banner.
             ("" | "default" | "port_open", None) | ("banner_contains", Some("")) => Ok(TcpCheck::Connect),
@@ -102,7 +102,7 @@ impl TcpCheck {
                 }
                 Some(needle) => Ok(TcpCheck::Contains(needle)),
             },
-            (name, _) => Err(unknown(spec, name, "tcp")),
+            (name, _) => Err(unknown(spec, name, "tcp", kind)),
         }
     }
 
@@ -179,12 +179,12 @@ mod tests {
     #[test]
     fn specs_of_the_python_version_are_parsed() {
         for spec in ["", "default", "port_open", "banner_contains:"] {
-            assert!(matches!(TcpCheck::parse(spec), Ok(TcpCheck::Connect)), "{spec}");
+            assert!(matches!(TcpCheck::parse(spec, "tcp"), Ok(TcpCheck::Connect)), "{spec}");
         }
         for spec in ["banner_contains:SSH-", "banner_contains: ", "banner_contains:a:b"] {
-            assert!(matches!(TcpCheck::parse(spec), Ok(TcpCheck::Contains(_))), "{spec}");
+            assert!(matches!(TcpCheck::parse(spec, "tcp"), Ok(TcpCheck::Contains(_))), "{spec}");
         }
-        assert!(TcpCheck::parse(&format!("banner_contains:{}", "x".repeat(BANNER_MAX))).is_ok());
+        assert!(TcpCheck::parse(&format!("banner_contains:{}", "x".repeat(BANNER_MAX)), "tls").is_ok());
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
             (&long, "the text is longer than the 256 bytes of a banner that are read"),
             (&endless, "longer than 4096 bytes"),
         ] {
-            assert_eq!(TcpCheck::parse(spec).err().as_deref(), Some(error));
+            assert_eq!(TcpCheck::parse(spec, "tcp").err().as_deref(), Some(error));
         }
     }
 

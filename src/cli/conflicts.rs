@@ -12,6 +12,7 @@ use super::flags::{self, Flag, FlagScope};
 use super::options::SettingsByKind;
 use super::{Daemon, Options, TargetOptions, TargetSpec};
 use crate::probe::kinds::Kind;
+use crate::text::listed;
 
 const ADDRESS: &str = "1.1.1.1";
 const PATH: &str = "/";
@@ -98,7 +99,7 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
         let trusts_webhook = flag.name == "--ca-file" && settings.has_https_webhook();
         let is_used = flag.is_tolerated || trusts_webhook || kinds.iter().any(applies_to);
         if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
-            let applies = flag.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" and ");
+            let applies = listed(flag.kinds.iter().map(|kind| kind.name()), " and ");
             return Err(format!("{}: is for {applies}, but the target is {}", flag.name, kind.name()));
         }
     }

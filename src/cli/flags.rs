@@ -133,12 +133,12 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 7] = [
+pub(super) static SECTIONS: [Section; 8] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
         flags: &[
-            value("--protocol", "NAME", "tcp, http or https", |line, text| {
+            value("--protocol", "NAME", "tcp, http, https or tls", |line, text| {
                 put(&mut line.kind, Kind::parse(text))
             })
             .default("tcp"),
@@ -147,7 +147,7 @@ pub(super) static SECTIONS: [Section; 7] = [
             })
             .default("1.1.1.1"),
             value("--port", "N", "", |line, text| put(&mut line.port, values::port(text)))
-                .default("443 for tcp and https, 80 for http"),
+                .default("443 for tcp, tls and https; 80 for http"),
             value("--path", "PATH", "path and query, for http and https", |line, text| {
                 put(&mut line.path, values::path(text))
             })
@@ -165,7 +165,7 @@ pub(super) static SECTIONS: [Section; 7] = [
             value(
                 "--check",
                 "SPEC",
-                "what counts as up:\n  tcp     port_open (default), banner_contains:TEXT\n  \
+                "what counts as up:\n  tcp,tls port_open (default), banner_contains:TEXT\n  \
                  http(s) status_2xx (default), body_contains:TEXT,\n          \
                  status:200,204 or status:200-299,401",
                 |line, text| put(&mut line.settings.probe.check, Ok(text.to_owned())),
@@ -176,7 +176,7 @@ pub(super) static SECTIONS: [Section; 7] = [
                 "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
                 |line, text| put(&mut line.settings.probe.timeout, values::timeout(text)),
             )
-            .default("2 for tcp, 5 for http and https"),
+            .default("2 for tcp; 5 for tls, http and https"),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
                 put(&mut line.settings.retries, values::retries(text))
             })
@@ -210,6 +210,12 @@ pub(super) static SECTIONS: [Section; 7] = [
                 line.settings.probe.follow_redirects = Some(false);
             })
             .kinds(HTTP_KINDS, |settings| settings.probe.follow_redirects = None),
+        ],
+    },
+    Section {
+        title: "Certificate, for https and tls:",
+        scope: FlagScope::Target,
+        flags: &[
             value("--ca-file", "PEM", "also trust these certificates", |line, text| {
                 put(&mut line.settings.ca_file, values::plain(text).map(Into::into))
             })

@@ -160,7 +160,7 @@ fn help_and_version_are_not_errors() {
 #[test]
 fn invalid_values_are_refused_with_the_name_of_their_flag() {
     for (flag, value, message) in [
-        ("--protocol", "udp", "--protocol: `udp` is not tcp, http or https"),
+        ("--protocol", "udp", "--protocol: `udp` is not tcp, http, https or tls"),
         ("--port", "70000", "--port: 70000 is not between 1 and 65535"),
         ("--port", "0", "--port: 0 is not between 1 and 65535"),
         ("--port", "-1", "--port: -1 is not between 1 and 65535"),
@@ -312,8 +312,9 @@ fn conflicts_are_refused() {
     for flag in http_only {
         for target in [&[][..], &["TCP://h:1", "tcp://i:1"]] {
             let args: Vec<&str> = target.iter().copied().chain([flag]).collect();
-            let expected =
-                format!("{}: is for http and https, but the target is tcp", flag.split('=').next().unwrap());
+            let kinds = if flag.starts_with("--ca") { "http, https and tls" } else { "http and https" };
+            let name = flag.split('=').next().unwrap();
+            let expected = format!("{name}: is for {kinds}, but the target is tcp");
             assert_eq!(refusal(&args), expected);
         }
         for target in [&["--protocol=http"][..], &[url], &["tcp://h:1", "http://h"], &["not a URL"]] {
@@ -323,7 +324,7 @@ fn conflicts_are_refused() {
     }
     let trusted = settings(&["--ca-file=x", "--webhook=https://h"]).ca_file;
     assert_eq!(trusted, Some("x".into()), "it applies to the webhook");
-    assert!(refusal(&["--ca-file=x", "--webhook=http://h"]).starts_with("--ca-file: is for http and https"));
+    assert!(refusal(&["--ca-file=x", "--webhook=http://h"]).starts_with("--ca-file: is for http, https"));
     options(&["--path=/x", "--no-verify-tls"]); // Ignored, as in the Python version.
 }
 

@@ -75,7 +75,7 @@ fn check(source: &mut Source<'_>) {
     let cut = source.number();
     let text = String::from_utf8_lossy(source.piece()).into_owned();
     let bytes = source.rest();
-    for error in [HttpCheck::parse(&text).err(), TcpCheck::parse(&text).err()].into_iter().flatten() {
+    for error in [HttpCheck::parse(&text).err(), TcpCheck::parse(&text, "tcp").err()].into_iter().flatten() {
         one_line(&error);
     }
     if let Ok(HttpCheck::Status(ranges)) = HttpCheck::parse(&format!("status:{text}")) {

@@ -26,8 +26,8 @@ use crate::text::printable;
 use crate::wire::url::Url;
 use trust::TlsSettings;
 
-/// Starts to build a probe: `protocol` is `tcp`, `http` or `https`; `address` is a name or an IP address
-/// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp and https.
+/// Starts to build a probe: `protocol` is `tcp`, `http`, `https` or `tls`; `address` is a name or an IP address
+/// (IPv6 with or without brackets). Default port: 80 for http, 443 for the others.
 /// [`ProbeBuilder::build`] reports errors.
 ///
 /// ```
@@ -104,6 +104,9 @@ impl ProbeBuilder {
     /// The default timeout of an http or https check: 5 s.
     pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// The default timeout of a tls check: 5 s.
+    pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// The longest timeout of a check, one hour: a longer one is probably in the wrong unit.
     pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
@@ -146,7 +149,7 @@ impl ProbeBuilder {
     }
 
     /// The check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
-    /// `port_open`, `banner_contains:TEXT` for tcp.
+    /// `port_open`, `banner_contains:TEXT` for tcp and tls.
     pub fn check(mut self, spec: &str) -> Self {
         self.clear_check();
         self.settings.check = Some(spec.to_owned());
@@ -165,7 +168,7 @@ impl ProbeBuilder {
         self
     }
 
-    /// The check of a tcp target, as a closure over all bytes received so far, up to 4096, that returns a
+    /// The check of a tcp or tls target, as a closure over all bytes received so far, up to 4096, that returns a
     /// [`Banner`](crate::check::Banner) or `(Banner, detail)`. It is called again when more bytes arrive. It
     /// runs on the event loop and must not block. A panic in it is a failed check.
     ///
@@ -199,7 +202,8 @@ impl ProbeBuilder {
     }
 
     /// The total time of one check, including resolving, connecting, redirects and the body; at most
-    /// [`ProbeBuilder::TIMEOUT_MAX`]. Default: [`ProbeBuilder::TCP_TIMEOUT`] or [`ProbeBuilder::HTTP_TIMEOUT`].
+    /// [`ProbeBuilder::TIMEOUT_MAX`]. Default: [`ProbeBuilder::TCP_TIMEOUT`], [`ProbeBuilder::HTTP_TIMEOUT`]
+    /// or [`ProbeBuilder::TLS_TIMEOUT`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
         self

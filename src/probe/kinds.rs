@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
-use super::{http, tcp};
+use super::{http, tcp, tls};
 use crate::wire::url::{Form, Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,16 +15,17 @@ pub(crate) enum Kind {
     Tcp,
     Http,
     Https,
+    Tls,
 }
 
 pub(crate) type Kinds = &'static [Kind];
 
-pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https];
+pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 
 /// Kinds that verify certificates; http does after a redirect to https.
 #[cfg(feature = "cli")]
-pub(crate) const TLS_KINDS: Kinds = HTTP_KINDS;
+pub(crate) const TLS_KINDS: Kinds = &[Kind::Http, Kind::Https, Kind::Tls];
 
 pub(super) struct Info {
     pub(super) scheme: &'static Scheme,
@@ -61,6 +62,7 @@ impl Kind {
             Kind::Tcp => &tcp::TCP,
             Kind::Http => &http::HTTP,
             Kind::Https => &http::HTTPS,
+            Kind::Tls => &tls::TLS,
         }
     }
 
@@ -119,7 +121,7 @@ mod tests {
             let (parsed, url) = parse_url(&format!("{name}://h:1")).expect(name);
             assert_eq!((parsed, url.scheme, kind.port() > 0), (*kind, kind.scheme(), true));
         }
-        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http or https".to_owned()));
+        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http, https or tls".to_owned()));
         assert_eq!((Kind::of_url("udp://h:1"), Kind::of_url("tcp:h")), (None, None));
     }
 }

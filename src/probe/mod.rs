@@ -17,6 +17,7 @@
 //!
 //! The engine resolves names, chooses addresses, owns the sockets and enforces the deadline. A new kind of probe is a file here and an entry in `kinds`; a new setting is described in `build/settings`.
 
+mod banner;
 pub(crate) mod blocking;
 pub(crate) mod build;
 pub(crate) mod connector;
@@ -27,6 +28,10 @@ pub(crate) mod harness;
 pub(crate) mod http;
 pub(crate) mod kinds;
 pub(crate) mod tcp;
+mod tls;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tls_server;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::banner::BannerReader;
 use super::build::{Error, Plan, ProbeBuilder};
 use super::durations::timed_out;
 use super::kinds::Info;
 use super::{Attempt, Input, Output, Transport};
-use crate::check::{Ending, Search, TcpCheck};
+use crate::check::TcpCheck;
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::url::{Form, Scheme, Url};
@@ -17,12 +18,17 @@ static SCHEME: Scheme = Scheme::new("tcp", Form::Server { default_port: None, ha
 pub(super) static TCP: Info = Info::new(&SCHEME, 443, ProbeBuilder::TCP_TIMEOUT, build);
 
 fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error> {
-    let spec = probe.settings.check.take().unwrap_or_default();
-    let check = match probe.check_banner.take() {
-        Some(check) => TcpCheck::Custom(check),
-        None => TcpCheck::parse(&spec).map_err(Error::Check)?,
-    };
+    let check = take_check(probe, url.scheme)?;
     Ok(Arc::new(TcpPlan { url, check, timeout }))
+}
+
+/// The check of a target that may send a banner.
+pub(super) fn take_check(probe: &mut ProbeBuilder, scheme: &Scheme) -> Result<TcpCheck, Error> {
+    let spec = probe.settings.check.take().unwrap_or_default();
+    match probe.check_banner.take() {
+        Some(check) => Ok(TcpCheck::Custom(check)),
+        None => TcpCheck::parse(&spec, scheme.name).map_err(Error::Check),
+    }
 }
 
 struct TcpPlan {
@@ -46,12 +52,7 @@ struct TcpAttempt {
 
 enum Stage {
     Connecting,
-    ReadingBanner {
-        /// Excludes the wait for the banner.
-        latency: Duration,
-        received: Vec<u8>,
-        search: Search,
-    },
+    ReadingBanner(BannerReader),
     Done,
 }
 
@@ -59,9 +60,7 @@ impl Attempt for TcpAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
         let result = match &mut self.stage {
             Stage::Connecting => self.handle_connecting(input, now),
-            Stage::ReadingBanner { latency, received, search } => {
-                handle_reading(&self.plan, input, *latency, received, search)
-            }
+            Stage::ReadingBanner(banner) => handle_reading(&self.plan, input, banner),
             Stage::Done => None,
         };
         if let Some(result) = result {
@@ -89,8 +88,7 @@ impl TcpAttempt {
                 if !self.plan.check.needs_banner() {
                     return Some(ProbeResult::up(latency, "connect ok"));
                 }
-                self.stage =
-                    Stage::ReadingBanner { latency, received: Vec::new(), search: Search::default() };
+                self.stage = Stage::ReadingBanner(BannerReader::new(latency));
                 None
             }
             Input::Failed(failure) => Some(failure.into()),
@@ -104,27 +102,14 @@ impl TcpAttempt {
     }
 }
 
-fn handle_reading(
-    plan: &TcpPlan,
-    input: Input<'_>,
-    latency: Duration,
-    received: &mut Vec<u8>,
-    search: &mut Search,
-) -> Option<ProbeResult> {
-    let ending = match input {
-        Input::Received(bytes) => {
-            let room = plan.check.banner_max().saturating_sub(received.len());
-            received.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            return plan.check.evaluate(received, search, latency);
-        }
-        Input::Connected(_) | Input::Worked(_) | Input::TimerExpired | Input::Random(_) => return None,
-        Input::Closed => Ending::Closed,
-        Input::Failed(failure) => {
-            Ending::Other(failure.reason, format!("{} while waiting for the banner", failure.detail))
-        }
-        Input::TimedOut => Ending::Other(Reason::Banner, timed_out(plan.timeout, "the banner")),
-    };
-    Some(plan.check.evaluate_end(received, ending, latency))
+fn handle_reading(plan: &TcpPlan, input: Input<'_>, banner: &mut BannerReader) -> Option<ProbeResult> {
+    match input {
+        Input::Received(bytes) => banner.receive(bytes, &plan.check),
+        Input::Connected(_) | Input::Worked(_) | Input::TimerExpired | Input::Random(_) => None,
+        Input::Closed => Some(banner.close(&plan.check)),
+        Input::Failed(failure) => Some(banner.fail(failure, &plan.check)),
+        Input::TimedOut => Some(banner.time_out(plan.timeout, &plan.check)),
+    }
 }
 
 #[cfg(test)]

@@ -103,8 +103,11 @@ impl Pki {
         let server = self.serve(name, args);
         let ca = self.path(&format!("{ca}.pem"));
         for (flags, expected) in [(&["--ca-file", &ca][..], verified), (&["--no-verify-tls"], unverified)] {
-            let line = once(flags, &format!("https://localhost:{}/", server.port));
-            assert!(line.contains(expected), "{name} {args:?} {flags:?}: {line}");
+            for (scheme, up) in [("https", UP), ("tls", "TLS handshake ok")] {
+                let line = once(flags, &format!("{scheme}://localhost:{}/", server.port));
+                let expected = if expected == UP { up } else { expected };
+                assert!(line.contains(expected), "{name} {args:?} {flags:?} {scheme}: {line}");
+            }
         }
     }
 }
@@ -292,12 +295,17 @@ fn refused_handshakes_are_explained() {
         (&["-tls1_3", "-groups", "X448"], NO_COMMON),
         (&["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"], too_old),
         (&["-tls1", "-cipher", "DEFAULT:@SECLEVEL=0"], too_old),
-        (&[&demands[..], &["-tls1_3"]].concat(), client),
         (&[&demands[..], &["-tls1_2"]].concat(), client),
         (&names, "it may have no certificate for this host name"),
     ] {
         pki.check("server", "ca", args, words, words);
     }
+    // In TLS 1.3 the server judges the client certificate after the handshake.
+    let server = pki.serve("server", &[&demands[..], &["-tls1_3"]].concat());
+    let line = once(&["--no-verify-tls"], &format!("https://localhost:{}/", server.port));
+    assert!(line.contains(client), "{line}");
+    let line = once(&["--no-verify-tls"], &format!("tls://localhost:{}", server.port));
+    assert!(line.contains("TLS handshake ok"), "{line}");
     let server = pki.serve("server", &["-tls1_2", "-cipher", "AES128-GCM-SHA256"]);
     let line = once(&[], &format!("https://127.0.0.1:{}/", server.port));
     assert!(line.contains(NO_COMMON) && line.contains("a host name instead of the address"), "{line}");

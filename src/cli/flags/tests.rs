@@ -83,7 +83,7 @@ fn help_manual_and_dictionary_contain_every_kind() {
         assert!(dictionary.as_ref().map_or(true, |text| text.contains(&scheme)), "{name}");
         for (flag_name, value) in [("--port", kind.port().into()), ("--timeout", kind.timeout().as_secs())] {
             let default = flag(flag_name).default;
-            let stated = default.split(", ").find(|part| is_listed(part)).expect(name);
+            let stated = default.split("; ").find(|part| is_listed(part)).expect(name);
             assert!(stated.starts_with(&format!("{value} for ")), "{flag_name}, {name}: {default}");
         }
     }

@@ -58,8 +58,10 @@ fn https_has_its_own_port_and_shares_its_roots() {
 #[cfg(not(feature = "tls"))]
 #[test]
 fn https_needs_tls() {
-    let (field, message) = error(probe("https", "h", None));
-    assert_eq!((field, message.as_str()), ("protocol", "https is not in this build (feature \"tls\")"));
+    for kind in ["https", "tls"] {
+        let (field, message) = error(probe(kind, "h", None));
+        assert_eq!((field, message), ("protocol", format!("{kind} is not in this build (feature \"tls\")")));
+    }
     assert!(probe("http", "h", None).build().is_ok());
 }
 

@@ -1,11 +1,12 @@
-//! The certificates that https probes trust.
+//! The certificates that https and tls probes trust.
 
 use std::sync::OnceLock;
 
 use super::Error;
 use crate::wire::tls::TlsConfig;
+use crate::wire::url::{HTTP, Scheme};
 
-/// The certificates that https probes trust. Cheap to clone: probes share one set of roots.
+/// The certificates that https and tls probes trust. Cheap to clone: probes share one set of roots.
 ///
 /// ```
 /// use pingstate::{Error, TlsTrust, probe};
@@ -41,10 +42,12 @@ pub(in crate::probe) struct TlsSettings {
 }
 
 impl TlsSettings {
-    pub(in crate::probe) fn config(self, needs_tls: bool) -> Result<Option<TlsConfig>, Error> {
+    /// The configuration for a URL of this scheme. It is `None` if the build has no TLS and http needs it only after
+    /// a redirect.
+    pub(in crate::probe) fn config(self, scheme: &Scheme) -> Result<Option<TlsConfig>, Error> {
         match self.trust {
             Some(trust) => Ok(Some(trust.0)),
-            None => config(needs_tls, self.verify.unwrap_or(true), &self.ca_pem),
+            None => config(scheme, self.verify.unwrap_or(true), &self.ca_pem),
         }
     }
 
@@ -59,12 +62,12 @@ impl TlsSettings {
 /// Without and with verification; shared by all probes.
 static DEFAULTS: [OnceLock<TlsConfig>; 2] = [OnceLock::new(), OnceLock::new()];
 
-/// A build without TLS has no configuration, which is an error only if the probe `needs_tls`.
-pub(super) fn config(needs_tls: bool, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
+/// Without a [`TlsTrust`].
+pub(super) fn config(scheme: &Scheme, verify: bool, extra_roots: &[u8]) -> Result<Option<TlsConfig>, Error> {
     if !cfg!(feature = "tls") {
-        return match needs_tls {
-            true => Err(Error::Protocol("https is not in this build (feature \"tls\")".to_owned())),
-            false => Ok(None),
+        return match *scheme == HTTP {
+            true => Ok(None),
+            false => Err(Error::Protocol(format!("{} is not in this build (feature \"tls\")", scheme.name))),
         };
     }
     if !extra_roots.is_empty() {

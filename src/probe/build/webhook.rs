@@ -47,7 +47,7 @@ impl Webhook {
         })?;
         let tls = match trust {
             Some(trust) => Some(trust.0.clone()),
-            None => trust::config(*url.scheme == HTTPS, true, &[])?,
+            None => trust::config(url.scheme, true, &[])?,
         };
         Ok(Webhook { text: url.to_string(), url, tls, first: false })
     }

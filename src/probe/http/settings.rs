@@ -8,7 +8,7 @@ use super::{Follow, HttpPlan};
 use crate::check::HttpCheck;
 use crate::probe::build::{Error, Plan, ProbeBuilder};
 use crate::wire::http::write::{check_method, parse_header};
-use crate::wire::url::{HTTPS, Url};
+use crate::wire::url::Url;
 
 /// Limits of the user's header fields, their number and total size: servers accept little more.
 pub(in crate::probe) const HEADERS_MAX: usize = 64;
@@ -37,7 +37,7 @@ pub(in crate::probe) fn build(
         Some(false) => Follow::Never,
         _ => Follow::Always,
     };
-    let tls = std::mem::take(&mut probe.tls).config(*url.scheme == HTTPS)?;
+    let tls = std::mem::take(&mut probe.tls).config(url.scheme)?;
     let content = Vec::new();
     Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, timeout }))
 }

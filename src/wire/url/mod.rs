@@ -12,7 +12,7 @@ use std::fmt;
 
 pub(crate) use host::{AUTHORIZATION_HINT, NAME_MAX};
 
-use crate::text::quote;
+use crate::text::{self, quote};
 
 /// The longest accepted URL, in bytes: several times the default limits of web servers.
 pub(crate) const URL_MAX: usize = 64 * 1024;
@@ -88,17 +88,7 @@ pub(crate) fn scheme_of(name: &str, schemes: Schemes<'_>) -> Result<&'static Sch
 
 /// The names of schemes, each with its suffix: `tcp, http or https`.
 fn listed(schemes: Schemes<'_>, suffix: fn(&Scheme) -> &'static str) -> String {
-    let mut text = String::new();
-    for (index, scheme) in schemes.iter().enumerate() {
-        text.push_str(match schemes.len() - index {
-            _ if index == 0 => "",
-            1 => " or ",
-            _ => ", ",
-        });
-        text.push_str(scheme.name);
-        text.push_str(suffix(scheme));
-    }
-    text
+    text::listed(schemes.iter().map(|scheme| scheme.name.to_owned() + suffix(scheme)), " or ")
 }
 
 /// Without [`Form::Server`] the port is 0; with [`Form::Text`] the host is empty and the path is the text.

@@ -1,64 +1,16 @@
 //! The https probe, played against a TLS server in memory.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::ServerConnection;
 
 use super::*;
 use crate::clock::system_time;
 use crate::probe::build::TlsTrust;
+use crate::probe::tls_server::{END, Site, ciphertext, deliver, site};
 
-/// A server that has a certificate of its own for `localhost`.
-struct Site {
-    config: Arc<ServerConfig>,
-    pem: String,
-}
-
-/// When the certificates of [`rcgen::generate_simple_self_signed`] expire: with the year 4095.
-const END: Duration = Duration::from_secs(67_090_118_400);
-
-fn site() -> Site {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::try_from(certified.key_pair.serialize_der()).expect("a key");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .expect("a configuration");
-    Site { config: Arc::new(config), pem: certified.cert.pem() }
-}
-
-impl Site {
-    fn probe(&self, check: &str) -> NetProbe {
-        build("https://localhost:8443/x", |p| p.check(check).ca_pem(self.pem.as_bytes()))
-    }
-
-    fn server(&self) -> ServerConnection {
-        ServerConnection::new(self.config.clone()).expect("a server")
-    }
-}
-
-/// Hands the server what the attempt sent.
-fn deliver(harness: &mut Harness, server: &mut ServerConnection) {
-    let sent = harness.sent();
-    let mut rest = sent.as_slice();
-    while !rest.is_empty() {
-        server.read_tls(&mut rest).expect("room");
-        server.process_new_packets().expect("TLS");
-    }
-}
-
-/// What the server has to send.
-fn ciphertext(server: &mut ServerConnection) -> Vec<u8> {
-    let mut out = Vec::new();
-    while server.wants_write() {
-        server.write_tls(&mut out).expect("memory");
-    }
-    out
+fn probe(site: &Site, check: &str) -> NetProbe {
+    build("https://localhost:8443/x", |p| p.check(check).ca_pem(site.pem.as_bytes()))
 }
 
 /// Completes the handshake in segments of `size` bytes; returns the request.
@@ -82,7 +34,7 @@ fn an_https_response_is_evaluated_in_every_segmentation() {
     let site = site();
     for size in [1, 7, 100_000] {
         for (body, close, ok) in [("..pong", false, true), ("......", true, false)] {
-            let mut harness = Harness::begin(&site.probe("body_contains:pong"));
+            let mut harness = Harness::begin(&probe(&site, "body_contains:pong"));
             assert_eq!(harness.connect(), ("localhost".to_owned(), 8443));
             let mut server = site.server();
             let request = handshake(&mut harness, &mut server, size);
@@ -106,7 +58,7 @@ fn an_https_response_is_evaluated_in_every_segmentation() {
 fn close_notify_is_optional() {
     let site = site();
     for (head, reason) in [("", Some(Reason::Body)), ("Content-Length: 9\r\n", Some(Reason::HttpProtocol))] {
-        let mut harness = Harness::begin(&site.probe("body_contains:pong"));
+        let mut harness = Harness::begin(&probe(&site, "body_contains:pong"));
         let mut server = site.server();
         handshake(&mut harness, &mut server, 1000);
         server.writer().write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\nping").as_bytes()).expect("room");
@@ -138,7 +90,7 @@ fn each_record_is_read_once() {
 fn a_close_without_a_response_is_reported() {
     let site = site();
     for has_close_notify in [true, false] {
-        let mut harness = Harness::begin(&site.probe(""));
+        let mut harness = Harness::begin(&probe(&site, ""));
         let mut server = site.server();
         handshake(&mut harness, &mut server, 1000);
         if has_close_notify {
@@ -159,7 +111,7 @@ fn a_failure_names_the_handshake() {
         (reset(), Reason::Reset, "connection reset while waiting for the TLS handshake"),
         (Input::Closed, Reason::TlsProtocol, ""),
     ] {
-        let mut harness = Harness::begin(&site.probe(""));
+        let mut harness = Harness::begin(&probe(&site, ""));
         harness.connected();
         assert!(!harness.sent().is_empty(), "the client speaks first");
         harness.input(input);
@@ -167,7 +119,7 @@ fn a_failure_names_the_handshake() {
         assert_eq!((result.reason, result.latency), (Some(reason), None));
         assert!(detail.is_empty() || result.detail == detail, "{result:?}");
     }
-    let mut harness = Harness::begin(&site.probe(""));
+    let mut harness = Harness::begin(&probe(&site, ""));
     let mut server = site.server();
     handshake(&mut harness, &mut server, 1000);
     harness.input(Input::TimedOut);
@@ -201,7 +153,7 @@ fn a_certificate_is_rejected_with_an_alert() {
 
 #[test]
 fn a_peer_without_tls_is_reported() {
-    let mut harness = requested(&site().probe(""));
+    let mut harness = requested(&probe(&site(), ""));
     harness.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     assert_eq!(harness.result().reason, Some(Reason::TlsProtocol));
 }
@@ -274,7 +226,7 @@ fn the_handshake_comes_before_the_first_byte() {
         let ms = |ms| Some(MS * ms);
         assert_eq!(result.phases.each().map(|(_, span)| span), [None, None, ms(0), ms(7), ms(0)]);
     }
-    let mut harness = requested(&site.probe(""));
+    let mut harness = requested(&probe(&site, ""));
     harness.input(Input::TimedOut);
     let result = harness.full_result();
     assert_eq!((result.phases.tls, result.phases.first_byte), (Some(MS * 4), None));

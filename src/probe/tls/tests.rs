@@ -1,0 +1,213 @@
+//! tls probes, played against a TLS server in memory.
+
+use std::io::Write;
+use std::time::Duration;
+
+use rustls::ServerConnection;
+
+use super::*;
+use crate::check::Banner;
+use crate::probe::Probe;
+use crate::probe::build::NetProbe;
+use crate::probe::harness::{Harness, segmentations};
+use crate::probe::tls_server::{END, Site, ciphertext, deliver, site};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn build(url: &str, configure: impl FnOnce(ProbeBuilder) -> ProbeBuilder) -> NetProbe {
+    configure(ProbeBuilder::from_url(url)).build().expect("a probe")
+}
+
+fn probe(site: &Site, check: &str) -> NetProbe {
+    build("tls://localhost:993", |probe| probe.check(check).ca_pem(site.pem.as_bytes()))
+}
+
+/// An attempt that connected after 3 ms, 4 ms ago.
+fn connected(probe: &NetProbe) -> Harness {
+    let mut harness = Harness::begin(probe);
+    harness.connect();
+    harness.wait(MS * 3);
+    harness.connected();
+    harness.wait(MS * 4);
+    harness
+}
+
+/// Carries bytes both ways, those of the server in pieces of `size` bytes, until neither side has any more.
+fn converse(harness: &mut Harness, server: &mut ServerConnection, size: usize) {
+    loop {
+        deliver(harness, server);
+        let bytes = ciphertext(server);
+        if bytes.is_empty() || harness.is_done() {
+            return;
+        }
+        harness.receive_all(bytes.chunks(size));
+    }
+}
+
+/// An attempt after the handshake, which took 4 ms.
+fn listening(probe: &NetProbe, site: &Site) -> (Harness, ServerConnection) {
+    let (mut harness, mut server) = (connected(probe), site.server());
+    converse(&mut harness, &mut server, 1000);
+    assert!(!server.is_handshaking());
+    (harness, server)
+}
+
+fn down(reason: Reason, detail: &str) -> ProbeResult {
+    ProbeResult::down(reason, detail)
+}
+
+#[test]
+fn the_default_port_is_443() {
+    let probe = build("tls://Mail.example", |probe| probe);
+    assert_eq!((probe.name(), probe.url()), ("mail.example:443", "tls://mail.example:443"));
+    assert_eq!(Harness::begin(&probe).connect(), ("mail.example".to_owned(), 443));
+    let error = ProbeBuilder::from_url("tls://h").check("status:200").build().expect_err("of http");
+    assert_eq!(error.to_string(), "check: status belongs to http, not tls");
+}
+
+#[test]
+fn a_handshake_is_enough_by_default() {
+    let site = site();
+    for size in [1, 7, 100_000] {
+        for check in ["", "port_open", "banner_contains:"] {
+            let (mut harness, mut server) = (connected(&probe(&site, check)), site.server());
+            converse(&mut harness, &mut server, size);
+            let result = harness.full_result();
+            let up = ProbeResult::up(MS * 7, "TLS handshake ok");
+            assert_eq!(harness.result(), up);
+            assert_eq!(result.tls_not_after, Some(system_time(END)));
+            assert_eq!(result.phases.each().map(|(_, span)| span), [None, None, Some(MS * 4), None, None]);
+            assert!(server.process_new_packets().expect("TLS").peer_has_closed(), "no close_notify alert");
+        }
+    }
+}
+
+#[test]
+fn a_banner_is_found_in_every_segmentation() {
+    let site = site();
+    for (check, detail) in [("banner_contains:OK", Some("banner: '* OK'")), ("banner_contains:NO", None)] {
+        for pieces in segmentations(b"* OK ready\r\n") {
+            for size in [1, 9, 100_000] {
+                let (mut harness, mut server) = listening(&probe(&site, check), &site);
+                harness.wait(MS * 10);
+                for piece in &pieces {
+                    server.writer().write_all(piece).expect("room");
+                }
+                server.send_close_notify();
+                harness.receive_all(ciphertext(&mut server).chunks(size));
+                let expected = match detail {
+                    Some(detail) => ProbeResult::up(MS * 7, detail),
+                    None => down(Reason::Banner, "banner: '* OK ready\\r\\n'").with_latency(MS * 7),
+                };
+                assert_eq!(harness.result(), expected);
+                assert_eq!(harness.full_result().phases.tls, Some(MS * 4));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_banner_in_the_segment_that_completes_the_handshake_is_evaluated() {
+    let site = site();
+    let probe = build("tls://localhost:993", |probe| {
+        probe.ca_pem(site.pem.as_bytes()).check_banner(|received| match received {
+            b"* OK" => Banner::Yes,
+            _ => Banner::More,
+        })
+    });
+    let (mut harness, mut server) = (connected(&probe), site.server());
+    // TLS 1.3 lets a server send data before the client has completed the handshake.
+    deliver(&mut harness, &mut server);
+    server.writer().write_all(b"* OK").expect("room");
+    converse(&mut harness, &mut server, usize::MAX);
+    assert_eq!(harness.result(), ProbeResult::up(MS * 7, "connect ok"));
+}
+
+#[test]
+fn an_end_without_the_text_is_a_failure() {
+    let site = site();
+    let reset = || Input::Failed(Failure::new(Reason::Reset, "connection reset"));
+    let late = "timed out after 5 s waiting for the banner";
+    for (received, ending, reason, detail) in [
+        ("", Input::Closed, Reason::Banner, "closed without a banner"),
+        ("hi", Input::Closed, Reason::Banner, "banner: 'hi'"),
+        ("", Input::TimedOut, Reason::Banner, late),
+        ("hi", Input::TimedOut, Reason::Banner, &format!("{late}; banner: 'hi'")),
+        ("", reset(), Reason::Reset, "connection reset while waiting for the banner"),
+    ] {
+        let (mut harness, mut server) = listening(&probe(&site, "banner_contains:OK"), &site);
+        server.writer().write_all(received.as_bytes()).expect("room");
+        harness.receive_all(ciphertext(&mut server).chunks(10));
+        harness.input(ending);
+        assert_eq!(harness.result(), down(reason, detail).with_latency(MS * 7));
+    }
+    for size in [1, 100_000] {
+        let (mut harness, mut server) = listening(&probe(&site, "banner_contains:OK"), &site);
+        server.writer().write_all(b"hi").expect("room");
+        let bytes = [ciphertext(&mut server), b"\x17\x03\x03\x00\x20".to_vec(), vec![0; 32]].concat();
+        harness.receive_all(bytes.chunks(size));
+        let result = harness.result();
+        assert_eq!((result.reason, result.latency), (Some(Reason::TlsProtocol), Some(MS * 7)));
+        assert!(result.detail.ends_with(" while waiting for the banner; banner: 'hi'"), "{result:?}");
+    }
+}
+
+#[test]
+fn a_failure_names_the_handshake() {
+    let site = site();
+    for (input, reason, detail) in [
+        (Input::TimedOut, Reason::TlsProtocol, "timed out after 5 s waiting for the TLS handshake"),
+        (
+            Input::Failed(Failure::new(Reason::Reset, "connection reset")),
+            Reason::Reset,
+            "connection reset while waiting for the TLS handshake",
+        ),
+        (
+            Input::Closed,
+            Reason::TlsProtocol,
+            "TLS: peer closed the connection instead of answering the handshake (does it speak TLS?)",
+        ),
+    ] {
+        let mut harness = connected(&probe(&site, ""));
+        assert!(!harness.sent().is_empty(), "the client speaks first");
+        harness.input(input);
+        assert_eq!(harness.result(), down(reason, detail));
+        let result = harness.full_result();
+        assert_eq!((result.phases.tls, result.tls_not_after), (Some(MS * 4), None));
+    }
+    let mut harness = connected(&probe(&site, ""));
+    harness.receive(b"220 mail.example ESMTP\r\n");
+    assert!(harness.result().detail.contains("does not speak TLS on this port"));
+    let mut harness = Harness::begin(&probe(&site, ""));
+    harness.failed(Failure::new(Reason::Refused, "connection refused"));
+    assert_eq!(harness.result(), down(Reason::Refused, "connection refused"));
+    let mut harness = Harness::begin(&probe(&site, ""));
+    harness.input(Input::TimedOut);
+    let detail = "timed out after 5 s waiting for the connection";
+    assert_eq!(harness.result(), down(Reason::ConnectTimeout, detail));
+}
+
+#[test]
+fn a_certificate_is_rejected_with_an_alert_unless_verification_is_off() {
+    let site = site();
+    for (url, pem, reason) in
+        [("tls://localhost:993", "", Reason::TlsUntrusted), ("tls://other:993", &*site.pem, Reason::TlsName)]
+    {
+        let (mut harness, mut server) =
+            (connected(&build(url, |probe| probe.ca_pem(pem.as_bytes()))), site.server());
+        deliver(&mut harness, &mut server);
+        harness.receive(&ciphertext(&mut server));
+        let result = harness.full_result();
+        assert_eq!((result.reason, result.tls_not_after), (Some(reason), Some(system_time(END))));
+        assert_eq!((result.phases.tls, result.latency), (Some(MS * 4), None));
+        assert!(!harness.sent().is_empty(), "no alert was sent");
+
+        let unverified = build(url, |probe| probe.verify_tls(false));
+        let (mut harness, mut server) = (connected(&unverified), site.server());
+        converse(&mut harness, &mut server, 1000);
+        assert!(harness.result().ok);
+    }
+    let mut harness = Harness::begin(&build("tls://-a.example", |probe| probe));
+    harness.connected();
+    assert_eq!(harness.result().reason, Some(Reason::TlsName));
+}

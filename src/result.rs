@@ -86,6 +86,13 @@ impl ProbeResult {
         }
     }
 
+    /// Adds a warning with its explanation.
+    pub(crate) fn warn(&mut self, warning: ProbeWarning, why: &str) {
+        self.warnings.insert(warning);
+        let room = Self::DETAIL_MAX.saturating_sub(why.chars().count() + 2);
+        self.detail = format!("{}, {why}", printable(&self.detail, room));
+    }
+
     /// Sets the latency, for a failed check of a target that responded.
     #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {

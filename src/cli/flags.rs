@@ -9,7 +9,7 @@ mod tests;
 use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
-use crate::probe::kinds::{ANY, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
+use crate::probe::kinds::{ANY, CERT_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -228,6 +228,13 @@ pub(super) static SECTIONS: [Section; 8] = [
             switch("--no-verify-tls", "accept any certificate", |line| line.settings.no_verify_tls = true)
                 .kinds(TLS_KINDS, |settings| settings.no_verify_tls = false)
                 .tolerated(),
+            value(
+                "--cert-days",
+                "N|P%",
+                "degraded while the certificate is valid for less than N days or P percent of its lifetime",
+                |line, text| put(&mut line.settings.probe.cert_days, values::cert_days(text)),
+            )
+            .kinds(CERT_KINDS, |settings| settings.probe.cert_days = None),
         ],
     },
     Section {

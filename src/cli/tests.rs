@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::*;
+use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 
 fn command(args: &[&str]) -> Result<Command, String> {
@@ -66,7 +67,7 @@ fn every_flag_is_read() {
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --hook-first \
-        --webhook HTTPS://h/x --hook-timeout 2.5";
+        --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33%";
     let mut args: Vec<&str> = line.split_whitespace().collect();
     args.extend([
         "--header",
@@ -83,6 +84,7 @@ fn every_flag_is_read() {
         headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
         max_body: Some(1024),
         follow_redirects: Some(false),
+        cert_days: Some(CertDays::Percent(33)),
     };
     let settings = Settings {
         probe,
@@ -197,6 +199,11 @@ fn invalid_values_are_refused_with_the_name_of_their_flag() {
         ("--timeout", "two", "--timeout: `two` is not a number"),
         ("--max-body", "0", "--max-body: 0 is not between 1 and 16777216"),
         ("--max-body", "16777217", "is not between"),
+        ("--cert-days", "0", "--cert-days: 0 is not between 1 and 3650"),
+        ("--cert-days", "3651", "--cert-days: 3651 is not between 1 and 3650"),
+        ("--cert-days", "100%", "--cert-days: 100 is not between 1 and 99"),
+        ("--cert-days", "%", "--cert-days: `` is not a whole number"),
+        ("--cert-days", "14d", "--cert-days: `14d` is not a whole number"),
         ("--fall", "0", "--fall: 0 is not between 1 and 1000000"),
         ("--rise", "1000001", "--rise: 1000001 is not between"),
         ("--address", "", "--address: the value is empty"),
@@ -252,6 +259,9 @@ fn values_at_their_limits_are_accepted() {
     assert_eq!(settings(&["--interval", "1.0000000019"]).interval, Some(Duration::from_nanos(1_000_000_001)));
     assert_eq!(settings(&["--timeout", "3600"]).probe.timeout, Some(Duration::from_secs(3600)));
     assert_eq!(settings(&["--protocol=http", "--max-body=16777216"]).probe.max_body, Some(16 << 20));
+    for (text, limit) in [("14", CertDays::Days(14)), ("+33%", CertDays::Percent(33))] {
+        assert_eq!(settings(&["--protocol=tls", "--cert-days", text]).probe.cert_days, Some(limit));
+    }
     assert_eq!(settings(&["--protocol=http", "--header=A: b\tc"]).probe.headers[0].1, "b\tc");
     assert_eq!(options(&["--api-host", "LOCALHOST"]).daemon.api.to_string(), "127.0.0.1:8787");
     assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).daemon.api.to_string(), "[::1]:1");

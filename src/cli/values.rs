@@ -9,6 +9,7 @@ use super::program::refuse_shell_syntax;
 use crate::api::host::is_host;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
+use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
 use crate::text::{billionths, integer, quote, shown};
@@ -32,6 +33,14 @@ pub(super) fn api_port(text: &str) -> Result<u16, String> {
 
 pub(super) fn max_body(text: &str) -> Result<usize, String> {
     Ok(whole(text, 1, ProbeBuilder::BODY_MAX as u64)? as usize)
+}
+
+/// `N` days or `P%`.
+pub(super) fn cert_days(text: &str) -> Result<CertDays, String> {
+    Ok(match text.strip_suffix('%') {
+        Some(percent) => CertDays::Percent(whole(percent, 1, CertDays::PERCENT_MAX.into())? as u8),
+        None => CertDays::Days(whole(text, 1, CertDays::DAYS_MAX.into())? as u16),
+    })
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {

@@ -12,7 +12,6 @@ use crate::probe::durations::millis;
 use crate::probe::guard::label;
 use crate::probe::{Attempt, Probe};
 use crate::result::{ProbeResult, ProbeWarning};
-use crate::text::printable;
 
 pub(crate) struct Target {
     id: TargetId,
@@ -125,11 +124,8 @@ impl Target {
             _ => slow,
         };
         if latency > limit {
-            result.warnings.insert(ProbeWarning::Slow);
             // The limit, not the latency: equal details are stored once.
-            let suffix = format!(", slow (over {})", millis(limit));
-            let room = ProbeResult::DETAIL_MAX.saturating_sub(suffix.chars().count());
-            result.detail = printable(&result.detail, room) + &suffix;
+            result.warn(ProbeWarning::Slow, &format!("slow (over {})", millis(limit)));
         }
     }
 

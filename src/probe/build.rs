@@ -5,6 +5,7 @@ mod error;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod trust;
 mod webhook;
 
@@ -206,25 +207,6 @@ impl ProbeBuilder {
     /// or [`ProbeBuilder::TLS_TIMEOUT`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
-        self
-    }
-
-    /// Whether the target's certificate must be valid. Default: true.
-    pub fn verify_tls(mut self, verify: bool) -> Self {
-        self.tls.verify = Some(verify);
-        self
-    }
-
-    /// Certificates (PEM) to trust in addition to the built-in roots.
-    pub fn ca_pem(mut self, pem: &[u8]) -> Self {
-        self.tls.ca_pem = pem.to_vec();
-        self
-    }
-
-    /// A trust that many probes can share. It overrides [`ProbeBuilder::verify_tls`] and
-    /// [`ProbeBuilder::ca_pem`].
-    pub fn trust(mut self, trust: &TlsTrust) -> Self {
-        self.tls.trust = Some(trust.clone());
         self
     }
 

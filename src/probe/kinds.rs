@@ -23,6 +23,10 @@ pub(crate) type Kinds = &'static [Kind];
 pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 
+/// Kinds whose target has a certificate.
+#[cfg(feature = "cli")]
+pub(crate) const CERT_KINDS: Kinds = &[Kind::Https, Kind::Tls];
+
 /// Kinds that verify certificates; http does after a redirect to https.
 #[cfg(feature = "cli")]
 pub(crate) const TLS_KINDS: Kinds = &[Kind::Http, Kind::Https, Kind::Tls];

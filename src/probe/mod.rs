@@ -20,6 +20,7 @@
 mod banner;
 pub(crate) mod blocking;
 pub(crate) mod build;
+pub(crate) mod cert_days;
 pub(crate) mod connector;
 pub(crate) mod durations;
 pub(crate) mod guard;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::banner::BannerReader;
 use super::build::{Error, Plan, ProbeBuilder};
+use super::cert_days::{self, CertDays};
 use super::durations::timed_out;
 use super::kinds::Info;
 use super::{Attempt, Input, Output, Transport, tcp};
@@ -30,13 +31,15 @@ fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dy
     let Some(config) = std::mem::take(&mut probe.tls).config(url.scheme)? else {
         return Err(Error::Protocol("tls needs TLS".to_owned()));
     };
-    Ok(Arc::new(TlsPlan { url, check, config, timeout }))
+    let cert_days = probe.take_cert_days()?;
+    Ok(Arc::new(TlsPlan { url, check, config, cert_days, timeout }))
 }
 
 struct TlsPlan {
     url: Url,
     check: TcpCheck,
     config: TlsConfig,
+    cert_days: Option<CertDays>,
     timeout: Duration,
 }
 
@@ -179,7 +182,14 @@ impl TlsAttempt {
             if self.phases.tls.is_none() {
                 self.phases.tls = Some(now.since(self.connected_at));
             }
-            result.tls_not_after = client.not_after().map(system_time);
+            if let Some(validity) = client.validity() {
+                result.tls_not_after = Some(system_time(validity.not_after));
+                if let Some(remaining) =
+                    self.plan.cert_days.and_then(|limit| limit.remaining(validity, now.unix))
+                {
+                    cert_days::warn(&mut result, remaining);
+                }
+            }
             if !client.is_handshaking() {
                 client.close();
             }

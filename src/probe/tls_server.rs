@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 
@@ -14,20 +15,27 @@ pub(super) struct Site {
     pub(super) pem: String,
 }
 
-/// When the certificates of [`rcgen::generate_simple_self_signed`] expire: with the year 4095.
+/// When the certificates of [`site`] expire: with the year 4095.
 pub(super) const END: Duration = Duration::from_secs(67_090_118_400);
 
 pub(super) fn site() -> Site {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::try_from(certified.key_pair.serialize_der()).expect("a key");
+    site_with(|_| {})
+}
+
+pub(super) fn site_with(change: impl FnOnce(&mut CertificateParams)) -> Site {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    change(&mut params);
+    let key_pair = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key_pair).expect("a certificate");
+    let key = PrivateKeyDer::try_from(key_pair.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .with_single_cert(vec![certificate.der().clone()], key)
         .expect("a configuration");
-    Site { config: Arc::new(config), pem: certified.cert.pem() }
+    Site { config: Arc::new(config), pem: certificate.pem() }
 }
 
 impl Site {

@@ -11,6 +11,7 @@ mod events;
 mod examples;
 mod external_names;
 mod https;
+mod pki;
 mod process;
 mod proxies;
 mod python_version;

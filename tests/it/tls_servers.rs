@@ -2,102 +2,20 @@
 //! the details of those that it cannot accept.
 #![cfg(feature = "tls")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::{Read, Write};
+use std::process::Command;
 
 use crate::common::*;
+use crate::pki::*;
 
 const UP: &str = "HTTP 200";
 const NO_COMMON: &str = "TLS: the server refuses the handshake; it may support only cipher suites or curves that \
     pingstate does not (TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3, is required)";
 const BOTH: [&str; 2] = ["-tls1_3", "-tls1_2"];
-const CA: &str = "basicConstraints=critical,CA:TRUE";
-const SAN: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
 /// Makes OpenSSL use parameters that it considers too weak.
 const WEAK: &[&str] = &["-cipher", "DEFAULT:@SECLEVEL=0"];
 
-/// A directory of keys and certificates, removed when dropped.
-struct Pki {
-    dir: PathBuf,
-}
-
 impl Pki {
-    /// `None` if OpenSSL is not installed.
-    fn new(name: &str) -> Option<Pki> {
-        if !has("openssl", &["version"]) {
-            return None;
-        }
-        let dir = std::env::temp_dir().join(format!("pingstate-tls_servers-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&dir).expect("a directory");
-        let pki = Pki { dir };
-        pki.write("req.cnf", b"[req]\ndistinguished_name=dn\n[dn]\n");
-        Some(pki)
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.dir.join(file).to_str().expect("text").to_owned()
-    }
-
-    fn write(&self, file: &str, bytes: &[u8]) -> String {
-        std::fs::write(self.dir.join(file), bytes).expect("written");
-        self.path(file)
-    }
-
-    fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(self.dir.join(file)).expect("text")
-    }
-
-    /// Returns what the command prints.
-    fn openssl(&self, args: &[&str]) -> String {
-        let output = Command::new("openssl").args(args).current_dir(&self.dir).output().expect("runs");
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Creates `NAME.key` and `NAME.pem`, signed by `issuer` or self-signed. `key` is the value of
-    /// `-newkey`, or the name of a curve.
-    fn issue(&self, name: &str, key: &str, issuer: Option<&str>, more: &[&str]) {
-        let (key_file, pem) = (format!("{name}.key"), format!("{name}.pem"));
-        let (subject, curve) = (format!("/CN={name}"), format!("ec_paramgen_curve:{key}"));
-        let mut args = vec!["req", "-config", "req.cnf", "-x509", "-nodes", "-days", "30"];
-        args.extend(["-subj", &subject, "-keyout", &key_file, "-out", &pem, "-newkey"]);
-        match key {
-            "P-256" | "P-384" | "P-521" | "secp256k1" => args.extend(["ec", "-pkeyopt", &curve]),
-            "rsa-pss" => args.extend([key, "-pkeyopt", "rsa_keygen_bits:2048"]),
-            _ => args.push(key),
-        }
-        let issuer = issuer.map(|name| (format!("{name}.pem"), format!("{name}.key")));
-        if let Some((pem, key)) = &issuer {
-            args.extend(["-CA", pem, "-CAkey", key]);
-        }
-        for more in more {
-            match more.contains('=') {
-                true => args.extend(["-addext", more]),
-                false => args.push(more),
-            }
-        }
-        self.openssl(&args);
-    }
-
-    /// Serves a certificate, with the chain `NAME.chain` if it exists.
-    fn serve(&self, name: &str, args: &[&str]) -> SslServer {
-        let mut command = Command::new("openssl");
-        command.args(["s_server", "-accept", "127.0.0.1:0", "-www"]).args(args).current_dir(&self.dir);
-        command.args(["-cert", &format!("{name}.pem"), "-key", &format!("{name}.key")]);
-        let chain = format!("{name}.chain");
-        if Path::new(&self.path(&chain)).exists() {
-            command.args(["-cert_chain", &chain]);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("openssl runs");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let accept = stdout.lines().map_while(Result::ok).find(|line| line.starts_with("ACCEPT "));
-        let accept = accept.expect("the server listens");
-        let port = accept.rsplit(':').next().expect("a port").to_owned();
-        SslServer { child, port }
-    }
-
     /// Fails unless the server's results are as expected, with and without certificate verification.
     fn check(&self, name: &str, ca: &str, args: &[&str], verified: &str, unverified: &str) {
         let server = self.serve(name, args);
@@ -110,30 +28,6 @@ impl Pki {
             }
         }
     }
-}
-
-impl Drop for Pki {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
-struct SslServer {
-    child: Child,
-    port: String,
-}
-
-impl Drop for SslServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The line that `--once` prints.
-fn once(flags: &[&str], url: &str) -> String {
-    let output = pingstate().arg("--once").args(flags).arg(url).output().expect("runs");
-    String::from_utf8(output.stdout).expect("text")
 }
 
 #[test]
@@ -386,5 +280,24 @@ fn ca_files_are_read_or_their_error_is_named() {
         assert_eq!(output.status.code(), Some(2), "{file}: {line}");
         let named = line.starts_with(&format!("pingstate: --ca-file: {path}: "));
         assert!(named && line.contains(words) && line.lines().count() == 1, "{file}: {line}");
+    }
+}
+
+#[test]
+fn a_certificate_that_expires_soon_makes_its_target_degraded() {
+    let Some(pki) = Pki::new("soon") else { return };
+    pki.issue("ca", "P-256", None, &[CA, "-days", "2"]);
+    pki.issue("server", "P-256", Some("ca"), &[SAN]);
+    let server = pki.serve("server", &[]);
+    let ca = pki.path("ca.pem");
+    for scheme in ["https", "tls"] {
+        let url = format!("{scheme}://localhost:{}", server.port);
+        // It was issued for 30 days; that of the issuer, which expires earlier, does not count.
+        for (limit, state) in [("31", "degraded"), ("29", "up"), ("98%", "up"), ("30", "degraded")] {
+            let line = once(&["--ca-file", &ca, "--cert-days", limit], &url);
+            assert!(line.starts_with(state), "{limit}: {line}");
+            let is_named = line.ends_with(", certificate expires in 29 days\n");
+            assert_eq!(is_named, state == "degraded", "{limit}: {line}");
+        }
     }
 }

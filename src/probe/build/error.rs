@@ -44,6 +44,8 @@ errors! {
     ApiAllowHost = "api-allow-host",
     /// The certificates to trust are invalid, or this build has no TLS.
     CaFile = "ca-file",
+    /// The time before the expiry of a certificate is out of range, or does not apply to the protocol.
+    CertDays = "cert-days",
     /// The check is invalid, or belongs to another protocol.
     Check = "check",
     /// Redirects do not apply to the protocol.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Error;
+use crate::probe::cert_days::CertDays;
 
 /// The settings that the library and the command line share; `None` and empty are the default.
 ///
@@ -16,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) max_body: Option<usize>,
     pub(crate) follow_redirects: Option<bool>,
+    pub(crate) cert_days: Option<CertDays>,
 }
 
 impl Settings {
@@ -27,6 +29,7 @@ impl Settings {
             (!self.headers.is_empty(), Error::Header),
             (self.max_body.is_some(), Error::MaxBody),
             (self.follow_redirects.is_some(), Error::FollowRedirects),
+            (self.cert_days.is_some(), Error::CertDays),
         ];
         present.into_iter().find(|(is_present, _)| *is_present).map(|(_, error)| error)
     }

@@ -100,6 +100,7 @@ impl Webhook {
             max_body: 0,
             follow: Follow::SameMethod,
             tls: self.tls.clone(),
+            cert_days: None,
             timeout: DELIVERY_TIMEOUT,
         };
         Box::new(HttpAttempt::new(Arc::new(plan), now))

@@ -9,6 +9,7 @@ use super::exchange::Exchange;
 use super::redirect::{self, Hop};
 use super::{Follow, HttpPlan};
 use crate::clock::{Now, system_time};
+use crate::probe::cert_days;
 use crate::probe::durations::timed_out;
 use crate::probe::{Attempt, Input, Output, Transport};
 use crate::result::{Failure, Phases, ProbeResult, Reason};
@@ -28,6 +29,8 @@ pub(crate) struct HttpAttempt {
     http_status: Option<u16>,
     http10: bool,
     tls_not_after: Option<Duration>,
+    /// The shortest remaining time of a certificate that is below the limit.
+    cert_remaining: Option<Duration>,
     outputs: VecDeque<Output>,
 }
 
@@ -51,6 +54,7 @@ impl HttpAttempt {
             http_status: None,
             http10: false,
             tls_not_after: None,
+            cert_remaining: None,
             outputs: VecDeque::new(),
         };
         attempt.connect(now);
@@ -68,7 +72,11 @@ impl HttpAttempt {
     fn disconnect(&mut self, now: Now) {
         if let Stage::Exchanging(exchange) = &mut self.stage {
             exchange.end_phase(&mut self.phases, now);
-            self.tls_not_after = exchange.not_after().or(self.tls_not_after);
+            if let Some(validity) = exchange.validity() {
+                self.tls_not_after = Some(validity.not_after);
+                let remaining = self.plan.cert_days.and_then(|limit| limit.remaining(validity, now.unix));
+                self.cert_remaining = [self.cert_remaining, remaining].into_iter().flatten().min();
+            }
             exchange.disconnect();
         }
         self.flush();
@@ -143,6 +151,9 @@ impl HttpAttempt {
         }
         self.disconnect(now);
         (result.phases, result.http_status) = (self.phases, self.http_status);
+        if let Some(remaining) = self.cert_remaining {
+            cert_days::warn(&mut result, remaining);
+        }
         (result.http10, result.tls_not_after) = (self.http10, self.tls_not_after.map(system_time));
         self.stage = Stage::Done;
         self.outputs.push_back(Output::Done(result));

@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
-use crate::wire::tls::TlsClient;
+use crate::wire::tls::{TlsClient, Validity};
 use crate::wire::url::HTTPS;
 
 /// User fields that a redirect to another origin does not receive: secrets, and the target's name (RFC 9110
@@ -132,8 +132,8 @@ impl Exchange {
         self.phase_started = now;
     }
 
-    pub(super) fn not_after(&self) -> Option<Duration> {
-        self.tls.as_ref().and_then(|client| client.not_after())
+    pub(super) fn validity(&self) -> Option<Validity> {
+        self.tls.as_ref().and_then(|client| client.validity())
     }
 
     pub(super) fn head(&self) -> Option<&Head> {

@@ -16,6 +16,7 @@ pub(crate) use attempt::HttpAttempt;
 
 use super::Attempt;
 use super::build::{Plan, ProbeBuilder};
+use super::cert_days::CertDays;
 use super::kinds::Info;
 use crate::check::HttpCheck;
 use crate::clock::Now;
@@ -37,6 +38,7 @@ pub(crate) struct HttpPlan {
     pub(crate) follow: Follow,
     /// `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
+    pub(crate) cert_days: Option<CertDays>,
     pub(crate) timeout: Duration,
 }
 

@@ -8,7 +8,7 @@ use super::{Follow, HttpPlan};
 use crate::check::HttpCheck;
 use crate::probe::build::{Error, Plan, ProbeBuilder};
 use crate::wire::http::write::{check_method, parse_header};
-use crate::wire::url::Url;
+use crate::wire::url::{HTTPS, Url};
 
 /// Limits of the user's header fields, their number and total size: servers accept little more.
 pub(in crate::probe) const HEADERS_MAX: usize = 64;
@@ -38,8 +38,12 @@ pub(in crate::probe) fn build(
         _ => Follow::Always,
     };
     let tls = std::mem::take(&mut probe.tls).config(url.scheme)?;
+    let cert_days = match *url.scheme == HTTPS {
+        true => probe.take_cert_days()?,
+        false => None,
+    };
     let content = Vec::new();
-    Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, timeout }))
+    Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, cert_days, timeout }))
 }
 
 fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {

@@ -10,7 +10,8 @@ use crate::check::Banner;
 use crate::probe::Probe;
 use crate::probe::build::NetProbe;
 use crate::probe::harness::{Harness, segmentations};
-use crate::probe::tls_server::{END, Site, ciphertext, deliver, site};
+use crate::probe::tls_server::{END, Site, ciphertext, deliver, site, site_with};
+use crate::result::{ProbeWarning, ProbeWarnings};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -210,4 +211,38 @@ fn a_certificate_is_rejected_with_an_alert_unless_verification_is_off() {
     let mut harness = Harness::begin(&build("tls://-a.example", |probe| probe));
     harness.connected();
     assert_eq!(harness.result().reason, Some(Reason::TlsName));
+}
+
+#[test]
+fn a_certificate_that_expires_soon_is_a_warning() {
+    // test_now() is in January 2025.
+    let site = site_with(|params| {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    });
+    let trusting = |url| ProbeBuilder::from_url(url).ca_pem(site.pem.as_bytes());
+    let url = "tls://localhost";
+    for (builder, warns) in [
+        (trusting(url), false),
+        (trusting(url).cert_days(1000), false),
+        (trusting(url).cert_days(2000), true),
+        (trusting(url).cert_percent(20), false),
+        (trusting(url).cert_percent(50), true),
+    ] {
+        let (mut harness, mut server) = (connected(&builder.build().expect("a probe")), site.server());
+        converse(&mut harness, &mut server, 1000);
+        let result = harness.result();
+        assert_eq!((result.ok, result.warnings.contains(ProbeWarning::CertSoon)), (true, warns));
+        let (_, days) = result.detail.split_once(", certificate expires in ").unwrap_or_default();
+        assert_eq!(days, if warns { "1796 days" } else { "" }, "{result:?}");
+    }
+    let mut harness = connected(&trusting("tls://other").cert_days(2000).build().expect("a probe"));
+    let mut server = site.server();
+    deliver(&mut harness, &mut server);
+    harness.receive(&ciphertext(&mut server));
+    let result = harness.result();
+    assert_eq!((result.reason, result.warnings), (Some(Reason::TlsName), ProbeWarnings::default()));
+    assert!(!result.detail.contains("expires"), "{result:?}");
+    assert!(ProbeBuilder::from_url(url).cert_days(0).build().is_err());
+    assert!(ProbeBuilder::from_url("http://h").cert_days(9).build().is_err());
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Validity;
 use crate::result::{Failure, Reason};
 
 const NO_TLS: &str = "this build has no TLS (feature \"tls\")";
@@ -47,7 +48,7 @@ impl TlsClient {
         match *self {}
     }
 
-    pub(crate) fn not_after(&self) -> Option<Duration> {
+    pub(crate) fn validity(&self) -> Option<Validity> {
         match *self {}
     }
 

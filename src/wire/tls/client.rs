@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
+use super::Validity;
 use super::config::TlsConfig;
 use super::failure::{Known, explain, failure, too_large};
 use super::verify::Verifier;
@@ -107,9 +108,9 @@ impl TlsClient {
         self.closed
     }
 
-    /// When the peer's certificate expires, as the time since 1970; also if it was refused.
-    pub(crate) fn not_after(&self) -> Option<Duration> {
-        self.verifier.not_after.get().copied().flatten()
+    /// The validity of the peer's certificate, also if it was refused.
+    pub(crate) fn validity(&self) -> Option<Validity> {
+        self.verifier.validity.get().copied().flatten()
     }
 
     /// The failure to report if the peer ends the connection while [`TlsClient::is_handshaking`].

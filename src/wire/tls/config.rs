@@ -36,7 +36,7 @@ impl TlsConfig {
             add_all_trusted(&mut trust, extra_roots)?;
         }
         let trust = verify.then(|| Arc::new(trust));
-        let verifier = Verifier { trust: trust.clone(), not_after: OnceLock::new() };
+        let verifier = Verifier { trust: trust.clone(), validity: OnceLock::new() };
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedClock(Duration::ZERO)))
             .with_safe_default_protocol_versions()
             .map_err(|error| explain(&error, Known::default()).detail)?
@@ -50,7 +50,7 @@ impl TlsConfig {
     /// The configuration and the verifier for one connection, with the clock set to `unix`. Uses a few hundred
     /// bytes: everything large is shared.
     pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<Verifier>) {
-        let verifier = Arc::new(Verifier { trust: self.trust.clone(), not_after: OnceLock::new() });
+        let verifier = Arc::new(Verifier { trust: self.trust.clone(), validity: OnceLock::new() });
         let mut config = ClientConfig::clone(&self.template);
         config.time_provider = Arc::new(FixedClock(unix));
         config.dangerous().set_certificate_verifier(verifier.clone());

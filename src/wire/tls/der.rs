@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Validity;
+
 /// The tag of a `[0] EXPLICIT` element, the version field of a certificate.
 const VERSION: u8 = 0xa0;
 /// The tag of a `[3] EXPLICIT` element, the extensions of a certificate.
@@ -26,13 +28,6 @@ pub(super) struct Fields<'a> {
     pub(super) key: &'a [u8],
     /// Everything after the key; `None` in a certificate of version 1.
     rest: Option<&'a [u8]>,
-}
-
-/// The validity period of a certificate, both ends included, as times since 1970.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) not_before: Duration,
-    pub(super) not_after: Duration,
 }
 
 impl<'a> Fields<'a> {

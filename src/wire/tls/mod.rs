@@ -8,6 +8,8 @@
 //! verify the certificate again and a health check must; ALPN, because a server speaks HTTP/1.1 without
 //! it, and some servers that do not implement it refuse the handshake.
 
+use std::time::Duration;
+
 #[cfg(not(feature = "tls"))]
 mod absent;
 #[cfg(feature = "tls")]
@@ -30,3 +32,10 @@ pub(crate) use absent::{TlsClient, TlsConfig};
 pub(crate) use client::TlsClient;
 #[cfg(feature = "tls")]
 pub(crate) use config::TlsConfig;
+
+/// The validity period of a certificate, both ends included, as times since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) not_before: Duration,
+    pub(crate) not_after: Duration,
+}

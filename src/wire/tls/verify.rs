@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -13,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
+use super::Validity;
 use super::der::{self, Fields};
 
 /// Limit of intermediate certificates in a chain. The library tries paths among them in every order: a
@@ -189,13 +189,13 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// The verifier of one connection. It records the expiry of the certificate, also of a refused one, which the
+/// The verifier of one connection. It records the validity of the certificate, also of a refused one, which the
 /// library does not keep.
 #[derive(Debug)]
 pub(super) struct Verifier {
     /// `None`: every certificate is accepted.
     pub(super) trust: Option<Arc<Trust>>,
-    pub(super) not_after: OnceLock<Option<Duration>>,
+    pub(super) validity: OnceLock<Option<Validity>>,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -207,7 +207,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.not_after.get_or_init(|| Some(Fields::of(end_entity)?.validity()?.not_after));
+        self.validity.get_or_init(|| Fields::of(end_entity)?.validity());
         if let Some(trust) = &self.trust {
             trust.verify(end_entity, intermediates, now)?;
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;

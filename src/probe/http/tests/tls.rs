@@ -7,7 +7,8 @@ use rustls::ServerConnection;
 use super::*;
 use crate::clock::system_time;
 use crate::probe::build::TlsTrust;
-use crate::probe::tls_server::{END, Site, ciphertext, deliver, site};
+use crate::probe::tls_server::{END, Site, ciphertext, deliver, site, site_with};
+use crate::result::ProbeWarning;
 
 fn probe(site: &Site, check: &str) -> NetProbe {
     build("https://localhost:8443/x", |p| p.check(check).ca_pem(site.pem.as_bytes()))
@@ -231,4 +232,35 @@ fn the_handshake_comes_before_the_first_byte() {
     let result = harness.full_result();
     assert_eq!((result.phases.tls, result.phases.first_byte), (Some(MS * 4), None));
     assert_eq!(result.tls_not_after, None);
+}
+
+#[test]
+fn the_certificate_of_a_redirect_that_expires_soon_is_a_warning() {
+    let sites = [2027, 2030].map(|year| {
+        site_with(|params| {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        })
+    });
+    for (first, limit, warns) in [(0, 800, true), (1, 800, true), (0, 10, false), (1, 2000, true)] {
+        let probe = build("https://localhost/", |p| p.verify_tls(false).cert_days(limit));
+        let mut harness = Harness::begin(&probe);
+        for (site, response) in
+            [(first, "HTTP/1.1 302 X\r\nLocation: /x\r\n\r\n"), (1 - first, "HTTP/1.1 200 OK\r\n\r\n")]
+        {
+            let mut server = sites[site].server();
+            handshake(&mut harness, &mut server, 1000);
+            server.writer().write_all(response.as_bytes()).expect("room");
+            harness.receive(&ciphertext(&mut server));
+        }
+        let result = harness.result();
+        assert_eq!(
+            (result.ok, result.warnings.contains(ProbeWarning::CertSoon)),
+            (true, warns),
+            "{result:?}"
+        );
+        // That of the first to expire.
+        let days = result.detail.strip_prefix("HTTP 200, certificate expires in ").map(|text| text.len());
+        assert_eq!(days, warns.then_some("400 days".len()), "{result:?}");
+    }
 }

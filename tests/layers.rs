@@ -57,6 +57,7 @@ const ENGINE: &[&str] = &[
     "service_manager",
     "lookups",
     "probe_run",
+    "run_table",
     "probe_runs",
     "webhooks",
     "api_conn",

@@ -59,6 +59,7 @@ mod probe_run;
 mod probe_runs;
 mod process_stats;
 mod reload;
+mod run_table;
 mod service_manager;
 mod streams;
 mod timers;

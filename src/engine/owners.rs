@@ -45,7 +45,8 @@ pub(super) enum RunOwner {
 }
 
 impl RunOwner {
-    fn index(self) -> usize {
+    /// A small number, unique among present targets and deliveries.
+    pub(super) fn index(self) -> usize {
         match self {
             RunOwner::Delivery(slot) => slot,
             RunOwner::Target(target) => WEBHOOKS_PARALLEL + target.index(),

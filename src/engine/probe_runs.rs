@@ -2,7 +2,7 @@
 
 mod outputs;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::check_queue::CheckQueue;
@@ -14,6 +14,7 @@ use super::messages::{Input, JobId, Output};
 use super::outbox::Outbox;
 use super::owners::{Owner, RunOwner};
 use super::probe_run::ProbeRun;
+use super::run_table::RunTable;
 use crate::fsm::Change;
 use crate::monitor::{Target, TargetId};
 use crate::probe::connector::AttemptId;
@@ -33,9 +34,8 @@ pub(super) struct ProbeRuns {
     schedule: Schedule,
     /// Targets without a check (with [`Schedule::Once`]).
     unchecked: usize,
-    table: BTreeMap<RunOwner, Box<ProbeRun>>,
+    table: RunTable,
     pub(super) queue: CheckQueue,
-    jobs: BTreeMap<JobId, RunOwner>,
     last_job: JobId,
     events: VecDeque<RunEvent>,
 }
@@ -56,9 +56,8 @@ impl ProbeRuns {
         let runs = ProbeRuns {
             schedule,
             unchecked: cx.targets.list().len(),
-            table: BTreeMap::new(),
+            table: RunTable::default(),
             queue: CheckQueue::new(connections_max),
-            jobs: BTreeMap::new(),
             last_job: JobId(0),
             events: VecDeque::new(),
         };
@@ -74,7 +73,7 @@ impl ProbeRuns {
     }
 
     pub(super) fn get(&self, owner: RunOwner) -> Option<&ProbeRun> {
-        self.table.get(&owner).map(|run| &**run)
+        self.table.get(owner)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -104,7 +103,7 @@ impl ProbeRuns {
         describe: impl FnOnce(LookupId) -> Option<String>,
         cx: &mut Context,
     ) {
-        let Some(run) = self.table.get_mut(&owner) else {
+        let Some(run) = self.table.get_mut(owner) else {
             if let RunOwner::Target(target) = owner {
                 self.queue.waiting.push_back(target);
             }
@@ -126,7 +125,7 @@ impl ProbeRuns {
 
     pub(super) fn check_now(&mut self, target: TargetId, cx: &mut Context) {
         let owner = RunOwner::Target(target);
-        if !self.table.contains_key(&owner) && !self.queue.waiting.contains(&target) {
+        if self.table.get(owner).is_none() && !self.queue.waiting.contains(&target) {
             cx.timers.set(Owner::Run(owner), None);
             self.queue.waiting.push_back(target);
         }
@@ -150,7 +149,7 @@ impl ProbeRuns {
         cx: &mut Context,
     ) {
         self.queue.connections += CONNECTIONS_PER_CHECK;
-        self.table.insert(owner, Box::new(ProbeRun::new(attempt, timeout, cx.now)));
+        self.table.insert(owner, ProbeRun::new(attempt, timeout, cx.now));
         self.poll_attempt(owner, cx);
     }
 
@@ -161,7 +160,7 @@ impl ProbeRuns {
         input: Input<'_>,
         cx: &mut Context,
     ) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         let Some(connector) = &mut run.connector else { return };
         match input {
             Input::Connected => connector.handle_connected(attempt),
@@ -182,7 +181,7 @@ impl ProbeRuns {
         input: Input<'_>,
         cx: &mut Context,
     ) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         match input {
             Input::Sent(count) => return run.handle_sent(count, cx),
             Input::Received(bytes) | Input::Datagram(_, bytes) => {
@@ -202,7 +201,7 @@ impl ProbeRuns {
 
     /// The files have been refreshed: a run that waits for them starts its lookup, or connects to the name server.
     pub(super) fn handle_files(&mut self, owner: RunOwner, lookups: &mut Lookups, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         let Some(connector) = run.connector.as_mut().filter(|_| run.awaits_files) else { return };
         run.awaits_files = false;
         match connector.host() {
@@ -215,7 +214,7 @@ impl ProbeRuns {
     }
 
     pub(super) fn handle_lookup(&mut self, owner: RunOwner, update: LookupUpdate, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         if update.is_last() {
             run.lookup = None;
         }
@@ -231,14 +230,15 @@ impl ProbeRuns {
     }
 
     pub(super) fn handle_random(&mut self, owner: RunOwner, number: u64, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         run.handle_input(probe::Input::Random(number), cx.now);
         self.poll_attempt(owner, cx);
     }
 
     pub(super) fn handle_worked(&mut self, job: JobId, result: ProbeResult, cx: &mut Context) {
-        let Some(owner) = self.jobs.remove(&job) else { return };
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some((owner, run)) = self.table.iter_mut().find(|(_, run)| run.jobs.contains(&job)) else {
+            return;
+        };
         run.jobs.retain(|known| *known != job);
         run.handle_input(probe::Input::Worked(result), cx.now);
         self.poll_attempt(owner, cx);
@@ -248,7 +248,7 @@ impl ProbeRuns {
         for (owner, run) in self.table.iter_mut().filter(|(_, run)| run.stalls < STALLS_MAX) {
             run.stalls += 1;
             run.deadline += delay;
-            cx.timers.set(Owner::Run(*owner), Some(run.poll_timeout()));
+            cx.timers.set(Owner::Run(owner), Some(run.poll_timeout()));
         }
     }
 
@@ -256,7 +256,7 @@ impl ProbeRuns {
     pub(super) fn handle_reload(&mut self, ended: &[TargetId], cx: &mut Context) {
         for owner in ended.iter().copied().map(RunOwner::Target) {
             self.disconnect(owner, cx);
-            if let Some(run) = self.table.remove(&owner) {
+            if let Some(run) = self.table.remove(owner) {
                 self.queue.release(run.connections);
             }
             cx.timers.set(Owner::Run(owner), None);
@@ -278,20 +278,20 @@ impl ProbeRuns {
         let waiting: BTreeSet<_> = self.queue.waiting.iter().collect();
         let is_late_target = |target: &Target| {
             is_late(target.due())
-                && !self.table.contains_key(&RunOwner::Target(target.id()))
+                && self.table.get(RunOwner::Target(target.id())).is_none()
                 && !waiting.contains(&target.id())
         };
-        !self.table.values().any(|run| is_late(run.deadline)) && !cx.targets.list().iter().any(is_late_target)
+        !self.table.iter().any(|run| is_late(run.deadline)) && !cx.targets.list().iter().any(is_late_target)
     }
 
     #[cfg(any(test, fuzzing))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &ProbeRun> {
-        self.table.values().map(|run| &**run)
+        self.table.iter()
     }
 
     #[cfg(test)]
     pub(super) fn jobs(&self) -> Vec<JobId> {
-        self.jobs.keys().copied().collect()
+        self.table.iter().flat_map(|run| &run.jobs).copied().collect()
     }
 
     fn set_timers(&self, cx: &mut Context) {
@@ -303,7 +303,7 @@ impl ProbeRuns {
     }
 
     pub(super) fn set_timer(&self, owner: RunOwner, cx: &mut Context) {
-        let at = match (self.table.get(&owner), owner) {
+        let at = match (self.table.get(owner), owner) {
             (Some(run), _) => Some(run.poll_timeout()),
             (None, RunOwner::Delivery(_)) => None,
             (None, RunOwner::Target(target)) => {

@@ -16,7 +16,7 @@ use crate::result::{Failure, ProbeResult, Reason};
 impl ProbeRuns {
     /// Ends an attempt at its deadline. It may still return a result with a more precise detail.
     pub(super) fn expire(&mut self, owner: RunOwner, lookup: Option<String>, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         let timed_out = format!("timed out after {}", seconds(run.timeout));
         run.handle_deadline(lookup, &timed_out, cx.now);
         while let Some(output) = run.poll() {
@@ -36,7 +36,7 @@ impl ProbeRuns {
     }
 
     pub(super) fn poll_attempt(&mut self, owner: RunOwner, cx: &mut Context) {
-        while let Some(run) = self.table.get_mut(&owner) {
+        while let Some(run) = self.table.get_mut(owner) {
             if let Some(output) = run.connector.as_mut().and_then(Connector::poll_output) {
                 self.handle_connector(owner, output, cx);
                 continue;
@@ -61,13 +61,12 @@ impl ProbeRuns {
                 Some(probe::Output::Random) => self.events.push_back(RunEvent::Random(owner)),
                 Some(probe::Output::BlockingTask(task)) => {
                     self.last_job.0 += 1;
-                    self.jobs.insert(self.last_job, owner);
                     run.jobs.push(self.last_job);
                     cx.outputs.push_back(Output::BlockingTask(self.last_job, task));
                 }
             }
         }
-        if let Some(run) = self.table.get_mut(&owner) {
+        if let Some(run) = self.table.get_mut(owner) {
             let needed = run.connections_needed().min(run.connections);
             self.queue.release(std::mem::replace(&mut run.connections, needed) - needed);
         }
@@ -82,7 +81,7 @@ impl ProbeRuns {
         cx: &mut Context,
     ) {
         self.disconnect(owner, cx);
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         run.connector = Some(connector);
         run.transport = match transport {
             probe::Transport::Tcp => Transport::Tcp,
@@ -91,7 +90,7 @@ impl ProbeRuns {
     }
 
     fn handle_connector(&mut self, owner: RunOwner, output: connector::Output, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         match output {
             connector::Output::Resolve => {
                 let Some(connector) = &mut run.connector else { return };
@@ -141,19 +140,17 @@ impl ProbeRuns {
 
     /// Closes all connections of an attempt and drops its lookup and tasks.
     pub(super) fn disconnect(&mut self, owner: RunOwner, cx: &mut Context) {
-        let Some(run) = self.table.get_mut(&owner) else { return };
+        let Some(run) = self.table.get_mut(owner) else { return };
         run.end_connecting(cx.now);
         run.awaits_files = false;
         self.events.extend(run.lookup.take().map(RunEvent::Cancel));
-        for job in std::mem::take(&mut run.jobs) {
-            self.jobs.remove(&job);
-        }
+        run.jobs.clear();
         run.close_connections(cx);
     }
 
     pub(super) fn finish(&mut self, owner: RunOwner, mut result: ProbeResult, cx: &mut Context) {
         self.disconnect(owner, cx);
-        if let Some(run) = self.table.remove(&owner) {
+        if let Some(run) = self.table.remove(owner) {
             self.queue.release(run.connections);
             run.complete(&mut result);
         }

@@ -17,6 +17,7 @@ use crate::probe::guard::label;
 pub use hook::Hook;
 pub(crate) use target::Target;
 pub use target_id::TargetId;
+pub(crate) use target_id::TargetSet;
 pub use targets::TargetUpdate;
 pub(crate) use targets::Targets;
 pub(crate) use validate::validate_names;

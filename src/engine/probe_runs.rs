@@ -2,7 +2,7 @@
 
 mod outputs;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::check_queue::CheckQueue;
@@ -16,7 +16,7 @@ use super::owners::{Owner, RunOwner};
 use super::probe_run::ProbeRun;
 use super::run_table::RunTable;
 use crate::fsm::Change;
-use crate::monitor::{Target, TargetId};
+use crate::monitor::{Target, TargetId, TargetSet};
 use crate::probe::connector::AttemptId;
 use crate::probe::guard::guarded;
 use crate::probe::{self, Attempt};
@@ -261,12 +261,12 @@ impl ProbeRuns {
             }
             cx.timers.set(Owner::Run(owner), None);
         }
-        let ended: BTreeSet<_> = ended.iter().collect();
+        let ended: TargetSet = ended.iter().copied().collect();
         cx.outputs.retain(|output| match output {
-            Output::CheckResult(check) => !ended.contains(&check.target),
+            Output::CheckResult(check) => !ended.contains(check.target),
             _ => true,
         });
-        self.queue.waiting.retain(|target| !ended.contains(target));
+        self.queue.waiting.retain(|target| !ended.contains(*target));
         self.unchecked = cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
         self.set_timers(cx);
     }
@@ -275,11 +275,11 @@ impl ProbeRuns {
     /// the timers: a lost timer must stop the watchdog pings.
     pub(super) fn is_on_time(&self, cx: &Context) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < cx.now.instant;
-        let waiting: BTreeSet<_> = self.queue.waiting.iter().collect();
+        let waiting: TargetSet = self.queue.waiting.iter().copied().collect();
         let is_late_target = |target: &Target| {
             is_late(target.due())
                 && self.table.get(RunOwner::Target(target.id())).is_none()
-                && !waiting.contains(&target.id())
+                && !waiting.contains(target.id())
         };
         !self.table.iter().any(|run| is_late(run.deadline)) && !cx.targets.list().iter().any(is_late_target)
     }

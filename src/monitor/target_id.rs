@@ -32,6 +32,32 @@ impl TargetId {
     }
 }
 
+/// A set of targets of which no two have the same index. A `BTreeSet` would add 5 KB of code.
+#[derive(Default)]
+pub(crate) struct TargetSet(Vec<Option<TargetId>>);
+
+impl TargetSet {
+    /// Returns false if the target was in the set.
+    pub(crate) fn insert(&mut self, id: TargetId) -> bool {
+        if id.index() >= self.0.len() {
+            self.0.resize(id.index() + 1, None);
+        }
+        self.0[id.index()].replace(id) != Some(id)
+    }
+
+    pub(crate) fn contains(&self, id: TargetId) -> bool {
+        self.0.get(id.index()).is_some_and(|present| *present == Some(id))
+    }
+}
+
+impl FromIterator<TargetId> for TargetSet {
+    fn from_iter<I: IntoIterator<Item = TargetId>>(ids: I) -> Self {
+        let mut set = TargetSet::default();
+        ids.into_iter().for_each(|id| _ = set.insert(id));
+        set
+    }
+}
+
 /// Allocates ids; maps them to positions in the list of targets.
 #[derive(Default)]
 pub(super) struct Positions {

@@ -1,10 +1,10 @@
 //! Replacement of the list of targets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Monitor, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
-use crate::monitor::validate_names;
+use crate::monitor::{TargetSet, validate_names};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
@@ -32,7 +32,7 @@ pub enum TargetUpdate {
 impl Targets {
     /// An error if these cannot replace the current targets.
     pub(crate) fn validate(&self, updates: &[TargetUpdate]) -> Result<(), Error> {
-        let mut kept = BTreeSet::new();
+        let mut kept = TargetSet::default();
         for update in updates {
             match update {
                 TargetUpdate::Start(monitor) => monitor.validate()?,
@@ -66,8 +66,8 @@ impl Targets {
         drop(names);
         let started = updates.iter().filter(|update| matches!(update, TargetUpdate::Start(_))).count();
         let total = u32::try_from(started).unwrap_or(u32::MAX).max(1);
-        let present: BTreeSet<_> = ids.iter().flatten().collect();
-        for id in self.list.iter().map(Target::id).filter(|id| !present.contains(id)) {
+        let present: TargetSet = ids.iter().flatten().copied().collect();
+        for id in self.list.iter().map(Target::id).filter(|id| !present.contains(*id)) {
             self.positions.release(id);
         }
         let before = std::mem::replace(&mut self.list, Vec::with_capacity(updates.len()));

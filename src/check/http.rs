@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::needle::{Needle, Search};
-use super::{split, unknown};
+use super::needle::Needle;
+use super::{Progress, parse_all, split, unknown};
 use crate::result::{ProbeResult, Reason};
 use crate::text::{integer, quote};
 use crate::wire::http::response::{Head, Headers};
@@ -109,16 +109,26 @@ impl<S: Into<String>> From<(bool, S)> for CheckVerdict {
 
 pub(crate) type HttpClosure = Arc<dyn Fn(&HttpResponse) -> CheckVerdict + Send + Sync>;
 
+/// What counts as up.
 #[derive(Clone)]
 pub(crate) enum HttpCheck {
-    /// Any 2xx.
-    Success,
-    /// Inclusive ranges.
-    Status(Vec<(u16, u16)>),
-    /// 2xx and this text.
-    Contains(Needle),
+    /// A 2xx status, unless a condition decides the status, and all conditions in their order.
+    Specs {
+        needs_success: bool,
+        conditions: Box<[Condition]>,
+    },
     Custom(HttpClosure),
 }
+
+#[derive(Clone)]
+pub(crate) enum Condition {
+    /// Inclusive ranges.
+    Status(Vec<(u16, u16)>),
+    Contains(Needle),
+}
+
+/// Why a condition does not hold.
+type Failed = (Reason, String);
 
 pub(crate) struct PartialResponse<'a> {
     pub(crate) head: &'a Head,
@@ -129,67 +139,70 @@ pub(crate) struct PartialResponse<'a> {
     pub(crate) elapsed: Duration,
 }
 
+impl Default for HttpCheck {
+    fn default() -> Self {
+        HttpCheck::Specs { needs_success: true, conditions: Box::default() }
+    }
+}
+
 impl HttpCheck {
-    pub(crate) fn parse(spec: &str) -> Result<Self, String> {
-        match split(spec)? {
-            // Every body contains an empty text.
-            ("" | "default" | "status_2xx", None) | ("body_contains", Some("")) => Ok(HttpCheck::Success),
-            ("status", list) => parse_statuses(list.unwrap_or_default()).map(HttpCheck::Status),
-            ("body_contains", text) => Needle::new(text.unwrap_or_default())
-                .map(HttpCheck::Contains)
-                .ok_or_else(|| "body_contains needs a text, as in body_contains:ok".to_owned()),
-            (name, _) => Err(unknown(spec, name, "http", "http")),
+    pub(crate) fn parse(specs: &[impl AsRef<str>]) -> Result<Self, String> {
+        let conditions = parse_all(specs, Condition::parse)?;
+        let needs_success = !conditions.iter().any(|condition| matches!(condition, Condition::Status(_)));
+        Ok(HttpCheck::Specs { needs_success, conditions })
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        match self {
+            HttpCheck::Specs { conditions, .. } => conditions,
+            HttpCheck::Custom(_) => &[],
         }
     }
 
     pub(crate) fn needs_body(&self) -> bool {
-        matches!(self, HttpCheck::Contains(_) | HttpCheck::Custom(_))
+        matches!(self, HttpCheck::Custom(_)) || self.body_min() > 0
     }
 
     /// The shortest body that can satisfy the check.
     pub(crate) fn body_min(&self) -> usize {
-        match self {
-            HttpCheck::Contains(needle) => needle.len(),
-            _ => 0,
-        }
+        let lengths = self.conditions().iter().map(|condition| match condition {
+            Condition::Contains(needle) => needle.len(),
+            Condition::Status(_) => 0,
+        });
+        lengths.max().unwrap_or(0)
     }
 
     /// A redirect with a listed status is evaluated, not followed.
     pub(crate) fn lists(&self, status: u16) -> bool {
-        match self {
-            HttpCheck::Status(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&status)),
-            _ => false,
-        }
+        self.conditions().iter().any(|condition| match condition {
+            Condition::Status(ranges) => is_listed(ranges, status),
+            Condition::Contains(_) => false,
+        })
     }
 
     /// The result, as soon as `response` determines it.
     pub(crate) fn evaluate(
         &self,
         response: &PartialResponse<'_>,
-        search: &mut Search,
+        progress: &mut Progress,
     ) -> Option<ProbeResult> {
         let status = response.head.status;
-        let success = (200..=299).contains(&status);
         let detail = format!("HTTP {status}");
         let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(response.elapsed);
         match self {
-            HttpCheck::Success if !success => Some(down(Reason::Status, &detail)),
-            HttpCheck::Status(_) if !self.lists(status) => Some(down(Reason::Status, &detail)),
-            HttpCheck::Success | HttpCheck::Status(_) => Some(ProbeResult::up(response.elapsed, &detail)),
-            HttpCheck::Contains(_) if !success => Some(down(Reason::Status, &detail)),
-            HttpCheck::Contains(needle) if search.find(needle, response.body).is_some() => {
+            HttpCheck::Specs { needs_success: true, .. } if !(200..=299).contains(&status) => {
+                Some(down(Reason::Status, &detail))
+            }
+            HttpCheck::Specs { conditions, .. } => {
+                while let Some(condition) = conditions.get(progress.passed) {
+                    if let Err((reason, detail)) = condition.evaluate(response, progress)? {
+                        return Some(down(reason, &detail));
+                    }
+                    progress.pass();
+                }
                 Some(ProbeResult::up(response.elapsed, &detail))
             }
-            HttpCheck::Contains(_) | HttpCheck::Custom(_) if !response.is_complete => None,
-            HttpCheck::Contains(_) => {
-                let read = response.body.len();
-                let limit = if response.is_truncated { ", the limit of --max-body" } else { "" };
-                let detail = format!("{detail}: text not in the body ({read} bytes read{limit})");
-                Some(match compression(&response.head.headers) {
-                    Some(name) => down(Reason::Body, &format!("{detail}; body is {name}-compressed")),
-                    None => down(Reason::Body, &detail),
-                })
-            }
+            HttpCheck::Custom(_) if !response.is_complete => None,
             HttpCheck::Custom(check) => {
                 let verdict = check(&HttpResponse {
                     status,
@@ -205,6 +218,53 @@ impl HttpCheck {
             }
         }
     }
+}
+
+impl Condition {
+    /// `None` is the default check.
+    fn parse(spec: &str) -> Result<Option<Self>, String> {
+        let condition = match split(spec)? {
+            // Every body contains an empty text.
+            ("" | "default", None) | ("body_contains", Some("")) => return Ok(None),
+            ("status_2xx", None) => Condition::Status(vec![(200, 299)]),
+            ("status", list) => Condition::Status(parse_statuses(list.unwrap_or_default())?),
+            ("body_contains", text) => Needle::new(text.unwrap_or_default())
+                .map(Condition::Contains)
+                .ok_or_else(|| "body_contains needs a text, as in body_contains:ok".to_owned())?,
+            (name, _) => return Err(unknown(spec, name, "http", "http")),
+        };
+        Ok(Some(condition))
+    }
+
+    /// `None` while it is not determined.
+    fn evaluate(
+        &self,
+        response: &PartialResponse<'_>,
+        progress: &mut Progress,
+    ) -> Option<Result<(), Failed>> {
+        let status = response.head.status;
+        match self {
+            Condition::Status(ranges) if is_listed(ranges, status) => Some(Ok(())),
+            Condition::Status(_) => Some(Err((Reason::Status, format!("HTTP {status}")))),
+            Condition::Contains(needle) if progress.search.find(needle, response.body).is_some() => {
+                Some(Ok(()))
+            }
+            Condition::Contains(_) if !response.is_complete => None,
+            Condition::Contains(_) => {
+                let read = response.body.len();
+                let limit = if response.is_truncated { ", the limit of --max-body" } else { "" };
+                let mut detail = format!("HTTP {status}: text not in the body ({read} bytes read{limit})");
+                if let Some(name) = compression(&response.head.headers) {
+                    detail.push_str(&format!("; body is {name}-compressed"));
+                }
+                Some(Err((Reason::Body, detail)))
+            }
+        }
+    }
+}
+
+fn is_listed(ranges: &[(u16, u16)], status: u16) -> bool {
+    ranges.iter().any(|(low, high)| (*low..=*high).contains(&status))
 }
 
 fn compression(headers: &Headers) -> Option<&'static str> {

@@ -1,12 +1,12 @@
 //! Evaluation of responses and banners, by check specs and by closures.
 
 mod http;
-mod needle;
+pub(crate) mod needle;
 mod tcp;
 
 pub use http::{CheckVerdict, HttpResponse};
 pub(crate) use http::{HttpCheck, HttpClosure, PartialResponse};
-pub(crate) use needle::Search;
+use needle::Search;
 pub use tcp::{Banner, BannerVerdict};
 pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};
 
@@ -14,6 +14,38 @@ use crate::text::quote;
 
 /// The longest spec, in bytes. It also limits the text that is searched for in a body.
 pub(crate) const SPEC_MAX: usize = 4096;
+
+/// The most checks of one target.
+pub(crate) const CHECKS_MAX: usize = 16;
+
+/// How far the checks of a target have been evaluated.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// They are evaluated in order.
+    passed: usize,
+    /// The state of the next check.
+    search: Search,
+    /// The end of the last text found, in bytes.
+    end: usize,
+}
+
+impl Progress {
+    fn pass(&mut self) {
+        self.passed += 1;
+        self.search = Search::default();
+    }
+}
+
+/// Parses specs of checks, of which all must pass. `None` is the default check of the kind.
+fn parse_all<C>(
+    specs: &[impl AsRef<str>],
+    parse: impl Fn(&str) -> Result<Option<C>, String>,
+) -> Result<Box<[C]>, String> {
+    if specs.len() > CHECKS_MAX {
+        return Err(format!("at most {CHECKS_MAX} are allowed"));
+    }
+    specs.iter().filter_map(|spec| parse(spec.as_ref()).transpose()).collect()
+}
 
 fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     if spec.len() > SPEC_MAX {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::needle::{Needle, Search};
-use super::{split, unknown};
+use super::needle::Needle;
+use super::{Progress, parse_all, split, unknown};
 use crate::result::{ProbeResult, Reason};
 
 /// Bytes in which a text is searched for.
@@ -76,10 +76,11 @@ impl<S: Into<String>> From<(Banner, S)> for BannerVerdict {
 
 pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerVerdict + Send + Sync>;
 
+/// What counts as up, once the target has accepted a connection.
 #[derive(Clone)]
 pub(crate) enum TcpCheck {
-    Connect,
-    Contains(Needle),
+    /// The first [`BANNER_MAX`] bytes contain each of these texts.
+    Contains(Box<[Needle]>),
     Custom(TcpClosure),
 }
 
@@ -91,29 +92,18 @@ pub(crate) enum Ending {
 }
 
 impl TcpCheck {
-    pub(crate) fn parse(spec: &str, kind: &str) -> Result<Self, String> {
-        match split(spec)? {
-            // Every banner contains an empty text, even a missing banner.
-            ("" | "default" | "port_open", None) | ("banner_contains", Some("")) => Ok(TcpCheck::Connect),
-            ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
-                None => Err("banner_contains needs a text, as in banner_contains:SSH-".to_owned()),
-                Some(needle) if needle.len() > BANNER_MAX => {
-                    Err(format!("the text is longer than the {BANNER_MAX} bytes of a banner that are read"))
-                }
-                Some(needle) => Ok(TcpCheck::Contains(needle)),
-            },
-            (name, _) => Err(unknown(spec, name, "tcp", kind)),
-        }
+    pub(crate) fn parse(specs: &[impl AsRef<str>], kind: &str) -> Result<Self, String> {
+        parse_all(specs, |spec| parse_spec(spec, kind)).map(TcpCheck::Contains)
     }
 
     pub(crate) fn needs_banner(&self) -> bool {
-        !matches!(self, TcpCheck::Connect)
+        !matches!(self, TcpCheck::Contains(needles) if needles.is_empty())
     }
 
     pub(crate) fn banner_max(&self) -> usize {
         match self {
             TcpCheck::Custom(_) => CLOSURE_BANNER_MAX,
-            TcpCheck::Connect | TcpCheck::Contains(_) => BANNER_MAX,
+            TcpCheck::Contains(_) => BANNER_MAX,
         }
     }
 
@@ -121,21 +111,28 @@ impl TcpCheck {
     pub(crate) fn evaluate(
         &self,
         received: &[u8],
-        search: &mut Search,
+        progress: &mut Progress,
         latency: Duration,
     ) -> Option<ProbeResult> {
         let full = received.len() >= self.banner_max();
         match self {
-            TcpCheck::Connect => Some(ProbeResult::up(latency, "connect ok")),
-            TcpCheck::Contains(needle) => match search.find(needle, received) {
-                // Cut after the text: the number of bytes after it depends on the segmentation.
-                Some(end) => Some(ProbeResult::up(latency, &show(received.get(..end).unwrap_or(received)))),
-                None if full => {
-                    let detail = format!("{} (text not in the first {BANNER_MAX} bytes)", show(received));
-                    Some(ProbeResult::down(Reason::Banner, &detail).with_latency(latency))
+            TcpCheck::Contains(needles) => {
+                while let Some(needle) = needles.get(progress.passed) {
+                    match progress.search.find(needle, received) {
+                        Some(end) => progress.end = progress.end.max(end),
+                        None if full => {
+                            let detail =
+                                format!("{} (text not in the first {BANNER_MAX} bytes)", show(received));
+                            return Some(ProbeResult::down(Reason::Banner, &detail).with_latency(latency));
+                        }
+                        None => return None,
+                    }
+                    progress.pass();
                 }
-                None => None,
-            },
+                // Cut after the texts: the number of bytes after them depends on the segmentation.
+                let shown = received.get(..progress.end).unwrap_or(received);
+                Some(ProbeResult::up(latency, &show(shown)))
+            }
             TcpCheck::Custom(check) => {
                 let BannerVerdict { banner, detail } = check(received);
                 let detail = |default: &str| detail.unwrap_or_else(|| default.to_owned());
@@ -164,6 +161,22 @@ impl TcpCheck {
     }
 }
 
+/// `None` is the default check.
+fn parse_spec(spec: &str, kind: &str) -> Result<Option<Needle>, String> {
+    match split(spec)? {
+        // Every banner contains an empty text, even a missing banner.
+        ("" | "default" | "port_open", None) | ("banner_contains", Some("")) => Ok(None),
+        ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
+            None => Err("banner_contains needs a text, as in banner_contains:SSH-".to_owned()),
+            Some(needle) if needle.len() > BANNER_MAX => {
+                Err(format!("the text is longer than the {BANNER_MAX} bytes of a banner that are read"))
+            }
+            Some(needle) => Ok(Some(needle)),
+        },
+        (name, _) => Err(unknown(spec, name, "tcp", kind)),
+    }
+}
+
 fn show(received: &[u8]) -> String {
     let (start, more) = match received.get(..SHOWN_MAX) {
         Some(start) if received.len() > SHOWN_MAX => (start, "…"),
@@ -176,15 +189,19 @@ fn show(received: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn parse(spec: &str) -> Result<TcpCheck, String> {
+        TcpCheck::parse(&[spec], "tcp")
+    }
+
     #[test]
     fn specs_of_the_python_version_are_parsed() {
         for spec in ["", "default", "port_open", "banner_contains:"] {
-            assert!(matches!(TcpCheck::parse(spec, "tcp"), Ok(TcpCheck::Connect)), "{spec}");
+            assert!(parse(spec).is_ok_and(|check| !check.needs_banner()), "{spec}");
         }
         for spec in ["banner_contains:SSH-", "banner_contains: ", "banner_contains:a:b"] {
-            assert!(matches!(TcpCheck::parse(spec, "tcp"), Ok(TcpCheck::Contains(_))), "{spec}");
+            assert!(parse(spec).is_ok_and(|check| check.needs_banner()), "{spec}");
         }
-        assert!(TcpCheck::parse(&format!("banner_contains:{}", "x".repeat(BANNER_MAX)), "tls").is_ok());
+        assert!(parse(&format!("banner_contains:{}", "x".repeat(BANNER_MAX))).is_ok());
     }
 
     #[test]
@@ -201,8 +218,12 @@ mod tests {
             (&long, "the text is longer than the 256 bytes of a banner that are read"),
             (&endless, "longer than 4096 bytes"),
         ] {
-            assert_eq!(TcpCheck::parse(spec, "tcp").err().as_deref(), Some(error));
+            assert_eq!(parse(spec).err().as_deref(), Some(error));
         }
+        assert_eq!(
+            TcpCheck::parse(&["port_open"; 17], "tls").err().as_deref(),
+            Some("at most 16 are allowed")
+        );
     }
 
     #[test]
@@ -215,7 +236,7 @@ mod tests {
     #[test]
     fn an_undecided_closure_is_called_until_the_limit_is_reached() {
         let check = TcpCheck::Custom(Arc::new(|_: &[u8]| Banner::More.into()));
-        let evaluate = |len| check.evaluate(&vec![0; len], &mut Search::default(), Duration::ZERO);
+        let evaluate = |len| check.evaluate(&vec![0; len], &mut Progress::default(), Duration::ZERO);
         assert_eq!((check.banner_max(), evaluate(CLOSURE_BANNER_MAX - 1)), (CLOSURE_BANNER_MAX, None));
         assert_eq!(evaluate(CLOSURE_BANNER_MAX).expect("full").detail, "undecided after 4096 bytes");
     }

@@ -39,7 +39,7 @@ pub(super) struct DaemonFlags {
 }
 
 /// Parses arguments into `line`, and appends errors to `errors`. The last value of a flag that is not repeatable
-/// applies. `--help` and `--version` end the parsing and are returned.
+/// applies; the first of one that [replaces](Flag::replaces) removes those in `line`. `--help` and `--version` end the parsing and are returned.
 pub(super) fn read(p: Parser, line: &mut CommandLine, errors: &mut Vec<String>) -> Option<Command> {
     read_all(p, line, errors).unwrap_or_else(|error| {
         errors.push(error);
@@ -73,6 +73,9 @@ fn read_all(
         let (flag, _) = found.map_err(|flag| unknown(&flag))?;
         if !line.seen.contains(&flag.name) {
             line.seen.push(flag.name);
+            if flag.replaces {
+                (flag.clear)(&mut line.settings);
+            }
         }
         match flag.set {
             Set::Help => return Ok(Some(Command::Help)),

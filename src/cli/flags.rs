@@ -9,6 +9,7 @@ mod tests;
 use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
+use crate::probe::build::ProbeBuilder;
 use crate::probe::kinds::{ANY, CERT_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(super) struct Flag {
     /// Removes the value from the settings of a target of another kind.
     pub(super) clear: fn(&mut Settings),
     pub(super) is_tolerated: bool,
+    /// Its values replace those of flags-only lines above, instead of adding to them.
+    pub(super) replaces: bool,
     /// The flags without which it has no effect, and whether one of them is in force.
     pub(super) needs: Option<(&'static str, InForce)>,
     pub(super) set: Set,
@@ -69,6 +72,7 @@ impl Flag {
             kinds: ANY,
             clear: |_| {},
             is_tolerated: false,
+            replaces: false,
             needs: None,
             set,
         }
@@ -87,6 +91,12 @@ impl Flag {
     const fn kinds(mut self, kinds: Kinds, clear: fn(&mut Settings)) -> Flag {
         self.kinds = kinds;
         self.clear = clear;
+        self
+    }
+
+    const fn replacing(mut self, clear: fn(&mut Settings)) -> Flag {
+        self.clear = clear;
+        self.replaces = true;
         self
     }
 
@@ -115,6 +125,7 @@ const fn switch(name: &'static str, help: &'static str, set: fn(&mut CommandLine
 }
 
 /// The maximum numbers of repeated flags.
+const CHECKS_MAX: usize = ProbeBuilder::CHECKS_MAX;
 const HEADERS_MAX: usize = 64;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
@@ -165,11 +176,13 @@ pub(super) static SECTIONS: [Section; 8] = [
             value(
                 "--check",
                 "SPEC",
-                "what counts as up:\n  tcp,tls port_open (default), banner_contains:TEXT\n  \
+                "what counts as up; repeatable, all must pass:\n  \
+                 tcp,tls port_open (default), banner_contains:TEXT\n  \
                  http(s) status_2xx (default), body_contains:TEXT,\n          \
                  status:200,204 or status:200-299,401",
-                |line, text| put(&mut line.settings.probe.check, Ok(text.to_owned())),
-            ),
+                |line, text| push(&mut line.settings.probe.checks, Ok(text.to_owned()), CHECKS_MAX),
+            )
+            .replacing(|settings| settings.probe.checks.clear()),
             value(
                 "--timeout",
                 "SECONDS",

@@ -78,7 +78,7 @@ fn every_flag_is_read() {
         "/bin/tell 'the admin' \"\" #x",
     ]);
     let probe = crate::probe::build::Settings {
-        check: Some("status:200-299,401".into()),
+        checks: vec!["status:200-299,401".into()],
         timeout: Some(Duration::from_millis(250)),
         method: Some("HEAD".into()),
         headers: vec![("X-One".into(), "a b".into()), ("x-one".into(), String::new())],
@@ -265,7 +265,7 @@ fn values_at_their_limits_are_accepted() {
     assert_eq!(settings(&["--protocol=http", "--header=A: b\tc"]).probe.headers[0].1, "b\tc");
     assert_eq!(options(&["--api-host", "LOCALHOST"]).daemon.api.to_string(), "127.0.0.1:8787");
     assert_eq!(options(&["--api-host", "[::1]", "--api-port", "1"]).daemon.api.to_string(), "[::1]:1");
-    assert_eq!(settings(&["--check", ""]).probe.check.as_deref(), Some(""));
+    assert_eq!(settings(&["--check", ""]).probe.checks, [""]);
     assert_eq!(name(&["--name", "-"]).as_deref(), Some("-"));
     assert_eq!(name(&["--name=--once"]).as_deref(), Some("--once"));
 }
@@ -343,6 +343,8 @@ fn repeated_flags_are_limited() {
     assert_eq!(refusal(&["--dns=::1"; 9]), "--dns: at most 8 are allowed");
     assert_eq!(refusal(&["--api-allow-host=h"; 65]), "--api-allow-host: at most 64 are allowed");
     assert_eq!(refusal(&["--header=a:b"; 65]), "--header: at most 64 are allowed");
+    assert_eq!(refusal(&["--check=port_open"; 17]), "--check: at most 16 are allowed");
+    assert_eq!(settings(&["--check=port_open"; 16]).probe.checks.len(), 16);
 }
 
 #[test]

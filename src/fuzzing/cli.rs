@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Source;
 use super::source::slicings;
-use crate::check::{HttpCheck, Search, TcpCheck};
+use crate::check::needle::{Needle, Search};
+use crate::check::{HttpCheck, TcpCheck};
 use crate::probe::Probe;
 use crate::probe::build::{ProbeBuilder, probe};
 use crate::probe::kinds;
@@ -75,17 +76,21 @@ fn check(source: &mut Source<'_>) {
     let cut = source.number();
     let text = String::from_utf8_lossy(source.piece()).into_owned();
     let bytes = source.rest();
-    for error in [HttpCheck::parse(&text).err(), TcpCheck::parse(&text, "tcp").err()].into_iter().flatten() {
+    for error in
+        [HttpCheck::parse(&[&text]).err(), TcpCheck::parse(&[&text], "tcp").err()].into_iter().flatten()
+    {
         one_line(&error);
     }
-    if let Ok(HttpCheck::Status(ranges)) = HttpCheck::parse(&format!("status:{text}")) {
-        assert!((1..=64).contains(&ranges.len()));
-        assert!(ranges.iter().all(|(low, high)| (100..=999).contains(low) && low <= high && *high <= 999));
-        let list: Vec<String> = ranges.iter().map(|(low, high)| format!("{low}-{high}")).collect();
-        let again = HttpCheck::parse(&format!("status:{}", list.join(",")));
-        assert!(matches!(again, Ok(HttpCheck::Status(again)) if again == ranges));
+    if let Ok(check) = HttpCheck::parse(&[format!("status:{text}")]) {
+        let listed: Vec<u16> = (0..=u16::MAX).filter(|status| check.lists(*status)).collect();
+        assert!(!listed.is_empty() && listed.iter().all(|status| (100..=999).contains(status)));
+        if listed.len() <= 64 {
+            let list: Vec<String> = listed.iter().map(ToString::to_string).collect();
+            let again = HttpCheck::parse(&[format!("status:{}", list.join(","))]).expect("a list");
+            assert!((0..=u16::MAX).all(|status| again.lists(status) == check.lists(status)));
+        }
     }
-    let Ok(HttpCheck::Contains(needle)) = HttpCheck::parse(&format!("body_contains:{text}")) else { return };
+    let Some(needle) = Needle::new(&text) else { return };
     let end = (text.len()..=bytes.len()).find(|end| bytes[..*end].ends_with(text.as_bytes()));
     for pieces in slicings(bytes, cut) {
         let (mut search, mut seen, mut found) = (Search::default(), 0, None);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::durations::timed_out;
-use crate::check::{Ending, Search, TcpCheck};
+use crate::check::{Ending, Progress, TcpCheck};
 use crate::result::{Failure, ProbeResult, Reason};
 
 pub(super) struct BannerReader {
@@ -11,19 +11,19 @@ pub(super) struct BannerReader {
     latency: Duration,
     /// At most [`TcpCheck::banner_max`] bytes.
     received: Vec<u8>,
-    search: Search,
+    progress: Progress,
 }
 
 impl BannerReader {
     pub(super) fn new(latency: Duration) -> BannerReader {
-        BannerReader { latency, received: Vec::new(), search: Search::default() }
+        BannerReader { latency, received: Vec::new(), progress: Progress::default() }
     }
 
     /// The result, as soon as the bytes received so far determine it.
     pub(super) fn receive(&mut self, bytes: &[u8], check: &TcpCheck) -> Option<ProbeResult> {
         let room = check.banner_max().saturating_sub(self.received.len());
         self.received.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        check.evaluate(&self.received, &mut self.search, self.latency)
+        check.evaluate(&self.received, &mut self.progress, self.latency)
     }
 
     /// The result if the peer closes the connection.

@@ -92,7 +92,7 @@ pub struct ProbeBuilder {
     path: Option<String>,
     name: Option<String>,
     pub(super) settings: Settings,
-    /// These replace the check of `settings`.
+    /// These replace the checks of `settings`.
     pub(super) check_response: Option<HttpClosure>,
     pub(super) check_banner: Option<TcpClosure>,
     pub(super) tls: TlsSettings,
@@ -116,6 +116,9 @@ impl ProbeBuilder {
 
     /// The highest limit of a response body: 16 MiB. The body is held in memory.
     pub const BODY_MAX: usize = 16 * 1024 * 1024;
+
+    /// The most checks of a probe.
+    pub const CHECKS_MAX: usize = crate::check::CHECKS_MAX;
 
     /// The longest name of a probe, in characters.
     pub const NAME_MAX: usize = 128;
@@ -149,29 +152,52 @@ impl ProbeBuilder {
         self
     }
 
-    /// The check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
-    /// `port_open`, `banner_contains:TEXT` for tcp and tls.
+    /// Adds a check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
+    /// `port_open`, `banner_contains:TEXT` for tcp and tls. All must pass; they are evaluated in the order of the calls, and
+    /// the first that fails gives the detail. If no check is about the status of an http target, it must be 200 to
+    /// 299. At most [`ProbeBuilder::CHECKS_MAX`] checks.
+    ///
+    /// It replaces a closure.
+    ///
+    /// ```
+    /// # use std::{io::{Read, Write}, net::TcpListener, thread};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// # thread::spawn(move || for mut peer in listener.incoming().flatten() {
+    /// #     let _ = peer.read(&mut [0; 1024]);
+    /// #     let _ = peer.write_all(b"HTTP/1.1 503 Starting\r\nContent-Length: 14\r\n\r\ndatabase: down");
+    /// # });
+    /// use pingstate::probe;
+    ///
+    /// let health = || probe("http", "127.0.0.1", port).check("status:200,503").check("body_contains:database: ");
+    /// assert!(health().build()?.check().ok);
+    /// let result = health().check("body_contains:up").build()?.check();
+    /// assert_eq!(result.detail, "HTTP 503: text not in the body (14 bytes read)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check(mut self, spec: &str) -> Self {
-        self.clear_check();
-        self.settings.check = Some(spec.to_owned());
+        self.clear_closures();
+        self.settings.checks.push(spec.to_owned());
         self
     }
 
     /// The check of an http target, as a closure over the complete [`HttpResponse`] that returns `bool` or
-    /// `(bool, detail)`. It runs on the event loop and must not block. A panic in it is a failed check.
+    /// `(bool, detail)`. It runs on the event loop and must not block. A panic in it is a failed check. It
+    /// replaces all other checks.
     pub fn check_response<F, J>(mut self, check: F) -> Self
     where
         F: Fn(&HttpResponse) -> J + Send + Sync + 'static,
         J: Into<CheckVerdict>,
     {
-        self.clear_check();
+        self.settings.checks.clear();
+        self.clear_closures();
         self.check_response = Some(Arc::new(move |response| check(response).into()));
         self
     }
 
     /// The check of a tcp or tls target, as a closure over all bytes received so far, up to 4096, that returns a
     /// [`Banner`](crate::check::Banner) or `(Banner, detail)`. It is called again when more bytes arrive. It
-    /// runs on the event loop and must not block. A panic in it is a failed check.
+    /// runs on the event loop and must not block. A panic in it is a failed check. It replaces all other checks.
     ///
     /// ```
     /// # use std::{io::Write, net::TcpListener, thread};
@@ -197,7 +223,8 @@ impl ProbeBuilder {
         F: Fn(&[u8]) -> J + Send + Sync + 'static,
         J: Into<BannerVerdict>,
     {
-        self.clear_check();
+        self.settings.checks.clear();
+        self.clear_closures();
         self.check_banner = Some(Arc::new(move |received| check(received).into()));
         self
     }
@@ -275,8 +302,7 @@ impl ProbeBuilder {
         }
     }
 
-    fn clear_check(&mut self) {
-        self.settings.check = None;
+    fn clear_closures(&mut self) {
         self.check_response = None;
         self.check_banner = None;
     }

@@ -24,10 +24,10 @@ fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dy
 
 /// The check of a target that may send a banner.
 pub(super) fn take_check(probe: &mut ProbeBuilder, scheme: &Scheme) -> Result<TcpCheck, Error> {
-    let spec = probe.settings.check.take().unwrap_or_default();
+    let specs = std::mem::take(&mut probe.settings.checks);
     match probe.check_banner.take() {
         Some(check) => Ok(TcpCheck::Custom(check)),
-        None => TcpCheck::parse(&spec, scheme.name).map_err(Error::Check),
+        None => TcpCheck::parse(&specs, scheme.name).map_err(Error::Check),
     }
 }
 
@@ -185,6 +185,29 @@ mod tests {
                 let result = harness.result();
                 assert_eq!((result.ok, result.latency), (ok, Some(MS * 3)), "{before} by {size}");
                 assert!(ok || result.detail == miss);
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_must_be_in_the_banner() {
+        let probe =
+            build(|probe| probe.check("banner_contains:ESMTP").check("").check("banner_contains:220"));
+        for (banner, result) in [
+            ("220 mail ESMTP\r\n", ProbeResult::up(MS * 3, "banner: '220 mail ESMTP'")),
+            ("ESMTP 220 mail\r\n", ProbeResult::up(MS * 3, "banner: 'ESMTP 220'")),
+            (
+                "554 no ESMTP\r\n",
+                ProbeResult::down(Reason::Banner, "banner: '554 no ESMTP\\r\\n'").with_latency(MS * 3),
+            ),
+        ] {
+            for pieces in segmentations(banner.as_bytes()) {
+                let mut harness = listening(&probe);
+                harness.receive_all(pieces);
+                if !harness.is_done() {
+                    harness.input(Input::Closed);
+                }
+                assert_eq!(harness.result(), result);
             }
         }
     }

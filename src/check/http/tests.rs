@@ -3,22 +3,59 @@
 use super::*;
 use crate::wire::http::response::ResponseReader;
 
+fn parse(spec: &str) -> Result<HttpCheck, String> {
+    HttpCheck::parse(&[spec])
+}
+
+fn valid(spec: &str) -> HttpCheck {
+    parse(spec).unwrap_or_else(|error| panic!("{spec:?}: {error}"))
+}
+
+/// The single condition of a spec.
+fn condition(spec: &str) -> Condition {
+    let check = valid(spec);
+    assert_eq!(check.conditions().len(), 1, "{spec}");
+    check.conditions()[0].clone()
+}
+
 fn ranges(spec: &str) -> Vec<(u16, u16)> {
-    match HttpCheck::parse(spec) {
-        Ok(HttpCheck::Status(ranges)) => ranges,
-        _ => panic!("{spec:?} has no ranges"),
+    match condition(spec) {
+        Condition::Status(ranges) => ranges,
+        Condition::Contains(_) => panic!("{spec:?} has no ranges"),
     }
 }
 
 #[test]
 fn specs_of_the_python_version_are_parsed() {
-    for spec in ["", "default", "status_2xx", "body_contains:"] {
-        assert!(matches!(HttpCheck::parse(spec), Ok(HttpCheck::Success)), "{spec}");
+    for spec in ["", "default", "body_contains:"] {
+        let check = valid(spec);
+        assert!(
+            matches!(check, HttpCheck::Specs { needs_success: true, .. }) && check.conditions().is_empty()
+        );
     }
     for spec in ["body_contains:pong", "body_contains: ", "body_contains:a:b", "body_contains:status:200"] {
-        assert!(matches!(HttpCheck::parse(spec), Ok(HttpCheck::Contains(_))), "{spec}");
+        assert!(matches!(condition(spec), Condition::Contains(_)), "{spec}");
     }
     assert_eq!(ranges("status:200,204"), [(200, 200), (204, 204)]);
+    assert_eq!(ranges("status_2xx"), [(200, 299)]);
+}
+
+#[test]
+fn a_2xx_status_is_needed_unless_a_check_decides_the_status() {
+    for (specs, needed) in [
+        (&["body_contains:a", "body_contains:b"][..], true),
+        (&["default", "body_contains:b"], true),
+        (&["body_contains:b", "status:500"], false),
+        (&["status_2xx"], false),
+    ] {
+        let check = HttpCheck::parse(specs).unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            matches!(check, HttpCheck::Specs { needs_success, .. } if needs_success == needed),
+            "{specs:?}"
+        );
+    }
+    assert!(HttpCheck::parse(&["status:200"; 16]).is_ok());
+    assert_eq!(HttpCheck::parse(&["status:200"; 17]).err().as_deref(), Some("at most 16 are allowed"));
 }
 
 #[test]
@@ -60,7 +97,7 @@ fn invalid_specs_are_rejected_in_one_line() {
         ("ok\r\n", "unknown check `ok\\r\\n`; there are: status_2xx, status:200,204, body_contains:TEXT"),
         (&long, "longer than 4096 bytes"),
     ] {
-        assert_eq!(HttpCheck::parse(spec).err().as_deref(), Some(error));
+        assert_eq!(parse(spec).err().as_deref(), Some(error));
     }
 }
 
@@ -69,11 +106,11 @@ fn only_a_status_check_lists_a_status() {
     for (spec, is_listed) in
         [("status:301", true), ("status:300-399", true), ("status:302", false), ("", false)]
     {
-        let check = HttpCheck::parse(spec).expect(spec);
+        let check = valid(spec);
         assert_eq!(check.lists(301), is_listed, "{spec}");
         assert!(!check.needs_body() && check.body_min() == 0);
     }
-    let check = HttpCheck::parse("body_contains:pong").expect("a spec");
+    let check = valid("body_contains:pong");
     assert_eq!((check.lists(301), check.needs_body(), check.body_min()), (false, true, 4));
 }
 
@@ -114,6 +151,6 @@ fn verdicts_are_made_of_bool_and_of_pairs() {
 #[test]
 fn the_length_of_specs_is_limited() {
     let text = "x".repeat(super::super::SPEC_MAX - "body_contains:".len());
-    assert!(HttpCheck::parse(&format!("body_contains:{text}")).is_ok());
-    assert!(HttpCheck::parse(&format!("body_contains:{text}x")).is_err());
+    assert!(parse(&format!("body_contains:{text}")).is_ok());
+    assert!(parse(&format!("body_contains:{text}x")).is_err());
 }

@@ -49,7 +49,7 @@ fn a_line_is_parsed_like_a_command_line() {
     let names = targets.iter().map(of).collect::<Vec<_>>();
     assert_eq!(names, [("web".to_owned(), 3), ("the \"ssh\"".to_owned(), 5), ("plain".to_owned(), 6)]);
     assert_eq!(targets[0].target, TargetSpec::Url("https://example.com/healthz?x=#1".into()));
-    assert_eq!(targets[0].settings.probe.check.as_deref(), Some("body_contains:all is well"));
+    assert_eq!(targets[0].settings.probe.checks, ["body_contains:all is well"]);
     assert_eq!(targets[0].settings.probe.headers, [("A".to_owned(), "b".to_owned())]);
     assert_eq!(targets[1].settings.interval, Some(Duration::from_secs(60)));
     assert_eq!((targets[1].settings.fall, targets[2].settings.fall), (Some(3), None));
@@ -220,4 +220,24 @@ fn targets_cannot_be_combined_with_a_file() {
     assert_eq!(target, "--config: cannot be combined with TARGET: the file lists the targets");
     assert_eq!(refusal(&["--check-config"]), "--check-config: needs --config, which names the file");
     assert_eq!(refusal(&["--config="]), "--config: the value is empty");
+}
+
+#[test]
+fn checks_replace_those_of_the_lines_above() {
+    let targets = good(
+        "--check status:200\n--check status:201 --check body_contains:x\na http://h:1\n\
+         b http://h:2 --check status:202 --check status:203\nc http://h:3 --timeout 9\n\
+         --check status:204\nd http://h:4\ne http://h:5 --check ''\n",
+    );
+    let checks: Vec<_> = targets.iter().map(|target| target.settings.probe.checks.clone()).collect();
+    assert_eq!(
+        checks,
+        [
+            &["status:201", "body_contains:x"][..],
+            &["status:202", "status:203"],
+            &["status:201", "body_contains:x"],
+            &["status:204"],
+            &[""],
+        ]
+    );
 }

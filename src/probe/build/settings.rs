@@ -11,7 +11,8 @@ use crate::probe::cert_days::CertDays;
 /// [`ProbeBuilder`](super::ProbeBuilder), and its use in the kinds that it applies to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
-    pub(crate) check: Option<String>,
+    /// Specs, in the order given; all must pass.
+    pub(crate) checks: Vec<String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) method: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
@@ -23,7 +24,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(super) fn first_setting(&self) -> Option<fn(String) -> Error> {
         let present = [
-            (self.check.is_some(), Error::Check as fn(String) -> Error),
+            (!self.checks.is_empty(), Error::Check as fn(String) -> Error),
             (self.timeout.is_some(), Error::Timeout),
             (self.method.is_some(), Error::Method),
             (!self.headers.is_empty(), Error::Header),

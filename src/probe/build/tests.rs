@@ -102,10 +102,15 @@ fn settings_that_do_not_apply_to_the_protocol_are_errors() {
 }
 
 #[test]
-fn the_last_check_applies() {
+fn closures_and_specs_replace_each_other() {
     let http = || probe("http", "h", None).check_response(|_| true);
     assert_eq!(invalid_field(http().check("status:")), "check");
     assert!(probe("http", "h", None).check("status:").check_response(|_| true).build().is_ok());
+    assert_eq!(invalid_field(http().check("status:200").check("status:").check("status:201")), "check");
+    let many = |count| (0..count).fold(http(), |probe, _| probe.check("status:200"));
+    assert!(many(ProbeBuilder::CHECKS_MAX).build().is_ok());
+    let message = "at most 16 are allowed".to_owned();
+    assert_eq!(error(many(ProbeBuilder::CHECKS_MAX + 1)), ("check", message));
 }
 
 #[test]

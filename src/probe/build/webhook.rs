@@ -96,7 +96,7 @@ impl Webhook {
             method: Cow::Borrowed("POST"),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             content: json.as_bytes().to_vec(),
-            check: HttpCheck::Success,
+            check: HttpCheck::default(),
             max_body: 0,
             follow: Follow::SameMethod,
             tls: self.tls.clone(),

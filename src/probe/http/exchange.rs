@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::HttpPlan;
 use super::cookies;
 use super::redirect::{Hop, same_origin};
-use crate::check::{PartialResponse, Search};
+use crate::check::{PartialResponse, Progress};
 use crate::clock::Now;
 use crate::result::{Failure, Phases, ProbeResult, Reason};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
@@ -26,7 +26,7 @@ pub(super) struct Exchange {
     outbox: Vec<u8>,
     plaintext: Vec<u8>,
     reader: ResponseReader,
-    search: Search,
+    progress: Progress,
     received: bool,
     phase: Phase,
     phase_started: Now,
@@ -61,7 +61,7 @@ impl Exchange {
             outbox,
             plaintext: Vec::new(),
             reader,
-            search: Search::default(),
+            progress: Progress::default(),
             received: false,
             phase,
             phase_started: now,
@@ -147,7 +147,7 @@ impl Exchange {
         let is_truncated = body.len() >= plan.max_body;
         let response =
             PartialResponse { head, body, is_complete: self.reader.is_done(), is_truncated, elapsed };
-        plan.check.evaluate(&response, &mut self.search)
+        plan.check.evaluate(&response, &mut self.progress)
     }
 
     /// What it is waiting for, and the reason if that times out.

@@ -25,10 +25,10 @@ pub(in crate::probe) fn build(
     if method == "CONNECT" {
         return Err(Error::Method("CONNECT requests a tunnel and has no response to check".to_owned()));
     }
-    let spec = settings.check.take().unwrap_or_default();
+    let specs = std::mem::take(&mut settings.checks);
     let check = match probe.check_response.take() {
         Some(check) => HttpCheck::Custom(check),
-        None => HttpCheck::parse(&spec).map_err(Error::Check)?,
+        None => HttpCheck::parse(&specs).map_err(Error::Check)?,
     };
     let max_body = settings.max_body.take().unwrap_or(ProbeBuilder::BODY_DEFAULT);
     check_body(&check, &method, max_body)?;

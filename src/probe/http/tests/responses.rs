@@ -122,6 +122,34 @@ fn a_missing_text_in_a_compressed_body_has_an_explanation() {
 }
 
 #[test]
+fn the_first_check_that_fails_gives_the_detail() {
+    let probe = |specs: &[&str]| {
+        build("http://h/", |probe| specs.iter().fold(probe, |probe, spec| probe.check(spec)))
+    };
+    let head = "HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n";
+    let response = format!("{head}ping pong");
+    let miss = |text| Some(bad(Reason::Body, text));
+    for (specs, expected) in [
+        (&["status:503", "body_contains:pong", "body_contains:ping"][..], Some(up("HTTP 503"))),
+        (&["body_contains:ping", "status:200", "body_contains:x"], miss_status()),
+        (
+            &["status:503", "body_contains:x", "status:200"],
+            miss("HTTP 503: text not in the body (9 bytes read)"),
+        ),
+        (&["body_contains:ping", "body_contains:pong"], miss_status()),
+    ] {
+        assert_eq!(result(&probe(specs), &response), expected, "{specs:?}");
+    }
+    // An earlier check that is not determined yet delays the later ones.
+    assert_eq!(result(&probe(&["body_contains:pong", "status:200"]), head), None);
+    assert_eq!(result(&probe(&["status:200", "body_contains:pong"]), head), miss_status());
+}
+
+fn miss_status() -> Option<ProbeResult> {
+    Some(bad(Reason::Status, "HTTP 503"))
+}
+
+#[test]
 fn an_empty_text_is_in_every_body_of_a_2xx() {
     let probe = checking("body_contains:");
     for (response, ok) in [

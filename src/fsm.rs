@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Now, system_time};
-use crate::result::{Phases, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
+use crate::result::{Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
 use crate::text::printable;
 pub use policy::Policy;
 pub use state::{Event, State};
@@ -111,6 +111,7 @@ pub(crate) struct Last {
     pub(crate) http_status: Option<u16>,
     pub(crate) http10: bool,
     pub(crate) tls_not_after: Option<SystemTime>,
+    pub(crate) ping: Option<Box<PingStats>>,
 }
 
 #[derive(Clone, Debug)]
@@ -196,6 +197,7 @@ impl Fsm {
             http_status: result.http_status,
             http10: result.http10,
             tls_not_after: result.tls_not_after,
+            ping: result.ping.clone(),
         });
         change
     }

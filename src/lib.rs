@@ -1,6 +1,6 @@
 //! A tiny uptime daemon, and the library it is made of.
 //!
-//! pingstate probes targets over TCP, TLS, HTTP and HTTPS, tracks each one's state with a small state
+//! pingstate probes targets over TCP, TLS, HTTP, HTTPS and ICMP, tracks each one's state with a small state
 //! machine (`unknown` → `up` / `degraded` / `down`), and serves the states over a local HTTP API.
 //!
 //! ```
@@ -64,7 +64,7 @@
 //! | 3 | `monitor` | one target: schedule, retries, state, history |
 //! | 2 | `probe`, `resolve` | probe protocols; DNS resolver |
 //! | 1 | `fsm`, `check` | state machine; evaluation of checks |
-//! | 0 | `wire`, `result`, `text`, `clock` | codecs: HTTP/1.1, TLS, DNS, URLs; check results; text; time |
+//! | 0 | `wire`, `result`, `text`, `clock` | codecs: HTTP/1.1, TLS, DNS, ICMP, URLs; check results; text; time |
 //!
 //! | subject | location |
 //! |---|---|
@@ -140,6 +140,8 @@ pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Input, Output, Probe, Transport};
-pub use result::{Failure, ParseError, Phases, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
+pub use result::{
+    Failure, ParseError, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason, RoundTrip,
+};
 pub use snapshot::Snapshot;
 pub use wire::http::response::Headers;

@@ -1,6 +1,7 @@
 //! The result of one check, and the reasons of failures.
 
 mod phases;
+mod ping;
 mod warnings;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 pub use phases::Phases;
+pub use ping::{PingStats, RoundTrip};
 pub use warnings::{ProbeWarning, ProbeWarnings};
 
 use crate::text::printable;
@@ -35,7 +37,8 @@ pub struct ProbeResult {
     /// Whether the check succeeded.
     pub ok: bool,
     /// From the start of the check to the connection (tcp, also with a banner check), to the end of the handshake
-    /// (tls), or until the response could be evaluated (http, https); `None` if the check ended earlier.
+    /// (tls), or until the response could be evaluated (http, https); the median round-trip time (icmp); `None` if the
+    /// check ended earlier.
     pub latency: Option<Duration>,
     /// What the check saw: printable, at most [`ProbeResult::DETAIL_MAX`] characters.
     pub detail: String,
@@ -53,6 +56,8 @@ pub struct ProbeResult {
     pub(crate) http10: bool,
     /// When the target's certificate expires; also if it was rejected or not verified.
     pub tls_not_after: Option<SystemTime>,
+    /// The requests and replies of an icmp check; `None` if none was sent.
+    pub ping: Option<Box<PingStats>>,
 }
 
 impl ProbeResult {
@@ -83,6 +88,7 @@ impl ProbeResult {
             http_status: None,
             http10: false,
             tls_not_after: None,
+            ping: None,
         }
     }
 
@@ -212,6 +218,10 @@ reasons! {
     Body = "body",
     /// A banner that the check does not accept, or no banner.
     Banner = "banner",
+    /// Too few replies to echo requests.
+    NoReply = "no_reply",
+    /// A router dropped the echo requests because their time to live (IPv6: hop limit) was exceeded.
+    TtlExceeded = "ttl_exceeded",
     /// A local resource shortage: no descriptors, memory or ports left.
     Local = "local",
     /// A closure or probe of the library's user failed.
@@ -278,6 +288,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 20);
+        assert_eq!(Reason::ALL.len(), 22);
     }
 }

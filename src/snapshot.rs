@@ -12,7 +12,8 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Check, Event, Fsm, State};
 use crate::probe::build::ProbeBuilder;
-use crate::result::{Phases, ProbeWarning, ProbeWarnings, Reason};
+use crate::probe::kinds::Kind;
+use crate::result::{Phases, PingStats, ProbeWarning, ProbeWarnings, Reason, RoundTrip};
 use crate::text::printable;
 
 /// The last second of the year 9999: numbers stay finite and without an exponent.
@@ -76,6 +77,8 @@ pub struct Snapshot {
     pub tls_not_after: Option<SystemTime>,
     /// Why the target is degraded although its last check succeeded.
     pub warnings: ProbeWarnings,
+    /// The requests and replies of the last check of an icmp target.
+    pub ping: Option<PingStats>,
 }
 
 impl Snapshot {
@@ -141,6 +144,7 @@ impl<'a> View<'a> {
             http_status: last.and_then(|last| last.http_status),
             tls_not_after: last.and_then(|last| last.tls_not_after),
             warnings: fsm.warnings(),
+            ping: last.and_then(|last| last.ping.as_deref().cloned()),
         };
         View { name, url, recent: fsm.recent().as_slices(), values }
     }
@@ -178,10 +182,13 @@ fn serialize<S: Serializer>(
     out.serialize_field("name", name)?;
     out.serialize_field("error", &values.error.map(Reason::as_str))?;
     out.serialize_field("phases_ms", &values.phases.map(PhasesMs))?;
-    out.serialize_field("address", &values.address.map(|address| address.to_string()))?;
+    out.serialize_field("address", &values.address.map(shown_address))?;
     out.serialize_field("http_status", &values.http_status)?;
     out.serialize_field("tls_not_after_ts", &values.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
     out.serialize_field("warnings", &Warnings(values.warnings))?;
+    if Kind::of_url(url) == Some(Kind::Icmp) {
+        out.serialize_field("ping", &values.ping.as_ref().map(Ping))?;
+    }
     out.end()
 }
 
@@ -190,6 +197,32 @@ struct PhasesMs(Phases);
 impl Serialize for PhasesMs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.each().map(|(word, span)| (word, span.map(latency_ms))))
+    }
+}
+
+/// Without a port for icmp, which has none.
+fn shown_address(address: SocketAddr) -> String {
+    if address.port() == 0 { address.ip().to_string() } else { address.to_string() }
+}
+
+struct Ping<'a>(&'a PingStats);
+
+impl Serialize for Ping<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Ping", 4)?;
+        out.serialize_field("sent", &self.0.sent)?;
+        out.serialize_field("received", &self.0.received)?;
+        out.serialize_field("rtt_ms", &self.0.rtt.map(RttMs))?;
+        out.serialize_field("hop_limit", &self.0.hop_limit)?;
+        out.end()
+    }
+}
+
+struct RttMs(RoundTrip);
+
+impl Serialize for RttMs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.each().map(|(word, span)| (word, latency_ms(span))))
     }
 }
 

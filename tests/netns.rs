@@ -4,6 +4,10 @@
 #![allow(clippy::disallowed_types)] // Tests may block.
 
 mod common;
+#[path = "netns/icmp.rs"]
+mod icmp;
+#[path = "netns/icmp_routers.rs"]
+mod icmp_routers;
 
 use std::time::Duration;
 

@@ -70,6 +70,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     }
     let kind = match Kind::of_url(url) {
         Some(kind) if kinds::HTTP_KINDS.contains(&kind) => kind,
+        Some(Kind::Icmp) => return write_icmp(out, last),
         _ => return,
     };
     let status = Value::Count(last.http_status.unwrap_or(0).into());
@@ -85,13 +86,26 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     }
 }
 
+fn write_icmp(out: &mut Exposition, last: &Last) {
+    let rtt = last.ping.as_ref().and_then(|ping| ping.rtt).map(|rtt| rtt.median);
+    let phases = [("resolve", last.phases.resolve), ("setup", last.phases.connect), ("rtt", rtt)];
+    out.family("probe_icmp_duration_seconds", "gauge", "How long each part of the check took.");
+    for (phase, span) in phases {
+        out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
+    }
+    if let Some(limit) = last.ping.as_ref().and_then(|ping| ping.hop_limit) {
+        out.family("probe_icmp_reply_hop_limit", "gauge", "The hop limit (IPv4: time to live) of the reply.");
+        out.sample(&[], Value::Count(limit.into()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::{system_time, test_now};
     use crate::monitor::Monitor;
     use crate::probe::build::ProbeBuilder;
-    use crate::result::{ProbeResult, Reason};
+    use crate::result::{PingStats, ProbeResult, Reason};
 
     fn targets() -> Targets {
         let probe = |url: &str, name: &str| ProbeBuilder::from_url(url).name(name).build().expect("a probe");
@@ -228,6 +242,30 @@ mod tests {
         assert_eq!(version(Some(200), false).as_deref(), Some("1.1"));
         assert_eq!(version(Some(404), true).as_deref(), Some("1"));
         assert_eq!(version(None, false).as_deref(), Some("0"), "no response");
+    }
+
+    #[test]
+    fn a_ping_has_the_series_of_the_icmp_prober() {
+        let probe = ProbeBuilder::from_url("icmp://192.0.2.1").build().expect("a probe");
+        let mut targets = Targets::new(vec![Monitor::new(probe)], test_now());
+        let mut series = |result: &ProbeResult| {
+            targets.fire(targets.id(0), result, test_now());
+            let Ok(response) = super::probe("target=192.0.2.1", &targets) else { panic!("target not found") };
+            let text = String::from_utf8(response.body).expect("text");
+            let lines = text.lines().filter_map(|line| line.strip_prefix("probe_icmp_").map(str::to_owned));
+            lines.collect::<Vec<_>>()
+        };
+        let mut result = ProbeResult::up(Duration::from_millis(2), "reply");
+        result.phases.connect = Some(Duration::from_millis(1));
+        let stats = PingStats::new(1, vec![Duration::from_millis(2)], Some(57));
+        result.ping = Some(Box::new(stats));
+        let phases = |setup, rtt| {
+            [("resolve", "0"), ("setup", setup), ("rtt", rtt)]
+                .map(|(phase, seconds)| format!("duration_seconds{{phase=\"{phase}\"}} {seconds}"))
+        };
+        let up = [&phases("0.001", "0.002")[..], &["reply_hop_limit 57".to_owned()]].concat();
+        assert_eq!(series(&result), up);
+        assert_eq!(series(&ProbeResult::down(Reason::NoReply, "no reply")), phases("0", "0"));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! `/metrics`: every target and the daemon itself, in the Prometheus text format.
 
+use std::time::Duration;
+
 use crate::api::counters::Figures;
 use crate::api::exposition::{Exposition, Value};
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Last, State};
 use crate::monitor::{Target, Targets};
+use crate::result::RoundTrip;
 
 const DAEMON_CAPACITY: usize = 4096;
 const TARGET_CAPACITY: usize = 1536;
@@ -83,6 +86,23 @@ fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
     write("pingstate_tls_not_after_timestamp_seconds", "When the certificate seen last expires.", |last| {
         last.tls_not_after.map(|time| Value::Seconds(since_epoch(time)))
     });
+    write(
+        "pingstate_ping_loss_ratio",
+        "The share of echo requests of the last check without a reply.",
+        |last| last.ping.as_ref().map(|ping| Value::Seconds(Duration::from_secs_f64(ping.loss()))),
+    );
+    write(
+        "pingstate_ping_reply_hop_limit",
+        "The time to live (IPv6: hop limit) of the last reply.",
+        |last| last.ping.as_ref()?.hop_limit.map(|limit| Value::Count(limit.into())),
+    );
+    out.family("pingstate_ping_rtt_seconds", "gauge", "Round-trip times of the last check.");
+    for target in targets {
+        let rtt = target.fsm().last().and_then(|last| last.ping.as_ref()?.rtt);
+        for (stat, span) in rtt.iter().flat_map(RoundTrip::each) {
+            out.sample(&[("target", target.name()), ("stat", stat)], Value::Seconds(span));
+        }
+    }
     out.family("pingstate_probe_phase_seconds", "gauge", "How long each part of the last check took.");
     for target in targets {
         for (phase, span) in target.fsm().last().iter().flat_map(|last| last.phases.each()) {

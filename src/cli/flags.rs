@@ -3,6 +3,7 @@
 //! A new flag is a row here, a field of [`Settings`] (if it configures a probe, of the `Settings` in
 //! `probe/build/settings`, which the builder has too), the place that uses it, and a test.
 
+mod ping;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,7 @@ use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::kinds::{ANY, CERT_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
+use crate::probe::kinds::{ANY, CERT_KINDS, CHECK_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -144,12 +145,12 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 8] = [
+pub(super) static SECTIONS: [Section; 9] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
         flags: &[
-            value("--protocol", "NAME", "tcp, http, https or tls", |line, text| {
+            value("--protocol", "NAME", "tcp, http, https, tls or icmp", |line, text| {
                 put(&mut line.kind, Kind::parse(text))
             })
             .default("tcp"),
@@ -182,14 +183,15 @@ pub(super) static SECTIONS: [Section; 8] = [
                  status:200,204 or status:200-299,401",
                 |line, text| push(&mut line.settings.probe.checks, Ok(text.to_owned()), CHECKS_MAX),
             )
-            .replacing(|settings| settings.probe.checks.clear()),
+            .replacing(|settings| settings.probe.checks.clear())
+            .kinds(CHECK_KINDS, |settings| settings.probe.checks.clear()),
             value(
                 "--timeout",
                 "SECONDS",
                 "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
                 |line, text| put(&mut line.settings.probe.timeout, values::timeout(text)),
             )
-            .default("2 for tcp; 5 for tls, http and https"),
+            .default("2 for tcp, icmp; 5 for tls, http, https"),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
                 put(&mut line.settings.retries, values::retries(text))
             })
@@ -250,6 +252,7 @@ pub(super) static SECTIONS: [Section; 8] = [
             .kinds(CERT_KINDS, |settings| settings.probe.cert_days = None),
         ],
     },
+    Section { title: "Check, for icmp:", scope: FlagScope::Target, flags: &ping::FLAGS },
     Section {
         title: "State (of all targets, or after a target in FILE):",
         scope: FlagScope::Target,

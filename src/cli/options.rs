@@ -110,6 +110,7 @@ impl Settings {
         self.rise = self.rise.filter(|rise| *rise != Policy::RISE);
         self.hook_timeout =
             self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != Hook::TIMEOUT);
+        self.probe.ping.normalise();
         self.hook_first &= self.on_change.is_some() || self.webhook.is_some();
         if let Some(kind) = kind {
             let without_effect = flags::all().filter(|(flag, _)| !flag.kinds.contains(&kind));

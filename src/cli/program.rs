@@ -1,4 +1,4 @@
-//! Checks the programs of hooks before they run.
+//! Checks what only the system knows before the start: the programs of hooks, and the permission to ping.
 
 use std::env;
 use std::fs::{self, File};
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use super::TargetOptions;
+use crate::probe::kinds::Kind;
+use crate::reactor;
 use crate::text::quote;
 
 /// The number of bytes of a file from which Linux determines how to execute it (`BINPRM_BUF_SIZE`).
@@ -33,6 +35,14 @@ pub(super) fn check_programs(targets: &[TargetOptions], errors: &mut Vec<(usize,
                 errors.push((options.line, format!("--on-change: {} {error}", quote(program))));
             }
         }
+    }
+}
+
+/// Adds an error at the first icmp target if ICMP sockets are not permitted.
+pub(super) fn check_permissions(targets: &[TargetOptions], errors: &mut Vec<(usize, String)>) {
+    let ping = targets.iter().find(|options| options.target.kind() == Some(Kind::Icmp));
+    if let Some(options) = ping.filter(|_| !reactor::has_permission()) {
+        errors.push((options.line, reactor::PERMISSION.to_owned()));
     }
 }
 

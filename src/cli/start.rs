@@ -2,7 +2,7 @@
 
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
-use super::program::check_programs;
+use super::program::{check_permissions, check_programs};
 use super::targets::{monitors, updates};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
@@ -33,6 +33,7 @@ impl Start {
         let Some(config) = options.config else {
             let monitors = monitors(&options.targets, log).map_err(|error| vec![error])?;
             let mut errors = Vec::new();
+            check_permissions(&options.targets, &mut errors);
             if !options.once {
                 check_programs(&options.targets, &mut errors);
             }
@@ -116,6 +117,7 @@ impl Plan {
         if runs_hooks {
             check_programs(&targets, &mut errors);
         }
+        check_permissions(&targets, &mut errors);
         if errors.is_empty() {
             return Ok(Plan { updates, fingerprints, daemon, every: every(&targets) });
         }

@@ -85,6 +85,7 @@ fn every_flag_is_read() {
         max_body: Some(1024),
         follow_redirects: Some(false),
         cert_days: Some(CertDays::Percent(33)),
+        ..Default::default()
     };
     let settings = Settings {
         probe,
@@ -162,7 +163,16 @@ fn help_and_version_are_not_errors() {
 #[test]
 fn invalid_values_are_refused_with_the_name_of_their_flag() {
     for (flag, value, message) in [
-        ("--protocol", "udp", "--protocol: `udp` is not tcp, http, https or tls"),
+        ("--ping-count", "21", "--ping-count: 21 is not between 1 and 20"),
+        ("--ping-interval", "5 min", "--ping-interval: `5 min` is not a time, like 0.5, 200ms, 5s or 2m"),
+        ("--ping-interval", "ms", "--ping-interval: `ms` is not a time, like 0.5, 200ms, 5s or 2m"),
+        ("--ping-interval", "0ms", "--ping-interval: 0ms is not between 1ms and 3600s"),
+        ("--ping-interval", "-1", "--ping-interval: -1 is not between 1ms and 3600s"),
+        ("--ping-interval", "1d", "--ping-interval: 1d is not between 1ms and 3600s"),
+        ("--ping-loss", "100%", "--ping-loss: 100 is not between 0 and 99"),
+        ("--ping-ttl", "0", "--ping-ttl: 0 is not between 1 and 255"),
+        ("--ping-size", "8", "--ping-size: 8 is not between 16 and 1400"),
+        ("--protocol", "udp", "--protocol: `udp` is not tcp, http, https, tls or icmp"),
         ("--port", "70000", "--port: 70000 is not between 1 and 65535"),
         ("--port", "0", "--port: 0 is not between 1 and 65535"),
         ("--port", "-1", "--port: -1 is not between 1 and 65535"),

@@ -59,6 +59,44 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     seconds(text, INTERVAL_MAX_S)
 }
 
+pub(super) fn ping_count(text: &str) -> Result<u32, String> {
+    Ok(whole(text, 1, ProbeBuilder::PING_COUNT_MAX.into())? as u32)
+}
+
+pub(super) fn ping_loss(text: &str) -> Result<u8, String> {
+    Ok(whole(text.strip_suffix('%').unwrap_or(text), 0, 99)? as u8)
+}
+
+pub(super) fn ping_ttl(text: &str) -> Result<u8, String> {
+    Ok(whole(text, 1, 255)? as u8)
+}
+
+pub(super) fn ping_size(text: &str) -> Result<usize, String> {
+    Ok(whole(text, ProbeBuilder::PING_SIZE_MIN as u64, ProbeBuilder::PING_SIZE_MAX as u64)? as usize)
+}
+
+/// A time shorter than a timeout: a number of seconds, or a number and a unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let start = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(start);
+    let (factor, divisor) = match unit {
+        "" | "s" => (1, 1),
+        "ms" => (1, 1000),
+        "m" => (60, 1),
+        "h" => (3600, 1),
+        "d" => (86_400, 1),
+        _ => return Err(format!("{} is not a time, like 0.5, 200ms, 5s or 2m", quote(text))),
+    };
+    let number = billionths(unsigned(number.trim_end()));
+    let number = number.ok_or_else(|| format!("{} is not a time, like 0.5, 200ms, 5s or 2m", quote(text)))?;
+    match number.saturating_mul(factor) / divisor {
+        nanos if (BILLION / 1000..=TIMEOUT_MAX_S * BILLION).contains(&nanos) && !text.starts_with('-') => {
+            Ok(Duration::from_nanos(nanos))
+        }
+        _ => Err(format!("{} is not between 1ms and {TIMEOUT_MAX_S}s", shown(text))),
+    }
+}
+
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
 }

@@ -116,7 +116,7 @@ impl ApiConns {
                 self.remove(id, cx);
                 cx.drop_conn(id);
             }
-            Input::Connected | Input::Datagram(..) => {}
+            Input::Connected | Input::Datagram(..) | Input::IcmpMessage { .. } | Input::IcmpError { .. } => {}
         }
     }
 

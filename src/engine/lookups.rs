@@ -94,6 +94,7 @@ impl Lookups {
             Input::Received(bytes) => QueryInput::Received { from, bytes },
             Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
             Input::Closed => QueryInput::Closed,
+            Input::IcmpMessage { .. } | Input::IcmpError { .. } => return,
             Input::Failed(_) => {
                 cx.drop_conn(query.conn);
                 self.take_query(id);

@@ -15,6 +15,16 @@ pub(crate) enum Input<'a> {
     Connected,
     Received(&'a [u8]),
     Datagram(SocketAddr, &'a [u8]),
+    /// One ICMP message without its IP header, and the hop limit that is left if it is known.
+    IcmpMessage {
+        bytes: &'a [u8],
+        hop_limit: Option<u8>,
+    },
+    /// An ICMP error about a message that was sent, and the beginning of that. The connection remains.
+    IcmpError {
+        failure: Failure,
+        quoted: &'a [u8],
+    },
     /// Number of bytes of the outbox that the kernel has accepted.
     Sent(usize),
     /// The peer has shut down its sending side.

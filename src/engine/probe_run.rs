@@ -122,7 +122,9 @@ impl ProbeRun {
         }
         let is_first = match self.transport {
             Transport::Tcp => self.outbox.push(bytes),
-            Transport::Udp | Transport::Multicast => self.outbox.push_datagram(bytes),
+            Transport::Udp | Transport::Multicast | Transport::Icmp { .. } => {
+                self.outbox.push_datagram(bytes)
+            }
         };
         if is_first {
             cx.outputs.push_back(Output::Write(id));

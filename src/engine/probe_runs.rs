@@ -187,6 +187,12 @@ impl ProbeRuns {
             Input::Received(bytes) | Input::Datagram(_, bytes) => {
                 run.handle_input(probe::Input::Received(bytes), cx.now);
             }
+            Input::IcmpMessage { bytes, hop_limit } => {
+                run.handle_input(probe::Input::IcmpMessage { bytes, hop_limit }, cx.now);
+            }
+            Input::IcmpError { failure, quoted } => {
+                run.handle_input(probe::Input::IcmpError { failure, quoted }, cx.now);
+            }
             Input::Closed => run.handle_input(probe::Input::Closed, cx.now),
             Input::Failed(failure) => {
                 run.conn = None;

@@ -2,6 +2,7 @@
 
 mod built;
 mod error;
+mod ping;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod webhook;
 pub use built::NetProbe;
 pub(crate) use built::Plan;
 pub use error::Error;
+pub(crate) use ping::PingSettings;
 pub(crate) use settings::Settings;
 pub use trust::TlsTrust;
 pub(crate) use webhook::DELIVERY_TIMEOUT;
@@ -27,8 +29,8 @@ use crate::text::printable;
 use crate::wire::url::Url;
 use trust::TlsSettings;
 
-/// Starts to build a probe: `protocol` is `tcp`, `http`, `https` or `tls`; `address` is a name or an IP address
-/// (IPv6 with or without brackets). Default port: 80 for http, 443 for the others.
+/// Starts to build a probe: `protocol` is `tcp`, `http`, `https`, `tls` or `icmp`; `address` is a name or an IP address
+/// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp, https and tls; icmp has none.
 /// [`ProbeBuilder::build`] reports errors.
 ///
 /// ```

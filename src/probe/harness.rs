@@ -56,10 +56,21 @@ impl Harness {
         (host, port)
     }
 
+    /// Takes the requested ICMP socket; panics if there is none.
+    pub(crate) fn connect_icmp(&mut self) -> String {
+        let (transport, host, port) = self.connect.take().expect("no socket requested");
+        assert!(matches!(transport, Transport::Icmp { .. }) && port == 0);
+        host
+    }
+
     pub(crate) fn connected(&mut self) {
+        self.connected_to(SocketAddr::from(([127, 0, 0, 1], 1)));
+    }
+
+    pub(crate) fn connected_to(&mut self, address: SocketAddr) {
         self.connect = None;
         self.sent.clear(); // It was sent over the previous connection.
-        self.input(Input::Connected(SocketAddr::from(([127, 0, 0, 1], 1))));
+        self.input(Input::Connected(address));
     }
 
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
@@ -92,8 +103,11 @@ impl Harness {
         std::mem::take(&mut self.sent)
     }
 
+    pub(crate) fn has_timer(&self) -> bool {
+        self.timer.is_some()
+    }
+
     /// Waits until the timer expires; panics if there is none.
-    #[expect(dead_code, reason = "no kind sets a timer yet")]
     pub(crate) fn expire_timer(&mut self) {
         self.now = self.timer.take().expect("no timer");
         self.input(Input::TimerExpired);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
-use super::{http, tcp, tls};
+use super::{http, icmp, tcp, tls};
 use crate::wire::url::{Form, Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,12 +16,20 @@ pub(crate) enum Kind {
     Http,
     Https,
     Tls,
+    Icmp,
 }
 
 pub(crate) type Kinds = &'static [Kind];
 
-pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls];
+pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
+
+/// Kinds with a `--check`.
+#[cfg(feature = "cli")]
+pub(crate) const CHECK_KINDS: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls];
+
+#[cfg(feature = "cli")]
+pub(crate) const ICMP_KINDS: Kinds = &[Kind::Icmp];
 
 /// Kinds whose target has a certificate.
 #[cfg(feature = "cli")]
@@ -67,6 +75,7 @@ impl Kind {
             Kind::Http => &http::HTTP,
             Kind::Https => &http::HTTPS,
             Kind::Tls => &tls::TLS,
+            Kind::Icmp => &icmp::ICMP,
         }
     }
 
@@ -122,10 +131,15 @@ mod tests {
             let name = kind.name();
             assert_eq!((Kind::parse(name), Kind::parse(&name.to_uppercase())), (Ok(*kind), Ok(*kind)));
             assert_eq!(Kind::of_url(&format!("{}://", name.to_uppercase())), Some(*kind));
-            let (parsed, url) = parse_url(&format!("{name}://h:1")).expect(name);
-            assert_eq!((parsed, url.scheme, kind.port() > 0), (*kind, kind.scheme(), true));
+            let port = if kind.scheme().has_port() { ":1" } else { "" };
+            let (parsed, url) = parse_url(&format!("{name}://h{port}")).expect(name);
+            assert_eq!(
+                (parsed, url.scheme, kind.port() > 0),
+                (*kind, kind.scheme(), kind.scheme().has_port())
+            );
         }
-        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http, https or tls".to_owned()));
+        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http, https, tls or icmp".to_owned()));
+        assert_eq!((Kind::parse("ping"), Kind::of_url("Ping://h")), (Ok(Kind::Icmp), Some(Kind::Icmp)));
         assert_eq!((Kind::of_url("udp://h:1"), Kind::of_url("tcp:h")), (None, None));
     }
 }

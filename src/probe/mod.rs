@@ -27,12 +27,14 @@ pub(crate) mod guard;
 #[cfg(test)]
 pub(crate) mod harness;
 pub(crate) mod http;
+pub(crate) mod icmp;
 pub(crate) mod kinds;
 pub(crate) mod tcp;
 mod tls;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tls_server;
+mod transport;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -40,6 +42,7 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::result::{Failure, ProbeResult};
+pub use transport::Transport;
 
 /// A target that can be checked repeatedly.
 ///
@@ -204,7 +207,22 @@ pub enum Input<'a> {
     /// Bytes from the peer. Over TCP they are split anywhere and never empty; over UDP they are one datagram,
     /// cut after 16 KiB.
     Received(&'a [u8]),
-    /// The peer closed its side of the connection (EOF); no more bytes follow. Not over UDP.
+    /// One ICMP message from the peer, of any kind, without its IP header.
+    IcmpMessage {
+        /// From its type to the end of its payload.
+        bytes: &'a [u8],
+        /// The time to live (IPv6: hop limit) that is left, if it is known.
+        hop_limit: Option<u8>,
+    },
+    /// An ICMP error about a message that was sent. The connection continues to exist.
+    IcmpError {
+        /// The reason is [`Reason::TtlExceeded`](crate::Reason::TtlExceeded) or
+        /// [`Reason::Unreachable`](crate::Reason::Unreachable); the detail names the sender of the error.
+        failure: Failure,
+        /// The beginning of the message, at least its first 8 bytes. On a raw socket it may be that of another process.
+        quoted: &'a [u8],
+    },
+    /// The peer closed its side of the connection (EOF); no more bytes follow. Not over UDP and ICMP.
     Closed,
     /// The connection could not be established, or it failed. It no longer exists.
     Failed(Failure),
@@ -249,75 +267,6 @@ impl fmt::Debug for BlockingTask {
     }
 }
 
-/// The protocol of a connection. Later versions may add protocols.
-///
-/// A UDP socket is connected to one address of the host, so that it receives datagrams of this peer only, and
-/// [`Input::Failed`] with [`Reason::Refused`](crate::Reason::Refused) if the peer's port is closed (ICMP port
-/// unreachable). [`Input::Connected`] follows at once, without a packet: only a response proves that the peer
-/// exists.
-///
-/// ```
-/// # use std::net::UdpSocket;
-/// use pingstate::{Attempt, Input, Now, Output, Probe, ProbeResult, Reason, Transport, check};
-/// use std::time::Duration;
-///
-/// /// Expects the datagram that it sends.
-/// struct Echo(u16);
-///
-/// struct Exchange(Now, Option<Output>);
-///
-/// impl Probe for Echo {
-///     fn name(&self) -> &str {
-///         "echo"
-///     }
-///     fn timeout(&self) -> Duration {
-///         Duration::from_secs(2)
-///     }
-///     fn begin(&self, now: Now) -> Box<dyn Attempt> {
-///         let host = "127.0.0.1".to_owned();
-///         let connect = Output::Connect { transport: Transport::Udp, host, port: self.0 };
-///         Box::new(Exchange(now, Some(connect)))
-///     }
-/// }
-///
-/// impl Attempt for Exchange {
-///     fn handle_input(&mut self, input: Input<'_>, now: Now) {
-///         self.1 = match input {
-///             Input::Connected(_) => Some(Output::Send(b"hello".to_vec())),
-///             Input::Received(b"hello") => Some(Output::Done(ProbeResult::up(now.since(self.0), "echo"))),
-///             Input::Received(_) => Some(Output::Done(ProbeResult::down(Reason::Custom, "no echo"))),
-///             Input::Failed(failure) => Some(Output::Done(failure.into())),
-///             _ => None,
-///         };
-///     }
-///     fn poll_output(&mut self) -> Option<Output> {
-///         self.1.take()
-///     }
-/// }
-///
-/// let server = UdpSocket::bind("127.0.0.1:0")?;
-/// let port = server.local_addr()?.port();
-/// # let server = std::thread::spawn(move || {
-/// #     let mut buffer = [0; 5];
-/// #     let (len, peer) = server.recv_from(&mut buffer).expect("a datagram");
-/// #     server.send_to(&buffer[..len], peer).expect("sent");
-/// # });
-/// assert_eq!(check(&Echo(port)).detail, "echo");
-/// # server.join().expect("no panic");
-///
-/// let closed = check(&Echo(port)); // The server has closed its socket.
-/// assert_eq!(closed.reason, Some(Reason::Refused));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// A stream of bytes.
-    Tcp,
-    /// Datagrams.
-    Udp,
-}
-
 /// An action that an [`Attempt`] requests.
 ///
 /// ```
@@ -342,7 +291,7 @@ pub enum Output {
         /// The protocol.
         transport: Transport,
     },
-    /// Send these bytes over the connection, over UDP as one datagram; without a connection they are discarded.
+    /// Send these bytes over the connection, over UDP and ICMP as one datagram; without a connection they are discarded.
     /// If more than 1 MiB is waiting to be sent, the check fails.
     Send(Vec<u8>),
     /// Run blocking code on its own thread. The thread cannot be ended from outside: if the check ends

@@ -96,8 +96,7 @@ impl TcpAttempt {
                 Reason::ConnectTimeout,
                 &timed_out(self.plan.timeout, "the connection"),
             )),
-            Input::Received(_) | Input::Closed => None,
-            Input::Worked(_) | Input::TimerExpired | Input::Random(_) => None,
+            _ => None,
         }
     }
 }
@@ -105,10 +104,10 @@ impl TcpAttempt {
 fn handle_reading(plan: &TcpPlan, input: Input<'_>, banner: &mut BannerReader) -> Option<ProbeResult> {
     match input {
         Input::Received(bytes) => banner.receive(bytes, &plan.check),
-        Input::Connected(_) | Input::Worked(_) | Input::TimerExpired | Input::Random(_) => None,
         Input::Closed => Some(banner.close(&plan.check)),
         Input::Failed(failure) => Some(banner.fail(failure, &plan.check)),
         Input::TimedOut => Some(banner.time_out(plan.timeout, &plan.check)),
+        _ => None,
     }
 }
 

@@ -211,7 +211,7 @@ impl Attempt for TlsAttempt {
             (Input::Closed, _) => self.close(now),
             (Input::Failed(failure), _) => self.fail(failure, now),
             (Input::TimedOut, _) => self.time_out(now),
-            (Input::Connected(_) | Input::Worked(_) | Input::TimerExpired | Input::Random(_), _) => {}
+            _ => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
+use super::icmp;
 use super::socket::Socket;
 use crate::engine::Transport;
 use crate::result::{Failure, Reason};
@@ -35,7 +36,11 @@ fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
     }
 }
 
+/// Without a port, `to` is the peer of an ICMP socket.
 pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
+    if icmp::is_not_permitted(error) {
+        return Failure::new(Reason::Local, icmp::PERMISSION);
+    }
     if lacks_port(error, to) {
         return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));
     }
@@ -60,7 +65,11 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
                 ErrorKind::InvalidInput => "no route to host (blackhole)",
                 _ => &text,
             };
-            Failure::new(Reason::Unreachable, format!("cannot connect to {to}: {reason}"))
+            let detail = match to.port() {
+                0 => format!("cannot reach {}: {reason}", to.ip()),
+                _ => format!("cannot connect to {to}: {reason}"),
+            };
+            Failure::new(Reason::Unreachable, detail)
         }
     }
 }
@@ -105,6 +114,8 @@ mod tests {
             (Reason::Unreachable, "cannot connect to 192.0.2.1:80: network is unreachable".into())
         );
         assert_eq!(connect(Errno::EHOSTUNREACH).reason, Reason::Unreachable);
+        let ping = of_connect(&error(Errno::EHOSTUNREACH), SocketAddr::from(([192, 0, 2, 1], 0)));
+        assert_eq!(ping.detail, "cannot reach 192.0.2.1: no route to host");
         for errno in [Errno::EPERM, Errno::EACCES] {
             let detail = "cannot connect to 192.0.2.1:80: administratively prohibited".to_owned();
             assert_eq!(parts(connect(errno)), (Reason::Unreachable, detail), "rejected by a firewall");

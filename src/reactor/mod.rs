@@ -8,6 +8,7 @@
 mod children;
 mod clock;
 mod files;
+mod icmp;
 mod io_error;
 mod lifecycle;
 mod listener;
@@ -41,6 +42,7 @@ use crate::result::{ProbeResult, Reason};
 use children::Children;
 pub(crate) use clock::{now, random};
 use files::Files;
+pub(crate) use icmp::{PERMISSION, has_permission};
 use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
@@ -314,6 +316,8 @@ impl Reactor {
     fn process_output(&mut self, output: Output, now: Now) {
         match output {
             Output::Open { id, transport, to } => self.open(id, transport, to, now),
+            // The time of a ping is measured from here.
+            Output::Write(id) if self.sockets.get(id).is_some_and(Socket::is_icmp) => self.write(id, now),
             Output::Write(id) => self.writes.push(id),
             Output::Read(id) => {
                 if self.sockets.get(id).is_some_and(|socket| socket.unread) {

@@ -9,7 +9,9 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use super::icmp::{self, IcmpSocket};
 use crate::engine::Transport;
+use crate::result::Failure;
 
 /// Socket send buffer of an API client in bytes. By default the kernel buffers megabytes for each client
 /// that does not read.
@@ -38,11 +40,22 @@ enum Io {
     Tcp(TcpStream),
     Udp(UdpSocket),
     Multicast(UdpSocket),
+    Icmp(IcmpSocket),
 }
 
 pub(super) enum Received {
     Bytes(usize),
     Datagram(SocketAddr, usize),
+    IcmpMessage {
+        start: usize,
+        len: usize,
+        hop_limit: Option<u8>,
+    },
+    /// The beginning of the message that the error is about is in the buffer.
+    IcmpError {
+        failure: Failure,
+        len: usize,
+    },
     End,
     Nothing,
 }
@@ -71,6 +84,7 @@ impl Socket {
                 Io::Udp(socket)
             }
             Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
+            Transport::Icmp { hop_limit } => Io::Icmp(IcmpSocket::open(to, hop_limit)?),
         };
         Ok(Socket { connecting, ..Socket::new(io, to) })
     }
@@ -95,9 +109,16 @@ impl Socket {
         }
     }
 
+    pub(super) fn is_icmp(&self) -> bool {
+        matches!(self.io, Io::Icmp(_))
+    }
+
     pub(super) fn note_event(&mut self, event: &Event) {
         self.ending |= event.is_read_closed() || event.is_error();
         self.unread |= event.is_readable() || self.ending;
+        if let Io::Icmp(icmp) = &mut self.io {
+            icmp.has_errors |= event.is_error();
+        }
         // After a client has closed its side, reads return only the end of the stream.
         self.reset |= self.accepted && event.is_error();
     }
@@ -106,6 +127,7 @@ impl Socket {
         let (source, interest): (&mut dyn Source, _) = match &mut self.io {
             Io::Tcp(stream) => (stream, Interest::READABLE | Interest::WRITABLE),
             Io::Udp(socket) | Io::Multicast(socket) => (socket, Interest::READABLE),
+            Io::Icmp(icmp) => (&mut icmp.socket, Interest::READABLE),
         };
         source.register(registry, token, interest).inspect_err(|_| {
             // In debug builds mio marks the source as registered in spite of the failure.
@@ -151,6 +173,12 @@ impl Socket {
             Io::Multicast(socket) => {
                 socket.recv_from(buffer).map(|(len, from)| Received::Datagram(from, len))
             }
+            Io::Icmp(icmp) => icmp.receive(buffer).map(|received| match received {
+                icmp::Received::Message { start, len, hop_limit } => {
+                    Received::IcmpMessage { start, len, hop_limit }
+                }
+                icmp::Received::Error { failure, len } => Received::IcmpError { failure, len },
+            }),
         };
         match result {
             Ok(Received::Bytes(len)) if len < buffer.len() && !self.ending => {
@@ -172,6 +200,7 @@ impl Socket {
             Io::Tcp(stream) => stream.write(bytes),
             Io::Udp(socket) => socket.send(bytes),
             Io::Multicast(socket) => socket.send_to(bytes, self.to),
+            Io::Icmp(icmp) => icmp.send(bytes),
         };
         match result {
             Ok(count) => {

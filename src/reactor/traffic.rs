@@ -56,6 +56,12 @@ impl Reactor {
                 Ok(Received::Nothing) => return,
                 Ok(Received::Bytes(len)) => Input::Received(&self.buffer[..len]),
                 Ok(Received::Datagram(from, len)) => Input::Datagram(from, &self.buffer[..len]),
+                Ok(Received::IcmpMessage { start, len, hop_limit }) => {
+                    Input::IcmpMessage { bytes: &self.buffer[start..start + len], hop_limit }
+                }
+                Ok(Received::IcmpError { failure, len }) => {
+                    Input::IcmpError { failure, quoted: &self.buffer[..len] }
+                }
                 Ok(Received::End) => {
                     socket.unread = false;
                     Input::Closed
@@ -94,7 +100,12 @@ impl Reactor {
         if io_error::is_resource_exhaustion(error) {
             return self.back_off(id, now);
         }
-        self.fail(id, io_error::of_stream(error, socket.to), now);
+        let failure = match socket.is_icmp() {
+            // There is no connection that could break: it cannot be sent, for example for lack of a route.
+            true => io_error::of_connect(error, socket.to),
+            false => io_error::of_stream(error, socket.to),
+        };
+        self.fail(id, failure, now);
     }
 
     fn back_off(&mut self, id: ConnId, now: Now) {
@@ -116,6 +127,10 @@ impl Reactor {
                 if is_connected {
                     // Connecting took time within this turn.
                     self.engine.handle_input(id, Input::Connected, clock::now());
+                }
+                if matches!(transport, Transport::Icmp { .. }) {
+                    // The time of a ping is measured from here.
+                    self.write(id, now);
                 }
             }
             Err(error) => {

@@ -45,6 +45,7 @@ mod shared;
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 
 pub(crate) use resolver::{QUERIES_MAX, Resolver};
 
@@ -67,6 +68,10 @@ pub(crate) enum Transport {
     Tcp,
     /// A UDP socket that is not connected: any host on the local network may answer.
     Multicast,
+    /// An ICMP socket connected to its peer. Not used by the resolver.
+    Icmp {
+        hop_limit: Option<NonZeroU8>,
+    },
 }
 
 #[derive(Debug)]

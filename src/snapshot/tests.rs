@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::{system_time, test_now};
 use crate::fsm::Policy;
-use crate::result::{ProbeResult, Reason};
+use crate::result::{PingStats, ProbeResult, Reason};
 
 const NAME: &str = "api";
 const TARGET: &str = "https://api.example.com:443/healthz";
@@ -273,4 +273,28 @@ fn snapshots_are_equal_if_all_their_fields_are() {
     assert_ne!(before, snapshot(&fsm, t0.after(ms(1))));
     fsm.fire(&ProbeResult::up(ms(1), "HTTP 200"), t0);
     assert_ne!(before, snapshot(&fsm, t0));
+}
+
+#[test]
+fn a_ping_is_shown_for_icmp_targets_only() {
+    let now = test_now();
+    let mut fsm = fsm(now);
+    let json = |url: &str, fsm: &Fsm| {
+        let json = View::of("r", url, fsm, now).to_snapshot().to_json();
+        json.split_once("\"address\"").expect("a key").1.split_whitespace().collect::<String>()
+    };
+    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[]";
+    assert_eq!(json("tcp://h:1", &fsm), format!(":null,{others}}}"));
+    assert_eq!(json("icmp://h", &fsm), format!(":null,{others},\"ping\":null}}"));
+    let mut result = ProbeResult::up(ms(2), "3 of 4 replies");
+    result.address = "[::1]:0".parse().ok();
+    result.ping = Some(Box::new(PingStats::new(4, vec![ms(1), ms(2), ms(9)], Some(57))));
+    fsm.fire(&result, now);
+    let ping =
+        "{\"sent\":4,\"received\":3,\"rtt_ms\":{\"min\":1.0,\"median\":2.0,\"max\":9.0},\"hop_limit\":57}";
+    assert_eq!(json("icmp://h", &fsm), format!(":\"::1\",{others},\"ping\":{ping}}}"));
+    result.ping = Some(Box::new(PingStats::new(1, Vec::new(), None)));
+    fsm.fire(&result, now);
+    let ping = "{\"sent\":1,\"received\":0,\"rtt_ms\":null,\"hop_limit\":null}";
+    assert_eq!(json("icmp://h", &fsm), format!(":\"::1\",{others},\"ping\":{ping}}}"));
 }

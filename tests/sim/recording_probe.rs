@@ -94,6 +94,7 @@ impl Attempt for SpyAttempt {
             }
             Input::TimedOut | Input::TimerExpired | Input::Random(_) => {}
             Input::Worked(_) => unreachable!("no target here works elsewhere"),
+            Input::IcmpMessage { .. } | Input::IcmpError { .. } => unreachable!("no target here is pinged"),
         }
         self.inner.handle_input(input, now);
     }

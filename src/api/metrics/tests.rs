@@ -7,7 +7,7 @@ use crate::api::counters::{Connections, Counters, Hooks, ProcessStats, Webhooks}
 use crate::clock::{system_time, test_now};
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
-use crate::result::{ProbeResult, Reason};
+use crate::result::{PingStats, ProbeResult, Reason};
 
 fn exposition(targets: &Targets, figures: &Figures<'_>, now: Now) -> String {
     String::from_utf8(metrics(targets, figures, now)).expect("text")
@@ -141,6 +141,31 @@ fn the_daemon_tells_of_itself() {
             "open_fds 9",
             "max_fds 1024",
             "start_time_seconds 1738200000",
+        ]
+    );
+}
+
+#[test]
+fn replies_to_pings_are_measured() {
+    let now = test_now();
+    let mut targets = Targets::new(["a", "b", "c"].map(|name| Monitor::new(Mute(name))).into(), now);
+    let ms = Duration::from_millis;
+    let mut up = ProbeResult::up(ms(2), "3 of 4 replies");
+    up.ping = Some(Box::new(PingStats::new(4, vec![ms(1), ms(2), ms(9)], Some(57))));
+    targets.fire(targets.id(0), &up, now);
+    let mut down = ProbeResult::down(Reason::NoReply, "no reply");
+    down.ping = Some(Box::new(PingStats::new(1, Vec::new(), None)));
+    targets.fire(targets.id(1), &down, now);
+    let text = exposition(&targets, &figures(&Counters::default()), now);
+    let family = |name| family(&text, name);
+    assert_eq!(family("pingstate_ping_loss_ratio"), ["{target=\"a\"} 0.25", "{target=\"b\"} 1"]);
+    assert_eq!(family("pingstate_ping_reply_hop_limit"), ["{target=\"a\"} 57"]);
+    assert_eq!(
+        family("pingstate_ping_rtt_seconds"),
+        [
+            "{target=\"a\",stat=\"min\"} 0.001",
+            "{target=\"a\",stat=\"median\"} 0.002",
+            "{target=\"a\",stat=\"max\"} 0.009",
         ]
     );
 }

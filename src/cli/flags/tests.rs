@@ -28,8 +28,9 @@ fn the_help_fits_a_terminal_and_describes_every_flag() {
 
 #[test]
 fn stated_defaults_are_the_values_in_force_without_the_flag() {
-    let parsed = |args: &[&str]| options(&[&["--protocol", "http", "--slow=9"], args].concat());
     for (flag, _) in all() {
+        let kind = if flag.kinds.contains(&Kind::Http) { Kind::Http } else { flag.kinds[0] };
+        let parsed = |args: &[&str]| options(&[&["--protocol", kind.name(), "--slow=9"], args].concat());
         // Descriptions of several defaults, and defaults that the library's tests check.
         let elsewhere =
             flag.default.contains(' ') || ["GET", "65536", "tcp", "HOST:PORT"].contains(&flag.default);
@@ -41,7 +42,7 @@ fn stated_defaults_are_the_values_in_force_without_the_flag() {
             "--slow" => "9",
             value => value,
         };
-        let needed = ["--retries=1", "--on-change=x"];
+        let needed = ["--retries=1", "--on-change=x", "--ping-count=2"];
         let needed: Vec<&str> = needed
             .into_iter()
             .filter(|needed| flag.needs.is_some_and(|(name, _)| needed.starts_with(name)))
@@ -81,7 +82,9 @@ fn help_manual_and_dictionary_contain_every_kind() {
         assert!(is_listed(flag("--protocol").help), "{name}");
         // A packaged crate has no dictionary.
         assert!(dictionary.as_ref().map_or(true, |text| text.contains(&scheme)), "{name}");
-        for (flag_name, value) in [("--port", kind.port().into()), ("--timeout", kind.timeout().as_secs())] {
+        let port = ("--port", u64::from(kind.port()));
+        let defaults = [port, ("--timeout", kind.timeout().as_secs())];
+        for (flag_name, value) in defaults.into_iter().filter(|(_, value)| *value > 0) {
             let default = flag(flag_name).default;
             let stated = default.split("; ").find(|part| is_listed(part)).expect(name);
             assert!(stated.starts_with(&format!("{value} for ")), "{flag_name}, {name}: {default}");
@@ -94,6 +97,11 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
     for (flag, scope) in all().filter(|(flag, _)| flag.kinds != ANY) {
         assert_eq!(scope, FlagScope::Target, "{}", flag.name);
         let value = match flag.name {
+            "--check" => "=x",
+            "--ping-count" => "=2",
+            "--ping-interval" => "=9",
+            "--ping-required" | "--ping-loss" | "--ping-ttl" => "=7",
+            "--ping-size" => "=99",
             "--method" => "=HEAD",
             "--header" => "=A: b",
             "--max-body" => "=1",
@@ -105,9 +113,18 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
         let argument = format!("{}{value}", flag.name);
         for kind in ANY {
             // A target of another kind, so that the flag is not refused.
-            let other = format!("{}://h:1", flag.kinds[0].name());
-            let name = kind.name();
-            let targets = options(&[&argument, &format!("{name}://h:1"), &other]).targets;
+            let url = |kind: Kind| match kind.scheme().has_port() {
+                true => format!("{}://h:1", kind.name()),
+                false => format!("{}://h", kind.name()),
+            };
+            let (name, other) = (kind.name(), url(flag.kinds[0]));
+            let mut args = vec![&*argument];
+            args.extend(
+                flag.kinds.contains(&Kind::Icmp).then_some("--ping-count=2").filter(|_| flag.kinds != ANY),
+            );
+            let (this, other) = (url(*kind), other);
+            args.extend([&*this, &*other]);
+            let targets = options(&args).targets;
             let is_kept = *targets[0].settings != Settings::default();
             assert_eq!(is_kept, flag.kinds.contains(kind), "{}, {name}", flag.name);
         }

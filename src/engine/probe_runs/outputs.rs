@@ -86,6 +86,7 @@ impl ProbeRuns {
         run.transport = match transport {
             probe::Transport::Tcp => Transport::Tcp,
             probe::Transport::Udp => Transport::Udp,
+            probe::Transport::Icmp { hop_limit } => Transport::Icmp { hop_limit },
         };
     }
 

@@ -289,6 +289,46 @@ fn over_udp_each_send_is_a_datagram_and_each_datagram_an_input() {
 }
 
 #[test]
+fn over_icmp_messages_and_errors_are_inputs() {
+    let hop_limit = std::num::NonZeroU8::new(3);
+    let mut bench = begun(|reported| match reported {
+        None => vec![probe::Output::Connect {
+            transport: probe::Transport::Icmp { hop_limit: std::num::NonZeroU8::new(3) },
+            host: "192.0.2.1".to_owned(),
+            port: 0,
+        }],
+        Some(probe::Input::Connected(_)) => ["one", "two"].map(|s| probe::Output::Send(s.into())).into(),
+        // The connection remains after an error.
+        Some(probe::Input::IcmpError { failure, quoted: b"one" })
+            if failure.reason == Reason::Unreachable =>
+        {
+            vec![probe::Output::Send(b"three".to_vec())]
+        }
+        Some(probe::Input::IcmpMessage { bytes, hop_limit: Some(57) }) => {
+            vec![probe::Output::Done(ProbeResult::up(Duration::ZERO, &String::from_utf8_lossy(bytes)))]
+        }
+        Some(_) => Vec::new(),
+    });
+    let outputs = bench.outputs();
+    let [Output::Open { id, transport, to }] = outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!((transport, to.port()), (Transport::Icmp { hop_limit }, 0));
+    bench.engine.handle_input(id, Input::Connected, bench.now);
+    for message in ["one", "two"] {
+        assert_eq!(bench.engine.unsent(id), message.as_bytes());
+        bench.engine.handle_input(id, Input::Sent(3), bench.now);
+    }
+    bench.outputs();
+    let failure = Failure::new(Reason::Unreachable, "host unreachable");
+    bench.engine.handle_input(id, Input::IcmpError { failure, quoted: b"one" }, bench.now);
+    assert_eq!(bench.engine.unsent(id), b"three");
+    bench.engine.handle_input(id, Input::Sent(5), bench.now);
+    bench.outputs();
+    let message = Input::IcmpMessage { bytes: b"reply", hop_limit: Some(57) };
+    bench.engine.handle_input(id, message, bench.now);
+    assert_eq!(reported(&mut bench), "reply");
+}
+
+#[test]
 fn a_timer_expires_once_and_a_later_one_replaces_it() {
     let mut bench = begun(|reported| match reported {
         None => vec![connect("127.0.0.1"), probe::Output::SetTimer(Duration::from_millis(100))],

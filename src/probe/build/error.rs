@@ -70,6 +70,18 @@ errors! {
     OnChange = "on-change",
     /// The path is invalid.
     Path = "path",
+    /// The number of echo requests is 0 or too high.
+    PingCount = "ping-count",
+    /// The time between two echo requests is 0 or too long.
+    PingInterval = "ping-interval",
+    /// The permitted loss of echo requests is too high, or there is only one request.
+    PingLoss = "ping-loss",
+    /// The number of required replies is 0 or exceeds that of the requests.
+    PingRequired = "ping-required",
+    /// The payload of echo requests is too small or too large.
+    PingSize = "ping-size",
+    /// The time to live of echo requests is 0.
+    PingTtl = "ping-ttl",
     /// The port is 0.
     Port = "port",
     /// The protocol is unknown, or not supported by this build.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, PingSettings};
 use crate::probe::cert_days::CertDays;
 
 /// The settings that the library and the command line share; `None` and empty are the default.
@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) max_body: Option<usize>,
     pub(crate) follow_redirects: Option<bool>,
     pub(crate) cert_days: Option<CertDays>,
+    pub(crate) ping: PingSettings,
 }
 
 impl Settings {
@@ -31,6 +32,12 @@ impl Settings {
             (self.max_body.is_some(), Error::MaxBody),
             (self.follow_redirects.is_some(), Error::FollowRedirects),
             (self.cert_days.is_some(), Error::CertDays),
+            (self.ping.count.is_some(), Error::PingCount),
+            (self.ping.interval.is_some(), Error::PingInterval),
+            (self.ping.required.is_some(), Error::PingRequired),
+            (self.ping.loss.is_some(), Error::PingLoss),
+            (self.ping.ttl.is_some(), Error::PingTtl),
+            (self.ping.size.is_some(), Error::PingSize),
         ];
         present.into_iter().find(|(is_present, _)| *is_present).map(|(_, error)| error)
     }

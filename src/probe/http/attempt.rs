@@ -183,9 +183,7 @@ impl Attempt for HttpAttempt {
             }
             (Input::Failed(failure), _) => self.connection_failed(failure, now),
             (Input::TimedOut, _) => self.time_out(now),
-            (Input::Connected(_), Stage::Exchanging(_))
-            | (Input::Received(_) | Input::Closed, Stage::Connecting)
-            | (Input::Worked(_) | Input::TimerExpired | Input::Random(_), _) => {}
+            _ => {}
         }
     }
 

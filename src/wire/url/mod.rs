@@ -36,7 +36,6 @@ pub(crate) enum Form {
         has_path: bool,
     },
     /// `://HOST`
-    #[cfg_attr(not(test), expect(dead_code, reason = "no kind has it yet"))]
     Host,
     /// `:TEXT`, which the caller parses.
     Text,

@@ -33,10 +33,10 @@ impl RunTable {
         self.len += 1;
     }
 
-    pub(super) fn remove(&mut self, owner: RunOwner) -> Option<ProbeRun> {
+    pub(super) fn remove(&mut self, owner: RunOwner) -> Option<Box<ProbeRun>> {
         let (_, run) = self.slots.get_mut(owner.index())?.take_if(|(present, _)| *present == owner)?;
         self.len -= 1;
-        Some(*run)
+        Some(run)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &ProbeRun> {

@@ -23,19 +23,22 @@ pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(Str
 
     // Paths also come from redirects: a hostile server must not be able to end the request line and inject
     // fields or requests.
-    let mut head = format!("{method} {} HTTP/1.1\r\n", percent_encoded(path.as_bytes()));
+    let mut head = String::with_capacity(256);
+    // `format!` would take a tenth of the time of a check.
+    let mut push = |parts: [&str; 4]| parts.into_iter().for_each(|part| head.push_str(part));
+    push([method, " ", &percent_encoded(path.as_bytes()), " HTTP/1.1\r\n"]);
     for (name, value) in defaults.clone() {
         let own = headers.iter().filter(|header| header.0.eq_ignore_ascii_case(name));
         if own.clone().next().is_none() {
-            head += &format!("{name}: {value}\r\n");
+            push([name, ": ", value, "\r\n"]);
         }
         for (name, value) in own {
-            head += &format!("{name}: {value}\r\n");
+            push([name, ": ", value, "\r\n"]);
         }
     }
     for (name, value) in headers {
         if !defaults.clone().any(|default| default.0.eq_ignore_ascii_case(name)) {
-            head += &format!("{name}: {value}\r\n");
+            push([name, ": ", value, "\r\n"]);
         }
     }
     head += "\r\n";

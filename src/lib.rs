@@ -139,7 +139,7 @@ pub use library::{
 pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
-pub use probe::{Attempt, BlockingTask, Input, Output, Probe, Transport};
+pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};
 pub use result::{
     Failure, ParseError, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason, RoundTrip,
 };

@@ -222,6 +222,8 @@ reasons! {
     NoReply = "no_reply",
     /// A router dropped the echo requests because their time to live (IPv6: hop limit) was exceeded.
     TtlExceeded = "ttl_exceeded",
+    /// A program exited with a status other than 0 and 1, did not end in time, or could not be started.
+    Exec = "exec",
     /// A local resource shortage: no descriptors, memory or ports left.
     Local = "local",
     /// A closure or probe of the library's user failed.
@@ -288,6 +290,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 22);
+        assert_eq!(Reason::ALL.len(), 23);
     }
 }

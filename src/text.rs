@@ -1,5 +1,7 @@
 //! Text for display, and decimal numbers in text.
 
+pub(crate) mod words;
+
 /// The most characters of input that an error message repeats.
 const SHOWN_MAX: usize = 64;
 

@@ -50,6 +50,7 @@ const ENGINE: &[&str] = &[
     "timers",
     "owners",
     "context",
+    "exec_slots",
     "check_queue",
     "listings",
     "event_log",

@@ -17,6 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -27,10 +28,10 @@ use super::conflicts::{daemon, first, refuse_flags_without_effect};
 use super::flags::FlagScope;
 use super::options::SettingsByKind;
 use super::targets::shown_url;
-use super::values::split;
 use super::{Daemon, Settings, TARGETS_MAX, TargetOptions, TargetSpec};
 use crate::probe::kinds::Kind;
 use crate::text::shown;
+use crate::text::words::split;
 
 /// The largest file, in bytes, and the longest line in it.
 const FILE_MAX: usize = 16 * 1024 * 1024;
@@ -61,13 +62,28 @@ impl Config {
 
     pub(crate) fn load(&self) -> Result<Loaded, String> {
         let mut bytes = Vec::new();
+        let mut mode = 0;
         File::open(&self.path)
-            .and_then(|file| file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes))
+            .and_then(|file| {
+                mode = file.metadata()?.permissions().mode();
+                file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)
+            })
             .map_err(|error| super::log::plain(&error))?;
         if bytes.len() > FILE_MAX {
             return Err(format!("is larger than {} MiB", FILE_MAX >> 20));
         }
-        Ok(self.parse(&bytes))
+        let mut loaded = self.parse(&bytes);
+        let runs_commands = loaded.targets.iter().find(|target| target.runs_commands());
+        if let Some(target) = runs_commands.filter(|_| mode & 0o002 != 0) {
+            let what = if target.target.command().is_some() { "exec: targets" } else { "--on-change" };
+            loaded.errors.push((
+                0,
+                format!(
+                    "every user can write to the file, and its {what} run commands (run chmod o-w on it)"
+                ),
+            ));
+        }
+        Ok(loaded)
     }
 
     /// Refuses anything but a regular file: reading a pipe would block the event loop.

@@ -150,7 +150,7 @@ pub(super) static SECTIONS: [Section; 9] = [
         title: "Target:",
         scope: FlagScope::Address,
         flags: &[
-            value("--protocol", "NAME", "tcp, http, https, tls or icmp", |line, text| {
+            value("--protocol", "NAME", "tcp, http, https, tls, icmp or exec", |line, text| {
                 put(&mut line.kind, Kind::parse(text))
             })
             .default("tcp"),
@@ -191,7 +191,7 @@ pub(super) static SECTIONS: [Section; 9] = [
                 "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
                 |line, text| put(&mut line.settings.probe.timeout, values::timeout(text)),
             )
-            .default("2 for tcp, icmp; 5 for tls, http, https"),
+            .default("2 for tcp, icmp; 5 for tls, http, https; 10 for exec"),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
                 put(&mut line.settings.retries, values::retries(text))
             })
@@ -263,7 +263,7 @@ pub(super) static SECTIONS: [Section; 9] = [
                 "time from one check to the next, 0.001 to 315360000",
                 |line, text| put(&mut line.settings.interval, values::interval(text)),
             )
-            .default("5"),
+            .default("5; 60 for exec"),
             value("--interval-down", "SECONDS", "the same while the target is down", |line, text| {
                 put(&mut line.settings.interval_down, values::interval(text))
             })

@@ -9,10 +9,10 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::config::Loaded;
 use super::log::Log;
-use super::values::split;
 use super::{Command, Options, TARGETS_MAX, TargetOptions, TargetSpec, parse, targets};
 use crate::clock::test_now;
 use crate::monitor::{TargetUpdate, Targets};
+use crate::text::words::split;
 
 /// `data` is a list of arguments separated by line feeds.
 pub fn args(data: &[u8]) {

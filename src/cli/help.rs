@@ -42,6 +42,7 @@ Examples:
   pingstate https://api.example.com/healthz
   pingstate --check banner_contains:SSH- tcp://git.example.com:22
   pingstate --protocol http --address 192.168.1.1 --check status:200,401
+  pingstate --name load 'exec:/usr/lib/nagios/plugins/check_load -w 4 -c 8'
   pingstate --once tcp://1.1.1.1:443 https://example.com/ && echo online
 ";
 
@@ -85,7 +86,12 @@ fn wrap(text: &mut String, help: &str, default: &str) {
         default => ["[default: ", default, "]"].concat(),
     };
     begin(text);
-    for word in help.split(' ').chain([&*default]).filter(|word| !word.is_empty()) {
+    // A default is not broken if it fits on a line.
+    let parts: Vec<&str> = match COLUMN + default.len() > WIDTH {
+        true => default.split(' ').collect(),
+        false => vec![&default],
+    };
+    for word in help.split(' ').chain(parts).filter(|word| !word.is_empty()) {
         let column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
         if column > COLUMN && column + 1 + word.len() > WIDTH {
             text.push('\n');

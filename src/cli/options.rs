@@ -43,6 +43,17 @@ pub(crate) struct TargetOptions {
     pub(crate) line: usize,
 }
 
+impl TargetOptions {
+    pub(super) fn interval(&self) -> Duration {
+        self.settings.interval.unwrap_or(self.target.kind().map_or(Monitor::INTERVAL, Kind::interval))
+    }
+
+    /// Whether it makes the configuration run commands.
+    pub(super) fn runs_commands(&self) -> bool {
+        self.settings.on_change.is_some() || self.target.kind() == Some(Kind::Exec)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TargetSpec {
     /// A positional argument: `https://host/path`. Not validated yet.
@@ -52,6 +63,17 @@ pub(crate) enum TargetSpec {
 }
 
 impl TargetSpec {
+    /// The command of an exec target.
+    pub(super) fn command(&self) -> Option<&str> {
+        match self {
+            TargetSpec::Url(url) if self.kind() == Some(Kind::Exec) => {
+                url.split_once(':').map(|(_, text)| text)
+            }
+            TargetSpec::Parts { kind: Kind::Exec, address, .. } => Some(address),
+            _ => None,
+        }
+    }
+
     /// `None` if the URL has no known scheme; other parts of it may be invalid.
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
@@ -98,12 +120,13 @@ impl Settings {
     /// Removes settings that have no effect on a target of this kind or state a default, so that equal settings
     /// have the same effect: a reload compares them to find unchanged targets.
     fn normalised(mut self, kind: Option<Kind>) -> Settings {
-        let (slow, interval) = (self.slow, self.interval.unwrap_or(Monitor::INTERVAL));
+        let usual = kind.map_or(Monitor::INTERVAL, Kind::interval);
+        let (slow, interval) = (self.slow, self.interval.unwrap_or(usual));
         self.slow_clear = self.slow_clear.filter(|clear| slow.is_some_and(|slow| slow != *clear));
         self.retries = self.retries.filter(|retries| *retries > 0);
         self.retry_interval =
             self.retry_interval.filter(|pause| self.retries.is_some() && *pause != Monitor::RETRY_INTERVAL);
-        self.interval = self.interval.filter(|interval| *interval != Monitor::INTERVAL);
+        self.interval = self.interval.filter(|interval| *interval != usual);
         self.interval_down = self.interval_down.filter(|other| *other != interval);
         self.interval_fast = self.interval_fast.filter(|other| *other != interval);
         self.fall = self.fall.filter(|fall| *fall != Policy::FALL);

@@ -1,4 +1,5 @@
-//! Checks what only the system knows before the start: the programs of hooks, and the permission to ping.
+//! Checks what only the system knows before the start: the programs of hooks and of exec targets, and the permission to
+//! ping.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,6 +12,7 @@ use super::TargetOptions;
 use crate::probe::kinds::Kind;
 use crate::reactor;
 use crate::text::quote;
+use crate::text::words::command;
 
 /// The number of bytes of a file from which Linux determines how to execute it (`BINPRM_BUF_SIZE`).
 const HEAD_MAX: u64 = 256;
@@ -18,22 +20,23 @@ const HEAD_MAX: u64 = 256;
 /// The search path if PATH is not set.
 const PATH_DEFAULT: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Programs that are shells, or may be one.
-const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "busybox"];
-
-/// Words that only a shell interprets.
-const OPERATORS: [&str; 11] = ["|", ">", ">>", "<", "&&", "||", ";", "&", "2>", "2>>", "2>&1"];
-
 /// Adds an error for each program that cannot be run, with the line of the first target that has it.
-pub(super) fn check_programs(targets: &[TargetOptions], errors: &mut Vec<(usize, String)>) {
+pub(super) fn check_programs(targets: &[TargetOptions], runs_hooks: bool, errors: &mut Vec<(usize, String)>) {
     let mut checked = Vec::new();
     for options in targets {
-        let program = options.settings.on_change.as_ref().and_then(|words| words.first());
-        if let Some(program) = program.filter(|program| !checked.contains(program)) {
-            checked.push(program);
-            if let Err(error) = check(program) {
-                errors.push((options.line, format!("--on-change: {} {error}", quote(program))));
+        // A command that cannot be split has been reported.
+        let words = options.target.command().and_then(|text| command(text).ok());
+        let program = words.and_then(|words| words.into_iter().next()).map(|program| ("exec:", program));
+        let hook = options.settings.on_change.as_ref().filter(|_| runs_hooks);
+        let hook = hook.and_then(|words| words.first()).map(|program| ("--on-change: ", program.clone()));
+        for (what, program) in program.into_iter().chain(hook) {
+            if checked.contains(&program) {
+                continue;
             }
+            if let Err(error) = check(&program) {
+                errors.push((options.line, format!("{what}{} {error}", quote(&program))));
+            }
+            checked.push(program);
         }
     }
 }
@@ -43,26 +46,6 @@ pub(super) fn check_permissions(targets: &[TargetOptions], errors: &mut Vec<(usi
     let ping = targets.iter().find(|options| options.target.kind() == Some(Kind::Icmp));
     if let Some(options) = ping.filter(|_| !reactor::has_permission()) {
         errors.push((options.line, reactor::PERMISSION.to_owned()));
-    }
-}
-
-/// Refuses shell syntax unless the program is a shell.
-pub(super) fn refuse_shell_syntax(words: &[String]) -> Result<(), String> {
-    let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
-    let is_redirection =
-        |word: &str| ["/", "./"].iter().any(|file| word.trim_start_matches(['>', '<']).starts_with(file));
-    let is_syntax = |word: &str| {
-        OPERATORS.contains(&word)
-            || ["$PINGSTATE_", "${PINGSTATE_"].iter().any(|start| word.starts_with(start))
-            || (word.starts_with(['>', '<']) && is_redirection(word))
-            || (word.starts_with("2>") && is_redirection(&word[1..]))
-    };
-    match words.iter().find(|word| is_syntax(word)) {
-        Some(word) if !SHELLS.contains(&program) => Err(format!(
-            "{} is shell syntax, but the command runs without a shell: write sh -c '…'",
-            quote(word)
-        )),
-        _ => Ok(()),
     }
 }
 
@@ -132,42 +115,6 @@ fn executable(path: &Path) -> Result<(), String> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn shell_syntax_is_refused_unless_a_shell_reads_it() {
-        let read = |text: &str| refuse_shell_syntax(&super::super::values::split(text).expect(text));
-        for text in [
-            "echo down | mail ops",
-            "echo down > /tmp/log",
-            "echo down >> /tmp/log",
-            "mail ops < /tmp/text",
-            "true && false",
-            "true || false",
-            "true ; false",
-            "/usr/bin/logger $PINGSTATE_TARGET",
-            "$PINGSTATE_TO x",
-            "logger \"${PINGSTATE_TARGET} is down\"",
-            "tell me &",
-            "tell me 2>&1",
-            "tell me >/dev/null",
-            "tell me 2>/dev/null",
-            "tell me >>./log",
-        ] {
-            let error = read(text).expect_err(text);
-            assert!(error.contains("is shell syntax") && error.contains("sh -c '…'"), "{error}");
-        }
-        for text in [
-            "sh -c 'echo $PINGSTATE_TO | mail ops'",
-            "/bin/sh -c 'a' '|' $PINGSTATE_TO",
-            "bash -c x ';'",
-            "/bin/busybox sh -c x '>'",
-            "/usr/bin/env sh -c 'a | b > c'",
-            "curl -d 'a > b; c' http://h/?a&b",
-            "logger '> 5' 'a;' '2>x' 2/3 <x> state=$PINGSTATE_TO",
-        ] {
-            assert_eq!(read(text), Ok(()), "{text}");
-        }
-    }
 
     #[test]
     fn programs_that_cannot_be_run_are_refused() {

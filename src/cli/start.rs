@@ -34,9 +34,7 @@ impl Start {
             let monitors = monitors(&options.targets, log).map_err(|error| vec![error])?;
             let mut errors = Vec::new();
             check_permissions(&options.targets, &mut errors);
-            if !options.once {
-                check_programs(&options.targets, &mut errors);
-            }
+            check_programs(&options.targets, !options.once, &mut errors);
             if !errors.is_empty() {
                 return Err(errors.into_iter().map(|(_, error)| error).collect());
             }
@@ -114,9 +112,7 @@ impl Plan {
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;
         let (updates, fingerprints) = updates(&targets, present, log, &mut errors);
-        if runs_hooks {
-            check_programs(&targets, &mut errors);
-        }
+        check_programs(&targets, runs_hooks, &mut errors);
         check_permissions(&targets, &mut errors);
         if errors.is_empty() {
             return Ok(Plan { updates, fingerprints, daemon, every: every(&targets) });
@@ -141,7 +137,7 @@ fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static st
 }
 
 fn every(targets: &[TargetOptions]) -> String {
-    let seconds = || targets.iter().map(|target| target.settings.interval.unwrap_or(Monitor::INTERVAL));
+    let seconds = || targets.iter().map(TargetOptions::interval);
     let (least, most) = (seconds().min().unwrap_or_default(), seconds().max().unwrap_or_default());
     match least == most {
         true => format!("{} s", least.as_secs_f64()),

@@ -106,7 +106,7 @@ impl SharedResources {
         let settings = &options.settings;
         let (fall, rise) = (settings.fall.unwrap_or(Policy::FALL), settings.rise.unwrap_or(Policy::RISE));
         let mut monitor = Monitor::new(probe)
-            .interval(settings.interval.unwrap_or(Monitor::INTERVAL))
+            .interval(options.interval())
             .policy(Policy::Thresholds { fall, rise })
             .retries(settings.retries.unwrap_or(0))
             .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL));

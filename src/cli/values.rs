@@ -5,14 +5,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::program::refuse_shell_syntax;
 use crate::api::host::is_host;
 use crate::monitor::Monitor;
 use crate::probe::build::ProbeBuilder;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
-use crate::text::{billionths, integer, quote, shown};
+use crate::text::{billionths, integer, quote, shown, words};
 use crate::wire::http::is_token_byte;
 use crate::wire::http::write::METHOD_MAX;
 
@@ -101,25 +100,9 @@ pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
 }
 
-/// A command and its arguments, quoted as in a shell. It runs without a shell.
 pub(super) fn command(text: &str) -> Result<Vec<String>, String> {
     refuse_control_characters(text)?;
-    let words = split(text)?;
-    match words.first() {
-        Some(program) if !program.is_empty() => refuse_shell_syntax(&words).map(|()| words),
-        _ => Err("the command is empty".to_owned()),
-    }
-}
-
-/// Splits a line into words, up to a comment.
-pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
-    let mut reader = shlex::Shlex::new(text);
-    let words = reader.by_ref().collect();
-    match reader.had_error {
-        false => Ok(words),
-        true if text.ends_with('\\') => Err("trailing backslash: a line cannot be continued".to_owned()),
-        true => Err("unclosed quote".to_owned()),
-    }
+    words::command(text)
 }
 
 /// A URL to post to. It may contain a secret, so errors do not repeat it.

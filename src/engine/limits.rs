@@ -124,6 +124,15 @@ pub(crate) const HOOK_RETRY: Duration = Duration::from_secs(1);
 /// Hooks started in one turn of the loop, which waits until each has executed its program.
 pub(crate) const HOOK_STARTS_PER_TURN: usize = 4;
 
+/// Concurrent programs of checks. Each has two pipes, which count as the connections of its check.
+pub(crate) const EXECS_MAX: usize = 16;
+
+/// Programs of checks started in one turn of the loop, as for hooks.
+pub(crate) const EXEC_STARTS_PER_TURN: usize = 4;
+
+/// How long the next check of a target waits for the end of a program that was killed.
+pub(crate) const EXEC_KILL_GRACE: Duration = Duration::from_secs(1);
+
 /// Concurrent webhook requests, each to another URL.
 pub(crate) const WEBHOOKS_PARALLEL: usize = 4;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ids::ConnId;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId};
-use crate::probe::BlockingTask;
+use crate::probe::{BlockingTask, Program};
 use crate::resolve::Transport;
 use crate::result::{Failure, ProbeResult};
 
@@ -33,7 +33,7 @@ pub(crate) enum Input<'a> {
     Failed(Failure),
 }
 
-/// One blocking task. Not reused.
+/// One blocking task or program of a check. Not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct JobId(pub(super) u64);
 
@@ -68,6 +68,15 @@ pub(crate) enum Output {
     ReadProcessStats,
     /// Run this on a thread of its own, then call [`Engine::handle_worked`](super::Engine::handle_worked).
     BlockingTask(JobId, BlockingTask),
+    /// Run this program for a check of the target of this name, then call
+    /// [`Engine::handle_exited`](super::Engine::handle_exited).
+    Exec {
+        id: JobId,
+        program: Program,
+        target: String,
+    },
+    /// Kill this program and its process group. Its end must still be reported.
+    KillProgram(JobId),
     /// Run this hook with these additional environment variables, then call
     /// [`Engine::handle_hook_ended`](super::Engine::handle_hook_ended).
     Spawn {

@@ -47,6 +47,7 @@ mod check_queue;
 mod context;
 mod event_log;
 mod eviction;
+mod exec_slots;
 mod hooks;
 pub(crate) mod ids;
 pub(crate) mod limits;
@@ -70,17 +71,18 @@ use std::time::{Duration, Instant};
 use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::monitor::{Monitor, Target, TargetId, Targets};
+use crate::probe::Exit;
 use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
-use crate::result::ProbeResult;
+use crate::result::{Failure, ProbeResult};
 use api_conns::ApiConns;
 use context::Context;
 use event_log::EventLog;
 pub(crate) use hooks::HookEnd;
 use hooks::Hooks;
 pub(crate) use ids::ConnId;
-use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL};
+use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
 use lookups::Lookups;
 pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output};
 use owners::{ConnOwner, Owner, RunOwner};
@@ -174,6 +176,10 @@ impl Engine {
         let now = self.update_clock(now);
         self.api.listings.begin_turn();
         self.hooks.begin_turn(&mut self.cx);
+        self.runs.queue.execs.begin_turn();
+        if self.runs.has_startable(&self.cx) {
+            self.process_events();
+        }
         while let Some(owner) = self.cx.timers.take_due(now.instant) {
             match owner {
                 Owner::Run(owner) => {
@@ -276,6 +282,7 @@ impl Engine {
     #[cold]
     pub(crate) fn stop(&mut self) {
         self.notify("STOPPING=1");
+        self.runs.stop(&self.cx);
         self.hooks.stop(&mut self.cx);
         self.webhooks.stop(&mut self.cx);
     }
@@ -293,6 +300,13 @@ impl Engine {
     pub(crate) fn handle_worked(&mut self, job: JobId, result: ProbeResult, now: Now) {
         self.update_clock(now);
         self.runs.handle_worked(job, result, &mut self.cx);
+        self.process_events();
+    }
+
+    /// The result of [`Output::Exec`]: how the program ended and what it printed, or why it was not started.
+    pub(crate) fn handle_exited(&mut self, job: JobId, end: Result<(Exit, &[u8]), Failure>, now: Now) {
+        self.update_clock(now);
+        self.runs.handle_exited(job, end, &mut self.cx);
         self.process_events();
     }
 
@@ -372,7 +386,10 @@ impl Engine {
 
     fn set_wakeup(&mut self) {
         let now = self.cx.now.instant;
-        self.wakeup = (self.runs.len() > 0).then(|| now + WAKEUP_INTERVAL);
+        self.wakeup = match self.runs.has_startable(&self.cx) {
+            true => Some(now + YIELD_DELAY),
+            false => self.runs.is_busy().then(|| now + WAKEUP_INTERVAL),
+        };
     }
 }
 

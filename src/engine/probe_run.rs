@@ -36,6 +36,8 @@ pub(super) struct ProbeRun {
     phases: Phases,
     pub(super) address: Option<SocketAddr>,
     pub(super) jobs: Vec<JobId>,
+    /// The program that runs.
+    pub(super) program: Option<JobId>,
     /// The timer of the attempt.
     pub(super) timer: Option<Instant>,
     outputs: usize,
@@ -67,6 +69,7 @@ impl ProbeRun {
             phases: Phases::default(),
             address: None,
             jobs: Vec::new(),
+            program: None,
             timer: None,
             outputs: 0,
             panic: None,
@@ -171,6 +174,7 @@ impl ProbeRun {
     pub(super) fn connections_needed(&self) -> usize {
         match &self.connector {
             Some(connector) if !connector.is_literal() => self.attempts.len().max(CONNECTIONS_PER_CHECK),
+            None if self.program.is_some() => CONNECTIONS_PER_CHECK,
             _ => 1,
         }
     }

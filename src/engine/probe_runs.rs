@@ -1,6 +1,7 @@
 //! The schedule of the targets, and the attempts in flight.
 
 mod outputs;
+mod programs;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,10 +19,11 @@ use super::run_table::RunTable;
 use crate::fsm::Change;
 use crate::monitor::{Target, TargetId, TargetSet};
 use crate::probe::connector::AttemptId;
-use crate::probe::guard::guarded;
+use crate::probe::guard::{discard, guarded};
 use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
 use crate::result::ProbeResult;
+use programs::unkillable;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schedule {
@@ -76,8 +78,14 @@ impl ProbeRuns {
         self.table.get(owner)
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Whether there may be something to do before the next deadline.
+    pub(super) fn is_busy(&self) -> bool {
+        self.table.len() > 0 || !self.queue.execs.waiting.is_empty()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<RunEvent> {
@@ -91,7 +99,7 @@ impl ProbeRuns {
     pub(super) fn start_waiting(&mut self, cx: &mut Context) {
         let max = if self.schedule == Schedule::Once { ONCE_PARALLEL } else { usize::MAX };
         while self.table.len() < max {
-            let Some(target) = self.queue.next() else { break };
+            let Some(target) = self.queue.next(cx.now.instant) else { break };
             self.begin_check(target, cx);
         }
     }
@@ -105,7 +113,7 @@ impl ProbeRuns {
     ) {
         let Some(run) = self.table.get_mut(owner) else {
             if let RunOwner::Target(target) = owner {
-                self.queue.waiting.push_back(target);
+                self.enqueue(target, cx);
             }
             return;
         };
@@ -125,9 +133,9 @@ impl ProbeRuns {
 
     pub(super) fn check_now(&mut self, target: TargetId, cx: &mut Context) {
         let owner = RunOwner::Target(target);
-        if self.table.get(owner).is_none() && !self.queue.waiting.contains(&target) {
+        if self.table.get(owner).is_none() && !self.queue.all_waiting().any(|waiting| waiting == target) {
             cx.timers.set(Owner::Run(owner), None);
-            self.queue.waiting.push_back(target);
+            self.enqueue(target, cx);
         }
     }
 
@@ -135,6 +143,10 @@ impl ProbeRuns {
         let owner = RunOwner::Target(target);
         let begin = || Some((cx.targets.begin(target, cx.now)?, cx.targets.get(target)?.timeout()));
         match guarded(begin) {
+            Ok(Some((attempt, _))) if self.queue.execs.is_running(target) => {
+                discard(attempt);
+                self.finish(owner, unkillable().into(), cx);
+            }
             Ok(Some((attempt, timeout))) => self.begin(owner, attempt, timeout, cx),
             Ok(None) => {}
             Err(failure) => self.finish(owner, failure.into(), cx),
@@ -272,7 +284,7 @@ impl ProbeRuns {
             Output::CheckResult(check) => !ended.contains(check.target),
             _ => true,
         });
-        self.queue.waiting.retain(|target| !ended.contains(*target));
+        self.queue.retain(|target| !ended.contains(target));
         self.unchecked = cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
         self.set_timers(cx);
     }
@@ -281,7 +293,7 @@ impl ProbeRuns {
     /// the timers: a lost timer must stop the watchdog pings.
     pub(super) fn is_on_time(&self, cx: &Context) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < cx.now.instant;
-        let waiting: TargetSet = self.queue.waiting.iter().copied().collect();
+        let waiting: TargetSet = self.queue.all_waiting().collect();
         let is_late_target = |target: &Target| {
             is_late(target.due())
                 && self.table.get(RunOwner::Target(target.id())).is_none()
@@ -303,8 +315,8 @@ impl ProbeRuns {
     fn set_timers(&self, cx: &mut Context) {
         let owners: Vec<_> = cx.targets.ids().map(RunOwner::Target).collect();
         owners.into_iter().for_each(|owner| self.set_timer(owner, cx));
-        for target in &self.queue.waiting {
-            cx.timers.set(Owner::Run(RunOwner::Target(*target)), None);
+        for target in self.queue.all_waiting() {
+            cx.timers.set(Owner::Run(RunOwner::Target(target)), None);
         }
     }
 

@@ -74,6 +74,7 @@ pub fn check_with(probe: &dyn Probe, resolver: ResolverConfig) -> ProbeResult {
     let begin = || StartedProbe {
         name: probe.name().to_owned(),
         timeout: probe.timeout(),
+        runs_program: probe.runs_program(),
         attempt: Cell::new(Some(probe.begin(reactor::now()))),
     };
     let started = match guarded(begin) {
@@ -154,6 +155,7 @@ pub(crate) fn no_guard() -> HostGuard {
 struct StartedProbe {
     name: String,
     timeout: Duration,
+    runs_program: bool,
     attempt: Cell<Option<Box<dyn Attempt>>>,
 }
 
@@ -164,6 +166,10 @@ impl Probe for StartedProbe {
 
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn runs_program(&self) -> bool {
+        self.runs_program
     }
 
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {

@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::fsm::{Event, Fsm, State};
 use crate::probe::build::{ProbeBuilder, Webhook};
 use crate::probe::durations::millis;
-use crate::probe::guard::label;
+use crate::probe::guard::{guarded, label};
 use crate::probe::{Attempt, Probe};
 use crate::result::{ProbeResult, ProbeWarning};
 
@@ -78,6 +78,10 @@ impl Target {
     /// deadlines must not overflow the clock.
     pub(crate) fn timeout(&self) -> Duration {
         self.probe.timeout().min(ProbeBuilder::TIMEOUT_MAX)
+    }
+
+    pub(crate) fn runs_program(&self) -> bool {
+        guarded(|| self.probe.runs_program()).unwrap_or(false)
     }
 
     /// The next scheduled time.

@@ -110,6 +110,9 @@ impl ProbeBuilder {
     /// The default timeout of a tls check: 5 s.
     pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// The default timeout of an exec check: 10 s.
+    pub const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// The longest timeout of a check, one hour: a longer one is probably in the wrong unit.
     pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Attempt, Input, Output, Probe, Transport};
+use super::{Attempt, Input, Output, Probe, Program, Transport};
 use crate::clock::{Now, test_now};
 use crate::result::{Failure, Phases, ProbeResult};
 
@@ -20,6 +20,7 @@ pub(crate) struct Harness {
     connect: Option<(Transport, String, u16)>,
     sent: Vec<u8>,
     timer: Option<Now>,
+    program: Option<Program>,
     done: Option<ProbeResult>,
 }
 
@@ -27,7 +28,8 @@ impl Harness {
     pub(crate) fn begin(probe: &dyn Probe) -> Harness {
         let now = test_now();
         let attempt = probe.begin(now);
-        let mut harness = Harness { attempt, now, connect: None, sent: Vec::new(), timer: None, done: None };
+        let mut harness =
+            Harness { attempt, now, connect: None, sent: Vec::new(), timer: None, program: None, done: None };
         harness.take_outputs();
         harness
     }
@@ -86,6 +88,11 @@ impl Harness {
             }
             self.receive(piece);
         }
+    }
+
+    /// Takes the program that was requested; panics if there is none.
+    pub(crate) fn program(&mut self) -> Program {
+        self.program.take().expect("no program")
     }
 
     pub(crate) fn failed(&mut self, failure: Failure) {
@@ -147,6 +154,7 @@ impl Harness {
                     self.sent.extend(bytes);
                 }
                 Output::SetTimer(span) => self.timer = Some(self.now.after(span)),
+                Output::Exec(program) => self.program = Some(program),
                 Output::BlockingTask(_) => panic!("unexpected blocking task"),
                 Output::Done(result) => self.done = Some(result),
             }

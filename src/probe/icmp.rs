@@ -143,7 +143,7 @@ impl Attempt for IcmpAttempt {
             Input::IcmpError { failure, quoted } => self.handle_error(failure, quoted),
             Input::Failed(failure) => self.finish(Some(failure)),
             Input::TimedOut => self.finish(None),
-            Input::Received(_) | Input::Closed | Input::Worked(_) => {}
+            _ => {}
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
-use super::{http, icmp, tcp, tls};
+use super::{exec, http, icmp, tcp, tls};
 use crate::wire::url::{Form, Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +17,12 @@ pub(crate) enum Kind {
     Https,
     Tls,
     Icmp,
+    Exec,
 }
 
 pub(crate) type Kinds = &'static [Kind];
 
-pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp];
+pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Exec];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 
 /// Kinds with a `--check`.
@@ -44,6 +45,9 @@ pub(super) struct Info {
     /// The default port; 0 if the kind has none.
     pub(super) port: u16,
     pub(super) timeout: Duration,
+    /// The default interval of the command line.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line has it"))]
+    pub(super) interval: Duration,
     /// The name of a target without one; `None` if it must have one.
     pub(super) default_name: fn(&Url) -> Option<String>,
     /// The URL for logs and the API, without secrets.
@@ -61,6 +65,7 @@ impl Info {
             scheme,
             port,
             timeout,
+            interval: Duration::from_secs(5),
             default_name: |url| Some(url.authority()),
             shown_url: |url| url.to_string(),
             build,
@@ -76,6 +81,7 @@ impl Kind {
             Kind::Https => &http::HTTPS,
             Kind::Tls => &tls::TLS,
             Kind::Icmp => &icmp::ICMP,
+            Kind::Exec => &exec::EXEC,
         }
     }
 
@@ -93,6 +99,11 @@ impl Kind {
 
     pub(crate) fn timeout(self) -> Duration {
         self.info().timeout
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn interval(self) -> Duration {
+        self.info().interval
     }
 
     pub(crate) fn parse(name: &str) -> Result<Kind, String> {
@@ -130,15 +141,16 @@ mod tests {
         for kind in ANY {
             let name = kind.name();
             assert_eq!((Kind::parse(name), Kind::parse(&name.to_uppercase())), (Ok(*kind), Ok(*kind)));
-            assert_eq!(Kind::of_url(&format!("{}://", name.to_uppercase())), Some(*kind));
+            let separator = kind.scheme().separator();
+            assert_eq!(Kind::of_url(&format!("{}{separator}", name.to_uppercase())), Some(*kind));
             let port = if kind.scheme().has_port() { ":1" } else { "" };
-            let (parsed, url) = parse_url(&format!("{name}://h{port}")).expect(name);
+            let (parsed, url) = parse_url(&format!("{name}{separator}h{port}")).expect(name);
             assert_eq!(
                 (parsed, url.scheme, kind.port() > 0),
                 (*kind, kind.scheme(), kind.scheme().has_port())
             );
         }
-        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http, https, tls or icmp".to_owned()));
+        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http, https, tls, icmp or exec".to_owned()));
         assert_eq!((Kind::parse("ping"), Kind::of_url("Ping://h")), (Ok(Kind::Icmp), Some(Kind::Icmp)));
         assert_eq!((Kind::of_url("udp://h:1"), Kind::of_url("tcp:h")), (None, None));
     }

@@ -23,12 +23,14 @@ pub(crate) mod build;
 pub(crate) mod cert_days;
 pub(crate) mod connector;
 pub(crate) mod durations;
+pub(crate) mod exec;
 pub(crate) mod guard;
 #[cfg(test)]
 pub(crate) mod harness;
 pub(crate) mod http;
 pub(crate) mod icmp;
 pub(crate) mod kinds;
+mod program;
 pub(crate) mod tcp;
 mod tls;
 #[cfg(test)]
@@ -42,6 +44,7 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::result::{Failure, ProbeResult};
+pub use program::{Exit, Program};
 pub use transport::Transport;
 
 /// A target that can be checked repeatedly.
@@ -129,6 +132,12 @@ pub trait Probe: Send {
     /// [`ProbeBuilder::TIMEOUT_MAX`](crate::ProbeBuilder::TIMEOUT_MAX).
     fn timeout(&self) -> Duration;
 
+    /// Whether attempts run a program ([`Output::Exec`]). A check then waits for one of 16 slots before its attempt
+    /// starts. Default: false.
+    fn runs_program(&self) -> bool {
+        false
+    }
+
     /// Starts one attempt.
     fn begin(&self, now: Now) -> Box<dyn Attempt>;
 }
@@ -142,6 +151,9 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     }
     fn timeout(&self) -> Duration {
         (**self).timeout()
+    }
+    fn runs_program(&self) -> bool {
+        (**self).runs_program()
     }
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         (**self).begin(now)
@@ -224,10 +236,14 @@ pub enum Input<'a> {
     },
     /// The peer closed its side of the connection (EOF); no more bytes follow. Not over UDP and ICMP.
     Closed,
-    /// The connection could not be established, or it failed. It no longer exists.
+    /// The connection could not be established, or it failed. It no longer exists. Or the program of
+    /// [`Output::Exec`] could not be started.
     Failed(Failure),
     /// The result of the [`Output::BlockingTask`].
     Worked(ProbeResult),
+    /// The program of [`Output::Exec`] has ended. The bytes are the first 8 KiB of its standard output, or, if that
+    /// is empty, of its standard error.
+    Exited(Exit, &'a [u8]),
     /// The timer of [`Output::SetTimer`] has expired.
     TimerExpired,
     /// The number that [`Output::Random`] requested.
@@ -298,6 +314,9 @@ pub enum Output {
     /// first, the thread continues and its result is discarded. [`blocking`](crate::blocking) limits a
     /// probe to one thread. A panic in the task is a failed check.
     BlockingTask(BlockingTask),
+    /// Run this program, in its own process group that is killed when the attempt ends. Its standard input is empty,
+    /// `PINGSTATE_TARGET` in its environment is the name of the target. See [`Probe::runs_program`].
+    Exec(Program),
     /// Request an [`Input::TimerExpired`] after this time. An attempt has one timer: it replaces the previous one.
     SetTimer(Duration),
     /// Request an [`Input::Random`], for ids and cookies that a peer must not be able to guess.
@@ -313,6 +332,7 @@ impl fmt::Debug for Output {
             Output::ConnectNameServer { transport } => write!(f, "ConnectNameServer({transport:?})"),
             Output::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
             Output::BlockingTask(work) => work.fmt(f),
+            Output::Exec(program) => write!(f, "Exec({})", program.name()),
             Output::SetTimer(span) => write!(f, "SetTimer({span:?})"),
             Output::Random => f.write_str("Random"),
             Output::Done(result) => write!(f, "Done({result:?})"),

@@ -8,7 +8,7 @@ use std::{io, process};
 
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
-use super::{HOOK_OUTPUT, Reactor, SIGNALS, clock};
+use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock};
 use crate::engine::JobId;
 use crate::probe::BlockingTask;
 use crate::probe::guard::guarded;
@@ -77,7 +77,7 @@ impl Reactor {
         self.stops.load(Ordering::SeqCst)
     }
 
-    /// Stops the engine and all hooks: SIGTERM, then SIGKILL after [`STOP_GRACE`]. No turn may follow.
+    /// Stops the engine and all children: SIGTERM to hooks, then SIGKILL after [`STOP_GRACE`]. No turn may follow.
     pub(crate) fn stop(&mut self) {
         self.update(|engine, _| engine.stop());
         self.children.terminate();
@@ -90,18 +90,11 @@ impl Reactor {
             let wait = check.min(until).saturating_duration_since(now.instant);
             // The children are checked even if the wait was interrupted.
             let _ = self.poll.poll(&mut self.events, Some(wait));
-            self.children.has_events |= self.events.iter().any(|event| event.token() == HOOK_OUTPUT);
+            self.children.has_events |= self.events.iter().any(|event| event.token() == CHILD_OUTPUT);
             self.check_children();
         }
         self.children.end_all();
         self.process_outputs(clock::now());
-    }
-
-    pub(super) fn check_children(&mut self) {
-        let now = clock::now();
-        for (id, end, line) in self.children.check(&mut self.buffer, now.instant) {
-            self.engine.handle_hook_ended(id, &end, &line, now);
-        }
     }
 
     pub(crate) fn reload_failed(&mut self, reason: &str) {

@@ -14,6 +14,7 @@ mod lifecycle;
 mod listener;
 mod notify;
 mod process_stats;
+mod processes;
 mod signals;
 mod socket;
 mod traffic;
@@ -35,11 +36,11 @@ use mio::{Events, Poll, Token};
 use crate::clock::Now;
 use crate::engine::ids::ById;
 use crate::engine::limits::CLOCK_STALL;
-use crate::engine::{CheckResult, ConnId, Engine, HookEnd, JobId, Output};
+use crate::engine::{CheckResult, ConnId, Engine, JobId, Output};
 use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
 use crate::result::{ProbeResult, Reason};
-use children::Children;
+use children::{ChildId, Children};
 pub(crate) use clock::{now, random};
 use files::Files;
 pub(crate) use icmp::{PERMISSION, has_permission};
@@ -61,7 +62,7 @@ const POLLS_AFTER_STALL: usize = 64;
 const LISTENER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);
-const HOOK_OUTPUT: Token = Token(3);
+const CHILD_OUTPUT: Token = Token(3);
 
 const NOTIFY_RETRY: Duration = Duration::from_millis(100);
 
@@ -292,7 +293,7 @@ impl Reactor {
         match event.token() {
             LISTENER => self.may_accept = true,
             WAKER => {}
-            HOOK_OUTPUT => self.children.has_events = true,
+            CHILD_OUTPUT => self.children.has_events = true,
             SIGNALS => {
                 if let Some(signals) = &mut self.signals {
                     signals.drain();
@@ -355,23 +356,10 @@ impl Reactor {
                     self.engine.handle_worked(job, ProbeResult::down(Reason::Local, &detail), now);
                 }
             }
-            Output::Spawn { id, hook, env } => {
-                let started = self
-                    .listen_to_exits()
-                    .and_then(|()| self.children.start(id, &hook, env, self.poll.registry(), HOOK_OUTPUT));
-                if let Err(error) = started {
-                    let reason = io_error::text(&error);
-                    // A file that is open for writing is being updated.
-                    let is_temporary = io_error::is_resource_exhaustion(&error)
-                        || error.kind() == ErrorKind::ExecutableFileBusy;
-                    let end = match is_temporary {
-                        true => HookEnd::Unavailable(reason),
-                        false => HookEnd::NotStarted(reason),
-                    };
-                    self.engine.handle_hook_ended(id, &end, "", now);
-                }
-            }
-            Output::Kill(id) => self.children.kill(id),
+            Output::Exec { id, program, target } => self.start_program(id, &program, &target, now),
+            Output::KillProgram(id) => self.children.kill(ChildId::Check(id)),
+            Output::Spawn { id, hook, env } => self.start_hook(id, &hook, env, now),
+            Output::Kill(id) => self.children.kill(ChildId::Hook(id)),
             Output::Notify(text) => {
                 if let Some(notify) = &mut self.notify {
                     notify.send(text);

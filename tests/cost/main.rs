@@ -16,5 +16,6 @@ mod hostile_targets;
 mod large_listing;
 mod leaks;
 mod limits;
+mod programs;
 mod stops;
 mod systems;

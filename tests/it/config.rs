@@ -165,7 +165,7 @@ fn invalid_file_is_refused_in_one_line_and_changes_nothing() {
         (format!("{good}a tcp://h:1\n"), ":2: duplicate name \"a\" (first used on line 1)"),
         (
             format!("{good}b ftp://h\nc ftp://h\nd\n"),
-            ":2: URL ftp://h: `ftp` is not tcp, http, https, tls or icmp (and 2 more)",
+            ":2: URL ftp://h: `ftp` is not tcp, http, https, tls, icmp or exec (and 2 more)",
         ),
         (String::new(), ": no targets: expected lines of the form NAME URL [--FLAG VALUE…]"),
     ] {

@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod events;
 mod examples;
+mod exec;
 mod external_names;
 mod https;
 mod pki;

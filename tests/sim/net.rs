@@ -105,6 +105,7 @@ impl World {
                     self.hear_shutdown(id);
                 }
                 Output::Close(id) => self.close(id),
+                Output::Exec { .. } | Output::KillProgram(_) => unreachable!("no target here runs a program"),
                 Output::BlockingTask(..) => unreachable!("no target here works elsewhere"),
                 Output::FinalWrite(id, bytes) => {
                     assert!(!bytes.is_empty());
@@ -233,6 +234,7 @@ impl World {
             Output::Read(id) => (3, id.0),
             Output::Shutdown(id) => (4, id.0),
             Output::Close(id) => (5, id.0),
+            Output::Exec { .. } | Output::KillProgram(_) => (0, 0),
             Output::BlockingTask(..) => (10, 0),
             Output::FinalWrite(id, _) => (6, id.0),
             Output::Accept => (7, 0),

@@ -93,6 +93,7 @@ impl Attempt for SpyAttempt {
                 track.dialing = None;
             }
             Input::TimedOut | Input::TimerExpired | Input::Random(_) => {}
+            Input::Exited(..) => unreachable!("no target here runs a program"),
             Input::Worked(_) => unreachable!("no target here works elsewhere"),
             Input::IcmpMessage { .. } | Input::IcmpError { .. } => unreachable!("no target here is pinged"),
         }

@@ -76,7 +76,7 @@ fn help_manual_and_dictionary_contain_every_kind() {
     let manual = include_str!("../../manual.md");
     for kind in ANY {
         let name = kind.name();
-        let scheme = format!("{name}://");
+        let scheme = format!("{name}{}", kind.scheme().separator());
         assert!(help().contains(&scheme) && manual.contains(&format!(" {scheme}")), "{name}");
         let is_listed = |text: &str| text.split([' ', ',']).any(|word| word == name);
         assert!(is_listed(flag("--protocol").help), "{name}");

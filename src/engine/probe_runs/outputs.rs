@@ -26,7 +26,8 @@ impl ProbeRuns {
                     run.send(bytes, cx);
                 }
                 probe::Output::BlockingTask(task) => discard(task),
-                probe::Output::Connect { .. }
+                probe::Output::Exec(_)
+                | probe::Output::Connect { .. }
                 | probe::Output::ConnectNameServer { .. }
                 | probe::Output::SetTimer(_)
                 | probe::Output::Random => {}
@@ -59,6 +60,11 @@ impl ProbeRuns {
                 }
                 Some(probe::Output::SetTimer(span)) => run.timer = cx.now.instant.checked_add(span),
                 Some(probe::Output::Random) => self.events.push_back(RunEvent::Random(owner)),
+                Some(probe::Output::Exec(program)) => {
+                    if let Err(failure) = self.start_program(owner, program, cx) {
+                        return self.finish(owner, failure.into(), cx);
+                    }
+                }
                 Some(probe::Output::BlockingTask(task)) => {
                     self.last_job.0 += 1;
                     run.jobs.push(self.last_job);
@@ -139,8 +145,9 @@ impl ProbeRuns {
         }
     }
 
-    /// Closes all connections of an attempt and drops its lookup and tasks.
+    /// Closes all connections of an attempt, drops its lookup and tasks, and kills its program.
     pub(super) fn disconnect(&mut self, owner: RunOwner, cx: &mut Context) {
+        self.kill_program(owner, cx);
         let Some(run) = self.table.get_mut(owner) else { return };
         run.end_connecting(cx.now);
         run.awaits_files = false;

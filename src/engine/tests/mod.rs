@@ -4,6 +4,7 @@ mod check_queue;
 mod clients;
 mod event_log;
 mod eviction;
+mod execs;
 mod hooks;
 mod listings;
 mod name_server;

@@ -30,6 +30,10 @@ pub struct NetProbe {
 
 pub(crate) trait Plan: Send + Sync {
     fn begin(self: Arc<Self>, now: Now) -> Box<dyn Attempt>;
+
+    fn runs_program(&self) -> bool {
+        false
+    }
 }
 
 impl Probe for NetProbe {
@@ -43,6 +47,10 @@ impl Probe for NetProbe {
 
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn runs_program(&self) -> bool {
+        self.plan.runs_program()
     }
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {

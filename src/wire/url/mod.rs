@@ -68,7 +68,7 @@ impl Scheme {
     }
 
     /// The characters between the name and the rest of a URL.
-    fn separator(&self) -> &'static str {
+    pub(crate) fn separator(&self) -> &'static str {
         if self.form == Form::Text { ":" } else { "://" }
     }
 }

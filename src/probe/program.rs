@@ -1,0 +1,48 @@
+//! Programs that checks run.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A program and its arguments, for [`Output::Exec`](crate::Output::Exec). It runs without a shell.
+///
+/// ```
+/// use pingstate::Program;
+///
+/// let load = Program::new(["/usr/lib/nagios/plugins/check_load", "-w", "4", "-c", "8"]);
+/// assert_eq!(format!("{load:?}"), "Program(/usr/lib/nagios/plugins/check_load)");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Program(Arc<[String]>);
+
+impl Program {
+    /// The first word is the program, the others are its arguments. A name without a slash is searched in `PATH`.
+    #[must_use]
+    pub fn new(words: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Program(words.into_iter().map(Into::into).collect())
+    }
+
+    pub(crate) fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The program without its arguments, which may contain secrets.
+    pub(crate) fn name(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+}
+
+/// Omits the arguments.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Program({})", self.name())
+    }
+}
+
+/// How a program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this exit status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}

@@ -57,7 +57,7 @@ impl LookupError {
             }
             Self::Broken(server) => format!("name server {} sent a broken answer for {name}", shown(server)),
             Self::Refused(server, code) => {
-                format!("name server {} answered {} for {name}", shown(server), rcode_name(code))
+                format!("name server {} answered {} for {name}", shown(server), shown_code(code))
             }
         };
         let is_timeout = self == Self::Timeout;
@@ -82,6 +82,10 @@ pub(super) fn too_many(name: &str) -> Failure {
 pub(super) fn list(servers: &[SocketAddr]) -> String {
     let shown: Vec<String> = servers.iter().take(SERVERS_SHOWN_MAX).map(|server| shown(*server)).collect();
     shown.join(", ")
+}
+
+fn shown_code(code: u8) -> &'static str {
+    rcode_name(code.into()).unwrap_or("an error")
 }
 
 /// A server's address, with its port unless that is the default.

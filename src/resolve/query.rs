@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::wire::dns::{Question, Reply};
+use crate::wire::dns::{MessageStream, Question, Reply};
 
 use super::{QueryId, Transport};
 
@@ -17,8 +17,8 @@ pub(super) struct Query {
     /// Until when a negative answer of a later server waits for this query.
     pub(super) negative_wait_until: Instant,
     pub(super) expires: Instant,
-    /// Bytes received over TCP: the length prefix and the answer.
-    pub(super) stream: Vec<u8>,
+    /// Used over TCP.
+    pub(super) stream: MessageStream,
 }
 
 impl Query {
@@ -37,28 +37,15 @@ impl Query {
         }
     }
 
-    /// Over TCP a message follows its length in two bytes (RFC 1035 section 4.2.2), and has at most 64 KiB.
     fn receive_piece(&mut self, mut bytes: &[u8]) -> Option<Reply> {
-        loop {
-            let expected = match *self.stream {
-                [high, low, ..] => 2 + usize::from(u16::from_be_bytes([high, low])),
-                _ => 2,
-            };
-            let (piece, rest) = bytes.split_at(bytes.len().min(expected - self.stream.len()));
-            self.stream.extend_from_slice(piece);
-            bytes = rest;
-            if self.stream.len() < expected {
-                return None;
-            }
-            if expected == 2 && self.stream != [0, 0] {
-                continue; // The length is complete.
-            }
-            match self.question.read(self.stream.get(2..)?) {
-                Reply::Foreign => self.stream.clear(),
+        while let Some(message) = self.stream.next(&mut bytes) {
+            match self.question.read(message) {
+                Reply::Foreign => {}
                 // Messages over TCP are never truncated.
                 Reply::Truncated => return Some(Reply::Broken),
                 reply => return Some(reply),
             }
         }
+        None
     }
 }

@@ -9,7 +9,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::wire::dns::{CHAIN_MAX, Kind, Name, Question, Reply};
+use crate::wire::dns::{CHAIN_MAX, Kind, MessageStream, Name, Question, Reply};
 
 use super::failure::{LookupError, NegativeAnswer};
 use super::plan::{self, ROUND_WAIT, SERVER_WAIT};
@@ -309,7 +309,7 @@ impl QueryPlan {
             sent_at: now,
             negative_wait_until: now + step.negative_wait,
             expires: now + step.lasts,
-            stream: Vec::new(),
+            stream: MessageStream::default(),
         });
         self.sent += 1;
         let next = plan::step(self.sent, self.multicast, shared, now);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::wire::dns::Question;
+use crate::wire::dns::{Question, framed};
 
 use super::conf::Conf;
 use super::{Output, QueryId, Random, Transport};
@@ -46,12 +46,10 @@ impl Shared {
     pub(super) fn open(&mut self, question: &Question, transport: Transport, server: SocketAddr) -> QueryId {
         let query = QueryId(self.next_query);
         self.next_query += 1;
-        let mut bytes = question.write();
-        if transport == Transport::Tcp {
-            // A question has less than 300 bytes.
-            let length = (bytes.len() as u16).to_be_bytes();
-            bytes.splice(0..0, length);
-        }
+        let bytes = match transport {
+            Transport::Tcp => framed(&question.write()),
+            Transport::Udp | Transport::Multicast => question.write(),
+        };
         self.outbox.push_back(Output::Open { query, transport, server, bytes });
         query
     }

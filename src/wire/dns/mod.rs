@@ -1,12 +1,14 @@
 //! DNS messages: encodes queries and decodes answers.
 //!
-//! Implements what a stub resolver needs (RFC 1035): one question per message, A and AAAA, no EDNS. A
-//! question whose answer does not fit into 512 bytes must be repeated over TCP.
+//! [`Question`] implements what a stub resolver needs (RFC 1035): A and AAAA, no EDNS; a question whose answer does
+//! not fit into 512 bytes must be repeated over TCP. [`records`] is for checks of name servers.
 
 mod name;
 mod read;
+pub(crate) mod records;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod server_messages;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use std::net::IpAddr;
 
 pub(crate) use name::Name;
 pub(crate) use read::CHAIN_MAX;
+pub(crate) use stream::{MessageStream, framed};
 
 const CLASS_IN: u16 = 1;
 const HEADER: usize = 12;
@@ -69,15 +72,24 @@ pub(crate) enum Reply {
     },
 }
 
-/// The mnemonic of a response code (RFC 1035, RFC 2136).
-pub(crate) fn rcode_name(code: u8) -> &'static str {
-    match code {
-        1 => "FORMERR",
-        2 => "SERVFAIL",
-        3 => "NXDOMAIN",
-        4 => "NOTIMP",
-        5 => "REFUSED",
-        9 => "NOTAUTH",
-        _ => "an error",
-    }
+/// The mnemonics of response codes (RFC 1035, RFC 2136, RFC 6891, RFC 7873).
+const RCODES: [(u16, &str); 13] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (4, "NOTIMP"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (7, "YXRRSET"),
+    (8, "NXRRSET"),
+    (9, "NOTAUTH"),
+    (10, "NOTZONE"),
+    (16, "BADVERS"),
+    (23, "BADCOOKIE"),
+];
+
+/// `None` for a code without a mnemonic.
+pub(crate) fn rcode_name(code: u16) -> Option<&'static str> {
+    RCODES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name)
 }

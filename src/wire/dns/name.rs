@@ -33,43 +33,48 @@ impl Name {
         Some(Name(wire))
     }
 
-    /// Decodes the name at `start` of a message. Returns it and the position after it. A pointer must point
-    /// before the part of the name that it ends (RFC 9267 section 2), so that every jump goes backwards and
-    /// loops are impossible.
-    pub(crate) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
-        let mut wire = Vec::with_capacity(32);
-        let mut at = start;
-        let mut piece = start;
-        let mut end = None;
-        for _ in 0..=JUMPS_MAX {
-            loop {
-                let length = usize::from(*message.get(at)?);
-                if length > LABEL_MAX {
-                    break;
-                }
-                let label = message.get(at + 1..at + 1 + length)?;
-                if wire.len() + 1 + length > NAME_MAX {
-                    return None;
-                }
-                wire.push(u8::try_from(length).ok()?);
-                wire.extend(label.iter().map(u8::to_ascii_lowercase));
-                at += 1 + length;
-                if length == 0 {
-                    return Some((Name(wire), end.unwrap_or(at)));
-                }
-            }
-            let [high, low] = *message.get(at..at + 2)? else { return None };
-            if high < 0xc0 {
-                return None;
-            }
-            let target = usize::from(high & 0x3f) << 8 | usize::from(low);
-            if target >= piece {
-                return None;
-            }
-            end = end.or(Some(at + 2));
-            (at, piece) = (target, target);
+    /// Parses a name in the format of zone files (RFC 1035 section 5.1): `\.` and `\DDD` are escapes, the final dot is
+    /// optional, `.` is the root.
+    pub(crate) fn parse_escaped(text: &str) -> Option<Name> {
+        if text == "." {
+            return Some(Name(vec![0]));
         }
-        None
+        let (mut wire, mut label) = (Vec::with_capacity(text.len() + 2), Vec::new());
+        let mut rest = text.as_bytes();
+        while let Some((byte, after)) = rest.split_first() {
+            rest = after;
+            match (byte, after) {
+                (b'.', _) => push_label(&mut wire, &mut label)?,
+                (b'\\', [b'0'..=b'9', ..]) => {
+                    let (digits, after) = after.split_at_checked(3)?;
+                    label.push(std::str::from_utf8(digits).ok()?.parse().ok()?);
+                    rest = after;
+                }
+                (b'\\', after) => {
+                    let (byte, after) = after.split_first()?;
+                    label.push(*byte);
+                    rest = after;
+                }
+                (byte, _) => label.push(*byte),
+            }
+        }
+        if !label.is_empty() {
+            push_label(&mut wire, &mut label)?;
+        }
+        if wire.is_empty() || wire.len() >= NAME_MAX {
+            return None;
+        }
+        wire.push(0);
+        wire.make_ascii_lowercase();
+        Some(Name(wire))
+    }
+
+    /// Decodes the name at `start` of a message, like [`read_exact`].
+    pub(crate) fn read(message: &[u8], start: usize) -> Option<(Name, usize)> {
+        let (mut wire, end) = read_exact(message, start)?;
+        // No length is as great as the code of a letter.
+        wire.make_ascii_lowercase();
+        Some((Name(wire), end))
     }
 
     pub(super) fn wire(&self) -> &[u8] {
@@ -89,6 +94,53 @@ impl Name {
         self.label(0).is_some_and(|host| self.0.len() == 1 + host.len() + domain.len())
             && self.0.ends_with(domain)
     }
+}
+
+/// Decodes the name at `start` of a message with the case that it has there. Returns it in wire format, and the
+/// position after it. A pointer must point before the part of the name that it ends (RFC 9267 section 2), so that
+/// every jump goes backwards and loops are impossible.
+pub(super) fn read_exact(message: &[u8], start: usize) -> Option<(Vec<u8>, usize)> {
+    let mut wire = Vec::with_capacity(32);
+    let mut at = start;
+    let mut piece = start;
+    let mut end = None;
+    for _ in 0..=JUMPS_MAX {
+        loop {
+            let length = usize::from(*message.get(at)?);
+            if length > LABEL_MAX {
+                break;
+            }
+            let label = message.get(at + 1..at + 1 + length)?;
+            if wire.len() + 1 + length > NAME_MAX {
+                return None;
+            }
+            wire.push(u8::try_from(length).ok()?);
+            wire.extend_from_slice(label);
+            at += 1 + length;
+            if length == 0 {
+                return Some((wire, end.unwrap_or(at)));
+            }
+        }
+        let [high, low] = *message.get(at..at + 2)? else { return None };
+        if high < 0xc0 {
+            return None;
+        }
+        let target = usize::from(high & 0x3f) << 8 | usize::from(low);
+        if target >= piece {
+            return None;
+        }
+        end = end.or(Some(at + 2));
+        (at, piece) = (target, target);
+    }
+    None
+}
+
+fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Option<()> {
+    let length =
+        u8::try_from(label.len()).ok().filter(|length| (1..=LABEL_MAX).contains(&usize::from(*length)))?;
+    wire.push(length);
+    wire.append(label);
+    Some(())
 }
 
 impl fmt::Display for Name {
@@ -137,6 +189,29 @@ mod tests {
         assert!(Name::parse(&format!("{longest}y")).is_none());
         let dots = "a.".repeat(126) + "a";
         assert_eq!(Name::parse(&dots).unwrap().wire().len(), NAME_MAX);
+    }
+
+    #[test]
+    fn names_of_zone_files_are_read_and_written() {
+        let longest = "a.".repeat(127);
+        for (text, wire, written) in [
+            (".", b"\0".as_slice(), "."),
+            ("Db.Example", b"\x02db\x07example\0", "db.example."),
+            ("db.example.", b"\x02db\x07example\0", "db.example."),
+            ("a\\.b.c", b"\x03a.b\x01c\0", "a\\.b.c."),
+            ("a b.*.\\000\\255\\065", b"\x03a b\x01*\x03\0\xffa\0", "a\\032b.*.\\000\\255a."),
+            ("\\\\.\\\"", b"\x01\\\x01\"\0", "\\\\.\\\"."),
+            ("@.$.;.(.)", b"\x01@\x01$\x01;\x01(\x01)\0", "\\@.\\$.\\;.\\(.\\)."),
+            (&longest, &[b"\x01a".repeat(127).as_slice(), b"\0"].concat(), &longest),
+        ] {
+            let name = Name::parse_escaped(text).expect(text);
+            assert_eq!((name.wire(), &*name.escaped()), (wire, written), "{text}");
+            assert_eq!(Name::parse_escaped(written), Some(name));
+        }
+        let (label, long) = ("x".repeat(64), "a.".repeat(128));
+        for text in ["", "..", ".a", "a..b", "a\\", "a\\2", "a\\25", "a\\256", "a\\1b2", &label, &long] {
+            assert_eq!(Name::parse_escaped(text), None, "{text}");
+        }
     }
 
     #[test]

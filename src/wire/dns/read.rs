@@ -11,7 +11,7 @@ pub(crate) const CHAIN_MAX: usize = 64;
 /// Limit of addresses of one kind: more than fit into a datagram of 512 bytes.
 pub(super) const ADDRESSES_MAX: usize = 32;
 
-const TYPE_CNAME: u16 = 5;
+pub(super) const TYPE_CNAME: u16 = 5;
 const TYPE_SOA: u16 = 6;
 /// In multicast DNS the class's top bit tells caches to flush older records (RFC 6762 section 10.2).
 const CACHE_FLUSH: u16 = 0x8000;
@@ -19,43 +19,54 @@ const CACHE_FLUSH: u16 = 0x8000;
 impl Question {
     /// Decodes `message` as an answer to this question. See [`Reply`] for malformed and unmatched messages.
     pub(crate) fn read(&self, message: &[u8]) -> Reply {
-        let Some(header) = message.get(..HEADER) else { return Reply::Foreign };
-        let [flags, codes] = [header[2], header[3]];
-        let is_answer = flags & 0xf8 == 0x80;
-        if !is_answer || u16_at(message, 0) != Some(self.id) {
+        let Some(header) = header(self.id, &self.name, self.kind as u16, self.multicast, message) else {
             return Reply::Foreign;
-        }
-        // Multicast answers have neither response codes nor truncation (RFC 6762 section 18).
-        let (truncated, rcode) = if self.multicast { (false, 0) } else { (flags & 0x02 != 0, codes & 0x0f) };
-        let start = match u16_at(message, 4) {
-            Some(1) => question_end(self, message),
-            // Some responders omit the question, as those on port 5353 must.
-            Some(0) if self.multicast => Some(HEADER),
-            // Servers that cannot parse the question, or refuse it, may omit it.
-            Some(0) if rcode != 0 && rcode != 3 => Some(HEADER),
-            _ => None,
         };
-        let Some(start) = start else { return Reply::Foreign };
-        match rcode {
-            0 | 3 if truncated => Reply::Truncated,
-            0 => addresses(self, message, start).unwrap_or(Reply::Broken),
+        match header.rcode {
+            0 | 3 if header.truncated => Reply::Truncated,
+            0 => addresses(self, message, header.answers).unwrap_or(Reply::Broken),
             3 => Reply::NoName,
             code => Reply::Refused(code),
         }
     }
-
-    fn has_class(&self, class: u16) -> bool {
-        class & !(if self.multicast { CACHE_FLUSH } else { 0 }) == CLASS_IN
-    }
 }
 
-/// The position after the question section; `None` if it contains something else.
-fn question_end(question: &Question, message: &[u8]) -> Option<usize> {
-    let (name, at) = Name::read(message, HEADER)?;
-    let same = name == question.name
-        && u16_at(message, at)? == question.kind as u16
-        && question.has_class(u16_at(message, at + 2)?);
-    same.then_some(at + 4)
+/// What the header of an answer says.
+pub(super) struct Header {
+    pub(super) truncated: bool,
+    pub(super) rcode: u8,
+    /// The position of the answer section.
+    pub(super) answers: usize,
+}
+
+/// Decodes the header and the question section; `None` if the message is no answer to this question.
+pub(super) fn header(id: u16, name: &Name, kind: u16, multicast: bool, message: &[u8]) -> Option<Header> {
+    let header = message.get(..HEADER)?;
+    let [flags, codes] = [header[2], header[3]];
+    let is_answer = flags & 0xf8 == 0x80;
+    if !is_answer || u16_at(message, 0) != Some(id) {
+        return None;
+    }
+    // Multicast answers have neither response codes nor truncation (RFC 6762 section 18).
+    let (truncated, rcode) = if multicast { (false, 0) } else { (flags & 0x02 != 0, codes & 0x0f) };
+    let answers = match u16_at(message, 4) {
+        Some(1) => {
+            let (asked, at) = Name::read(message, HEADER)?;
+            let class = u16_at(message, at + 2)?;
+            let same = asked == *name && u16_at(message, at)? == kind && has_class(class, multicast);
+            same.then_some(at + 4)?
+        }
+        // Some responders omit the question, as those on port 5353 must.
+        Some(0) if multicast => HEADER,
+        // Servers that cannot parse the question, or refuse it, may omit it.
+        Some(0) if rcode != 0 && rcode != 3 => HEADER,
+        _ => return None,
+    };
+    Some(Header { truncated, rcode, answers })
+}
+
+fn has_class(class: u16, multicast: bool) -> bool {
+    class & !(if multicast { CACHE_FLUSH } else { 0 }) == CLASS_IN
 }
 
 struct Record<T> {
@@ -65,16 +76,16 @@ struct Record<T> {
 }
 
 /// A record's fields (RFC 1035 section 4.1.3), and the positions of its data and its end.
-struct Raw {
-    owner: Name,
-    kind: u16,
-    class: u16,
+pub(super) struct Raw {
+    pub(super) owner: Name,
+    pub(super) kind: u16,
+    pub(super) class: u16,
     ttl_s: u32,
-    data: usize,
-    end: usize,
+    pub(super) data: usize,
+    pub(super) end: usize,
 }
 
-fn raw(message: &[u8], at: usize) -> Option<Raw> {
+pub(super) fn raw(message: &[u8], at: usize) -> Option<Raw> {
     let (owner, at) = Name::read(message, at)?;
     let data = at + 10;
     let end = data + usize::from(u16_at(message, at + 8)?);
@@ -94,7 +105,7 @@ fn addresses(question: &Question, message: &[u8], start: usize) -> Option<Reply>
     for _ in 0..u16_at(message, 6)?.min(RECORDS_MAX) {
         let Raw { owner, kind, class, ttl_s, data, end } = raw(message, at)?;
         at = end;
-        if !question.has_class(class) {
+        if !has_class(class, question.multicast) {
             continue;
         }
         if kind == TYPE_CNAME {
@@ -161,7 +172,7 @@ fn address(kind: Kind, bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-fn u16_at(message: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(message: &[u8], at: usize) -> Option<u16> {
     let [high, low] = *message.get(at..at + 2)? else { return None };
     Some(u16::from_be_bytes([high, low]))
 }

@@ -40,10 +40,17 @@ pub(crate) fn raw_record(owner: &[u8], kind: u16, class: u16, ttl_s: u32, data: 
 
 /// An answer to `query` with these flags, response code and answer records.
 pub(crate) fn answer(query: &[u8], flags: u8, rcode: u8, records: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = query.to_vec();
+    let mut out = question(query).to_vec();
     out[2] = flags;
     out[3] = 0x80 | rcode;
     out[6..8].copy_from_slice(&u16::try_from(records.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out[10..12].fill(0);
     out.extend(records.concat());
     out
+}
+
+/// The query without an OPT record.
+pub(crate) fn question(query: &[u8]) -> &[u8] {
+    let is_edns = query[11] == 1;
+    &query[..query.len() - if is_edns { 11 } else { 0 }]
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Now, system_time};
-use crate::result::{Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
+use crate::result::{DnsResponse, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
 use crate::text::printable;
 pub use policy::Policy;
 pub use state::{Event, State};
@@ -112,6 +112,7 @@ pub(crate) struct Last {
     pub(crate) http10: bool,
     pub(crate) tls_not_after: Option<SystemTime>,
     pub(crate) ping: Option<Box<PingStats>>,
+    pub(crate) dns: Option<Arc<DnsResponse>>,
 }
 
 #[derive(Clone, Debug)]
@@ -198,6 +199,7 @@ impl Fsm {
             http10: result.http10,
             tls_not_after: result.tls_not_after,
             ping: result.ping.clone(),
+            dns: result.dns.clone(),
         });
         change
     }

@@ -141,7 +141,8 @@ pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};
 pub use result::{
-    Failure, ParseError, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason, RoundTrip,
+    DnsResponse, Failure, ParseError, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason,
+    RoundTrip,
 };
 pub use snapshot::Snapshot;
 pub use wire::http::response::Headers;

@@ -1,5 +1,6 @@
 //! The result of one check, and the reasons of failures.
 
+mod dns;
 mod phases;
 mod ping;
 mod warnings;
@@ -7,8 +8,10 @@ mod warnings;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use dns::DnsResponse;
 pub use phases::Phases;
 pub use ping::{PingStats, RoundTrip};
 pub use warnings::{ProbeWarning, ProbeWarnings};
@@ -58,6 +61,8 @@ pub struct ProbeResult {
     pub tls_not_after: Option<SystemTime>,
     /// The requests and replies of an icmp check; `None` if none was sent.
     pub ping: Option<Box<PingStats>>,
+    /// The response to a dns check.
+    pub dns: Option<Arc<DnsResponse>>,
 }
 
 impl ProbeResult {
@@ -89,6 +94,7 @@ impl ProbeResult {
             http10: false,
             tls_not_after: None,
             ping: None,
+            dns: None,
         }
     }
 
@@ -224,6 +230,12 @@ reasons! {
     TtlExceeded = "ttl_exceeded",
     /// A program exited with a status other than 0 and 1, did not end in time, or could not be started.
     Exec = "exec",
+    /// The name server's response code is not one that the check accepts.
+    DnsRcode = "dns_rcode",
+    /// The name server's records are not those that the check accepts, or there is none.
+    DnsAnswer = "dns_answer",
+    /// The name server did not answer in time.
+    DnsNoAnswer = "dns_no_answer",
     /// A local resource shortage: no descriptors, memory or ports left.
     Local = "local",
     /// A closure or probe of the library's user failed.
@@ -290,6 +302,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 23);
+        assert_eq!(Reason::ALL.len(), 26);
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::{Now, since_epoch};
 use crate::fsm::{Check, Event, Fsm, State};
 use crate::probe::build::ProbeBuilder;
 use crate::probe::kinds::Kind;
-use crate::result::{Phases, PingStats, ProbeWarning, ProbeWarnings, Reason, RoundTrip};
+use crate::result::{DnsResponse, Phases, PingStats, ProbeWarning, ProbeWarnings, Reason, RoundTrip};
 use crate::text::printable;
 
 /// The last second of the year 9999: numbers stay finite and without an exponent.
@@ -79,6 +79,8 @@ pub struct Snapshot {
     pub warnings: ProbeWarnings,
     /// The requests and replies of the last check of an icmp target.
     pub ping: Option<PingStats>,
+    /// The response to the last check of a dns target.
+    pub dns: Option<Arc<DnsResponse>>,
 }
 
 impl Snapshot {
@@ -145,6 +147,7 @@ impl<'a> View<'a> {
             tls_not_after: last.and_then(|last| last.tls_not_after),
             warnings: fsm.warnings(),
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
+            dns: last.and_then(|last| last.dns.clone()),
         };
         View { name, url, recent: fsm.recent().as_slices(), values }
     }
@@ -189,6 +192,9 @@ fn serialize<S: Serializer>(
     if Kind::of_url(url) == Some(Kind::Icmp) {
         out.serialize_field("ping", &values.ping.as_ref().map(Ping))?;
     }
+    if Kind::of_url(url) == Some(Kind::Dns) {
+        out.serialize_field("dns", &values.dns.as_deref().map(Dns))?;
+    }
     out.end()
 }
 
@@ -231,6 +237,17 @@ struct Warnings(ProbeWarnings);
 impl Serialize for Warnings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(ProbeWarning::as_str))
+    }
+}
+
+struct Dns<'a>(&'a DnsResponse);
+
+impl Serialize for Dns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Dns", 2)?;
+        out.serialize_field("rcode", &self.0.rcode)?;
+        out.serialize_field("answers", &self.0.answers)?;
+        out.end()
     }
 }
 

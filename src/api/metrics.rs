@@ -96,6 +96,9 @@ fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
         "The time to live (IPv6: hop limit) of the last reply.",
         |last| last.ping.as_ref()?.hop_limit.map(|limit| Value::Count(limit.into())),
     );
+    write("pingstate_dns_soa_serial", "The serial number of the zone in the last answer.", |last| {
+        Some(Value::Count(last.dns.as_ref()?.soa_serial?.into()))
+    });
     out.family("pingstate_ping_rtt_seconds", "gauge", "Round-trip times of the last check.");
     for target in targets {
         let rtt = target.fsm().last().and_then(|last| last.ping.as_ref()?.rtt);

@@ -1,9 +1,11 @@
-//! Evaluation of responses and banners, by check specs and by closures.
+//! Evaluation of responses, records and banners, by check specs and by closures.
 
+mod dns;
 mod http;
 pub(crate) mod needle;
 mod tcp;
 
+pub(crate) use dns::DnsCheck;
 pub use http::{CheckVerdict, HttpResponse};
 pub(crate) use http::{HttpCheck, HttpClosure, PartialResponse};
 use needle::Search;
@@ -58,12 +60,15 @@ fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
 }
 
 /// Name, example and protocol.
-const CHECKS: [(&str, &str, &str); 5] = [
+const CHECKS: [(&str, &str, &str); 8] = [
     ("port_open", "port_open", "tcp"),
     ("banner_contains", "banner_contains:TEXT", "tcp"),
     ("status_2xx", "status_2xx", "http"),
     ("status", "status:200,204", "http"),
     ("body_contains", "body_contains:TEXT", "http"),
+    ("rcode", "rcode:NXDOMAIN,NOERROR", "dns"),
+    ("answer", "answer:RECORD,RECORD", "dns"),
+    ("answer_contains", "answer_contains:TEXT", "dns"),
 ];
 
 /// `kind` is that of the target.

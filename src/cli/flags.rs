@@ -11,7 +11,7 @@ use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::kinds::{ANY, CERT_KINDS, CHECK_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
+use crate::probe::kinds::{ANY, CERT_KINDS, CHECK_KINDS, DNS_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -145,18 +145,21 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 9] = [
+pub(super) static SECTIONS: [Section; 10] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
         flags: &[
-            value("--protocol", "NAME", "tcp, http, https, tls, icmp or exec", |line, text| {
+            value("--protocol", "NAME", "tcp, http, https, tls, icmp, exec or dns", |line, text| {
                 put(&mut line.kind, Kind::parse(text))
             })
             .default("tcp"),
-            value("--address", "HOST", "name, IPv4 or IPv6 address", |line, text| {
-                put(&mut line.address, values::plain(text))
-            })
+            value(
+                "--address",
+                "HOST",
+                "name, IPv4 or IPv6 address; for dns the name to query",
+                |line, text| put(&mut line.address, values::plain(text)),
+            )
             .default("1.1.1.1"),
             value("--port", "N", "", |line, text| put(&mut line.port, values::port(text)))
                 .default("443 for tcp, tls and https; 80 for http"),
@@ -180,7 +183,9 @@ pub(super) static SECTIONS: [Section; 9] = [
                 "what counts as up; repeatable, all must pass:\n  \
                  tcp,tls port_open (default), banner_contains:TEXT\n  \
                  http(s) status_2xx (default), body_contains:TEXT,\n          \
-                 status:200,204 or status:200-299,401",
+                 status:200,204 or status:200-299,401\n  \
+                 dns     a record (default), rcode:NXDOMAIN,\n          \
+                 answer:RECORD,RECORD, answer_contains:TEXT",
                 |line, text| push(&mut line.settings.probe.checks, Ok(text.to_owned()), CHECKS_MAX),
             )
             .replacing(|settings| settings.probe.checks.clear())
@@ -191,7 +196,7 @@ pub(super) static SECTIONS: [Section; 9] = [
                 "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
                 |line, text| put(&mut line.settings.probe.timeout, values::timeout(text)),
             )
-            .default("2 for tcp, icmp; 5 for tls, http, https; 10 for exec"),
+            .default("2 for tcp,icmp; 5 for tls,http,https,dns; 10 for exec"),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
                 put(&mut line.settings.retries, values::retries(text))
             })
@@ -253,6 +258,14 @@ pub(super) static SECTIONS: [Section; 9] = [
         ],
     },
     Section { title: "Check, for icmp:", scope: FlagScope::Target, flags: &ping::FLAGS },
+    Section {
+        title: "Check, for dns:",
+        scope: FlagScope::Target,
+        flags: &[switch("--dns-tcp", "query over TCP only", |line| {
+            line.settings.probe.dns_tcp = Some(true);
+        })
+        .kinds(DNS_KINDS, |settings| settings.probe.dns_tcp = None)],
+    },
     Section {
         title: "State (of all targets, or after a target in FILE):",
         scope: FlagScope::Target,

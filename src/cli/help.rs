@@ -9,14 +9,16 @@ const WIDTH: usize = 79;
 const COLUMN: usize = 27;
 
 const INTRODUCTION: &str = "\
-pingstate probes targets over TCP, TLS, HTTP, HTTPS or ICMP, tracks the state
-of each, and serves it over a local HTTP API.
+pingstate probes targets over TCP, TLS, HTTP, HTTPS, DNS or ICMP, tracks the
+state of each, and serves it over a local HTTP API.
 
 Usage: pingstate [OPTIONS] [TARGET...]
        pingstate [OPTIONS] --config FILE
 
 A TARGET is a URL: tcp://HOST:PORT, tls://HOST[:PORT],
-http://HOST[:PORT][/PATH], https://... or icmp://HOST.
+http://HOST[:PORT][/PATH], https://..., icmp://HOST,
+dns://SERVER[:PORT]/NAME[?type=TYPE], or dns:NAME[?type=TYPE] for the first
+--dns or the server of resolv.conf.
 Without one, the first four flags below describe the target.
 
 FILE lists one target on each line, NAME URL [OPTIONS], quoted as in a shell; a

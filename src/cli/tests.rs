@@ -172,7 +172,7 @@ fn invalid_values_are_refused_with_the_name_of_their_flag() {
         ("--ping-loss", "100%", "--ping-loss: 100 is not between 0 and 99"),
         ("--ping-ttl", "0", "--ping-ttl: 0 is not between 1 and 255"),
         ("--ping-size", "8", "--ping-size: 8 is not between 16 and 1400"),
-        ("--protocol", "udp", "--protocol: `udp` is not tcp, http, https, tls, icmp or exec"),
+        ("--protocol", "udp", "--protocol: `udp` is not tcp, http, https, tls, icmp, exec or dns"),
         ("--port", "70000", "--port: 70000 is not between 1 and 65535"),
         ("--port", "0", "--port: 0 is not between 1 and 65535"),
         ("--port", "-1", "--port: -1 is not between 1 and 65535"),

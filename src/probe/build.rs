@@ -26,11 +26,12 @@ use std::time::Duration;
 use super::kinds::{self, Kind};
 use crate::check::{BannerVerdict, CheckVerdict, HttpClosure, HttpResponse, TcpClosure};
 use crate::text::printable;
-use crate::wire::url::Url;
+use crate::wire::url::{Form, Url};
 use trust::TlsSettings;
 
-/// Starts to build a probe: `protocol` is `tcp`, `http`, `https`, `tls` or `icmp`; `address` is a name or an IP address
-/// (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp, https and tls; icmp has none.
+/// Starts to build a probe: `protocol` is `tcp`, `http`, `https`, `tls`, `icmp` or `dns`; `address` is a name or an IP
+/// address (IPv6 with or without brackets). Default port: 80 for http, 443 for tcp, https and tls; icmp has none. For
+/// `dns`, `address` is what follows `dns:` in a URL, and there is no port.
 /// [`ProbeBuilder::build`] reports errors.
 ///
 /// ```
@@ -112,6 +113,9 @@ impl ProbeBuilder {
 
     /// The default timeout of an exec check: 10 s.
     pub const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// The default timeout of a dns check: 5 s.
+    pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 
     /// The longest timeout of a check, one hour: a longer one is probably in the wrong unit.
     pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -269,6 +273,25 @@ impl ProbeBuilder {
         self
     }
 
+    /// Whether a dns target is queried over TCP only. Default: false; a truncated answer over UDP is queried again over
+    /// TCP.
+    ///
+    /// ```
+    /// use pingstate::{Probe, ProbeBuilder, probe};
+    ///
+    /// let mail = ProbeBuilder::from_url("dns://192.0.2.53/example.com?type=MX")
+    ///     .check("answer:10 mail.example.com")
+    ///     .dns_tcp(true)
+    ///     .build()?;
+    /// assert_eq!(mail.url(), "dns://192.0.2.53:53/example.com?type=MX");
+    /// assert!(probe("tcp", "192.0.2.53", 53).dns_tcp(true).build().is_err());
+    /// # Ok::<(), pingstate::Error>(())
+    /// ```
+    pub fn dns_tcp(mut self, tcp_only: bool) -> Self {
+        self.settings.dns_tcp = Some(tcp_only);
+        self
+    }
+
     /// The probe's name, at most [`ProbeBuilder::NAME_MAX`] printable characters. Default: `HOST:PORT`.
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
@@ -282,6 +305,9 @@ impl ProbeBuilder {
     pub fn build(mut self) -> Result<NetProbe, Error> {
         let (kind, mut url) = std::mem::replace(&mut self.url, Err(Error::Url(String::new())))?;
         if let Some(path) = &self.path {
+            if kind.scheme().form == Form::Text {
+                return Err(Error::Path(format!("does not apply to {}", kind.name())));
+            }
             url = Url::new(url.scheme, &url.host, url.port, path).map_err(Error::Path)?;
         }
         let name = match self.name.take() {

@@ -51,7 +51,6 @@ impl Harness {
     }
 
     /// Takes the requested UDP socket; panics if there is none.
-    #[expect(dead_code, reason = "no kind uses UDP yet")]
     pub(crate) fn connect_udp(&mut self) -> (String, u16) {
         let (transport, host, port) = self.connect.take().expect("no socket requested");
         assert_eq!(transport, Transport::Udp);
@@ -110,8 +109,9 @@ impl Harness {
         std::mem::take(&mut self.sent)
     }
 
-    pub(crate) fn has_timer(&self) -> bool {
-        self.timer.is_some()
+    /// The time until the timer expires.
+    pub(crate) fn timer(&self) -> Option<Duration> {
+        Some(self.timer?.since(self.now))
     }
 
     /// Waits until the timer expires; panics if there is none.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
-use super::{exec, http, icmp, tcp, tls};
+use super::{dns, exec, http, icmp, tcp, tls};
 use crate::wire::url::{Form, Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,12 +18,16 @@ pub(crate) enum Kind {
     Tls,
     Icmp,
     Exec,
+    Dns,
 }
 
 pub(crate) type Kinds = &'static [Kind];
 
-pub(crate) const ANY: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Exec];
+pub(crate) const ANY: Kinds =
+    &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Exec, Kind::Dns];
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
+#[cfg(feature = "cli")]
+pub(crate) const DNS_KINDS: Kinds = &[Kind::Dns];
 
 /// Kinds with a `--check`.
 #[cfg(feature = "cli")]
@@ -82,6 +86,7 @@ impl Kind {
             Kind::Tls => &tls::TLS,
             Kind::Icmp => &icmp::ICMP,
             Kind::Exec => &exec::EXEC,
+            Kind::Dns => &dns::DNS,
         }
     }
 
@@ -150,7 +155,8 @@ mod tests {
                 (*kind, kind.scheme(), kind.scheme().has_port())
             );
         }
-        assert_eq!(Kind::parse("udp"), Err("`udp` is not tcp, http, https, tls, icmp or exec".to_owned()));
+        let error = "`udp` is not tcp, http, https, tls, icmp, exec or dns";
+        assert_eq!(Kind::parse("udp"), Err(error.to_owned()));
         assert_eq!((Kind::parse("ping"), Kind::of_url("Ping://h")), (Ok(Kind::Icmp), Some(Kind::Icmp)));
         assert_eq!((Kind::of_url("udp://h:1"), Kind::of_url("tcp:h")), (None, None));
     }

@@ -22,6 +22,7 @@ pub(crate) mod blocking;
 pub(crate) mod build;
 pub(crate) mod cert_days;
 pub(crate) mod connector;
+pub(crate) mod dns;
 pub(crate) mod durations;
 pub(crate) mod exec;
 pub(crate) mod guard;

@@ -46,10 +46,8 @@ impl Shared {
     pub(super) fn open(&mut self, question: &Question, transport: Transport, server: SocketAddr) -> QueryId {
         let query = QueryId(self.next_query);
         self.next_query += 1;
-        let bytes = match transport {
-            Transport::Tcp => framed(&question.write()),
-            Transport::Udp | Transport::Multicast => question.write(),
-        };
+        let message = question.write();
+        let bytes = if transport == Transport::Tcp { framed(&message) } else { message };
         self.outbox.push_back(Output::Open { query, transport, server, bytes });
         query
     }

@@ -30,6 +30,11 @@ impl Question {
         Some(Question { name, is_aaaa, over_tcp, bytes: bytes.to_vec(), end: at + 5 })
     }
 
+    /// Whether the query has an OPT record.
+    pub fn is_edns(&self) -> bool {
+        self.bytes[11] == 1
+    }
+
     /// An answer with these flags and raw records.
     pub fn raw(&self, flags: u16, count: u16, records: &[u8]) -> Vec<u8> {
         let mut answer = self.bytes[..self.end].to_vec();

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::channel;
 
+use crate::common::dns::{NameServer, record, wire};
 use crate::common::*;
 
 const LISTED: &str = include_str!("../data/external-names.txt");
@@ -78,6 +79,10 @@ fn daemon() -> Vec<String> {
     let variables = std::env::temp_dir().join(format!("pingstate-names-{}", std::process::id()));
     let hook = format!("sh -c 'env > {0}.new && mv {0}.new {0}'", variables.display());
     let closed = format!("tcp://{}", closed_port());
+    let soa = [wire("ns.example"), wire("admin.example"), vec![0; 20]].concat();
+    let server =
+        NameServer::start(move |question| vec![question.raw(0x8180, 1, &record(&[0xc0, 12], 6, 60, &soa))]);
+    let zone = format!("dns://{}/example?type=SOA", server.address);
     let daemon = Daemon::start(&[
         "--interval",
         "0.2",
@@ -90,6 +95,7 @@ fn daemon() -> Vec<String> {
         &hook,
         &up.url("http"),
         &closed,
+        &zone,
     ]);
     let name = up.address.to_string();
     eventually("both states", || {

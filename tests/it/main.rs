@@ -12,6 +12,7 @@ mod examples;
 mod exec;
 mod external_names;
 mod https;
+mod name_servers;
 mod pki;
 mod process;
 mod proxies;

@@ -107,7 +107,7 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
             "--max-body" => "=1",
             "--ca-file" => "=x",
             "--cert-days" => "=30",
-            "--no-redirect" | "--no-verify-tls" => "",
+            "--no-redirect" | "--no-verify-tls" | "--dns-tcp" => "",
             other => panic!("{other} has no value in this test"),
         };
         let argument = format!("{}{value}", flag.name);

@@ -48,6 +48,8 @@ errors! {
     CertDays = "cert-days",
     /// The check is invalid, or belongs to another protocol.
     Check = "check",
+    /// DNS over TCP does not apply to the protocol.
+    DnsTcp = "dns-tcp",
     /// Redirects do not apply to the protocol.
     FollowRedirects = "no-redirect",
     /// A header field is invalid, or the fields exceed a limit.

@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) follow_redirects: Option<bool>,
     pub(crate) cert_days: Option<CertDays>,
     pub(crate) ping: PingSettings,
+    pub(crate) dns_tcp: Option<bool>,
 }
 
 impl Settings {
@@ -38,6 +39,7 @@ impl Settings {
             (self.ping.loss.is_some(), Error::PingLoss),
             (self.ping.ttl.is_some(), Error::PingTtl),
             (self.ping.size.is_some(), Error::PingSize),
+            (self.dns_tcp.is_some(), Error::DnsTcp),
         ];
         present.into_iter().find(|(is_present, _)| *is_present).map(|(_, error)| error)
     }

@@ -75,7 +75,7 @@ fn one_reply_is_up() {
         let mut harness = connected(&probe, to);
         let request = harness.sent();
         assert_eq!(request.len(), 8 + size);
-        assert!(!harness.has_timer());
+        assert!(harness.timer().is_none());
         harness.wait(Duration::from_micros(1234));
         receive(&mut harness, &reply(&request));
         let result = harness.full_result();
@@ -130,7 +130,7 @@ fn replies_in_any_order_are_counted_for_their_requests() {
         harness.expire_timer();
         requests.push(harness.sent());
     }
-    assert!(!harness.has_timer(), "nothing else is sent");
+    assert!(harness.timer().is_none(), "nothing else is sent");
     for request in requests.iter().rev() {
         harness.wait(MS);
         receive(&mut harness, &reply(request));

@@ -131,7 +131,7 @@ fn malformed_data_is_noticed() {
     ];
     for (kind, data) in cases {
         let bad = own(*kind, data);
-        assert_eq!(reading(*kind, &[bad.clone()]), Response::Broken, "{kind:?} {data:?}");
+        assert_eq!(reading(*kind, std::slice::from_ref(&bad)), Response::Broken, "{kind:?} {data:?}");
         // The same data of another name does not matter.
         let other = record("other.example", *kind as u16, 60, data);
         assert!(matches!(reading(*kind, &[other]), Response::Records(_)), "{kind:?} {data:?}");

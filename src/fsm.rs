@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{Now, system_time};
-use crate::result::{DnsResponse, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason};
+use crate::result::{
+    DnsResponse, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason, TlsVersion,
+};
 use crate::text::printable;
 pub use policy::Policy;
 pub use state::{Event, State};
@@ -110,6 +112,8 @@ pub(crate) struct Last {
     pub(crate) address: Option<SocketAddr>,
     pub(crate) http_status: Option<u16>,
     pub(crate) http10: bool,
+    pub(crate) http_redirects: u8,
+    pub(crate) tls_version: Option<TlsVersion>,
     pub(crate) tls_not_after: Option<SystemTime>,
     pub(crate) ping: Option<Box<PingStats>>,
     pub(crate) dns: Option<Arc<DnsResponse>>,
@@ -197,6 +201,8 @@ impl Fsm {
             address: result.address,
             http_status: result.http_status,
             http10: result.http10,
+            http_redirects: result.http_redirects,
+            tls_version: result.tls_version,
             tls_not_after: result.tls_not_after,
             ping: result.ping.clone(),
             dns: result.dns.clone(),

@@ -57,6 +57,9 @@ pub struct ProbeResult {
     pub http_status: Option<u16>,
     /// Whether that response was HTTP/1.0.
     pub(crate) http10: bool,
+    pub(crate) http_redirects: u8,
+    /// Of the last connection, if its handshake was completed.
+    pub(crate) tls_version: Option<TlsVersion>,
     /// When the target's certificate expires; also if it was rejected or not verified.
     pub tls_not_after: Option<SystemTime>,
     /// The requests and replies of an icmp check; `None` if none was sent.
@@ -92,6 +95,8 @@ impl ProbeResult {
             address: None,
             http_status: None,
             http10: false,
+            http_redirects: 0,
+            tls_version: None,
             tls_not_after: None,
             ping: None,
             dns: None,
@@ -111,6 +116,13 @@ impl ProbeResult {
         self.latency = Some(latency);
         self
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there is no TLS connection"))]
+pub(crate) enum TlsVersion {
+    V12,
+    V13,
 }
 
 impl From<Failure> for ProbeResult {

@@ -1,6 +1,7 @@
 //! `/probe`: the last check of one target under the metric names of the Prometheus blackbox exporter, so that
 //! dashboards for it work. A request starts no probe: it selects a configured target.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::api::exposition::{CONTENT_TYPE, Exposition, Value};
@@ -10,6 +11,7 @@ use crate::clock::since_epoch;
 use crate::fsm::{Event, Last};
 use crate::monitor::{Target, Targets};
 use crate::probe::kinds::{self, Kind};
+use crate::result::{Reason, TlsVersion};
 use crate::wire::http::query::raw_parameter;
 
 #[cold]
@@ -60,30 +62,64 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
         out.sample(&[], value);
     };
     gauge("probe_success", "Whether the last check succeeded.", (last.event == Event::Ok).into());
-    gauge("probe_duration_seconds", "How long the last check took.", Value::Seconds(total));
+    gauge("probe_duration_seconds", "Duration of the last check.", Value::Seconds(total));
     let resolve = Value::Seconds(phases.resolve.unwrap_or_default());
-    gauge("probe_dns_lookup_time_seconds", "How long finding the address took.", resolve);
-    gauge("probe_ip_protocol", "Whether it was IPv4 or IPv6.", Value::Count(version));
+    gauge("probe_dns_lookup_time_seconds", "Duration of resolving the name.", resolve);
+    gauge("probe_ip_protocol", "4 for IPv4, 6 for IPv6.", Value::Count(version));
+    let hash = Value::Count(last.address.map_or(0, |address| ip_hash(address.ip())));
+    gauge("probe_ip_addr_hash", "Hash of the address, which changes with it.", hash);
     if let Some(not_after) = last.tls_not_after {
         let help = "When the certificate expires.";
         gauge("probe_ssl_earliest_cert_expiry", help, Value::Seconds(since_epoch(not_after)));
     }
-    let kind = match Kind::of_url(url) {
-        Some(kind) if kinds::HTTP_KINDS.contains(&kind) => kind,
-        Some(Kind::Icmp) => return write_icmp(out, last),
-        _ => return,
+    if let Some(version) = last.tls_version {
+        let version = if version == TlsVersion::V13 { "TLS 1.3" } else { "TLS 1.2" };
+        out.family("probe_tls_version_info", "gauge", "The TLS version of the last connection.");
+        out.sample(&[("version", version)], Value::Count(1));
+    }
+    match Kind::of_url(url) {
+        Some(Kind::Icmp) => write_icmp(out, last),
+        Some(kind) => {
+            let is_text_missing = matches!(last.reason, Some(Reason::Body | Reason::Banner));
+            let help = "Whether the check did not find its text.";
+            out.family("probe_failed_due_to_regex", "gauge", help);
+            out.sample(&[], is_text_missing.into());
+            if kinds::HTTP_KINDS.contains(&kind) {
+                write_http(out, last);
+            }
+        }
+        None => {}
+    }
+}
+
+fn write_http(out: &mut Exposition, last: &Last) {
+    let mut gauge = |name, help, value: Value| {
+        out.family(name, "gauge", help);
+        out.sample(&[], value);
     };
     let status = Value::Count(last.http_status.unwrap_or(0).into());
-    gauge("probe_http_status_code", "The status of the answer.", status);
+    gauge("probe_http_status_code", "The status of the last response.", status);
     let version = last.http_status.map_or(0, |_| if last.http10 { 1000 } else { 1100 });
     let version = Value::Seconds(Duration::from_millis(version));
-    gauge("probe_http_version", "The version of HTTP of the answer.", version);
-    gauge("probe_http_ssl", "Whether it was asked over TLS.", (kind == Kind::Https).into());
-    out.family("probe_http_duration_seconds", "gauge", "How long each part of the check took.");
-    for (phase, span) in phases.each() {
+    gauge("probe_http_version", "The HTTP version of the last response.", version);
+    gauge("probe_http_redirects", "The number of redirects.", Value::Count(last.http_redirects.into()));
+    gauge("probe_http_ssl", "Whether the last connection used TLS.", last.tls_version.is_some().into());
+    out.family("probe_http_duration_seconds", "gauge", "Duration of each phase of the check.");
+    for (phase, span) in last.phases.each() {
         let phase = if phase == "first_byte" { "processing" } else { phase };
         out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
     }
+}
+
+/// FNV-1a of 32 bits, as in the blackbox exporter.
+fn ip_hash(ip: IpAddr) -> u64 {
+    let hash = |bytes: &[u8]| {
+        bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    };
+    u64::from(match ip {
+        IpAddr::V4(ip) => hash(&ip.octets()),
+        IpAddr::V6(ip) => hash(&ip.octets()),
+    })
 }
 
 fn write_icmp(out: &mut Exposition, last: &Last) {
@@ -105,7 +141,7 @@ mod tests {
     use crate::clock::{system_time, test_now};
     use crate::monitor::Monitor;
     use crate::probe::build::ProbeBuilder;
-    use crate::result::{PingStats, ProbeResult, Reason};
+    use crate::result::{PingStats, ProbeResult};
 
     fn targets() -> Targets {
         let probe = |url: &str, name: &str| ProbeBuilder::from_url(url).name(name).build().expect("a probe");
@@ -145,7 +181,8 @@ mod tests {
     #[test]
     fn a_target_is_found_by_name_or_url() {
         let web = "probe_success 1\nprobe_duration_seconds 0.042\nprobe_dns_lookup_time_seconds 0\n\
-            probe_ip_protocol 6\nprobe_http_status_code 200\nprobe_http_version 1.1\nprobe_http_ssl 0\n\
+            probe_ip_protocol 6\nprobe_ip_addr_hash 1751717746\nprobe_failed_due_to_regex 0\n\
+            probe_http_status_code 200\nprobe_http_version 1.1\nprobe_http_redirects 0\nprobe_http_ssl 0\n\
             probe_http_duration_seconds{phase=\"resolve\"} 0\n\
             probe_http_duration_seconds{phase=\"connect\"} 0.002\n\
             probe_http_duration_seconds{phase=\"tls\"} 0\n\
@@ -158,7 +195,8 @@ mod tests {
         assert_eq!(
             samples("target=ssh+1"),
             "probe_success 0\nprobe_duration_seconds 2\nprobe_dns_lookup_time_seconds 0.01\n\
-             probe_ip_protocol 4\nprobe_ssl_earliest_cert_expiry 7\n"
+             probe_ip_protocol 4\nprobe_ip_addr_hash 1969986452\n\
+             probe_ssl_earliest_cert_expiry 7\nprobe_failed_due_to_regex 0\n"
         );
     }
 

@@ -182,6 +182,7 @@ impl TlsAttempt {
             if self.phases.tls.is_none() {
                 self.phases.tls = Some(now.since(self.connected_at));
             }
+            result.tls_version = client.version();
             if let Some(validity) = client.validity() {
                 result.tls_not_after = Some(system_time(validity.not_after));
                 if let Some(remaining) =

@@ -241,6 +241,11 @@ impl Drop for Server {
     }
 }
 
+/// An address at which nothing listens.
+pub fn closed_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
 /// Reads and returns a request's head.
 pub fn read_head(mut stream: &TcpStream) -> String {
     let mut head = Vec::new();

@@ -3,7 +3,7 @@
 //! with tests/data/external-names.txt. A change of that file is a change of the interface.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::channel;
 
@@ -130,9 +130,6 @@ fn daemon() -> Vec<String> {
 }
 
 /// An address that refuses connections.
-fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
-}
 
 /// Status and content type of a response.
 fn head(api: SocketAddr, method: &str, path: &str) -> String {

@@ -12,13 +12,13 @@ use rustls::pki_types::PrivateKeyDer;
 use crate::common::*;
 
 /// A server with a self-signed certificate for these names, and that certificate in a file.
-struct Site {
+pub(crate) struct Site {
     server: Server,
     pem: PathBuf,
 }
 
 impl Site {
-    fn start(names: &[&str]) -> Site {
+    pub(crate) fn start(names: &[&str]) -> Site {
         Site::with(names, |_| {})
     }
 
@@ -63,7 +63,7 @@ impl Site {
         Site { server, pem }
     }
 
-    fn url(&self, host: &str) -> String {
+    pub(crate) fn url(&self, host: &str) -> String {
         format!("https://{host}:{}/", self.server.address.port())
     }
 

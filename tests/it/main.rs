@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod blackbox;
 mod config;
 mod daemon;
 mod events;

@@ -12,7 +12,7 @@ use crate::clock::{Now, system_time};
 use crate::probe::cert_days;
 use crate::probe::durations::timed_out;
 use crate::probe::{Attempt, Input, Output, Transport};
-use crate::result::{Failure, Phases, ProbeResult, Reason};
+use crate::result::{Failure, Phases, ProbeResult, Reason, TlsVersion};
 use crate::text::printable;
 use crate::wire::url::Url;
 
@@ -28,6 +28,7 @@ pub(crate) struct HttpAttempt {
     /// Of the last response.
     http_status: Option<u16>,
     http10: bool,
+    tls_version: Option<TlsVersion>,
     tls_not_after: Option<Duration>,
     /// The shortest remaining time of a certificate that is below the limit.
     cert_remaining: Option<Duration>,
@@ -53,6 +54,7 @@ impl HttpAttempt {
             phases: Phases::default(),
             http_status: None,
             http10: false,
+            tls_version: None,
             tls_not_after: None,
             cert_remaining: None,
             outputs: VecDeque::new(),
@@ -72,6 +74,7 @@ impl HttpAttempt {
     fn disconnect(&mut self, now: Now) {
         if let Stage::Exchanging(exchange) = &mut self.stage {
             exchange.end_phase(&mut self.phases, now);
+            self.tls_version = exchange.tls_version();
             if let Some(validity) = exchange.validity() {
                 self.tls_not_after = Some(validity.not_after);
                 let remaining = self.plan.cert_days.and_then(|limit| limit.remaining(validity, now.unix));
@@ -155,6 +158,8 @@ impl HttpAttempt {
             cert_days::warn(&mut result, remaining);
         }
         (result.http10, result.tls_not_after) = (self.http10, self.tls_not_after.map(system_time));
+        result.http_redirects = self.previous.len() as u8;
+        result.tls_version = self.tls_version.filter(|_| self.http_status.is_some());
         self.stage = Stage::Done;
         self.outputs.push_back(Output::Done(result));
     }

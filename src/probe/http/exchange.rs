@@ -7,7 +7,7 @@ use super::cookies;
 use super::redirect::{Hop, same_origin};
 use crate::check::{PartialResponse, Progress};
 use crate::clock::Now;
-use crate::result::{Failure, Phases, ProbeResult, Reason};
+use crate::result::{Failure, Phases, ProbeResult, Reason, TlsVersion};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
 use crate::wire::tls::{TlsClient, Validity};
@@ -134,6 +134,10 @@ impl Exchange {
 
     pub(super) fn validity(&self) -> Option<Validity> {
         self.tls.as_ref().and_then(|client| client.validity())
+    }
+
+    pub(super) fn tls_version(&self) -> Option<TlsVersion> {
+        self.tls.as_ref().and_then(|client| client.version())
     }
 
     pub(super) fn head(&self) -> Option<&Head> {

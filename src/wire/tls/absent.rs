@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Validity;
-use crate::result::{Failure, Reason};
+use crate::result::{Failure, Reason, TlsVersion};
 
 const NO_TLS: &str = "this build has no TLS (feature \"tls\")";
 
@@ -45,6 +45,10 @@ impl TlsClient {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn version(&self) -> Option<TlsVersion> {
         match *self {}
     }
 

@@ -4,14 +4,14 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, ProtocolVersion};
 
 use super::Validity;
 use super::config::TlsConfig;
 use super::failure::{Known, explain, failure, too_large};
 use super::verify::Verifier;
-use crate::result::{Failure, Reason};
+use crate::result::{Failure, Reason, TlsVersion};
 use crate::text::printable;
 
 /// Limit of the characters of an invalid host name in an error.
@@ -106,6 +106,12 @@ impl TlsClient {
     /// Whether the peer has sent close_notify.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// `None` during the handshake.
+    pub(crate) fn version(&self) -> Option<TlsVersion> {
+        let version = self.connection.protocol_version().filter(|_| !self.is_handshaking())?;
+        Some(if version == ProtocolVersion::TLSv1_3 { TlsVersion::V13 } else { TlsVersion::V12 })
     }
 
     /// The validity of the peer's certificate, also if it was refused.

@@ -222,6 +222,10 @@ reasons! {
     TlsNotYetValid = "tls_not_yet_valid",
     /// The certificate is for other names.
     TlsName = "tls_name",
+    /// The certificate has a public key that is not pinned.
+    TlsPin = "tls_pin",
+    /// The target requires a client certificate, or refuses the one that it was sent.
+    TlsClientCert = "tls_client_cert",
     /// The target violated the TLS protocol, or the handshake timed out.
     TlsProtocol = "tls_protocol",
     /// The target violated the HTTP protocol.
@@ -314,6 +318,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 26);
+        assert_eq!(Reason::ALL.len(), 28);
     }
 }

@@ -110,6 +110,9 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
             }
         }
     }
+    if settings.no_verify_tls && settings.ca_only {
+        return Err("--ca-only: has no effect with --no-verify-tls".to_owned());
+    }
     let trust_is_unused = settings.no_verify_tls && !settings.has_https_webhook();
     if trust_is_unused && first(line, |flag, _| flag.name == "--ca-file").is_some() {
         return Err("--ca-file: has no effect with --no-verify-tls".to_owned());

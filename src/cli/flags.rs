@@ -6,12 +6,13 @@
 mod ping;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use super::args::CommandLine;
 use super::options::Settings;
 use super::values;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::kinds::{ANY, CERT_KINDS, CHECK_KINDS, DNS_KINDS, HTTP_KINDS, Kind, Kinds, TLS_KINDS};
+use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, HTTP_KINDS, Kind, Kinds};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -232,31 +233,7 @@ pub(super) static SECTIONS: [Section; 10] = [
             .kinds(HTTP_KINDS, |settings| settings.probe.follow_redirects = None),
         ],
     },
-    Section {
-        title: "Certificate, for https and tls:",
-        scope: FlagScope::Target,
-        flags: &[
-            value("--ca-file", "PEM", "also trust these certificates", |line, text| {
-                put(&mut line.settings.ca_file, values::plain(text).map(Into::into))
-            })
-            .kinds(TLS_KINDS, |settings| {
-                if !settings.has_https_webhook() {
-                    settings.ca_file = None;
-                }
-            }),
-            // The Python version accepts it for tcp, too.
-            switch("--no-verify-tls", "accept any certificate", |line| line.settings.no_verify_tls = true)
-                .kinds(TLS_KINDS, |settings| settings.no_verify_tls = false)
-                .tolerated(),
-            value(
-                "--cert-days",
-                "N|P%",
-                "degraded while the certificate is valid for less than N days or P percent of its lifetime",
-                |line, text| put(&mut line.settings.probe.cert_days, values::cert_days(text)),
-            )
-            .kinds(CERT_KINDS, |settings| settings.probe.cert_days = None),
-        ],
-    },
+    Section { title: "TLS, for https and tls:", scope: FlagScope::Target, flags: &tls::FLAGS },
     Section { title: "Check, for icmp:", scope: FlagScope::Target, flags: &ping::FLAGS },
     Section {
         title: "Check, for dns:",

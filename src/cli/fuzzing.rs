@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::config::Loaded;
 use super::log::Log;
+use super::options::Settings;
 use super::{Command, Options, TARGETS_MAX, TargetOptions, TargetSpec, parse, targets};
 use crate::clock::test_now;
 use crate::monitor::{TargetUpdate, Targets};
@@ -46,13 +47,17 @@ fn sensible(options: &Options) {
     assert!(options.daemon.dns.iter().all(|server| server.port() > 0));
     options.targets.iter().for_each(sensible_target);
     // Building would read the file.
-    let reads = |options: &TargetOptions| options.settings.ca_file.is_some();
+    let reads = |options: &TargetOptions| reads_files(&options.settings);
     if options.targets.len() < 10 && !options.targets.iter().any(reads) {
         match targets::monitors(&options.targets, Log::new()) {
             Ok(monitors) => assert_eq!(monitors.len(), options.targets.len()),
             Err(error) => one_line(&error),
         }
     }
+}
+
+fn reads_files(settings: &Settings) -> bool {
+    settings.ca_file.is_some() || settings.cert.is_some()
 }
 
 fn sensible_target(options: &TargetOptions) {
@@ -111,7 +116,7 @@ pub fn config(data: &[u8]) {
     if lines == 1 {
         as_on_the_command_line(data, &loaded);
     }
-    let reads = |options: &TargetOptions| options.settings.ca_file.is_some();
+    let reads = |options: &TargetOptions| reads_files(&options.settings);
     if loaded.targets.len() < 10 && !loaded.targets.iter().any(reads) {
         reload(&loaded);
     }

@@ -90,7 +90,11 @@ pub(crate) struct Settings {
     pub(crate) retries: Option<u32>,
     pub(crate) retry_interval: Option<Duration>,
     pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) ca_only: bool,
     pub(crate) no_verify_tls: bool,
+    /// PEM files of the client certificate and its key.
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     pub(crate) interval: Option<Duration>,
     pub(crate) interval_down: Option<Duration>,
     pub(crate) interval_fast: Option<Duration>,
@@ -131,6 +135,8 @@ impl Settings {
         self.interval_fast = self.interval_fast.filter(|other| *other != interval);
         self.fall = self.fall.filter(|fall| *fall != Policy::FALL);
         self.rise = self.rise.filter(|rise| *rise != Policy::RISE);
+        self.ca_only &= self.ca_file.is_some();
+        self.key = self.key.filter(|_| self.cert.is_some());
         self.hook_timeout =
             self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != Hook::TIMEOUT);
         self.probe.ping.normalise();

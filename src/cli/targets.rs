@@ -2,7 +2,7 @@
 
 use super::hooks::Hooks;
 use super::log::Log;
-use super::trust::{Trusted, Trusts, fingerprint};
+use super::trust::{TrustFlags, Trusted, Trusts, fingerprint};
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
@@ -86,13 +86,12 @@ impl SharedResources {
         let uses_trust = options.target.kind().is_none_or(|kind| TLS_KINDS.contains(&kind));
         let target = match uses_trust {
             false => Trusted::default(),
-            true => self.trusts.of(!settings.no_verify_tls, &settings.ca_file)?,
+            true => self.trusts.of(TrustFlags::of(settings))?,
         };
         let webhook = match (&settings.webhook, settings.has_https_webhook()) {
             (None, _) => Trusted::default(),
-            (Some(_), false) => self.trusts.of(true, &None)?,
-            // A notification may contain secrets: --no-verify-tls does not apply to it.
-            (Some(_), true) => self.trusts.of(true, &settings.ca_file)?,
+            (Some(_), false) => self.trusts.of(TrustFlags::of_webhook(None))?,
+            (Some(_), true) => self.trusts.of(TrustFlags::of_webhook(settings.ca_file.as_deref()))?,
         };
         Ok(TrustedBy { target, webhook })
     }

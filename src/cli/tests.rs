@@ -67,7 +67,8 @@ fn every_flag_is_read() {
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --hook-first \
-        --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33%";
+        --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
+        --connect-to [::1]:2 --cert c.pem --key k.pem";
     let mut args: Vec<&str> = line.split_whitespace().collect();
     args.extend([
         "--header",
@@ -85,6 +86,9 @@ fn every_flag_is_read() {
         max_body: Some(1024),
         follow_redirects: Some(false),
         cert_days: Some(CertDays::Percent(33)),
+        pins: vec!["sha256//x".into(), "y".into()],
+        tls_name: Some("n".into()),
+        connect_to: Some("[::1]:2".into()),
         ..Default::default()
     };
     let settings = Settings {
@@ -92,7 +96,10 @@ fn every_flag_is_read() {
         retries: Some(2),
         retry_interval: Some(Duration::from_millis(500)),
         ca_file: Some("/etc/ca.pem".into()),
+        ca_only: false,
         no_verify_tls: true,
+        cert: Some("c.pem".into()),
+        key: Some("k.pem".into()),
         interval: Some(Duration::from_millis(1500)),
         interval_down: Some(Duration::from_secs(60)),
         interval_fast: Some(Duration::from_millis(200)),
@@ -345,6 +352,14 @@ fn conflicts_are_refused() {
     let trusted = settings(&["--ca-file=x", "--webhook=https://h"]).ca_file;
     assert_eq!(trusted, Some("x".into()), "it applies to the webhook");
     assert!(refusal(&["--ca-file=x", "--webhook=http://h"]).starts_with("--ca-file: is for http, https"));
+    assert_eq!(refusal(&["--ca-only", url]), "--ca-only: needs --ca-file");
+    assert_eq!(refusal(&["--key=x", url]), "--key: needs --cert");
+    for flag in ["--pin=x", "--tls-name=x", "--cert=x", "--connect-to=x", "--cert-days=9"] {
+        let error = refusal(&[flag, "http://h"]);
+        assert!(error.ends_with(": is for https and tls, but the target is http"), "{error}");
+    }
+    let error = refusal(&["--ca-only", "--ca-file=x", "--no-verify-tls", url]);
+    assert_eq!(error, "--ca-only: has no effect with --no-verify-tls");
     options(&["--path=/x", "--no-verify-tls"]); // Ignored, as in the Python version.
 }
 
@@ -353,6 +368,7 @@ fn repeated_flags_are_limited() {
     assert_eq!(refusal(&["--dns=::1"; 9]), "--dns: at most 8 are allowed");
     assert_eq!(refusal(&["--api-allow-host=h"; 65]), "--api-allow-host: at most 64 are allowed");
     assert_eq!(refusal(&["--header=a:b"; 65]), "--header: at most 64 are allowed");
+    assert_eq!(refusal(&["--pin=x"; 17]), "--pin: at most 16 are allowed");
     assert_eq!(refusal(&["--check=port_open"; 17]), "--check: at most 16 are allowed");
     assert_eq!(settings(&["--check=port_open"; 16]).probe.checks.len(), 16);
 }

@@ -1,12 +1,14 @@
-//! The certificates that https targets and webhooks trust: `--ca-file` and `SSL_CERT_FILE`, read once and shared.
+//! The certificates of https and tls targets and of webhooks: `--ca-file`, `SSL_CERT_FILE`, `--cert` and `--key`, read
+//! once and shared.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::log::{Log, Priority};
+use super::options::Settings;
 use crate::probe::build::TlsTrust;
 
 /// The largest file of certificates, in bytes: ten times the size of the largest bundles.
@@ -19,13 +21,40 @@ type Source = (Vec<u8>, TlsTrust);
 pub(super) struct Trusted {
     /// `None` for the built-in roots.
     pub(super) trust: Option<TlsTrust>,
-    /// A fingerprint of the additional certificates.
+    /// A fingerprint of the files.
     pub(super) fingerprint: u64,
+}
+
+/// The flags that name certificates.
+#[derive(Clone, Copy, Hash)]
+pub(super) struct TrustFlags<'a> {
+    pub(super) verify: bool,
+    pub(super) ca_file: Option<&'a Path>,
+    pub(super) ca_only: bool,
+    pub(super) cert: Option<&'a Path>,
+    pub(super) key: Option<&'a Path>,
+}
+
+impl TrustFlags<'_> {
+    pub(super) fn of(settings: &Settings) -> TrustFlags<'_> {
+        TrustFlags {
+            verify: !settings.no_verify_tls,
+            ca_file: settings.ca_file.as_deref(),
+            ca_only: settings.ca_only,
+            cert: settings.cert.as_deref(),
+            key: settings.key.as_deref(),
+        }
+    }
+
+    /// Those of a webhook. A notification may contain secrets: --no-verify-tls does not apply to it.
+    pub(super) fn of_webhook(ca_file: Option<&Path>) -> TrustFlags<'_> {
+        TrustFlags { verify: true, ca_file, ca_only: false, cert: None, key: None }
+    }
 }
 
 pub(super) struct Trusts {
     log: Log,
-    /// By the fingerprint of `verify` and the path of the file; `None` if the file cannot be used.
+    /// By the fingerprint of the flags; `None` if a file cannot be used.
     made: ByFingerprint<Option<Trusted>>,
     /// `None` until `SSL_CERT_FILE` has been read.
     environment: Option<Option<Source>>,
@@ -38,20 +67,21 @@ impl Trusts {
 
     /// The error is one line that names the flag; it is `None` if it was reported before, since all targets with the
     /// same settings have the same error.
-    pub(super) fn of(&mut self, verify: bool, ca_file: &Option<PathBuf>) -> Result<Trusted, Option<String>> {
-        let key = fingerprint(&(verify, ca_file));
+    pub(super) fn of(&mut self, flags: TrustFlags<'_>) -> Result<Trusted, Option<String>> {
+        let key = fingerprint(&flags);
         if let Some(made) = self.made.get(&key) {
             return made.clone().ok_or(None);
         }
-        let trusted = self.make(verify, ca_file.as_deref());
+        let trusted = self.make(flags);
         self.made.insert(key, trusted.as_ref().ok().cloned());
         trusted.map_err(Some)
     }
 
-    fn make(&mut self, verify: bool, ca_file: Option<&Path>) -> Result<Trusted, String> {
-        let flag = ca_file.map(|path| from_flag(verify, path)).transpose()?;
+    fn make(&mut self, flags: TrustFlags<'_>) -> Result<Trusted, String> {
+        let TrustFlags { verify, ca_file, ca_only, .. } = flags;
+        let flag = ca_file.map(|path| from_flag(verify, ca_only, path)).transpose()?;
         let log = self.log;
-        let environment = match verify {
+        let environment = match verify && !ca_only {
             true => self.environment.get_or_insert_with(|| from_environment(log)).as_ref(),
             false => None,
         };
@@ -65,7 +95,23 @@ impl Trusts {
                 (both, Some(trust))
             }
         };
-        Ok(Trusted { trust, fingerprint: fingerprint(&pem) })
+        let Some(cert_file) = flags.cert else {
+            return Ok(Trusted { trust, fingerprint: fingerprint(&pem) });
+        };
+        let key_file = flags.key.unwrap_or(cert_file);
+        let cert = read_flag("--cert", cert_file)?;
+        let key = read_flag(flags.key.map_or("--cert", |_| "--key"), key_file)?;
+        let trust = match trust {
+            Some(trust) => Ok(trust),
+            None => TlsTrust::new(verify, &[]),
+        };
+        let trust = trust.and_then(|trust| trust.client_cert(&cert, &key)).map_err(|error| {
+            let file = if error.field() == "key" { key_file } else { cert_file };
+            // Without --key, the key is in the file of --cert.
+            let flag = if file == cert_file { "cert" } else { error.field() };
+            format!("--{flag}: {}: {}", file.display(), error.message())
+        })?;
+        Ok(Trusted { trust: Some(trust), fingerprint: fingerprint(&(&pem, &cert, &key)) })
     }
 }
 
@@ -87,13 +133,20 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-fn from_flag(verify: bool, path: &Path) -> Result<Source, String> {
-    let named = |what: &str| format!("--ca-file: {}: {what}", path.display());
+/// The contents of the file of a flag.
+fn read_flag(flag: &str, path: &Path) -> Result<Vec<u8>, String> {
+    let named = |what: &str| format!("{flag}: {}: {what}", path.display());
     let pem = read(path).map_err(|error| named(&super::log::plain(&error)))?;
-    if pem.is_empty() {
-        return Err(named("is empty"));
+    if pem.is_empty() { Err(named("is empty")) } else { Ok(pem) }
+}
+
+fn from_flag(verify: bool, only: bool, path: &Path) -> Result<Source, String> {
+    let pem = read_flag("--ca-file", path)?;
+    let trust = if only { TlsTrust::only(&pem) } else { TlsTrust::new(verify, &pem) };
+    match trust {
+        Ok(trust) => Ok((pem, trust)),
+        Err(error) => Err(format!("--ca-file: {}: {}", path.display(), error.message())),
     }
-    source(verify, pem).map_err(|error| named(&error))
 }
 
 fn source(verify: bool, pem: Vec<u8>) -> Result<Source, String> {

@@ -24,6 +24,7 @@ pub(crate) mod cert_days;
 pub(crate) mod connector;
 pub(crate) mod dns;
 pub(crate) mod durations;
+mod endpoint;
 pub(crate) mod exec;
 pub(crate) mod guard;
 #[cfg(test)]

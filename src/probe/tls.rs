@@ -12,8 +12,9 @@ use super::banner::BannerReader;
 use super::build::{Error, Plan, ProbeBuilder};
 use super::cert_days::{self, CertDays};
 use super::durations::timed_out;
+use super::endpoint::{self, Endpoint};
 use super::kinds::Info;
-use super::{Attempt, Input, Output, Transport, tcp};
+use super::{Attempt, Input, Output, tcp};
 use crate::check::TcpCheck;
 use crate::clock::{Now, system_time};
 use crate::result::{Failure, Phases, ProbeResult, Reason};
@@ -24,21 +25,25 @@ static SCHEME: Scheme = Scheme::new("tls", Form::Server { default_port: Some(443
 
 pub(super) static TLS: Info = Info::new(&SCHEME, 443, ProbeBuilder::TLS_TIMEOUT, build);
 
+/// The longest wait for an alert about the client certificate. A server sends nothing if it accepts it.
+const VERDICT_WAIT: Duration = Duration::from_millis(200);
+
 const HANDSHAKE: &str = "the TLS handshake";
 
 fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error> {
     let check = tcp::take_check(probe, url.scheme)?;
-    let Some(config) = std::mem::take(&mut probe.tls).config(url.scheme)? else {
+    let Some(config) = probe.take_tls_config(url.scheme)? else {
         return Err(Error::Protocol("tls needs TLS".to_owned()));
     };
-    let cert_days = probe.take_cert_days()?;
-    Ok(Arc::new(TlsPlan { url, check, config, cert_days, timeout }))
+    let (endpoint, cert_days) = (Endpoint::take(probe, &url)?, probe.take_cert_days()?);
+    Ok(Arc::new(TlsPlan { url, check, config, endpoint, cert_days, timeout }))
 }
 
 struct TlsPlan {
     url: Url,
     check: TcpCheck,
     config: TlsConfig,
+    endpoint: Option<Box<Endpoint>>,
     cert_days: Option<CertDays>,
     timeout: Duration,
 }
@@ -64,28 +69,29 @@ struct TlsAttempt {
 enum Stage {
     Connecting,
     Handshaking,
+    /// The server judges the client certificate after the handshake (TLS 1.3). The latency is that of the handshake.
+    AwaitingVerdict(Duration),
     Reading(BannerReader),
     Done,
 }
 
 impl TlsAttempt {
     fn new(plan: Arc<TlsPlan>, now: Now) -> Self {
-        let Url { host, port, .. } = &plan.url;
-        let connect = Output::Connect { transport: Transport::Tcp, host: host.clone(), port: *port };
         TlsAttempt {
             started_at: now,
             connected_at: now,
             client: None,
             stage: Stage::Connecting,
             phases: Phases::default(),
-            outputs: VecDeque::from([connect]),
+            outputs: VecDeque::from([endpoint::connect(plan.endpoint.as_deref(), &plan.url)]),
             plan,
         }
     }
 
     fn start_handshake(&mut self, now: Now) {
         self.connected_at = now;
-        match TlsClient::new(&self.plan.config, &self.plan.url.host, now.unix) {
+        let name = endpoint::server_name(self.plan.endpoint.as_deref(), &self.plan.url);
+        match TlsClient::new(&self.plan.config, name, now.unix) {
             Ok(client) => {
                 self.client = Some(Box::new(client));
                 self.stage = Stage::Handshaking;
@@ -106,10 +112,17 @@ impl TlsAttempt {
         }
         // The bytes received before a failure are evaluated before the failure: otherwise the result would depend on
         // how TCP segments them.
-        if let (Stage::Reading(banner), false) = (&mut self.stage, plaintext.is_empty()) {
-            if let Some(result) = banner.receive(&plaintext, &self.plan.check) {
-                return self.finish(result, now);
+        match &mut self.stage {
+            Stage::Reading(banner) if !plaintext.is_empty() => {
+                if let Some(result) = banner.receive(&plaintext, &self.plan.check) {
+                    return self.finish(result, now);
+                }
             }
+            Stage::AwaitingVerdict(latency) if !plaintext.is_empty() => {
+                let latency = *latency;
+                return self.finish_up(latency, now);
+            }
+            _ => {}
         }
         match (outcome, &self.stage) {
             (_, Stage::Done) => {}
@@ -128,9 +141,16 @@ impl TlsAttempt {
         let latency = now.since(self.started_at);
         if self.plan.check.needs_banner() {
             self.stage = Stage::Reading(BannerReader::new(latency));
+        } else if self.client.as_ref().is_some_and(|client| client.awaits_verdict()) {
+            self.stage = Stage::AwaitingVerdict(latency);
+            self.outputs.push_back(Output::SetTimer(VERDICT_WAIT));
         } else {
-            self.finish(ProbeResult::up(latency, "TLS handshake ok"), now);
+            self.finish_up(latency, now);
         }
+    }
+
+    fn finish_up(&mut self, latency: Duration, now: Now) {
+        self.finish(ProbeResult::up(latency, "TLS handshake ok"), now);
     }
 
     /// The peer has closed its side, with or without a close_notify alert.
@@ -140,6 +160,7 @@ impl TlsAttempt {
                 let result = banner.close(&self.plan.check);
                 self.finish(result, now);
             }
+            (Stage::AwaitingVerdict(latency), _) => self.finish_up(*latency, now),
             (Stage::Handshaking, Some(client)) => {
                 let failure = client.cut_short();
                 self.finish(failure.into(), now);
@@ -155,6 +176,11 @@ impl TlsAttempt {
                 let detail = format!("{} while waiting for {HANDSHAKE}", failure.detail);
                 ProbeResult::down(failure.reason, &detail)
             }
+            Stage::AwaitingVerdict(_) => {
+                let detail =
+                    format!("{} after {HANDSHAKE} with the client certificate of --cert", failure.detail);
+                ProbeResult::down(failure.reason, &detail)
+            }
             _ => failure.into(),
         };
         self.finish(result, now);
@@ -164,6 +190,7 @@ impl TlsAttempt {
         let timeout = self.plan.timeout;
         let result = match &self.stage {
             Stage::Reading(banner) => banner.time_out(timeout, &self.plan.check),
+            Stage::AwaitingVerdict(latency) => return self.finish_up(*latency, now),
             Stage::Handshaking => ProbeResult::down(Reason::TlsProtocol, &timed_out(timeout, HANDSHAKE)),
             _ => ProbeResult::down(Reason::ConnectTimeout, &timed_out(timeout, "the connection")),
         };
@@ -212,6 +239,7 @@ impl Attempt for TlsAttempt {
             (Input::Closed, _) => self.close(now),
             (Input::Failed(failure), _) => self.fail(failure, now),
             (Input::TimedOut, _) => self.time_out(now),
+            (Input::TimerExpired, Stage::AwaitingVerdict(latency)) => self.finish_up(*latency, now),
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
-//! Protocol codecs: HTTP/1.1, TLS, DNS, ICMP and URLs, without sockets or clocks.
+//! Protocol codecs: HTTP/1.1, TLS, DNS, ICMP, URLs and base64, without sockets or clocks.
 
+pub(crate) mod base64;
 pub(crate) mod dns;
 pub(crate) mod http;
 pub(crate) mod icmp;

@@ -22,5 +22,6 @@ mod redirects;
 mod requests;
 mod responses;
 mod service;
+mod tls_identity;
 mod tls_servers;
 mod unchecked;

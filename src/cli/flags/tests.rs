@@ -107,10 +107,17 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
             "--max-body" => "=1",
             "--ca-file" => "=x",
             "--cert-days" => "=30",
-            "--no-redirect" | "--no-verify-tls" | "--dns-tcp" => "",
+            "--pin" | "--tls-name" | "--connect-to" | "--cert" => "=x",
+            "--key" => "=y",
+            "--no-redirect" | "--no-verify-tls" | "--ca-only" | "--dns-tcp" => "",
             other => panic!("{other} has no value in this test"),
         };
         let argument = format!("{}{value}", flag.name);
+        let needed = match flag.name {
+            "--ca-only" => &["--ca-file=x"][..],
+            "--key" => &["--cert=x"],
+            _ => &[],
+        };
         for kind in ANY {
             // A target of another kind, so that the flag is not refused.
             let url = |kind: Kind| match kind.scheme().has_port() {
@@ -118,7 +125,8 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
                 false => format!("{}://h", kind.name()),
             };
             let (name, other) = (kind.name(), url(flag.kinds[0]));
-            let mut args = vec![&*argument];
+            let mut args = needed.to_vec();
+            args.push(&argument);
             args.extend(
                 flag.kinds.contains(&Kind::Icmp).then_some("--ping-count=2").filter(|_| flag.kinds != ANY),
             );

@@ -44,10 +44,16 @@ errors! {
     ApiAllowHost = "api-allow-host",
     /// The certificates to trust are invalid, or this build has no TLS.
     CaFile = "ca-file",
+    /// There are no certificates that alone could be trusted.
+    CaOnly = "ca-only",
+    /// The client certificate is invalid, or does not apply to the protocol.
+    Cert = "cert",
     /// The time before the expiry of a certificate is out of range, or does not apply to the protocol.
     CertDays = "cert-days",
     /// The check is invalid, or belongs to another protocol.
     Check = "check",
+    /// The address to connect to is invalid, or does not apply to the protocol.
+    ConnectTo = "connect-to",
     /// DNS over TCP does not apply to the protocol.
     DnsTcp = "dns-tcp",
     /// Redirects do not apply to the protocol.
@@ -62,6 +68,8 @@ errors! {
     IntervalDown = "interval-down",
     /// The interval while the last check contradicts the state is too short or too long.
     IntervalFast = "interval-fast",
+    /// The key of the client certificate is invalid, or not that of the certificate.
+    Key = "key",
     /// The limit of the body is too high, or too low for the check.
     MaxBody = "max-body",
     /// The method is invalid.
@@ -72,6 +80,8 @@ errors! {
     OnChange = "on-change",
     /// The path is invalid.
     Path = "path",
+    /// Not the digest of a public key, or does not apply to the protocol.
+    Pin = "pin",
     /// The number of echo requests is 0 or too high.
     PingCount = "ping-count",
     /// The time between two echo requests is 0 or too long.
@@ -96,6 +106,8 @@ errors! {
     Target = "target",
     /// The timeout is 0 or too long.
     Timeout = "timeout",
+    /// Not a name that a certificate can be for, or does not apply to the protocol.
+    TlsName = "tls-name",
     /// The URL is invalid.
     Url = "url",
     /// Certificates do not apply to the protocol.

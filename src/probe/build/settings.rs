@@ -19,6 +19,11 @@ pub(crate) struct Settings {
     pub(crate) max_body: Option<usize>,
     pub(crate) follow_redirects: Option<bool>,
     pub(crate) cert_days: Option<CertDays>,
+    /// Each is `sha256//BASE64`, or several separated by `;`.
+    pub(crate) pins: Vec<String>,
+    pub(crate) tls_name: Option<String>,
+    /// `HOST[:PORT]`.
+    pub(crate) connect_to: Option<String>,
     pub(crate) ping: PingSettings,
     pub(crate) dns_tcp: Option<bool>,
 }
@@ -33,6 +38,9 @@ impl Settings {
             (self.max_body.is_some(), Error::MaxBody),
             (self.follow_redirects.is_some(), Error::FollowRedirects),
             (self.cert_days.is_some(), Error::CertDays),
+            (!self.pins.is_empty(), Error::Pin),
+            (self.tls_name.is_some(), Error::TlsName),
+            (self.connect_to.is_some(), Error::ConnectTo),
             (self.ping.count.is_some(), Error::PingCount),
             (self.ping.interval.is_some(), Error::PingInterval),
             (self.ping.required.is_some(), Error::PingRequired),

@@ -100,6 +100,7 @@ impl Webhook {
             max_body: 0,
             follow: Follow::SameMethod,
             tls: self.tls.clone(),
+            endpoint: None,
             cert_days: None,
             timeout: DELIVERY_TIMEOUT,
         };

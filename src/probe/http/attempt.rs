@@ -11,10 +11,10 @@ use super::{Follow, HttpPlan};
 use crate::clock::{Now, system_time};
 use crate::probe::cert_days;
 use crate::probe::durations::timed_out;
-use crate::probe::{Attempt, Input, Output, Transport};
+use crate::probe::endpoint;
+use crate::probe::{Attempt, Input, Output};
 use crate::result::{Failure, Phases, ProbeResult, Reason, TlsVersion};
 use crate::text::printable;
-use crate::wire::url::Url;
 
 pub(crate) struct HttpAttempt {
     plan: Arc<HttpPlan>,
@@ -65,9 +65,8 @@ impl HttpAttempt {
 
     fn connect(&mut self, now: Now) {
         self.disconnect(now);
-        let Url { host, port, .. } = &self.current.url;
-        let connect = Output::Connect { transport: Transport::Tcp, host: host.clone(), port: *port };
-        self.outputs.push_back(connect);
+        let url = &self.current.url;
+        self.outputs.push_back(endpoint::connect(self.plan.endpoint(url), url));
         self.stage = Stage::Connecting;
     }
 

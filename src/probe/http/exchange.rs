@@ -7,6 +7,7 @@ use super::cookies;
 use super::redirect::{Hop, same_origin};
 use crate::check::{PartialResponse, Progress};
 use crate::clock::Now;
+use crate::probe::endpoint::server_name;
 use crate::result::{Failure, Phases, ProbeResult, Reason, TlsVersion};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
 use crate::wire::http::write::request_head;
@@ -45,7 +46,11 @@ impl Exchange {
         outbox.extend_from_slice(&plan.content);
         let tls = match (*hop.url.scheme == HTTPS, &plan.tls) {
             (true, Some(config)) => {
-                let mut client = Box::new(TlsClient::new(config, &hop.url.host, now.unix)?);
+                let mut client = Box::new(TlsClient::new(
+                    config,
+                    server_name(plan.endpoint(&hop.url), &hop.url),
+                    now.unix,
+                )?);
                 // It is sent after the handshake.
                 client.send(&std::mem::take(&mut outbox));
                 Some(client)

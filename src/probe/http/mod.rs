@@ -17,6 +17,7 @@ pub(crate) use attempt::HttpAttempt;
 use super::Attempt;
 use super::build::{Plan, ProbeBuilder};
 use super::cert_days::CertDays;
+use super::endpoint::Endpoint;
 use super::kinds::Info;
 use crate::check::HttpCheck;
 use crate::clock::Now;
@@ -38,8 +39,16 @@ pub(crate) struct HttpPlan {
     pub(crate) follow: Follow,
     /// `None` in a build without TLS.
     pub(crate) tls: Option<TlsConfig>,
+    pub(crate) endpoint: Option<Box<Endpoint>>,
     pub(crate) cert_days: Option<CertDays>,
     pub(crate) timeout: Duration,
+}
+
+impl HttpPlan {
+    /// It applies to the target itself, not to redirects to other hosts.
+    fn endpoint(&self, url: &Url) -> Option<&Endpoint> {
+        self.endpoint.as_deref().filter(|_| redirect::same_origin(url, &self.url))
+    }
 }
 
 impl Plan for HttpPlan {

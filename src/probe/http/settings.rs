@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Follow, HttpPlan};
 use crate::check::HttpCheck;
 use crate::probe::build::{Error, Plan, ProbeBuilder};
+use crate::probe::endpoint::Endpoint;
 use crate::wire::http::write::{check_method, parse_header};
 use crate::wire::url::{HTTPS, Url};
 
@@ -37,13 +38,25 @@ pub(in crate::probe) fn build(
         Some(false) => Follow::Never,
         _ => Follow::Always,
     };
-    let tls = std::mem::take(&mut probe.tls).config(url.scheme)?;
-    let cert_days = match *url.scheme == HTTPS {
-        true => probe.take_cert_days()?,
-        false => None,
+    let tls = probe.take_tls_config(url.scheme)?;
+    let (cert_days, endpoint) = match *url.scheme == HTTPS {
+        true => (probe.take_cert_days()?, Endpoint::take(probe, &url)?),
+        false => (None, None),
     };
     let content = Vec::new();
-    Ok(Arc::new(HttpPlan { url, method, headers, content, check, max_body, follow, tls, cert_days, timeout }))
+    Ok(Arc::new(HttpPlan {
+        url,
+        method,
+        headers,
+        content,
+        check,
+        max_body,
+        follow,
+        tls,
+        endpoint,
+        cert_days,
+        timeout,
+    }))
 }
 
 fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {

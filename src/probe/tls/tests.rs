@@ -10,7 +10,7 @@ use crate::check::Banner;
 use crate::probe::Probe;
 use crate::probe::build::NetProbe;
 use crate::probe::harness::{Harness, segmentations};
-use crate::probe::tls_server::{END, Site, ciphertext, deliver, site, site_with};
+use crate::probe::tls_server::{END, Site, ciphertext, deliver, demanding_site, site, site_with};
 use crate::result::{ProbeWarning, ProbeWarnings};
 
 const MS: Duration = Duration::from_millis(1);
@@ -245,4 +245,70 @@ fn a_certificate_that_expires_soon_is_a_warning() {
     assert!(!result.detail.contains("expires"), "{result:?}");
     assert!(ProbeBuilder::from_url(url).cert_days(0).build().is_err());
     assert!(ProbeBuilder::from_url("http://h").cert_days(9).build().is_err());
+}
+
+/// An attempt with a client certificate after a TLS 1.3 handshake.
+fn certified(check: &str) -> (Harness, ServerConnection) {
+    let (site, cert, key) = demanding_site(&[&rustls::version::TLS13]);
+    let trusting = ProbeBuilder::from_url("tls://localhost").ca_pem(site.pem.as_bytes()).check(check);
+    let probe = trusting.client_cert(cert.as_bytes(), key.as_bytes()).build().expect("a probe");
+    listening(&probe, &site)
+}
+
+#[test]
+fn a_verdict_on_the_client_certificate_is_awaited_in_tls_1_3() {
+    let up = ProbeResult::up(MS * 7, "TLS handshake ok");
+    let (mut harness, _) = certified("");
+    harness.expire_timer();
+    assert_eq!(harness.result(), up);
+    let (mut harness, mut server) = certified("");
+    server.writer().write_all(b"* OK").expect("room");
+    harness.receive(&ciphertext(&mut server));
+    assert_eq!(harness.result(), up, "it has accepted the certificate");
+    for input in [Input::Closed, Input::TimedOut] {
+        let (mut harness, _) = certified("");
+        harness.input(input);
+        assert_eq!(harness.result(), up);
+    }
+    let (mut harness, _) = certified("");
+    harness.failed(Failure::new(Reason::Reset, "connection reset"));
+    let detail = "connection reset after the TLS handshake with the client certificate of --cert";
+    assert_eq!(harness.result(), down(Reason::Reset, detail));
+    let (mut harness, mut server) = certified("banner_contains:OK");
+    server.writer().write_all(b"* OK").expect("room");
+    harness.receive(&ciphertext(&mut server));
+    assert!(harness.result().ok);
+
+    let (site, cert, key) = demanding_site(&[&rustls::version::TLS12]);
+    let trusting = ProbeBuilder::from_url("tls://localhost").ca_pem(site.pem.as_bytes());
+    let probe = trusting.client_cert(cert.as_bytes(), key.as_bytes()).build().expect("a probe");
+    assert_eq!(listening(&probe, &site).0.result(), up, "TLS 1.2 has the verdict in the handshake");
+}
+
+#[test]
+fn a_refused_client_certificate_is_a_failure_in_every_segmentation() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let (site, ..) = demanding_site(&[version]);
+        let (_, cert, key) = demanding_site(&[version]);
+        for check in ["", "banner_contains:OK"] {
+            for size in [1, 7, 100_000] {
+                let builder = ProbeBuilder::from_url("tls://localhost").check(check).verify_tls(false);
+                let probe = builder.client_cert(cert.as_bytes(), key.as_bytes()).build().expect("a probe");
+                let (mut harness, mut server) = (connected(&probe), site.server());
+                while !harness.is_done() {
+                    let sent = harness.sent();
+                    let mut rest = sent.as_slice();
+                    while !rest.is_empty() && server.read_tls(&mut rest).is_ok() {
+                        let _ = server.process_new_packets();
+                    }
+                    let bytes = ciphertext(&mut server);
+                    assert!(!bytes.is_empty(), "client and server wait for each other");
+                    harness.receive_all(bytes.chunks(size));
+                }
+                let result = harness.result();
+                assert_eq!(result.reason, Some(Reason::TlsClientCert), "{result:?}");
+                assert!(result.detail.contains("refuses the client certificate of --cert"), "{result:?}");
+            }
+        }
+    }
 }

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ProtocolVersion};
 
 use super::Validity;
 use super::config::TlsConfig;
-use super::failure::{Known, explain, failure, too_large};
+use super::failure::{ClientAuth, Known, explain, failure, too_large};
 use super::verify::Verifier;
 use crate::result::{Failure, Reason, TlsVersion};
 use crate::text::printable;
@@ -17,12 +18,25 @@ use crate::text::printable;
 /// Limit of the characters of an invalid host name in an error.
 const HOST_MAX: usize = 80;
 
+/// The name that a certificate must have; without one, the end of an error.
+fn server_name(host: &str) -> Result<ServerName<'_>, String> {
+    let bare = host.strip_suffix('.').unwrap_or(host);
+    ServerName::try_from(bare).map_err(|_| {
+        format!("no certificate can be for {:?}, which is not a host name", printable(host, HOST_MAX))
+    })
+}
+
+/// Whether a certificate can be for this name or IP address.
+pub(crate) fn check_server_name(name: &str) -> Result<(), String> {
+    server_name(name).map(|_| ())
+}
+
 /// The library limits what the peer can make it buffer: one record (18 KiB), or a handshake message of at
 /// most 64 KiB. It counts warnings, key updates, renegotiation requests and empty records, and ends
 /// connections with too many of them.
 pub(crate) struct TlsClient {
     connection: ClientConnection,
-    verifier: Arc<Verifier>,
+    pub(super) verifier: Arc<Verifier>,
     known: Known,
     received_any: bool,
     closed: bool,
@@ -33,13 +47,9 @@ impl TlsClient {
     /// Starts a handshake with `host` (a name or an IP address). `unix`, the wall clock's time since 1970, is
     /// the time for which certificates are verified. Errors if `host` is not a valid host name.
     pub(crate) fn new(config: &TlsConfig, host: &str, unix: Duration) -> Result<Self, Failure> {
-        let bare = host.strip_suffix('.').unwrap_or(host);
-        let name = ServerName::try_from(bare).map_err(|_| {
-            let host = printable(host, HOST_MAX);
-            failure(Reason::TlsName, &format!("no certificate can be for {host:?}, which is not a host name"))
-        })?;
+        let name = server_name(host).map_err(|what| failure(Reason::TlsName, &what))?;
         let nameless = matches!(name, ServerName::IpAddress(_));
-        let known = Known { greeted: false, nameless, verified: config.trust.is_some() };
+        let known = Known { nameless, verified: config.verifies_signatures(), ..Known::default() };
         let (config, verifier) = config.at(unix);
         let mut connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| Failure { reason: Reason::Local, ..explain(&error, known) })?;
@@ -72,7 +82,8 @@ impl TlsClient {
                 Ok(state) => self.closed = state.peer_has_closed(),
                 Err(error) => {
                     let greeted = self.connection.protocol_version().is_some();
-                    return self.fail(explain(&error, Known { greeted, ..self.known }));
+                    let client_auth = self.client_auth();
+                    return self.fail(explain(&error, Known { greeted, client_auth, ..self.known }));
                 }
             }
         }
@@ -112,6 +123,20 @@ impl TlsClient {
     pub(crate) fn version(&self) -> Option<TlsVersion> {
         let version = self.connection.protocol_version().filter(|_| !self.is_handshaking())?;
         Some(if version == ProtocolVersion::TLSv1_3 { TlsVersion::V13 } else { TlsVersion::V12 })
+    }
+
+    fn client_auth(&self) -> ClientAuth {
+        match (self.verifier.requested.get(), self.verifier.has_certs()) {
+            (None, _) => ClientAuth::NotRequested,
+            (Some(()), false) => ClientAuth::Missing,
+            (Some(()), true) => ClientAuth::Sent,
+        }
+    }
+
+    /// Whether the peer judges the client certificate only after the handshake (TLS 1.3).
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        self.client_auth() == ClientAuth::Sent
+            && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
     /// The validity of the peer's certificate, also if it was refused.

@@ -1,28 +1,35 @@
 //! TLS settings and trusted certificates, shared by all connections.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, Error};
 
 use super::failure::{Known, certificate, explain};
+use super::pem::{self, ClientCertError};
 use super::verify::{Trust, Verifier};
 
-const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-";
-const IS_DER: &str = "not PEM but DER; convert it with: openssl x509 -inform der -in FILE -out FILE.pem";
-
-/// TLS settings for all https connections with the same trusted certificates. Cheap to clone.
+/// TLS settings for all connections with the same trusted certificates. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfig {
-    /// Everything but the time and the verifier. Its clock is set to 1970 and is never read.
+    /// Everything but the time, the verifier and the client certificate. Its clock is set to 1970 and is never read.
     template: Arc<ClientConfig>,
     /// `None`: certificates are not verified.
     pub(super) trust: Option<Arc<Trust>>,
+    pub(super) identity: Option<Arc<Identity>>,
+}
+
+/// The keys of the peers that are accepted, and the client certificate.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity {
+    /// SHA-256 of the public keys of which one is required; empty for any key.
+    pub(super) pins: Vec<[u8; 32]>,
+    pub(super) client: Option<Arc<CertifiedKey>>,
 }
 
 impl TlsConfig {
@@ -30,13 +37,24 @@ impl TlsConfig {
     /// false, every server certificate is accepted. Errors if the PEM text is malformed or has no usable
     /// certificate. See [`Trust::add_trusted`] for certificates that are not CAs.
     pub(crate) fn new(verify: bool, extra_roots: &[u8]) -> Result<Self, String> {
-        let provider = Arc::new(ring::default_provider());
-        let mut trust = Trust::new(provider.signature_verification_algorithms);
+        let mut trust = Trust::new(webpki_roots::TLS_SERVER_ROOTS);
         if !extra_roots.is_empty() {
             add_all_trusted(&mut trust, extra_roots)?;
         }
-        let trust = verify.then(|| Arc::new(trust));
-        let verifier = Verifier { trust: trust.clone(), validity: OnceLock::new() };
+        TlsConfig::with_trust(verify.then_some(trust))
+    }
+
+    /// Trusts the certificates of `roots` (PEM) alone.
+    pub(crate) fn only(roots: &[u8]) -> Result<Self, String> {
+        let mut trust = Trust::new(&[]);
+        add_all_trusted(&mut trust, roots)?;
+        TlsConfig::with_trust(Some(trust))
+    }
+
+    fn with_trust(trust: Option<Trust>) -> Result<Self, String> {
+        let provider = Arc::new(ring::default_provider());
+        let trust = trust.map(Arc::new);
+        let verifier = Verifier::default();
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedClock(Duration::ZERO)))
             .with_safe_default_protocol_versions()
             .map_err(|error| explain(&error, Known::default()).detail)?
@@ -44,15 +62,47 @@ impl TlsConfig {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(TlsConfig { template: Arc::new(config), trust })
+        Ok(TlsConfig { template: Arc::new(config), trust, identity: None })
+    }
+
+    /// Accepts only peers that have one of these public keys, also without verification of certificates.
+    pub(crate) fn with_pins(mut self, pins: Vec<[u8; 32]>) -> Self {
+        let client = self.identity.and_then(|identity| identity.client.clone());
+        self.identity = Some(Arc::new(Identity { pins, client }));
+        self
+    }
+
+    /// Sends this certificate (PEM, with its chain) to a server that requests one.
+    pub(crate) fn with_client_certificate(
+        mut self,
+        certificate: &[u8],
+        key: &[u8],
+    ) -> Result<Self, ClientCertError> {
+        let pins = self.identity.map(|identity| identity.pins.clone()).unwrap_or_default();
+        let client = Some(Arc::new(pem::client_certificate(certificate, key)?));
+        self.identity = Some(Arc::new(Identity { pins, client }));
+        Ok(self)
+    }
+
+    /// Whether the server has to sign with an algorithm that the library supports.
+    pub(super) fn verifies_signatures(&self) -> bool {
+        let is_pinned = self.identity.as_ref().is_some_and(|identity| !identity.pins.is_empty());
+        self.trust.is_some() || is_pinned
     }
 
     /// The configuration and the verifier for one connection, with the clock set to `unix`. Uses a few hundred
     /// bytes: everything large is shared.
     pub(super) fn at(&self, unix: Duration) -> (Arc<ClientConfig>, Arc<Verifier>) {
-        let verifier = Arc::new(Verifier { trust: self.trust.clone(), validity: OnceLock::new() });
+        let algorithms = self.template.crypto_provider().signature_verification_algorithms;
+        let verifier = Arc::new(Verifier {
+            trust: self.trust.clone(),
+            identity: self.identity.clone(),
+            algorithms: self.verifies_signatures().then_some(algorithms),
+            ..Verifier::default()
+        });
         let mut config = ClientConfig::clone(&self.template);
         config.time_provider = Arc::new(FixedClock(unix));
+        config.client_auth_cert_resolver = verifier.clone();
         config.dangerous().set_certificate_verifier(verifier.clone());
         (Arc::new(config), verifier)
     }
@@ -72,23 +122,8 @@ impl TimeProvider for FixedClock {
 fn add_all_trusted(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
     let mut added = 0_usize;
     let mut first_error = None;
-    let mut number = 0;
-    // Other sections are not decoded: an encrypted key is not plain base64.
-    for (at, start) in pem.windows(BEGIN.len()).enumerate() {
-        if start != BEGIN || matches!(pem.get(at.wrapping_sub(1)), Some(b' '..=b'~')) {
-            continue;
-        }
-        number += 1;
-        let item = CertificateDer::from_pem_slice(&pem[at..]).map_err(|error| {
-            let what = match error {
-                pem::Error::MissingSectionEnd { .. } => "has no END line",
-                pem::Error::IllegalSectionStart { .. } => "has a malformed BEGIN line",
-                pem::Error::Base64Decode(_) => "is not proper base64",
-                _ => "cannot be read",
-            };
-            format!("certificate {number} in the PEM text {what}")
-        })?;
-        match trust.add_trusted(item) {
+    for (number, item) in pem::certificates(pem) {
+        match trust.add_trusted(item?) {
             Ok(()) => added += 1,
             Err(Error::InvalidCertificate(error)) if first_error.is_none() => {
                 first_error = Some(certificate(&format!("certificate {number} in the PEM text"), &error).1);
@@ -99,11 +134,7 @@ fn add_all_trusted(trust: &mut Trust, pem: &[u8]) -> Result<(), String> {
     if added > 0 {
         return Ok(());
     }
-    Err(first_error.unwrap_or_else(|| match pem.first() {
-        // The tag SEQUENCE, with which a certificate in DER begins.
-        Some(0x30) => IS_DER.to_owned(),
-        _ => "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")".to_owned(),
-    }))
+    Err(first_error.unwrap_or_else(|| pem::no_certificate(pem)))
 }
 
 #[cfg(test)]
@@ -143,13 +174,17 @@ mod tests {
         }
     }
 
+    fn der() -> String {
+        pem::no_certificate(b"0")
+    }
+
     #[test]
     fn names_what_is_wrong_with_the_text() {
         let good = pem();
         let none = "no certificate in the PEM text (no \"-----BEGIN CERTIFICATE-----\")";
         assert_eq!(error(" "), none);
         assert_eq!(error("\0\u{1}binary"), none);
-        assert_eq!(error("0\u{1}binary"), IS_DER);
+        assert_eq!(error("0\u{1}binary"), der());
         assert_eq!(error(&rcgen::KeyPair::generate().unwrap().serialize_pem()), none);
         let cut = &good[..good.len() - 30];
         assert_eq!(error(cut), "certificate 1 in the PEM text has no END line");

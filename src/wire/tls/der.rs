@@ -26,6 +26,8 @@ pub(super) struct Fields<'a> {
     pub(super) subject: &'a [u8],
     /// subjectPublicKeyInfo.
     pub(super) key: &'a [u8],
+    /// The same with tag and length.
+    pub(super) key_info: &'a [u8],
     /// Everything after the key; `None` in a certificate of version 1.
     rest: Option<&'a [u8]>,
 }
@@ -43,8 +45,9 @@ impl<'a> Fields<'a> {
         let (_, issuer, rest) = element(rest)?;
         let (_, validity, rest) = element(rest)?;
         let (_, subject, rest) = element(rest)?;
-        let (_, key, rest) = element(rest)?;
-        Some(Fields { issuer, validity, subject, key, rest: versioned.then_some(rest) })
+        let (_, key, after) = element(rest)?;
+        let key_info = &rest[..rest.len() - after.len()];
+        Some(Fields { issuer, validity, subject, key, key_info, rest: versioned.then_some(after) })
     }
 
     /// As self-signed certificates are.
@@ -296,8 +299,10 @@ mod tests {
 
     #[test]
     fn a_validity_is_two_times_in_order() {
-        let validity =
-            |der: &[u8]| Fields { issuer: &[], validity: der, subject: &[], key: &[], rest: None }.validity();
+        let validity = |der: &[u8]| {
+            Fields { issuer: &[], validity: der, subject: &[], key: &[], key_info: &[], rest: None }
+                .validity()
+        };
         let [first, last] = ["240101000000Z", "260101000000Z"].map(utc);
         let period = |not_before, not_after| {
             let [not_before, not_after] = [not_before, not_after].map(Duration::from_secs);

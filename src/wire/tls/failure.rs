@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use super::verify::{CertError, RSA_BITS, UNKNOWN_ISSUER};
@@ -41,8 +41,19 @@ pub(super) struct Known {
     pub(super) greeted: bool,
     /// The target is an IP address, which is not sent as server name (RFC 6066 section 3).
     pub(super) nameless: bool,
-    /// The certificate is verified, so that fewer algorithms are offered.
+    /// Signatures are verified, so that fewer algorithms are offered.
     pub(super) verified: bool,
+    pub(super) client_auth: ClientAuth,
+}
+
+/// What is known of a client certificate when a connection fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ClientAuth {
+    #[default]
+    NotRequested,
+    /// The server requests a certificate, and there is none.
+    Missing,
+    Sent,
 }
 
 pub(super) fn explain(error: &Error, known: Known) -> Failure {
@@ -51,7 +62,10 @@ pub(super) fn explain(error: &Error, known: Known) -> Failure {
             let (reason, what) = certificate("certificate", error);
             return failure(reason, &what);
         }
-        Error::AlertReceived(alert) => explain_alert(*alert, error, known),
+        Error::AlertReceived(alert) => match client_certificate_refused(*alert, known) {
+            Some(what) => return failure(Reason::TlsClientCert, &what),
+            None => explain_alert(*alert, error, known),
+        },
         Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
             explain_alert(AlertDescription::ProtocolVersion, error, Known::default())
         }
@@ -81,6 +95,31 @@ pub(super) fn too_large() -> Failure {
     failure(Reason::TlsProtocol, what)
 }
 
+/// The message for an alert about the client certificate; `None` if it is about something else.
+fn client_certificate_refused(alert: AlertDescription, known: Known) -> Option<String> {
+    let is_required =
+        matches!(alert, AlertDescription::CertificateRequired | AlertDescription::NoCertificate);
+    let why = match alert {
+        AlertDescription::UnknownCA => ": it does not trust the issuer",
+        AlertDescription::CertificateExpired => ": its validity has ended, or not begun",
+        AlertDescription::CertificateRevoked => ": it is revoked",
+        AlertDescription::HandshakeFailure
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::AccessDenied => "",
+        // RFC 8446 section 6.2: also a signature that does not match.
+        AlertDescription::DecryptError if known.client_auth == ClientAuth::Sent => "",
+        _ if is_required => "",
+        _ => return None,
+    };
+    match known.client_auth {
+        ClientAuth::NotRequested if !is_required => None,
+        ClientAuth::Sent => Some(format!("the server refuses the client certificate of --cert{why}")),
+        _ => Some("the server requires a client certificate; pass one with --cert and --key".to_owned()),
+    }
+}
+
 /// The message for a fatal alert from the server (RFC 8446 section 6), with the likely remedy.
 fn explain_alert(alert: AlertDescription, error: &Error, known: Known) -> String {
     let why = match alert {
@@ -89,17 +128,13 @@ fn explain_alert(alert: AlertDescription, error: &Error, known: Known) -> String
             "; it may support only cipher suites or curves that pingstate does not \
              (TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3, is required)"
         }
-        AlertDescription::HandshakeFailure
-        | AlertDescription::NoCertificate
-        | AlertDescription::BadCertificate
+        AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateRevoked
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA
-        | AlertDescription::AccessDenied
-        | AlertDescription::CertificateRequired => {
-            "; it may require a client certificate, which pingstate cannot send"
+        | AlertDescription::UnknownCA => {
+            "; it complains about a client certificate, but has not requested one"
         }
         AlertDescription::UnrecognisedName | AlertDescription::InternalError if !known.nameless => {
             "; it may have no certificate for this host name"
@@ -113,7 +148,7 @@ fn explain_alert(alert: AlertDescription, error: &Error, known: Known) -> String
     };
     if !known.greeted {
         what.push_str(match alert {
-            _ if known.nameless => "; it may need a host name instead of the address",
+            _ if known.nameless => "; it may need a host name, which --tls-name sets",
             AlertDescription::HandshakeFailure if known.verified => {
                 "; P-521, Ed448 and RSA-PSS keys and SHA-512 with P-256 need --no-verify-tls"
             }
@@ -172,6 +207,11 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
             reason = Reason::TlsName;
             let host = printable(&expected.to_str(), 2 * NAME_MAX);
             detail = format!("{}; not for {host}", names(presented));
+            // Without a name the server cannot choose among its certificates.
+            let has_names = presented.iter().any(|name| name.starts_with("DnsName("));
+            if has_names && matches!(expected, ServerName::IpAddress(_)) {
+                detail.push_str("; pass its name with --tls-name");
+            }
             "is for "
         }
         CertificateError::NotValidForName => {
@@ -198,6 +238,11 @@ pub(super) fn certificate(noun: &str, error: &CertificateError) -> (Reason, Stri
                 let wrong = if *bits < *RSA_BITS.start() { "short" } else { "long" };
                 detail = format!("{bits} bits, which is too {wrong}{REISSUE}");
                 "chain has an RSA key of "
+            }
+            Some(CertError::Pin(digest)) => {
+                reason = Reason::TlsPin;
+                detail = format!("sha256//{digest}, which is not one of --pin");
+                "has the public key "
             }
             Some(CertError::Other(what)) => what,
             None => {

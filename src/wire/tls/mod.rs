@@ -20,6 +20,8 @@ mod config;
 mod der;
 #[cfg(feature = "tls")]
 mod failure;
+#[cfg(feature = "tls")]
+mod pem;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tests;
@@ -27,11 +29,13 @@ mod tests;
 mod verify;
 
 #[cfg(not(feature = "tls"))]
-pub(crate) use absent::{TlsClient, TlsConfig};
+pub(crate) use absent::{ClientCertError, TlsClient, TlsConfig, check_server_name};
 #[cfg(feature = "tls")]
-pub(crate) use client::TlsClient;
+pub(crate) use client::{TlsClient, check_server_name};
 #[cfg(feature = "tls")]
 pub(crate) use config::TlsConfig;
+#[cfg(feature = "tls")]
+pub(crate) use pem::ClientCertError;
 
 /// The validity period of a certificate, both ends included, as times since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

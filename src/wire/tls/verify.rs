@@ -4,16 +4,20 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
 use super::Validity;
+use super::config::Identity;
 use super::der::{self, Fields};
+use crate::wire::base64;
 
 /// Limit of intermediate certificates in a chain. The library tries paths among them in every order: a
 /// hundred lookalikes cost hundreds of times the CPU time of six, while all other probes wait. Real chains
@@ -45,19 +49,17 @@ const ALL_SCHEMES: [SignatureScheme; 16] = [
 pub(super) const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 pub(super) struct Trust {
-    roots: RootCertStore,
+    pub(super) roots: RootCertStore,
     /// The subjects of added certificates that are not CAs.
     non_ca_subjects: Vec<Vec<u8>>,
     /// SHA-256 of each added certificate, to save the memory of a system's bundle.
     pinned: Vec<[u8; 32]>,
-    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Trust {
-    /// Trusts the built-in roots.
-    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
-        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Trust { roots, non_ca_subjects: Vec::new(), pinned: Vec::new(), algorithms }
+    pub(super) fn new(roots: &[TrustAnchor<'static>]) -> Self {
+        let roots = roots.iter().cloned().collect();
+        Trust { roots, non_ca_subjects: Vec::new(), pinned: Vec::new() }
     }
 
     /// Adds a trusted certificate. As a server's own certificate it is trusted whatever its issuer, since the
@@ -84,6 +86,7 @@ impl Trust {
         certificate: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         let fields = Fields::of(certificate).ok_or(CertificateError::BadEncoding)?;
@@ -107,7 +110,7 @@ impl Trust {
         }
         let (chain, is_complete) = chain(&fields, others);
         let others: Vec<_> = chain.iter().map(|der| CertificateDer::from(*der)).collect();
-        let algorithms = self.algorithms.all;
+        let algorithms = algorithms.all;
         let issued = |()| {
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, &others, now, algorithms)
                 .map_err(CertError::attribute_to_issuer)
@@ -191,11 +194,40 @@ impl fmt::Debug for Trust {
 
 /// The verifier of one connection. It records the validity of the certificate, also of a refused one, which the
 /// library does not keep.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Verifier {
     /// `None`: every certificate is accepted.
     pub(super) trust: Option<Arc<Trust>>,
+    pub(super) identity: Option<Arc<Identity>>,
+    /// `None`: the peer need not prove that it has the key of its certificate.
+    pub(super) algorithms: Option<WebPkiSupportedAlgorithms>,
+    /// Set when the server requests a client certificate.
+    pub(super) requested: OnceLock<()>,
     pub(super) validity: OnceLock<Option<Validity>>,
+}
+
+impl Verifier {
+    fn verify_pins(&self, certificate: &[u8]) -> Result<(), Error> {
+        let Some(identity) = self.identity.as_ref().filter(|identity| !identity.pins.is_empty()) else {
+            return Ok(());
+        };
+        let fields = Fields::of(certificate).ok_or(CertificateError::BadEncoding)?;
+        match fingerprint(fields.key_info) {
+            Some(digest) if identity.pins.contains(&digest) => Ok(()),
+            digest => Err(CertError::Pin(base64::encode(&digest.unwrap_or_default())).into()),
+        }
+    }
+}
+
+impl ResolvesClientCert for Verifier {
+    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.requested.get_or_init(|| ());
+        self.identity.as_ref()?.client.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.client.is_some())
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -208,10 +240,11 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.validity.get_or_init(|| Fields::of(end_entity)?.validity());
-        if let Some(trust) = &self.trust {
-            trust.verify(end_entity, intermediates, now)?;
+        if let (Some(trust), Some(algorithms)) = (&self.trust, &self.algorithms) {
+            trust.verify(end_entity, intermediates, now, algorithms)?;
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         }
+        self.verify_pins(end_entity)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -221,8 +254,8 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.trust {
-            Some(trust) => verify_tls12_signature(message, cert, dss, &trust.algorithms),
+        match &self.algorithms {
+            Some(algorithms) => verify_tls12_signature(message, cert, dss, algorithms),
             None => Ok(HandshakeSignatureValid::assertion()),
         }
     }
@@ -233,15 +266,15 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.trust {
-            Some(trust) => verify_tls13_signature(message, cert, dss, &trust.algorithms),
+        match &self.algorithms {
+            Some(algorithms) => verify_tls13_signature(message, cert, dss, algorithms),
             None => Ok(HandshakeSignatureValid::assertion()),
         }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        match &self.trust {
-            Some(trust) => trust.algorithms.supported_schemes(),
+        match &self.algorithms {
+            Some(algorithms) => algorithms.supported_schemes(),
             None => ALL_SCHEMES.to_vec(),
         }
     }
@@ -253,6 +286,8 @@ pub(super) enum CertError {
     Issuer(CertificateError),
     /// The bits of an RSA key, outside [`RSA_BITS`].
     KeySize(usize),
+    /// The SHA-256 of a public key that is not pinned, in base64.
+    Pin(String),
     /// The end of a message that starts with "certificate".
     Other(&'static str),
 }

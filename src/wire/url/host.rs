@@ -30,6 +30,18 @@ pub(super) fn read_lenient_authority(scheme: &Scheme, authority: &str) -> Result
     Ok((host, port_or_default(scheme, authority, port)?))
 }
 
+/// Parses `HOST[:PORT]`; an IPv6 address needs brackets only before a port.
+pub(crate) fn read_host_and_port(text: &str, default_port: u16) -> Result<(String, u16), String> {
+    if let Ok(ip) = text.parse::<Ipv6Addr>() {
+        return Ok((ip.to_string(), default_port));
+    }
+    if text.contains("://") {
+        return Err(format!("{} is a URL, not a host", quote(text)));
+    }
+    let (host, port) = split_port(text)?;
+    Ok((read_host(host)?, port.map_or(Ok(default_port), read_port)?))
+}
+
 fn port_or_default(scheme: &Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
     match port {
         // An empty port is the default port (RFC 3986 section 3.2.3).

@@ -10,7 +10,7 @@ mod tests;
 
 use std::fmt;
 
-pub(crate) use host::{AUTHORIZATION_HINT, NAME_MAX};
+pub(crate) use host::{AUTHORIZATION_HINT, NAME_MAX, read_host_and_port};
 
 use crate::text::{self, quote};
 

@@ -264,3 +264,28 @@ fn the_certificate_of_a_redirect_that_expires_soon_is_a_warning() {
         assert_eq!(days, warns.then_some("400 days".len()), "{result:?}");
     }
 }
+
+#[test]
+fn another_address_is_for_the_target_and_not_for_redirects_to_other_hosts() {
+    let site = site();
+    let probe = build("https://localhost:8443/", |p| p.verify_tls(false).connect_to("[2001:db8::1]:9"));
+    let mut harness = Harness::begin(&probe);
+    for (host, port, location) in [
+        ("2001:db8::1", 9, "/x"),
+        ("2001:db8::1", 9, "https://other/"),
+        ("other", 443, "https://localhost:8443/y"),
+    ] {
+        assert_eq!(harness.connect(), (host.to_owned(), port));
+        let mut server = site.server();
+        let request = handshake(&mut harness, &mut server, 1000);
+        assert!(request.contains(if host == "other" {
+            "Host: other\r\n"
+        } else {
+            "Host: localhost:8443\r\n"
+        }));
+        let response = format!("HTTP/1.1 302 X\r\nLocation: {location}\r\n\r\n");
+        server.writer().write_all(response.as_bytes()).expect("room");
+        harness.receive(&ciphertext(&mut server));
+    }
+    assert_eq!(harness.connect(), ("2001:db8::1".to_owned(), 9));
+}

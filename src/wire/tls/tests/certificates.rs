@@ -58,7 +58,7 @@ fn a_certificate_for_other_names_is_reported_with_them() {
         (&["*.b.example"], "x.y.b.example", "*.b.example; not for x.y.b.example"),
         (&["127.0.0.1", "::1"], "127.0.0.2", "127.0.0.1, ::1; not for 127.0.0.2"),
         (&["127.0.0.1"], "a.example", "127.0.0.1; not for a.example"),
-        (&["a.example"], "127.0.0.1", "a.example; not for 127.0.0.1"),
+        (&["a.example"], "127.0.0.1", "a.example; not for 127.0.0.1; pass its name with --tls-name"),
         (&[], "a.example", "no host (it has no subject alternative name); not for a.example"),
         (
             &["1.example", "2.example", "3.example", "4.example", "5.example", "6.example", "7.example"],

@@ -1,9 +1,8 @@
 //! Peers that speak something else, break off, or mean harm.
 
 use rustls::pki_types::SubjectPublicKeyInfoDer;
-use rustls::server::WebPkiClientVerifier;
 use rustls::sign::Signer;
-use rustls::{Error, RootCertStore, SignatureAlgorithm, SignatureScheme};
+use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 use super::*;
 
@@ -84,32 +83,6 @@ fn alerts_are_reported_in_words() {
     let warning = record(21, [3, 3], &[1, 112]);
     assert_eq!(verdict(&warning), Ok(()));
     assert_eq!(detail_of(&warning.repeat(9)), "TLS: peer misbehaved: too many warning alerts received");
-}
-
-#[test]
-fn a_client_certificate_that_is_missing_is_reported() {
-    let ca = Party::ca();
-    let leaf = Party::signed_by(params(&[HOST]), &ca);
-    let mut roots = RootCertStore::empty();
-    roots.add(ca.cert.der().clone()).unwrap();
-    let provider = Arc::new(ring::default_provider());
-    let demanding =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
-    let details = VERSIONS.map(|version| {
-        let config = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_client_cert_verifier(demanding.clone())
-            .with_cert_resolver(Arc::new(Always(Arc::new(CertifiedKey::new(
-                vec![leaf.cert.der().clone()],
-                leaf.signing_key(),
-            )))));
-        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
-        let mut client = client(&trusting(&ca), HOST);
-        converse(&mut client, &mut server, usize::MAX, usize::MAX).unwrap_err().detail
-    });
-    let wanted = "TLS: the server refuses the handshake; it may require a client certificate, which pingstate cannot send";
-    assert_eq!(details, [wanted, wanted]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod certificates;
 mod conversation;
 mod hostile;
+mod identity;
 
 use std::io::{Read, Write};
 use std::sync::Arc;

@@ -16,7 +16,10 @@ fn situations() -> Vec<Known> {
     let mut situations = Vec::new();
     for greeted in [false, true] {
         for nameless in [false, true] {
-            situations.extend([false, true].map(|verified| Known { greeted, nameless, verified }));
+            for client_auth in [ClientAuth::NotRequested, ClientAuth::Missing, ClientAuth::Sent] {
+                let known = Known { greeted, nameless, verified: false, client_auth };
+                situations.extend([known, Known { verified: true, ..known }]);
+            }
         }
     }
     situations
@@ -47,7 +50,8 @@ fn check(failure: &Failure, of: &dyn Debug) {
     assert_eq!(failure.reason == Reason::TlsNotYetValid, says("not valid"), "{of:?}: {detail}");
     assert_eq!(failure.reason == Reason::TlsName, says("not for "), "{of:?}: {detail}");
     let of_certificate = detail.starts_with("certificate ") || detail.starts_with("issuer's certificate ");
-    let reasons = [Reason::TlsUntrusted, Reason::TlsExpired, Reason::TlsNotYetValid, Reason::TlsName];
+    let reasons =
+        [Reason::TlsUntrusted, Reason::TlsExpired, Reason::TlsNotYetValid, Reason::TlsName, Reason::TlsPin];
     assert_eq!(of_certificate, reasons.contains(&failure.reason), "{of:?}: {detail}");
 }
 
@@ -127,18 +131,51 @@ fn a_refusal_is_explained_by_what_was_offered() {
     let keys = "; P-521, Ed448 and RSA-PSS keys and SHA-512 with P-256 need --no-verify-tls";
     assert_eq!(verified, format!("{NO_COMMON}{keys}"));
     // After its hello it cannot be the algorithms.
-    let greeted = failure(Known { greeted: true, ..known });
-    assert_eq!(greeted, alert(AlertDescription::CertificateRequired, known));
-    assert!(greeted.contains("client certificate"), "{greeted}");
+    let greeted = Known { greeted: true, ..known };
+    assert_eq!(failure(greeted), "TLS: received fatal alert: handshake failure");
     for (code, text) in [(112, "certificate for this host name"), (80, "certificate for this host name")] {
         assert!(alert(AlertDescription::from(code), known).contains(text));
     }
     for code in [40, 71, 80, 112, 47] {
         let text = alert(AlertDescription::from(code), Known { nameless: true, ..known });
-        assert!(text.contains("need a host name instead of the address"), "{text}");
+        assert!(text.contains("it may need a host name, which --tls-name sets"), "{text}");
         assert!(!text.contains("for this host name"), "{text}");
     }
     assert_eq!(alert(AlertDescription::from(200), known), "TLS: received fatal alert 200");
+}
+
+#[test]
+fn a_refusal_of_the_client_certificate_is_explained_by_the_alert() {
+    let known = Known { greeted: true, ..Known::default() };
+    let refused = |code, client_auth| {
+        let alert = LibraryError::AlertReceived(AlertDescription::from(code));
+        let failure = explain(&alert, Known { client_auth, ..known });
+        (failure.reason == Reason::TlsClientCert).then_some(failure.detail)
+    };
+    let missing = "TLS: the server requires a client certificate; pass one with --cert and --key";
+    let sent = "TLS: the server refuses the client certificate of --cert";
+    for (code, why) in [
+        (40, ""),
+        (41, ""),
+        (42, ""),
+        (43, ""),
+        (44, ": it is revoked"),
+        (45, ": its validity has ended, or not begun"),
+        (46, ""),
+        (48, ": it does not trust the issuer"),
+        (49, ""),
+        (116, ""),
+    ] {
+        assert_eq!(refused(code, ClientAuth::Sent), Some(format!("{sent}{why}")), "{code}");
+        assert_eq!(refused(code, ClientAuth::Missing).as_deref(), Some(missing), "{code}");
+        let unasked = [41, 116].contains(&code).then_some(missing);
+        assert_eq!(refused(code, ClientAuth::NotRequested).as_deref(), unasked, "{code}");
+    }
+    assert_eq!(refused(51, ClientAuth::Sent).as_deref(), Some(sent));
+    assert_eq!(refused(51, ClientAuth::Missing), None);
+    for code in [0, 10, 20, 47, 50, 70, 80, 90, 112] {
+        assert_eq!(refused(code, ClientAuth::Sent), None, "{code}");
+    }
 }
 
 #[test]

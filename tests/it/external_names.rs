@@ -129,8 +129,6 @@ fn daemon() -> Vec<String> {
     names
 }
 
-/// An address that refuses connections.
-
 /// Status and content type of a response.
 fn head(api: SocketAddr, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(api).expect("connects");

@@ -124,11 +124,12 @@ impl Harness {
         self.done.is_some()
     }
 
-    /// The result without phases, HTTP status and certificate.
+    /// The result without phases and the properties of HTTP and TLS.
     pub(crate) fn result(&self) -> ProbeResult {
         let mut result = self.full_result();
         result.phases = Phases::default();
-        (result.http_status, result.tls_not_after) = (None, None);
+        (result.http_status, result.http_redirects) = (None, 0);
+        (result.tls_version, result.tls_not_after) = (None, None);
         result
     }
 

@@ -79,6 +79,8 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     }
     match Kind::of_url(url) {
         Some(Kind::Icmp) => write_icmp(out, last),
+        Some(Kind::Dns) => write_dns(out, last),
+        Some(Kind::Exec) | None => {}
         Some(kind) => {
             let is_text_missing = matches!(last.reason, Some(Reason::Body | Reason::Banner));
             let help = "Whether the check did not find its text.";
@@ -88,7 +90,6 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
                 write_http(out, last);
             }
         }
-        None => {}
     }
 }
 
@@ -107,6 +108,25 @@ fn write_http(out: &mut Exposition, last: &Last) {
     out.family("probe_http_duration_seconds", "gauge", "Duration of each phase of the check.");
     for (phase, span) in last.phases.each() {
         let phase = if phase == "first_byte" { "processing" } else { phase };
+        out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
+    }
+}
+
+fn write_dns(out: &mut Exposition, last: &Last) {
+    let mut gauge = |name, help, value: Value| {
+        out.family(name, "gauge", help);
+        out.sample(&[], value);
+    };
+    let count = last.dns.as_ref().map_or(0, |dns| dns.answer_count);
+    gauge("probe_dns_answer_rrs", "The number of records in the answer.", Value::Count(count.into()));
+    gauge("probe_dns_query_succeeded", "Whether the server has answered.", last.dns.is_some().into());
+    if let Some(serial) = last.dns.as_ref().and_then(|dns| dns.soa_serial) {
+        gauge("probe_dns_serial", "The serial number of the zone.", Value::Count(serial.into()));
+    }
+    let phases = last.phases;
+    let phases = [("resolve", phases.resolve), ("connect", phases.connect), ("request", phases.first_byte)];
+    out.family("probe_dns_duration_seconds", "gauge", "Duration of each phase of the check.");
+    for (phase, span) in phases {
         out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
     }
 }

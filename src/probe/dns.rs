@@ -199,7 +199,8 @@ impl DnsAttempt {
         let latency = now.since(self.started_at);
         let mut result = self.plan.check.evaluate(records, self.plan.url.kind, latency);
         result.phases.first_byte = Some(now.since(self.sent_at));
-        let response = DnsResponse::new(rcode_text(records.rcode), &records.texts, records.soa_serial);
+        let response =
+            DnsResponse::new(rcode_text(records.rcode), &records.texts, records.soa_serial, records.count);
         result.dns = Some(Arc::new(response));
         self.outputs.push_back(Output::Done(result));
     }

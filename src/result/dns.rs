@@ -33,6 +33,8 @@ pub struct DnsResponse {
     pub answers: Vec<String>,
     /// The serial number of the zone, if SOA was queried.
     pub soa_serial: Option<u32>,
+    /// The number of records in the answer section, those of other types included.
+    pub(crate) answer_count: u16,
 }
 
 impl DnsResponse {
@@ -42,8 +44,9 @@ impl DnsResponse {
     /// The maximum length of an answer, in bytes; a longer one is cut.
     pub const ANSWER_MAX: usize = 1024;
 
-    pub(crate) fn new(rcode: String, answers: &[String], soa_serial: Option<u32>) -> Self {
+    pub(crate) fn new(rcode: String, answers: &[String], soa_serial: Option<u32>, answer_count: u16) -> Self {
         let cut = |answer: &String| answer.get(..Self::ANSWER_MAX).unwrap_or(answer).to_owned();
-        DnsResponse { rcode, answers: answers.iter().take(Self::ANSWERS_MAX).map(cut).collect(), soa_serial }
+        let answers = answers.iter().take(Self::ANSWERS_MAX).map(cut).collect();
+        DnsResponse { rcode, answers, soa_serial, answer_count }
     }
 }

@@ -7,11 +7,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
+use crate::common::dns::{NameServer, record, wire};
 use crate::common::*;
 use crate::https::Site;
 
 /// Series of the exporter that `/probe` does not have; the manual lists them.
-const LEFT_OUT: [&str; 5] = [
+const LEFT_OUT: [&str; 7] = [
+    "probe_dns_additional_rrs",
+    "probe_dns_authority_rrs",
     "probe_http_content_length",
     "probe_http_last_modified_timestamp_seconds",
     "probe_http_uncompressed_body_length",
@@ -25,6 +28,8 @@ const CONFIG: &str = "modules:
   tcp: {prober: tcp, timeout: 1s, tcp: {preferred_ip_protocol: ip4}}
   tls: {prober: tcp, timeout: 1s, tcp: {preferred_ip_protocol: ip4, tls: true, tls_config: {insecure_skip_verify: true}}}
   icmp: {prober: icmp, timeout: 1s, icmp: {preferred_ip_protocol: ip4}}
+  A: {prober: dns, timeout: 1s, dns: {preferred_ip_protocol: ip4, query_name: a.example, query_type: A}}
+  SOA: {prober: dns, timeout: 1s, dns: {preferred_ip_protocol: ip4, query_name: a.example, query_type: SOA}}
 ";
 
 struct Exporter {
@@ -90,6 +95,7 @@ fn compare(exporter: &Exporter, module: &str, target: &str, args: &[&str], added
     let ours = series(daemon.api, "/probe?target=x");
     let plain = target.strip_prefix("tcp://").or(target.strip_prefix("tls://")).unwrap_or(target);
     let plain = plain.strip_prefix("icmp://").unwrap_or(plain);
+    let plain = plain.strip_prefix("dns://").and_then(|rest| rest.split('/').next()).unwrap_or(plain);
     let mut theirs = series(exporter.address, &format!("/probe?module={module}&target={plain}"));
     theirs.retain(|series, _| !LEFT_OUT.contains(&name(series)));
     let names = |map: &BTreeMap<String, f64>| map.keys().cloned().collect::<Vec<_>>();
@@ -137,5 +143,23 @@ fn series_are_those_of_the_blackbox_exporter() {
     match pingstate().args(["--once", "icmp://127.0.0.1"]).output().expect("runs").status.success() {
         true => compare(&exporter, "icmp", "icmp://127.0.0.1", &[], &[]),
         false => missing("ping"),
+    }
+}
+
+#[test]
+fn series_of_dns_are_those_of_the_blackbox_exporter() {
+    let Some(exporter) = Exporter::start() else { return };
+    let soa = NameServer::start(|question| {
+        let numbers = [2026112901_u32, 7200, 3600, 1209600, 300].map(u32::to_be_bytes).concat();
+        let data = [wire("ns.example"), wire("admin.example"), numbers].concat();
+        vec![question.raw(0x8580, 1, &record(&[0xc0, 12], 6, 60, &data))]
+    });
+    let addresses = NameServer::with(&["192.0.2.7", "192.0.2.8"], 60);
+    let unknown = NameServer::start(|question| vec![question.code(3)]);
+    let silent = NameServer::start(|_| Vec::new());
+    let server = |server: SocketAddr| format!("dns://{server}/a.example");
+    compare(&exporter, "SOA", &(server(soa.address) + "?type=SOA"), &[], &[]);
+    for address in [addresses.address, unknown.address, silent.address, closed_port()] {
+        compare(&exporter, "A", &server(address), &[], &[]);
     }
 }

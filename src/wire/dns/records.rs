@@ -117,6 +117,8 @@ pub(crate) enum Response {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Records {
     pub(crate) rcode: u16,
+    /// The number of records in the answer section.
+    pub(crate) count: u16,
     /// The records of the queried type at the end of the chain of aliases, sorted, without duplicates. Servers rotate
     /// records.
     pub(crate) texts: Vec<String>,
@@ -149,14 +151,18 @@ impl RecordQuery<'_> {
         }
         match extended_rcode(message, header.answers, header.rcode) {
             0 => self.records(message, header.answers).map_or(Response::Broken, Response::Records),
-            rcode => Response::Records(Records { rcode, ..Records::default() }),
+            rcode => {
+                let count = u16_at(message, 6).unwrap_or(0);
+                Response::Records(Records { rcode, count, ..Records::default() })
+            }
         }
     }
 
     fn records(&self, message: &[u8], start: usize) -> Option<Records> {
         let (mut aliases, mut found) = (Vec::new(), Vec::new());
         let mut at = start;
-        for _ in 0..u16_at(message, 6)? {
+        let count = u16_at(message, 6)?;
+        for _ in 0..count {
             let record = raw(message, at)?;
             at = record.end;
             if record.class != CLASS_IN {
@@ -170,10 +176,10 @@ impl RecordQuery<'_> {
             }
         }
         let mut owner = self.name;
-        let mut count = 0;
+        let mut chain = 0;
         while let Some((_, target)) = aliases.iter().find(|(alias, _)| alias == owner) {
-            count += 1;
-            owner = (count <= CHAIN_MAX).then_some(target)?;
+            chain += 1;
+            owner = (chain <= CHAIN_MAX).then_some(target)?;
         }
         let (mut texts, mut len) = (Vec::new(), 0);
         for record in found.iter().filter(|record| record.owner == *owner) {
@@ -186,8 +192,8 @@ impl RecordQuery<'_> {
         let serial = texts.first().filter(|_| is_soa).and_then(|text| text.split(' ').nth(2)?.parse().ok());
         texts.sort_unstable();
         texts.dedup();
-        let alias_of = (count > 0).then(|| owner.escaped());
-        Some(Records { rcode: 0, texts, alias_of, soa_serial: serial })
+        let alias_of = (chain > 0).then(|| owner.escaped());
+        Some(Records { rcode: 0, count, texts, alias_of, soa_serial: serial })
     }
 }
 

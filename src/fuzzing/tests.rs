@@ -12,6 +12,7 @@ const TARGETS: &[(&str, Property)] = &[
     ("dns", super::dns),
     ("engine", super::engine),
     ("location", super::location),
+    ("records", super::records),
     ("request", super::request),
     ("resolver", super::resolver),
     ("response", super::response),

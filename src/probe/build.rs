@@ -162,7 +162,8 @@ impl ProbeBuilder {
     }
 
     /// Adds a check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
-    /// `port_open`, `banner_contains:TEXT` for tcp and tls. All must pass; they are evaluated in the order of the calls, and
+    /// `port_open`, `banner_contains:TEXT` for tcp and tls; `rcode:NXDOMAIN`, `answer:RECORD,RECORD`,
+    /// `answer_contains:TEXT` for dns. All must pass; they are evaluated in the order of the calls, and
     /// the first that fails gives the detail. If no check is about the status of an http target, it must be 200 to
     /// 299. At most [`ProbeBuilder::CHECKS_MAX`] checks.
     ///

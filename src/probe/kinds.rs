@@ -31,7 +31,7 @@ pub(crate) const DNS_KINDS: Kinds = &[Kind::Dns];
 
 /// Kinds with a `--check`.
 #[cfg(feature = "cli")]
-pub(crate) const CHECK_KINDS: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls];
+pub(crate) const CHECK_KINDS: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Dns];
 
 #[cfg(feature = "cli")]
 pub(crate) const ICMP_KINDS: Kinds = &[Kind::Icmp];

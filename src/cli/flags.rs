@@ -9,10 +9,11 @@ mod tests;
 mod tls;
 
 use super::args::CommandLine;
+use super::escapes::unescape;
 use super::options::Settings;
 use super::values;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, HTTP_KINDS, Kind, Kinds};
+use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, HTTP_KINDS, Kind, Kinds, SEND_KINDS, TCP_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -146,7 +147,7 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 10] = [
+pub(super) static SECTIONS: [Section; 11] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
@@ -207,6 +208,23 @@ pub(super) static SECTIONS: [Section; 10] = [
             })
             .default("1")
             .needs("--retries", |settings| settings.retries.is_some_and(|retries| retries > 0)),
+        ],
+    },
+    Section {
+        title: "Check, for tcp and tls:",
+        scope: FlagScope::Target,
+        flags: &[
+            value(
+                "--send",
+                "TEXT",
+                "send this after connecting; \\r \\n \\t \\\\ and \\xHH are replaced",
+                |line, text| put(&mut line.settings.probe.send, unescape(text)),
+            )
+            .kinds(SEND_KINDS, |settings| settings.probe.send = None),
+            switch("--half-open", "for tcp: reset the connection before the server accepts it", |line| {
+                line.settings.probe.half_open = Some(true);
+            })
+            .kinds(TCP_KINDS, |settings| settings.probe.half_open = None),
         ],
     },
     Section {

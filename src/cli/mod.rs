@@ -6,6 +6,7 @@
 mod args;
 pub(crate) mod config;
 mod conflicts;
+mod escapes;
 mod flags;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

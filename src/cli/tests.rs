@@ -216,6 +216,7 @@ fn invalid_values_are_refused_with_the_name_of_their_flag() {
         ("--timeout", "two", "--timeout: `two` is not a number"),
         ("--max-body", "0", "--max-body: 0 is not between 1 and 16777216"),
         ("--max-body", "16777217", "is not between"),
+        ("--send", "a\\q", "--send: `a\\q` has an unknown escape; there are: \\r \\n \\t \\\\ \\xHH"),
         ("--cert-days", "0", "--cert-days: 0 is not between 1 and 3650"),
         ("--cert-days", "3651", "--cert-days: 3651 is not between 1 and 3650"),
         ("--cert-days", "100%", "--cert-days: 100 is not between 1 and 99"),

@@ -124,7 +124,7 @@ impl ProbeRun {
             return false;
         }
         let is_first = match self.transport {
-            Transport::Tcp => self.outbox.push(bytes),
+            Transport::Tcp | Transport::HalfOpenTcp => self.outbox.push(bytes),
             Transport::Udp | Transport::Multicast | Transport::Icmp { .. } => {
                 self.outbox.push_datagram(bytes)
             }

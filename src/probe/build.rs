@@ -4,6 +4,7 @@ mod built;
 mod error;
 mod ping;
 mod settings;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -50,6 +50,13 @@ impl Harness {
         Some((host, port))
     }
 
+    /// Takes the requested half-open connection; panics if there is none.
+    pub(crate) fn connect_half_open(&mut self) -> (String, u16) {
+        let (transport, host, port) = self.connect.take().expect("no connection requested");
+        assert_eq!(transport, Transport::HalfOpenTcp);
+        (host, port)
+    }
+
     /// Takes the requested UDP socket; panics if there is none.
     pub(crate) fn connect_udp(&mut self) -> (String, u16) {
         let (transport, host, port) = self.connect.take().expect("no socket requested");

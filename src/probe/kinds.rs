@@ -34,6 +34,13 @@ pub(crate) const DNS_KINDS: Kinds = &[Kind::Dns];
 pub(crate) const CHECK_KINDS: Kinds = &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Dns];
 
 #[cfg(feature = "cli")]
+pub(crate) const TCP_KINDS: Kinds = &[Kind::Tcp];
+
+/// Kinds that can send a text.
+#[cfg(feature = "cli")]
+pub(crate) const SEND_KINDS: Kinds = &[Kind::Tcp, Kind::Tls];
+
+#[cfg(feature = "cli")]
 pub(crate) const ICMP_KINDS: Kinds = &[Kind::Icmp];
 
 /// Kinds whose target has a certificate.

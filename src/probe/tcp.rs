@@ -19,7 +19,22 @@ pub(super) static TCP: Info = Info::new(&SCHEME, 443, ProbeBuilder::TCP_TIMEOUT,
 
 fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dyn Plan>, Error> {
     let check = take_check(probe, url.scheme)?;
-    Ok(Arc::new(TcpPlan { url, check, timeout }))
+    let send = take_send(probe)?;
+    let half_open = probe.settings.half_open.take().unwrap_or(false);
+    if half_open && (!send.is_empty() || check.needs_banner()) {
+        let with = if send.is_empty() { "a check of the banner" } else { "--send" };
+        return Err(Error::HalfOpen(format!("cannot be combined with {with}, which needs a connection")));
+    }
+    Ok(Arc::new(TcpPlan { url, check, send, half_open, timeout }))
+}
+
+/// What is sent after connecting.
+pub(super) fn take_send(probe: &mut ProbeBuilder) -> Result<Box<[u8]>, Error> {
+    let bytes = probe.settings.send.take().unwrap_or_default();
+    match bytes.len() {
+        0..=ProbeBuilder::SEND_MAX => Ok(bytes.into()),
+        _ => Err(Error::Send(format!("is longer than {} bytes", ProbeBuilder::SEND_MAX))),
+    }
 }
 
 /// The check of a target that may send a banner.
@@ -34,6 +49,8 @@ pub(super) fn take_check(probe: &mut ProbeBuilder, scheme: &Scheme) -> Result<Tc
 struct TcpPlan {
     url: Url,
     check: TcpCheck,
+    send: Box<[u8]>,
+    half_open: bool,
     timeout: Duration,
 }
 
@@ -47,6 +64,8 @@ struct TcpAttempt {
     plan: Arc<TcpPlan>,
     started_at: Now,
     stage: Stage,
+    /// Bytes are to be sent before `output`.
+    sends: bool,
     output: Option<Output>,
 }
 
@@ -70,21 +89,26 @@ impl Attempt for TcpAttempt {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.output.take()
+        match std::mem::take(&mut self.sends) {
+            true => Some(Output::Send(self.plan.send.to_vec())),
+            false => self.output.take(),
+        }
     }
 }
 
 impl TcpAttempt {
     fn new(plan: Arc<TcpPlan>, now: Now) -> Self {
         let Url { host, port, .. } = &plan.url;
-        let connect = Output::Connect { transport: Transport::Tcp, host: host.clone(), port: *port };
-        TcpAttempt { started_at: now, stage: Stage::Connecting, output: Some(connect), plan }
+        let transport = if plan.half_open { Transport::HalfOpenTcp } else { Transport::Tcp };
+        let connect = Output::Connect { transport, host: host.clone(), port: *port };
+        TcpAttempt { started_at: now, stage: Stage::Connecting, sends: false, output: Some(connect), plan }
     }
 
     fn handle_connecting(&mut self, input: Input<'_>, now: Now) -> Option<ProbeResult> {
         match input {
             Input::Connected(_) => {
                 let latency = now.since(self.started_at);
+                self.sends = !self.plan.send.is_empty();
                 if !self.plan.check.needs_banner() {
                     return Some(ProbeResult::up(latency, "connect ok"));
                 }
@@ -146,6 +170,42 @@ mod tests {
         let probe = spec("");
         assert_eq!((probe.name(), probe.url()), ("ssh", "tcp://[::1]:22"));
         assert_eq!(listening(&probe).result(), ProbeResult::up(MS * 3, "connect ok"));
+    }
+
+    #[test]
+    fn text_is_sent_before_the_banner_is_read() {
+        for check in ["port_open", "banner_contains:PONG"] {
+            let probe = build(|probe| probe.check(check).send(b"PING\r\n"));
+            let mut harness = listening(&probe);
+            assert_eq!((harness.sent(), harness.is_done()), (b"PING\r\n".to_vec(), check == "port_open"));
+            if !harness.is_done() {
+                harness.receive(b"+PONG\r\n");
+            }
+            assert!(harness.result().ok && harness.sent().is_empty());
+        }
+        let sending = |len| ProbeBuilder::from_url("tcp://h:1").send(&vec![0; len]).build();
+        assert!(sending(ProbeBuilder::SEND_MAX).is_ok());
+        assert_eq!(sending(ProbeBuilder::SEND_MAX + 1).err().map(|error| error.field()), Some("send"));
+        assert!(ProbeBuilder::from_url("http://h:1").send(b"x").build().is_err());
+    }
+
+    #[test]
+    fn a_half_open_connection_is_enough_unless_the_server_must_answer() {
+        let mut harness = Harness::begin(&build(|probe| probe.half_open(true)));
+        assert_eq!(harness.connect_half_open(), ("::1".to_owned(), 22));
+        harness.connected();
+        assert_eq!(harness.result(), ProbeResult::up(Duration::ZERO, "connect ok"));
+        let half_open = || ProbeBuilder::from_url("tcp://h:1").half_open(true);
+        for (builder, what) in [
+            (half_open().send(b"x"), "--send"),
+            (half_open().check("banner_contains:x"), "a check of the banner"),
+            (half_open().check_banner(|_| Banner::Yes), "a check of the banner"),
+        ] {
+            let error = builder.build().expect_err(what).to_string();
+            assert_eq!(error, format!("half-open: cannot be combined with {what}, which needs a connection"));
+        }
+        assert!(half_open().half_open(false).send(b"x").build().is_ok());
+        assert!(ProbeBuilder::from_url("tls://h:1").half_open(true).build().is_err());
     }
 
     #[test]

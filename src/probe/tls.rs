@@ -36,13 +36,16 @@ fn build(url: Url, timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<dy
         return Err(Error::Protocol("tls needs TLS".to_owned()));
     };
     let (endpoint, cert_days) = (Endpoint::take(probe, &url)?, probe.take_cert_days()?);
-    Ok(Arc::new(TlsPlan { url, check, config, endpoint, cert_days, timeout }))
+    let send = tcp::take_send(probe)?;
+    Ok(Arc::new(TlsPlan { url, check, config, send, endpoint, cert_days, timeout }))
 }
 
 struct TlsPlan {
     url: Url,
     check: TcpCheck,
     config: TlsConfig,
+    /// What is sent after the handshake.
+    send: Box<[u8]>,
     endpoint: Option<Box<Endpoint>>,
     cert_days: Option<CertDays>,
     timeout: Duration,
@@ -92,7 +95,9 @@ impl TlsAttempt {
         self.connected_at = now;
         let name = endpoint::server_name(self.plan.endpoint.as_deref(), &self.plan.url);
         match TlsClient::new(&self.plan.config, name, now.unix) {
-            Ok(client) => {
+            Ok(mut client) => {
+                // It is queued until the handshake is complete.
+                client.send(&self.plan.send);
                 self.client = Some(Box::new(client));
                 self.stage = Stage::Handshaking;
                 self.flush();

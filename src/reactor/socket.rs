@@ -7,7 +7,8 @@ use std::time::Duration;
 use mio::event::{Event, Source};
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
-use socket2::SockRef;
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use super::icmp::{self, IcmpSocket};
 use crate::engine::Transport;
@@ -64,8 +65,11 @@ impl Socket {
     pub(super) fn open(transport: Transport, to: SocketAddr) -> io::Result<Socket> {
         let mut connecting = false;
         let io = match transport {
-            Transport::Tcp => {
-                let stream = TcpStream::connect(to)?;
+            Transport::Tcp | Transport::HalfOpenTcp => {
+                let stream = match transport {
+                    Transport::HalfOpenTcp => connect_half_open(to)?,
+                    _ => TcpStream::connect(to)?,
+                };
                 // Over loopback the handshake is complete when `connect` returns. This check is cheaper
                 // than waiting for an event.
                 connecting = !to.ip().is_loopback() || is_unconnected(stream.peer_addr())?;
@@ -231,6 +235,20 @@ impl Socket {
         } else if self.unread && !self.connecting {
             let _ = self.receive(buffer);
         }
+    }
+}
+
+/// Connects without sending the last acknowledgement of the handshake for about 200 ms (tcp(7), TCP_QUICKACK). The
+/// socket sends a reset when it is closed, which the server receives in the state SYN-RECEIVED.
+fn connect_half_open(to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_quickack(false)?;
+    socket.set_linger(Some(Duration::ZERO))?;
+    match socket.connect(&to.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
     }
 }
 

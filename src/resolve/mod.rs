@@ -66,6 +66,8 @@ pub(crate) enum Transport {
     /// A UDP socket connected to its peer, so that it receives no datagrams from other hosts.
     Udp,
     Tcp,
+    /// TCP without the last acknowledgement of the handshake. Not used by the resolver.
+    HalfOpenTcp,
     /// A UDP socket that is not connected: any host on the local network may answer.
     Multicast,
     /// An ICMP socket connected to its peer. Not used by the resolver.

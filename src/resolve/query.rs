@@ -33,7 +33,7 @@ impl Query {
             Transport::Udp | Transport::Multicast => {
                 Some(self.question.read(bytes)).filter(|reply| *reply != Reply::Foreign)
             }
-            Transport::Icmp { .. } => None,
+            Transport::HalfOpenTcp | Transport::Icmp { .. } => None,
         }
     }
 

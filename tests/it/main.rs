@@ -7,6 +7,7 @@ mod common;
 
 mod blackbox;
 mod config;
+mod connections;
 mod daemon;
 mod events;
 mod examples;

@@ -108,8 +108,9 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
             "--ca-file" => "=x",
             "--cert-days" => "=30",
             "--pin" | "--tls-name" | "--connect-to" | "--cert" => "=x",
+            "--send" => "=x",
             "--key" => "=y",
-            "--no-redirect" | "--no-verify-tls" | "--ca-only" | "--dns-tcp" => "",
+            "--no-redirect" | "--no-verify-tls" | "--ca-only" | "--dns-tcp" | "--half-open" => "",
             other => panic!("{other} has no value in this test"),
         };
         let argument = format!("{}{value}", flag.name);

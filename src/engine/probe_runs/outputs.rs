@@ -91,6 +91,7 @@ impl ProbeRuns {
         run.connector = Some(connector);
         run.transport = match transport {
             probe::Transport::Tcp => Transport::Tcp,
+            probe::Transport::HalfOpenTcp => Transport::HalfOpenTcp,
             probe::Transport::Udp => Transport::Udp,
             probe::Transport::Icmp { hop_limit } => Transport::Icmp { hop_limit },
         };

@@ -58,6 +58,8 @@ errors! {
     DnsTcp = "dns-tcp",
     /// Redirects do not apply to the protocol.
     FollowRedirects = "no-redirect",
+    /// A half-open connection does not apply to the protocol, or the check needs a connection.
+    HalfOpen = "half-open",
     /// A header field is invalid, or the fields exceed a limit.
     Header = "header",
     /// The timeout of a hook is 0 or too long.
@@ -100,6 +102,8 @@ errors! {
     Protocol = "protocol",
     /// The time between two attempts of a check is too short or too long.
     RetryInterval = "retry-interval",
+    /// The text to send is too long, or does not apply to the protocol.
+    Send = "send",
     /// The latency that ends slowness is too high, or there is none that begins it.
     SlowClear = "slow-clear",
     /// A target to keep does not exist, or is kept twice.

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) max_body: Option<usize>,
     pub(crate) follow_redirects: Option<bool>,
+    pub(crate) send: Option<Vec<u8>>,
+    pub(crate) half_open: Option<bool>,
     pub(crate) cert_days: Option<CertDays>,
     /// Each is `sha256//BASE64`, or several separated by `;`.
     pub(crate) pins: Vec<String>,
@@ -37,6 +39,8 @@ impl Settings {
             (!self.headers.is_empty(), Error::Header),
             (self.max_body.is_some(), Error::MaxBody),
             (self.follow_redirects.is_some(), Error::FollowRedirects),
+            (self.send.is_some(), Error::Send),
+            (self.half_open.is_some(), Error::HalfOpen),
             (self.cert_days.is_some(), Error::CertDays),
             (!self.pins.is_empty(), Error::Pin),
             (self.tls_name.is_some(), Error::TlsName),

@@ -1,6 +1,6 @@
 //! tls probes, played against a TLS server in memory.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use rustls::ServerConnection;
@@ -122,6 +122,25 @@ fn a_banner_in_the_segment_that_completes_the_handshake_is_evaluated() {
     server.writer().write_all(b"* OK").expect("room");
     converse(&mut harness, &mut server, usize::MAX);
     assert_eq!(harness.result(), ProbeResult::up(MS * 7, "connect ok"));
+}
+
+#[test]
+fn text_is_sent_after_the_handshake() {
+    let site = site();
+    for check in ["port_open", "banner_contains:PONG"] {
+        let builder = ProbeBuilder::from_url("tls://localhost").check(check).send(b"PING\r\n");
+        let probe = builder.ca_pem(site.pem.as_bytes()).build().expect("a probe");
+        let (mut harness, mut server) = listening(&probe, &site);
+        let mut received = [0; 100];
+        let len = server.reader().read(&mut received).expect("bytes");
+        assert_eq!(&received[..len], b"PING\r\n");
+        assert_eq!(harness.is_done(), check == "port_open");
+        if !harness.is_done() {
+            server.writer().write_all(b"+PONG\r\n").expect("room");
+            harness.receive(&ciphertext(&mut server));
+        }
+        assert!(harness.result().ok);
+    }
 }
 
 #[test]

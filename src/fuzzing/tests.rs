@@ -11,6 +11,7 @@ const TARGETS: &[(&str, Property)] = &[
     ("conf", super::conf),
     ("dns", super::dns),
     ("engine", super::engine),
+    ("icmp", super::icmp),
     ("location", super::location),
     ("records", super::records),
     ("request", super::request),

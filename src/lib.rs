@@ -23,7 +23,7 @@
 //!
 //! [`Monitor`] checks a target repeatedly on its own thread, and [`serve`] adds the API.
 //! [`ProbeBuilder::check_response`] and [`ProbeBuilder::check_banner`] evaluate responses with closures.
-//! [`Probe`] and [`Attempt`] implement other protocols over TCP, [`blocking`] wraps blocking code, and
+//! [`Probe`] and [`Attempt`] implement other protocols over TCP, UDP or ICMP, [`blocking`] wraps blocking code, and
 //! [`PingFsm`] is the state machine alone. The directory `examples` has a program for each.
 //!
 //! # Constraints

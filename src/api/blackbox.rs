@@ -315,7 +315,7 @@ mod tests {
         };
         let mut result = ProbeResult::up(Duration::from_millis(2), "reply");
         result.phases.connect = Some(Duration::from_millis(1));
-        let stats = PingStats::new(1, vec![Duration::from_millis(2)], Some(57));
+        let stats = PingStats::new(1, &mut [Duration::from_millis(2)], Some(57));
         result.ping = Some(Box::new(stats));
         let phases = |setup, rtt| {
             [("resolve", "0"), ("setup", setup), ("rtt", rtt)]

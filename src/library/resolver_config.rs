@@ -90,7 +90,7 @@ impl ResolverConfig {
         guard: HostGuard,
     ) -> io::Result<Reactor> {
         monitors.iter().try_for_each(Monitor::validate)?;
-        let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random));
+        let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random_numbers()));
         let shares = Shares::of(reactor::free_descriptors());
         let engine = Engine::new(monitors, schedule, resolver, guard, shares, reactor::now());
         Reactor::new(engine, self.hosts, self.resolv_conf)

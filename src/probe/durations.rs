@@ -1,5 +1,6 @@
 //! Durations in details and log lines.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 pub(crate) fn timed_out(timeout: Duration, what: &str) -> String {
@@ -18,12 +19,26 @@ pub(crate) fn millis(span: Duration) -> String {
 
 /// Round-trip times in milliseconds, with at least two digits: `1.1/1.3/9.8 ms`, `0.04 ms`, `120 ms`.
 pub(crate) fn round_trips(spans: &[Duration]) -> String {
-    let each = spans.iter().map(|span| match span.as_secs_f64() * 1000.0 {
-        ms if ms < 0.995 => format!("{ms:.2}"),
-        ms if ms < 99.95 => format!("{ms:.1}"),
-        ms => format!("{ms:.0}"),
-    });
-    each.collect::<Vec<_>>().join("/") + " ms"
+    let mut text = String::with_capacity(24);
+    for span in spans {
+        if !text.is_empty() {
+            text.push('/');
+        }
+        // Integers: every ping is formatted, and floats take several times as long.
+        let micros = span.as_micros().saturating_add(u128::from(span.subsec_nanos() % 1000 >= 500));
+        let (value, decimals) = match u64::try_from(micros).unwrap_or(u64::MAX) {
+            micros @ ..995 => ((micros + 5) / 10, 2),
+            micros @ ..99_950 => ((micros + 50) / 100, 1),
+            micros => (micros.saturating_add(500) / 1000, 0),
+        };
+        // Writing to a string cannot fail.
+        let _ = match decimals {
+            2 => write!(text, "0.{value:02}"),
+            1 => write!(text, "{}.{}", value / 10, value % 10),
+            _ => write!(text, "{value}"),
+        };
+    }
+    text + " ms"
 }
 
 fn decimal(whole: u128, thousandths: u32) -> String {
@@ -48,7 +63,7 @@ mod tests {
         for (micros, text) in [(500_000, "500 ms"), (250, "0.25 ms"), (1_234_567, "1234.567 ms")] {
             assert_eq!(millis(Duration::from_micros(micros)), text);
         }
-        let spans = [40, 994, 999, 1249, 99_949, 99_950, 1_234_567].map(Duration::from_micros);
-        assert_eq!(round_trips(&spans), "0.04/0.99/1.0/1.2/99.9/100/1235 ms");
+        let spans = [0, 40, 994, 999, 1249, 99_949, 99_950, 1_234_567].map(Duration::from_micros);
+        assert_eq!(round_trips(&spans), "0.00/0.04/0.99/1.0/1.2/99.9/100/1235 ms");
     }
 }

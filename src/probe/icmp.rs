@@ -215,8 +215,13 @@ impl IcmpAttempt {
             Fate::Answered(rtt) => Some(rtt),
             Fate::Unknown | Fate::Lost => None,
         };
-        let rtts = self.requests.iter().filter_map(answered).collect();
-        let stats = PingStats::new(self.requests.len(), rtts, self.hop_limit);
+        let mut rtts = [Duration::ZERO; ProbeBuilder::PING_COUNT_MAX as usize];
+        let mut received = 0;
+        for (slot, rtt) in rtts.iter_mut().zip(self.requests.iter().filter_map(answered)) {
+            *slot = rtt;
+            received += 1;
+        }
+        let stats = PingStats::new(self.requests.len(), &mut rtts[..received], self.hop_limit);
         let mut result = self.result(&stats, failure);
         if stats.sent > 0 {
             result.ping = Some(Box::new(stats));

@@ -18,12 +18,25 @@ pub(super) fn monotonic_us() -> i64 {
         .map_or(0, |time| TimeSpec::num_microseconds(&time))
 }
 
-/// An unpredictable number, for DNS ids (RFC 5452 section 9.2) and cookies.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    if getrandom::getrandom(&mut bytes).is_err() {
-        // The kernel is too old for the system call: the clock's low bits are better than a constant.
-        return now().unix.as_nanos() as u64;
+/// A source of unpredictable numbers, for DNS ids (RFC 5452 section 9.2) and cookies. One system call reads several.
+pub(crate) fn random_numbers() -> impl FnMut() -> u64 + Send {
+    let mut numbers = [0; 32];
+    let mut used = numbers.len();
+    move || {
+        if used == numbers.len() {
+            used = 0;
+            let mut bytes = [0; 8 * 32];
+            let is_read = getrandom::getrandom(&mut bytes).is_ok();
+            for (number, bytes) in numbers.iter_mut().zip(bytes.chunks_exact(8)) {
+                // The kernel may be too old for the system call: the clock's low bits are better than a constant.
+                *number = if is_read {
+                    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+                } else {
+                    now().unix.as_nanos() as u64
+                };
+            }
+        }
+        used += 1;
+        std::mem::take(&mut numbers[used - 1])
     }
-    u64::from_ne_bytes(bytes)
 }

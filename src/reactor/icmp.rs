@@ -55,6 +55,10 @@ pub(super) struct IcmpSocket {
     pub(super) has_errors: bool,
 }
 
+/// Space for the control messages of a message: one number.
+#[repr(align(8))]
+struct Control([u8; 64]);
+
 pub(super) enum Received {
     Message {
         start: usize,
@@ -116,10 +120,11 @@ impl IcmpSocket {
                     None => self.has_errors = false,
                 }
             }
-            let mut control = cmsg_space!(libc::c_int);
+            let mut control = Control([0; 64]);
             let mut iov = [IoSliceMut::new(buffer)];
             let fd = self.socket.as_raw_fd();
-            let (len, hop_limit) = match recvmsg::<()>(fd, &mut iov, Some(&mut control), MsgFlags::empty()) {
+            let (len, hop_limit) = match recvmsg::<()>(fd, &mut iov, Some(&mut control.0), MsgFlags::empty())
+            {
                 Ok(message) => {
                     let mut messages = message.cmsgs().into_iter().flatten();
                     (message.bytes, messages.find_map(|message| hop_limit(&message)))

@@ -41,7 +41,7 @@ use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
 use crate::result::{ProbeResult, Reason};
 use children::{ChildId, Children};
-pub(crate) use clock::{now, random};
+pub(crate) use clock::{now, random_numbers};
 use files::Files;
 pub(crate) use icmp::{PERMISSION, has_permission};
 use notify::Notify;

@@ -40,8 +40,8 @@ pub struct RoundTrip {
 }
 
 impl PingStats {
-    /// `rtts` are the round-trip times of the replies, in any order.
-    pub(crate) fn new(sent: usize, mut rtts: Vec<Duration>, hop_limit: Option<u8>) -> PingStats {
+    /// `rtts` are the round-trip times of the replies; they are sorted.
+    pub(crate) fn new(sent: usize, rtts: &mut [Duration], hop_limit: Option<u8>) -> PingStats {
         rtts.sort_unstable();
         let half = rtts.len() / 2;
         let rtt = rtts.first().zip(rtts.last()).map(|(min, max)| RoundTrip {
@@ -81,8 +81,8 @@ mod tests {
     #[test]
     fn the_median_is_the_middle_or_the_mean_of_two() {
         let median = |rtts: &[u64]| {
-            let rtts = rtts.iter().map(|ms| Duration::from_millis(*ms)).collect();
-            let stats = PingStats::new(9, rtts, None);
+            let mut rtts: Vec<_> = rtts.iter().map(|ms| Duration::from_millis(*ms)).collect();
+            let stats = PingStats::new(9, &mut rtts, None);
             stats.rtt.map(|rtt| rtt.each().map(|(_, span)| span.as_millis()))
         };
         assert_eq!(median(&[]), None);
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn loss_is_a_share_of_the_requests() {
-        let stats = |sent, received| PingStats::new(sent, vec![Duration::ZERO; received], None);
+        let stats = |sent, received| PingStats::new(sent, &mut vec![Duration::ZERO; received], None);
         assert_eq!((stats(5, 4).loss(), stats(4, 4).loss(), stats(0, 0).loss()), (0.2, 0.0, 0.0));
         assert!(stats(5, 4).loses_more_than(19) && !stats(5, 4).loses_more_than(20));
         assert!(stats(2, 1).loses_more_than(0) && !stats(2, 2).loses_more_than(0));

@@ -288,12 +288,12 @@ fn a_ping_is_shown_for_icmp_targets_only() {
     assert_eq!(json("icmp://h", &fsm), format!(":null,{others},\"ping\":null}}"));
     let mut result = ProbeResult::up(ms(2), "3 of 4 replies");
     result.address = "[::1]:0".parse().ok();
-    result.ping = Some(Box::new(PingStats::new(4, vec![ms(1), ms(2), ms(9)], Some(57))));
+    result.ping = Some(Box::new(PingStats::new(4, &mut [ms(1), ms(2), ms(9)], Some(57))));
     fsm.fire(&result, now);
     let ping =
         "{\"sent\":4,\"received\":3,\"rtt_ms\":{\"min\":1.0,\"median\":2.0,\"max\":9.0},\"hop_limit\":57}";
     assert_eq!(json("icmp://h", &fsm), format!(":\"::1\",{others},\"ping\":{ping}}}"));
-    result.ping = Some(Box::new(PingStats::new(1, Vec::new(), None)));
+    result.ping = Some(Box::new(PingStats::new(1, &mut [], None)));
     fsm.fire(&result, now);
     let ping = "{\"sent\":1,\"received\":0,\"rtt_ms\":null,\"hop_limit\":null}";
     assert_eq!(json("icmp://h", &fsm), format!(":\"::1\",{others},\"ping\":{ping}}}"));

@@ -151,10 +151,10 @@ fn replies_to_pings_are_measured() {
     let mut targets = Targets::new(["a", "b", "c"].map(|name| Monitor::new(Mute(name))).into(), now);
     let ms = Duration::from_millis;
     let mut up = ProbeResult::up(ms(2), "3 of 4 replies");
-    up.ping = Some(Box::new(PingStats::new(4, vec![ms(1), ms(2), ms(9)], Some(57))));
+    up.ping = Some(Box::new(PingStats::new(4, &mut [ms(1), ms(2), ms(9)], Some(57))));
     targets.fire(targets.id(0), &up, now);
     let mut down = ProbeResult::down(Reason::NoReply, "no reply");
-    down.ping = Some(Box::new(PingStats::new(1, Vec::new(), None)));
+    down.ping = Some(Box::new(PingStats::new(1, &mut [], None)));
     targets.fire(targets.id(1), &down, now);
     let text = exposition(&targets, &figures(&Counters::default()), now);
     let family = |name| family(&text, name);

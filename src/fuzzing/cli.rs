@@ -18,7 +18,12 @@ use crate::wire::url::{Form, HTTP, HTTPS, URL_MAX, Url};
 pub fn cli(data: &[u8]) {
     let mut source = Source::new(data);
     match source.byte() % 6 {
-        0 => url(&String::from_utf8_lossy(source.rest())),
+        0 => {
+            let text = String::from_utf8_lossy(source.rest());
+            #[cfg(feature = "tls")]
+            base64(&text);
+            url(&text);
+        }
         1 => password(&mut source),
         2 => check(&mut source),
         3 => head(&mut source),
@@ -56,6 +61,16 @@ fn url(text: &str) {
         if shown.len() <= URL_MAX {
             assert_eq!(parse(&shown), Ok(url), "{shown}");
         }
+    }
+}
+
+/// A text that is base64 is what its bytes are encoded as.
+#[cfg(feature = "tls")]
+fn base64(text: &str) {
+    for text in text.split(|c: char| c.is_whitespace()) {
+        assert!(
+            crate::wire::base64::decode(text).is_none_or(|bytes| crate::wire::base64::encode(&bytes) == text)
+        );
     }
 }
 

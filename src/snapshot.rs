@@ -100,7 +100,7 @@ impl fmt::Display for Snapshot {
         if let Some(detail) = &self.last_detail {
             write!(f, ": {detail}")?;
         }
-        match self.last_latency {
+        match self.last_latency.filter(|_| self.ping.is_none()) {
             Some(latency) => write!(f, ", {:.2} ms", latency_ms(latency)),
             None => Ok(()),
         }

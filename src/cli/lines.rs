@@ -14,7 +14,8 @@ pub(crate) fn change_line(
 ) -> String {
     let mut line =
         format!("{} is {}: {}", shown(checked.name, checked.url), checked.state, checked.result.detail);
-    if let Some(latency) = checked.result.latency {
+    // The detail of a ping has its times.
+    if let Some(latency) = checked.result.latency.filter(|_| checked.result.ping.is_none()) {
         line.push_str(&format!(", {}", milliseconds(latency)));
     }
     if from != State::Unknown {
@@ -58,7 +59,7 @@ mod tests {
     use crate::clock::test_now;
     use crate::monitor::mute::Mute;
     use crate::monitor::{Monitor, Targets};
-    use crate::result::ProbeResult;
+    use crate::result::{PingStats, ProbeResult};
 
     #[test]
     fn the_columns_of_once_are_aligned() {
@@ -71,6 +72,20 @@ mod tests {
         let down = line(&ProbeResult::down(Reason::Refused, "refused"), State::Down);
         assert_eq!(up, "up        0.41 ms  web (tcp://web:1)  connect ok\n");
         assert_eq!(down, "down            -  web (tcp://web:1)  refused\n");
+    }
+
+    #[test]
+    fn the_times_of_a_ping_are_logged_once() {
+        let id = Targets::new(vec![Monitor::new(Mute("nas"))], test_now()).id(0);
+        let mut result = ProbeResult::up(Duration::from_millis(2), "reply in 2.0 ms");
+        let line = |result: &ProbeResult| {
+            let (name, url, state) = ("nas", "icmp://nas", State::Up);
+            let event = CheckEvent { id, name, url, result, state, changed: None };
+            change_line(&event, State::Unknown, Duration::ZERO)
+        };
+        assert_eq!(line(&result), "icmp://nas is up: reply in 2.0 ms, 2.00 ms");
+        result.ping = Some(Box::new(PingStats::new(1, &mut [Duration::from_millis(2)], None)));
+        assert_eq!(line(&result), "icmp://nas is up: reply in 2.0 ms");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use nix_sockets::libc;
 use nix_sockets::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::io_error::is_resource_exhaustion;
 use crate::result::Failure;
 use crate::wire::icmp::{self, Version};
 
@@ -175,8 +176,11 @@ fn open(version: Version) -> io::Result<(Socket, bool)> {
         Version::V4 => (Domain::IPV4, Protocol::ICMPV4),
         Version::V6 => (Domain::IPV6, Protocol::ICMPV6),
     };
-    if let Ok(socket) = Socket::new(domain, Type::DGRAM.nonblocking(), Some(protocol)) {
-        return Ok((socket, false));
+    match Socket::new(domain, Type::DGRAM.nonblocking(), Some(protocol)) {
+        Ok(socket) => return Ok((socket, false)),
+        // A raw socket could be refused before the kernel notices that it has no descriptor either.
+        Err(error) if is_resource_exhaustion(&error) => return Err(error),
+        Err(_) => {}
     }
     match Socket::new(domain, Type::RAW.nonblocking(), Some(protocol)) {
         Ok(socket) => Ok((socket, true)),
@@ -212,4 +216,25 @@ fn failure(message: &ControlMessageOwned) -> Option<Failure> {
     };
     // Errors of other origins are also those of a call.
     (error.ee_origin == origin).then(|| icmp::failure(version, error.ee_type, error.ee_code, from))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_missing_permission_is_reported_as_one() {
+        assert!(is_not_permitted(&io::Error::other(NotPermitted)));
+        for errno in [Errno::EPERM, Errno::EMFILE, Errno::EAFNOSUPPORT] {
+            assert!(!is_not_permitted(&io::Error::from(errno)), "{errno}");
+        }
+        let to = SocketAddr::from(([127, 0, 0, 1], 0));
+        if has_permission() {
+            let mut socket = IcmpSocket::open(to, NonZeroU8::new(9)).expect("opened");
+            let empty = socket.receive(&mut [0; 64]).map(|_| ()).map_err(|error| error.kind());
+            assert_eq!(empty, Err(ErrorKind::WouldBlock));
+        } else {
+            assert!(IcmpSocket::open(to, None).is_err_and(|error| is_not_permitted(&error)));
+        }
+    }
 }

@@ -107,9 +107,11 @@ fn difference(expected: &[String], texts: &[String], kind: RecordType) -> Option
     let others: Vec<&String> = actual.iter().filter(|text| expected.binary_search(text).is_err()).collect();
     match (&missing[..], &others[..]) {
         ([], []) => None,
-        ([], others) => Some(format!("not expected: {}", list(others))),
-        (missing, []) => Some(format!("missing: {}", list(missing))),
-        (missing, others) => Some(format!("missing: {}; not expected: {}", list(missing), list(others))),
+        ([], others) => Some(format!("the answer also has {}", list(others))),
+        (missing, []) => Some(format!("the answer lacks {}", list(missing))),
+        (missing, others) => {
+            Some(format!("the answer lacks {}; instead it has {}", list(missing), list(others)))
+        }
     }
 }
 

@@ -52,9 +52,9 @@ fn the_complete_set_of_records_can_be_required() {
     let soa = "ns.example. admin.example. 1 2 3 4 5";
     let cases: &[(RecordType, &str, &[&str], &str)] = &[
         (A, "192.0.2.2, 192.0.2.1", &["192.0.2.1", "192.0.2.2"], ""),
-        (A, "192.0.2.2", &["192.0.2.1", "192.0.2.2"], "not expected: 192.0.2.1"),
-        (A, "192.0.2.1,192.0.2.2,192.0.2.1", &["192.0.2.1"], "missing: 192.0.2.2"),
-        (A, "192.0.2.2", &["192.0.2.1"], "missing: 192.0.2.2; not expected: 192.0.2.1"),
+        (A, "192.0.2.2", &["192.0.2.1", "192.0.2.2"], "the answer also has 192.0.2.1"),
+        (A, "192.0.2.1,192.0.2.2,192.0.2.1", &["192.0.2.1"], "the answer lacks 192.0.2.2"),
+        (A, "192.0.2.2", &["192.0.2.1"], "the answer lacks 192.0.2.2; instead it has 192.0.2.1"),
         (Aaaa, "2001:DB8:0::1", &["2001:db8::1"], ""),
         (Mx, "10  Mail.example,20 b.example.", &["10 mail.Example.", "20 b.example."], ""),
         (Srv, "0 5 5060 sip.example", &["0 5 5060 sip.example."], ""),
@@ -66,7 +66,7 @@ fn the_complete_set_of_records_can_be_required() {
         (Txt, "a\\", &["\"a\\\\\""], ""),
         (Txt, "one two", &["\"one\" \" two\""], ""),
         (Txt, "\"one\" \"two\"", &["\"onetwo\""], ""),
-        (Txt, "A", &["\"a\""], "missing: \"A\"; not expected: \"a\""),
+        (Txt, "A", &["\"a\""], "the answer lacks \"A\"; instead it has \"a\""),
         (Caa, "0 issue letsencrypt.org", &["0 issue \"letsencrypt.org\""], ""),
         (Caa, "0 issue \"letsencrypt.org\"", &["0 issue \"letsencrypt.org\""], ""),
     ];
@@ -109,7 +109,7 @@ fn all_checks_must_pass() {
     );
     assert_eq!(
         several(&["answer_contains:192.", "answer:192.0.2.1", "answer_contains:7"], &texts),
-        "dns_answer not expected: 198.51.100.1"
+        "dns_answer the answer also has 198.51.100.1"
     );
     // The response code is not required to be NOERROR, but the conditions must hold.
     let nothing = Records { rcode: 3, ..Records::default() };

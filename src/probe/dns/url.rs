@@ -1,7 +1,7 @@
 //! The URL of a dns target: `dns://[SERVER[:PORT]]/NAME[?type=T]`, or `dns:NAME[?TYPE=T]` (RFC 4501).
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::text::quote;
 use crate::wire::dns::Name;
@@ -43,14 +43,18 @@ impl DnsUrl {
         Ok(DnsUrl { server, name: parse_name(name, kind)?, kind })
     }
 
-    /// The name without its final dot.
     pub(super) fn shown_name(&self) -> String {
-        let mut text = self.name.escaped();
-        if text.len() > 1 {
-            text.pop();
-        }
-        text
+        shown(&self.name)
     }
+}
+
+/// The name without its final dot.
+fn shown(name: &Name) -> String {
+    let mut text = name.escaped();
+    if text.len() > 1 {
+        text.pop();
+    }
+    text
 }
 
 /// The full URL, which is parsed to the same target.
@@ -101,10 +105,12 @@ fn parse_name(encoded: &str, kind: RecordType) -> Result<Name, String> {
     if encoded.is_empty() {
         return Err(format!("there is no name to query: {FORMS}"));
     }
-    if let Ok(address) = encoded.parse::<IpAddr>() {
+    let is_address =
+        |address: &dyn fmt::Display| format!("{address} is an address; for its name use ?type=PTR");
+    if let Ok(address) = encoded.strip_suffix('.').unwrap_or(encoded).parse::<IpAddr>() {
         return match kind {
             RecordType::Ptr => Name::parse_escaped(&reverse_name(address)).ok_or_else(String::new),
-            _ => Err(format!("{address} is an address; for its name use ?type=PTR")),
+            _ => Err(is_address(&address)),
         };
     }
     let is_allowed =
@@ -117,8 +123,14 @@ fn parse_name(encoded: &str, kind: RecordType) -> Result<Name, String> {
         return Err(format!("name {} cannot hold `{other}` (write %{code:02X}): {FORMS}", quote(encoded)));
     }
     let text = decoded(encoded).filter(|text| text.is_ascii());
-    text.and_then(|text| Name::parse_escaped(&text))
-        .ok_or_else(|| format!("{} is not a domain name", quote(encoded)))
+    let name = text
+        .and_then(|text| Name::parse_escaped(&text))
+        .ok_or_else(|| format!("{} is not a domain name", quote(encoded)))?;
+    // Written with escapes.
+    match shown(&name).parse::<Ipv4Addr>() {
+        Ok(address) => Err(is_address(&address)),
+        Err(_) => Ok(name),
+    }
 }
 
 #[cfg(test)]

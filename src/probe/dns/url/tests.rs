@@ -38,6 +38,7 @@ fn the_forms_of_a_url() {
         ),
         ("0%2F25.2.0.192.in-addr.arpa?type=PTR", "dns:0%2F25.2.0.192.in-addr.arpa?type=PTR"),
         ("a%5C255", "dns:a%5C255?type=A"),
+        ("192.0.2.1.?type=PTR", "dns:1.2.0.192.in-addr.arpa?type=PTR"),
         ("192.0.2.1?type=PTR", "dns:1.2.0.192.in-addr.arpa?type=PTR"),
         (
             "//9.9.9.9/2001:db8::1?type=PTR",
@@ -67,6 +68,9 @@ fn invalid_urls_are_rejected_in_one_line() {
         ("a..b", "`a..b` is not a domain name".to_owned()),
         ("a%", "`a%` is not a domain name".to_owned()),
         ("192.0.2.1", "192.0.2.1 is an address; for its name use ?type=PTR".to_owned()),
+        ("192.0.2.1.", "192.0.2.1 is an address; for its name use ?type=PTR".to_owned()),
+        ("192.0.2%2E1?type=PTR", "192.0.2.1 is an address; for its name use ?type=PTR".to_owned()),
+        ("192.0.2.%5C049", "192.0.2.1 is an address; for its name use ?type=PTR".to_owned()),
         ("//9.9.9.9/::1?type=A", "::1 is an address; for its name use ?type=PTR".to_owned()),
         ("a?type=ANY", "type `ANY` is not one of A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT, CAA".to_owned()),
         ("a?type", "type `` is not one of A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT, CAA".to_owned()),

@@ -238,6 +238,8 @@ reasons! {
     Status = "status",
     /// A body that the check does not accept.
     Body = "body",
+    /// A header field that the check does not accept, or a missing one.
+    Header = "header",
     /// A banner that the check does not accept, or no banner.
     Banner = "banner",
     /// Too few replies to echo requests.
@@ -318,6 +320,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 28);
+        assert_eq!(Reason::ALL.len(), 29);
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::{parse_all, split, unknown};
+use super::{Failed, NOT, parse_all, split, split_not, unknown};
 use crate::result::{ProbeResult, Reason};
 use crate::text::quote;
 use crate::wire::dns::records::{RecordType, Records, ipv6, parse_rcode, push_quoted, rcode_text};
@@ -17,7 +17,12 @@ pub(crate) struct DnsCheck {
     conditions: Box<[Condition]>,
 }
 
-enum Condition {
+struct Condition {
+    is_negated: bool,
+    test: Test,
+}
+
+enum Test {
     /// One of these response codes.
     Rcode(Vec<u16>),
     /// These records in [`comparable`] form, sorted, and no others.
@@ -26,14 +31,11 @@ enum Condition {
     Contains(String),
 }
 
-/// Why a condition does not hold.
-type Failed = (Reason, String);
-
 impl DnsCheck {
     /// Parses specs for records of this type.
     pub(crate) fn parse(specs: &[impl AsRef<str>], kind: RecordType) -> Result<Self, String> {
         let conditions = parse_all(specs, |spec| Condition::parse(spec, kind))?;
-        let needs_record = !conditions.iter().any(|condition| matches!(condition, Condition::Rcode(_)));
+        let needs_record = !conditions.iter().any(|condition| matches!(condition.test, Test::Rcode(_)));
         Ok(DnsCheck { needs_record, conditions })
     }
 
@@ -63,29 +65,49 @@ impl DnsCheck {
 impl Condition {
     /// `None` is the default check.
     fn parse(spec: &str, kind: RecordType) -> Result<Option<Self>, String> {
-        match split(spec)? {
-            ("" | "default", None) | ("answer_contains", Some("")) => Ok(None),
-            ("rcode", list) => parse_rcodes(list.unwrap_or_default()).map(Condition::Rcode).map(Some),
-            ("answer", list) => {
-                parse_records(list.unwrap_or_default(), kind).map(Condition::Equals).map(Some)
+        let (rest, is_negated) = split_not(spec, "answer_contains:v=spf1")?;
+        let test = match split(rest)? {
+            ("" | "default", None) | ("answer_contains", Some("")) if !is_negated => return Ok(None),
+            ("answer_contains", Some("")) => {
+                return Err(format!("{NOT}answer_contains: every record contains an empty text"));
             }
-            ("answer_contains", Some(text)) => Ok(Some(Condition::Contains(text.to_owned()))),
+            ("rcode", list) => Test::Rcode(parse_rcodes(list.unwrap_or_default())?),
+            ("answer", list) => Test::Equals(parse_records(list.unwrap_or_default(), kind)?),
+            ("answer_contains", Some(text)) => Test::Contains(text.to_owned()),
             ("answer_contains", None) => {
-                Err("answer_contains needs a text, as in answer_contains:v=spf1".to_owned())
+                return Err("answer_contains needs a text, as in answer_contains:v=spf1".to_owned());
             }
-            (name, _) => Err(unknown(spec, name, "dns", "dns")),
-        }
+            (name, _) => return Err(unknown(rest, name, "dns", "dns")),
+        };
+        Ok(Some(Condition { is_negated, test }))
     }
 
     fn evaluate(&self, records: &Records, kind: RecordType) -> Result<(), Failed> {
+        match (self.test.evaluate(records, kind), &self.test) {
+            (outcome, _) if !self.is_negated => outcome,
+            (Err(_), _) => Ok(()),
+            (Ok(()), Test::Rcode(_)) => Err((Reason::DnsRcode, explained(records.rcode))),
+            (Ok(()), Test::Equals(_)) => {
+                Err((Reason::DnsAnswer, format!("records: {}", list(&records.texts))))
+            }
+            (Ok(()), Test::Contains(text)) => {
+                let detail = format!("a record contains {}: {}", quote(text), list(&records.texts));
+                Err((Reason::DnsAnswer, detail))
+            }
+        }
+    }
+}
+
+impl Test {
+    fn evaluate(&self, records: &Records, kind: RecordType) -> Result<(), Failed> {
         match self {
-            Condition::Rcode(codes) if codes.contains(&records.rcode) => Ok(()),
-            Condition::Rcode(_) => Err((Reason::DnsRcode, explained(records.rcode))),
-            Condition::Equals(expected) => match difference(expected, &records.texts, kind) {
+            Test::Rcode(codes) if codes.contains(&records.rcode) => Ok(()),
+            Test::Rcode(_) => Err((Reason::DnsRcode, explained(records.rcode))),
+            Test::Equals(expected) => match difference(expected, &records.texts, kind) {
                 None => Ok(()),
                 Some(difference) => Err((Reason::DnsAnswer, difference)),
             },
-            Condition::Contains(text) => {
+            Test::Contains(text) => {
                 let mut texts = records.texts.iter().map(|record| canonical(record, kind));
                 if texts.any(|record| record.contains(text)) {
                     return Ok(());

@@ -4,19 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::needle::Needle;
-use super::{Progress, parse_all, split, unknown};
+use super::condition::Condition;
+use super::{Progress, parse_all};
 use crate::result::{ProbeResult, Reason};
-use crate::text::{integer, quote};
 use crate::wire::http::response::{Head, Headers};
-
-const STATUSES_MAX: usize = 64;
-
-const STATUS_RANGE: std::ops::RangeInclusive<u16> = 100..=999;
-
-/// Compressing content codings (IANA's registry, and two that are not in it).
-const COMPRESSIONS: [&str; 11] =
-    ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "bzip2", "xz"];
 
 /// The input of [`ProbeBuilder::check_response`](crate::ProbeBuilder::check_response).
 ///
@@ -120,22 +111,15 @@ pub(crate) enum HttpCheck {
     Custom(HttpClosure),
 }
 
-#[derive(Clone)]
-pub(crate) enum Condition {
-    /// Inclusive ranges.
-    Status(Vec<(u16, u16)>),
-    Contains(Needle),
-}
-
-/// Why a condition does not hold.
-type Failed = (Reason, String);
-
 pub(crate) struct PartialResponse<'a> {
     pub(crate) head: &'a Head,
     pub(crate) body: &'a [u8],
     /// The body is complete, or has reached its limit.
     pub(crate) is_complete: bool,
+    /// It has reached its limit.
     pub(crate) is_truncated: bool,
+    /// It has exceeded its limit. False if no condition needs the whole body.
+    pub(crate) is_larger: bool,
     pub(crate) elapsed: Duration,
 }
 
@@ -148,7 +132,7 @@ impl Default for HttpCheck {
 impl HttpCheck {
     pub(crate) fn parse(specs: &[impl AsRef<str>]) -> Result<Self, String> {
         let conditions = parse_all(specs, Condition::parse)?;
-        let needs_success = !conditions.iter().any(|condition| matches!(condition, Condition::Status(_)));
+        let needs_success = !conditions.iter().any(Condition::is_about_status);
         Ok(HttpCheck::Specs { needs_success, conditions })
     }
 
@@ -160,24 +144,27 @@ impl HttpCheck {
     }
 
     pub(crate) fn needs_body(&self) -> bool {
-        matches!(self, HttpCheck::Custom(_)) || self.body_min() > 0
+        matches!(self, HttpCheck::Custom(_)) || self.body_check().is_some()
+    }
+
+    /// Whether a body that is larger than its limit fails the check.
+    pub(crate) fn needs_whole_body(&self) -> bool {
+        self.conditions().iter().any(Condition::needs_whole_body)
+    }
+
+    /// The name of the first check that needs a body.
+    pub(crate) fn body_check(&self) -> Option<&'static str> {
+        self.conditions().iter().find_map(Condition::body_check)
     }
 
     /// The shortest body that can satisfy the check.
     pub(crate) fn body_min(&self) -> usize {
-        let lengths = self.conditions().iter().map(|condition| match condition {
-            Condition::Contains(needle) => needle.len(),
-            Condition::Status(_) => 0,
-        });
-        lengths.max().unwrap_or(0)
+        self.conditions().iter().map(Condition::body_min).max().unwrap_or(0)
     }
 
     /// A redirect with a listed status is evaluated, not followed.
     pub(crate) fn lists(&self, status: u16) -> bool {
-        self.conditions().iter().any(|condition| match condition {
-            Condition::Status(ranges) => is_listed(ranges, status),
-            Condition::Contains(_) => false,
-        })
+        self.conditions().iter().any(|condition| condition.lists(status))
     }
 
     /// The result, as soon as `response` determines it.
@@ -218,92 +205,6 @@ impl HttpCheck {
             }
         }
     }
-}
-
-impl Condition {
-    /// `None` is the default check.
-    fn parse(spec: &str) -> Result<Option<Self>, String> {
-        let condition = match split(spec)? {
-            // Every body contains an empty text.
-            ("" | "default", None) | ("body_contains", Some("")) => return Ok(None),
-            ("status_2xx", None) => Condition::Status(vec![(200, 299)]),
-            ("status", list) => Condition::Status(parse_statuses(list.unwrap_or_default())?),
-            ("body_contains", text) => Needle::new(text.unwrap_or_default())
-                .map(Condition::Contains)
-                .ok_or_else(|| "body_contains needs a text, as in body_contains:ok".to_owned())?,
-            (name, _) => return Err(unknown(spec, name, "http", "http")),
-        };
-        Ok(Some(condition))
-    }
-
-    /// `None` while it is not determined.
-    fn evaluate(
-        &self,
-        response: &PartialResponse<'_>,
-        progress: &mut Progress,
-    ) -> Option<Result<(), Failed>> {
-        let status = response.head.status;
-        match self {
-            Condition::Status(ranges) if is_listed(ranges, status) => Some(Ok(())),
-            Condition::Status(_) => Some(Err((Reason::Status, format!("HTTP {status}")))),
-            Condition::Contains(needle) if progress.search.find(needle, response.body).is_some() => {
-                Some(Ok(()))
-            }
-            Condition::Contains(_) if !response.is_complete => None,
-            Condition::Contains(_) => {
-                let read = response.body.len();
-                let limit = if response.is_truncated { ", the limit of --max-body" } else { "" };
-                let mut detail = format!("HTTP {status}: text not in the body ({read} bytes read{limit})");
-                if let Some(name) = compression(&response.head.headers) {
-                    detail.push_str(&format!("; body is {name}-compressed"));
-                }
-                Some(Err((Reason::Body, detail)))
-            }
-        }
-    }
-}
-
-fn is_listed(ranges: &[(u16, u16)], status: u16) -> bool {
-    ranges.iter().any(|(low, high)| (*low..=*high).contains(&status))
-}
-
-fn compression(headers: &Headers) -> Option<&'static str> {
-    for name in ["content-encoding", "transfer-encoding"] {
-        for coding in headers.elements(name) {
-            if let Some(known) = COMPRESSIONS.iter().find(|known| coding.eq_ignore_ascii_case(known)) {
-                return Some(known);
-            }
-        }
-    }
-    None
-}
-
-/// Empty items are ignored, as in the Python version.
-fn parse_statuses(list: &str) -> Result<Vec<(u16, u16)>, String> {
-    let mut ranges = Vec::new();
-    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        let (low, high) = item.split_once('-').unwrap_or((item, item));
-        let range = (parse_status(low)?, parse_status(high)?);
-        if range.0 > range.1 {
-            return Err(format!("the range {0}-{1} is empty (write {1}-{0})", range.0, range.1));
-        }
-        if ranges.len() == STATUSES_MAX {
-            return Err(format!("more than {STATUSES_MAX} statuses listed (use ranges)"));
-        }
-        ranges.push(range);
-    }
-    if ranges.is_empty() {
-        return Err("the list of statuses is empty (write it as in status:200,204)".to_owned());
-    }
-    Ok(ranges)
-}
-
-fn parse_status(text: &str) -> Result<u16, String> {
-    let text = text.trim();
-    let status = integer(text).and_then(|status| u16::try_from(status).ok());
-    status
-        .filter(|status| STATUS_RANGE.contains(status))
-        .ok_or_else(|| format!("{} is not a status (100 to 999)", quote(text)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Evaluation of responses, records and banners, by check specs and by closures.
 
+mod condition;
 mod dns;
+mod fact;
+mod header;
 mod http;
 pub(crate) mod needle;
 mod tcp;
@@ -12,6 +15,7 @@ use needle::Search;
 pub use tcp::{Banner, BannerVerdict};
 pub(crate) use tcp::{Ending, TcpCheck, TcpClosure};
 
+use crate::result::Reason;
 use crate::text::quote;
 
 /// The longest spec, in bytes. It also limits the text that is searched for in a body.
@@ -20,8 +24,14 @@ pub(crate) const SPEC_MAX: usize = 4096;
 /// The most checks of one target.
 pub(crate) const CHECKS_MAX: usize = 16;
 
+/// Negates the check that follows it.
+const NOT: &str = "not:";
+
+/// Why a condition does not hold.
+type Failed = (Reason, String);
+
 /// How far the checks of a target have been evaluated.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Progress {
     /// They are evaluated in order.
     passed: usize,
@@ -49,6 +59,15 @@ fn parse_all<C>(
     specs.iter().filter_map(|spec| parse(spec.as_ref()).transpose()).collect()
 }
 
+/// Whether the check is negated, and the rest of the spec.
+fn split_not<'a>(spec: &'a str, example: &str) -> Result<(&'a str, bool), String> {
+    match spec.strip_prefix(NOT) {
+        Some("") => Err(format!("{NOT} needs a check, as in {NOT}{example}")),
+        Some(rest) => Ok((rest, true)),
+        None => Ok((spec, false)),
+    }
+}
+
 fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
     if spec.len() > SPEC_MAX {
         return Err(format!("longer than {SPEC_MAX} bytes"));
@@ -60,12 +79,13 @@ fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
 }
 
 /// Name, example and protocol.
-const CHECKS: [(&str, &str, &str); 8] = [
+const CHECKS: [(&str, &str, &str); 9] = [
     ("port_open", "port_open", "tcp"),
     ("banner_contains", "banner_contains:TEXT", "tcp"),
     ("status_2xx", "status_2xx", "http"),
     ("status", "status:200,204", "http"),
     ("body_contains", "body_contains:TEXT", "http"),
+    ("header", "header:NAME=TEXT", "http"),
     ("rcode", "rcode:NXDOMAIN,NOERROR", "dns"),
     ("answer", "answer:RECORD,RECORD", "dns"),
     ("answer_contains", "answer_contains:TEXT", "dns"),

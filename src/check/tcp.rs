@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::needle::Needle;
-use super::{Progress, parse_all, split, unknown};
+use super::{NOT, Progress, parse_all, split, split_not, unknown};
 use crate::result::{ProbeResult, Reason};
 
 /// Bytes in which a text is searched for.
@@ -79,9 +79,18 @@ pub(crate) type TcpClosure = Arc<dyn Fn(&[u8]) -> BannerVerdict + Send + Sync>;
 /// What counts as up, once the target has accepted a connection.
 #[derive(Clone)]
 pub(crate) enum TcpCheck {
-    /// The first [`BANNER_MAX`] bytes contain each of these texts.
-    Contains(Box<[Needle]>),
+    /// All conditions in their order.
+    Specs(Box<[Condition]>),
     Custom(TcpClosure),
+}
+
+#[derive(Clone)]
+pub(crate) struct Condition {
+    /// The first [`BANNER_MAX`] bytes contain this text.
+    needle: Needle,
+    /// The first line, or all bytes if it is longer, does not contain it: a server that waits for the client does
+    /// not end its banner.
+    is_negated: bool,
 }
 
 /// Why no more bytes are received.
@@ -93,17 +102,17 @@ pub(crate) enum Ending {
 
 impl TcpCheck {
     pub(crate) fn parse(specs: &[impl AsRef<str>], kind: &str) -> Result<Self, String> {
-        parse_all(specs, |spec| parse_spec(spec, kind)).map(TcpCheck::Contains)
+        parse_all(specs, |spec| Condition::parse(spec, kind)).map(TcpCheck::Specs)
     }
 
     pub(crate) fn needs_banner(&self) -> bool {
-        !matches!(self, TcpCheck::Contains(needles) if needles.is_empty())
+        !matches!(self, TcpCheck::Specs(conditions) if conditions.is_empty())
     }
 
     pub(crate) fn banner_max(&self) -> usize {
         match self {
             TcpCheck::Custom(_) => CLOSURE_BANNER_MAX,
-            TcpCheck::Contains(_) => BANNER_MAX,
+            TcpCheck::Specs(_) => BANNER_MAX,
         }
     }
 
@@ -116,22 +125,14 @@ impl TcpCheck {
     ) -> Option<ProbeResult> {
         let full = received.len() >= self.banner_max();
         match self {
-            TcpCheck::Contains(needles) => {
-                while let Some(needle) = needles.get(progress.passed) {
-                    match progress.search.find(needle, received) {
-                        Some(end) => progress.end = progress.end.max(end),
-                        None if full => {
-                            let detail =
-                                format!("{} (text not in the first {BANNER_MAX} bytes)", show(received));
-                            return Some(ProbeResult::down(Reason::Banner, &detail).with_latency(latency));
-                        }
-                        None => return None,
+            TcpCheck::Specs(conditions) => {
+                evaluate_all(conditions, received, full, progress).map(|outcome| match outcome {
+                    // Cut after the texts: the number of bytes after them depends on the segmentation.
+                    Ok(()) => {
+                        ProbeResult::up(latency, &show(received.get(..progress.end).unwrap_or(received)))
                     }
-                    progress.pass();
-                }
-                // Cut after the texts: the number of bytes after them depends on the segmentation.
-                let shown = received.get(..progress.end).unwrap_or(received);
-                Some(ProbeResult::up(latency, &show(shown)))
+                    Err(detail) => ProbeResult::down(Reason::Banner, &detail).with_latency(latency),
+                })
             }
             TcpCheck::Custom(check) => {
                 let BannerVerdict { banner, detail } = check(received);
@@ -150,30 +151,82 @@ impl TcpCheck {
     }
 
     /// The result if `received` does not determine one.
-    pub(crate) fn evaluate_end(&self, received: &[u8], ending: Ending, latency: Duration) -> ProbeResult {
-        let (reason, detail) = match ending {
-            Ending::Closed if received.is_empty() => (Reason::Banner, "closed without a banner".to_owned()),
-            Ending::Closed => (Reason::Banner, show(received)),
-            Ending::Other(reason, what) if received.is_empty() => (reason, what),
-            Ending::Other(reason, what) => (reason, format!("{what}; {}", show(received))),
+    pub(crate) fn evaluate_end(
+        &self,
+        received: &[u8],
+        progress: &Progress,
+        ending: Ending,
+        latency: Duration,
+    ) -> ProbeResult {
+        let (reason, detail) = match (ending, self) {
+            (Ending::Closed, _) if received.is_empty() => {
+                (Reason::Banner, "closed without a banner".to_owned())
+            }
+            (Ending::Closed, TcpCheck::Specs(conditions))
+                if evaluate_all(conditions, received, true, &mut progress.clone()) == Some(Ok(())) =>
+            {
+                return ProbeResult::up(latency, &show(received));
+            }
+            (Ending::Closed, _) => (Reason::Banner, show(received)),
+            (Ending::Other(reason, what), _) if received.is_empty() => (reason, what),
+            (Ending::Other(reason, what), _) => (reason, format!("{what}; {}", show(received))),
         };
         ProbeResult::down(reason, &detail).with_latency(latency)
     }
 }
 
-/// `None` is the default check.
-fn parse_spec(spec: &str, kind: &str) -> Result<Option<Needle>, String> {
-    match split(spec)? {
-        // Every banner contains an empty text, even a missing banner.
-        ("" | "default" | "port_open", None) | ("banner_contains", Some("")) => Ok(None),
-        ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
-            None => Err("banner_contains needs a text, as in banner_contains:SSH-".to_owned()),
-            Some(needle) if needle.len() > BANNER_MAX => {
-                Err(format!("the text is longer than the {BANNER_MAX} bytes of a banner that are read"))
+/// `None` while the result is not determined; the error is the detail. `is_whole`: no more bytes follow.
+fn evaluate_all(
+    conditions: &[Condition],
+    received: &[u8],
+    is_whole: bool,
+    progress: &mut Progress,
+) -> Option<Result<(), String>> {
+    let line_end = received.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+    while let Some(condition) = conditions.get(progress.passed) {
+        let (examined, is_whole) = match (condition.is_negated, line_end) {
+            (true, Some(end)) => (&received[..end], true),
+            _ => (received, is_whole),
+        };
+        match (progress.search.find(&condition.needle, examined), condition.is_negated) {
+            (Some(end), false) => progress.end = progress.end.max(end),
+            (Some(end), true) => {
+                return Some(Err(format!("{} (text in the first line)", show(&received[..end]))));
             }
-            Some(needle) => Ok(Some(needle)),
-        },
-        (name, _) => Err(unknown(spec, name, "tcp", kind)),
+            (None, _) if !is_whole => return None,
+            (None, true) => progress.end = progress.end.max(examined.len()),
+            (None, false) => {
+                return Some(Err(format!("{} (text not in the first {BANNER_MAX} bytes)", show(received))));
+            }
+        }
+        progress.pass();
+    }
+    Some(Ok(()))
+}
+
+impl Condition {
+    /// `None` is the default check.
+    fn parse(spec: &str, kind: &str) -> Result<Option<Self>, String> {
+        let (rest, is_negated) = split_not(spec, "banner_contains:421")?;
+        match split(rest)? {
+            ("port_open", None) if is_negated => {
+                Err(format!("{NOT}port_open: every check needs an open port"))
+            }
+            ("banner_contains", Some("")) if is_negated => {
+                Err(format!("{NOT}banner_contains: every banner contains an empty text"))
+            }
+            // Every banner contains an empty text, even a missing banner.
+            ("port_open", None) | ("banner_contains", Some("")) => Ok(None),
+            ("" | "default", None) if !is_negated => Ok(None),
+            ("banner_contains", text) => match Needle::new(text.unwrap_or_default()) {
+                None => Err("banner_contains needs a text, as in banner_contains:SSH-".to_owned()),
+                Some(needle) if needle.len() > BANNER_MAX => {
+                    Err(format!("the text is longer than the {BANNER_MAX} bytes of a banner that are read"))
+                }
+                Some(needle) => Ok(Some(Condition { needle, is_negated })),
+            },
+            (name, _) => Err(unknown(rest, name, "tcp", kind)),
+        }
     }
 }
 
@@ -210,6 +263,11 @@ mod tests {
         let endless = format!("banner_contains:{}", "x".repeat(super::super::SPEC_MAX));
         for (spec, error) in [
             ("banner_contains", "banner_contains needs a text, as in banner_contains:SSH-"),
+            ("not:", "not: needs a check, as in not:banner_contains:421"),
+            ("not:port_open", "not:port_open: every check needs an open port"),
+            ("not:banner_contains:", "not:banner_contains: every banner contains an empty text"),
+            ("not:default", "unknown check `default`; there are: port_open, banner_contains:TEXT"),
+            ("not:status:200", "status belongs to http, not tcp"),
             ("status:200", "status belongs to http, not tcp"),
             ("status_2xx", "status_2xx belongs to http, not tcp"),
             ("body_contains:x", "body_contains belongs to http, not tcp"),

@@ -185,9 +185,11 @@ pub(super) static SECTIONS: [Section; 11] = [
                 "what counts as up; repeatable, all must pass:\n  \
                  tcp,tls port_open (default), banner_contains:TEXT\n  \
                  http(s) status_2xx (default), body_contains:TEXT,\n          \
-                 status:200,204 or status:200-299,401\n  \
+                 status:200,204 or status:200-299,401,\n          \
+                 header:NAME[=TEXT], header:NAME~TEXT\n  \
                  dns     a record (default), rcode:NXDOMAIN,\n          \
-                 answer:RECORD,RECORD, answer_contains:TEXT",
+                 answer:RECORD,RECORD, answer_contains:TEXT\n\
+                 not: before a check negates it",
                 |line, text| push(&mut line.settings.probe.checks, Ok(text.to_owned()), CHECKS_MAX),
             )
             .replacing(|settings| settings.probe.checks.clear())

@@ -28,18 +28,23 @@ impl BannerReader {
 
     /// The result if the peer closes the connection.
     pub(super) fn close(&self, check: &TcpCheck) -> ProbeResult {
-        check.evaluate_end(&self.received, Ending::Closed, self.latency)
+        check.evaluate_end(&self.received, &self.progress, Ending::Closed, self.latency)
     }
 
     /// The result if the connection fails.
     pub(super) fn fail(&self, failure: Failure, check: &TcpCheck) -> ProbeResult {
         let detail = format!("{} while waiting for the banner", failure.detail);
-        check.evaluate_end(&self.received, Ending::Other(failure.reason, detail), self.latency)
+        check.evaluate_end(
+            &self.received,
+            &self.progress,
+            Ending::Other(failure.reason, detail),
+            self.latency,
+        )
     }
 
     /// The result at the deadline.
     pub(super) fn time_out(&self, timeout: Duration, check: &TcpCheck) -> ProbeResult {
         let ending = Ending::Other(Reason::Banner, timed_out(timeout, "the banner"));
-        check.evaluate_end(&self.received, ending, self.latency)
+        check.evaluate_end(&self.received, &self.progress, ending, self.latency)
     }
 }

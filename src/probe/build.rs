@@ -162,9 +162,10 @@ impl ProbeBuilder {
         self
     }
 
-    /// Adds a check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT` for http;
-    /// `port_open`, `banner_contains:TEXT` for tcp and tls; `rcode:NXDOMAIN`, `answer:RECORD,RECORD`,
-    /// `answer_contains:TEXT` for dns. All must pass; they are evaluated in the order of the calls, and
+    /// Adds a check, as a spec: `status_2xx`, `status:200,204`, `status:200-299`, `body_contains:TEXT`,
+    /// `header:NAME`, `header:NAME=TEXT`, `header:NAME~TEXT` (contains) for http; `port_open`,
+    /// `banner_contains:TEXT` for tcp and tls; `rcode:NXDOMAIN`, `answer:RECORD,RECORD`, `answer_contains:TEXT` for
+    /// dns. `not:` before a check negates it. All must pass; they are evaluated in the order of the calls, and
     /// the first that fails gives the detail. If no check is about the status of an http target, it must be 200 to
     /// 299. At most [`ProbeBuilder::CHECKS_MAX`] checks.
     ///
@@ -182,6 +183,7 @@ impl ProbeBuilder {
     ///
     /// let health = || probe("http", "127.0.0.1", port).check("status:200,503").check("body_contains:database: ");
     /// assert!(health().build()?.check().ok);
+    /// assert!(health().check("not:body_contains:error").check("not:header:X-Maintenance").build()?.check().ok);
     /// let result = health().check("body_contains:up").build()?.check();
     /// assert_eq!(result.detail, "HTTP 503: text not in the body (14 bytes read)");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -272,6 +272,38 @@ mod tests {
     }
 
     #[test]
+    fn a_negated_text_must_not_be_in_the_first_line() {
+        let probe = build(|probe| probe.check("banner_contains:220").check("not:banner_contains:busy"));
+        let down = |detail: &str| ProbeResult::down(Reason::Banner, detail).with_latency(MS * 3);
+        let long = "220".to_owned() + &"x".repeat(300);
+        for (banner, result) in [
+            ("220 mail\r\nbusy", ProbeResult::up(MS * 3, "banner: '220 mail\\r\\n'")),
+            ("220 busy\r\n", down("banner: '220 busy' (text in the first line)")),
+            ("220 mail", ProbeResult::up(MS * 3, "banner: '220 mail'")),
+            ("220 busy", down("banner: '220 busy' (text in the first line)")),
+            ("554 mail\r\n", down("banner: '554 mail\\r\\n'")),
+            (&long, ProbeResult::up(MS * 3, &format!("banner: '220{}…'", "x".repeat(61)))),
+        ] {
+            for pieces in segmentations(banner.as_bytes()) {
+                let mut harness = listening(&probe);
+                harness.receive_all(pieces);
+                if !harness.is_done() {
+                    harness.input(Input::Closed);
+                }
+                assert_eq!(harness.result(), result, "{banner}");
+            }
+        }
+        // A server that says nothing has no banner that could be examined.
+        for (received, detail) in [("", ""), ("220 mail", "; banner: '220 mail'")] {
+            let mut harness = listening(&probe);
+            harness.receive_all(received.as_bytes().chunks(3));
+            harness.input(Input::TimedOut);
+            let detail = format!("timed out after 2 s waiting for the banner{detail}");
+            assert_eq!(harness.result(), down(&detail));
+        }
+    }
+
+    #[test]
     fn an_end_without_the_text_is_a_failure() {
         let down = |reason, detail: &str| ProbeResult::down(reason, detail).with_latency(MS * 3);
         for (received, ending, expected) in [

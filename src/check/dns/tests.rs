@@ -96,6 +96,25 @@ fn a_text_can_be_required() {
 }
 
 #[test]
+fn a_condition_can_be_negated() {
+    let check = |spec, records: &Records| outcome(spec, RecordType::A, records);
+    let (one, nxdomain) = (records(&["192.0.2.1"]), Records { rcode: 3, ..Records::default() });
+    assert_eq!(check("not:answer_contains:192.0.2.9", &one), "ok 192.0.2.1");
+    let detail = "dns_answer a record contains `192.0.2.1`: 192.0.2.1";
+    assert_eq!(check("not:answer_contains:192.0.2.1", &one), detail);
+    assert_eq!(check("not:answer:192.0.2.1,192.0.2.2", &one), "ok 192.0.2.1");
+    assert_eq!(check("not:answer:192.0.2.1", &one), "dns_answer records: 192.0.2.1");
+    assert_eq!(check("not:rcode:SERVFAIL", &nxdomain), "ok NXDOMAIN");
+    assert_eq!(check("not:rcode:NXDOMAIN", &nxdomain), "dns_rcode NXDOMAIN: the name does not exist");
+    // Without a check of the response code, it must be NOERROR.
+    let detail = "dns_rcode NXDOMAIN: the name does not exist";
+    assert_eq!(check("not:answer_contains:x", &nxdomain), detail);
+    for spec in ["not:", "not:default", "not:answer_contains:", "not:not:rcode:NXDOMAIN"] {
+        assert!(DnsCheck::parse(&[spec], RecordType::A).is_err(), "{spec}");
+    }
+}
+
+#[test]
 fn all_checks_must_pass() {
     let several = |specs: &[&str], records: &Records| {
         let check = DnsCheck::parse(specs, RecordType::A).expect("valid");

@@ -58,7 +58,11 @@ impl Exchange {
             (true, None) => return Err(Failure::new(Reason::Local, "this build has no TLS")),
             (false, _) => None,
         };
-        let max_body = if plan.check.needs_body() { plan.max_body } else { 0 };
+        let max_body = match plan.check.needs_body() {
+            // One byte more, to detect a larger body.
+            true => plan.max_body + usize::from(plan.check.needs_whole_body()),
+            false => 0,
+        };
         let reader = ResponseReader::new(hop.method == "HEAD", max_body);
         let phase = if tls.is_some() { Phase::Handshake } else { Phase::FirstByte };
         Ok(Exchange {
@@ -152,10 +156,16 @@ impl Exchange {
     /// The result of the check, as soon as enough of the response has been received.
     pub(super) fn evaluate(&mut self, plan: &HttpPlan, elapsed: Duration) -> Option<ProbeResult> {
         let head = self.reader.head()?;
-        let body = self.reader.body();
-        let is_truncated = body.len() >= plan.max_body;
-        let response =
-            PartialResponse { head, body, is_complete: self.reader.is_done(), is_truncated, elapsed };
+        let received = self.reader.body();
+        let body = received.get(..plan.max_body).unwrap_or(received);
+        let response = PartialResponse {
+            head,
+            body,
+            is_complete: self.reader.is_done(),
+            is_truncated: body.len() >= plan.max_body,
+            is_larger: received.len() > plan.max_body,
+            elapsed,
+        };
         plan.check.evaluate(&response, &mut self.progress)
     }
 

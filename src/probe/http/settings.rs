@@ -79,8 +79,8 @@ fn check_body(check: &HttpCheck, method: &str, max_body: usize) -> Result<(), Er
         return Err(Error::MaxBody(format!("can be at most {}", ProbeBuilder::BODY_MAX)));
     }
     let needed = check.body_min();
-    if needed > 0 && method == "HEAD" {
-        return Err(Error::Check("body_contains needs a body, and a response to HEAD has none".to_owned()));
+    if let (Some(name), "HEAD") = (check.body_check(), method) {
+        return Err(Error::Check(format!("{name} needs a body, and a response to HEAD has none")));
     }
     if needed > max_body {
         return Err(Error::MaxBody(format!("is less than the {needed} bytes that body_contains needs")));

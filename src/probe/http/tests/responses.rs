@@ -150,6 +150,62 @@ fn miss_status() -> Option<ProbeResult> {
 }
 
 #[test]
+fn a_negated_check_needs_the_whole_body() {
+    let head = |length| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    let probe = |spec: &str| build("http://h/", |probe| probe.check(spec).max_body(8));
+    let without = probe("not:body_contains:error");
+    assert_eq!(result(&without, &(head(8) + "all well")), Some(up("HTTP 200")));
+    assert_eq!(
+        result(&without, &(head(8) + "an error")),
+        Some(bad(Reason::Body, "HTTP 200: text in the body"))
+    );
+    let larger = Some(bad(Reason::Body, "HTTP 200: body is larger than --max-body"));
+    assert_eq!(result(&without, &(head(9) + "all well.")), larger);
+    assert_eq!(result(&without, &(head(9) + "all well")), None);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nall well\r\n";
+    assert_eq!(result(&without, chunked), None);
+    assert_eq!(result(&without, &format!("{chunked}0\r\n\r\n")), Some(up("HTTP 200")));
+    assert_eq!(result(&without, &format!("{chunked}1\r\n!\r\n")), larger);
+    assert_eq!(result_closed(&without, &(head(9) + "all well")).reason, Some(Reason::HttpProtocol));
+    let compressed = "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n\x01\x02";
+    let detail = "HTTP 200: body is br-compressed";
+    assert_eq!(result(&without, compressed), Some(bad(Reason::Body, detail)));
+    // The text may be at the limit; without it, the rest of the body does not matter.
+    let limit = "HTTP 200: text not in the body (8 bytes read, the limit of --max-body)";
+    let both = build("http://h/", |probe| {
+        probe.check("body_contains:well").check("not:body_contains:error").max_body(8)
+    });
+    assert_eq!(result(&both, &(head(8) + "all well")), Some(up("HTTP 200")));
+    assert_eq!(result(&both, &(head(9) + "....all w")), Some(bad(Reason::Body, limit)));
+    assert_eq!(result(&both, &(head(9) + "all well.")), larger);
+}
+
+#[test]
+fn a_negated_status_decides_the_status() {
+    let probe = checking("not:status:500-599,301");
+    for (status, ok) in [(200, true), (404, true), (500, false), (301, false)] {
+        let response = format!("HTTP/1.1 {status} X\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
+        let expected = match ok {
+            true => up(&format!("HTTP {status}")),
+            false => bad(Reason::Status, &format!("HTTP {status}")),
+        };
+        assert_eq!(result(&probe, &response), Some(expected));
+    }
+}
+
+#[test]
+fn header_checks_do_not_wait_for_the_body() {
+    let response = "HTTP/1.1 200 OK\r\nX-Cache: HIT\r\nContent-Length: 9\r\n\r\n";
+    assert_eq!(result(&checking("header:x-cache~H"), response), Some(up("HTTP 200")));
+    let detail = "header x-cache is \"HIT\", not \"MISS\"";
+    assert_eq!(result(&checking("header:x-cache=MISS"), response), Some(bad(Reason::Header, detail)));
+    assert_eq!(result(&checking("not:header:x-cache=MISS"), response), Some(up("HTTP 200")));
+    let detail = "header Age is missing";
+    assert_eq!(result(&checking("header:Age"), response), Some(bad(Reason::Header, detail)));
+    assert!(ProbeBuilder::from_url("http://h/").method("HEAD").check("header:Age").build().is_ok());
+}
+
+#[test]
 fn an_empty_text_is_in_every_body_of_a_2xx() {
     let probe = checking("body_contains:");
     for (response, ok) in [

@@ -240,6 +240,8 @@ reasons! {
     Body = "body",
     /// A header field that the check does not accept, or a missing one.
     Header = "header",
+    /// A JSON value that the check does not accept, or a missing one.
+    Json = "json",
     /// A banner that the check does not accept, or no banner.
     Banner = "banner",
     /// Too few replies to echo requests.
@@ -320,6 +322,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 29);
+        assert_eq!(Reason::ALL.len(), 30);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::header::HeaderTest;
 use super::http::PartialResponse;
+use super::json::{self, JsonTest};
 use super::needle::Needle;
 use super::{Failed, NOT, Progress, split, split_not, unknown};
 use crate::result::Reason;
@@ -28,6 +29,7 @@ enum Test {
     Status(Vec<(u16, u16)>),
     Contains(Needle),
     Header(HeaderTest),
+    Json(JsonTest),
 }
 
 impl Condition {
@@ -47,6 +49,7 @@ impl Condition {
                 .map(Test::Contains)
                 .ok_or_else(|| "body_contains needs a text, as in body_contains:ok".to_owned())?,
             ("header", text) => Test::Header(HeaderTest::parse(text.unwrap_or_default())?),
+            ("json", text) => Test::Json(JsonTest::parse(text.unwrap_or_default())?),
             (name, _) => return Err(unknown(rest, name, "http", "http")),
         };
         Ok(Some(Condition { is_negated, test }))
@@ -63,6 +66,7 @@ impl Condition {
     pub(super) fn body_check(&self) -> Option<&'static str> {
         match self.test {
             Test::Contains(_) => Some("body_contains"),
+            Test::Json(_) => Some("json"),
             Test::Status(_) | Test::Header(_) => None,
         }
     }
@@ -70,6 +74,7 @@ impl Condition {
     pub(super) fn needs_whole_body(&self) -> bool {
         match self.test {
             Test::Contains(_) => self.is_negated,
+            Test::Json(_) => true,
             Test::Status(_) | Test::Header(_) => false,
         }
     }
@@ -96,6 +101,11 @@ impl Condition {
             Test::Header(test) => {
                 Some(test.evaluate(headers, self.is_negated).map_err(|detail| (Reason::Header, detail)))
             }
+            Test::Json(_) if !response.is_complete => None,
+            Test::Json(test) => {
+                let outcome = self.evaluate_json(test, response);
+                Some(outcome.map_err(|detail| (Reason::Json, detail)))
+            }
             Test::Contains(needle) => {
                 let is_found = progress.search.find(needle, response.body).is_some();
                 if !is_found && !response.is_complete {
@@ -110,17 +120,26 @@ impl Condition {
         }
     }
 
+    fn evaluate_json(&self, test: &JsonTest, response: &PartialResponse<'_>) -> Result<(), String> {
+        if response.is_larger {
+            return Err(TOO_LARGE.to_owned());
+        }
+        test.evaluate(response.body, self.is_negated).map_err(|failure| match failure {
+            json::Failure::NotJson(detail) => compressed(response).unwrap_or(detail),
+            json::Failure::Fails(detail) => detail,
+        })
+    }
+
     fn evaluate_text(&self, is_found: bool, response: &PartialResponse<'_>) -> Result<(), String> {
-        let compressed =
-            || compression(&response.head.headers).map(|name| format!("body is {name}-compressed"));
         match (is_found, self.is_negated) {
             (true, false) => Ok(()),
             (true, true) => Err("text in the body".to_owned()),
             (false, true) if response.is_larger => Err(TOO_LARGE.to_owned()),
-            (false, true) => compressed().map_or(Ok(()), Err),
+            (false, true) => compressed(response).map_or(Ok(()), Err),
             (false, false) => {
                 let limit = if response.is_truncated { ", the limit of --max-body" } else { "" };
-                let reason = compressed().map_or(String::new(), |compressed| format!("; {compressed}"));
+                let reason =
+                    compressed(response).map_or(String::new(), |compressed| format!("; {compressed}"));
                 let read = response.body.len();
                 Err(format!("text not in the body ({read} bytes read{limit}){reason}"))
             }
@@ -132,6 +151,11 @@ const TOO_LARGE: &str = "body is larger than --max-body";
 
 fn is_listed(ranges: &[(u16, u16)], status: u16) -> bool {
     ranges.iter().any(|(low, high)| (*low..=*high).contains(&status))
+}
+
+/// The detail if the body has a compressing coding.
+fn compressed(response: &PartialResponse<'_>) -> Option<String> {
+    compression(&response.head.headers).map(|name| format!("body is {name}-compressed"))
 }
 
 fn compression(headers: &Headers) -> Option<&'static str> {

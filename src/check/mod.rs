@@ -5,6 +5,7 @@ mod dns;
 mod fact;
 mod header;
 mod http;
+pub(crate) mod json;
 pub(crate) mod needle;
 mod tcp;
 
@@ -79,13 +80,14 @@ fn split(spec: &str) -> Result<(&str, Option<&str>), String> {
 }
 
 /// Name, example and protocol.
-const CHECKS: [(&str, &str, &str); 9] = [
+const CHECKS: [(&str, &str, &str); 10] = [
     ("port_open", "port_open", "tcp"),
     ("banner_contains", "banner_contains:TEXT", "tcp"),
     ("status_2xx", "status_2xx", "http"),
     ("status", "status:200,204", "http"),
     ("body_contains", "body_contains:TEXT", "http"),
     ("header", "header:NAME=TEXT", "http"),
+    ("json", "json:/pointer OPERATOR VALUE", "http"),
     ("rcode", "rcode:NXDOMAIN,NOERROR", "dns"),
     ("answer", "answer:RECORD,RECORD", "dns"),
     ("answer_contains", "answer_contains:TEXT", "dns"),

@@ -186,7 +186,9 @@ pub(super) static SECTIONS: [Section; 11] = [
                  tcp,tls port_open (default), banner_contains:TEXT\n  \
                  http(s) status_2xx (default), body_contains:TEXT,\n          \
                  status:200,204 or status:200-299,401,\n          \
-                 header:NAME[=TEXT], header:NAME~TEXT\n  \
+                 header:NAME[=TEXT], header:NAME~TEXT,\n          \
+                 json:/POINTER, json:/POINTER OP VALUE,\n          \
+                 OP one of = != < <= > >= ~ (contains)\n  \
                  dns     a record (default), rcode:NXDOMAIN,\n          \
                  answer:RECORD,RECORD, answer_contains:TEXT\n\
                  not: before a check negates it",

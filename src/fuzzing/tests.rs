@@ -12,6 +12,7 @@ const TARGETS: &[(&str, Property)] = &[
     ("dns", super::dns),
     ("engine", super::engine),
     ("icmp", super::icmp),
+    ("json", super::json),
     ("location", super::location),
     ("records", super::records),
     ("request", super::request),

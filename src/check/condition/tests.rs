@@ -65,14 +65,14 @@ fn invalid_specs_are_rejected_in_one_line() {
         ("not:", "not: needs a check, as in not:body_contains:error"),
         (
             "not:default",
-            "unknown check `default`; there are: status_2xx, status:200,204, body_contains:TEXT, header:NAME=TEXT",
+            "unknown check `default`; there are: status_2xx, status:200,204, body_contains:TEXT, header:NAME=TEXT, json:/pointer OPERATOR VALUE",
         ),
         ("not:body_contains:", "not:body_contains: every body contains an empty text"),
         ("not:port_open", "port_open belongs to tcp, not http"),
         ("header", "`` is not the name of a header (write header:NAME=TEXT or header:NAME~TEXT)"),
         (
             "ok\r\n",
-            "unknown check `ok\\r\\n`; there are: status_2xx, status:200,204, body_contains:TEXT, header:NAME=TEXT",
+            "unknown check `ok\\r\\n`; there are: status_2xx, status:200,204, body_contains:TEXT, header:NAME=TEXT, json:/pointer OPERATOR VALUE",
         ),
         (&long, "longer than 4096 bytes"),
     ] {
@@ -101,6 +101,8 @@ fn a_body_is_read_as_far_as_needed() {
         ("header:x", None, false, 0),
         ("body_contains:pong", Some("body_contains"), false, 4),
         ("not:body_contains:pong", Some("body_contains"), true, 0),
+        ("json:/a", Some("json"), true, 0),
+        ("not:json:/a", Some("json"), true, 0),
     ] {
         let condition = condition(spec);
         assert_eq!(

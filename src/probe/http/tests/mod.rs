@@ -1,6 +1,7 @@
 //! http probes against simulated peers.
 
 mod cookies;
+mod json;
 mod phases;
 mod redirects;
 mod responses;

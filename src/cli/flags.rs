@@ -238,12 +238,33 @@ pub(super) static SECTIONS: [Section; 11] = [
             value("--method", "METHOD", "", |line, text| {
                 put(&mut line.settings.probe.method, values::method(text))
             })
-            .default("GET")
+            .default("GET; POST with a body")
             .kinds(HTTP_KINDS, |settings| settings.probe.method = None),
+            value("--body", "TEXT", "send this body, at most 64 KiB", |line, text| {
+                line.settings.body_file = None;
+                put(&mut line.settings.probe.body, values::body(text))
+            })
+            .kinds(HTTP_KINDS, |settings| settings.probe.body = None),
+            value("--body-file", "FILE", "send the content of this file", |line, text| {
+                line.settings.probe.body = None;
+                put(&mut line.settings.body_file, values::plain(text).map(Into::into))
+            })
+            .kinds(HTTP_KINDS, |settings| settings.body_file = None),
+            value("--basic-auth-file", "FILE", "log in with the name:password in this file", |line, text| {
+                put(&mut line.settings.basic_auth_file, values::plain(text).map(Into::into))
+            })
+            .kinds(HTTP_KINDS, |settings| settings.basic_auth_file = None),
             value("--header", "'NAME: VALUE'", "also send this header field; repeatable", |line, text| {
                 push(&mut line.settings.probe.headers, values::header(text), HEADERS_MAX)
             })
             .kinds(HTTP_KINDS, |settings| settings.probe.headers.clear()),
+            value(
+                "--header-file",
+                "FILE",
+                "also send the header fields in this file, one per line",
+                |line, text| put(&mut line.settings.header_file, values::plain(text).map(Into::into)),
+            )
+            .kinds(HTTP_KINDS, |settings| settings.header_file = None),
             value("--max-body", "BYTES", "bytes of a body that are searched, 1 to 16777216", |line, text| {
                 put(&mut line.settings.probe.max_body, values::max_body(text))
             })

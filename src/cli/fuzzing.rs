@@ -57,7 +57,14 @@ fn sensible(options: &Options) {
 }
 
 fn reads_files(settings: &Settings) -> bool {
-    settings.ca_file.is_some() || settings.cert.is_some()
+    let files = [
+        &settings.ca_file,
+        &settings.cert,
+        &settings.body_file,
+        &settings.basic_auth_file,
+        &settings.header_file,
+    ];
+    files.into_iter().any(Option::is_some)
 }
 
 fn sensible_target(options: &TargetOptions) {

@@ -16,7 +16,9 @@ pub(crate) mod lines;
 pub(crate) mod log;
 mod options;
 mod program;
+mod request_files;
 mod run;
+mod secret_file;
 pub(crate) mod start;
 pub(crate) mod targets;
 #[cfg(test)]

@@ -89,6 +89,10 @@ pub(crate) struct Settings {
     pub(crate) probe: probe::Settings,
     pub(crate) retries: Option<u32>,
     pub(crate) retry_interval: Option<Duration>,
+    /// Instead of the body in `probe`.
+    pub(crate) body_file: Option<PathBuf>,
+    pub(crate) basic_auth_file: Option<PathBuf>,
+    pub(crate) header_file: Option<PathBuf>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) ca_only: bool,
     pub(crate) no_verify_tls: bool,

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::log::{Log, Priority};
+use super::request_files::command_line_warning;
 use super::start::Start;
 use super::{Command, Options};
 use crate::fsm::State;
@@ -30,6 +31,9 @@ fn usage_errors(lines: &[String], log: Log) -> ExitCode {
 
 fn run(options: Options, log: Log) -> ExitCode {
     let (once, check_config) = (options.once, options.check_config);
+    if let Some(warning) = command_line_warning(&options) {
+        log.line(Priority::Warning, &warning);
+    }
     let start = match Start::new(options, log) {
         Ok(start) => start,
         Err(lines) => return usage_errors(&lines, log),

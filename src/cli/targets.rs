@@ -2,29 +2,30 @@
 
 use super::hooks::Hooks;
 use super::log::Log;
+use super::request_files::{Files, RequestFiles};
 use super::trust::{TrustFlags, Trusted, Trusts, fingerprint};
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::probe::Probe;
-use crate::probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, probe};
+use crate::probe::build::{Error, NetProbe, ProbeBuilder, probe};
 use crate::probe::kinds::TLS_KINDS;
 use crate::text::shown;
 
 /// The error is one line that names the flag.
 pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
     let mut resources = SharedResources::new(log);
-    let mut trusted = Vec::with_capacity(targets.len());
+    let mut loaded = Vec::with_capacity(targets.len());
     let mut probes = Vec::with_capacity(targets.len());
     for options in targets {
-        let trusts = resources.trusts(options).map_err(Option::unwrap_or_default)?;
-        probes.push(build(options, trusts.target.trust.as_ref(), options.name.as_deref())?);
-        trusted.push(trusts);
+        let files = resources.load(options).map_err(Option::unwrap_or_default)?;
+        probes.push(build(options, &files, options.name.as_deref())?);
+        loaded.push(files);
     }
-    make_names_unique(&mut probes, targets, &trusted)?;
-    let watched = probes.into_iter().zip(targets).zip(&trusted);
-    let monitor = |((probe, options), trusted)| resources.monitor(probe, options, trusted);
+    make_names_unique(&mut probes, targets, &loaded)?;
+    let watched = probes.into_iter().zip(targets).zip(&loaded);
+    let monitor = |((probe, options), files)| resources.monitor(probe, options, files);
     watched.map(monitor).collect::<Result<_, _>>().map_err(Option::unwrap_or_default)
 }
 
@@ -42,16 +43,15 @@ pub(crate) fn updates(
     let mut updates = Vec::with_capacity(targets.len());
     let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
-        let update = resources.trusts(options).and_then(|trusted| {
-            let certificates = (trusted.target.fingerprint, trusted.webhook.fingerprint);
+        let update = resources.load(options).and_then(|files| {
             // A target is kept as long as its fingerprint is unchanged.
-            let key = fingerprint(&(&options.name, &options.target, &options.settings, certificates));
+            let key = fingerprint(&(&options.name, &options.target, &options.settings, files.fingerprints()));
             fingerprints.push(key);
             if let Ok(index) = running.binary_search_by_key(&key, |(key, _)| *key) {
                 return Ok(TargetUpdate::Keep(running[index].1));
             }
-            let probe = build(options, trusted.target.trust.as_ref(), options.name.as_deref())?;
-            resources.monitor(probe, options, &trusted).map(TargetUpdate::Start)
+            let probe = build(options, &files, options.name.as_deref())?;
+            resources.monitor(probe, options, &files).map(TargetUpdate::Start)
         });
         match update {
             Ok(update) => updates.push(update),
@@ -68,20 +68,29 @@ pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
 struct SharedResources {
     trusts: Trusts,
     hooks: Hooks,
+    files: Files,
 }
 
-struct TrustedBy {
+/// The files that the settings of a target name.
+struct LoadedFiles {
     target: Trusted,
     webhook: Trusted,
+    request: RequestFiles,
+}
+
+impl LoadedFiles {
+    fn fingerprints(&self) -> [u64; 3] {
+        [self.target.fingerprint, self.webhook.fingerprint, self.request.fingerprint]
+    }
 }
 
 impl SharedResources {
     fn new(log: Log) -> SharedResources {
-        SharedResources { trusts: Trusts::new(log), hooks: Hooks::default() }
+        SharedResources { trusts: Trusts::new(log), hooks: Hooks::default(), files: Files::default() }
     }
 
     /// The error is one line that names the flag; it is `None` if it was reported before.
-    fn trusts(&mut self, options: &TargetOptions) -> Result<TrustedBy, Option<String>> {
+    fn load(&mut self, options: &TargetOptions) -> Result<LoadedFiles, Option<String>> {
         let settings = &options.settings;
         let uses_trust = options.target.kind().is_none_or(|kind| TLS_KINDS.contains(&kind));
         let target = match uses_trust {
@@ -93,14 +102,14 @@ impl SharedResources {
             (Some(_), false) => self.trusts.of(TrustFlags::of_webhook(None))?,
             (Some(_), true) => self.trusts.of(TrustFlags::of_webhook(settings.ca_file.as_deref()))?,
         };
-        Ok(TrustedBy { target, webhook })
+        Ok(LoadedFiles { target, webhook, request: self.files.of(settings)? })
     }
 
     fn monitor(
         &mut self,
         probe: NetProbe,
         options: &TargetOptions,
-        trusted: &TrustedBy,
+        files: &LoadedFiles,
     ) -> Result<Monitor, Option<String>> {
         let settings = &options.settings;
         let (fall, rise) = (settings.fall.unwrap_or(Policy::FALL), settings.rise.unwrap_or(Policy::RISE));
@@ -118,11 +127,11 @@ impl SharedResources {
         if let Some(interval) = settings.interval_fast {
             monitor = monitor.interval_fast(interval);
         }
-        self.hooks.attach(monitor, settings, &trusted.webhook)
+        self.hooks.attach(monitor, settings, &files.webhook)
     }
 }
 
-fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) -> Result<NetProbe, String> {
+fn build(options: &TargetOptions, files: &LoadedFiles, name: Option<&str>) -> Result<NetProbe, String> {
     let mut builder = match &options.target {
         TargetSpec::Url(url) => ProbeBuilder::from_url(url),
         TargetSpec::Parts { kind, address, port, path } => {
@@ -131,11 +140,13 @@ fn build(options: &TargetOptions, trust: Option<&TlsTrust>, name: Option<&str>) 
             if kind.scheme().has_path() { builder.path(path) } else { builder }
         }
     };
-    builder = builder.settings(options.settings.probe.clone());
+    let mut settings = options.settings.probe.clone();
+    files.request.apply(&mut settings);
+    builder = builder.settings(settings);
     if options.settings.no_verify_tls {
         builder = builder.verify_tls(false);
     }
-    if let Some(trust) = trust {
+    if let Some(trust) = &files.target.trust {
         builder = builder.trust(trust);
     }
     if let Some(name) = name {
@@ -170,21 +181,20 @@ pub(super) fn shown_url(url: &str) -> String {
 fn make_names_unique(
     probes: &mut [NetProbe],
     targets: &[TargetOptions],
-    trusted: &[TrustedBy],
+    loaded: &[LoadedFiles],
 ) -> Result<(), String> {
     if let Some(url) = duplicates(probes.iter().map(Probe::url)).first() {
         return Err(format!("duplicate TARGET {url}"));
     }
     let shared = duplicates(probes.iter().map(Probe::name));
-    for (position, (probe, (options, trusted))) in
-        (1..).zip(probes.iter_mut().zip(targets.iter().zip(trusted)))
+    for (position, (probe, (options, files))) in (1..).zip(probes.iter_mut().zip(targets.iter().zip(loaded)))
     {
         if shared.binary_search_by(|name| name.as_str().cmp(probe.name())).is_ok() {
             let name = match probe.url() {
                 url if url.len() <= ProbeBuilder::NAME_MAX => url.to_owned(),
                 _ => format!("{}-{position}", probe.name()),
             };
-            *probe = build(options, trusted.target.trust.as_ref(), Some(&name))?;
+            *probe = build(options, files, Some(&name))?;
         }
     }
     Ok(())

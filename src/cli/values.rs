@@ -3,6 +3,7 @@
 //! An error describes the value; the caller prepends the flag's name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::host::is_host;
@@ -152,6 +153,13 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
             Ok((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
         }
         _ => Err(format!("{} is not 'Name: value'", quote(text))),
+    }
+}
+
+pub(super) fn body(text: &str) -> Result<Arc<[u8]>, String> {
+    match text.len() > ProbeBuilder::REQUEST_BODY_MAX {
+        true => Err(format!("is larger than {} KiB", ProbeBuilder::REQUEST_BODY_MAX >> 10)),
+        false => Ok(text.as_bytes().into()),
     }
 }
 

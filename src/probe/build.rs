@@ -3,6 +3,7 @@
 mod built;
 mod error;
 mod ping;
+mod request;
 mod settings;
 mod tcp;
 #[cfg(test)]
@@ -248,20 +249,6 @@ impl ProbeBuilder {
     /// or [`ProbeBuilder::TLS_TIMEOUT`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
-        self
-    }
-
-    /// The request's method. Default: `GET`.
-    pub fn method(mut self, method: &str) -> Self {
-        self.settings.method = Some(method.to_owned());
-        self
-    }
-
-    /// A header field to send; it replaces a default field of that name. `Authorization`,
-    /// `Proxy-Authorization`, `Cookie` and `Host` are not sent to another origin after a redirect. Limits: 64
-    /// fields, 16 KiB in total.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.settings.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 

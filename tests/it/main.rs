@@ -20,6 +20,7 @@ mod process;
 mod proxies;
 mod python_version;
 mod redirects;
+mod request_files;
 mod requests;
 mod responses;
 mod service;

@@ -103,6 +103,7 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
             "--ping-required" | "--ping-loss" | "--ping-ttl" => "=7",
             "--ping-size" => "=99",
             "--method" => "=HEAD",
+            "--body" | "--body-file" | "--basic-auth-file" | "--header-file" => "=x",
             "--header" => "=A: b",
             "--max-body" => "=1",
             "--ca-file" => "=x",

@@ -42,6 +42,10 @@ errors! {
     Address = "address",
     /// Not a host name or IP address that the API can accept.
     ApiAllowHost = "api-allow-host",
+    /// The name or password is invalid, or a header field sets `Authorization`, too.
+    BasicAuth = "basic-auth-file",
+    /// The body of the request is too large.
+    Body = "body",
     /// The certificates to trust are invalid, or this build has no TLS.
     CaFile = "ca-file",
     /// There are no certificates that alone could be trusted.

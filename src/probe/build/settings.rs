@@ -1,5 +1,6 @@
 //! The settings of a probe before they are validated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Error, PingSettings};
@@ -16,6 +17,10 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     pub(crate) method: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// The body of the request.
+    pub(crate) body: Option<Arc<[u8]>>,
+    /// Name and password.
+    pub(crate) basic_auth: Option<(String, String)>,
     pub(crate) max_body: Option<usize>,
     pub(crate) follow_redirects: Option<bool>,
     pub(crate) send: Option<Vec<u8>>,
@@ -37,6 +42,8 @@ impl Settings {
             (self.timeout.is_some(), Error::Timeout),
             (self.method.is_some(), Error::Method),
             (!self.headers.is_empty(), Error::Header),
+            (self.body.is_some(), Error::Body),
+            (self.basic_auth.is_some(), Error::BasicAuth),
             (self.max_body.is_some(), Error::MaxBody),
             (self.follow_redirects.is_some(), Error::FollowRedirects),
             (self.send.is_some(), Error::Send),

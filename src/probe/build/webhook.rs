@@ -90,12 +90,11 @@ impl Webhook {
     }
 
     pub(crate) fn deliver(&self, json: &str, now: Now) -> Box<dyn Attempt> {
-        let headers = [("Content-Type", "application/json"), ("Content-Length", &json.len().to_string())];
         let plan = HttpPlan {
             url: self.url.clone(),
             method: Cow::Borrowed("POST"),
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            content: json.as_bytes().to_vec(),
+            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+            content: Some(json.as_bytes().into()),
             check: HttpCheck::default(),
             max_body: 0,
             follow: Follow::SameMethod,

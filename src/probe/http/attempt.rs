@@ -43,7 +43,12 @@ enum Stage {
 
 impl HttpAttempt {
     pub(crate) fn new(plan: Arc<HttpPlan>, now: Now) -> Self {
-        let current = Hop { url: plan.url.clone(), method: plan.method.clone(), cookies: String::new() };
+        let current = Hop {
+            url: plan.url.clone(),
+            method: plan.method.clone(),
+            has_content: true,
+            cookies: String::new(),
+        };
         let mut attempt = HttpAttempt {
             plan,
             started_at: now,

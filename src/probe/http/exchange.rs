@@ -43,7 +43,7 @@ enum Phase {
 impl Exchange {
     pub(super) fn begin(plan: &HttpPlan, hop: &Hop, now: Now) -> Result<Self, Failure> {
         let mut outbox = request(plan, hop);
-        outbox.extend_from_slice(&plan.content);
+        outbox.extend_from_slice(content(plan, hop).unwrap_or_default());
         let tls = match (*hop.url.scheme == HTTPS, &plan.tls) {
             (true, Some(config)) => {
                 let mut client = Box::new(TlsClient::new(
@@ -185,11 +185,23 @@ fn protocol_failure(error: HttpError) -> Failure {
     Failure::new(Reason::HttpProtocol, error.0)
 }
 
+fn content<'p>(plan: &'p HttpPlan, hop: &Hop) -> Option<&'p [u8]> {
+    plan.content.as_deref().filter(|_| hop.has_content)
+}
+
+/// Whether a field describes the body, and is dropped with it (RFC 9110 section 15.4).
+fn is_about_content(name: &str) -> bool {
+    name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"))
+}
+
 fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
     let is_same_origin = same_origin(&hop.url, &plan.url);
     let (mut headers, mut field) = (Vec::new(), String::new());
     for (name, value) in &plan.headers {
         if !is_same_origin && PRIVATE_FIELDS.iter().any(|private| name.eq_ignore_ascii_case(private)) {
+            continue;
+        }
+        if plan.content.is_some() && !hop.has_content && is_about_content(name) {
             continue;
         }
         if hop.cookies.is_empty() || !name.eq_ignore_ascii_case("cookie") {
@@ -206,6 +218,9 @@ fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
     if !hop.cookies.is_empty() {
         cookies::append(&mut field, &hop.cookies);
         headers.push(("Cookie".to_owned(), field));
+    }
+    if let Some(content) = content(plan, hop) {
+        headers.push(("Content-Length".to_owned(), content.len().to_string()));
     }
     request_head(&hop.method, &hop.url.path, &hop.url.host_field(), &headers)
 }

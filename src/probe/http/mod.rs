@@ -32,8 +32,8 @@ pub(crate) struct HttpPlan {
     pub(crate) url: Url,
     pub(crate) method: Cow<'static, str>,
     pub(crate) headers: Vec<(String, String)>,
-    /// The request's body. If it is not empty, `headers` has its `Content-Length`.
-    pub(crate) content: Vec<u8>,
+    /// The request's body.
+    pub(crate) content: Option<Arc<[u8]>>,
     pub(crate) check: HttpCheck,
     pub(crate) max_body: usize,
     pub(crate) follow: Follow,

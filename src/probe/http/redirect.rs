@@ -17,6 +17,8 @@ const SHOWN_MAX: usize = 100;
 pub(super) struct Hop {
     pub(super) url: Url,
     pub(super) method: Cow<'static, str>,
+    /// Whether the body of the plan, if any, is sent.
+    pub(super) has_content: bool,
     /// The value of the `Cookie` field; empty if there is none.
     pub(super) cookies: String,
 }
@@ -49,9 +51,11 @@ pub(super) fn follow(
     if *url.scheme == HTTPS && !tls {
         return Err(format!("HTTP {status} to {}, and this build has no TLS", shown(&url)));
     }
-    let method = if becomes_get(status, &here.method) { Cow::Borrowed("GET") } else { here.method.clone() };
+    let becomes_get = becomes_get(status, &here.method);
+    let method = if becomes_get { Cow::Borrowed("GET") } else { here.method.clone() };
+    let has_content = here.has_content && !becomes_get && status != 303;
     let cookies_sent = cookies.field(&url);
-    let next = Hop { url, method, cookies: cookies_sent };
+    let next = Hop { url, method, has_content, cookies: cookies_sent };
     let place = shown(&next.url);
     // Only an equal request is a loop: a page may set a cookie and redirect to itself.
     let mut error = if next == *here || before.contains(&next) {

@@ -8,6 +8,7 @@ use super::{Follow, HttpPlan};
 use crate::check::HttpCheck;
 use crate::probe::build::{Error, Plan, ProbeBuilder};
 use crate::probe::endpoint::Endpoint;
+use crate::wire::base64;
 use crate::wire::http::write::{check_method, parse_header};
 use crate::wire::url::{HTTPS, Url};
 
@@ -21,7 +22,12 @@ pub(in crate::probe) fn build(
     probe: &mut ProbeBuilder,
 ) -> Result<Arc<dyn Plan>, Error> {
     let settings = &mut probe.settings;
-    let method = settings.method.take().map_or(Cow::Borrowed("GET"), Cow::Owned);
+    let content = settings.body.take();
+    if content.as_ref().is_some_and(|content| content.len() > ProbeBuilder::REQUEST_BODY_MAX) {
+        return Err(Error::Body(format!("is larger than {} KiB", ProbeBuilder::REQUEST_BODY_MAX >> 10)));
+    }
+    let default_method = Cow::Borrowed(if content.is_some() { "POST" } else { "GET" });
+    let method = settings.method.take().map_or(default_method, Cow::Owned);
     check_method(&method).map_err(Error::Method)?;
     if method == "CONNECT" {
         return Err(Error::Method("CONNECT requests a tunnel and has no response to check".to_owned()));
@@ -33,7 +39,10 @@ pub(in crate::probe) fn build(
     };
     let max_body = settings.max_body.take().unwrap_or(ProbeBuilder::BODY_DEFAULT);
     check_body(&check, &method, max_body)?;
-    let headers = checked_headers(std::mem::take(&mut settings.headers))?;
+    let mut headers = checked_headers(std::mem::take(&mut settings.headers))?;
+    if let Some((name, password)) = settings.basic_auth.take() {
+        headers.push(authorization(&headers, &name, &password)?);
+    }
     let follow = match settings.follow_redirects.take() {
         Some(false) => Follow::Never,
         _ => Follow::Always,
@@ -43,7 +52,6 @@ pub(in crate::probe) fn build(
         true => (probe.take_cert_days()?, Endpoint::take(probe, &url)?),
         false => (None, None),
     };
-    let content = Vec::new();
     Ok(Arc::new(HttpPlan {
         url,
         method,
@@ -57,6 +65,26 @@ pub(in crate::probe) fn build(
         cert_days,
         timeout,
     }))
+}
+
+/// The header field of a name and a password (RFC 7617).
+fn authorization(
+    headers: &[(String, String)],
+    name: &str,
+    password: &str,
+) -> Result<(String, String), Error> {
+    const FIELD: &str = "Authorization";
+    let error = if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(FIELD)) {
+        "a header field already sets Authorization"
+    } else if name.contains(':') {
+        "the name contains a colon"
+    } else if name.chars().chain(password.chars()).any(char::is_control) {
+        "the name or the password contains a control character"
+    } else {
+        let credentials = base64::encode(format!("{name}:{password}").as_bytes());
+        return Ok((FIELD.to_owned(), format!("Basic {credentials}")));
+    };
+    Err(Error::BasicAuth(error.to_owned()))
 }
 
 fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {

@@ -11,7 +11,7 @@ pub(crate) const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
 /// Appended to the error about a user or password in a URL.
-pub(crate) const AUTHORIZATION_HINT: &str = " (use --header 'Authorization: Basic BASE64')";
+pub(crate) const AUTHORIZATION_HINT: &str = " (use --basic-auth-file)";
 
 /// Parses `HOST[:PORT]`. Default: the scheme's port.
 pub(super) fn read_authority(scheme: &Scheme, authority: &str) -> Result<(String, u16), String> {

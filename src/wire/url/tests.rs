@@ -120,7 +120,7 @@ fn passwords_are_refused_and_never_repeated() {
         let error = refusal(text);
         assert!(!error.contains("secret"), "{error}");
     }
-    let hint = "a URL cannot hold a user or password (use --header 'Authorization: Basic BASE64')";
+    let hint = "a URL cannot hold a user or password (use --basic-auth-file)";
     assert_eq!(refusal("http://me:secret@h/"), hint);
 }
 

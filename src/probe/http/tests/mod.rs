@@ -1,5 +1,6 @@
 //! http probes against simulated peers.
 
+mod content;
 mod cookies;
 mod json;
 mod phases;

@@ -82,7 +82,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
         Some(Kind::Dns) => write_dns(out, last),
         Some(Kind::Exec) | None => {}
         Some(kind) => {
-            let is_text_missing = matches!(last.reason, Some(Reason::Body | Reason::Banner));
+            let is_text_missing = matches!(last.reason, Some(Reason::Body | Reason::Header | Reason::Banner));
             let help = "Whether the check did not find its text.";
             out.family("probe_failed_due_to_regex", "gauge", help);
             out.sample(&[], is_text_missing.into());

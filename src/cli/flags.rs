@@ -3,6 +3,7 @@
 //! A new flag is a row here, a field of [`Settings`] (if it configures a probe, of the `Settings` in
 //! `probe/build/settings`, which the builder has too), the place that uses it, and a test.
 
+mod http;
 mod ping;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use super::escapes::unescape;
 use super::options::Settings;
 use super::values;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, HTTP_KINDS, Kind, Kinds, SEND_KINDS, TCP_KINDS};
+use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, Kind, Kinds, SEND_KINDS, TCP_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -129,7 +130,6 @@ const fn switch(name: &'static str, help: &'static str, set: fn(&mut CommandLine
 
 /// The maximum numbers of repeated flags.
 const CHECKS_MAX: usize = ProbeBuilder::CHECKS_MAX;
-const HEADERS_MAX: usize = 64;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
@@ -231,51 +231,7 @@ pub(super) static SECTIONS: [Section; 11] = [
             .kinds(TCP_KINDS, |settings| settings.probe.half_open = None),
         ],
     },
-    Section {
-        title: "Check, for http and https:",
-        scope: FlagScope::Target,
-        flags: &[
-            value("--method", "METHOD", "", |line, text| {
-                put(&mut line.settings.probe.method, values::method(text))
-            })
-            .default("GET; POST with a body")
-            .kinds(HTTP_KINDS, |settings| settings.probe.method = None),
-            value("--body", "TEXT", "send this body, at most 64 KiB", |line, text| {
-                line.settings.body_file = None;
-                put(&mut line.settings.probe.body, values::body(text))
-            })
-            .kinds(HTTP_KINDS, |settings| settings.probe.body = None),
-            value("--body-file", "FILE", "send the content of this file", |line, text| {
-                line.settings.probe.body = None;
-                put(&mut line.settings.body_file, values::plain(text).map(Into::into))
-            })
-            .kinds(HTTP_KINDS, |settings| settings.body_file = None),
-            value("--basic-auth-file", "FILE", "log in with the name:password in this file", |line, text| {
-                put(&mut line.settings.basic_auth_file, values::plain(text).map(Into::into))
-            })
-            .kinds(HTTP_KINDS, |settings| settings.basic_auth_file = None),
-            value("--header", "'NAME: VALUE'", "also send this header field; repeatable", |line, text| {
-                push(&mut line.settings.probe.headers, values::header(text), HEADERS_MAX)
-            })
-            .kinds(HTTP_KINDS, |settings| settings.probe.headers.clear()),
-            value(
-                "--header-file",
-                "FILE",
-                "also send the header fields in this file, one per line",
-                |line, text| put(&mut line.settings.header_file, values::plain(text).map(Into::into)),
-            )
-            .kinds(HTTP_KINDS, |settings| settings.header_file = None),
-            value("--max-body", "BYTES", "bytes of a body that are searched, 1 to 16777216", |line, text| {
-                put(&mut line.settings.probe.max_body, values::max_body(text))
-            })
-            .default("65536")
-            .kinds(HTTP_KINDS, |settings| settings.probe.max_body = None),
-            switch("--no-redirect", "evaluate a redirect instead of following it", |line| {
-                line.settings.probe.follow_redirects = Some(false);
-            })
-            .kinds(HTTP_KINDS, |settings| settings.probe.follow_redirects = None),
-        ],
-    },
+    Section { title: "Check, for http and https:", scope: FlagScope::Target, flags: &http::FLAGS },
     Section { title: "TLS, for https and tls:", scope: FlagScope::Target, flags: &tls::FLAGS },
     Section { title: "Check, for icmp:", scope: FlagScope::Target, flags: &ping::FLAGS },
     Section {

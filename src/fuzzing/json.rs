@@ -103,3 +103,85 @@ fn is_exact(value: &Value) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Knuth's linear congruential generator.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % limit
+        }
+
+        fn choose<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+            choices[self.below(choices.len())]
+        }
+    }
+
+    fn value(random: &mut Random, depth: usize) -> String {
+        const SCALARS: [&str; 16] = [
+            "null",
+            "true",
+            "0",
+            "-0.0",
+            "1",
+            "1.0",
+            "10e-1",
+            "-2",
+            "18446744073709551615",
+            "1e20",
+            "1.5e-3",
+            "\"\"",
+            "\"a\"",
+            "\"\\u0061\"",
+            "\"\\ud83d\\ude00\"",
+            "\"x y\"",
+        ];
+        let space = random.choose(&["", "", "", " ", "\n\t"]);
+        let count = random.below(4);
+        match random.below(if depth == 0 { 1 } else { 4 }) {
+            0 | 1 => random.choose(&SCALARS).to_owned(),
+            2 => {
+                let items: Vec<String> = (0..count).map(|_| value(random, depth - 1)).collect();
+                format!("[{space}{}{space}]", items.join(&format!("{space},{space}")))
+            }
+            _ => {
+                let member = |random: &mut Random| {
+                    let name = random.choose(&["a", "\\u0061", "b", "a/b", "m~n", "", "0"]);
+                    format!("\"{name}\"{space}:{space}{}", value(random, depth - 1))
+                };
+                let members: Vec<String> = (0..count).map(|_| member(random)).collect();
+                format!("{{{space}{}{space}}}", members.join(","))
+            }
+        }
+    }
+
+    #[test]
+    fn random_documents_are_read_as_by_serde_json() {
+        let mut random = Random(1);
+        let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3000);
+        for _ in 0..rounds {
+            let parts = random.below(4);
+            let pointer: String = (0..parts)
+                .map(|_| random.choose(&["/a", "/b", "/0", "/1", "/a~1b", "/m~0n", "/", "/00"]))
+                .collect();
+            let operator = random.choose(&["=", "!=", "<", "<=", ">", ">=", "~", ""]);
+            let expected = if operator.is_empty() { String::new() } else { value(&mut random, 2) };
+            let mut body = value(&mut random, 4).into_bytes();
+            if random.below(4) == 0 {
+                let at = random.below(body.len());
+                body[at] = b"{}[],:\"\\0 \xff"[random.below(11)];
+            }
+            let mut data = Vec::new();
+            for piece in [pointer.as_str(), operator, &expected] {
+                data.push(piece.len().min(255) as u8);
+                data.extend(piece.bytes().take(255));
+            }
+            json(&[&data[..], &body].concat());
+        }
+    }
+}

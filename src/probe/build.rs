@@ -167,9 +167,8 @@ impl ProbeBuilder {
     /// `header:NAME`, `header:NAME=TEXT`, `header:NAME~TEXT` (contains), `json:/POINTER` and `json:/POINTER < 80` (or
     /// `=`, `!=`, `<=`, `>`, `>=`, `~`; RFC 6901) for http; `port_open`, `banner_contains:TEXT` for tcp and tls;
     /// `rcode:NXDOMAIN`, `answer:RECORD,RECORD`, `answer_contains:TEXT` for dns. `not:` before a check negates it. All
-    /// must pass; they are evaluated in the order of the calls, and
-    /// the first that fails gives the detail. If no check is about the status of an http target, it must be 200 to
-    /// 299. At most [`ProbeBuilder::CHECKS_MAX`] checks.
+    /// must pass; they are evaluated in the order of the calls, and the first that fails gives the detail. If no check
+    /// is about the status of an http target, it must be 200 to 299. At most [`ProbeBuilder::CHECKS_MAX`] checks.
     ///
     /// It replaces a closure.
     ///

@@ -164,8 +164,8 @@ fn invalid_file_is_refused_in_one_line_and_changes_nothing() {
         (format!("{good}b tcp://h:1 --port 2\n"), ":2: --port: cannot be used in a file: NAME URL states it"),
         (format!("{good}a tcp://h:1\n"), ":2: duplicate name \"a\" (first used on line 1)"),
         (
-            format!("{good}b ftp://h\nc ftp://h\nd\n"),
-            ":2: URL ftp://h: `ftp` is not tcp, http, https, tls, icmp or exec (and 2 more)",
+            format!("{good}b tcp://h:0\nc ftp://h\nd\n"),
+            ":2: URL tcp://h:0: port `0` is not between 1 and 65535 (and 2 more)",
         ),
         (String::new(), ": no targets: expected lines of the form NAME URL [--FLAG VALUE…]"),
     ] {

@@ -137,6 +137,8 @@ pub use library::{
     check, check_all, check_with, serve,
 };
 pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
+#[doc(hidden)]
+pub use probe::Heartbeat;
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};

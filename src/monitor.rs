@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fsm::{Fsm, Policy, State};
-use crate::probe::Probe;
 use crate::probe::build::Webhook;
 use crate::probe::guard::label;
+use crate::probe::{Heartbeat, Probe};
 pub use hook::Hook;
 pub(crate) use target::Target;
 pub use target_id::TargetId;
 pub(crate) use target_id::TargetSet;
 pub use targets::TargetUpdate;
 pub(crate) use targets::Targets;
-pub(crate) use validate::validate_names;
+pub(crate) use validate::{validate_names, validate_tokens};
 
 /// A probe, its schedule, and the rules that evaluate its results.
 ///
@@ -245,6 +245,10 @@ impl Monitor {
     pub fn interval_fast(mut self, interval: Duration) -> Self {
         self.rules.interval_fast = Some(interval);
         self
+    }
+
+    pub(crate) fn heartbeat(&self) -> Option<&Heartbeat> {
+        self.probe.heartbeat()
     }
 
     /// The target's name.

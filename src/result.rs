@@ -256,6 +256,10 @@ reasons! {
     DnsAnswer = "dns_answer",
     /// The name server did not answer in time.
     DnsNoAnswer = "dns_no_answer",
+    /// No heartbeat was received in time.
+    NoHeartbeat = "no_heartbeat",
+    /// The job of a heartbeat reported a failure.
+    HeartbeatFail = "heartbeat_fail",
     /// A local resource shortage: no descriptors, memory or ports left.
     Local = "local",
     /// A closure or probe of the library's user failed.
@@ -322,6 +326,6 @@ mod tests {
             assert!(manual.contains(&format!("`{reason}`")), "{reason} is not explained");
             assert!(Reason::ALL[..place].iter().all(|other| other.as_str() != reason.as_str()));
         }
-        assert_eq!(Reason::ALL.len(), 30);
+        assert_eq!(Reason::ALL.len(), 32);
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Next {
 #[derive(Debug, Default)]
 pub(crate) struct Client {
     inbox: Vec<u8>,
+    /// The received part of the body of the last request.
+    body: Vec<u8>,
     /// Bytes after those in the inbox were dropped.
     cut: bool,
     /// The last request has been taken, or a request was refused.
@@ -66,7 +68,11 @@ impl Client {
             Read::Request(request, taken) => {
                 self.is_large = false;
                 if !request.keep_alive {
+                    let rest = self.inbox.split_off(taken.min(self.inbox.len()));
                     self.end();
+                    if request.content.is_some() {
+                        self.body = rest;
+                    }
                 } else if taken >= self.inbox.len() {
                     // Persistent connections are idle most of the time and must not hold memory meanwhile.
                     self.inbox = Vec::new();
@@ -78,6 +84,10 @@ impl Client {
         }
     }
 
+    pub(crate) fn take_body(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.body)
+    }
+
     /// Whether no byte of a next request has arrived. Empty lines, which some clients send after a request,
     /// do not count (RFC 9112 section 2.2).
     pub(crate) fn is_idle(&self) -> bool {
@@ -85,7 +95,7 @@ impl Client {
     }
 
     pub(crate) fn held(&self) -> usize {
-        self.inbox.len()
+        self.inbox.len() + self.body.len()
     }
 
     fn refuse(&mut self, status: u16) -> Next {

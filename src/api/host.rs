@@ -100,6 +100,7 @@ mod tests {
             host,
             keep_alive: http11,
             last_event_id: None,
+            content: None,
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod counters;
 pub(crate) mod events;
 mod exposition;
+pub(crate) mod heartbeat;
 pub(crate) mod host;
 mod listing;
 pub(crate) mod metrics;

@@ -6,6 +6,7 @@
 use crate::api::blackbox;
 use crate::api::events::Subscription;
 use crate::api::exposition::CONTENT_TYPE;
+use crate::api::heartbeat::{self, Report};
 use crate::api::host::HostGuard;
 use crate::api::listing::{Listing, view};
 use crate::api::response::{JSON, Response, TEXT};
@@ -76,6 +77,8 @@ pub(crate) enum Reply {
     /// A line when the state is reached or the timeout expires.
     Wait(Wait),
     Events(Subscription),
+    /// The body, if any, may hold a message.
+    Heartbeat(Report),
 }
 
 /// Handles a request. HEAD is handled like GET: [`Response::write`] leaves out the body.
@@ -90,7 +93,11 @@ fn try_reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) 
     // `OPTIONS *` applies to the server as a whole (RFC 9110 section 9.3.7).
     let is_server = request.method == Method::Options && request.path == "*";
     let path = if is_server { "/" } else { &request.path };
-    let (route, target) = find(path, targets).ok_or_else(|| Response::error(404))?;
+    let segments = segments(path).ok_or_else(|| Response::error(404))?;
+    if segments.first().is_some_and(|first| first == heartbeat::SEGMENT) {
+        return Report::parse(request, &segments, targets).map(Reply::Heartbeat);
+    }
+    let (route, target) = find(&segments, targets).ok_or_else(|| Response::error(404))?;
     let Methods { allowed, field } = *route.methods;
     match request.method {
         // HAProxy's `option httpchk` sends OPTIONS by default and would treat 405 as down.
@@ -100,12 +107,12 @@ fn try_reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) 
     }
 }
 
-/// The route of a path, and the target in it; `None` if one of them does not exist.
+/// The decoded segments of a path; `None` if they are malformed or it denotes a directory other than the root.
 ///
 /// Empty segments and `.` are skipped and segments are decoded, as nginx does before it selects a
 /// location: a `proxy_pass` with one slash too many requests `//state`. A final `/` denotes a directory, and
 /// only the root is one. A `/` in a target's name must be written `%2F`.
-fn find<'a>(path: &str, targets: &'a Targets) -> Option<(&'static Route, Option<&'a Target>)> {
+fn segments(path: &str) -> Option<Vec<String>> {
     let is_skipped = |segment: &&str| matches!(*segment, "" | ".");
     let mut segments = Vec::new();
     let mut is_directory = false;
@@ -115,10 +122,12 @@ fn find<'a>(path: &str, targets: &'a Targets) -> Option<(&'static Route, Option<
             segments.push(decoded(segment)?);
         }
     }
-    if is_directory && !segments.is_empty() {
-        return None;
-    }
-    let (route, name) = ROUTES.iter().find_map(|route| Some((route, match_path(route.path, &segments)?)))?;
+    (!is_directory || segments.is_empty()).then_some(segments)
+}
+
+/// The route of a path, and the target in it; `None` if one of them does not exist.
+fn find<'a>(segments: &[String], targets: &'a Targets) -> Option<(&'static Route, Option<&'a Target>)> {
+    let (route, name) = ROUTES.iter().find_map(|route| Some((route, match_path(route.path, segments)?)))?;
     match name {
         None => Some((route, None)),
         Some(name) => Some((route, Some(targets.find(name)?))),

@@ -200,6 +200,10 @@ impl FileParser {
             self.fail(error);
         }
         let target = TargetSpec::Url(url);
+        let is_flag = |word: &String| word == "--interval" || word.starts_with("--interval=");
+        if target.kind() == Some(Kind::Heartbeat) && !words.as_slice().iter().any(is_flag) {
+            return Err("--interval: is required on the line of a heartbeat target".to_owned());
+        }
         let settings = match words.as_slice().is_empty() {
             true => self.shared.get(&self.settings, target.kind()),
             false => match self.parse_settings(words, target.kind())? {

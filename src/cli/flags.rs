@@ -3,6 +3,7 @@
 //! A new flag is a row here, a field of [`Settings`] (if it configures a probe, of the `Settings` in
 //! `probe/build/settings`, which the builder has too), the place that uses it, and a test.
 
+mod heartbeat;
 mod http;
 mod ping;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use super::escapes::unescape;
 use super::options::Settings;
 use super::values;
 use crate::probe::build::ProbeBuilder;
-use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, Kind, Kinds, SEND_KINDS, TCP_KINDS};
+use crate::probe::kinds::{ANY, CHECK_KINDS, DNS_KINDS, Kind, Kinds, PROBED_KINDS, SEND_KINDS, TCP_KINDS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlagScope {
@@ -147,14 +148,17 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 11] = [
+pub(super) static SECTIONS: [Section; 12] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
         flags: &[
-            value("--protocol", "NAME", "tcp, http, https, tls, icmp, exec or dns", |line, text| {
-                put(&mut line.kind, Kind::parse(text))
-            })
+            value(
+                "--protocol",
+                "NAME",
+                "tcp, http, https, tls, icmp, exec, dns or heartbeat",
+                |line, text| put(&mut line.kind, Kind::parse(text)),
+            )
             .default("tcp"),
             value(
                 "--address",
@@ -202,15 +206,18 @@ pub(super) static SECTIONS: [Section; 11] = [
                 "for a whole check, or each attempt of it with --retries; 0.001 to 3600",
                 |line, text| put(&mut line.settings.probe.timeout, values::timeout(text)),
             )
-            .default("2 for tcp,icmp; 5 for tls,http,https,dns; 10 for exec"),
+            .default("2 for tcp,icmp; 5 for tls,http,https,dns; 10 for exec")
+            .kinds(PROBED_KINDS, |settings| settings.probe.timeout = None),
             value("--retries", "N", "further attempts before a check fails, 0 to 100", |line, text| {
                 put(&mut line.settings.retries, values::retries(text))
             })
-            .default("0"),
+            .default("0")
+            .kinds(PROBED_KINDS, |settings| settings.retries = None),
             value("--retry-interval", "SECONDS", "time between two attempts", |line, text| {
                 put(&mut line.settings.retry_interval, values::timeout(text))
             })
             .default("1")
+            .kinds(PROBED_KINDS, |settings| settings.retry_interval = None)
             .needs("--retries", |settings| settings.retries.is_some_and(|retries| retries > 0)),
         ],
     },
@@ -233,6 +240,7 @@ pub(super) static SECTIONS: [Section; 11] = [
     },
     Section { title: "Check, for http and https:", scope: FlagScope::Target, flags: &http::FLAGS },
     Section { title: "TLS, for https and tls:", scope: FlagScope::Target, flags: &tls::FLAGS },
+    Section { title: "Heartbeats:", scope: FlagScope::Target, flags: &heartbeat::FLAGS },
     Section { title: "Check, for icmp:", scope: FlagScope::Target, flags: &ping::FLAGS },
     Section {
         title: "Check, for dns:",
@@ -249,13 +257,14 @@ pub(super) static SECTIONS: [Section; 11] = [
             value(
                 "--interval",
                 "SECONDS",
-                "time from one check to the next, 0.001 to 315360000",
+                "time from one check to the next: 0.5, 90s, 5m, 1d",
                 |line, text| put(&mut line.settings.interval, values::interval(text)),
             )
             .default("5; 60 for exec"),
             value("--interval-down", "SECONDS", "the same while the target is down", |line, text| {
                 put(&mut line.settings.interval_down, values::interval(text))
             })
+            .kinds(PROBED_KINDS, |settings| settings.interval_down = None)
             .default("--interval"),
             value(
                 "--interval-fast",
@@ -263,6 +272,7 @@ pub(super) static SECTIONS: [Section; 11] = [
                 "the same while the last check contradicts the state",
                 |line, text| put(&mut line.settings.interval_fast, values::interval(text)),
             )
+            .kinds(PROBED_KINDS, |settings| settings.interval_fast = None)
             .default("--interval"),
             value("--fall", "N", "consecutive failures until down", |line, text| {
                 put(&mut line.settings.fall, values::count(text))
@@ -274,11 +284,13 @@ pub(super) static SECTIONS: [Section; 11] = [
             .default("1"),
             value("--slow", "MS", "degraded while a response takes longer, in milliseconds", |line, text| {
                 put(&mut line.settings.slow, values::milliseconds(text))
-            }),
+            })
+            .kinds(PROBED_KINDS, |settings| settings.slow = None),
             value("--slow-clear", "MS", "and until one takes at most this", |line, text| {
                 put(&mut line.settings.slow_clear, values::milliseconds(text))
             })
             .default("--slow")
+            .kinds(PROBED_KINDS, |settings| settings.slow_clear = None)
             .needs("--slow", |settings| settings.slow.is_some()),
         ],
     },

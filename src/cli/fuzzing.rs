@@ -63,6 +63,7 @@ fn reads_files(settings: &Settings) -> bool {
         &settings.body_file,
         &settings.basic_auth_file,
         &settings.header_file,
+        &settings.token_file,
     ];
     files.into_iter().any(Option::is_some)
 }

@@ -18,7 +18,8 @@ Usage: pingstate [OPTIONS] [TARGET...]
 A TARGET is a URL: tcp://HOST:PORT, tls://HOST[:PORT],
 http://HOST[:PORT][/PATH], https://..., icmp://HOST,
 dns://SERVER[:PORT]/NAME[?type=TYPE], or dns:NAME[?type=TYPE] for the first
---dns or the server of resolv.conf.
+--dns or the server of resolv.conf; exec:COMMAND runs a plugin, and heartbeat:
+expects requests of a job.
 Without one, the first four flags below describe the target.
 
 FILE lists one target on each line, NAME URL [OPTIONS], quoted as in a shell; a
@@ -45,6 +46,7 @@ Examples:
   pingstate --check banner_contains:SSH- tcp://git.example.com:22
   pingstate --protocol http --address 192.168.1.1 --check status:200,401
   pingstate --name load 'exec:/usr/lib/nagios/plugins/check_load -w 4 -c 8'
+  pingstate --name backup --interval 1d --token-file FILE heartbeat:
   pingstate --once tcp://1.1.1.1:443 https://example.com/ && echo online
 ";
 

@@ -30,6 +30,11 @@ pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
     format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.url), checked.result.detail)
 }
 
+/// A target that a single check cannot evaluate.
+pub(crate) fn skipped_line(name: &str) -> String {
+    format!("{:<4}  {:>11}  {name}  skipped: heartbeat\n", "-", "-")
+}
+
 pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
     match checked.result.reason {
         Some(Reason::DnsNotFound | Reason::DnsFailed | Reason::DnsTimeout) => EXIT_NAME,

@@ -99,6 +99,8 @@ pub(crate) struct Settings {
     /// PEM files of the client certificate and its key.
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) token_file: Option<PathBuf>,
     pub(crate) interval: Option<Duration>,
     pub(crate) interval_down: Option<Duration>,
     pub(crate) interval_fast: Option<Duration>,

@@ -95,6 +95,11 @@ fn cannot_continue(error: io::Error) -> String {
 
 fn check_once(start: Start, log: Log) -> ExitCode {
     let mut worst = super::EXIT_OK;
+    for monitor in start.monitors.iter().filter(|monitor| monitor.heartbeat().is_some()) {
+        if !super::log::print(&super::lines::skipped_line(monitor.name())) {
+            worst = super::EXIT_FAILED;
+        }
+    }
     let on_check = |checked: &CheckEvent<'_>| {
         if !super::log::print(&super::lines::result_line(checked)) {
             worst = worst.max(super::EXIT_FAILED);

@@ -1,8 +1,11 @@
 //! Makes monitors of options.
 
+use std::path::Path;
+
 use super::hooks::Hooks;
 use super::log::Log;
 use super::request_files::{Files, RequestFiles};
+use super::secret_file::read_secret;
 use super::trust::{TrustFlags, Trusted, Trusts, fingerprint};
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
@@ -69,6 +72,8 @@ struct SharedResources {
     trusts: Trusts,
     hooks: Hooks,
     files: Files,
+    /// The tokens of heartbeats, and the names of their targets.
+    tokens: Vec<(String, String)>,
 }
 
 /// The files that the settings of a target name.
@@ -76,17 +81,25 @@ struct LoadedFiles {
     target: Trusted,
     webhook: Trusted,
     request: RequestFiles,
+    /// Of a heartbeat.
+    token: Option<String>,
 }
 
 impl LoadedFiles {
-    fn fingerprints(&self) -> [u64; 3] {
-        [self.target.fingerprint, self.webhook.fingerprint, self.request.fingerprint]
+    fn fingerprints(&self) -> [u64; 4] {
+        let token = fingerprint(&self.token);
+        [self.target.fingerprint, self.webhook.fingerprint, self.request.fingerprint, token]
     }
 }
 
 impl SharedResources {
     fn new(log: Log) -> SharedResources {
-        SharedResources { trusts: Trusts::new(log), hooks: Hooks::default(), files: Files::default() }
+        SharedResources {
+            trusts: Trusts::new(log),
+            hooks: Hooks::default(),
+            files: Files::default(),
+            tokens: Vec::new(),
+        }
     }
 
     /// The error is one line that names the flag; it is `None` if it was reported before.
@@ -102,7 +115,18 @@ impl SharedResources {
             (Some(_), false) => self.trusts.of(TrustFlags::of_webhook(None))?,
             (Some(_), true) => self.trusts.of(TrustFlags::of_webhook(settings.ca_file.as_deref()))?,
         };
-        Ok(LoadedFiles { target, webhook, request: self.files.of(settings)? })
+        let token = settings.token_file.as_deref().map(|path| self.token(path, options)).transpose()?;
+        Ok(LoadedFiles { target, webhook, request: self.files.of(settings)?, token })
+    }
+
+    fn token(&mut self, path: &Path, options: &TargetOptions) -> Result<String, String> {
+        let text = read_secret(path).map_err(|error| format!("--token-file: {}: {error}", path.display()))?;
+        let token = text.trim().to_owned();
+        if let Some((_, other)) = self.tokens.iter().find(|(known, _)| *known == token) {
+            return Err(format!("--token-file: the target \"{}\" has the same token", shown(other)));
+        }
+        self.tokens.push((token.clone(), options.name.clone().unwrap_or_default()));
+        Ok(token)
     }
 
     fn monitor(
@@ -132,6 +156,9 @@ impl SharedResources {
 }
 
 fn build(options: &TargetOptions, files: &LoadedFiles, name: Option<&str>) -> Result<NetProbe, String> {
+    if options.interval().is_zero() {
+        return Err("--interval: is required for a heartbeat target".to_owned());
+    }
     let mut builder = match &options.target {
         TargetSpec::Url(url) => ProbeBuilder::from_url(url),
         TargetSpec::Parts { kind, address, port, path } => {
@@ -145,6 +172,12 @@ fn build(options: &TargetOptions, files: &LoadedFiles, name: Option<&str>) -> Re
     builder = builder.settings(settings);
     if options.settings.no_verify_tls {
         builder = builder.verify_tls(false);
+    }
+    if let Some(grace) = options.settings.grace {
+        builder = builder.grace(grace);
+    }
+    if let Some(token) = &files.token {
+        builder = builder.token(token);
     }
     if let Some(trust) = &files.target.trust {
         builder = builder.trust(trust);

@@ -75,28 +75,6 @@ pub(super) fn ping_size(text: &str) -> Result<usize, String> {
     Ok(whole(text, ProbeBuilder::PING_SIZE_MIN as u64, ProbeBuilder::PING_SIZE_MAX as u64)? as usize)
 }
 
-/// A time shorter than a timeout: a number of seconds, or a number and a unit.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let start = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(start);
-    let (factor, divisor) = match unit {
-        "" | "s" => (1, 1),
-        "ms" => (1, 1000),
-        "m" => (60, 1),
-        "h" => (3600, 1),
-        "d" => (86_400, 1),
-        _ => return Err(format!("{} is not a time, like 0.5, 200ms, 5s or 2m", quote(text))),
-    };
-    let number = billionths(unsigned(number.trim_end()));
-    let number = number.ok_or_else(|| format!("{} is not a time, like 0.5, 200ms, 5s or 2m", quote(text)))?;
-    match number.saturating_mul(factor) / divisor {
-        nanos if (BILLION / 1000..=TIMEOUT_MAX_S * BILLION).contains(&nanos) && !text.starts_with('-') => {
-            Ok(Duration::from_nanos(nanos))
-        }
-        _ => Err(format!("{} is not between 1ms and {TIMEOUT_MAX_S}s", shown(text))),
-    }
-}
-
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
 }
@@ -211,8 +189,26 @@ fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
     }
 }
 
+/// A number of seconds, or a number and a unit; from 1 ms to `max` seconds.
 fn seconds(text: &str, max: u64) -> Result<Duration, String> {
-    decimal(text, max, "seconds", "5 or 0.5").map(Duration::from_nanos)
+    let invalid = || format!("{} is not a time, like 0.5, 200ms, 5s or 2m", quote(text));
+    let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let (factor, divisor) = match unit {
+        "" | "s" => (1, 1),
+        "ms" => (1, 1000),
+        "m" => (60, 1),
+        "h" => (3600, 1),
+        "d" => (86_400, 1),
+        _ => return Err(invalid()),
+    };
+    let number = billionths(unsigned(number.trim_end_matches(' '))).ok_or_else(invalid)?;
+    match number.saturating_mul(factor) / divisor {
+        nanos if (BILLION / 1000..=max * BILLION).contains(&nanos) && !text.starts_with('-') => {
+            Ok(Duration::from_nanos(nanos))
+        }
+        _ => Err(format!("{} is not between 0.001 and {max} seconds", shown(text))),
+    }
 }
 
 /// A decimal number from 0.001 to `max`, in billionths.
@@ -234,5 +230,36 @@ fn refuse_control_characters(text: &str) -> Result<(), String> {
     match text.chars().any(char::is_control) {
         true => Err(format!("{} contains a control character", quote(text))),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit_or_are_seconds() {
+        for (text, millis) in [
+            ("5", 5_000),
+            ("0.5", 500),
+            ("+5", 5_000),
+            ("200ms", 200),
+            ("1.5s", 1_500),
+            ("2m", 120_000),
+            ("2 m", 120_000),
+            ("1h", 3_600_000),
+            ("1d", 86_400_000),
+            ("3650d", 315_360_000_000),
+        ] {
+            assert_eq!(interval(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["5w", "5 min", "5M", "5ss", "d", "ms5", "5 5", "5\u{b5}s", "1e3"] {
+            assert!(interval(text).expect_err(text).contains("is not a time"), "{text}");
+        }
+        for text in ["0ms", "0.5ms", "3651d", "-1d", "99999999999999999999d"] {
+            assert!(interval(text).expect_err(text).contains("is not between"), "{text}");
+        }
+        assert_eq!(milliseconds("500"), Ok(Duration::from_millis(500)));
+        assert!(milliseconds("500ms").is_err());
     }
 }

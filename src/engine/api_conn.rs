@@ -4,7 +4,8 @@
 //!  accept ─▶ Reading ─ last response ─▶ Closing ─ sent ─▶ Lingering ─ closed by the client ─▶ ×
 //!             │   ▲                        ▲
 //!             │   └ /metrics ─┐            │
-//!             ├─ request ─▶ Waiting ─ /wait┘
+//!             ├─ request ─▶ Waiting ─ /wait┤
+//!             ├─ /heartbeat ─▶ ReadingBody ┘
 //!             └─ /events ─▶ Streaming ─ too slow, or its target is removed ─▶ ×
 //! ```
 //!
@@ -16,8 +17,13 @@ use super::event_log::Cursor;
 use super::limits::{CLIENT_RATE, CLIENT_STALL};
 use super::outbox::Outbox;
 use crate::api::client::Client;
+use crate::api::heartbeat::Report;
 use crate::api::wait::Wait;
 use crate::wire::http::request::Request;
+use crate::wire::http::request_body::RequestBody;
+
+/// Bytes of a body that are read at once.
+const BODY_ROOM: usize = 16 * 1024;
 
 pub(super) struct ApiConn {
     pub(super) state: State,
@@ -35,6 +41,12 @@ pub(super) struct ApiConn {
     pub(super) head_deadline: Option<Instant>,
 }
 
+pub(super) struct Upload {
+    pub(super) request: Request,
+    pub(super) report: Report,
+    pub(super) body: RequestBody,
+}
+
 pub(super) enum State {
     Reading,
     /// The response to this request waits for a state, or without one for the process statistics.
@@ -43,6 +55,8 @@ pub(super) enum State {
         wait: Option<Wait>,
     },
     Streaming(Cursor),
+    /// The body of a heartbeat is being read.
+    ReadingBody(Box<Upload>),
     Closing,
     /// The sending side is shut down. The connection stays open until the peer closes its side: an earlier
     /// close could reset it before the peer has read the response (RFC 9112 section 9.6).
@@ -69,6 +83,7 @@ impl ApiConn {
         match self.state {
             _ if self.is_stream => usize::MAX,
             State::Lingering => usize::MAX,
+            State::ReadingBody(_) => BODY_ROOM,
             State::Reading if self.outbox.is_empty() => self.client.room(),
             _ => 0,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::api_conn::{ApiConn, State};
+use super::api_conn::{ApiConn, State, Upload};
 use super::context::Context;
 use super::event_log::EventLog;
 use super::ids::{ById, ConnId};
@@ -12,10 +12,16 @@ use super::messages::{Input, Output};
 use super::owners::{ConnOwner, Owner};
 use crate::api::client::{Client, Next};
 use crate::api::events::KEEP_ALIVE;
+use crate::api::heartbeat::{Report, accepted};
 use crate::api::host::HostGuard;
 use crate::api::response::{BODY_COPY_MAX, Date, Response, head};
 use crate::api::routes::{ListingPage, Reply, render_status, reply};
+use crate::monitor::TargetId;
+use crate::result::ProbeResult;
 use crate::wire::http::request::{Method, Request};
+use crate::wire::http::request_body::{InvalidBody, RequestBody};
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 pub(super) struct ApiConns {
     pub(super) conns: ById<Box<ApiConn>>,
@@ -26,6 +32,8 @@ pub(super) struct ApiConns {
     pub(super) listings: Listings,
     /// Connections whose requests wait for the process statistics.
     awaiting_stats: Vec<ConnId>,
+    /// Heartbeats for [`super::probe_runs::ProbeRuns::record_heartbeat`].
+    pub(super) heartbeats: Vec<(TargetId, ProbeResult)>,
     guard: HostGuard,
     pub(super) date: Date,
 }
@@ -40,6 +48,7 @@ impl ApiConns {
             streams_max: shares.streams,
             listings: Listings::default(),
             awaiting_stats: Vec::new(),
+            heartbeats: Vec::new(),
             guard,
             date: Date::default(),
         }
@@ -97,16 +106,18 @@ impl ApiConns {
                     self.close(id, cx);
                 }
             }
-            Input::Received(bytes) => {
-                if let State::Reading = conn.state {
+            Input::Received(bytes) => match conn.state {
+                State::Reading => {
                     conn.client.receive(bytes);
                     self.process_requests(id, events, cx);
                 }
-            }
+                State::ReadingBody(_) => self.receive_body(id, bytes, cx),
+                _ => {}
+            },
             Input::Closed => {
                 conn.read_closed = true;
                 match conn.state {
-                    State::Lingering => self.close(id, cx),
+                    State::Lingering | State::ReadingBody(_) => self.close(id, cx),
                     State::Reading => self.process_requests(id, events, cx),
                     State::Waiting { .. } | State::Streaming(_) | State::Closing => {}
                 }
@@ -153,6 +164,8 @@ impl ApiConns {
                 }
                 cx.timers.set(Owner::Client(id), Some(cx.now.instant + CLIENT_LINGER));
             }
+            // The interim response was sent.
+            State::ReadingBody(_) => cx.timers.set(Owner::Client(id), conn.head_deadline),
             State::Waiting { .. } | State::Lingering => {}
         }
     }
@@ -162,6 +175,7 @@ impl ApiConns {
         match &conn.state {
             _ if !conn.outbox.is_empty() => self.close(id, cx),
             State::Reading if conn.head_deadline.is_some() => self.refuse(id, 408, cx),
+            State::ReadingBody(_) => self.refuse(id, 408, cx),
             State::Streaming(_) => self.send(id, KEEP_ALIVE.into(), true, cx),
             State::Waiting { wait: Some(wait), .. } => {
                 // The state may have been reached in this turn.
@@ -204,12 +218,71 @@ impl ApiConns {
     }
 
     fn reply(&mut self, id: ConnId, request: Request, events: &mut EventLog, cx: &mut Context) {
+        let body = self.conns.get_mut(id).map(|conn| conn.client.take_body()).unwrap_or_default();
         match reply(&request, &cx.targets, &self.guard, cx.now) {
+            Reply::Heartbeat(report) => self.reply_to_heartbeat(id, request, report, &body, cx),
             Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
             Reply::Listing(page) => self.reply_with_listing(id, request, page, cx),
             Reply::Wait(wait) => self.open_wait(id, request, wait, cx),
             Reply::Events(wanted) => self.open_stream(id, &request, &wanted, events, cx),
         }
+    }
+
+    #[cold]
+    fn reply_to_heartbeat(
+        &mut self,
+        id: ConnId,
+        request: Request,
+        report: Report,
+        body: &[u8],
+        cx: &mut Context,
+    ) {
+        let Some(content) = request.content else {
+            return self.finish_heartbeat(id, &request, report, "", cx);
+        };
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let deadline = cx.now.instant + CLIENT_HEAD;
+        conn.head_deadline = Some(deadline);
+        conn.state =
+            State::ReadingBody(Box::new(Upload { request, report, body: RequestBody::new(&content) }));
+        cx.timers.set(Owner::Client(id), Some(deadline));
+        if content.expects_continue && body.is_empty() {
+            conn.outbox.push(CONTINUE.to_vec());
+            conn.response_queued_at = cx.now.instant;
+            cx.outputs.push_back(Output::Write(id));
+        }
+        // The reactor may have stopped to read for lack of room.
+        cx.outputs.push_back(Output::Read(id));
+        self.receive_body(id, body, cx);
+    }
+
+    fn receive_body(&mut self, id: ConnId, bytes: &[u8], cx: &mut Context) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let State::ReadingBody(upload) = &mut conn.state else { return };
+        match upload.body.receive(bytes) {
+            Ok(false) if conn.read_closed => self.close(id, cx),
+            Ok(false) => {}
+            Err(InvalidBody) => self.refuse(id, 400, cx),
+            Ok(true) => {
+                let State::ReadingBody(upload) = std::mem::replace(&mut conn.state, State::Reading) else {
+                    return;
+                };
+                let line = upload.body.first_line();
+                self.finish_heartbeat(id, &upload.request, upload.report, &line, cx);
+            }
+        }
+    }
+
+    fn finish_heartbeat(
+        &mut self,
+        id: ConnId,
+        request: &Request,
+        report: Report,
+        line: &str,
+        cx: &mut Context,
+    ) {
+        self.heartbeats.push((report.target, report.into_result(line)));
+        self.respond(id, request, accepted(), request.keep_alive, cx);
     }
 
     #[cold]

@@ -320,6 +320,9 @@ impl Engine {
 
     /// Processes what one concern has for another, until there is nothing more.
     fn process_events(&mut self) {
+        for (target, result) in std::mem::take(&mut self.api.heartbeats) {
+            self.runs.record_heartbeat(target, result, &mut self.cx);
+        }
         loop {
             self.runs.start_waiting(&mut self.cx);
             if let Some(event) = self.runs.poll_event() {

@@ -57,7 +57,7 @@ impl ProbeRuns {
     pub(super) fn new(schedule: Schedule, connections_max: usize, cx: &mut Context) -> Self {
         let runs = ProbeRuns {
             schedule,
-            unchecked: cx.targets.list().len(),
+            unchecked: unchecked(cx),
             table: RunTable::default(),
             queue: CheckQueue::new(connections_max),
             last_job: JobId(0),
@@ -285,7 +285,7 @@ impl ProbeRuns {
             _ => true,
         });
         self.queue.retain(|target| !ended.contains(target));
-        self.unchecked = cx.targets.list().iter().filter(|target| target.fsm().last().is_none()).count();
+        self.unchecked = unchecked(cx);
         self.set_timers(cx);
     }
 
@@ -327,6 +327,7 @@ impl ProbeRuns {
             (None, RunOwner::Target(target)) => {
                 cx.targets.get(target).and_then(|target| match self.schedule {
                     Schedule::Repeated => Some(target.due()),
+                    Schedule::Once if target.heartbeat().is_some() => None,
                     // Its first check starts at once, and there is no second one.
                     Schedule::Once if target.fsm().last().is_none() => {
                         Some(target.retry_at().unwrap_or(cx.now.instant))
@@ -337,4 +338,10 @@ impl ProbeRuns {
         };
         cx.timers.set(Owner::Run(owner), at);
     }
+}
+
+/// The number of targets that are probed and have no result.
+fn unchecked(cx: &Context) -> usize {
+    let is_unchecked = |target: &&Target| target.fsm().last().is_none() && target.heartbeat().is_none();
+    cx.targets.list().iter().filter(is_unchecked).count()
 }

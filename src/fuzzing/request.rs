@@ -11,13 +11,18 @@ use crate::api::response::{Date, JSON, Response};
 use crate::api::routes::{self, ListingPage, Reply, render_status};
 use crate::clock::{Now, test_now};
 use crate::monitor::{Monitor, Targets};
+use crate::probe::build::probe;
 use crate::probe::{Attempt, Probe};
-use crate::wire::http::query::parameter;
-use crate::wire::http::request::{HEAD_MAX, Method, Read, Request, read};
+use crate::wire::http::query::{decoded, parameter};
+use crate::wire::http::request::{Content, Framing, HEAD_MAX, Method, Read, Request, read};
+use crate::wire::http::request_body::RequestBody;
 use crate::wire::http::response::ResponseReader;
 
 /// Every prefix up to this length is parsed separately.
 const PREFIXES_MAX: usize = 400;
+
+/// The token of a heartbeat.
+const TOKEN: &str = "0123456789abcdef";
 
 /// Two bytes for the split; the rest is sent by the client.
 pub fn request(data: &[u8]) {
@@ -26,12 +31,20 @@ pub fn request(data: &[u8]) {
     let stream = source.rest();
     every_prefix(stream);
     let [whole, others @ ..] = slicings(stream, cut);
+    for framing in [Framing::Chunked, Framing::Length(1 + cut as u64)] {
+        let content = Content { framing, expects_continue: false };
+        let line = first_line(&content, &whole);
+        assert!(others.iter().all(|pieces| first_line(&content, pieces) == line), "{content:?}");
+    }
     let whole = converse(&whole);
     for pieces in others {
         assert_eq!(converse(&pieces), whole, "split differently");
     }
     let now = test_now();
-    let targets = Targets::new(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))).into(), now);
+    let mut monitors = Vec::from(["a", "b/c", "ü ~"].map(|name| Monitor::new(Named(name))));
+    let heartbeat = probe("heartbeat", "", None).name("h").token(TOKEN).build();
+    monitors.push(Monitor::new(heartbeat.expect("valid")));
+    let targets = Targets::new(monitors, now);
     for next in &whole.0 {
         if let Next::Request(request) = next {
             reply(request, &targets, now);
@@ -63,6 +76,13 @@ fn every_prefix(stream: &[u8]) {
     }
 }
 
+/// The first line of a body, if it ends and is valid.
+fn first_line(content: &Content, pieces: &[&[u8]]) -> Option<String> {
+    let mut body = RequestBody::new(content);
+    let has_ended = pieces.iter().any(|piece| body.receive(piece) != Ok(false));
+    has_ended.then(|| body.first_line())
+}
+
 /// The parts of a request occur in its head.
 fn sensible(request: &Request, head: &[u8]) {
     assert!(head.len() <= HEAD_MAX && (head.ends_with(b"\n\n") || head.ends_with(b"\n\r\n")));
@@ -73,6 +93,7 @@ fn sensible(request: &Request, head: &[u8]) {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
         "OPTIONS" => Method::Options,
+        "POST" => Method::Post,
         _ => Method::Other,
     };
     assert_eq!(request.method, method);
@@ -125,6 +146,10 @@ fn reply(request: &Request, targets: &Targets, now: Now) {
     let response = match routes::reply(request, targets, &guard, now) {
         Reply::Now(response) => response,
         Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
+        Reply::Heartbeat(_) => {
+            let path = decoded(&request.path).expect("valid");
+            return assert!(path.contains(TOKEN) && guard.admits(request) && request.method != Method::Other);
+        }
         _ => return assert!(guard.admits(request)),
     };
     let (status, body) = (response.status, response.body.clone());

@@ -9,7 +9,7 @@ use super::resolver_config::ResolverConfig;
 use super::server::Server;
 use crate::api::host::{HostGuard, is_host};
 use crate::engine::Schedule;
-use crate::monitor::{Monitor, validate_names};
+use crate::monitor::{Monitor, validate_names, validate_tokens};
 use crate::probe::build::Error;
 
 /// Configures a [`Server`].
@@ -133,6 +133,7 @@ impl ServerBuilder {
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
         validate_names(self.monitors.iter().map(Monitor::name))?;
+        validate_tokens(self.monitors.iter().map(Monitor::heartbeat))?;
         if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
             return Err(Error::ApiAllowHost(format!("{host:?} is not a host name or an IP address")).into());
         }

@@ -8,10 +8,10 @@ use super::{Hook, Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Event, Fsm, State};
 use crate::probe::build::{ProbeBuilder, Webhook};
-use crate::probe::durations::millis;
+use crate::probe::durations::{long, millis};
 use crate::probe::guard::{guarded, label};
-use crate::probe::{Attempt, Probe};
-use crate::result::{ProbeResult, ProbeWarning};
+use crate::probe::{Attempt, Heartbeat, Probe};
+use crate::result::{ProbeResult, ProbeWarning, Reason};
 
 pub(crate) struct Target {
     id: TargetId,
@@ -25,6 +25,7 @@ pub(crate) struct Target {
     /// While the first check is pending, that of the second check.
     next_scheduled: Instant,
     skipped: u64,
+    heartbeat: Option<Box<Expected>>,
     pub(crate) hook: Option<Arc<Hook>>,
     pub(crate) webhook: Option<Arc<Webhook>>,
 }
@@ -38,12 +39,21 @@ struct Special {
     retried: u32,
 }
 
+/// A heartbeat that is expected.
+struct Expected {
+    heartbeat: Heartbeat,
+    /// When the last one was received; at first, when the target was started.
+    since: Instant,
+}
+
 impl Target {
     pub(super) fn new(id: TargetId, monitor: Monitor, first_checks: (Duration, Duration), now: Now) -> Self {
         let (rules, interval) = (monitor.rules, monitor.interval);
         let (first, second) = (now.instant + first_checks.0, now.instant + first_checks.1);
+        let heartbeat = guarded(|| monitor.probe.heartbeat().cloned()).ok().flatten();
+        let heartbeat = heartbeat.map(|heartbeat| Box::new(Expected { heartbeat, since: now.instant }));
         let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
-        Target {
+        let mut target = Target {
             id,
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             probe: monitor.probe,
@@ -52,9 +62,33 @@ impl Target {
             first: Some(first),
             next_scheduled: second,
             skipped: 0,
+            heartbeat,
             hook: monitor.hook,
             webhook: monitor.webhook,
+        };
+        target.note_heartbeat(now.instant);
+        target
+    }
+
+    pub(crate) fn heartbeat(&self) -> Option<&Heartbeat> {
+        self.heartbeat.as_ref().map(|expected| &expected.heartbeat)
+    }
+
+    /// A heartbeat was received: the next one is due after the interval and the grace.
+    pub(crate) fn note_heartbeat(&mut self, now: Instant) {
+        if let Some(expected) = &mut self.heartbeat {
+            expected.since = now;
+            self.first = None;
+            self.next_scheduled =
+                now + self.interval + expected.heartbeat.grace.unwrap_or(self.interval / 10);
         }
+    }
+
+    /// The result of a check of a heartbeat target at its deadline.
+    pub(crate) fn missed_heartbeat(&self, now: Instant) -> Option<ProbeResult> {
+        let expected = self.heartbeat.as_ref()?;
+        let detail = format!("no heartbeat for {}", long(now.saturating_duration_since(expected.since)));
+        Some(ProbeResult::down(Reason::NoHeartbeat, &detail))
     }
 
     pub(crate) fn id(&self) -> TargetId {
@@ -110,7 +144,7 @@ impl Target {
 
     /// Whether an attempt with this result must be repeated before the check ends.
     pub(crate) fn retry(&mut self, result: &ProbeResult, now: Instant) -> bool {
-        let Some(special) = &mut self.special else { return false };
+        let Some(special) = self.special.as_mut().filter(|_| self.heartbeat.is_none()) else { return false };
         if result.ok || special.retried >= special.rules.retries {
             special.retried = 0;
             return false;

@@ -97,6 +97,17 @@ impl Targets {
         Some(target.begin(now))
     }
 
+    /// The target with this token. The time does not depend on which one it is, or whether there is one.
+    pub(crate) fn find_heartbeat(&self, token: &[u8]) -> Option<TargetId> {
+        let mut found = None;
+        for target in &self.list {
+            if target.heartbeat().is_some_and(|heartbeat| heartbeat.has_token(token)) {
+                found = Some(target.id());
+            }
+        }
+        found
+    }
+
     pub(crate) fn skipped(&self) -> u64 {
         self.list.iter().fold(self.skipped, |sum, target| sum.saturating_add(target.skipped()))
     }

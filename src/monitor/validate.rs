@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Hook, Monitor};
+use crate::probe::Heartbeat;
 use crate::probe::build::{Error, ProbeBuilder};
 use crate::probe::guard::guarded;
 
@@ -54,5 +55,16 @@ pub(crate) fn validate_names<'a>(names: impl Iterator<Item = &'a str>) -> Result
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Error::Name(["duplicate name \"", pair[0], "\""].concat())),
         None => Ok(()),
+    }
+}
+
+pub(crate) fn validate_tokens<'a>(
+    heartbeats: impl Iterator<Item = Option<&'a Heartbeat>>,
+) -> Result<(), Error> {
+    let mut tokens: Vec<&str> = heartbeats.flatten().map(Heartbeat::token).collect();
+    tokens.sort_unstable();
+    match tokens.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(Error::TokenFile("two targets have the same token".to_owned())),
+        false => Ok(()),
     }
 }

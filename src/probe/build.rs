@@ -25,6 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::heartbeat::HeartbeatSettings;
 use super::kinds::{self, Kind};
 use crate::check::{BannerVerdict, CheckVerdict, HttpClosure, HttpResponse, TcpClosure};
 use crate::text::printable;
@@ -101,6 +102,7 @@ pub struct ProbeBuilder {
     pub(super) check_response: Option<HttpClosure>,
     pub(super) check_banner: Option<TcpClosure>,
     pub(super) tls: TlsSettings,
+    pub(super) heartbeat: HeartbeatSettings,
 }
 
 impl ProbeBuilder {
@@ -118,6 +120,9 @@ impl ProbeBuilder {
 
     /// The default timeout of a dns check: 5 s.
     pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// The longest grace of a heartbeat: ten years.
+    pub const GRACE_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
     /// The longest timeout of a check, one hour: a longer one is probably in the wrong unit.
     pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -143,6 +148,7 @@ impl ProbeBuilder {
             check_response: None,
             check_banner: None,
             tls: TlsSettings::default(),
+            heartbeat: HeartbeatSettings::default(),
         }
     }
 
@@ -283,6 +289,31 @@ impl ProbeBuilder {
         self
     }
 
+    /// The token of a heartbeat target, whose job requests `/heartbeat/TOKEN` of the [`Server`](crate::Server) within
+    /// each interval of its [`Monitor`](crate::Monitor). It has 16 to 128 letters, digits or `-._~`, and no other target
+    /// has the same.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, probe};
+    /// use std::time::Duration;
+    ///
+    /// let backup = probe("heartbeat", "", None).name("backup").token("0123-4567-89ab-cdef");
+    /// let backup = backup.grace(Duration::from_secs(3600)).build()?;
+    /// let monitor = Monitor::new(backup).interval(Duration::from_secs(24 * 3600));
+    /// # assert_eq!((monitor.name(), monitor.url()), ("backup", "heartbeat:"));
+    /// # Ok::<(), pingstate::Error>(())
+    /// ```
+    pub fn token(mut self, token: &str) -> Self {
+        self.heartbeat.token = Some(token.to_owned());
+        self
+    }
+
+    /// How late a heartbeat may be; at most [`ProbeBuilder::GRACE_MAX`]. Default: a tenth of the interval.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.heartbeat.grace = Some(grace);
+        self
+    }
+
     /// The probe's name, at most [`ProbeBuilder::NAME_MAX`] printable characters. Default: `HOST:PORT`.
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
@@ -333,7 +364,8 @@ impl ProbeBuilder {
         if self.check_response.is_some() || self.check_banner.is_some() {
             return Some(Error::Check);
         }
-        self.tls.first_setting().or_else(|| self.settings.first_setting())
+        let special = self.tls.first_setting().or_else(|| self.heartbeat.first_setting());
+        special.or_else(|| self.settings.first_setting())
     }
 }
 

@@ -41,6 +41,20 @@ pub(crate) fn round_trips(spans: &[Duration]) -> String {
     text + " ms"
 }
 
+/// A long duration in its two largest units: `1 d 2 h`, `45 s`.
+pub(crate) fn long(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let largest = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(3);
+    let parts = units.iter().skip(largest).take(2).scan(seconds, |left, (unit, name)| {
+        let count = *left / unit;
+        *left %= unit;
+        Some((count, name))
+    });
+    let parts = parts.enumerate().filter(|(index, (count, _))| *index == 0 || *count > 0);
+    parts.map(|(_, (count, name))| format!("{count} {name}")).collect::<Vec<_>>().join(" ")
+}
+
 fn decimal(whole: u128, thousandths: u32) -> String {
     let fraction = format!("{thousandths:03}");
     match fraction.trim_end_matches('0') {
@@ -59,6 +73,16 @@ mod tests {
             [(2000, "2 s"), (250, "0.25 s"), (1500, "1.5 s"), (10_001, "10.001 s"), (0, "0 s")]
         {
             assert_eq!(seconds(Duration::from_millis(millis)), text);
+        }
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 m"),
+            (3661, "1 h 1 m"),
+            (90_000, "1 d 1 h"),
+            (86_400 * 400 + 1, "400 d"),
+        ] {
+            assert_eq!(long(Duration::from_secs(seconds)), text);
         }
         for (micros, text) in [(500_000, "500 ms"), (250, "0.25 ms"), (1_234_567, "1234.567 ms")] {
             assert_eq!(millis(Duration::from_micros(micros)), text);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{Error, Plan, ProbeBuilder};
-use super::{dns, exec, http, icmp, tcp, tls};
+use super::{dns, exec, heartbeat, http, icmp, tcp, tls};
 use crate::wire::url::{Form, Scheme, Url, scheme_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,12 +19,22 @@ pub(crate) enum Kind {
     Icmp,
     Exec,
     Dns,
+    Heartbeat,
 }
 
 pub(crate) type Kinds = &'static [Kind];
 
 pub(crate) const ANY: Kinds =
+    &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Exec, Kind::Dns, Kind::Heartbeat];
+
+/// Kinds that are probed.
+#[cfg(feature = "cli")]
+pub(crate) const PROBED_KINDS: Kinds =
     &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Exec, Kind::Dns];
+
+#[cfg(feature = "cli")]
+pub(crate) const HEARTBEAT_KINDS: Kinds = &[Kind::Heartbeat];
+
 pub(crate) const HTTP_KINDS: Kinds = &[Kind::Http, Kind::Https];
 #[cfg(feature = "cli")]
 pub(crate) const DNS_KINDS: Kinds = &[Kind::Dns];
@@ -56,7 +66,7 @@ pub(super) struct Info {
     /// The default port; 0 if the kind has none.
     pub(super) port: u16,
     pub(super) timeout: Duration,
-    /// The default interval of the command line.
+    /// The default interval of the command line; zero if a target must state it.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line has it"))]
     pub(super) interval: Duration,
     /// The name of a target without one; `None` if it must have one.
@@ -94,6 +104,7 @@ impl Kind {
             Kind::Icmp => &icmp::ICMP,
             Kind::Exec => &exec::EXEC,
             Kind::Dns => &dns::DNS,
+            Kind::Heartbeat => &heartbeat::HEARTBEAT,
         }
     }
 
@@ -162,7 +173,7 @@ mod tests {
                 (*kind, kind.scheme(), kind.scheme().has_port())
             );
         }
-        let error = "`udp` is not tcp, http, https, tls, icmp, exec or dns";
+        let error = "`udp` is not tcp, http, https, tls, icmp, exec, dns or heartbeat";
         assert_eq!(Kind::parse("udp"), Err(error.to_owned()));
         assert_eq!((Kind::parse("ping"), Kind::of_url("Ping://h")), (Ok(Kind::Icmp), Some(Kind::Icmp)));
         assert_eq!((Kind::of_url("udp://h:1"), Kind::of_url("tcp:h")), (None, None));

@@ -29,6 +29,7 @@ pub(crate) mod exec;
 pub(crate) mod guard;
 #[cfg(test)]
 pub(crate) mod harness;
+mod heartbeat;
 pub(crate) mod http;
 pub(crate) mod icmp;
 pub(crate) mod kinds;
@@ -46,6 +47,8 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::result::{Failure, ProbeResult};
+#[doc(hidden)]
+pub use heartbeat::Heartbeat;
 pub use program::{Exit, Program};
 pub use transport::Transport;
 
@@ -140,6 +143,12 @@ pub trait Probe: Send {
         false
     }
 
+    /// The heartbeat that is expected instead of attempts, for targets of the kind heartbeat.
+    #[doc(hidden)]
+    fn heartbeat(&self) -> Option<&Heartbeat> {
+        None
+    }
+
     /// Starts one attempt.
     fn begin(&self, now: Now) -> Box<dyn Attempt>;
 }
@@ -156,6 +165,9 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     }
     fn runs_program(&self) -> bool {
         (**self).runs_program()
+    }
+    fn heartbeat(&self) -> Option<&Heartbeat> {
+        (**self).heartbeat()
     }
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         (**self).begin(now)

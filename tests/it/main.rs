@@ -13,6 +13,7 @@ mod events;
 mod examples;
 mod exec;
 mod external_names;
+mod heartbeat;
 mod https;
 mod name_servers;
 mod pki;

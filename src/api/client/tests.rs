@@ -56,6 +56,7 @@ fn a_request_is_taken_whole() {
         host: Some("[::1]".into()),
         keep_alive: true,
         last_event_id: None,
+        content: None,
     };
     assert_eq!(client.next(), Next::Request(wanted));
     assert_eq!(client.next(), Next::Wait);

@@ -37,7 +37,7 @@ fn request(method: Method, path: &str) -> Request {
     let host = Some("localhost:8787".to_owned());
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let (path, query) = (path.into(), query.into());
-    Request { method, path, query, http11: true, host, keep_alive: true, last_event_id: None }
+    Request { method, path, query, http11: true, host, keep_alive: true, last_event_id: None, content: None }
 }
 
 fn guard() -> HostGuard {

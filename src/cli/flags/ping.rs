@@ -11,7 +11,7 @@ pub(super) static FLAGS: [Flag; 6] = [
     .default("1")
     .kinds(ICMP_KINDS, |settings| settings.probe.ping.count = None),
     value("--ping-interval", "TIME", "time between two requests: 0.2, 200ms", |line, text| {
-        put(&mut line.settings.probe.ping.interval, values::duration(text))
+        put(&mut line.settings.probe.ping.interval, values::timeout(text))
     })
     .default("200ms")
     .kinds(ICMP_KINDS, |settings| settings.probe.ping.interval = None)

@@ -83,7 +83,8 @@ fn help_manual_and_dictionary_contain_every_kind() {
         // A packaged crate has no dictionary.
         assert!(dictionary.as_ref().map_or(true, |text| text.contains(&scheme)), "{name}");
         let port = ("--port", u64::from(kind.port()));
-        let defaults = [port, ("--timeout", kind.timeout().as_secs())];
+        let timeout = if kind.interval().is_zero() { 0 } else { kind.timeout().as_secs() };
+        let defaults = [port, ("--timeout", timeout)];
         for (flag_name, value) in defaults.into_iter().filter(|(_, value)| *value > 0) {
             let default = flag(flag_name).default;
             let stated = default.split("; ").find(|part| is_listed(part)).expect(name);
@@ -97,6 +98,9 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
     for (flag, scope) in all().filter(|(flag, _)| flag.kinds != ANY) {
         assert_eq!(scope, FlagScope::Target, "{}", flag.name);
         let value = match flag.name {
+            "--timeout" | "--retries" | "--interval-down" | "--interval-fast" | "--slow" | "--grace" => "=9",
+            "--retry-interval" | "--slow-clear" => "=5",
+            "--token-file" => "=x",
             "--check" => "=x",
             "--ping-count" => "=2",
             "--ping-interval" => "=9",
@@ -118,6 +122,8 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
         let needed = match flag.name {
             "--ca-only" => &["--ca-file=x"][..],
             "--key" => &["--cert=x"],
+            "--retry-interval" => &["--retries=2"],
+            "--slow-clear" => &["--slow=9"],
             _ => &[],
         };
         for kind in ANY {
@@ -129,9 +135,7 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
             let (name, other) = (kind.name(), url(flag.kinds[0]));
             let mut args = needed.to_vec();
             args.push(&argument);
-            args.extend(
-                flag.kinds.contains(&Kind::Icmp).then_some("--ping-count=2").filter(|_| flag.kinds != ANY),
-            );
+            args.extend((*flag.kinds == [Kind::Icmp]).then_some("--ping-count=2"));
             let (this, other) = (url(*kind), other);
             args.extend([&*this, &*other]);
             let targets = options(&args).targets;

@@ -170,13 +170,13 @@ impl ProbeRuns {
         self.set_timer(owner, cx);
     }
 
-    fn finish_attempt(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
+    pub(super) fn finish_attempt(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
         let Some(target) = cx.targets.get_mut(id) else { return };
         if target.retry(&result, cx.now.instant) {
             return;
         }
         target.apply_slow_threshold(&mut result);
-        self.unchecked -= usize::from(target.fsm().last().is_none());
+        self.unchecked -= usize::from(target.fsm().last().is_none() && target.heartbeat().is_none());
         let change = cx.targets.fire(id, &result, cx.now);
         if let Some(target) = cx.targets.get_mut(id) {
             target.advance(cx.now.instant);

@@ -1,4 +1,4 @@
-//! The programs of checks.
+//! The programs of checks, and heartbeats.
 
 use super::ProbeRuns;
 use crate::engine::context::Context;
@@ -6,13 +6,31 @@ use crate::engine::messages::{JobId, Output};
 use crate::engine::owners::RunOwner;
 use crate::monitor::TargetId;
 use crate::probe::{self, Exit, Program};
-use crate::result::{Failure, Reason};
+use crate::result::{Failure, ProbeResult, Reason};
 
 impl ProbeRuns {
     /// A check is due: it starts as soon as there is room.
-    pub(super) fn enqueue(&mut self, target: TargetId, cx: &Context) {
+    pub(super) fn enqueue(&mut self, target: TargetId, cx: &mut Context) {
+        let missed = cx.targets.get(target).and_then(|target| target.missed_heartbeat(cx.now.instant));
+        if let Some(result) = missed {
+            self.finish_attempt(target, result, cx);
+            return self.set_timer(RunOwner::Target(target), cx);
+        }
         let runs_program = cx.targets.get(target).is_some_and(|target| target.runs_program());
         self.queue.push(target, runs_program);
+    }
+
+    pub(in crate::engine) fn record_heartbeat(
+        &mut self,
+        target: TargetId,
+        result: ProbeResult,
+        cx: &mut Context,
+    ) {
+        if let Some(target) = cx.targets.get_mut(target) {
+            target.note_heartbeat(cx.now.instant);
+        }
+        self.finish_attempt(target, result, cx);
+        self.set_timer(RunOwner::Target(target), cx);
     }
 
     /// Whether a check that waits for a slot can start in the next turn.

@@ -5,6 +5,7 @@ mod clients;
 mod event_log;
 mod eviction;
 mod execs;
+mod heartbeats;
 mod hooks;
 mod listings;
 mod name_server;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Monitor, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
-use crate::monitor::{TargetSet, validate_names};
+use crate::monitor::{TargetSet, validate_names, validate_tokens};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
@@ -46,6 +46,10 @@ impl Targets {
                 }
             }
         }
+        validate_tokens(updates.iter().map(|update| match update {
+            TargetUpdate::Keep(id) => self.get(*id).and_then(Target::heartbeat),
+            TargetUpdate::Start(monitor) => monitor.heartbeat(),
+        }))?;
         validate_names(updates.iter().map(|update| match update {
             TargetUpdate::Keep(id) => self.get(*id).map_or("", Target::name),
             TargetUpdate::Start(monitor) => monitor.name(),

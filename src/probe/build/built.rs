@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::probe::{Attempt, Probe};
+use crate::probe::{Attempt, Heartbeat, Probe};
 
 /// A probe built by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
 ///
@@ -34,6 +34,10 @@ pub(crate) trait Plan: Send + Sync {
     fn runs_program(&self) -> bool {
         false
     }
+
+    fn heartbeat(&self) -> Option<&Heartbeat> {
+        None
+    }
 }
 
 impl Probe for NetProbe {
@@ -51,6 +55,10 @@ impl Probe for NetProbe {
 
     fn runs_program(&self) -> bool {
         self.plan.runs_program()
+    }
+
+    fn heartbeat(&self) -> Option<&Heartbeat> {
+        self.plan.heartbeat()
     }
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {

@@ -62,6 +62,8 @@ errors! {
     DnsTcp = "dns-tcp",
     /// Redirects do not apply to the protocol.
     FollowRedirects = "no-redirect",
+    /// The grace of a heartbeat is too long.
+    Grace = "grace",
     /// A half-open connection does not apply to the protocol, or the check needs a connection.
     HalfOpen = "half-open",
     /// A header field is invalid, or the fields exceed a limit.
@@ -116,6 +118,8 @@ errors! {
     Timeout = "timeout",
     /// Not a name that a certificate can be for, or does not apply to the protocol.
     TlsName = "tls-name",
+    /// The token of a heartbeat is missing or invalid.
+    TokenFile = "token-file",
     /// The URL is invalid.
     Url = "url",
     /// Certificates do not apply to the protocol.

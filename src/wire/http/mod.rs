@@ -11,6 +11,7 @@ mod headers;
 mod mutation;
 pub(crate) mod query;
 pub(crate) mod request;
+pub(crate) mod request_body;
 pub(crate) mod response;
 pub(crate) mod write;
 

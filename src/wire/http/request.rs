@@ -13,7 +13,8 @@ pub(crate) const HEAD_MAX: usize = 32 * 1024;
 /// The longest line of a head, in bytes: nginx and Apache allow 8 KiB.
 const LINE_MAX: usize = 8 * 1024 + 512;
 const FIELDS_MAX: usize = 256;
-const FIELDS_READ: [&str; 5] = ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID"];
+const FIELDS_READ: [&str; 6] =
+    ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID", "Expect"];
 /// The longest `Last-Event-ID` that is used, in bytes: the API sends none that is longer.
 const EVENT_ID_MAX: usize = 64;
 /// The most empty lines that are skipped before a request (RFC 9112 section 2.2 requires one).
@@ -24,7 +25,23 @@ pub(crate) enum Method {
     Get,
     Head,
     Options,
+    Post,
     Other,
+}
+
+/// The body that follows a request head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) framing: Framing,
+    /// The client waits for an interim response (RFC 9110 section 10.1.1).
+    pub(crate) expects_continue: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// More than 0 bytes.
+    Length(u64),
+    Chunked,
 }
 
 /// The parts of a request head that the API uses.
@@ -42,6 +59,7 @@ pub(crate) struct Request {
     /// Whether the connection stays open after the response: the client requests it and sends no body.
     pub(crate) keep_alive: bool,
     pub(crate) last_event_id: Option<String>,
+    pub(crate) content: Option<Content>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +164,8 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
     // RFC 9112 section 9.3.
     let wants_keep_alive = !headers.has_element("connection", "close")
         && (http11 || headers.has_element("connection", "keep-alive"));
-    let has_body = has_body(&headers)?;
+    let framing = framing(&headers)?;
+    let expects_continue = http11 && headers.has_element("expect", "100-continue");
     let host_field = host_field(&headers, http11)?;
     let target = without_fragment(target);
     let (target, query) = target.split_once('?').unwrap_or((target, ""));
@@ -159,6 +178,7 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
             "OPTIONS" => Method::Options,
+            "POST" => Method::Post,
             _ => Method::Other,
         },
         path: path.to_owned(),
@@ -166,23 +186,24 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         http11,
         host: authority.or(host_field).map(str::to_owned),
         // The body would be parsed as the next request.
-        keep_alive: !has_body && wants_keep_alive,
+        keep_alive: framing.is_none() && wants_keep_alive,
         last_event_id: headers
             .get("last-event-id")
             .filter(|id| !id.is_empty() && id.len() <= EVENT_ID_MAX)
             .map(str::to_owned),
+        content: framing.map(|framing| Content { framing, expects_continue }),
     })
 }
 
-/// Whether a body follows the head. The API reads no body and responds without waiting for it, which RFC 9110
+/// The body that follows the head. Only heartbeats read it; others respond without waiting for it, which RFC 9110
 /// section 10.1.1 also allows for `Expect: 100-continue`. A body whose end is unknown is refused (RFC 9112
 /// section 6.3).
-fn has_body(headers: &Headers) -> Result<bool, u16> {
+fn framing(headers: &Headers) -> Result<Option<Framing>, u16> {
     let length = headers.content_length().map_err(|_| 400u16)?;
     match headers.elements("transfer-encoding").last() {
-        Some(coding) if coding.eq_ignore_ascii_case("chunked") => Ok(true),
+        Some(coding) if coding.eq_ignore_ascii_case("chunked") => Ok(Some(Framing::Chunked)),
         Some(_) => Err(400),
-        None => Ok(length.is_some_and(|length| length > 0)),
+        None => Ok(length.filter(|length| *length > 0).map(Framing::Length)),
     }
 }
 

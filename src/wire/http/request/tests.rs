@@ -50,6 +50,7 @@ fn an_ordinary_request() {
         host: Some("localhost:8787".to_owned()),
         keep_alive: true,
         last_event_id: None,
+        content: None,
     };
     for text in [
         "GET /state HTTP/1.1\r\nHost: localhost:8787\r\nAccept: */*\r\n\r\n",
@@ -68,7 +69,7 @@ fn methods() {
         ("GET", Method::Get),
         ("HEAD", Method::Head),
         ("OPTIONS", Method::Options),
-        ("POST", Method::Other),
+        ("POST", Method::Post),
         ("TRACE", Method::Other),
         ("PROPFIND", Method::Other),
         ("get", Method::Other),
@@ -195,9 +196,19 @@ fn a_request_with_a_body_is_read_and_is_the_last_one() {
         ("transfer-encoding: gzip, Chunked", false),
         ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\nContent-Length: 1", false),
     ] {
-        for (method, known) in [("GET", Method::Get), ("POST", Method::Other)] {
+        for (method, known) in [("GET", Method::Get), ("POST", Method::Post)] {
             let request = request(&format!("{method} /state HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
             assert_eq!((request.method, request.keep_alive), (known, kept), "{fields}");
+            let expected = match fields {
+                _ if kept => None,
+                _ if fields.to_ascii_lowercase().contains("chunked") => Some(Framing::Chunked),
+                _ if fields.contains(": 1\n") || fields.ends_with(": 1") => Some(Framing::Length(1)),
+                _ if fields.contains(": 5") => Some(Framing::Length(5)),
+                _ => Some(Framing::Length(u64::MAX)),
+            };
+            assert_eq!(request.content.map(|content| content.framing), expected, "{fields}");
+            let waits = request.content.is_some_and(|content| content.expects_continue);
+            assert_eq!(waits, !kept && fields.contains("Expect"), "{fields}");
         }
     }
 }

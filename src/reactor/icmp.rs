@@ -41,6 +41,7 @@ pub(super) fn is_not_permitted(error: &io::Error) -> bool {
 
 /// Whether this process may open ICMP sockets; the same setting applies to both address families. A family that the
 /// kernel does not have is no lack of permission.
+#[cfg(feature = "cli")]
 pub(crate) fn has_permission() -> bool {
     [Version::V4, Version::V6]
         .into_iter()

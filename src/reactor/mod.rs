@@ -43,6 +43,7 @@ use crate::result::{ProbeResult, Reason};
 use children::{ChildId, Children};
 pub(crate) use clock::{now, random_numbers};
 use files::Files;
+#[cfg(feature = "cli")]
 pub(crate) use icmp::{PERMISSION, has_permission};
 use notify::Notify;
 pub(crate) use process_stats::free_descriptors;

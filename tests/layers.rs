@@ -80,7 +80,7 @@ const RESTRICTED: &[(&str, &[u32])] = &[
     ("socket2", SYSTEM), // the log may be written to a socket
     ("signal_hook", REACTOR),
     ("nix", SYSTEM),
-    ("nix_sockets", REACTOR),
+    ("close_fds", REACTOR),
     ("getrandom", REACTOR),
     ("std::os", SYSTEM),
     ("std::fs", SYSTEM),

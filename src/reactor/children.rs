@@ -5,9 +5,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -16,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use mio::unix::pipe::{self, Receiver};
 use mio::{Interest, Registry, Token};
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
@@ -111,7 +109,8 @@ impl Children {
         token: Token,
     ) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_started, true) {
-            close_on_exec();
+            // Hooks must not inherit what pingstate itself inherited.
+            close_fds::set_fds_cloexec(3, &[]);
         }
         let mut command = command(words, env);
         let (out, pipe) = output(registry, token)?;
@@ -310,18 +309,5 @@ fn exit_of(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Status(code),
         (None, signal) => Exit::Signal(signal.unwrap_or_default()),
-    }
-}
-
-/// Sets close-on-exec on all open descriptors above 2, which includes inherited ones.
-fn close_on_exec() {
-    let list = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
-    let listed: Vec<RawFd> = fs::read_dir(list)
-        .map(|entries| {
-            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-        })
-        .unwrap_or_else(|_| (0..1024).collect());
-    for fd in listed.into_iter().filter(|fd| *fd > 2) {
-        let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
 }

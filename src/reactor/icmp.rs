@@ -6,10 +6,10 @@ use std::num::NonZeroU8;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use mio::net::UdpSocket;
-use nix_sockets::cmsg_space;
-use nix_sockets::errno::Errno;
-use nix_sockets::libc;
-use nix_sockets::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::io_error::is_resource_exhaustion;

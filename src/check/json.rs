@@ -4,6 +4,7 @@
 
 mod number;
 mod pointer;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -11,6 +12,7 @@ mod value;
 use super::fact::{Fact, Relation, shown};
 use crate::text::{printable, quote};
 pub(crate) use pointer::Pointer;
+use scan::Malformed;
 pub(crate) use value::Value;
 
 const OPERATORS: [(&str, Relation); 7] = [
@@ -105,8 +107,10 @@ pub(crate) fn find<'a>(body: &'a [u8], pointer: &Pointer) -> Result<Option<&'a s
         Err(_) if text.trim().is_empty() => {
             Err(Failure::NotJson("body is empty, where JSON is expected".to_owned()))
         }
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
+        Err(Malformed(at)) => {
+            let before = text.get(..at).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
             let start = printable(text.trim_start(), EXCERPT_MAX);
             Err(Failure::NotJson(format!("body is not JSON (line {line}, column {column}): '{start}'")))
         }

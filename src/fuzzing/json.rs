@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
+use serde_core::de::IgnoredAny;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::Source;
 use crate::check::json::{Failure, JsonTest, Pointer, find};
@@ -54,7 +54,7 @@ fn agree(pointer: &Pointer, body: &[u8]) {
         Err(_) => {
             if let Ok(found) = found {
                 let text = std::str::from_utf8(text).expect("UTF-8");
-                serde_json::from_str::<&RawValue>(text).expect("JSON");
+                serde_json::from_str::<IgnoredAny>(text).expect("JSON");
                 assert!(found.is_none_or(|found| text.contains(found)));
             }
         }

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use serde_core::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::scan::{Malformed, Scanner, text_of};
 use crate::text::{quote, shown};
 
-/// The most parts of a pointer: half the depth to which the parser recurses.
+/// The most parts of a pointer, which limits recursion.
 const PARTS_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +36,40 @@ impl Pointer {
     }
 
     /// The value in a JSON text. Of members with the same name, the last one counts.
-    pub(super) fn find<'a>(&self, text: &'a str) -> Result<Option<&'a str>, serde_json::Error> {
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let found = Follow(&self.0).deserialize(&mut reader)?;
-        reader.end()?;
-        Ok(found.map(RawValue::get))
+    pub(super) fn find<'a>(&self, text: &'a str) -> Result<Option<&'a str>, Malformed> {
+        let mut scanner = Scanner::new(text);
+        let found = follow(&self.0, &mut scanner)?;
+        scanner.end()?;
+        Ok(found)
+    }
+}
+
+/// Reads a value and returns the one in it at these parts.
+fn follow<'a>(parts: &[String], scanner: &mut Scanner<'a>) -> Result<Option<&'a str>, Malformed> {
+    let Some((part, rest)) = parts.split_first() else { return scanner.value().map(Some) };
+    let is_object = match scanner.peek() {
+        Some(b'{') => true,
+        Some(b'[') => false,
+        _ => return scanner.value().map(|_| None),
+    };
+    let (mut found, mut at, place) = (None, 0, index(part));
+    scanner.members(&mut |scanner, name| {
+        let is_part = if is_object { is_text(name, part) } else { place == Some(at) };
+        at += 1;
+        match is_part {
+            true => found = follow(rest, scanner)?,
+            false => drop(scanner.value()?),
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Whether a JSON string has this content.
+fn is_text(json: &str, text: &str) -> bool {
+    match json.contains('\\') {
+        true => text_of(json).is_some_and(|content| content == text),
+        false => json.get(1..json.len() - 1) == Some(text),
     }
 }
 
@@ -66,107 +93,8 @@ fn unescape(part: &str) -> Option<String> {
     Some(text)
 }
 
-/// Reads the value at these parts, and skips everything else without building it.
-struct Follow<'p>(&'p [String]);
-
-impl<'de> DeserializeSeed<'de> for Follow<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        match self.0 {
-            [] => <&RawValue>::deserialize(reader).map(Some),
-            _ => reader.deserialize_any(self),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Follow<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Some((name, rest)) = self.0.split_first() else { return Ok(None) };
-        let mut found = None;
-        while let Some(is_name) = map.next_key_seed(IsName(name))? {
-            match is_name {
-                true => found = map.next_value_seed(Follow(rest))?,
-                false => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let Some((part, rest)) = self.0.split_first() else { return Ok(None) };
-        let place = index(part);
-        let mut found = None;
-        for at in 0_u64.. {
-            if Some(at) == place {
-                match seq.next_element_seed(Follow(rest))? {
-                    Some(value) => found = value,
-                    None => break,
-                }
-            } else if seq.next_element::<IgnoredAny>()?.is_none() {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    // A value without members ends the path.
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-}
-
 /// The position of an element: digits without leading zeros (RFC 6901 section 4).
 fn index(part: &str) -> Option<u64> {
     let is_index = part == "0" || !part.starts_with(['0', '+']);
     part.parse().ok().filter(|_| is_index)
-}
-
-struct IsName<'p>(&'p str);
-
-impl<'de> DeserializeSeed<'de> for IsName<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for IsName<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name == self.0)
-    }
 }

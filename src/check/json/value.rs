@@ -1,11 +1,7 @@
 //! The value in a check spec, and its comparison with a part of a JSON text.
 
-use std::fmt;
-
-use serde_core::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::number;
+use super::scan::{Scanner, text_of};
 use crate::text::quote;
 
 /// The depth of arrays and objects in a spec.
@@ -25,15 +21,16 @@ pub(crate) enum Value {
 impl Value {
     /// The value of a spec, which is JSON or else a text, and its JSON text or the content of the text.
     pub(super) fn of_spec(text: &str) -> Result<(Value, String), String> {
-        let Ok(json) = serde_json::from_str::<&RawValue>(text) else {
+        let mut scanner = Scanner::new(text);
+        let Some(json) = scanner.value().ok().filter(|_| scanner.end().is_ok()) else {
             return Ok((Value::Text(text.to_owned()), text.to_owned()));
         };
-        let Some(value) = Value::parse(json.get(), 0) else {
+        let Some(value) = Value::parse(json, 0) else {
             return Err(format!("{} is nested too deeply, or has an invalid escape", quote(text)));
         };
         let text = match &value {
             Value::Text(text) => text.clone(),
-            _ => json.get().to_owned(),
+            _ => json.to_owned(),
         };
         Ok((value, text))
     }
@@ -44,7 +41,7 @@ impl Value {
             return None;
         }
         match json.as_bytes().first()? {
-            b'"' => serde_json::from_str(json).ok().map(Value::Text),
+            b'"' => text_of(json).map(Value::Text),
             b'[' => {
                 let mut items = Some(Vec::new());
                 each_member(json, &mut |_, member| {
@@ -123,37 +120,18 @@ pub(super) fn contains(json: &str, value: &Value, text: &str) -> Result<bool, &'
     }
 }
 
-/// The content of a JSON string; `None` for other values and for half of a surrogate pair.
-fn text_of(json: &str) -> Option<String> {
-    json.starts_with('"').then(|| serde_json::from_str(json).ok()).flatten()
-}
-
 /// Calls `visit` with the name, empty in an array, and the text of each member. `None` if a name has half of a
 /// surrogate pair, which no other name equals.
 fn each_member(json: &str, visit: &mut dyn FnMut(&str, &str)) -> Option<()> {
-    (&mut serde_json::Deserializer::from_str(json)).deserialize_any(Members(visit)).ok()
-}
-
-struct Members<'v>(&'v mut dyn FnMut(&str, &str));
-
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("members")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(member) = seq.next_element::<&RawValue>()? {
-            (self.0)("", member.get());
+    let mut is_valid = true;
+    let read = Scanner::new(json).members(&mut |scanner, name| {
+        let name = if name.is_empty() { Some(String::new()) } else { text_of(name) };
+        let value = scanner.value()?;
+        match name {
+            Some(name) => visit(&name, value),
+            None => is_valid = false,
         }
         Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((name, member)) = map.next_entry::<String, &RawValue>()? {
-            (self.0)(&name, member.get());
-        }
-        Ok(())
-    }
+    });
+    read.ok().filter(|()| is_valid)
 }

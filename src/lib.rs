@@ -128,6 +128,9 @@ struct Readme;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
+#[doc(hidden)]
+pub use probe::Heartbeat;
+
 // The public interface is:
 pub use check::{Banner, BannerVerdict, CheckVerdict, HttpResponse};
 pub use clock::Now;
@@ -137,8 +140,6 @@ pub use library::{
     check, check_all, check_with, serve,
 };
 pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
-#[doc(hidden)]
-pub use probe::Heartbeat;
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};

@@ -67,7 +67,8 @@ fn no_output_reports_an_unchecked_target_as_down() {
     assert_eq!(status["counts"], serde_json::json!({"unknown": 2, "up": 0, "degraded": 0, "down": 0}));
     for target in status["targets"].as_array().expect("a list") {
         for (key, value) in target.as_object().expect("an object") {
-            let has_value = ["state", "uptime_in_state_s", "transitions", "recent", "probe", "name"];
+            let has_value =
+                ["state", "uptime_in_state_s", "transitions", "recent", "probe", "name", "warnings"];
             assert_eq!(value.is_null(), !has_value.contains(&key.as_str()), "{key}: {value}");
         }
         assert_eq!((&target["state"], &target["transitions"]), (&"unknown".into(), &0.into()));

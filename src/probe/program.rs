@@ -39,6 +39,20 @@ impl fmt::Debug for Program {
 }
 
 /// How a program has ended.
+///
+/// ```
+/// use pingstate::{Exit, ProbeResult, Reason};
+///
+/// fn result(exit: Exit, output: &str) -> ProbeResult {
+///     match exit {
+///         Exit::Status(0) => ProbeResult::up(Default::default(), output),
+///         Exit::Status(status) => ProbeResult::down(Reason::Exec, &format!("exit status {status}: {output}")),
+///         Exit::Signal(signal) => ProbeResult::down(Reason::Exec, &format!("killed by signal {signal}")),
+///     }
+/// }
+///
+/// assert_eq!(result(Exit::Signal(9), "").detail, "killed by signal 9");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// With this exit status.

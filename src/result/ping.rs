@@ -28,6 +28,15 @@ pub struct PingStats {
 }
 
 /// The shortest, the median and the longest round-trip time; see [`PingStats`].
+///
+/// ```
+/// use pingstate::RoundTrip;
+/// use std::time::Duration;
+///
+/// fn jitter(rtt: &RoundTrip) -> Duration {
+///     rtt.max - rtt.min
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoundTrip {

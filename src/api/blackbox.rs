@@ -57,20 +57,16 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     // A check without a response has no latency: its phases are added up.
     let total = last.latency.unwrap_or_else(|| parts.fold(Duration::ZERO, Duration::saturating_add));
     let version = last.address.map_or(0, |address| if address.is_ipv4() { 4 } else { 6 });
-    let mut gauge = |name, help, value: Value| {
-        out.family(name, "gauge", help);
-        out.sample(&[], value);
-    };
-    gauge("probe_success", "Whether the last check succeeded.", (last.event == Event::Ok).into());
-    gauge("probe_duration_seconds", "Duration of the last check.", Value::Seconds(total));
+    out.gauge("probe_success", "Whether the last check succeeded.", (last.event == Event::Ok).into());
+    out.gauge("probe_duration_seconds", "Duration of the last check.", Value::Seconds(total));
     let resolve = Value::Seconds(phases.resolve.unwrap_or_default());
-    gauge("probe_dns_lookup_time_seconds", "Duration of resolving the name.", resolve);
-    gauge("probe_ip_protocol", "4 for IPv4, 6 for IPv6.", Value::Count(version));
+    out.gauge("probe_dns_lookup_time_seconds", "Duration of resolving the name.", resolve);
+    out.gauge("probe_ip_protocol", "4 for IPv4, 6 for IPv6.", Value::Count(version));
     let hash = Value::Count(last.address.map_or(0, |address| ip_hash(address.ip())));
-    gauge("probe_ip_addr_hash", "Hash of the address, which changes with it.", hash);
+    out.gauge("probe_ip_addr_hash", "Hash of the address, which changes with it.", hash);
     if let Some(not_after) = last.tls_not_after {
         let help = "When the certificate expires.";
-        gauge("probe_ssl_earliest_cert_expiry", help, Value::Seconds(since_epoch(not_after)));
+        out.gauge("probe_ssl_earliest_cert_expiry", help, Value::Seconds(since_epoch(not_after)));
     }
     if let Some(version) = last.tls_version {
         let version = if version == TlsVersion::V13 { "TLS 1.3" } else { "TLS 1.2" };
@@ -84,8 +80,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
         Some(kind) => {
             let is_text_missing = matches!(last.reason, Some(Reason::Body | Reason::Header | Reason::Banner));
             let help = "Whether the check did not find its text.";
-            out.family("probe_failed_due_to_regex", "gauge", help);
-            out.sample(&[], is_text_missing.into());
+            out.gauge("probe_failed_due_to_regex", help, is_text_missing.into());
             if kinds::HTTP_KINDS.contains(&kind) {
                 write_http(out, last);
             }
@@ -94,38 +89,34 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
 }
 
 fn write_http(out: &mut Exposition, last: &Last) {
-    let mut gauge = |name, help, value: Value| {
-        out.family(name, "gauge", help);
-        out.sample(&[], value);
-    };
     let status = Value::Count(last.http_status.unwrap_or(0).into());
-    gauge("probe_http_status_code", "The status of the last response.", status);
+    out.gauge("probe_http_status_code", "The status of the last response.", status);
     let version = last.http_status.map_or(0, |_| if last.http10 { 1000 } else { 1100 });
     let version = Value::Seconds(Duration::from_millis(version));
-    gauge("probe_http_version", "The HTTP version of the last response.", version);
-    gauge("probe_http_redirects", "The number of redirects.", Value::Count(last.http_redirects.into()));
-    gauge("probe_http_ssl", "Whether the last connection used TLS.", last.tls_version.is_some().into());
+    out.gauge("probe_http_version", "The HTTP version of the last response.", version);
+    out.gauge("probe_http_redirects", "The number of redirects.", Value::Count(last.http_redirects.into()));
+    out.gauge("probe_http_ssl", "Whether the last connection used TLS.", last.tls_version.is_some().into());
+    let name = |phase| if phase == "first_byte" { "processing" } else { phase };
+    let phases = last.phases.each().map(|(phase, span)| (name(phase), span));
     out.family("probe_http_duration_seconds", "gauge", "Duration of each phase of the check.");
-    for (phase, span) in last.phases.each() {
-        let phase = if phase == "first_byte" { "processing" } else { phase };
-        out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
-    }
+    write_phases(out, &phases);
 }
 
 fn write_dns(out: &mut Exposition, last: &Last) {
-    let mut gauge = |name, help, value: Value| {
-        out.family(name, "gauge", help);
-        out.sample(&[], value);
-    };
     let count = last.dns.as_ref().map_or(0, |dns| dns.answer_count);
-    gauge("probe_dns_answer_rrs", "The number of records in the answer.", Value::Count(count.into()));
-    gauge("probe_dns_query_succeeded", "Whether the server has answered.", last.dns.is_some().into());
+    out.gauge("probe_dns_answer_rrs", "The number of records in the answer.", Value::Count(count.into()));
+    out.gauge("probe_dns_query_succeeded", "Whether the server has answered.", last.dns.is_some().into());
     if let Some(serial) = last.dns.as_ref().and_then(|dns| dns.soa_serial) {
-        gauge("probe_dns_serial", "The serial number of the zone.", Value::Count(serial.into()));
+        out.gauge("probe_dns_serial", "The serial number of the zone.", Value::Count(serial.into()));
     }
     let phases = last.phases;
     let phases = [("resolve", phases.resolve), ("connect", phases.connect), ("request", phases.first_byte)];
     out.family("probe_dns_duration_seconds", "gauge", "Duration of each phase of the check.");
+    write_phases(out, &phases);
+}
+
+/// A phase that did not take place is 0, as in the blackbox exporter.
+fn write_phases(out: &mut Exposition, phases: &[(&str, Option<Duration>)]) {
     for (phase, span) in phases {
         out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
     }
@@ -146,12 +137,10 @@ fn write_icmp(out: &mut Exposition, last: &Last) {
     let rtt = last.ping.as_ref().and_then(|ping| ping.rtt).map(|rtt| rtt.median);
     let phases = [("resolve", last.phases.resolve), ("setup", last.phases.connect), ("rtt", rtt)];
     out.family("probe_icmp_duration_seconds", "gauge", "How long each part of the check took.");
-    for (phase, span) in phases {
-        out.sample(&[("phase", phase)], Value::Seconds(span.unwrap_or_default()));
-    }
+    write_phases(out, &phases);
     if let Some(limit) = last.ping.as_ref().and_then(|ping| ping.hop_limit) {
-        out.family("probe_icmp_reply_hop_limit", "gauge", "The hop limit (IPv4: time to live) of the reply.");
-        out.sample(&[], Value::Count(limit.into()));
+        let help = "The hop limit (IPv4: time to live) of the reply.";
+        out.gauge("probe_icmp_reply_hop_limit", help, Value::Count(limit.into()));
     }
 }
 

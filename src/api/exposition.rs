@@ -50,6 +50,12 @@ impl Exposition {
         self.part("", labels, value);
     }
 
+    /// A family with one sample without labels.
+    pub(super) fn gauge(&mut self, name: &'static str, help: &str, value: Value) {
+        self.family(name, "gauge", help);
+        self.sample(&[], value);
+    }
+
     /// `suffix` follows the family's name, such as `_sum` of a summary.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: Value) {
         self.text.push_str(self.family);

@@ -189,11 +189,10 @@ fn serialize<S: Serializer>(
     out.serialize_field("http_status", &values.http_status)?;
     out.serialize_field("tls_not_after_ts", &values.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
     out.serialize_field("warnings", &Warnings(values.warnings))?;
-    if Kind::of_url(url) == Some(Kind::Icmp) {
-        out.serialize_field("ping", &values.ping.as_ref().map(Ping))?;
-    }
-    if Kind::of_url(url) == Some(Kind::Dns) {
-        out.serialize_field("dns", &values.dns.as_deref().map(Dns))?;
+    match Kind::of_url(url) {
+        Some(Kind::Icmp) => out.serialize_field("ping", &values.ping.as_ref().map(Ping))?,
+        Some(Kind::Dns) => out.serialize_field("dns", &values.dns.as_deref().map(Dns))?,
+        _ => {}
     }
     out.end()
 }

@@ -1,17 +1,18 @@
 //! Hooks and webhooks, created once for all targets with the same settings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Settings;
-use super::trust::{ByFingerprint, Trusted, fingerprint};
+use super::shared::{Shared, fingerprint};
+use super::trust::Trusted;
 use crate::monitor::{Hook, Monitor};
 use crate::probe::build::Webhook;
 
 #[derive(Default)]
 pub(super) struct Hooks {
-    commands: ByFingerprint<Arc<Hook>>,
-    /// `None` for a URL that is invalid.
-    webhooks: ByFingerprint<Option<Arc<Webhook>>>,
+    commands: BTreeMap<u64, Arc<Hook>>,
+    webhooks: Shared<Arc<Webhook>>,
 }
 
 impl Hooks {
@@ -37,11 +38,9 @@ impl Hooks {
 
     fn webhook(&mut self, url: &str, first: bool, trusted: &Trusted) -> Result<Arc<Webhook>, Option<String>> {
         let key = fingerprint(&(url, trusted.fingerprint, first));
-        if let Some(made) = self.webhooks.get(&key) {
-            return made.clone().ok_or(None);
-        }
-        let made = Webhook::new(url, trusted.trust.as_ref()).map(|webhook| Arc::new(webhook.first(first)));
-        self.webhooks.insert(key, made.as_ref().ok().cloned());
-        made.map_err(|error| Some(format!("--webhook: {}", error.message())))
+        self.webhooks.get(key, || match Webhook::new(url, trusted.trust.as_ref()) {
+            Ok(webhook) => Ok(Arc::new(webhook.first(first))),
+            Err(error) => Err(format!("--webhook: {}", error.message())),
+        })
     }
 }

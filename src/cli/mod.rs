@@ -19,6 +19,7 @@ mod program;
 mod request_files;
 mod run;
 mod secret_file;
+mod shared;
 pub(crate) mod start;
 pub(crate) mod targets;
 #[cfg(test)]

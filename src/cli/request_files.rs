@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::options::{Options, Settings};
 use super::secret_file::{Access, read, read_secret};
-use super::trust::{ByFingerprint, fingerprint};
+use super::shared::{Shared, fingerprint};
 use super::values;
 use crate::probe::build::{self, ProbeBuilder};
 
@@ -35,8 +35,7 @@ impl RequestFiles {
 
 #[derive(Default)]
 pub(super) struct Files {
-    /// By the fingerprint of the paths; `None` if a file cannot be used.
-    read: ByFingerprint<Option<RequestFiles>>,
+    read: Shared<RequestFiles>,
 }
 
 impl Files {
@@ -46,13 +45,7 @@ impl Files {
         if let (None, None, None) = paths {
             return Ok(RequestFiles::default());
         }
-        let key = fingerprint(&paths);
-        if let Some(read) = self.read.get(&key) {
-            return read.clone().ok_or(None);
-        }
-        let read = read_all(paths);
-        self.read.insert(key, read.as_ref().ok().cloned());
-        read.map_err(Some)
+        self.read.get(fingerprint(&paths), || read_all(paths))
     }
 }
 

@@ -1,14 +1,13 @@
 //! The certificates of https and tls targets and of webhooks: `--ca-file`, `SSL_CERT_FILE`, `--cert` and `--key`, read
 //! once and shared.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::log::{Log, Priority};
 use super::options::Settings;
+use super::shared::{Shared, fingerprint};
 use crate::probe::build::TlsTrust;
 
 /// The largest file of certificates, in bytes: ten times the size of the largest bundles.
@@ -53,36 +52,35 @@ impl TrustFlags<'_> {
 }
 
 pub(super) struct Trusts {
-    log: Log,
-    /// By the fingerprint of the flags; `None` if a file cannot be used.
-    made: ByFingerprint<Option<Trusted>>,
-    /// `None` until `SSL_CERT_FILE` has been read.
-    environment: Option<Option<Source>>,
+    made: Shared<Trusted>,
+    environment: Environment,
 }
 
 impl Trusts {
     pub(super) fn new(log: Log) -> Trusts {
-        Trusts { log, made: ByFingerprint::default(), environment: None }
+        Trusts { made: Shared::default(), environment: Environment { log, source: None } }
     }
 
-    /// The error is one line that names the flag; it is `None` if it was reported before, since all targets with the
-    /// same settings have the same error.
+    /// The error is one line that names the flag; it is `None` if it was reported before.
     pub(super) fn of(&mut self, flags: TrustFlags<'_>) -> Result<Trusted, Option<String>> {
-        let key = fingerprint(&flags);
-        if let Some(made) = self.made.get(&key) {
-            return made.clone().ok_or(None);
-        }
-        let trusted = self.make(flags);
-        self.made.insert(key, trusted.as_ref().ok().cloned());
-        trusted.map_err(Some)
+        self.made.get(fingerprint(&flags), || self.environment.trusted(flags))
     }
+}
 
-    fn make(&mut self, flags: TrustFlags<'_>) -> Result<Trusted, String> {
+/// The certificates that `SSL_CERT_FILE` names.
+struct Environment {
+    log: Log,
+    /// `None` until the file has been read.
+    source: Option<Option<Source>>,
+}
+
+impl Environment {
+    fn trusted(&mut self, flags: TrustFlags<'_>) -> Result<Trusted, String> {
         let TrustFlags { verify, ca_file, ca_only, .. } = flags;
         let flag = ca_file.map(|path| from_flag(verify, ca_only, path)).transpose()?;
         let log = self.log;
         let environment = match verify && !ca_only {
-            true => self.environment.get_or_insert_with(|| from_environment(log)).as_ref(),
+            true => self.source.get_or_insert_with(|| from_environment(log)).as_ref(),
             false => None,
         };
         let (pem, trust) = match (flag, environment) {
@@ -113,15 +111,6 @@ impl Trusts {
         })?;
         Ok(Trusted { trust: Some(trust), fingerprint: fingerprint(&(&pem, &cert, &key)) })
     }
-}
-
-pub(super) type ByFingerprint<T> = BTreeMap<u64, T>;
-
-/// A number that is the same for equal values. Different values collide with a probability of 2^-64.
-pub(super) fn fingerprint(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

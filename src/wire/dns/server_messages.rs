@@ -28,6 +28,15 @@ pub(crate) fn record(owner: &str, kind: u16, ttl_s: u32, data: &[u8]) -> Vec<u8>
     raw_record(&wire(owner), kind, 1, ttl_s, data)
 }
 
+/// The address 192.0.2.1 of db.example behind this many aliases, each with a TTL of 9 s.
+#[cfg(test)]
+pub(crate) fn chain(links: usize) -> Vec<Vec<u8>> {
+    let name = |i: usize| if i == 0 { "db.example".to_owned() } else { format!("n{i}.example") };
+    let mut records: Vec<_> = (0..links).map(|i| record(&name(i), CNAME, 9, &wire(&name(i + 1)))).collect();
+    records.push(record(&name(links), A, 9, &[192, 0, 2, 1]));
+    records
+}
+
 pub(crate) fn raw_record(owner: &[u8], kind: u16, class: u16, ttl_s: u32, data: &[u8]) -> Vec<u8> {
     let mut out = owner.to_vec();
     out.extend(kind.to_be_bytes());

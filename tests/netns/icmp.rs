@@ -14,7 +14,7 @@ use crate::common::*;
 
 pub(crate) const RANGE: &str = "/proc/sys/net/ipv4/ping_group_range";
 
-/// Values of the sysctl: the first permits ping sockets to all, the second to nobody, so that raw ones are used.
+/// Values of the sysctl: the first permits ping sockets to all groups, the second to none, so that raw ones are used.
 pub(crate) const RANGES: [&str; 2] = ["0 2147483647", "1 0"];
 
 pub(crate) fn probe(url: &str) -> ProbeBuilder {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use crate::common::dns::{NameServer, record, wire};
@@ -44,9 +44,7 @@ impl Exporter {
         if !has(PROGRAM, &["--version"]) {
             return None;
         }
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
+        let address = closed_port();
         let config = std::env::temp_dir().join(format!("pingstate-blackbox-{}.yml", address.port()));
         std::fs::write(&config, CONFIG).expect("written");
         let child = Command::new(PROGRAM)

@@ -248,7 +248,7 @@ fn flags_after_a_target_apply_to_it() {
     let server = Server::answering(OK);
     let (hooked, posts) = patient();
     let path = std::env::temp_dir().join(format!("pingstate-hook-{}", std::process::id()));
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let gone = closed_port();
     let text = [
         "--interval 0.1 --retry-interval 0.001".to_owned(),
         format!("slow {} --slow 0.001", server.url("http")),

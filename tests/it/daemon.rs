@@ -205,7 +205,7 @@ fn a_banner_is_found_however_it_is_cut() {
 #[test]
 fn once_prints_a_line_per_target_and_sets_the_exit_code() {
     let good = Server::answering(OK);
-    let gone = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let gone = closed_port();
     let good_url = good.url("http");
     let up = run(&["--once", &good_url]);
     assert_eq!(up.status.code(), Some(0));

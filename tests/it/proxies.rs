@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -22,9 +22,7 @@ impl Proxy {
     /// Starts a proxy with a configuration in which `ADDRESS` and `PORT` are its listener, `API` is the
     /// daemon, and `DIR` its own directory; `FILE` in the arguments is that configuration.
     fn start(name: &str, api: SocketAddr, config: &str, args: &[&str]) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
+        let address = closed_port();
         let directory = std::env::temp_dir().join(format!("pingstate-proxies-{name}-{}", address.port()));
         std::fs::create_dir_all(&directory).expect("a directory");
         let path = directory.display().to_string();

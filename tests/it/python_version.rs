@@ -1,6 +1,5 @@
 //! The snapshot compared with that of the Python version, where its package can be installed.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -52,13 +51,13 @@ fn shape(text: &str) -> String {
 fn snapshot_matches_the_python_version() {
     let Some(command) = original() else { return };
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    let refused = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let refused = closed_port();
     for (protocol, target, state) in
         [("http", server.address, "up"), ("tcp", server.address, "up"), ("http", refused, "down")]
     {
         let port = target.port().to_string();
         let args = ["--protocol", protocol, "--address", "127.0.0.1", "--port", &port, "--interval", "60"];
-        let api: SocketAddr = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+        let api = closed_port();
         let child = Command::new(&command)
             .args(args)
             .args(["--api-port", &api.port().to_string()])

@@ -95,7 +95,7 @@ fn check_with_promtool(text: &str) {
 #[test]
 fn the_daemon_is_scraped() {
     let server = Server::answering(OK);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("free");
+    let free = closed_port();
     let [up, refused] = [server.url("http"), format!("tcp://{free}")];
     let daemon = Daemon::start(&["--interval", "0.05", &up, &refused]);
     daemon.wait_for_state("down");

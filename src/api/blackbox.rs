@@ -41,7 +41,7 @@ fn find<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
 fn by_url<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
     let schemes = kinds::ANY.iter().map(|kind| format!("{}://", kind.name()));
     std::iter::once(String::new()).chain(schemes).find_map(|scheme| {
-        let url = kinds::parse_url(&(scheme + text)).ok()?.1.to_string();
+        let url = kinds::shown_url(&(scheme + text))?;
         let mut targets = targets.list().iter();
         let bare = |url: &'a str| url.strip_suffix('/').unwrap_or(url);
         targets
@@ -76,7 +76,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     match Kind::of_url(url) {
         Some(Kind::Icmp) => write_icmp(out, last),
         Some(Kind::Dns) => write_dns(out, last),
-        Some(Kind::Exec) | None => {}
+        Some(Kind::Exec | Kind::Heartbeat) | None => {}
         Some(kind) => {
             let is_text_missing = matches!(last.reason, Some(Reason::Body | Reason::Header | Reason::Banner));
             let help = "Whether the check did not find its text.";
@@ -220,12 +220,20 @@ mod tests {
             "http://nas.lan/dir/",
             "http://nas.lan/file",
             "http://nas.lan/file/",
+            "dns:Example.com?type=MX",
+            "dns://NS.lan/example.com",
+            "ping://NAS.lan",
         ];
         let probe = |(place, url): (usize, &&str)| {
             Monitor::new(ProbeBuilder::from_url(url).name(&format!("n{place}")).build().expect("a probe"))
         };
-        let mut targets = Targets::new(urls.iter().enumerate().map(probe).collect(), test_now());
-        for place in 0..urls.len() {
+        let mut monitors: Vec<_> = urls.iter().enumerate().map(probe).collect();
+        // These show less than their URL, which cannot select them.
+        let exec = ProbeBuilder::from_url("exec:check --token secret").name("exec").build().expect("a probe");
+        let heartbeat = ProbeBuilder::from_url("heartbeat:").name("job").token("0123456789abcdef");
+        monitors.extend([exec, heartbeat.build().expect("a probe")].map(Monitor::new));
+        let mut targets = Targets::new(monitors, test_now());
+        for place in 0..targets.list().len() {
             let result = ProbeResult::up(Duration::from_millis(place as u64 + 1), "fine");
             targets.fire(targets.id(place), &result, test_now());
         }
@@ -261,6 +269,24 @@ mod tests {
             ("http://nas.lan/file", Some(6)),
             ("http://nas.lan/file/", Some(7)),
             ("http://nas.lan/", None),
+            ("dns:example.com?type=MX", Some(8)),
+            ("DNS:EXAMPLE.com.?CLASS=IN;TYPE=mx", Some(8)),
+            ("dns:///example.com?type=MX", Some(8)),
+            ("dns%3Aexample.com%3Ftype%3Dmx", Some(8)),
+            ("dns:example.com", None),
+            ("dns:example.com?type=", None),
+            ("dns:", None),
+            ("dns://ns.lan/example.com", Some(9)),
+            ("Dns://NS.LAN:53/Example.com?type=a", Some(9)),
+            ("ns.lan/example.com", Some(9)),
+            ("dns://ns.lan:54/example.com", None),
+            ("dns://ns2.lan/example.com", None),
+            ("ping://nas.lan", Some(10)),
+            ("PING://Nas.LAN/", Some(10)),
+            ("icmp://nas.lan", Some(10)),
+            ("nas.lan", Some(10)),
+            ("exec:check --token other", None),
+            ("heartbeat:x", None),
         ] {
             assert_eq!(found(&format!("target={target}")), place, "{target}");
             assert_eq!(found(&format!("module=icmp&target={target}")), place, "{target}");
@@ -313,6 +339,23 @@ mod tests {
         let up = [&phases("0.001", "0.002")[..], &["reply_hop_limit 57".to_owned()]].concat();
         assert_eq!(series(&result), up);
         assert_eq!(series(&ProbeResult::down(Reason::NoReply, "no reply")), phases("0", "0"));
+    }
+
+    #[test]
+    fn kinds_without_banner_or_body_have_no_series_about_their_text() {
+        for url in ["exec:check", "heartbeat:", "tcp://192.0.2.1:22"] {
+            let mut probe = ProbeBuilder::from_url(url).name("it");
+            if url == "heartbeat:" {
+                probe = probe.token("0123456789abcdef");
+            }
+            let monitor = Monitor::new(probe.build().expect("a probe"));
+            let mut targets = Targets::new(vec![monitor], test_now());
+            targets.fire(targets.id(0), &ProbeResult::up(Duration::ZERO, "fine"), test_now());
+            let Ok(response) = super::probe("target=it", &targets) else { panic!("target not found") };
+            let text = String::from_utf8(response.body).expect("text");
+            assert!(text.contains("\nprobe_success 1\n"), "{text}");
+            assert_eq!(text.contains("probe_failed_due_to_regex"), url.starts_with("tcp"), "{text}");
+        }
     }
 
     #[test]

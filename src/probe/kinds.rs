@@ -155,6 +155,13 @@ pub(crate) fn parse_url(text: &str) -> Result<(Kind, Url), String> {
     Ok((Kind::of(url.scheme), url))
 }
 
+/// The URL that a target shows if it is given with this one, unless the kind omits parts that tell targets apart.
+pub(crate) fn shown_url(text: &str) -> Option<String> {
+    let (kind, url) = parse_url(text).ok()?;
+    let is_complete = !matches!(kind, Kind::Exec | Kind::Heartbeat);
+    is_complete.then(|| (kind.info().shown_url)(&url))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

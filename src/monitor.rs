@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use crate::fsm::{Fsm, Policy, State};
 use crate::probe::build::Webhook;
-use crate::probe::guard::label;
+use crate::probe::guard::{guarded, label};
+use crate::probe::kinds;
 use crate::probe::{Heartbeat, Probe};
 pub use hook::Hook;
 pub(crate) use target::Target;
@@ -82,8 +83,8 @@ impl Default for Rules {
 }
 
 impl Monitor {
-    /// The default time between two checks: 5 s.
-    pub const INTERVAL: Duration = Duration::from_secs(5);
+    /// The default time between two checks of most probes: 5 s; see [`Probe::default_interval`].
+    pub const INTERVAL: Duration = kinds::INTERVAL;
 
     /// The shortest interval: 1 ms.
     pub const INTERVAL_MIN: Duration = Duration::from_millis(1);
@@ -97,12 +98,14 @@ impl Monitor {
     /// The default length of the history, in checks: 20.
     pub const HISTORY: usize = Fsm::HISTORY;
 
-    /// Runs `probe` every [`Monitor::INTERVAL`] with the default [`Policy`].
+    /// Runs `probe` every [`Probe::default_interval`] with the default [`Policy`].
     #[must_use]
     pub fn new(probe: impl Probe + 'static) -> Self {
+        // A probe that panics here fails its checks.
+        let interval = guarded(|| probe.default_interval()).unwrap_or(Monitor::INTERVAL);
         Monitor {
             probe: Box::new(probe),
-            interval: Monitor::INTERVAL,
+            interval,
             policy: Policy::default(),
             initial: State::Unknown,
             history: Monitor::HISTORY,
@@ -113,7 +116,7 @@ impl Monitor {
     }
 
     /// The time between two scheduled checks: [`Monitor::INTERVAL_MIN`] to [`Monitor::INTERVAL_MAX`].
-    /// Default: [`Monitor::INTERVAL`].
+    /// Default: [`Probe::default_interval`]. A heartbeat has none.
     ///
     /// The schedule does not drift, however long checks take. Checks of a target never overlap:
     /// scheduled times that pass during a check are skipped.

@@ -139,10 +139,12 @@ impl SharedResources {
         let settings = &options.settings;
         let (fall, rise) = (settings.fall.unwrap_or(Policy::FALL), settings.rise.unwrap_or(Policy::RISE));
         let mut monitor = Monitor::new(probe)
-            .interval(options.interval())
             .policy(Policy::Thresholds { fall, rise })
             .retries(settings.retries.unwrap_or(0))
             .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL));
+        if let Some(interval) = settings.interval {
+            monitor = monitor.interval(interval);
+        }
         if let Some(slow) = settings.slow {
             monitor = monitor.slow(slow).slow_clear(settings.slow_clear.unwrap_or(slow));
         }

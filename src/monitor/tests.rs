@@ -32,10 +32,16 @@ fn checks_stay_on_schedule_and_missed_ones_are_skipped() {
 }
 
 #[test]
-fn a_monitor_has_the_default_interval_and_history() {
+fn a_monitor_has_the_default_interval_of_its_probe_and_history() {
     let now = test_now();
-    let quick = Monitor::new(Mute("quick")).interval(Monitor::INTERVAL_MIN);
-    for (monitor, interval) in [(Monitor::new(Mute("m")), S * 5), (quick, Monitor::INTERVAL_MIN)] {
+    let probe = |url: &str| ProbeBuilder::from_url(url).name("p").build().expect("a probe");
+    for (monitor, interval) in [
+        (Monitor::new(Mute("m")), S * 5),
+        (Monitor::new(probe("http://192.0.2.1/")), S * 5),
+        (Monitor::new(probe("exec:check")), S * 60),
+        (Monitor::new(Box::new(probe("exec:check"))), S * 60),
+        (Monitor::new(probe("exec:check")).interval(Monitor::INTERVAL_MIN), Monitor::INTERVAL_MIN),
+    ] {
         let mut targets = Targets::new(vec![monitor], now);
         targets.get_mut(targets.id(0)).expect("it is present").advance(now.instant);
         assert_eq!(targets.list()[0].scheduled() - now.instant, interval);

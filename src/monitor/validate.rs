@@ -13,6 +13,9 @@ impl Monitor {
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let rules = &self.rules;
+        if self.interval.is_zero() && self.heartbeat().is_some() {
+            return Err(Error::Interval("is required for a heartbeat target".to_owned()));
+        }
         in_range(Error::Interval, self.interval, Self::INTERVALS)?;
         in_range(Error::RetryInterval, rules.retry_interval, Self::INTERVALS)?;
         in_range(Error::IntervalDown, rules.interval_down.unwrap_or(self.interval), Self::INTERVALS)?;

@@ -250,8 +250,7 @@ impl ProbeBuilder {
     }
 
     /// The total time of one check, including resolving, connecting, redirects and the body; at most
-    /// [`ProbeBuilder::TIMEOUT_MAX`]. Default: [`ProbeBuilder::TCP_TIMEOUT`], [`ProbeBuilder::HTTP_TIMEOUT`]
-    /// or [`ProbeBuilder::TLS_TIMEOUT`].
+    /// [`ProbeBuilder::TIMEOUT_MAX`]. Default: that of the protocol, such as [`ProbeBuilder::TCP_TIMEOUT`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = Some(timeout);
         self

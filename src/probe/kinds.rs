@@ -61,13 +61,15 @@ pub(crate) const CERT_KINDS: Kinds = &[Kind::Https, Kind::Tls];
 #[cfg(feature = "cli")]
 pub(crate) const TLS_KINDS: Kinds = &[Kind::Http, Kind::Https, Kind::Tls];
 
+/// The default interval of most kinds.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
+
 pub(super) struct Info {
     pub(super) scheme: &'static Scheme,
     /// The default port; 0 if the kind has none.
     pub(super) port: u16,
     pub(super) timeout: Duration,
-    /// The default interval of the command line; zero if a target must state it.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line has it"))]
+    /// The default interval; zero if a target must state it.
     pub(super) interval: Duration,
     /// The name of a target without one; `None` if it must have one.
     pub(super) default_name: fn(&Url) -> Option<String>,
@@ -86,7 +88,7 @@ impl Info {
             scheme,
             port,
             timeout,
-            interval: Duration::from_secs(5),
+            interval: INTERVAL,
             default_name: |url| Some(url.authority()),
             shown_url: |url| url.to_string(),
             build,
@@ -124,7 +126,6 @@ impl Kind {
         self.info().timeout
     }
 
-    #[cfg(feature = "cli")]
     pub(crate) fn interval(self) -> Duration {
         self.info().interval
     }

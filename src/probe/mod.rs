@@ -137,6 +137,12 @@ pub trait Probe: Send {
     /// [`ProbeBuilder::TIMEOUT_MAX`](crate::ProbeBuilder::TIMEOUT_MAX).
     fn timeout(&self) -> Duration;
 
+    /// The time between two checks, unless [`Monitor::interval`](crate::Monitor::interval) is called. Default: 5 s; 60 s
+    /// if the kind of a [`NetProbe`](crate::NetProbe) is exec.
+    fn default_interval(&self) -> Duration {
+        kinds::INTERVAL
+    }
+
     /// Whether attempts run a program ([`Output::Exec`]). A check then waits for one of 16 slots before its attempt
     /// starts. Default: false.
     fn runs_program(&self) -> bool {
@@ -162,6 +168,9 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     }
     fn timeout(&self) -> Duration {
         (**self).timeout()
+    }
+    fn default_interval(&self) -> Duration {
+        (**self).default_interval()
     }
     fn runs_program(&self) -> bool {
         (**self).runs_program()

@@ -16,6 +16,7 @@ fn an_invalid_setting_is_an_error_with_its_value_and_range() {
     let probe = |timeout| blocking("b", || true).timeout(timeout);
     let (short, long) = (Monitor::INTERVAL_MIN - NS, Monitor::INTERVAL_MAX + NS);
     let endless = Hook::TIMEOUT_MAX + NS;
+    let heartbeat = ProbeBuilder::from_url("heartbeat:").name("job").token("0123456789abcdef").build();
     for (monitor, message) in [
         (monitor().interval(Duration::ZERO), "interval: 0ns is not between 1ms and 315360000s"),
         (monitor().interval(long), "interval: 315360000.000000001s is not between 1ms and 315360000s"),
@@ -30,6 +31,7 @@ fn an_invalid_setting_is_an_error_with_its_value_and_range() {
         (monitor().on_change(Hook::new([] as [&str; 0])), "on-change: needs a program"),
         (monitor().on_change(hook(Duration::ZERO)), "hook-timeout: 0ns is not between 1ns and 3600s"),
         (monitor().on_change(hook(endless)), "hook-timeout: 3600.000000001s"),
+        (Monitor::new(heartbeat.expect("a probe")), "interval: is required for a heartbeat target"),
         (Monitor::new(probe(Duration::ZERO)), "timeout: 0ns"),
         (Monitor::new(probe(endless)), "timeout: 3600.000000001s is not between 1ns and 3600s"),
     ] {

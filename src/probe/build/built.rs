@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::probe::kinds::{self, Kind};
 use crate::probe::{Attempt, Heartbeat, Probe};
 
 /// A probe built by [`ProbeBuilder::build`](crate::ProbeBuilder::build). Cheap to clone.
@@ -51,6 +52,10 @@ impl Probe for NetProbe {
 
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn default_interval(&self) -> Duration {
+        Kind::of_url(&self.url).map_or(kinds::INTERVAL, Kind::interval)
     }
 
     fn runs_program(&self) -> bool {

@@ -20,6 +20,7 @@ mod pki;
 mod process;
 mod proxies;
 mod python_version;
+mod redirected_bodies;
 mod redirects;
 mod request_files;
 mod requests;

@@ -307,7 +307,7 @@ fn upper_case_escapes(line: &str) -> String {
 }
 
 /// curl without a configuration, proxy or name server of this machine, following redirects.
-fn curl(port: u16) -> Command {
+pub(crate) fn curl(port: u16) -> Command {
     let mut curl = Command::new("curl");
     // An empty cookie file enables the cookie engine.
     curl.args(["-q", "-sL", "-b", "", "--noproxy", "*", "--proto-redir", "=http", "--max-time", "20"]);

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_types)] // Tests may block.
 
 mod common;
+#[path = "netns/half_open.rs"]
+mod half_open;
 #[path = "netns/icmp.rs"]
 mod icmp;
 #[path = "netns/icmp_routers.rs"]

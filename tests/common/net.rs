@@ -1,6 +1,7 @@
 //! Network namespaces: a test runs itself again in a new namespace, where it may change routes and firewalls.
 
-use std::process::Command;
+use std::fs;
+use std::process::{Child, Command};
 
 const INSIDE: &str = "PINGSTATE_TEST_IN_NAMESPACE";
 
@@ -45,4 +46,35 @@ pub fn run(command: &str) -> bool {
 /// Runs a command that must succeed.
 pub fn must(command: &str) {
     assert!(run(command), "{command}");
+}
+
+/// A process in a network namespace of its own, which ends with it.
+pub struct Namespace(Child);
+
+impl Namespace {
+    #[allow(clippy::new_without_default)] // It starts a process.
+    pub fn new() -> Namespace {
+        let child = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().expect("starts");
+        let namespace = Namespace(child);
+        let own = fs::read_link("/proc/self/ns/net").expect("a namespace");
+        let other = format!("/proc/{}/ns/net", namespace.0.id());
+        super::eventually("a namespace", || fs::read_link(&other).ok().filter(|link| *link != own));
+        namespace
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Runs a command in the namespace.
+    pub fn must(&self, command: &str) {
+        must(&format!("nsenter -t {} -n {command}", self.0.id()));
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -1,38 +1,12 @@
 //! Pings of hosts behind a router, in a network namespace of its own, that reports errors.
 
 use std::fs;
-use std::process::{Child, Command};
 
 use pingstate::{Monitor, Reason, ResolverConfig, check_all};
 
-use crate::common::net::{must, run_in_namespace};
+use crate::common::net::{Namespace, must, run_in_namespace};
 use crate::common::*;
 use crate::icmp::{RANGE, RANGES, check, loopback, metric, probe, set};
-
-/// A process in a network namespace of its own, which ends with it.
-struct Namespace(Child);
-
-impl Namespace {
-    fn new() -> Namespace {
-        let child = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().expect("starts");
-        let namespace = Namespace(child);
-        let own = fs::read_link("/proc/self/ns/net").expect("a namespace");
-        let other = format!("/proc/{}/ns/net", namespace.0.id());
-        eventually("a namespace", || fs::read_link(&other).ok().filter(|link| *link != own));
-        namespace
-    }
-
-    fn must(&self, command: &str) {
-        must(&format!("nsenter -t {} -n {command}", self.0.id()));
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn errors_of_routers_are_the_reason() {
@@ -42,7 +16,7 @@ fn errors_of_routers_are_the_reason() {
     }
     let has_v6 = loopback().len() > 1;
     let (router, host) = (Namespace::new(), Namespace::new());
-    let (r, h) = (router.0.id(), host.0.id());
+    let (r, h) = (router.pid(), host.pid());
     must(&format!("ip link add v1 type veth peer name v2 netns {r}"));
     router.must(&format!("ip link add v3 type veth peer name v4 netns {h}"));
     must("ip addr add 10.1.0.1/24 dev v1");

@@ -163,7 +163,8 @@ impl IcmpSocket {
                 Err(errno) => return Err(errno.into()),
             };
             let mut messages = received.cmsgs().into_iter().flatten();
-            if let Some(failure) = messages.find_map(|message| failure(&message)) {
+            let own = self.socket.local_addr().ok().map(|own| own.ip());
+            if let Some(failure) = messages.find_map(|message| failure(&message, own)) {
                 return Ok(Some(Received::Error { failure, len: received.bytes }));
             }
         }
@@ -199,7 +200,7 @@ fn hop_limit(message: &ControlMessageOwned) -> Option<u8> {
     }
 }
 
-fn failure(message: &ControlMessageOwned) -> Option<Failure> {
+fn failure(message: &ControlMessageOwned, own: Option<IpAddr>) -> Option<Failure> {
     let (version, error, from) = match message {
         ControlMessageOwned::Ipv4RecvErr(error, from) => {
             let from = from.map(|from| Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr)));
@@ -216,7 +217,7 @@ fn failure(message: &ControlMessageOwned) -> Option<Failure> {
         Version::V6 => libc::SO_EE_ORIGIN_ICMP6,
     };
     // Errors of other origins are also those of a call.
-    (error.ee_origin == origin).then(|| icmp::failure(version, error.ee_type, error.ee_code, from))?
+    (error.ee_origin == origin).then(|| icmp::failure(version, error.ee_type, error.ee_code, from, own))?
 }
 
 #[cfg(test)]

@@ -107,18 +107,32 @@ pub(crate) fn ipv4_header(packet: &[u8]) -> Option<(usize, u8)> {
         .then_some((length, header[8]))
 }
 
-/// The failure that an ICMP error about a request means; `None` if a reply can still follow. `from` is its sender.
-pub(crate) fn failure(version: Version, kind: u8, code: u8, from: Option<IpAddr>) -> Option<Failure> {
-    let by = |from: Option<IpAddr>| from.map_or(String::new(), |from| format!(", reported by {from}"));
-    let exceeded = match (version, kind, code) {
-        (Version::V4, 11, 0) => "time to live",
-        (Version::V6, 3, 0) => "hop limit",
-        _ => {
-            let what = unreachable(version, kind, code)?;
-            return Some(Failure::new(Reason::Unreachable, format!("{what}{}", by(from))));
-        }
+/// The failure that an ICMP error about a request means; `None` if a reply can still follow. `from` is its sender,
+/// `own` the address from which the request was sent.
+pub(crate) fn failure(
+    version: Version,
+    kind: u8,
+    code: u8,
+    from: Option<IpAddr>,
+    own: Option<IpAddr>,
+) -> Option<Failure> {
+    let is_local = from.is_some() && from == own;
+    let by = match from {
+        Some(_) if is_local => ", reported by this machine".to_owned(),
+        Some(from) => format!(", reported by {from}"),
+        None => String::new(),
     };
-    Some(Failure::new(Reason::TtlExceeded, format!("{exceeded} exceeded{}", by(from))))
+    let (reason, what) = match (version, kind, code) {
+        (Version::V4, 11, 0) => (Reason::TtlExceeded, "time to live exceeded"),
+        (Version::V6, 3, 0) => (Reason::TtlExceeded, "hop limit exceeded"),
+        // ARP or neighbour discovery has failed.
+        (Version::V4, 3, 1) | (Version::V6, 1, 3) if is_local => {
+            let detail = "host unreachable: it, or the router to it, does not answer on the local network";
+            return Some(Failure::new(Reason::Unreachable, detail));
+        }
+        _ => (Reason::Unreachable, unreachable(version, kind, code)?),
+    };
+    Some(Failure::new(reason, format!("{what}{by}")))
 }
 
 fn unreachable(version: Version, kind: u8, code: u8) -> Option<&'static str> {
@@ -228,8 +242,9 @@ mod tests {
     #[test]
     fn errors_are_failures_unless_a_reply_can_follow() {
         let router = Some(IpAddr::from([10, 0, 0, 1]));
+        let own = IpAddr::from([10, 0, 0, 2]);
         let text = |version, kind, code, from| {
-            failure(version, kind, code, from).map(|failure| (failure.reason, failure.detail))
+            failure(version, kind, code, from, Some(own)).map(|failure| (failure.reason, failure.detail))
         };
         let unreachable = |text: &str| Some((Reason::Unreachable, text.to_owned()));
         assert_eq!(
@@ -242,6 +257,12 @@ mod tests {
         );
         assert_eq!(text(Version::V4, 3, 1, router), unreachable("host unreachable, reported by 10.0.0.1"));
         assert_eq!(text(Version::V6, 1, 3, None), unreachable("host unreachable"));
+        let silent = "host unreachable: it, or the router to it, does not answer on the local network";
+        for (version, kind, code) in [(Version::V4, 3, 1), (Version::V6, 1, 3)] {
+            assert_eq!(text(version, kind, code, Some(own)), unreachable(silent));
+        }
+        let rejected = unreachable("port unreachable, reported by this machine");
+        assert_eq!(text(Version::V4, 3, 3, Some(own)), rejected);
         assert_eq!(text(Version::V4, 3, 99, None), unreachable("destination unreachable"));
         // Redirect, source quench, echo; in ICMPv6, neighbour discovery and echo.
         for kind in [0, 4, 5, 8, 9] {

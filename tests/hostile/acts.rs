@@ -88,7 +88,7 @@ pub const PEERS: &[Peer] = &[
     peer("head: flood of fields", "http", "", |s| flood(s, ok!(""), b"X: y\r\n"), "head"),
     peer("head: flood of line folds", "http", "", |s| flood(s, ok!("X: "), b"\r\n y"), "head"),
     peer("head: flood of empty lines", "http", "", |s| flood(s, b"", b"\r\n\r\n"), ""),
-    peer("head: flood of 1xx", "http", "", |s| flood(s, b"", b"HTTP/1.1 102 P\r\n\r\n"), "interim answers"),
+    peer("head: flood of 1xx", "http", "", |s| flood(s, b"", b"HTTP/1.1 102 P\r\n\r\n"), "interim responses"),
     peer("head: garbage", "http", "", |s| flood(s, b"", &GARBAGE), ""),
     peer("head: zeros", "http", "", |s| flood(s, b"", &[0; 4096]), ""),
     peer("head: whole, then a reset", "http", "", |s| answer(s, ok!("\r\n"), reset), OK),

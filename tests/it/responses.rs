@@ -184,8 +184,8 @@ fn large_responses_are_up_and_limits_are_named() {
         (hints(64) + &head(String::new()), "HTTP 200"),
         (chunked(format!("2;{}\r\nok\r\n0\r\n\r\n", "x".repeat(10_000))), "HTTP 200"),
         (head("A: b\r\n".repeat(1100)), "more than 1024 header fields"),
-        (head(format!("A: {}\r\n", "x".repeat(270_000))), "head is over 256 KiB"),
-        (hints(65) + &head(String::new()), "more than 64 interim answers"),
+        (head(format!("A: {}\r\n", "x".repeat(270_000))), "header fields are over 256 KiB"),
+        (hints(65) + &head(String::new()), "more than 64 interim responses"),
         (
             chunked(format!("1;{}\r\no\r\n0\r\n\r\n", "x".repeat(300_000))),
             "chunk extensions and trailers are over 256 KiB",

@@ -174,7 +174,7 @@ impl Exchange {
         if self.is_handshaking() {
             (Reason::TlsProtocol, "the TLS handshake")
         } else if self.reader.head().is_none() {
-            (Reason::HttpTimeout, "the answer's head")
+            (Reason::HttpTimeout, "the response")
         } else {
             (Reason::HttpTimeout, "the body")
         }

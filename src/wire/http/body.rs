@@ -48,7 +48,7 @@ impl Body {
             Body::Length(left) => {
                 Err(HttpError::new(format!("connection closed {left} bytes before the end of the body")))
             }
-            Body::Chunked(_) => Err(HttpError::new("connection closed before the last chunk had come")),
+            Body::Chunked(_) => Err(HttpError::new("connection closed before the end of the body")),
             Body::UntilClose => Ok(()),
         }
     }

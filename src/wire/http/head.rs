@@ -41,7 +41,7 @@ impl HeadReader {
             };
             let room = HEAD_MAX.saturating_sub(self.taken);
             if room == 0 {
-                return Err(HttpError::new("head is over 256 KiB"));
+                return Err(HttpError::new("header fields are over 256 KiB"));
             }
             let (piece, after) = rest.split_at(len.min(room));
             rest = after;
@@ -58,9 +58,9 @@ impl HeadReader {
             return self.foreign("");
         }
         if self.buffer.is_empty() && self.interims == 0 {
-            return HttpError::new("closed without an answer");
+            return HttpError::new("connection closed without a response");
         }
-        HttpError::new("connection closed before the whole head had come")
+        HttpError::new("connection closed before the end of the header fields")
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<Option<Head>, HttpError> {
@@ -91,9 +91,11 @@ impl HeadReader {
         let Some(head) = parse(&self.buffer)? else { return Ok(None) };
         match head.status {
             200.. => return Ok(Some(head)),
-            101 => return Err(HttpError::new("answer 101 to a request that asks for no upgrade")),
+            101 => return Err(HttpError::new("HTTP 101 to a request that asks for no upgrade")),
             // RFC 9110 section 15.2 allows any number; the limit is far above real use.
-            _ if self.interims == INTERIM_MAX => return Err(HttpError::new("more than 64 interim answers")),
+            _ if self.interims == INTERIM_MAX => {
+                return Err(HttpError::new("more than 64 interim responses"));
+            }
             _ => {}
         }
         self.interims += 1;
@@ -126,10 +128,10 @@ impl HeadReader {
     fn foreign(&self, ellipsis: &str) -> HttpError {
         // A TLS alert or handshake record (RFC 8446 section 5.1).
         if matches!(self.buffer.first(), Some(0x15 | 0x16)) {
-            return HttpError::new("not an HTTP answer but TLS: this seems to be an https port");
+            return HttpError::new("not an HTTP response but TLS: this seems to be an https port");
         }
         let excerpt = self.buffer.trim_ascii_end().escape_ascii();
-        HttpError::new(format!("not an HTTP answer: {excerpt}{ellipsis}"))
+        HttpError::new(format!("not an HTTP response: {excerpt}{ellipsis}"))
     }
 }
 

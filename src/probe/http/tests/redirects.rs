@@ -219,10 +219,10 @@ fn a_failure_after_a_redirect_names_its_url() {
     let (_, harness) = play(&checking(""), &[&far, "HTTP/1.1 503 No\r\n\r\n"]);
     assert_eq!(harness.result().detail, format!("{address}HTTP 503"));
     for (input, connected, detail) in [
-        (Input::TimedOut, true, "timed out after 5 s waiting for the answer's head"),
+        (Input::TimedOut, true, "timed out after 5 s waiting for the response"),
         (Input::TimedOut, false, "timed out after 5 s waiting for the connection"),
         (reset(), false, "connection reset"),
-        (Input::Closed, true, "closed without an answer"),
+        (Input::Closed, true, "connection closed without a response"),
     ] {
         let mut harness = requested(&checking(""));
         harness.receive(far.as_bytes());

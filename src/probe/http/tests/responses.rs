@@ -275,9 +275,9 @@ fn a_closure_receives_the_complete_response() {
 #[test]
 fn invalid_responses_are_failures() {
     for (response, detail) in [
-        ("", "closed without an answer"),
-        ("\r\n", "closed without an answer"),
-        ("HTTP/1.1 200 OK\r\nServer: x\r\n", "connection closed before the whole head had come"),
+        ("", "connection closed without a response"),
+        ("\r\n", "connection closed without a response"),
+        ("HTTP/1.1 200 OK\r\nServer: x\r\n", "connection closed before the end of the header fields"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nabcde", "differing Content-Length values"),
     ] {
         assert_eq!(result_closed(&checking(""), response), down(Reason::HttpProtocol, detail), "{response}");
@@ -289,9 +289,7 @@ fn invalid_responses_are_failures() {
 #[test]
 fn a_failure_names_what_was_awaited() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
-    for (received, what) in
-        [("", "the answer's head"), (&head[..30], "the answer's head"), (head, "the body")]
-    {
+    for (received, what) in [("", "the response"), (&head[..30], "the response"), (head, "the body")] {
         let started = || {
             let mut harness = requested(&checking("body_contains:pong"));
             harness.receive_all(received.as_bytes().chunks(64));

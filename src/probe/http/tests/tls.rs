@@ -100,7 +100,7 @@ fn a_close_without_a_response_is_reported() {
         } else {
             harness.input(Input::Closed);
         }
-        assert_eq!(harness.result(), down(Reason::HttpProtocol, "closed without an answer"));
+        assert_eq!(harness.result(), down(Reason::HttpProtocol, "connection closed without a response"));
     }
 }
 
@@ -124,7 +124,7 @@ fn a_failure_names_the_handshake() {
     let mut server = site.server();
     handshake(&mut harness, &mut server, 1000);
     harness.input(Input::TimedOut);
-    assert_eq!(harness.result().detail, "timed out after 5 s waiting for the answer's head");
+    assert_eq!(harness.result().detail, "timed out after 5 s waiting for the response");
 }
 
 #[test]

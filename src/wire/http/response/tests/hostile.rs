@@ -30,19 +30,19 @@ fn endless(start: &str, more: &str, piece: usize) -> (Option<String>, usize) {
 #[test]
 fn endless_responses_are_errors() {
     for (start, more, error) in [
-        ("", "HTTP/1.1 100 Continue\r\n\r\n", "more than 64 interim answers"),
+        ("", "HTTP/1.1 100 Continue\r\n\r\n", "more than 64 interim responses"),
         (
             "",
             "HTTP/1.1 102 Processing\r\nPad: xxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n\r\n",
-            "more than 64 interim answers",
+            "more than 64 interim responses",
         ),
-        ("", "\r\n", "head is over 256 KiB"),
-        ("HTTP/1.1 200 ", "x", "head is over 256 KiB"),
-        ("HTTP/1.1 200 OK\r\n", "A: b\r\n", "head is over 256 KiB"),
-        ("HTTP/1.1 200 OK\r\n", "(no): field\r\n", "head is over 256 KiB"),
-        ("HTTP/1.1 200 OK\r\n", " : \r\n", "head is over 256 KiB"),
-        ("HTTP/1.1 200 OK\r\nA: b\r\n", " c\r\n", "head is over 256 KiB"),
-        ("HTTP/1.1 200 OK\r\nA: ", "b", "head is over 256 KiB"),
+        ("", "\r\n", "header fields are over 256 KiB"),
+        ("HTTP/1.1 200 ", "x", "header fields are over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\n", "A: b\r\n", "header fields are over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\n", "(no): field\r\n", "header fields are over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\n", " : \r\n", "header fields are over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\nA: b\r\n", " c\r\n", "header fields are over 256 KiB"),
+        ("HTTP/1.1 200 OK\r\nA: ", "b", "header fields are over 256 KiB"),
         (CHUNKED, "0", "malformed chunk: its size has more than 16 digits"),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
@@ -131,7 +131,7 @@ fn interim_responses_are_limited() {
     assert!(reader.is_done());
     let one_more = format!("HTTP/1.1 100 Go\r\n\r\n{answer}");
     let error = ResponseReader::new(false, 0).receive(one_more.as_bytes()).unwrap_err();
-    assert_eq!(error.0, "more than 64 interim answers");
+    assert_eq!(error.0, "more than 64 interim responses");
 }
 
 #[test]

@@ -171,11 +171,11 @@ fn interim_answers_are_skipped() {
     assert_eq!((head.status, body.as_str(), head.headers.get("link")), (404, "no", None));
     assert_eq!(
         error_of(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
-        "answer 101 to a request that asks for no upgrade"
+        "HTTP 101 to a request that asks for no upgrade"
     );
     assert_eq!(
         error_of(b"HTTP/1.1 100 Continue\r\n\r\n"),
-        "connection closed before the whole head had come"
+        "connection closed before the end of the header fields"
     );
 }
 
@@ -225,10 +225,10 @@ fn no_more_of_the_body_is_kept_than_asked_for() {
 fn what_came_before_a_cut_stays() {
     for (answer, error) in [
         ("Content-Length: 10\r\n\r\nabc", "connection closed 7 bytes before the end of the body"),
-        ("Transfer-Encoding: chunked\r\n\r\n5\r\nabc", "connection closed before the last chunk had come"),
+        ("Transfer-Encoding: chunked\r\n\r\n5\r\nabc", "connection closed before the end of the body"),
         (
             "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
-            "connection closed before the last chunk had come",
+            "connection closed before the end of the body",
         ),
         ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz", "malformed chunk: no size"),
     ] {
@@ -242,10 +242,10 @@ fn what_came_before_a_cut_stays() {
 #[test]
 fn malformed_heads_each_have_their_error() {
     for (bytes, error) in [
-        (b"".as_slice(), "closed without an answer"),
-        (b"\r\n", "closed without an answer"),
-        (b"HTT", "connection closed before the whole head had come"),
-        (b"HTTP/1.1 200 OK\r\nA: b\r\n", "connection closed before the whole head had come"),
+        (b"".as_slice(), "connection closed without a response"),
+        (b"\r\n", "connection closed without a response"),
+        (b"HTT", "connection closed before the end of the header fields"),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n", "connection closed before the end of the header fields"),
         (b"HTTP/1.1 20 OK\r\n", "malformed status line: HTTP/1.1 20 OK"),
         (b"HTTP/1.1 2000 OK\r\n", "malformed status line: HTTP/1.1 2000 OK"),
         (b"HTTP/1.1 -20 OK\r\n", "malformed status line: HTTP/1.1 -20 OK"),
@@ -321,20 +321,20 @@ fn a_status_line_after_an_interim_answer_is_checked_as_early_as_the_first() {
 #[test]
 fn other_protocols_are_recognised_as_early_as_they_show() {
     for (bytes, error) in [
-        (b"SSH-2.0-OpenSSH_9.2p".as_slice(), "not an HTTP answer: SSH-2.0-OpenSSH_9.2p…"),
-        (b"SSH-2.0-dropbear\r\n", "not an HTTP answer: SSH-2.0-dropbear"),
-        (b"ICY 200 OK\r\n", "not an HTTP answer: ICY 200 OK"),
-        (b"HTTP/2 200\r\n", "not an HTTP answer: HTTP/2 200"),
-        (b"HTTP/1.10 200 OK\r\n", "not an HTTP answer: HTTP/1.10 200 OK"),
-        (b"HTTP/1.1\r\n", "not an HTTP answer: HTTP/1.1"),
-        (b"HTTP/1.x 200 OK\r\n", "not an HTTP answer: HTTP/1.x 200 OK"),
-        (b"HTTP/0.9 200 OK\r\n", "not an HTTP answer: HTTP/0.9 200 OK"),
-        (b"HTTPS/1.1 200 OK\r\n", "not an HTTP answer: HTTPS/1.1 200 OK"),
-        (b"PRI * HTTP/2.0\r\n", "not an HTTP answer: PRI * HTTP/2.0"),
-        (b"\0", "not an HTTP answer: \\x00"),
-        (b"\xff", "not an HTTP answer: \\xff"),
-        (b"<html>\n", "not an HTTP answer: <html>"),
-        (b"\x15", "not an HTTP answer but TLS: this seems to be an https port"),
+        (b"SSH-2.0-OpenSSH_9.2p".as_slice(), "not an HTTP response: SSH-2.0-OpenSSH_9.2p…"),
+        (b"SSH-2.0-dropbear\r\n", "not an HTTP response: SSH-2.0-dropbear"),
+        (b"ICY 200 OK\r\n", "not an HTTP response: ICY 200 OK"),
+        (b"HTTP/2 200\r\n", "not an HTTP response: HTTP/2 200"),
+        (b"HTTP/1.10 200 OK\r\n", "not an HTTP response: HTTP/1.10 200 OK"),
+        (b"HTTP/1.1\r\n", "not an HTTP response: HTTP/1.1"),
+        (b"HTTP/1.x 200 OK\r\n", "not an HTTP response: HTTP/1.x 200 OK"),
+        (b"HTTP/0.9 200 OK\r\n", "not an HTTP response: HTTP/0.9 200 OK"),
+        (b"HTTPS/1.1 200 OK\r\n", "not an HTTP response: HTTPS/1.1 200 OK"),
+        (b"PRI * HTTP/2.0\r\n", "not an HTTP response: PRI * HTTP/2.0"),
+        (b"\0", "not an HTTP response: \\x00"),
+        (b"\xff", "not an HTTP response: \\xff"),
+        (b"<html>\n", "not an HTTP response: <html>"),
+        (b"\x15", "not an HTTP response but TLS: this seems to be an https port"),
     ] {
         let open = read_cut(bytes, false, 1000, false);
         assert_eq!(open.error.as_deref(), Some(error));
@@ -342,7 +342,7 @@ fn other_protocols_are_recognised_as_early_as_they_show() {
             assert_eq!(read([&bytes[..at]], false, 1000, false).error, None, "{error}: not after {at} bytes");
         }
     }
-    assert_eq!(error_of(b"220 hi"), "not an HTTP answer: 220 hi");
+    assert_eq!(error_of(b"220 hi"), "not an HTTP response: 220 hi");
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn malformed_chunks_each_have_their_error() {
         ("3\r\nabc0\r\n\r\n", "malformed chunk: its data goes on past its size"),
         ("3\r\nabc\rx", "malformed chunk: its data goes on past its size"),
         ("3\r\nabc\r\n\r\n", "malformed chunk: no size"),
-        ("ffffffffffffffff\r\nabc", "connection closed before the last chunk had come"),
+        ("ffffffffffffffff\r\nabc", "connection closed before the end of the body"),
     ] {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{coded}");
         assert_eq!(error_of(bytes.as_bytes()), error, "{coded:?}");

@@ -47,15 +47,7 @@ impl Site {
     }
 
     fn serving(certificate: &Certificate, key: &KeyPair, in_file: &Certificate) -> Site {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
-            .expect("a certificate");
-        let config = Arc::new(config);
+        let config = server_config(certificate, key);
         let server = Server::start(move |stream| answer(stream, config.clone()));
         let file = format!("pingstate-https-{}-{}.pem", std::process::id(), server.address.port());
         let pem = std::env::temp_dir().join(file);
@@ -78,8 +70,19 @@ impl Drop for Site {
     }
 }
 
+pub(crate) fn server_config(certificate: &Certificate, key: &KeyPair) -> Arc<rustls::ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private);
+    Arc::new(config.expect("a certificate"))
+}
+
 /// Answers one request and closes without close_notify, as many servers do.
-fn answer(mut stream: TcpStream, config: Arc<rustls::ServerConfig>) {
+pub(crate) fn answer(mut stream: TcpStream, config: Arc<rustls::ServerConfig>) {
     let mut tls = rustls::ServerConnection::new(config).expect("a connection");
     let mut tls = rustls::Stream::new(&mut tls, &mut stream);
     let mut head = Vec::new();

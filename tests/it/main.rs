@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod acceptance;
 mod blackbox;
 mod config;
 mod connections;

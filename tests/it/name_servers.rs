@@ -141,15 +141,15 @@ fn a_refused_query_is_reported_at_once() {
 }
 
 /// NSD with one zone, ended when dropped.
-struct Nsd {
+pub(crate) struct Nsd {
     child: Child,
     directory: PathBuf,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Nsd {
     /// `None` if it is not installed.
-    fn start(zone: &str) -> Option<Nsd> {
+    pub(crate) fn start(zone: &str) -> Option<Nsd> {
         if !has("nsd", &["-v"]) || !has("dig", &["-v"]) {
             return None;
         }
@@ -176,6 +176,14 @@ impl Nsd {
             (!nsd.dig("example", "SOA", &["+tries=1", "+timeout=1"]).is_empty()).then_some(())
         });
         Some(nsd)
+    }
+
+    /// Replaces the zone.
+    #[cfg(feature = "tls")] // Its only user.
+    pub(crate) fn reload(&self, zone: &str) {
+        std::fs::write(self.directory.join("zone"), zone).expect("written");
+        let sent = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
     }
 
     /// The sorted lines of `dig +short`.

@@ -27,6 +27,7 @@ mod request_files;
 mod requests;
 mod responses;
 mod service;
+mod systemd;
 mod tls_identity;
 mod tls_servers;
 mod unchecked;

@@ -164,10 +164,10 @@ fn every_target_of_a_home_network_fails_with_a_reason_and_recovers() {
     );
     fs::write(&file, text).expect("written");
     let mut daemon = Daemon::start(&["--config", &file]);
-    let (works, api) = (Arc::new(AtomicBool::new(true)), daemon.api);
-    let is_working = works.clone();
-    thread::spawn(move || {
-        loop {
+    let (works, ends, api) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)), daemon.api);
+    let (is_working, is_ending) = (works.clone(), ends.clone());
+    let job = thread::spawn(move || {
+        while !is_ending.load(Ordering::SeqCst) {
             if is_working.load(Ordering::SeqCst) {
                 get(api, &format!("/heartbeat/{TOKEN}"));
             }
@@ -265,4 +265,6 @@ fn every_target_of_a_home_network_fails_with_a_reason_and_recovers() {
         }
     }
     println!("{}", observer.log.join("\n"));
+    ends.store(true, Ordering::SeqCst);
+    job.join().expect("no panic");
 }

@@ -9,6 +9,7 @@ mod acceptance;
 mod blackbox;
 mod config;
 mod connections;
+mod contrib_hooks;
 mod daemon;
 mod events;
 mod examples;

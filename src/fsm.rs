@@ -170,16 +170,7 @@ impl Fsm {
         }
         let is_degraded = self.policy_state == State::Up && !self.warnings.is_empty();
         let to = if is_degraded { State::Degraded } else { self.policy_state };
-        let change = (to != self.state).then(|| Change {
-            from: self.state,
-            to,
-            previous_state_duration: self.time_in_state(now),
-        });
-        if let Some(change) = &change {
-            self.counters.count_change(change);
-            self.state = to;
-            self.state_since = now.instant;
-        }
+        let change = self.enter(to, now);
         // Results that a program makes need not have a reason.
         let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));
         self.counters.count_check(event, reason);
@@ -210,6 +201,23 @@ impl Fsm {
         change
     }
 
+    /// The target is not checked for some time: its state is unknown until the next result, which the policy
+    /// applies to the state from before. Consecutive results are counted anew.
+    pub(crate) fn suspend(&mut self, now: Now) -> Option<Change> {
+        self.streak = 0;
+        self.enter(State::Unknown, now)
+    }
+
+    fn enter(&mut self, to: State, now: Now) -> Option<Change> {
+        let change = Change { from: self.state, to, previous_state_duration: self.time_in_state(now) };
+        if change.from == to {
+            return None;
+        }
+        self.counters.count_change(&change);
+        (self.state, self.state_since) = (to, now.instant);
+        Some(change)
+    }
+
     pub(crate) fn state(&self) -> State {
         self.state
     }
@@ -218,9 +226,12 @@ impl Fsm {
         self.policy_state
     }
 
-    /// The warnings of the last successful check; none while the target is down.
+    /// The warnings of the last successful check; none while the target is down or unknown.
     pub(crate) fn warnings(&self) -> ProbeWarnings {
-        if self.state == State::Down { ProbeWarnings::default() } else { self.warnings }
+        match self.state {
+            State::Up | State::Degraded => self.warnings,
+            State::Down | State::Unknown => ProbeWarnings::default(),
+        }
     }
 
     pub(crate) fn is_slow(&self) -> bool {

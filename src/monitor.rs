@@ -16,7 +16,7 @@ use crate::probe::guard::{guarded, label};
 use crate::probe::kinds;
 use crate::probe::{Heartbeat, Probe};
 pub use hook::Hook;
-pub(crate) use target::Target;
+pub(crate) use target::{Pause, Target};
 pub use target_id::TargetId;
 pub(crate) use target_id::TargetSet;
 pub use targets::TargetUpdate;
@@ -51,6 +51,7 @@ pub struct Monitor {
     initial: State,
     history: usize,
     rules: Rules,
+    paused: bool,
     hook: Option<Arc<Hook>>,
     webhook: Option<Arc<Webhook>>,
 }
@@ -110,6 +111,7 @@ impl Monitor {
             initial: State::Unknown,
             history: Monitor::HISTORY,
             rules: Rules::default(),
+            paused: false,
             hook: None,
             webhook: None,
         }
@@ -247,6 +249,25 @@ impl Monitor {
     #[must_use]
     pub fn interval_fast(mut self, interval: Duration) -> Self {
         self.rules.interval_fast = Some(interval);
+        self
+    }
+
+    /// Starts paused: the target is not checked until it is resumed. Single checks ([`check_all`](crate::check_all))
+    /// ignore this. Default: false.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, State, blocking};
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || true)).paused(true).start()?;
+    /// assert!(monitor.snapshot().paused_until.is_some());
+    /// monitor.resume();
+    /// assert!(monitor.check_now().ok);
+    /// assert_eq!(monitor.state(), State::Up);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn paused(mut self, paused: bool) -> Self {
+        self.paused = paused;
         self
     }
 

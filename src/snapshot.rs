@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::clock::{Now, since_epoch};
+use crate::clock::{Now, since_epoch, system_time};
 use crate::fsm::{Check, Event, Fsm, State};
+use crate::monitor::Target;
 use crate::probe::build::ProbeBuilder;
 use crate::probe::kinds::Kind;
 use crate::result::{DnsResponse, Phases, PingStats, ProbeWarning, ProbeWarnings, Reason, RoundTrip};
@@ -77,6 +78,9 @@ pub struct Snapshot {
     pub tls_not_after: Option<SystemTime>,
     /// Why the target is degraded although its last check succeeded.
     pub warnings: ProbeWarnings,
+    /// When the pause of the target ends, by the wall clock: the last second of the year 9999 if it lasts until the target
+    /// is resumed. `None` if it is not paused.
+    pub paused_until: Option<SystemTime>,
     /// The requests and replies of the last check of an icmp target.
     pub ping: Option<PingStats>,
     /// The response to the last check of a dns target.
@@ -146,10 +150,20 @@ impl<'a> View<'a> {
             http_status: last.and_then(|last| last.http_status),
             tls_not_after: last.and_then(|last| last.tls_not_after),
             warnings: fsm.warnings(),
+            paused_until: None,
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
             dns: last.and_then(|last| last.dns.clone()),
         };
         View { name, url, recent: fsm.recent().as_slices(), values }
+    }
+
+    pub(crate) fn of_target(target: &'a Target, now: Now) -> Self {
+        let mut view = View::of(target.name(), target.url(), target.fsm(), now);
+        view.values.paused_until = target.pause().map(|pause| match pause.until {
+            Some(until) => now.after(until.saturating_duration_since(now.instant)).system_time(),
+            None => system_time(Duration::from_secs(SECONDS_MAX)),
+        });
+        view
     }
 
     pub(crate) fn to_snapshot(&self) -> Snapshot {
@@ -171,7 +185,7 @@ fn serialize<S: Serializer>(
     recent: Ring<'_>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut out = serializer.serialize_struct("Snapshot", 17)?;
+    let mut out = serializer.serialize_struct("Snapshot", 19)?;
     out.serialize_field("state", values.state.as_str())?;
     out.serialize_field("last_event", &values.last_event.map(Event::as_str))?;
     out.serialize_field("last_detail", &values.last_detail.as_deref())?;
@@ -189,6 +203,7 @@ fn serialize<S: Serializer>(
     out.serialize_field("http_status", &values.http_status)?;
     out.serialize_field("tls_not_after_ts", &values.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
     out.serialize_field("warnings", &Warnings(values.warnings))?;
+    out.serialize_field("paused_until_ts", &values.paused_until.map(|time| timestamp_s(since_epoch(time))))?;
     match Kind::of_url(url) {
         Some(Kind::Icmp) => out.serialize_field("ping", &values.ping.as_ref().map(Ping))?,
         Some(Kind::Dns) => out.serialize_field("dns", &values.dns.as_deref().map(Dns))?,

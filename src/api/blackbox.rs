@@ -22,6 +22,9 @@ pub(super) fn probe(query: &str, targets: &Targets) -> Result<Response, Response
     // A URL that was not encoded for the query may contain `%` and `+` itself.
     let raw = raw_parameter(query, "target").unwrap_or_default();
     let target = find(&target, targets).or_else(|| by_url(raw, targets)).ok_or_else(no_target)?;
+    if target.is_paused() {
+        return Err(Response::new(503, TEXT, "paused\n"));
+    }
     let Some(last) = target.fsm().last() else {
         return Err(Response::new(503, TEXT, "not checked yet\n"));
     };

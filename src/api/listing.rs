@@ -19,17 +19,18 @@ impl Serialize for Listing<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Listing", 3)?;
         out.serialize_field("state", self.targets.worst().as_str())?;
-        out.serialize_field("counts", &Counts(self.targets.counts()))?;
+        out.serialize_field("counts", &Counts(self.targets))?;
         out.serialize_field("targets", &Snapshots(self.targets.list(), self.now))?;
         out.end()
     }
 }
 
-struct Counts([usize; 4]);
+struct Counts<'a>(&'a Targets);
 
-impl Serialize for Counts {
+impl Serialize for Counts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(State::ALL.into_iter().map(State::as_str).zip(self.0))
+        let states = State::ALL.into_iter().map(State::as_str).zip(self.0.counts());
+        serializer.collect_map(states.chain([("paused", self.0.paused())]))
     }
 }
 
@@ -42,5 +43,5 @@ impl Serialize for Snapshots<'_> {
 }
 
 pub(crate) fn view(target: &Target, now: Now) -> View<'_> {
-    View::of(target.name(), target.url(), target.fsm(), now)
+    View::of_target(target, now)
 }

@@ -29,6 +29,10 @@ fn write_states(out: &mut Exposition, targets: &[Target], now: Now) {
     for target in targets.iter().filter(|target| target.fsm().state() != State::Unknown) {
         out.sample(&[("target", target.name())], (target.fsm().state() == State::Up).into());
     }
+    out.family("pingstate_paused", "gauge", "1 if the target is paused, otherwise 0.");
+    for target in targets {
+        out.sample(&[("target", target.name())], target.is_paused().into());
+    }
     out.family("pingstate_state", "gauge", "Which state the target is in.");
     for (target, state) in by_state(targets) {
         let labels = [("target", target.name()), ("state", state.as_str())];

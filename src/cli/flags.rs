@@ -292,6 +292,9 @@ pub(super) static SECTIONS: [Section; 12] = [
             .default("--slow")
             .kinds(PROBED_KINDS, |settings| settings.slow_clear = None)
             .needs("--slow", |settings| settings.slow.is_some()),
+            switch("--paused", "start paused: unknown and not checked until it is resumed", |line| {
+                line.settings.paused = true;
+            }),
         ],
     },
     Section {

@@ -108,6 +108,7 @@ pub(crate) struct Settings {
     pub(crate) rise: Option<u32>,
     pub(crate) slow: Option<Duration>,
     pub(crate) slow_clear: Option<Duration>,
+    pub(crate) paused: bool,
     pub(crate) on_change: Option<Vec<String>>,
     pub(crate) webhook: Option<String>,
     pub(crate) hook_timeout: Option<Duration>,

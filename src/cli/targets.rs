@@ -141,7 +141,8 @@ impl SharedResources {
         let mut monitor = Monitor::new(probe)
             .policy(Policy::Thresholds { fall, rise })
             .retries(settings.retries.unwrap_or(0))
-            .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL));
+            .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL))
+            .paused(settings.paused);
         if let Some(interval) = settings.interval {
             monitor = monitor.interval(interval);
         }

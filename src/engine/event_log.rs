@@ -113,6 +113,23 @@ impl EventLog {
         self.keeps_checks || change.is_some()
     }
 
+    /// Records that a target has become unknown, because it is paused.
+    pub(super) fn note_pause(&mut self, target: TargetId, change: &Change, now: Now) {
+        self.written = None;
+        self.last += 1;
+        self.transitions.push(Entry {
+            seq: self.last,
+            target,
+            ts: now.unix,
+            event: Event::Ok,
+            state: change.to,
+            change: Some((change.from, change.previous_state_duration)),
+            detail: "paused".into(),
+            error: None,
+            latency: None,
+        });
+    }
+
     pub(super) fn cursor(&self, wanted: &Subscription) -> Cursor {
         // Ids of another run of the daemon do not apply to this one: all events may be new to the client.
         let is_ours = |id: &EventId| id.boot == self.boot && id.seq <= self.last;

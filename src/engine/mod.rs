@@ -45,6 +45,7 @@ mod api_conns;
 mod audit;
 mod check_queue;
 mod context;
+mod control;
 mod event_log;
 mod eviction;
 mod exec_slots;
@@ -70,7 +71,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::host::HostGuard;
 use crate::clock::Now;
-use crate::monitor::{Monitor, Target, TargetId, Targets};
+use crate::monitor::{Monitor, Target, Targets};
 use crate::probe::Exit;
 use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
@@ -310,14 +311,6 @@ impl Engine {
         self.process_events();
     }
 
-    /// Starts a check outside the schedule, unless one is in flight or waits.
-    pub(crate) fn check_now(&mut self, target: TargetId, now: Now) {
-        self.update_clock(now);
-        self.runs.check_now(target, &mut self.cx);
-        self.process_events();
-        self.set_wakeup();
-    }
-
     /// Processes what one concern has for another, until there is nothing more.
     fn process_events(&mut self) {
         for (target, result) in std::mem::take(&mut self.api.heartbeats) {
@@ -355,6 +348,7 @@ impl Engine {
                     manager.schedule_status(&mut self.cx);
                 }
             }
+            RunEvent::Paused(target, change) => self.note_pause(target, change.as_ref()),
             RunEvent::Delivered(slot, result) => {
                 self.webhooks.handle_result(slot, &result, &mut self.cx);
                 self.start_deliveries();

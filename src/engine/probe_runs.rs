@@ -1,6 +1,7 @@
 //! The schedule of the targets, and the attempts in flight.
 
 mod outputs;
+mod pauses;
 mod programs;
 
 use std::collections::VecDeque;
@@ -49,6 +50,8 @@ pub(super) enum RunEvent {
     Random(RunOwner),
     Cancel(LookupId),
     Checked(TargetId, Option<Change>),
+    /// A pause has begun or ended.
+    Paused(TargetId, Option<Change>),
     Delivered(usize, Box<ProbeResult>),
 }
 
@@ -272,12 +275,8 @@ impl ProbeRuns {
 
     /// Processes a changed list of targets: `ended` were removed or replaced.
     pub(super) fn handle_reload(&mut self, ended: &[TargetId], cx: &mut Context) {
-        for owner in ended.iter().copied().map(RunOwner::Target) {
-            self.disconnect(owner, cx);
-            if let Some(run) = self.table.remove(owner) {
-                self.queue.release(run.connections);
-            }
-            cx.timers.set(Owner::Run(owner), None);
+        for target in ended {
+            self.abandon(*target, cx);
         }
         let ended: TargetSet = ended.iter().copied().collect();
         cx.outputs.retain(|output| match output {
@@ -295,7 +294,7 @@ impl ProbeRuns {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < cx.now.instant;
         let waiting: TargetSet = self.queue.all_waiting().collect();
         let is_late_target = |target: &Target| {
-            is_late(target.due())
+            target.due().is_some_and(is_late)
                 && self.table.get(RunOwner::Target(target.id())).is_none()
                 && !waiting.contains(target.id())
         };
@@ -326,7 +325,7 @@ impl ProbeRuns {
             (None, RunOwner::Delivery(_)) => None,
             (None, RunOwner::Target(target)) => {
                 cx.targets.get(target).and_then(|target| match self.schedule {
-                    Schedule::Repeated => Some(target.due()),
+                    Schedule::Repeated => target.due(),
                     Schedule::Once if target.heartbeat().is_some() => None,
                     // Its first check starts at once, and there is no second one.
                     Schedule::Once if target.fsm().last().is_none() => {

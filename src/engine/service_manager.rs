@@ -73,11 +73,12 @@ impl ServiceManager {
 fn status(targets: &Targets, refusal: &str) -> String {
     let counts = targets.counts();
     let mut status = String::new();
-    for state in [State::Up, State::Degraded, State::Down, State::Unknown] {
-        let count = counts[state.index()];
+    let states = [State::Up, State::Degraded, State::Down, State::Unknown];
+    let counts = states.map(|state| (counts[state.index()], state.as_str()));
+    for (count, word) in counts.into_iter().chain([(targets.paused(), "paused")]) {
         if count > 0 {
             let comma = if status.is_empty() { "" } else { ", " };
-            status.push_str(&format!("{comma}{count} {state}"));
+            status.push_str(&format!("{comma}{count} {word}"));
         }
     }
     if status.is_empty() {

@@ -20,7 +20,7 @@ use crate::result::ParseError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Not checked yet.
+    /// Not checked yet, or paused.
     Unknown,
     /// The target is healthy.
     Up,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::once::no_guard;
 use super::resolver_config::ResolverConfig;
@@ -95,6 +96,8 @@ pub struct MonitorHandle {
 enum Request {
     Snapshot(Sender<Snapshot>),
     CheckNow(Sender<ProbeResult>),
+    Pause(Option<Duration>, Sender<()>),
+    Resume(Sender<()>),
     Stop,
 }
 
@@ -112,12 +115,41 @@ impl MonitorHandle {
     }
 
     /// Checks the target now, outside the schedule, and waits for the result. If a check is in flight,
-    /// its result is returned. The result counts like any other. The call takes at most the probe's
+    /// its result is returned. The result counts like any other. A paused target is not checked: the result is then a
+    /// failure with [`Reason::Local`]. The call takes at most the probe's
     /// timeout, plus [`Monitor::retry_interval`] and the timeout for each of [`Monitor::retries`].
     pub fn check_now(&self) -> ProbeResult {
         let stopped =
             || ProbeResult::down(Reason::Local, "the monitor has stopped, or this is its own thread");
         self.request(Request::CheckNow).unwrap_or_else(stopped)
+    }
+
+    /// Pauses the target for this time, or with `None` until [`MonitorHandle::resume`]. It is not checked meanwhile and
+    /// its state is unknown; a check in flight ends without a result. A pause replaces an earlier one. More than
+    /// [`Monitor::INTERVAL_MAX`] counts as `None`.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, State, blocking};
+    /// use std::time::Duration;
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || true)).start()?;
+    /// assert!(monitor.check_now().ok);
+    /// monitor.pause(Duration::from_secs(3600));
+    /// assert_eq!(monitor.state(), State::Unknown);
+    /// assert!(monitor.snapshot().paused_until.is_some());
+    /// assert_eq!(monitor.check_now().detail, "the target is paused");
+    /// monitor.resume();
+    /// assert!(monitor.check_now().ok);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn pause(&self, time: impl Into<Option<Duration>>) {
+        let time = time.into();
+        let _ = self.request(|done| Request::Pause(time, done));
+    }
+
+    /// Ends the pause of the target, whose next check starts at once.
+    pub fn resume(&self) {
+        let _ = self.request(Request::Resume);
     }
 
     /// Stops monitoring, waits until everything is closed, and returns the last snapshot.
@@ -180,10 +212,24 @@ fn run(mut reactor: Reactor, requests: &Receiver<Request>) {
                     waiting.push(reply);
                     reactor.check_now(target(&reactor).id());
                 }
+                Request::Pause(time, done) => {
+                    send_results(&mut reactor, &mut waiting);
+                    reactor.pause(target(&reactor).id(), time);
+                    let _ = done.send(());
+                }
+                Request::Resume(done) => {
+                    reactor.resume(target(&reactor).id());
+                    let _ = done.send(());
+                }
                 Request::Stop => return,
             }
         }
         send_results(&mut reactor, &mut waiting);
+        if target(&reactor).is_paused() {
+            for reply in waiting.drain(..) {
+                let _ = reply.send(ProbeResult::down(Reason::Local, "the target is paused"));
+            }
+        }
     }
 }
 
@@ -200,6 +246,5 @@ fn target(reactor: &Reactor) -> &Target {
 }
 
 fn snapshot(reactor: &Reactor) -> Snapshot {
-    let target = target(reactor);
-    View::of(target.name(), target.url(), target.fsm(), reactor::now()).to_snapshot()
+    View::of_target(target(reactor), reactor::now()).to_snapshot()
 }

@@ -137,6 +137,7 @@ pub(crate) fn check_and_warn(
     mut on_check: impl FnMut(&CheckEvent<'_>),
     mut on_warning: impl FnMut(&str),
 ) -> io::Result<()> {
+    let monitors = monitors.into_iter().map(|monitor| monitor.paused(false)).collect();
     let mut reactor = resolver.reactor(monitors, Schedule::Once, no_guard())?;
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;

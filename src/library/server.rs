@@ -111,7 +111,32 @@ impl Server {
     #[must_use]
     pub fn snapshot(&self, target: TargetId) -> Option<Snapshot> {
         let target = self.reactor.engine().targets().get(target)?;
-        Some(View::of(target.name(), target.url(), target.fsm(), reactor::now()).to_snapshot())
+        Some(View::of_target(target, reactor::now()).to_snapshot())
+    }
+
+    /// Pauses a target for this time, or with `None` until [`Server::resume`]; see [`MonitorHandle::pause`].
+    ///
+    /// ```
+    /// use pingstate::{Monitor, blocking, serve};
+    /// use std::time::Duration;
+    ///
+    /// let mut server = serve(Monitor::new(blocking("disk", || true)), ([127, 0, 0, 1], 0))?;
+    /// let disk = server.targets().next().expect("one target");
+    /// server.pause(disk, Duration::from_secs(3600));
+    /// assert!(server.snapshot(disk).is_some_and(|disk| disk.paused_until.is_some()));
+    /// server.resume(disk);
+    /// assert!(server.snapshot(disk).is_some_and(|disk| disk.paused_until.is_none()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// [`MonitorHandle::pause`]: crate::MonitorHandle::pause
+    pub fn pause(&mut self, target: TargetId, time: impl Into<Option<Duration>>) {
+        self.reactor.pause(target, time.into());
+    }
+
+    /// Ends the pause of a target, whose next check starts with the next turn.
+    pub fn resume(&mut self, target: TargetId) {
+        self.reactor.resume(target);
     }
 
     /// Runs until a [`ShutdownHandle`] or a signal stops it (see [`ServerBuilder::stop_on_signals`]).

@@ -1,5 +1,7 @@
 //! A running monitor: its state machine and its schedule.
 
+mod pause;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,12 +14,13 @@ use crate::probe::durations::{long, millis};
 use crate::probe::guard::{guarded, label};
 use crate::probe::{Attempt, Heartbeat, Probe};
 use crate::result::{ProbeResult, ProbeWarning, Reason};
+pub(crate) use pause::Pause;
 
 pub(crate) struct Target {
     id: TargetId,
     probe: Box<dyn Probe>,
     pub(super) fsm: Fsm,
-    interval: Duration,
+    pub(super) interval: Duration,
     /// `None` for the default rules, to save memory with 10,000 targets.
     special: Option<Box<Special>>,
     /// When the first check is due; `None` after it has ended.
@@ -25,6 +28,7 @@ pub(crate) struct Target {
     /// While the first check is pending, that of the second check.
     next_scheduled: Instant,
     skipped: u64,
+    pause: Option<Pause>,
     heartbeat: Option<Box<Expected>>,
     pub(crate) hook: Option<Arc<Hook>>,
     pub(crate) webhook: Option<Arc<Webhook>>,
@@ -62,11 +66,15 @@ impl Target {
             first: Some(first),
             next_scheduled: second,
             skipped: 0,
+            pause: None,
             heartbeat,
             hook: monitor.hook,
             webhook: monitor.webhook,
         };
         target.note_heartbeat(now.instant);
+        if monitor.paused {
+            target.begin_pause(Pause { until: None }, now);
+        }
         target
     }
 
@@ -127,8 +135,12 @@ impl Target {
         self.special.as_ref().and_then(|special| special.retry_at)
     }
 
-    pub(crate) fn due(&self) -> Instant {
-        self.retry_at().unwrap_or(self.scheduled())
+    /// When the next check is due, or the pause ends; `None` if it has no end.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match self.pause {
+            Some(pause) => pause.until,
+            None => Some(self.retry_at().unwrap_or(self.scheduled())),
+        }
     }
 
     pub(crate) fn skipped(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! The list of all targets.
 
+mod pauses;
 mod update;
 
 use std::time::Duration;
@@ -16,7 +17,9 @@ pub(crate) struct Targets {
     /// In the configured order.
     list: Vec<Target>,
     positions: Positions,
+    /// Targets by state, without the paused ones.
     counts: [usize; 4],
+    paused: usize,
     changes: u64,
     pub(crate) delay: SchedulingDelay,
     skipped: u64,
@@ -47,6 +50,11 @@ fn first_checks(index: u32, total: u32, interval: Duration) -> (Duration, Durati
     (first, second)
 }
 
+/// The counter that includes this target.
+fn counter<'a>(counts: &'a mut [usize; 4], paused: &'a mut usize, target: &Target) -> &'a mut usize {
+    if target.is_paused() { paused } else { &mut counts[target.fsm().state().index()] }
+}
+
 impl Targets {
     pub(crate) fn new(monitors: Vec<Monitor>, now: Now) -> Self {
         let total = u32::try_from(monitors.len()).unwrap_or(u32::MAX).max(1);
@@ -54,6 +62,7 @@ impl Targets {
             list: Vec::with_capacity(monitors.len()),
             positions: Positions::default(),
             counts: [0; 4],
+            paused: 0,
             changes: 0,
             delay: SchedulingDelay::default(),
             skipped: 0,
@@ -67,7 +76,7 @@ impl Targets {
     }
 
     fn add(&mut self, target: Target) {
-        self.counts[target.fsm().state().index()] += 1;
+        *counter(&mut self.counts, &mut self.paused, &target) += 1;
         self.positions.set(target.id(), self.list.len());
         self.list.push(target);
     }
@@ -125,10 +134,16 @@ impl Targets {
         self.changes
     }
 
+    /// The number of targets in each state. The paused ones are not included.
     pub(crate) fn counts(&self) -> [usize; 4] {
         self.counts
     }
 
+    pub(crate) fn paused(&self) -> usize {
+        self.paused
+    }
+
+    /// The worst state of the targets that are not paused.
     pub(crate) fn worst(&self) -> State {
         State::ALL.into_iter().filter(|state| self.counts[state.index()] > 0).max().unwrap_or(State::Unknown)
     }

@@ -157,6 +157,14 @@ impl Reactor {
         self.update(|engine, now| engine.check_now(target, now));
     }
 
+    pub(crate) fn pause(&mut self, target: TargetId, span: Option<Duration>) {
+        self.update(|engine, now| engine.pause(target, span, now));
+    }
+
+    pub(crate) fn resume(&mut self, target: TargetId) {
+        self.update(|engine, now| engine.resume(target, now));
+    }
+
     fn update<T>(&mut self, act: impl FnOnce(&mut Engine, Now) -> T) -> T {
         let now = clock::now();
         let result = act(&mut self.engine, now);

@@ -3,6 +3,8 @@
 use super::*;
 use crate::clock::{system_time, test_now};
 use crate::fsm::Policy;
+use crate::monitor::mute::Mute;
+use crate::monitor::{Monitor, Targets};
 use crate::result::{PingStats, ProbeResult, Reason};
 
 const NAME: &str = "api";
@@ -45,7 +47,8 @@ const UNCHECKED: &str = r#"{
   "address": null,
   "http_status": null,
   "tls_not_after_ts": null,
-  "warnings": []
+  "warnings": [],
+  "paused_until_ts": null
 }
 "#;
 
@@ -86,7 +89,8 @@ const CHECKED: &str = r#"{
   "address": null,
   "http_status": null,
   "tls_not_after_ts": null,
-  "warnings": []
+  "warnings": [],
+  "paused_until_ts": null
 }
 "#;
 
@@ -134,7 +138,8 @@ const FURTHER_KEYS: &str = r#"
   "address": "[::1]:443",
   "http_status": 302,
   "tls_not_after_ts": 1735689599,
-  "warnings": []
+  "warnings": [],
+  "paused_until_ts": null
 }
 "#;
 
@@ -201,7 +206,7 @@ fn a_detail_with_json_syntax_is_one_string() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
     assert_eq!(value["last_detail"], crate::text::printable(syntax, 256));
     assert_eq!(value["state"], "down");
-    assert_eq!(json.lines().count(), 32, "{json}");
+    assert_eq!(json.lines().count(), 33, "{json}");
 }
 
 #[test]
@@ -283,7 +288,7 @@ fn a_ping_is_shown_for_icmp_targets_only() {
         let json = View::of("r", url, fsm, now).to_snapshot().to_json();
         json.split_once("\"address\"").expect("a key").1.split_whitespace().collect::<String>()
     };
-    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[]";
+    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"paused_until_ts\":null";
     assert_eq!(json("tcp://h:1", &fsm), format!(":null,{others}}}"));
     assert_eq!(json("icmp://h", &fsm), format!(":null,{others},\"ping\":null}}"));
     let mut result = ProbeResult::up(ms(2), "3 of 4 replies");
@@ -297,4 +302,26 @@ fn a_ping_is_shown_for_icmp_targets_only() {
     fsm.fire(&result, now);
     let ping = "{\"sent\":1,\"received\":0,\"rtt_ms\":null,\"hop_limit\":null}";
     assert_eq!(json("icmp://h", &fsm), format!(":\"::1\",{others},\"ping\":{ping}}}"));
+}
+
+#[test]
+fn the_end_of_a_pause_is_shown_by_the_wall_clock() {
+    let now = test_now();
+    let monitors = ["a", "b"].map(|name| Monitor::new(Mute(name)).interval(ms(1)));
+    let mut targets = Targets::new(monitors.into(), now);
+    targets.fire(targets.id(0), &ProbeResult::up(ms(1), "fine"), now);
+    targets.pause(&[targets.id(0)], Some(now.instant + ms(3_600_500)), now);
+    targets.pause(&[targets.id(1)], None, now);
+    let shown = |position: usize, now: Now| {
+        let json = View::of_target(&targets.list()[position], now).to_snapshot().to_json();
+        let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((&value["state"], &value["warnings"]), (&"unknown".into(), &serde_json::json!([])));
+        value["paused_until_ts"].as_f64()
+    };
+    assert_eq!(shown(0, now), Some(1_738_203_600.5));
+    assert_eq!(shown(0, now.after(ms(1_000_250))), Some(1_738_203_600.5));
+    // The wall clock was set.
+    let set = Now { unix: Duration::from_secs(60), ..now.after(ms(600_500)) };
+    assert_eq!(shown(0, set), Some(3060.0));
+    assert_eq!(shown(1, now), Some(253_402_300_799.0), "without an end");
 }

@@ -85,6 +85,7 @@ fn the_snapshot_has_the_documented_shape() {
         "http_status",
         "tls_not_after_ts",
         "warnings",
+        "paused_until_ts",
     ];
     assert_eq!(keys, documented);
     let snapshot: serde_json::Value = serde_json::from_str(&body).expect("JSON");

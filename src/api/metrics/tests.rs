@@ -43,6 +43,7 @@ fn every_target_has_all_its_metrics() {
     assert_eq!(family("pingstate_check_lag_seconds"), ["_sum 0.75", "_count 1"]);
     assert_eq!(family("pingstate_beats_skipped_total"), [" 1"]);
     assert_eq!(family("pingstate_up"), ["{target=\"a\\\"b\"} 1"]);
+    assert_eq!(family("pingstate_paused"), ["{target=\"a\\\"b\"} 0", "{target=\"new\"} 0"]);
     assert_eq!(
         family("pingstate_state"),
         [
@@ -93,6 +94,20 @@ fn every_target_has_all_its_metrics() {
         family("pingstate_probe_phase_seconds"),
         ["{target=\"a\\\"b\",phase=\"connect\"} 0.0005", "{target=\"a\\\"b\",phase=\"first_byte\"} 0.001"]
     );
+}
+
+#[test]
+fn a_paused_target_is_neither_up_nor_down() {
+    let now = test_now();
+    let mut targets = Targets::new(["a", "b"].map(|name| Monitor::new(Mute(name))).into(), now);
+    for position in 0..2 {
+        targets.fire(targets.id(position), &ProbeResult::down(Reason::Refused, "refused"), now);
+    }
+    targets.pause(&[targets.id(1)], None, now);
+    let text = exposition(&targets, &figures(&Counters::default()), now);
+    assert_eq!(family(&text, "pingstate_up"), ["{target=\"a\"} 0"]);
+    assert_eq!(family(&text, "pingstate_paused"), ["{target=\"a\"} 0", "{target=\"b\"} 1"]);
+    assert!(text.contains("\npingstate_state{target=\"b\",state=\"unknown\"} 1\n"));
 }
 
 #[test]

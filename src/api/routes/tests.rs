@@ -122,7 +122,8 @@ fn one_target_is_the_snapshot_itself() {
   "address": null,
   "http_status": null,
   "tls_not_after_ts": null,
-  "warnings": []
+  "warnings": [],
+  "paused_until_ts": null
 }
 "#;
     let wanted = Response::new(200, JSON, expected);
@@ -141,7 +142,8 @@ fn several_targets_are_counted_and_listed() {
     "unknown": 1,
     "up": 1,
     "degraded": 0,
-    "down": 0
+    "down": 0,
+    "paused": 0
   },
   "targets": [
     {
@@ -174,7 +176,8 @@ fn several_targets_are_counted_and_listed() {
       "address": null,
       "http_status": null,
       "tls_not_after_ts": null,
-      "warnings": []
+      "warnings": [],
+      "paused_until_ts": null
     },
     {
       "state": "unknown",
@@ -193,7 +196,8 @@ fn several_targets_are_counted_and_listed() {
       "address": null,
       "http_status": null,
       "tls_not_after_ts": null,
-      "warnings": []
+      "warnings": [],
+      "paused_until_ts": null
     }
   ]
 }

@@ -171,7 +171,8 @@ impl ProbeRuns {
     }
 
     pub(super) fn finish_attempt(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
-        let Some(target) = cx.targets.get_mut(id) else { return };
+        // A heartbeat is received in a pause, too.
+        let Some(target) = cx.targets.get_mut(id).filter(|target| !target.is_paused()) else { return };
         if target.retry(&result, cx.now.instant) {
             return;
         }

@@ -11,6 +11,9 @@ use crate::result::{Failure, ProbeResult, Reason};
 impl ProbeRuns {
     /// A check is due: it starts as soon as there is room.
     pub(super) fn enqueue(&mut self, target: TargetId, cx: &mut Context) {
+        if self.end_pause(target, cx) {
+            return self.set_timer(RunOwner::Target(target), cx);
+        }
         let missed = cx.targets.get(target).and_then(|target| target.missed_heartbeat(cx.now.instant));
         if let Some(result) = missed {
             self.finish_attempt(target, result, cx);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::probe::build::probe;
 
-const TOKEN: &str = "0123456789abcdef";
+pub(super) const TOKEN: &str = "0123456789abcdef";
 const OTHER: &str = "fedcba9876543210";
 
 fn monitor(name: &str, token: &str) -> Monitor {
@@ -12,13 +12,13 @@ fn monitor(name: &str, token: &str) -> Monitor {
 }
 
 /// An engine with two targets, of which nothing was received yet.
-fn expecting() -> Bench {
+pub(super) fn expecting() -> Bench {
     Bench::watching(vec![monitor("backup", TOKEN), monitor("other", OTHER)], Schedule::Repeated)
 }
 
 impl Bench {
     /// Sends these pieces and returns the response: its status and body.
-    fn request(&mut self, pieces: &[&[u8]]) -> (u16, String) {
+    pub(super) fn request(&mut self, pieces: &[&[u8]]) -> (u16, String) {
         let id = self.engine.accept(self.now);
         for mut rest in pieces.iter().copied() {
             // The reactor reads no more than there is room for.
@@ -35,12 +35,12 @@ impl Bench {
         (status.expect("a status"), body.to_owned())
     }
 
-    fn heartbeat(&mut self, method: &str, path: &str) -> (u16, String) {
+    pub(super) fn heartbeat(&mut self, method: &str, path: &str) -> (u16, String) {
         let head = format!("{method} /heartbeat/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.request(&[head.as_bytes()])
     }
 
-    fn last(&self, position: usize) -> (State, String, Option<Reason>) {
+    pub(super) fn last(&self, position: usize) -> (State, String, Option<Reason>) {
         let target = self.engine.targets().get(self.id(position)).expect("a target");
         let last = target.fsm().last();
         let detail = last.map(|last| last.detail.to_string()).unwrap_or_default();

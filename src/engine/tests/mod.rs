@@ -9,6 +9,7 @@ mod heartbeats;
 mod hooks;
 mod listings;
 mod name_server;
+mod pauses;
 mod phases;
 mod probe_runs;
 mod probes;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Monitor, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
+use crate::monitor::Pause;
 use crate::monitor::{TargetSet, validate_names, validate_tokens};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
@@ -57,7 +58,7 @@ impl Targets {
     }
 
     /// Replaces the current targets. First checks of new targets are scheduled as at the start; kept
-    /// targets keep their schedule. Returns the ids of the targets that have ended; those of names that are
+    /// targets keep their schedule. A pause with an end also applies to the replacement of the target. Returns the ids of the targets that have ended; those of names that are
     /// still present are in use.
     pub(crate) fn replace(&mut self, updates: Vec<TargetUpdate>, now: Now) -> Vec<TargetId> {
         let mut names = BTreeMap::new();
@@ -76,7 +77,7 @@ impl Targets {
         }
         let before = std::mem::replace(&mut self.list, Vec::with_capacity(updates.len()));
         let mut before: Vec<_> = before.into_iter().map(Some).collect();
-        self.counts = [0; 4];
+        (self.counts, self.paused) = ([0; 4], 0);
         let mut index = 0;
         for (update, id) in updates.into_iter().zip(ids) {
             match update {
@@ -85,9 +86,14 @@ impl Targets {
                     kept.into_iter().for_each(|target| self.add(target));
                 }
                 TargetUpdate::Start(monitor) => {
+                    let old =
+                        id.and_then(|id| before[self.positions.get(id)?].as_ref()).and_then(Target::pause);
                     let id = id.unwrap_or_else(|| self.positions.allocate());
                     let first_checks = first_checks(index, total, monitor.interval);
                     self.add(Target::new(id, monitor, first_checks, now));
+                    if let Some(Pause { until: Some(until) }) = old {
+                        self.pause(&[id], Some(until), now);
+                    }
                     index += 1;
                 }
             }

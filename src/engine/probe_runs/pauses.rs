@@ -1,0 +1,56 @@
+//! Pauses of targets, and checks that are requested.
+
+use std::time::Instant;
+
+use super::{ProbeRuns, RunEvent};
+use crate::engine::context::Context;
+use crate::engine::owners::{Owner, RunOwner};
+use crate::fsm::Change;
+use crate::monitor::{TargetId, TargetSet};
+
+impl ProbeRuns {
+    /// Ends the check in flight of a target, if any, without a result, and removes its deadline.
+    pub(super) fn abandon(&mut self, target: TargetId, cx: &mut Context) {
+        let owner = RunOwner::Target(target);
+        self.disconnect(owner, cx);
+        if let Some(run) = self.table.remove(owner) {
+            self.queue.release(run.connections);
+        }
+        cx.timers.set(Owner::Run(owner), None);
+    }
+
+    pub(in crate::engine) fn pause(
+        &mut self,
+        targets: &[TargetId],
+        until: Option<Instant>,
+        cx: &mut Context,
+    ) {
+        let paused: TargetSet = targets.iter().copied().collect();
+        self.queue.retain(|target| !paused.contains(target));
+        for (target, change) in cx.targets.pause(targets, until, cx.now) {
+            self.abandon(target, cx);
+            self.note_pause(target, change, cx);
+        }
+    }
+
+    pub(in crate::engine) fn resume(&mut self, targets: &[TargetId], cx: &mut Context) {
+        for target in cx.targets.resume(targets, cx.now.instant) {
+            self.note_pause(target, None, cx);
+        }
+    }
+
+    /// Ends a pause whose end has come. Returns whether the target is or was paused, so that no check starts now.
+    pub(super) fn end_pause(&mut self, id: TargetId, cx: &mut Context) -> bool {
+        let Some(pause) = cx.targets.get(id).and_then(|target| target.pause()) else { return false };
+        if pause.until.is_some_and(|until| until <= cx.now.instant) {
+            cx.targets.end_pause(id, cx.now.instant);
+            self.note_pause(id, None, cx);
+        }
+        true
+    }
+
+    fn note_pause(&mut self, target: TargetId, change: Option<Change>, cx: &mut Context) {
+        self.events.push_back(RunEvent::Paused(target, change));
+        self.set_timer(RunOwner::Target(target), cx);
+    }
+}

@@ -44,12 +44,15 @@ impl ExecSlots {
     /// The first waiting check that can start in this or the next turn: the process of its previous check was reaped,
     /// or should have been long ago.
     pub(super) fn startable(&self, now: Instant) -> Option<usize> {
+        // Called several times per check, of every kind.
+        if self.waiting.is_empty() || self.running.len() >= self.running_max {
+            return None;
+        }
         let can_start = |target: &TargetId| {
             let mut previous = self.running.iter().filter(|running| running.target == *target);
             previous.all(|running| running.killed_at.is_some_and(|at| now >= at + EXEC_KILL_GRACE))
         };
-        let is_free = self.running.len() < self.running_max;
-        is_free.then(|| self.waiting.iter().position(can_start)).flatten()
+        self.waiting.iter().position(can_start)
     }
 
     /// Takes a slot; returns whether there was one.

@@ -242,9 +242,19 @@ impl IcmpAttempt {
                 (None, None) => ProbeResult::down(Reason::NoReply, "no reply"),
             };
         };
+        let is_up = stats.received as usize >= plan.required;
+        if is_up && stats.sent == 1 {
+            // The usual ping: its result is formatted once.
+            return ProbeResult::up(rtt.median, &format!("reply in {}", round_trips(&[rtt.median])));
+        }
+        let is_up = stats.received as usize >= plan.required;
+        if is_up && stats.sent == 1 {
+            // The usual ping: nothing is formatted that it does not need.
+            return ProbeResult::up(rtt.median, &format!("reply in {}", round_trips(&[rtt.median])));
+        }
         let times = round_trips(&[rtt.min, rtt.median, rtt.max]);
         let detail = format!("{} of {} replies, {times}", stats.received, stats.sent);
-        if (stats.received as usize) < plan.required {
+        if !is_up {
             let (reason, because) = match failure {
                 Some(failure) => (failure.reason, format!("; {}", failure.detail)),
                 None => (Reason::NoReply, String::new()),
@@ -252,10 +262,7 @@ impl IcmpAttempt {
             let detail = format!("{detail}, {} required{because}", plan.required);
             return ProbeResult::down(reason, &detail).with_latency(rtt.median);
         }
-        let mut result = match stats.sent {
-            1 => ProbeResult::up(rtt.median, &format!("reply in {}", round_trips(&[rtt.median]))),
-            _ => ProbeResult::up(rtt.median, &detail),
-        };
+        let mut result = ProbeResult::up(rtt.median, &detail);
         if plan.loss.is_some_and(|percent| stats.loses_more_than(percent)) {
             result.warnings.insert(ProbeWarning::Loss);
         }

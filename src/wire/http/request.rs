@@ -1,6 +1,7 @@
 //! Parser of API requests.
 
 use std::borrow::Cow;
+use std::mem::MaybeUninit;
 
 use memchr::{memchr, memchr_iter};
 
@@ -150,9 +151,10 @@ fn end_of_head(head: &[u8]) -> Result<Option<usize>, u16> {
 
 /// Parses a complete head. `Err` is the status to refuse it with.
 fn parse(head: &[u8]) -> Result<Request, u16> {
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let mut request = httparse::Request::new(&mut fields);
-    if let Err(error) = request.parse(head) {
+    // Not initialized: that takes longer than parsing the usual head.
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut request = httparse::Request::new(&mut []);
+    if let Err(error) = request.parse_with_uninit_headers(head, &mut fields) {
         return Err(if error == httparse::Error::TooManyHeaders { 431 } else { 400 });
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {

@@ -17,7 +17,6 @@ use super::event_log::Cursor;
 use super::limits::{CLIENT_RATE, CLIENT_STALL};
 use super::outbox::Outbox;
 use crate::api::client::Client;
-use crate::api::heartbeat::Report;
 use crate::api::wait::Wait;
 use crate::wire::http::request::Request;
 use crate::wire::http::request_body::RequestBody;
@@ -43,7 +42,6 @@ pub(super) struct ApiConn {
 
 pub(super) struct Upload {
     pub(super) request: Request,
-    pub(super) report: Report,
     pub(super) body: RequestBody,
 }
 

@@ -243,8 +243,7 @@ impl ApiConns {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let deadline = cx.now.instant + CLIENT_HEAD;
         conn.head_deadline = Some(deadline);
-        conn.state =
-            State::ReadingBody(Box::new(Upload { request, report, body: RequestBody::new(&content) }));
+        conn.state = State::ReadingBody(Box::new(Upload { request, body: RequestBody::new(&content) }));
         cx.timers.set(Owner::Client(id), Some(deadline));
         if content.expects_continue && body.is_empty() {
             conn.outbox.push(CONTINUE.to_vec());
@@ -267,8 +266,15 @@ impl ApiConns {
                 let State::ReadingBody(upload) = std::mem::replace(&mut conn.state, State::Reading) else {
                     return;
                 };
-                let line = upload.body.first_line();
-                self.finish_heartbeat(id, &upload.request, upload.report, &line, cx);
+                let Upload { request, body } = *upload;
+                // Once more: a reload can have changed the targets since the head.
+                match reply(&request, &cx.targets, &self.guard, cx.now) {
+                    Reply::Heartbeat(report) => {
+                        self.finish_heartbeat(id, &request, report, &body.first_line(), cx);
+                    }
+                    Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
+                    _ => {}
+                }
             }
         }
     }

@@ -245,6 +245,20 @@ fn a_reload_keeps_state_and_deadline() {
 }
 
 #[test]
+fn a_body_that_ends_after_a_reload_is_no_heartbeat_of_a_new_target() {
+    let mut bench = expecting();
+    let head = format!("POST /heartbeat/{TOKEN} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n");
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(head.as_bytes()));
+    let renewed = Update::Start(monitor("backup", "0000000000000000"));
+    let updates = bench.updates(vec![renewed, Update::Keep(1)]);
+    bench.engine.replace(updates, bench.now).expect("valid");
+    bench.tell(id, Input::Received(b"done"));
+    assert!(bench.engine.response(id).starts_with(b"HTTP/1.1 404 "));
+    assert_eq!(bench.last(0), (State::Unknown, String::new(), None));
+}
+
+#[test]
 fn a_single_run_skips_heartbeats() {
     let mut monitors = vec![monitor("backup", TOKEN)];
     let bench = Bench::watching(vec![monitor("backup", TOKEN)], Schedule::Once);

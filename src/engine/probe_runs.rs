@@ -146,7 +146,7 @@ impl ProbeRuns {
         let owner = RunOwner::Target(target);
         let begin = || Some((cx.targets.begin(target, cx.now)?, cx.targets.get(target)?.timeout()));
         match guarded(begin) {
-            Ok(Some((attempt, _))) if self.queue.execs.is_running(target) => {
+            Ok(Some((attempt, _))) if self.is_blocked(target, cx) => {
                 discard(attempt);
                 self.finish(owner, unkillable().into(), cx);
             }

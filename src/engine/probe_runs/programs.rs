@@ -4,7 +4,7 @@ use super::ProbeRuns;
 use crate::engine::context::Context;
 use crate::engine::messages::{JobId, Output};
 use crate::engine::owners::RunOwner;
-use crate::monitor::TargetId;
+use crate::monitor::{Target, TargetId};
 use crate::probe::{self, Exit, Program};
 use crate::result::{Failure, ProbeResult, Reason};
 
@@ -39,6 +39,12 @@ impl ProbeRuns {
     /// Whether a check that waits for a slot can start in the next turn.
     pub(in crate::engine) fn has_startable(&self, cx: &Context) -> bool {
         self.queue.has_startable(cx.now.instant)
+    }
+
+    /// Whether a check must not start because a program of its target still runs. A reload can have replaced the target
+    /// by one that runs none.
+    pub(super) fn is_blocked(&self, target: TargetId, cx: &Context) -> bool {
+        self.queue.execs.is_running(target) && cx.targets.get(target).is_some_and(Target::runs_program)
     }
 
     pub(super) fn start_program(

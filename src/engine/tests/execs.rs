@@ -207,3 +207,20 @@ fn few_descriptors_leave_connections_for_other_checks() {
     let opened = outputs.iter().filter(|output| matches!(output, Output::Open { .. })).count();
     assert_eq!((started(&outputs).len(), opened), (2, 2));
 }
+
+#[test]
+fn a_program_that_does_not_end_does_not_fail_a_new_target_of_another_kind() {
+    const NAME: &str = "10.0.0.1";
+    let plugin = Plugin { name: NAME.to_owned(), programs: 1 };
+    let mut bench = Bench::watching(vec![Monitor::new(plugin)], Schedule::Repeated);
+    bench.pass(Duration::ZERO);
+    let (job, _) = started(&bench.outputs())[0];
+    let id = bench.id(0);
+    let updates = bench.updates(vec![Update::Start(Monitor::new(Hello(NAME)))]);
+    bench.engine.replace(updates, bench.now).expect("valid");
+    assert_eq!((bench.id(0), killed(&bench.outputs())), (id, vec![job]));
+    bench.pass(secs(1));
+    let outputs = bench.outputs();
+    assert!(outputs.iter().any(|output| matches!(output, Output::Open { .. })), "{outputs:?}");
+    assert_eq!(details(&outputs), [""; 0]);
+}

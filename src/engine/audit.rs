@@ -1,7 +1,7 @@
 //! The engine's counts, for the simulation to compare with its own.
 
 use super::limits::LISTINGS_BYTES_MAX;
-use super::{ConnId, ConnOwner, Engine};
+use super::{ConnId, ConnOwner, Engine, RunOwner};
 use crate::api::routes::ListingPage;
 use crate::monitor::TargetId;
 
@@ -11,6 +11,9 @@ pub(crate) struct Audit {
     pub(crate) listings: [(usize, usize); 2],
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
+    /// Programs of checks that have a slot, and checks that wait for one.
+    pub(crate) programs: usize,
+    pub(crate) waiting_programs: usize,
     /// The targets whose checks wait, and the number of connections that are counted for the others.
     pub(crate) waiting: Vec<TargetId>,
     pub(crate) connections: usize,
@@ -37,6 +40,15 @@ impl Engine {
         self.cx.owner(id).is_some()
     }
 
+    /// The target that a connection is for.
+    pub(crate) fn target_of(&self, id: ConnId) -> Option<TargetId> {
+        match self.cx.owner(id)? {
+            ConnOwner::Connecting { run: RunOwner::Target(target), .. }
+            | ConnOwner::Connected(RunOwner::Target(target)) => Some(target),
+            _ => None,
+        }
+    }
+
     pub(crate) fn outputs_waiting(&self) -> usize {
         self.cx.outputs.len()
     }
@@ -55,7 +67,9 @@ impl Engine {
             listings: [ListingPage::Status, ListingPage::Metrics].map(|page| self.api.listings.size(page)),
             probe_outbox: 0,
             queries: 0,
-            waiting: self.runs.queue.waiting.iter().copied().collect(),
+            programs: self.runs.queue.execs.len(),
+            waiting_programs: self.runs.queue.execs.waiting.len(),
+            waiting: self.runs.queue.all_waiting().collect(),
             connections: self.runs.queue.connections,
             streams: 0,
             stream_outbox: 0,

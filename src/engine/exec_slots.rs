@@ -83,7 +83,7 @@ impl ExecSlots {
         running.killed_at.is_none().then_some(running.target)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn len(&self) -> usize {
         self.running.len()
     }

@@ -3,10 +3,12 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
+use super::counters::label;
 use super::event_log::Entry;
 use super::names::{How, hosts};
+use super::peers::Peer;
 use super::plan::{MS, PORT, Wants};
-use super::site::{Mood, ProbeRun};
+use super::site::{Mood, ProbeRun, Site};
 use super::world::{Sock, World};
 use crate::engine::CheckResult;
 use crate::engine::limits::{LISTINGS_BYTES_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
@@ -71,12 +73,14 @@ impl World {
     pub(super) fn notice_ends(&mut self) {
         for place in 0..self.present.len() {
             let target = self.present[place];
-            let Some(this) = &mut self.runs[target] else { continue };
+            let Some(this) = &self.runs[target] else { continue };
             if self.ledger.tracks()[target].busy || this.ended.is_some() {
                 continue;
             }
             let result = self.ledger.tracks()[target].done.clone();
+            let result = result.or_else(|| self.unkillable(target));
             let result = result.unwrap_or_else(|| panic!("target {target} ended without a word"));
+            let Some(this) = &mut self.runs[target] else { continue };
             if !self.schedules[target].end_run(result.ok, self.seen) {
                 this.ended = Some(result);
                 continue;
@@ -93,12 +97,19 @@ impl World {
         let CheckResult { target: id, result, change } = check;
         let target = self.present.iter().copied().find(|target| self.ids[*target] == id);
         let target = target.unwrap_or_else(|| panic!("{id:?} has a result and is not watched"));
-        let this = self.runs[target].take();
+        let is_heartbeat = self.plan.targets[target].is_heartbeat();
+        let this = self.runs[target].take().or_else(|| is_heartbeat.then(|| ProbeRun::new(self.seen, 0)));
         let this = this.unwrap_or_else(|| panic!("target {target} has a result and no try"));
-        let raw =
-            this.ended.as_ref().unwrap_or_else(|| panic!("target {target} has a result before its end"));
-        self.hold_against_truth(target, &this, raw);
-        self.check_measured(target, &this, &result);
+        let raw = if is_heartbeat {
+            self.take_report(target, &result);
+            &result
+        } else {
+            let raw = this.ended.as_ref();
+            let raw = raw.unwrap_or_else(|| panic!("target {target} has a result before its end"));
+            self.hold_against_truth(target, &this, raw);
+            self.check_measured(target, &this, &result);
+            raw
+        };
         self.counters.add(result.reason.map_or("result: ok", label));
         if result.ok {
             self.counters.add(self.way(target));
@@ -147,6 +158,9 @@ impl World {
 
     /// What came of a try, whether it counts or is repeated.
     fn hold_against_truth(&mut self, target: usize, this: &ProbeRun, result: &ProbeResult) {
+        if self.plan.targets[target].is_scripted() {
+            return self.check_scripted(target, this, result);
+        }
         let due = self.due(target, this);
         let shown = || self.shown(target, this, result);
         match &due {
@@ -174,6 +188,9 @@ impl World {
 
     /// What was measured and seen during the last try of a check.
     fn check_measured(&self, target: usize, this: &ProbeRun, result: &ProbeResult) {
+        if self.plan.targets[target].is_scripted() {
+            return;
+        }
         let shown = || self.shown(target, this, result);
         let (phases, is_http) = (&result.phases, self.plan.targets[target].is_http());
         let sum: Duration = phases.each().iter().filter_map(|(_, span)| *span).sum();
@@ -227,7 +244,7 @@ impl World {
                 return Due::Anything;
             }
             Mood::Fine | Mood::Patchy | Mood::OneFamily => Vec::new(),
-            _ if plan.wants == Wants::Connection => Vec::new(),
+            _ if matches!(plan.wants, Wants::Connection | Wants::HalfOpen) => Vec::new(),
             Mood::Reset => vec![Reason::Reset],
             Mood::Mute if plan.wants == Wants::Banner => vec![Reason::Banner],
             Mood::Mute | Mood::Stuck => vec![Reason::HttpTimeout],
@@ -263,6 +280,9 @@ impl World {
 
     /// How the target's addresses were learned.
     fn way(&self, target: usize) -> &'static str {
+        if let Some(way) = self.plan.targets[target].counter_of_success() {
+            return way;
+        }
         match self.plan.targets[target].how() {
             How::Literal => "up: by a literal address",
             How::Loopback => "up: localhost",
@@ -295,7 +315,8 @@ impl World {
             audit.client_inbox <= HEAD_MAX && audit.query_inbox <= TCP_ANSWER_MAX + 2,
             "an inbox overflows"
         );
-        self.check_queue(audit.connections, audit.waiting.len());
+        self.check_queue(audit.connections, audit.waiting.len() - audit.waiting_programs);
+        self.check_programs(audit.programs);
         if audit.queries == QUERIES_MAX {
             self.counters.add("caps: steps with all queries in flight");
         }
@@ -327,11 +348,11 @@ impl World {
         for sock in self.socks.values_mut() {
             match sock {
                 Sock::Client(_) | Sock::Post(_) => {}
-                Sock::Target(site) => {
-                    let track = &tracks[site.target];
-                    assert!(track.busy, "target {} has no try, but a connection", site.target);
-                    dials[site.target] += 1;
-                    assert!(dials[site.target] <= if track.standing { 1 } else { ADDRESSES_MAX });
+                Sock::Target(Site { target, .. }) | Sock::Peer(Peer { target, .. }) => {
+                    let track = &tracks[*target];
+                    assert!(track.busy, "target {target} has no try, but a connection");
+                    dials[*target] += 1;
+                    assert!(dials[*target] <= if track.standing { 1 } else { ADDRESSES_MAX });
                 }
                 Sock::Query(query) => {
                     let wanted = tracks.iter().filter_map(|track| track.dialing.as_deref());
@@ -356,41 +377,23 @@ impl World {
         let now = now.max(self.seen);
         let due = self.engine.poll_timeout().map(|due| self.since_start(due));
         assert!(due.is_none_or(|due| due > now), "the loop would spin");
-        let waiting = self.engine.audit().waiting;
+        let (audit, mut programs) = (self.engine.audit(), Vec::new());
         for target in self.present.iter().copied() {
-            if waiting.contains(&self.ids[target]) {
+            if audit.waiting.contains(&self.ids[target]) {
+                programs.extend((self.plan.targets[target].wants == Wants::Program).then_some(target));
                 continue;
             }
             let at = match &self.runs[target] {
-                Some(this) => this.deadline,
+                Some(this) => this.deadline.min(self.timer_of(target).unwrap_or(u64::MAX)),
                 None => self.schedules[target].due(),
             };
             assert!(at > now, "target {target} is overdue since {at}, it is {now}");
             assert!(due.is_some_and(|due| due <= at), "target {target} would be forgotten");
         }
         assert!(self.accept_paused.is_none_or(|until| until > now), "accepting was not resumed");
+        self.check_waiting_programs(&programs, now, audit.connections);
         self.check_clients_due(now);
         self.check_told(now);
         self.check_posts(now);
-    }
-}
-
-fn label(reason: Reason) -> &'static str {
-    match reason {
-        Reason::DnsNotFound => "result: dns_not_found",
-        Reason::DnsFailed => "result: dns_failed",
-        Reason::DnsTimeout => "result: dns_timeout",
-        Reason::Refused => "result: refused",
-        Reason::Unreachable => "result: unreachable",
-        Reason::Reset => "result: reset",
-        Reason::ConnectTimeout => "result: connect_timeout",
-        Reason::HttpProtocol => "result: http_protocol",
-        Reason::HttpTimeout => "result: http_timeout",
-        Reason::Redirect => "result: redirect",
-        Reason::Status => "result: status",
-        Reason::Body => "result: body",
-        Reason::Banner => "result: banner",
-        Reason::Local => "result: local",
-        other => panic!("nobody here fails with {other:?}"),
     }
 }

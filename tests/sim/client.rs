@@ -60,16 +60,23 @@ pub(super) struct Client {
     pub(super) follow: Option<Follow>,
 }
 
+impl Client {
+    pub(super) fn reports(&self) -> bool {
+        self.asked.iter().any(|ask| ask.report.is_some())
+    }
+}
+
 impl World {
     /// A client comes, if the door is open.
     pub(super) fn knock(&mut self) {
-        let flood = self.plan.flood.filter(|flood| *flood != Flood::ResolverConfig);
+        let by_clients = |flood: &Flood| !matches!(flood, Flood::ResolverConfig | Flood::Programs);
+        let flood = self.plan.flood.filter(by_clients);
         let quarters = if flood == Some(Flood::Waits) { 1 } else { 3 };
         if let Some(flood) = flood.filter(|_| self.turns > self.plan.turns * quarters / 4) {
             self.plan.flood = None;
             let (kind, count, requests) = match flood {
                 Flood::Silent => (Kind::Silent, 300, 0),
-                Flood::Deaf | Flood::ResolverConfig => (Kind::Deaf, 100, FLOOD),
+                Flood::Deaf | Flood::ResolverConfig | Flood::Programs => (Kind::Deaf, 100, FLOOD),
                 Flood::Waits => (Kind::Polite, STREAMS_MAX + 20, 0),
             };
             for _ in 0..count {
@@ -120,7 +127,7 @@ impl World {
         self.drain();
     }
 
-    fn enter(&mut self, kind: Kind, requests: u64) -> ConnId {
+    pub(super) fn enter(&mut self, kind: Kind, requests: u64) -> ConnId {
         self.drain();
         let is_one =
             |(id, sock): &(&ConnId, &Sock)| matches!(sock, Sock::Client(_)) && !self.engine.is_stream(**id);

@@ -312,7 +312,7 @@ impl World {
 }
 
 /// The name and kind that a query asks for.
-fn question(message: &[u8]) -> Option<(String, u16)> {
+pub(super) fn question(message: &[u8]) -> Option<(String, u16)> {
     let mut labels = Vec::new();
     let mut at = 12;
     loop {

@@ -1,7 +1,7 @@
 //! The simulated daemon: the whole engine on a virtual clock, against a scripted world.
 //!
-//! One seed decides what the targets, name servers and API clients do, how the network carries it and
-//! how the loop runs. After every step the engine is held against the laws of the house, against a
+//! One seed decides what the targets, name servers, programs, jobs and API clients do, how the network carries
+//! it and how the loop runs. After every step the engine is held against the laws of the house, against a
 //! model of what its targets' states must be, and against what the world knows to be the truth about
 //! each check.
 //!
@@ -20,13 +20,19 @@ mod dns;
 mod event_log;
 mod follow;
 mod guests;
+mod jobs;
+mod kinds;
 mod model;
 mod names;
 mod net;
 mod notifications;
+mod peers;
+mod pings;
 mod plan;
+mod programs;
 mod queue;
 mod recording_probe;
+mod records;
 mod reload;
 mod requests;
 mod rng;
@@ -64,30 +70,56 @@ const FLOORS: &[(&str, u64)] = &[
     ("clients: vanished", 100),
     ("clock: stepped", 1000),
     ("dns: a dead server is asked", 2000),
-    ("dns: an alias without addresses", 300),
+    ("dns: an alias without addresses", 90),
     ("dns: asked over TCP", 500),
     ("dns: mischief", 1000),
     ("dns: more over TCP than anybody wants", 5),
     ("dns: strays before the answer", 700),
     ("dns: the files change", 300),
+    ("heartbeats: failures", 300),
+    ("heartbeats: missed", 100),
+    ("heartbeats: of a target that is gone", 50),
+    ("heartbeats: received", 290),
     ("hooks: ended", 480),
     ("hooks: hang", 140),
     ("hooks: killed", 200),
     ("hooks: not started", 60),
     ("http: redirected", 2500),
+    ("icmp: duplicates", 600),
+    ("icmp: errors", 70),
+    ("icmp: errors before replies", 130),
+    ("icmp: forged replies and errors", 580),
+    ("icmp: late", 75),
+    ("icmp: lost", 180),
+    ("icmp: the socket fails", 60),
     ("interval: after the first check", 2500),
     ("interval: another one after the first check", 210),
     ("interval: before the first scheduled time", 55),
-    ("interval: while down", 1500),
-    ("interval: while in doubt", 350),
+    ("interval: while down", 180),
+    ("interval: while in doubt", 130),
     ("local: no socket for a query", 300),
     ("local: no socket for a target", 4000),
     ("loop: stalls", 500),
     ("manager: status", 780),
+    ("peers: no socket", 1200),
+    ("peers: not writable", 360),
     ("posts: answered with an error", 90),
     ("posts: delivered", 270),
     ("posts: not answered", 210),
     ("posts: refused", 90),
+    ("programs: all slots are taken", 8),
+    ("programs: ended after their checks", 160),
+    ("programs: killed", 180),
+    ("programs: never end", 80),
+    ("programs: not started", 20),
+    ("programs: still run at the next check", 190),
+    ("records: EDNS is rejected", 270),
+    ("records: a lost datagram", 570),
+    ("records: a response code", 280),
+    ("records: another answer", 600),
+    ("records: messages that do not match", 290),
+    ("records: the second datagram is answered", 420),
+    ("records: truncated", 190),
     ("reload: back with a hook at work", 8),
     ("reload: dropped before it was tried again", 60),
     ("reload: dropped with a connection", 180),
@@ -101,6 +133,28 @@ const FLOORS: &[(&str, u64)] = &[
     ("reload: started", 1200),
     ("reload: the same name with other settings", 500),
     ("reload: with outputs in flight", 190),
+    ("result: banner", 60),
+    ("result: body", 6),
+    ("result: connect_timeout", 300),
+    ("result: dns_answer", 30),
+    ("result: dns_failed", 130),
+    ("result: dns_no_answer", 80),
+    ("result: dns_not_found", 1500),
+    ("result: dns_rcode", 50),
+    ("result: dns_timeout", 210),
+    ("result: exec", 420),
+    ("result: heartbeat_fail", 300),
+    ("result: http_protocol", 110),
+    ("result: http_timeout", 95),
+    ("result: local", 150),
+    ("result: no_heartbeat", 100),
+    ("result: no_reply", 45),
+    ("result: redirect", 65),
+    ("result: refused", 250),
+    ("result: reset", 110),
+    ("result: status", 55),
+    ("result: ttl_exceeded", 35),
+    ("result: unreachable", 250),
     ("slow: begins", 500),
     ("slow: ends", 200),
     ("slow: goes on", 1000),
@@ -108,11 +162,11 @@ const FLOORS: &[(&str, u64)] = &[
     ("streams: came back too late", 8),
     ("streams: changes told", 900),
     ("streams: checks told", 2500),
-    ("streams: closed unread", 90),
+    ("streams: closed unread", 30),
     ("streams: come back", 160),
-    ("streams: kept alive", 90),
     ("streams: ended their side", 30),
     ("streams: evicted", 8),
+    ("streams: kept alive", 90),
     ("streams: left", 25),
     ("streams: no room", 40),
     ("streams: of changes", 120),
@@ -125,26 +179,17 @@ const FLOORS: &[(&str, u64)] = &[
     ("truth: healthy, and said to be", 6000),
     ("up: by DNS", 2000),
     ("up: by DNS over TCP", 300),
+    ("up: by a half-open connection", 1100),
+    ("up: by a heartbeat", 290),
     ("up: by a literal address", 1000),
+    ("up: by a program", 850),
     ("up: by an alias", 400),
     ("up: by multicast DNS", 500),
-    ("up: by the hosts file", 600),
-    ("up: by the search list", 800),
+    ("up: by records", 700),
+    ("up: by replies to pings", 1200),
+    ("up: by the hosts file", 230),
+    ("up: by the search list", 360),
     ("up: localhost", 600),
-    ("result: banner", 150),
-    ("result: body", 20),
-    ("result: connect_timeout", 300),
-    ("result: dns_failed", 700),
-    ("result: dns_not_found", 1500),
-    ("result: dns_timeout", 700),
-    ("result: http_protocol", 250),
-    ("result: http_timeout", 250),
-    ("result: local", 150),
-    ("result: redirect", 200),
-    ("result: refused", 250),
-    ("result: reset", 250),
-    ("result: status", 150),
-    ("result: unreachable", 250),
     ("waits: answered at once", 140),
     ("waits: begun", 170),
     ("waits: for nobody any more", 8),

@@ -18,6 +18,8 @@ pub(super) struct Model {
     /// How fast a healthy answer must be, as it is now and once it has been slow.
     slow: Option<(u64, u64)>,
     pub(super) is_slow: bool,
+    /// The last healthy answer had a warning.
+    is_warned: bool,
     transitions: u64,
     oks: u64,
     fails: BTreeMap<Reason, u64>,
@@ -40,6 +42,7 @@ impl Model {
             judged: target.initial,
             slow,
             is_slow: false,
+            is_warned: false,
             transitions: 0,
             oks: 0,
             fails: BTreeMap::new(),
@@ -56,6 +59,9 @@ impl Model {
     /// What is told of a result: the same, or that it is slow.
     pub(super) fn weigh(&mut self, result: &ProbeResult) -> String {
         let detail = result.detail.clone();
+        if result.ok {
+            self.is_warned = !result.warnings.is_empty();
+        }
         let (Some((slow, clear)), Some(latency), true) = (self.slow, result.latency, result.ok) else {
             return detail;
         };
@@ -94,7 +100,7 @@ impl Model {
         }
         let before = self.state;
         self.judged = self.follows(ok);
-        let is_dulled = self.is_slow && self.judged == State::Up;
+        let is_dulled = (self.is_slow || self.is_warned) && self.judged == State::Up;
         self.state = if is_dulled { State::Degraded } else { self.judged };
         let ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this simulation");
         self.recent.push_back((Duration::from_millis(ms), ok, self.state, detail.to_owned()));

@@ -19,6 +19,8 @@ impl World {
             Event::Chaos => self.chaos(),
             Event::Reload => self.reload(),
             Event::Hook(id, end) => self.end_hook(id, &end),
+            Event::Exit(job, exit, output) => self.end_program(job, Some((exit, output))),
+            Event::Job(target) => self.end_job(target),
         }
     }
 
@@ -42,6 +44,7 @@ impl World {
             }
             News::Bytes(_) => {}
             News::Datagram(from, bytes) => self.tell(id, Input::Datagram(from, &bytes)),
+            News::Message(fact, bytes) => self.deliver_to_peer(id, fact, &bytes),
             News::Writable => self.write(id),
             News::Closed if self.engine.room(id) > 0 => self.tell(id, Input::Closed),
             News::Closed => {}
@@ -51,17 +54,21 @@ impl World {
 
     /// The connection is gone, and the engine is told so.
     pub(super) fn fail(&mut self, id: ConnId, reason: Reason) {
+        let target = self.note_peer_failed(id, reason);
         let gone = self.socks.remove(&id);
         self.let_go(gone);
         self.broken.insert(id);
         self.tell(id, Input::Failed(Failure::new(reason, reason.as_str())));
+        if let Some(target) = target {
+            self.check_decided(target);
+        }
         self.bury(id);
     }
 
     fn bring_stale(&mut self, id: ConnId, news: News) {
         let input = match &news {
             News::Connected => Input::Connected,
-            News::Bytes(bytes) => Input::Received(bytes),
+            News::Bytes(bytes) | News::Message(_, bytes) => Input::Received(bytes),
             News::Datagram(from, bytes) => Input::Datagram(*from, bytes),
             News::Writable => Input::Sent(7),
             News::Closed => Input::Closed,
@@ -105,7 +112,8 @@ impl World {
                     self.hear_shutdown(id);
                 }
                 Output::Close(id) => self.close(id),
-                Output::Exec { .. } | Output::KillProgram(_) => unreachable!("no target here runs a program"),
+                Output::Exec { id, program, target } => self.start_program(id, &program, &target),
+                Output::KillProgram(id) => self.kill_program(id),
                 Output::BlockingTask(..) => unreachable!("no target here works elsewhere"),
                 Output::FinalWrite(id, bytes) => {
                     assert!(!bytes.is_empty());
@@ -129,6 +137,7 @@ impl World {
             }
         }
         assert!(self.farewell.is_none(), "a farewell without a close");
+        self.check_reports();
         let unsure = self.socks.values().any(|sock| matches!(sock, Sock::Query(q) if q.names.is_empty()));
         if !unsure {
             for asked in self.asked.iter_mut().filter(|asked| asked.open == 0) {
@@ -154,8 +163,10 @@ impl World {
     fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr) {
         if is_post(to) {
             self.open_post(id, to);
-        } else if transport == Transport::Tcp && to.port() != 53 {
-            self.open_target(id, to);
+        } else if let Some(target) = self.peer_of(id, transport, to) {
+            self.open_peer(id, target, transport, to);
+        } else if matches!(transport, Transport::Tcp | Transport::HalfOpenTcp) && to.port() != 53 {
+            self.open_target(id, transport, to);
         } else {
             self.open_query(id, transport, to);
         }
@@ -188,7 +199,7 @@ impl World {
                 }
             }
             Some(Sock::Post(post)) => self.end_post(&post),
-            Some(Sock::Target(_) | Sock::Client(_)) | None => {}
+            Some(Sock::Target(_) | Sock::Peer(_) | Sock::Client(_)) | None => {}
         }
     }
 
@@ -217,6 +228,7 @@ impl World {
         match self.socks.get(&id) {
             Some(Sock::Target(_)) => self.write_target(id),
             Some(Sock::Query(_)) => self.write_query(id),
+            Some(Sock::Peer(_)) => self.write_peer(id),
             Some(Sock::Client(_)) => self.write_client(id),
             Some(Sock::Post(_)) => self.write_post(id),
             None => {}
@@ -234,7 +246,8 @@ impl World {
             Output::Read(id) => (3, id.0),
             Output::Shutdown(id) => (4, id.0),
             Output::Close(id) => (5, id.0),
-            Output::Exec { .. } | Output::KillProgram(_) => (0, 0),
+            Output::Exec { .. } => (0, 0),
+            Output::KillProgram(_) => (0, 1),
             Output::BlockingTask(..) => (10, 0),
             Output::FinalWrite(id, _) => (6, id.0),
             Output::Accept => (7, 0),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::kinds::{PingPlan, RecordPlan};
 use super::names::{CAST, CROWD, Files, How, Role, hosts};
 use super::recording_probe::{Ledger, SpyProbe};
 use super::rng::Rng;
@@ -23,11 +24,18 @@ pub(super) const NEEDLE: &str = "all is well";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
     Connection,
+    /// The same, without the last acknowledgement of the handshake.
+    HalfOpen,
     Banner,
     Success,
     /// The statuses 200 to 209 and 301.
     Listed,
     Body,
+    Pings(PingPlan),
+    Records(RecordPlan),
+    Program,
+    /// Requests to the API, with this grace.
+    Heartbeat(Option<u64>),
 }
 
 pub(super) struct TargetPlan {
@@ -101,6 +109,8 @@ pub(super) enum Flood {
     ResolverConfig,
     /// As many clients as there may be that wait for a state.
     Waits,
+    /// More targets that run programs than there are slots.
+    Programs,
 }
 
 impl Plan {
@@ -129,6 +139,7 @@ impl Plan {
             4..=6 => Some(Flood::Deaf),
             7..=8 => Some(Flood::ResolverConfig),
             9 => Some(Flood::Waits),
+            10..=12 => Some(Flood::Programs),
             _ => None,
         };
         let mut turns = rng.range(40, 260);
@@ -151,6 +162,15 @@ impl Plan {
             for target in &mut targets {
                 (target.wants, target.timeout, target.interval) = (Wants::Connection, 5 * S, 5 * S);
                 target.rules = Rules::default();
+            }
+        }
+        if flood == Some(Flood::Programs) {
+            turns = 200;
+            targets = (0..22).map(|name| target(rng, 0, name)).collect();
+            for target in &mut targets {
+                (target.host, target.wants) = (0, Wants::Program);
+                (target.timeout, target.interval) =
+                    (rng.pick(&[S, 2 * S, 5 * S]), rng.pick(&[500 * MS, 3 * S]));
             }
         }
         let busy = flood.is_none() && rng.permille(8);
@@ -186,6 +206,7 @@ pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> TargetPlan {
     }
     let wants = rng.pick(&[
         Wants::Connection,
+        Wants::HalfOpen,
         Wants::Banner,
         Wants::Success,
         Wants::Success,
@@ -201,7 +222,7 @@ pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> TargetPlan {
                 .collect(),
         ),
     };
-    TargetPlan {
+    let mut plan = TargetPlan {
         name,
         host,
         wants,
@@ -214,7 +235,11 @@ pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> TargetPlan {
         initial: if rng.permille(800) { State::Unknown } else { rng.pick(&State::ALL) },
         history: rng.pick(&[Monitor::HISTORY, Monitor::HISTORY, 0, 1, 3]),
         rules: rules(rng),
+    };
+    if rng.permille(300) {
+        plan.roll_kind(rng);
     }
+    plan
 }
 
 /// The usual rules for most targets, and any mixture of others for the rest.
@@ -235,7 +260,7 @@ fn rules(rng: &mut Rng) -> Rules {
 
 impl TargetPlan {
     pub(super) fn is_http(&self) -> bool {
-        !matches!(self.wants, Wants::Connection | Wants::Banner)
+        matches!(self.wants, Wants::Success | Wants::Listed | Wants::Body)
     }
 
     pub(super) fn how(&self) -> How {
@@ -245,11 +270,11 @@ impl TargetPlan {
     pub(super) fn monitor(&self, index: usize, ledger: &Ledger) -> Monitor {
         let protocol = if self.is_http() { "http" } else { "tcp" };
         let check = match self.wants {
-            Wants::Connection => "port_open".to_owned(),
             Wants::Banner => format!("banner_contains:{NEEDLE}"),
             Wants::Success => "status_2xx".to_owned(),
             Wants::Listed => "status:200-209,301".to_owned(),
             Wants::Body => format!("body_contains:{NEEDLE}"),
+            _ => "port_open".to_owned(),
         };
         let mut builder = probe(protocol, hosts()[self.host].text, PORT + index as u16)
             .check(&check)
@@ -259,7 +284,10 @@ impl TargetPlan {
             let method = if self.head { "HEAD" } else { "GET" };
             builder = builder.follow_redirects(self.follow).path(self.path).method(method);
         }
-        let inner = builder.build().expect("a probe");
+        if self.wants == Wants::HalfOpen {
+            builder = builder.half_open(true);
+        }
+        let inner = self.scripted_probe(index).unwrap_or_else(|| builder.build().expect("a probe"));
         ledger.join();
         let monitor = Monitor::new(SpyProbe { inner, target: index, ledger: ledger.clone() })
             .interval(Duration::from_nanos(self.interval))

@@ -2,11 +2,11 @@
 //! side of the contract with them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::probe::build::NetProbe;
-use crate::probe::{Attempt, Input, Output, Probe};
+use crate::probe::{Attempt, Heartbeat, Input, Output, Probe};
 use crate::result::ProbeResult;
 
 /// What is known of one target's tries.
@@ -16,6 +16,11 @@ pub(super) struct Track {
     pub(super) busy: bool,
     /// The host it wants to be connected to.
     pub(super) dialing: Option<String>,
+    /// What it has sent, and when.
+    pub(super) sends: Vec<(Instant, Vec<u8>)>,
+    /// The time of its last input, until it is looked at.
+    pub(super) now: Option<Instant>,
+    program: bool,
     /// It has a connection.
     pub(super) standing: bool,
     /// The end of the latest try.
@@ -56,6 +61,14 @@ impl Probe for SpyProbe {
         self.inner.timeout()
     }
 
+    fn runs_program(&self) -> bool {
+        self.inner.runs_program()
+    }
+
+    fn heartbeat(&self) -> Option<&Heartbeat> {
+        self.inner.heartbeat()
+    }
+
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         let track = &mut self.ledger.tracks()[self.target];
         assert!(!track.busy, "two tries of target {} at once", self.target);
@@ -65,6 +78,7 @@ impl Probe for SpyProbe {
             target: self.target,
             ledger: self.ledger.clone(),
             over: false,
+            now: now.instant,
         })
     }
 }
@@ -74,12 +88,15 @@ struct SpyAttempt {
     target: usize,
     ledger: Ledger,
     over: bool,
+    now: Instant,
 }
 
 impl Attempt for SpyAttempt {
     fn handle_input(&mut self, input: Input<'_>, now: Now) {
         assert!(!self.over, "target {} is told {input:?} after its result", self.target);
+        self.now = now.instant;
         let track = &mut self.ledger.tracks()[self.target];
+        track.now = Some(now.instant);
         match &input {
             Input::Connected(_) => {
                 assert!(track.dialing.take().is_some(), "connected without having asked for it");
@@ -88,14 +105,18 @@ impl Attempt for SpyAttempt {
             Input::Received(bytes) => assert!(track.standing && !bytes.is_empty(), "nothing was received"),
             Input::Closed => assert!(track.standing, "closed without a connection"),
             Input::Failed(_) => {
-                assert!(track.standing || track.dialing.is_some(), "what has failed?");
+                let is_open = track.standing || track.dialing.is_some() || track.program;
+                assert!(is_open, "what has failed?");
+                track.program = false;
                 track.standing = false;
                 track.dialing = None;
             }
             Input::TimedOut | Input::TimerExpired | Input::Random(_) => {}
-            Input::Exited(..) => unreachable!("no target here runs a program"),
+            Input::Exited(..) => {
+                assert!(std::mem::take(&mut track.program), "the end of no program");
+            }
             Input::Worked(_) => unreachable!("no target here works elsewhere"),
-            Input::IcmpMessage { .. } | Input::IcmpError { .. } => unreachable!("no target here is pinged"),
+            Input::IcmpMessage { .. } | Input::IcmpError { .. } => assert!(track.standing),
         }
         self.inner.handle_input(input, now);
     }
@@ -109,11 +130,17 @@ impl Attempt for SpyAttempt {
                 track.dialing = Some(host.clone());
                 track.standing = false;
             }
+            Some(Output::ConnectNameServer { .. }) => {
+                track.dialing = Some(String::new());
+                track.standing = false;
+            }
+            Some(Output::Exec(_)) => track.program = true,
+            Some(Output::Send(bytes)) => track.sends.push((self.now, bytes.clone())),
             Some(Output::Done(result)) => {
                 self.over = true;
                 track.done = Some(result.clone());
             }
-            Some(Output::Send(_) | Output::SetTimer(_)) | None => {}
+            Some(Output::SetTimer(_) | Output::Random) | None => {}
             Some(output) => unreachable!("no target here requests {output:?}"),
         }
         output

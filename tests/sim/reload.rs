@@ -196,8 +196,11 @@ impl World {
         self.counters.add("reload: dropped");
         self.urgent.remove(&target);
         let (has_try, name) = (self.runs[target].take().is_some(), self.plan.targets[target].name);
-        let has_conn =
-            self.socks.values().any(|sock| matches!(sock, Sock::Target(site) if site.target == target));
+        let has_conn = self.socks.values().any(|sock| match sock {
+            Sock::Target(site) => site.target == target,
+            Sock::Peer(peer) => peer.target == target,
+            _ => false,
+        });
         if has_conn {
             self.counters.add("reload: dropped with a connection");
         } else if has_try {

@@ -2,6 +2,7 @@
 
 use super::client::Kind;
 use super::follow::{Wish, check_wait};
+use super::jobs::Report;
 use super::plan::S;
 use super::world::{Sock, World};
 use crate::engine::ConnId;
@@ -9,7 +10,7 @@ use crate::engine::limits::CLIENT_HEAD;
 use crate::fsm::State;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Page {
+pub(super) enum Page {
     State,
     Health,
     Status,
@@ -25,11 +26,13 @@ enum Page {
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) bytes: Vec<u8>,
-    statuses: &'static [u16],
-    page: Page,
+    pub(super) statuses: &'static [u16],
+    pub(super) page: Page,
     pub(super) head: bool,
     pub(super) last: bool,
     pub(super) wish: Option<Wish>,
+    /// It is a heartbeat.
+    pub(super) report: Option<Report>,
 }
 
 impl World {
@@ -55,7 +58,13 @@ impl World {
                 head: false,
                 last: true,
                 wish: None,
+                report: None,
             };
+        }
+        if matches!(kind, Kind::Polite | Kind::Pipeline) && !flood && self.rng.permille(60) {
+            if let Some(target) = self.any_job() {
+                return self.ask_to_report(target);
+            }
         }
         let follow =
             (!flood && self.rng.permille(if self.is_crowded { 900 } else { 300 })).then(|| self.wish());
@@ -76,7 +85,8 @@ impl World {
                 ("/nothing", &[404], Page::Other),
             ])
         };
-        let mut ask = Ask { bytes: Vec::new(), statuses, page, head: false, last: false, wish: None };
+        let mut ask =
+            Ask { bytes: Vec::new(), statuses, page, head: false, last: false, wish: None, report: None };
         ask.wish = follow.as_ref().map(|(.., wish)| *wish);
         let (mut method, mut host, mut version, mut extra) = ("GET", "localhost:8787", "1.1", "");
         let mut body = "";
@@ -111,7 +121,7 @@ impl World {
         let state = if self.worst() == State::Unknown { State::Degraded } else { State::Unknown };
         let bytes = format!("GET /wait?state={state}&timeout=300 HTTP/1.0\r\n\r\n").into_bytes();
         let wish = Some(Wish::Wait { name: None, state, timeout: 300 * S });
-        Ask { bytes, statuses: &[200, 503], page: Page::Follow, head: false, last: true, wish }
+        Ask { bytes, statuses: &[200, 503], page: Page::Follow, head: false, last: true, wish, report: None }
     }
 
     /// An answer has been made: it is looked at as a whole, at the moment in the order of outputs at
@@ -164,6 +174,7 @@ impl World {
         let is_last = ask.last || wish.is_some() && status != 404;
         assert_eq!(close, is_last, "{}", ask.bytes.escape_ascii());
         assert_eq!(body.is_none(), ask.head, "{}", ask.bytes.escape_ascii());
+        let report = ask.report.clone();
         match wish {
             Some(Wish::Wait { state, timeout, .. }) => {
                 check_wait(state, present, status, body);
@@ -176,6 +187,9 @@ impl World {
         // A listing that clients share may be older.
         if let Some(body) = body.filter(|_| ask.page != Page::Status || !is_full) {
             check_body(ask.page, status, body, states, many, named);
+        }
+        if let Some(report) = report {
+            self.note_report(report, status);
         }
         self.counters.add("clients: answers");
     }

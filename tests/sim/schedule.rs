@@ -16,6 +16,7 @@ pub(super) struct Schedule {
     /// When a failed try is to be repeated.
     retry_at: Option<u64>,
     retried: u32,
+    since: u64,
     pub(super) skipped: u64,
 }
 
@@ -38,8 +39,28 @@ impl Schedule {
             apart: interval,
             retry_at: None,
             retried: 0,
+            since: start,
             skipped: 0,
         }
+    }
+
+    /// The schedule of a target that expects heartbeats: the deadlines of the next one.
+    pub(super) fn of_heartbeats(start: u64, interval: u64, grace: u64) -> Self {
+        let mut schedule = Schedule::new(start, (0, 1), interval, Rules::default());
+        schedule.first = None;
+        schedule.expect_again(start, grace);
+        schedule
+    }
+
+    /// A heartbeat was received.
+    pub(super) fn expect_again(&mut self, at: u64, grace: u64) {
+        self.since = at;
+        self.next = at + self.interval + grace;
+    }
+
+    /// When the last heartbeat was received, or the target started.
+    pub(super) fn since(&self) -> u64 {
+        self.since
     }
 
     /// When the next check is due.

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::names::{CAST, has_both, hosts, is_spare};
+use super::peers::{Dialing, Expected, Script};
 use super::plan::{Flood, MS, NEEDLE, PORT, S, Wants};
 use super::world::{Event, News, Sock, World};
-use crate::engine::{ConnId, Input};
+use crate::engine::{ConnId, Input, Transport};
 use crate::result::{ProbeResult, Reason};
 
 /// How a target meets one try.
@@ -36,6 +37,27 @@ pub(super) enum Mood {
     Wild,
 }
 
+/// What goes wrong: with any target, and with those of the kind http.
+const TROUBLES: [Mood; 17] = [
+    Mood::Patchy,
+    Mood::Refuse,
+    Mood::Unreachable,
+    Mood::Blackhole,
+    Mood::NoSockets,
+    Mood::Mute,
+    Mood::Hangup,
+    Mood::Reset,
+    Mood::Wrong,
+    Mood::Wild,
+    Mood::Stuck,
+    Mood::Cut,
+    Mood::Foreign,
+    Mood::Loop,
+    Mood::BadLocation,
+    Mood::TooFar,
+    Mood::Wild,
+];
+
 /// One try of a target, as the world sees it.
 pub(super) struct ProbeRun {
     pub(super) begun: u64,
@@ -48,7 +70,7 @@ pub(super) struct ProbeRun {
     /// Name servers have lied to it or were not there.
     pub(super) misled: bool,
     /// The family that is dead, for those who are alive in one only.
-    dead_v6: bool,
+    pub(super) dead_v6: bool,
     /// How often this machine had no socket for it.
     pub(super) locals: u64,
     /// The names it has to resolve, by their places in [`hosts`].
@@ -57,6 +79,11 @@ pub(super) struct ProbeRun {
     pub(super) hops: u8,
     pub(super) hop: u8,
     pub(super) path: String,
+    /// For the kinds of targets that have one.
+    pub(super) script: Script,
+    pub(super) dialing: Dialing,
+    /// What must come of it, as soon as that is certain.
+    pub(super) expected: Option<Expected>,
     /// What it came to, until that is told.
     pub(super) ended: Option<ProbeResult>,
 }
@@ -72,41 +99,11 @@ pub(super) struct Site {
 impl World {
     /// A target's try has begun: how will it be met?
     pub(super) fn begin_run(&mut self, target: usize) {
+        if self.begin_scripted(target) {
+            return;
+        }
         let plan = &self.plan.targets[target];
-        let troubles: &[Mood] = if plan.is_http() {
-            &[
-                Mood::Patchy,
-                Mood::Refuse,
-                Mood::Unreachable,
-                Mood::Blackhole,
-                Mood::NoSockets,
-                Mood::Mute,
-                Mood::Stuck,
-                Mood::Hangup,
-                Mood::Reset,
-                Mood::Wrong,
-                Mood::Cut,
-                Mood::Foreign,
-                Mood::Loop,
-                Mood::BadLocation,
-                Mood::TooFar,
-                Mood::Wild,
-                Mood::Wild,
-            ]
-        } else {
-            &[
-                Mood::Patchy,
-                Mood::Refuse,
-                Mood::Unreachable,
-                Mood::Blackhole,
-                Mood::NoSockets,
-                Mood::Mute,
-                Mood::Hangup,
-                Mood::Reset,
-                Mood::Wrong,
-                Mood::Wild,
-            ]
-        };
+        let troubles = if plan.is_http() { &TROUBLES[..] } else { &TROUBLES[..10] };
         let mut mood = if self.rng.permille(self.plan.weather.trouble) {
             self.rng.pick(troubles)
         } else {
@@ -122,21 +119,9 @@ impl World {
         };
         let dead_v6 = self.rng.permille(500);
         let (timeout, path, host) = (plan.timeout, plan.path.to_owned(), plan.host);
-        self.runs[target] = Some(ProbeRun {
-            begun: self.seen,
-            deadline: self.seen + timeout,
-            stalls: 0,
-            mood,
-            cost: 0,
-            misled: false,
-            dead_v6,
-            locals: 0,
-            names: Vec::new(),
-            hops,
-            hop: 0,
-            path,
-            ended: None,
-        });
+        let mut this = ProbeRun::new(self.seen, timeout);
+        (this.mood, this.dead_v6, this.hops, this.path) = (mood, dead_v6, hops, path);
+        self.runs[target] = Some(this);
         self.want_name(target, host);
     }
 
@@ -155,7 +140,7 @@ impl World {
     }
 
     /// A span of network time, which the try that waits for it has less of.
-    fn lag(&mut self, target: usize) -> u64 {
+    pub(super) fn lag(&mut self, target: usize) -> u64 {
         let slow = self.plan.weather.slow;
         let span = if self.rng.permille(slow) {
             let longest = if self.rng.permille(200) { 3 * S } else { 200 * MS };
@@ -175,8 +160,10 @@ impl World {
         }
     }
 
-    pub(super) fn open_target(&mut self, id: ConnId, to: SocketAddr) {
+    pub(super) fn open_target(&mut self, id: ConnId, transport: Transport, to: SocketAddr) {
         let target = usize::from(to.port() - PORT);
+        let is_half_open = self.plan.targets[target].wants == Wants::HalfOpen;
+        assert_eq!(transport, if is_half_open { Transport::HalfOpenTcp } else { Transport::Tcp });
         let site = Site { target, standing: false, heard: Vec::new(), answered: false };
         self.take_in(id, Sock::Target(site));
         let Some(this) = &mut self.runs[target] else {
@@ -229,6 +216,11 @@ impl World {
         match self.socks.get_mut(&id) {
             Some(Sock::Target(site)) => site.standing = true,
             Some(Sock::Query(query)) => query.standing = true,
+            Some(Sock::Peer(peer)) => {
+                peer.standing = true;
+                let target = peer.target;
+                self.note_connected(target);
+            }
             Some(Sock::Client(_) | Sock::Post(_)) | None => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The world around one engine: the clock, the network, and the loop that carries news between them.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,13 @@ use super::counters::Counters;
 use super::dns::Query;
 use super::event_log::Journal;
 use super::follow::Seat;
+use super::jobs::Report;
 use super::model::{Model, worst};
 use super::names::{self, hosts};
 use super::notifications::Told;
+use super::peers::{Fact, Peer};
 use super::plan::Plan;
+use super::programs::Programs;
 use super::recording_probe::Ledger;
 use super::reload::Reloads;
 use super::rng::{Bytes, Rng};
@@ -23,9 +26,10 @@ use super::webhooks::{Post, Posts};
 use crate::api::host::HostGuard;
 use crate::clock::{Now, test_now};
 use crate::engine::limits::{CLOCK_STALL, STALLS_MAX};
-use crate::engine::{self, ConnId, Engine, HookEnd, HookId, Input};
+use crate::engine::{self, ConnId, Engine, HookEnd, HookId, Input, JobId};
 use crate::fsm::State;
 use crate::monitor::TargetId;
+use crate::probe::Exit;
 use crate::resolve::Resolver;
 use crate::result::Reason;
 
@@ -35,6 +39,8 @@ pub(super) enum News {
     Connected,
     Bytes(Vec<u8>),
     Datagram(SocketAddr, Vec<u8>),
+    /// From the peer of an icmp or dns target, with what it means.
+    Message(Fact, Vec<u8>),
     /// The system takes bytes again.
     Writable,
     Closed,
@@ -53,12 +59,17 @@ pub(super) enum Event {
     Reload,
     /// A hook ends.
     Hook(HookId, HookEnd),
+    /// The program of a check ends.
+    Exit(JobId, Exit, &'static str),
+    /// The job of a heartbeat target ends.
+    Job(usize),
 }
 
 /// The world's side of a connection.
 pub(super) enum Sock {
     Target(Site),
     Query(Query),
+    Peer(Peer),
     Client(Box<Client>),
     Post(Post),
 }
@@ -107,6 +118,9 @@ pub(super) struct World {
     pub(super) told: Told,
     pub(super) posts: Posts,
     pub(super) journal: Journal,
+    pub(super) programs: Programs,
+    /// Heartbeats that were answered, until their results follow.
+    pub(super) reports: VecDeque<Report>,
     /// Clients that have become streams, and the world has not heard of it.
     pub(super) seats: BTreeMap<ConnId, Seat>,
     /// How many outputs have been taken.
@@ -188,6 +202,8 @@ impl World {
             told,
             posts,
             journal: Journal::new(count),
+            programs: Programs::default(),
+            reports: VecDeque::new(),
             seats: BTreeMap::new(),
             taken: 0,
             files: None,
@@ -208,10 +224,16 @@ impl World {
     pub(super) fn write_down(&mut self, target: usize, turn: (usize, usize), at: u64) {
         let plan = &self.plan.targets[target];
         let turn = (turn.0 as u64, turn.1 as u64);
-        self.schedules.push(Schedule::new(at, turn, plan.interval, plan.rules));
+        self.schedules.push(match plan.grace() {
+            Some(grace) => Schedule::of_heartbeats(at, plan.interval, grace),
+            None => Schedule::new(at, turn, plan.interval, plan.rules),
+        });
         self.models.push(Model::new(plan, at));
         self.runs.push(None);
         self.begins.push(0);
+        if self.plan.targets[target].is_heartbeat() {
+            self.schedule_job(target);
+        }
     }
 
     /// The worst state of all that are watched.
@@ -276,7 +298,7 @@ impl World {
         self.drain();
         self.check_step();
         let later = self.at + self.rng.pick(&[0, 0, 0, 900, 30_000]);
-        self.told.starts = 0;
+        (self.told.starts, self.programs.started) = (0, 0);
         self.call(later, |engine, now| engine.handle_timeout(now));
         // What is carried out now still goes by the moment at which the turn began.
         self.drain();
@@ -321,6 +343,7 @@ impl World {
         if self.loud {
             println!("{:>12} us  {id:?} {input:?}", self.at / 1000);
         }
+        let reports = matches!(self.socks.get(&id), Some(Sock::Client(client)) if client.reports());
         let before = self.taken + self.engine.outputs_waiting();
         let idlest = self.idlest_of_all_streams(id);
         self.call(self.at, |engine, now| engine.handle_input(id, input, now));
@@ -329,5 +352,9 @@ impl World {
             self.check_evicted(idlest);
         }
         self.note_seat(id, before);
+        if reports {
+            // The model knows one result at a time.
+            self.drain();
+        }
     }
 }

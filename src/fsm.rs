@@ -60,12 +60,6 @@ pub(crate) struct Change {
     pub(crate) previous_state_duration: Duration,
 }
 
-impl Change {
-    pub(crate) fn is_first(&self) -> bool {
-        self.from == State::Unknown
-    }
-}
-
 /// They never decrease.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {

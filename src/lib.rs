@@ -139,7 +139,7 @@ pub use library::{
     CheckEvent, MonitorHandle, PingFsm, ResolverConfig, Server, ServerBuilder, ShutdownHandle, Warning,
     check, check_all, check_with, serve,
 };
-pub use monitor::{Hook, Monitor, TargetId, TargetUpdate};
+pub use monitor::{Hook, Monitor, Notifications, Notify, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};

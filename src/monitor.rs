@@ -1,6 +1,7 @@
 //! Targets: schedule, retries, state and rules of each one, and the list of all.
 
 mod hook;
+mod notifications;
 mod target;
 mod target_id;
 mod targets;
@@ -11,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fsm::{Fsm, Policy, State};
-use crate::probe::build::Webhook;
 use crate::probe::guard::{guarded, label};
 use crate::probe::kinds;
 use crate::probe::{Heartbeat, Probe};
 pub use hook::Hook;
+pub(crate) use notifications::{Due, is_notified};
+pub use notifications::{Notifications, Notify};
 pub(crate) use target::{Pause, Target};
 pub use target_id::TargetId;
 pub(crate) use target_id::TargetSet;
@@ -52,8 +54,7 @@ pub struct Monitor {
     history: usize,
     rules: Rules,
     paused: bool,
-    hook: Option<Arc<Hook>>,
-    webhook: Option<Arc<Webhook>>,
+    notifications: Option<Arc<Notifications>>,
 }
 
 /// Optional rules: retries, slow responses, other intervals.
@@ -112,8 +113,7 @@ impl Monitor {
             history: Monitor::HISTORY,
             rules: Rules::default(),
             paused: false,
-            hook: None,
-            webhook: None,
+            notifications: None,
         }
     }
 

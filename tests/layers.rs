@@ -54,6 +54,7 @@ const ENGINE: &[&str] = &[
     "check_queue",
     "listings",
     "event_log",
+    "notification",
     "hooks",
     "service_manager",
     "lookups",
@@ -68,7 +69,7 @@ const ENGINE: &[&str] = &[
 ];
 
 /// Methods of `Engine` in files of their own: they are above all modules of `engine`, which do not import them.
-const ENGINE_METHODS: &[&str] = &["audit", "control", "process_stats", "reload"];
+const ENGINE_METHODS: &[&str] = &["audit", "control", "notify", "process_stats", "reload"];
 
 const REACTOR: &[u32] = &[7];
 const SYSTEM: &[u32] = &[7, 8];

@@ -20,7 +20,6 @@ pub(crate) struct Hooks {
 pub(crate) struct Webhooks {
     pub(crate) ok: u64,
     pub(crate) failed: u64,
-    pub(crate) dropped: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -96,7 +96,7 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
     let settings = &line.settings;
     for (flag, _) in given(line) {
         let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| flag.kinds.contains(&kind));
-        let trusts_webhook = flag.name == "--ca-file" && settings.has_https_webhook();
+        let trusts_webhook = flag.name == "--ca-file" && settings.notifications.has_https_webhook();
         let is_used = flag.is_tolerated || trusts_webhook || kinds.iter().any(applies_to);
         if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
             let applies = listed(flag.kinds.iter().map(|kind| kind.name()), " and ");
@@ -113,7 +113,7 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
     if settings.no_verify_tls && settings.ca_only {
         return Err("--ca-only: has no effect with --no-verify-tls".to_owned());
     }
-    let trust_is_unused = settings.no_verify_tls && !settings.has_https_webhook();
+    let trust_is_unused = settings.no_verify_tls && !settings.notifications.has_https_webhook();
     if trust_is_unused && first(line, |flag, _| flag.name == "--ca-file").is_some() {
         return Err("--ca-file: has no effect with --no-verify-tls".to_owned());
     }

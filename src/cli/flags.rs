@@ -116,6 +116,9 @@ impl Flag {
     }
 }
 
+const RECEIVERS: &str = "--on-change or --webhook";
+const HAS_RECEIVER: InForce = |settings| settings.notifications.has_receiver();
+
 const fn value(
     name: &'static str,
     value: &'static str,
@@ -298,7 +301,7 @@ pub(super) static SECTIONS: [Section; 12] = [
         ],
     },
     Section {
-        title: "Change of state (of all targets, or after a target in FILE):",
+        title: "Notifications (of all targets, or after a target in FILE):",
         scope: FlagScope::Target,
         flags: &[
             value(
@@ -306,20 +309,32 @@ pub(super) static SECTIONS: [Section; 12] = [
                 "COMMAND",
                 "run this, without a shell, with PINGSTATE_TARGET, PINGSTATE_FROM, PINGSTATE_TO and more \
                  in its environment",
-                |line, text| put(&mut line.settings.on_change, values::command(text)),
+                |line, text| put(&mut line.settings.notifications.on_change, values::command(text)),
             ),
             value("--webhook", "URL", "post the change here as JSON", |line, text| {
-                put(&mut line.settings.webhook, values::webhook(text))
+                put(&mut line.settings.notifications.webhook, values::webhook(text))
             }),
             value("--hook-timeout", "SECONDS", "time a command may take", |line, text| {
-                put(&mut line.settings.hook_timeout, values::timeout(text))
+                put(&mut line.settings.notifications.hook_timeout, values::timeout(text))
             })
             .default("30")
-            .needs("--on-change", |settings| settings.on_change.is_some()),
-            switch("--hook-first", "also for the first state", |line| line.settings.hook_first = true)
-                .needs("--on-change or --webhook", |settings| {
-                    settings.on_change.is_some() || settings.webhook.is_some()
-                }),
+            .needs("--on-change", |settings| settings.notifications.on_change.is_some()),
+            value(
+                "--notify",
+                "WHEN",
+                "down: when it is down, and up again; all: every change of state",
+                |line, text| put(&mut line.settings.notifications.notify, values::notify(text)),
+            )
+            .default("down")
+            .needs(RECEIVERS, HAS_RECEIVER),
+            value("--remind", "SECONDS", "notify again while it is down, 60 or more", |line, text| {
+                put(&mut line.settings.notifications.remind, values::remind(text))
+            })
+            .needs(RECEIVERS, HAS_RECEIVER),
+            switch("--hook-first", "deprecated: --notify all, also for the first state", |line| {
+                line.settings.notifications.hook_first = true;
+            })
+            .needs(RECEIVERS, HAS_RECEIVER),
         ],
     },
     Section {

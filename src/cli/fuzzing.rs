@@ -72,9 +72,9 @@ fn sensible_target(options: &TargetOptions) {
     let settings = &options.settings;
     assert!(settings.fall != Some(0) && settings.rise != Some(0) && settings.probe.max_body != Some(0));
     assert!(settings.slow_clear.is_none_or(|clear| Some(clear) < settings.slow && !clear.is_zero()));
-    assert!(settings.on_change.as_ref().is_none_or(|words| !words[0].is_empty()));
+    assert!(settings.notifications.on_change.as_ref().is_none_or(|words| !words[0].is_empty()));
     let spans = [settings.probe.timeout, settings.interval, settings.interval_down, settings.interval_fast];
-    let spans = spans.into_iter().chain([settings.retry_interval, settings.hook_timeout]);
+    let spans = spans.into_iter().chain([settings.retry_interval, settings.notifications.hook_timeout]);
     assert!(spans.flatten().all(|span| !span.is_zero()));
     match &options.target {
         TargetSpec::Url(url) => assert!(!url.is_empty()),
@@ -161,7 +161,7 @@ fn reload(loaded: &Loaded) {
     if errors.is_empty() && loaded.errors.is_empty() {
         let monitors = started.into_iter().filter_map(|update| match update {
             TargetUpdate::Start(monitor) => Some(monitor),
-            TargetUpdate::Keep(_) => None,
+            _ => None,
         });
         let running = Targets::new(monitors.collect(), test_now());
         let present: Vec<_> = fingerprints.iter().copied().zip(running.ids()).collect();

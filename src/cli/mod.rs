@@ -11,11 +11,12 @@ mod flags;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod help;
-mod hooks;
+
 pub(crate) mod lines;
 pub(crate) mod log;
 mod options;
 mod program;
+mod receivers;
 mod request_files;
 mod run;
 mod secret_file;

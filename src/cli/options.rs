@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::config::Config;
 use super::flags;
 use crate::fsm::Policy;
-use crate::monitor::{Hook, Monitor};
+use crate::monitor::{Hook, Monitor, Notify};
 use crate::probe::build as probe;
 use crate::probe::kinds::Kind;
 
@@ -50,7 +50,7 @@ impl TargetOptions {
 
     /// Whether it makes the configuration run commands.
     pub(super) fn runs_commands(&self) -> bool {
-        self.settings.on_change.is_some() || self.target.kind() == Some(Kind::Exec)
+        self.settings.notifications.on_change.is_some() || self.target.kind() == Some(Kind::Exec)
     }
 }
 
@@ -109,18 +109,42 @@ pub(crate) struct Settings {
     pub(crate) slow: Option<Duration>,
     pub(crate) slow_clear: Option<Duration>,
     pub(crate) paused: bool,
-    pub(crate) on_change: Option<Vec<String>>,
-    pub(crate) webhook: Option<String>,
-    pub(crate) hook_timeout: Option<Duration>,
-    pub(crate) hook_first: bool,
+    pub(crate) notifications: NotificationSettings,
 }
 
-impl Settings {
+/// Those that a reload can change without a restart of the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct NotificationSettings {
+    pub(crate) on_change: Option<Vec<String>>,
+    pub(crate) hook_timeout: Option<Duration>,
+    pub(crate) hook_first: bool,
+    pub(crate) webhook: Option<String>,
+    pub(crate) notify: Option<Notify>,
+    pub(crate) remind: Option<Duration>,
+}
+
+impl NotificationSettings {
+    pub(super) fn has_receiver(&self) -> bool {
+        self.on_change.is_some() || self.webhook.is_some()
+    }
+
+    fn normalised(mut self) -> NotificationSettings {
+        if !self.has_receiver() {
+            return NotificationSettings::default();
+        }
+        let has_hook = self.on_change.is_some();
+        self.hook_timeout = self.hook_timeout.filter(|timeout| has_hook && *timeout != Hook::TIMEOUT);
+        self.notify = self.notify.filter(|notify| *notify != Notify::default());
+        self
+    }
+
     /// Whether the webhook uses TLS, so that `ca_file` applies to it.
     pub(super) fn has_https_webhook(&self) -> bool {
         self.webhook.as_deref().and_then(Kind::of_url) == Some(Kind::Https)
     }
+}
 
+impl Settings {
     pub(super) fn check_conflicts(&self) -> Result<(), String> {
         match self.slow.zip(self.slow_clear) {
             Some((slow, clear)) if clear > slow => Err("--slow-clear: must not exceed --slow".to_owned()),
@@ -144,10 +168,8 @@ impl Settings {
         self.rise = self.rise.filter(|rise| *rise != Policy::RISE);
         self.ca_only &= self.ca_file.is_some();
         self.key = self.key.filter(|_| self.cert.is_some());
-        self.hook_timeout =
-            self.hook_timeout.filter(|timeout| self.on_change.is_some() && *timeout != Hook::TIMEOUT);
         self.probe.ping.normalise();
-        self.hook_first &= self.on_change.is_some() || self.webhook.is_some();
+        self.notifications = self.notifications.normalised();
         if let Some(kind) = kind {
             let without_effect = flags::all().filter(|(flag, _)| !flag.kinds.contains(&kind));
             without_effect.for_each(|(flag, _)| (flag.clear)(&mut self));

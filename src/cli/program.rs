@@ -27,7 +27,7 @@ pub(super) fn check_programs(targets: &[TargetOptions], runs_hooks: bool, errors
         // A command that cannot be split has been reported.
         let words = options.target.command().and_then(|text| command(text).ok());
         let program = words.and_then(|words| words.into_iter().next()).map(|program| ("exec:", program));
-        let hook = options.settings.on_change.as_ref().filter(|_| runs_hooks);
+        let hook = options.settings.notifications.on_change.as_ref().filter(|_| runs_hooks);
         let hook = hook.and_then(|words| words.first()).map(|program| ("--on-change: ", program.clone()));
         for (what, program) in program.into_iter().chain(hook) {
             if checked.contains(&program) {

@@ -3,7 +3,7 @@
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
 use super::program::{check_permissions, check_programs};
-use super::targets::{monitors, updates};
+use super::targets::{Fingerprint, monitors, updates};
 use super::{Daemon, Options, TargetOptions};
 use crate::library::Server;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
@@ -24,7 +24,7 @@ pub(crate) struct Source {
     /// The settings in force: those of the last start.
     daemon: Daemon,
     /// The fingerprints of the targets, in the order of the server's list.
-    fingerprints: Vec<u64>,
+    fingerprints: Vec<Fingerprint>,
 }
 
 impl Start {
@@ -78,7 +78,7 @@ impl Source {
             }
         };
         let (before, after) = (self.fingerprints.len(), plan.fingerprints.len());
-        let kept = plan.updates.iter().filter(|next| matches!(next, TargetUpdate::Keep(_))).count();
+        let kept = plan.updates.iter().filter(|next| !matches!(next, TargetUpdate::Start(_))).count();
         if let Err(error) = server.replace_targets(plan.updates) {
             return refuse(server, &plain(&error));
         }
@@ -94,7 +94,7 @@ impl Source {
 
 struct Plan {
     updates: Vec<TargetUpdate>,
-    fingerprints: Vec<u64>,
+    fingerprints: Vec<Fingerprint>,
     daemon: Daemon,
     every: String,
 }
@@ -104,7 +104,7 @@ impl Plan {
     #[cold]
     fn new(
         config: &Config,
-        present: &[(u64, TargetId)],
+        present: &[(Fingerprint, TargetId)],
         runs_hooks: bool,
         log: Log,
     ) -> Result<Plan, Vec<String>> {

@@ -1,9 +1,10 @@
 //! Makes monitors of options.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::hooks::Hooks;
 use super::log::Log;
+use super::receivers::Receivers;
 use super::request_files::{Files, RequestFiles};
 use super::secret_file::read_secret;
 use super::shared::fingerprint;
@@ -11,7 +12,7 @@ use super::trust::{TrustFlags, Trusted, Trusts};
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
-use crate::monitor::{Monitor, TargetId, TargetUpdate};
+use crate::monitor::{Monitor, Notifications, TargetId, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, probe};
 use crate::probe::kinds::TLS_KINDS;
@@ -37,10 +38,10 @@ pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monito
 /// the latter. Errors are appended with their line numbers.
 pub(crate) fn updates(
     targets: &[TargetOptions],
-    present: &[(u64, TargetId)],
+    present: &[(Fingerprint, TargetId)],
     log: Log,
     errors: &mut Vec<(usize, String)>,
-) -> (Vec<TargetUpdate>, Vec<u64>) {
+) -> (Vec<TargetUpdate>, Vec<Fingerprint>) {
     let mut resources = SharedResources::new(log);
     let mut running = present.to_vec();
     running.sort_unstable_by_key(|(key, _)| *key);
@@ -48,11 +49,14 @@ pub(crate) fn updates(
     let mut fingerprints = Vec::with_capacity(targets.len());
     for options in targets {
         let update = resources.load(options).and_then(|files| {
-            // A target is kept as long as its fingerprint is unchanged.
-            let key = fingerprint(&(&options.name, &options.target, &options.settings, files.fingerprints()));
+            let key = files.fingerprint(options);
             fingerprints.push(key);
-            if let Ok(index) = running.binary_search_by_key(&key, |(key, _)| *key) {
-                return Ok(TargetUpdate::Keep(running[index].1));
+            if let Ok(index) = running.binary_search_by_key(&key.target, |(key, _)| key.target) {
+                let (present, id) = running[index];
+                return match present.notifications == key.notifications {
+                    true => Ok(TargetUpdate::Keep(id)),
+                    false => Ok(TargetUpdate::KeepWith(id, resources.notifications(options, &files)?)),
+                };
             }
             let probe = build(options, &files, options.name.as_deref())?;
             resources.monitor(probe, options, &files).map(TargetUpdate::Start)
@@ -71,10 +75,17 @@ pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
 
 struct SharedResources {
     trusts: Trusts,
-    hooks: Hooks,
+    receivers: Receivers,
     files: Files,
     /// The tokens of heartbeats, and the names of their targets.
     tokens: Vec<(String, String)>,
+}
+
+/// Of the settings of a target and the contents of their files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fingerprint {
+    target: u64,
+    notifications: u64,
 }
 
 /// The files that the settings of a target name.
@@ -87,9 +98,14 @@ struct LoadedFiles {
 }
 
 impl LoadedFiles {
-    fn fingerprints(&self) -> [u64; 4] {
-        let token = fingerprint(&self.token);
-        [self.target.fingerprint, self.webhook.fingerprint, self.request.fingerprint, token]
+    fn fingerprint(&self, options: &TargetOptions) -> Fingerprint {
+        let mut settings = (*options.settings).clone();
+        let notifications = std::mem::take(&mut settings.notifications);
+        let files = (self.target.fingerprint, self.request.fingerprint, &self.token);
+        Fingerprint {
+            target: fingerprint(&(&options.name, &options.target, &settings, files)),
+            notifications: fingerprint(&(notifications, self.webhook.fingerprint)),
+        }
     }
 }
 
@@ -97,7 +113,7 @@ impl SharedResources {
     fn new(log: Log) -> SharedResources {
         SharedResources {
             trusts: Trusts::new(log),
-            hooks: Hooks::default(),
+            receivers: Receivers::new(log),
             files: Files::default(),
             tokens: Vec::new(),
         }
@@ -111,7 +127,7 @@ impl SharedResources {
             false => Trusted::default(),
             true => self.trusts.of(TrustFlags::of(settings))?,
         };
-        let webhook = match (&settings.webhook, settings.has_https_webhook()) {
+        let webhook = match (&settings.notifications.webhook, settings.notifications.has_https_webhook()) {
             (None, _) => Trusted::default(),
             (Some(_), false) => self.trusts.of(TrustFlags::of_webhook(None))?,
             (Some(_), true) => self.trusts.of(TrustFlags::of_webhook(settings.ca_file.as_deref()))?,
@@ -128,6 +144,14 @@ impl SharedResources {
         }
         self.tokens.push((token.clone(), options.name.clone().unwrap_or_default()));
         Ok(token)
+    }
+
+    fn notifications(
+        &mut self,
+        options: &TargetOptions,
+        files: &LoadedFiles,
+    ) -> Result<Option<Arc<Notifications>>, Option<String>> {
+        self.receivers.notifications(&options.settings.notifications, &files.webhook)
     }
 
     fn monitor(
@@ -155,7 +179,11 @@ impl SharedResources {
         if let Some(interval) = settings.interval_fast {
             monitor = monitor.interval_fast(interval);
         }
-        self.hooks.attach(monitor, settings, &files.webhook)
+        let notifications = self.notifications(options, files)?;
+        Ok(match notifications {
+            Some(notifications) => monitor.notifications(notifications),
+            None => monitor,
+        })
     }
 }
 

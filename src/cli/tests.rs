@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::options::NotificationSettings;
 use super::*;
+use crate::monitor::Notify;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 
@@ -68,7 +70,8 @@ fn every_flag_is_read() {
         --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --once --method HEAD \
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
-        --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused --hook-first \
+        --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
+        --hook-first --notify all --remind 1h \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
         --connect-to [::1]:2 --cert c.pem --key k.pem --basic-auth-file /etc/auth --header-file \
         /etc/headers";
@@ -121,10 +124,14 @@ fn every_flag_is_read() {
         slow: Some(Duration::from_millis(500)),
         slow_clear: Some(Duration::from_micros(1500)),
         paused: true,
-        on_change: Some(vec!["/bin/tell".into(), "the admin".into(), String::new()]),
-        webhook: Some("HTTPS://h/x".into()),
-        hook_timeout: Some(Duration::from_millis(2500)),
-        hook_first: true,
+        notifications: NotificationSettings {
+            on_change: Some(vec!["/bin/tell".into(), "the admin".into(), String::new()]),
+            hook_timeout: Some(Duration::from_millis(2500)),
+            hook_first: true,
+            webhook: Some("HTTPS://h/x".into()),
+            notify: Some(Notify::All),
+            remind: Some(Duration::from_secs(3600)),
+        },
     };
     let target = TargetOptions {
         target: parts(Kind::Https, "nas.lan", Some(8443), "/x?y=1").remove(0),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::host::is_host;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Notifications, Notify};
 use crate::probe::build::ProbeBuilder;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
@@ -77,6 +77,21 @@ pub(super) fn ping_size(text: &str) -> Result<usize, String> {
 
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
+}
+
+pub(super) fn notify(text: &str) -> Result<Notify, String> {
+    match text {
+        "down" => Ok(Notify::Down),
+        "all" => Ok(Notify::All),
+        _ => Err(format!("{} is not down or all", quote(text))),
+    }
+}
+
+pub(super) fn remind(text: &str) -> Result<Duration, String> {
+    match interval(text)? {
+        interval if interval >= Notifications::REMIND_MIN => Ok(interval),
+        _ => Err(format!("{} is less than 60 seconds", shown(text))),
+    }
 }
 
 pub(super) fn command(text: &str) -> Result<Vec<String>, String> {

@@ -1,7 +1,8 @@
 //! The engine's counts, for the simulation to compare with its own.
 
 use super::limits::LISTINGS_BYTES_MAX;
-use super::{ConnId, ConnOwner, Engine, RunOwner};
+use super::owners::RunOwner;
+use super::{ConnId, ConnOwner, Engine};
 use crate::api::routes::ListingPage;
 use crate::monitor::TargetId;
 

@@ -1,15 +1,15 @@
-//! Hooks: commands run on changes of state, one at a time for each target.
+//! Hooks: commands run for notifications, one at a time for each target.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::context::Context;
 use super::limits::{HOOK_ATTEMPTS_MAX, HOOK_RETRY, HOOK_STARTS_PER_TURN, YIELD_DELAY};
 use super::messages::{HookId, Output};
+use super::notification::Notification;
 use super::owners::Owner;
-use crate::fsm::Change;
-use crate::monitor::{Hook, TargetId, Targets};
+use crate::monitor::{Hook, Targets};
 use crate::probe::durations::seconds;
 use crate::result::Reason;
 use crate::snapshot::{age_s, latency_ms};
@@ -30,7 +30,7 @@ pub(super) struct Hooks {
     last: u64,
     running: Vec<Run>,
     running_max: usize,
-    /// At most one for each target, with its latest change; those that have waited longest first.
+    /// At most one for each target; those that have waited longest first.
     pending: VecDeque<Call>,
     started: usize,
     /// No hook is started before, since the last one could not be.
@@ -40,7 +40,6 @@ pub(super) struct Hooks {
 
 struct Run {
     id: HookId,
-    name: String,
     hook: Arc<Hook>,
     /// `None` once it was killed.
     deadline: Option<Instant>,
@@ -48,13 +47,7 @@ struct Run {
 }
 
 struct Call {
-    target: TargetId,
-    /// Taken at the time of the change: a reload may give the name another probe.
-    probe: String,
-    change: Change,
-    detail: Arc<str>,
-    error: Option<Reason>,
-    latency: Option<Duration>,
+    notification: Notification,
     attempts: u32,
 }
 
@@ -79,24 +72,17 @@ impl Hooks {
     }
 
     #[cold]
-    pub(super) fn queue(&mut self, id: TargetId, change: &Change, cx: &mut Context) {
-        let Some(target) = cx.targets.get(id) else { return };
-        let Some(last) = target.fsm().last() else { return };
-        if !target.hook.as_ref().is_some_and(|hook| hook.first || !change.is_first()) {
-            return;
-        }
-        let call = Call {
-            target: id,
-            probe: target.url().to_owned(),
-            change: change.clone(),
-            detail: last.detail.clone(),
-            error: last.reason,
-            latency: last.latency,
-            attempts: 0,
-        };
-        match self.pending.iter_mut().find(|pending| pending.target == id) {
-            Some(pending) => *pending = call,
-            None => self.pending.push_back(call),
+    pub(super) fn queue(&mut self, notification: Notification, cx: &mut Context) {
+        let id = notification.target;
+        match self.pending.iter().position(|pending| pending.notification.target == id) {
+            None => self.pending.push_back(Call { notification, attempts: 0 }),
+            Some(index) => {
+                let pending = &mut self.pending[index];
+                pending.attempts = 0;
+                if !pending.notification.merge(notification) {
+                    self.pending.remove(index);
+                }
+            }
         }
         self.start(cx);
     }
@@ -105,7 +91,8 @@ impl Hooks {
     #[cold]
     pub(super) fn handle_ended(&mut self, id: HookId, end: &HookEnd, output: &str, cx: &mut Context) {
         let Some(index) = self.running.iter().position(|run| run.id == id) else { return };
-        let Run { name, hook, deadline, call, .. } = self.running.swap_remove(index);
+        let Run { hook, deadline, call, .. } = self.running.swap_remove(index);
+        let name = call.notification.name.clone();
         let counters = &mut cx.counters.hooks;
         let (counter, what) = match end {
             HookEnd::Exited(0) => (&mut counters.ok, None),
@@ -132,13 +119,23 @@ impl Hooks {
         self.start(cx);
     }
 
-    /// Starts the hook again later, unless its target has changed again. `line` is logged the first time.
-    fn retry(&mut self, call: Call, line: &str, cx: &mut Context) {
+    /// Starts the hook again later, with a change that has followed. `line` is logged the first time.
+    fn retry(&mut self, mut call: Call, line: &str, cx: &mut Context) {
         if call.attempts == 0 {
             cx.log(line.to_owned());
         }
-        if self.pending.iter().all(|pending| pending.target != call.target) {
-            self.pending.push_front(Call { attempts: call.attempts + 1, ..call });
+        call.attempts += 1;
+        let id = call.notification.target;
+        let later = self.pending.iter().position(|pending| pending.notification.target == id);
+        let later = later.and_then(|index| self.pending.remove(index));
+        let is_wanted = hook(&call.notification, &cx.targets).is_some();
+        if is_wanted
+            && later.is_none_or(|later| {
+                call.attempts = 0;
+                call.notification.merge(later.notification)
+            })
+        {
+            self.pending.push_front(call);
         }
         self.paused_until = Some(cx.now.instant + HOOK_RETRY);
         self.start(cx);
@@ -154,9 +151,9 @@ impl Hooks {
         self.start(cx);
     }
 
-    /// Drops the pending runs of removed targets. Their running hooks continue.
+    /// Drops the pending runs of targets that are removed or have no hook any more. Running hooks continue.
     pub(super) fn handle_reload(&mut self, targets: &Targets) {
-        self.pending.retain(|call| targets.get(call.target).is_some());
+        self.pending.retain(|call| hook(&call.notification, targets).is_some());
     }
 
     /// Starts no further hooks: the daemon is about to stop and would kill them at once.
@@ -169,27 +166,26 @@ impl Hooks {
     pub(super) fn stop(&mut self, cx: &mut Context) {
         self.start_no_more();
         for call in std::mem::take(&mut self.pending) {
-            let Some(target) = cx.targets.get(call.target) else { continue };
-            if let Some(hook) = &target.hook {
-                let (name, program) = (target.name(), program(hook));
+            if let Some(hook) = hook(&call.notification, &cx.targets) {
+                let (name, program) = (&call.notification.name, program(hook));
                 cx.log(format!("{name}: the hook {program} was not started: the daemon stops"));
             }
         }
     }
 
-    fn start(&mut self, cx: &mut Context) {
+    /// Also called when a target whose notifications wait has a state again.
+    pub(super) fn start(&mut self, cx: &mut Context) {
         self.paused_until = self.paused_until.filter(|until| *until > cx.now.instant);
         while self.started < HOOK_STARTS_PER_TURN {
             let Some(call) = self.next(cx).and_then(|index| self.pending.remove(index)) else { break };
-            let Some(target) = cx.targets.get(call.target) else { continue };
-            let Some(hook) = target.hook.clone() else { continue };
-            let (name, env) = (target.name().to_owned(), call.env(target.name()));
+            let Some(hook) = hook(&call.notification, &cx.targets).cloned() else { continue };
+            let env = env(&call.notification);
             self.last += 1;
             self.started += 1;
             let id = HookId(self.last);
             let deadline = Some(cx.now.instant + hook.timeout);
             cx.outputs.push_back(Output::Spawn { id, hook: hook.clone(), env });
-            self.running.push(Run { id, name, hook, deadline, call });
+            self.running.push(Run { id, hook, deadline, call });
         }
         let next = self.next(cx).map(|_| cx.now.instant + YIELD_DELAY);
         let next = next.or(self.paused_until);
@@ -199,9 +195,9 @@ impl Hooks {
 
     /// The first pending run whose target has no running hook, not even of a removed target of its name.
     fn next(&self, cx: &Context) -> Option<usize> {
-        let is_running = |name: &str| self.running.iter().any(|run| run.name == name);
+        let is_running = |name: &str| self.running.iter().any(|run| *run.call.notification.name == *name);
         let can_start =
-            |call: &Call| !cx.targets.get(call.target).is_some_and(|target| is_running(target.name()));
+            |call: &Call| call.notification.is_due(&cx.targets) && !is_running(&call.notification.name);
         if self.stopped || self.paused_until.is_some() || self.running.len() >= self.running_max {
             return None;
         }
@@ -209,22 +205,29 @@ impl Hooks {
     }
 }
 
+/// `None` if the target is removed.
+fn hook<'a>(notification: &Notification, targets: &'a Targets) -> Option<&'a Arc<Hook>> {
+    targets.get(notification.target)?.notifications()?.hook.as_ref()
+}
+
 fn program(hook: &Hook) -> String {
     printable(hook.words.first().map_or("", String::as_str), PROGRAM_SHOWN_MAX)
 }
 
-impl Call {
-    fn env(&self, name: &str) -> Vec<(&'static str, String)> {
-        let latency = self.latency.map(|latency| latency_ms(latency).to_string());
-        vec![
-            ("PINGSTATE_TARGET", name.replace('\0', "")),
-            ("PINGSTATE_FROM", self.change.from.to_string()),
-            ("PINGSTATE_TO", self.change.to.to_string()),
-            ("PINGSTATE_DETAIL", self.detail.to_string()),
-            ("PINGSTATE_ERROR", self.error.map_or("", Reason::as_str).to_owned()),
-            ("PINGSTATE_LATENCY_MS", latency.unwrap_or_default()),
-            ("PINGSTATE_PROBE", self.probe.replace('\0', "")),
-            ("PINGSTATE_SINCE_S", age_s(self.change.previous_state_duration).to_string()),
-        ]
+fn env(notification: &Notification) -> Vec<(&'static str, String)> {
+    let latency = notification.latency.map(|latency| latency_ms(latency).to_string());
+    let mut env = vec![
+        ("PINGSTATE_TARGET", notification.name.replace('\0', "")),
+        ("PINGSTATE_FROM", notification.from.to_string()),
+        ("PINGSTATE_TO", notification.to.to_string()),
+        ("PINGSTATE_DETAIL", notification.detail.to_string()),
+        ("PINGSTATE_ERROR", notification.error.map_or("", Reason::as_str).to_owned()),
+        ("PINGSTATE_LATENCY_MS", latency.unwrap_or_default()),
+        ("PINGSTATE_PROBE", notification.url.replace('\0', "")),
+        ("PINGSTATE_SINCE_S", age_s(notification.previous_state_duration).to_string()),
+    ];
+    if notification.reminder > 0 {
+        env.push(("PINGSTATE_REMINDER", notification.reminder.to_string()));
     }
+    env
 }

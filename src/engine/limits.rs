@@ -136,16 +136,11 @@ pub(crate) const EXEC_KILL_GRACE: Duration = Duration::from_secs(1);
 /// Concurrent webhook requests, each to another URL.
 pub(crate) const WEBHOOKS_PARALLEL: usize = 4;
 
-/// Pending deliveries to one URL.
-pub(crate) const WEBHOOK_QUEUE_MAX: usize = 256;
+/// Attempts to deliver one notification that the receiver answers with an error. Those without an answer do not
+/// count: while the connection to the Internet is down, no notification is lost.
+pub(crate) const DELIVERY_ERRORS_MAX: u32 = 10;
 
-/// Pending deliveries to all URLs together. One per URL is always allowed.
-pub(crate) const DELIVERIES_MAX: usize = 1024;
-
-/// Attempts to deliver one change.
-pub(crate) const DELIVERY_ATTEMPTS_MAX: u32 = 10;
-
-/// Pause after the first failed attempt to deliver a change; doubled each further time …
+/// Pause after the first failed attempt to deliver to a URL; doubled each further time …
 pub(crate) const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// … up to this.

@@ -55,6 +55,8 @@ pub(crate) mod limits;
 mod listings;
 mod lookups;
 mod messages;
+mod notification;
+mod notify;
 mod outbox;
 mod owners;
 mod probe_run;
@@ -73,7 +75,6 @@ use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::monitor::{Monitor, Target, Targets};
 use crate::probe::Exit;
-use crate::probe::build::DELIVERY_TIMEOUT;
 use crate::resolve::Resolver;
 pub(crate) use crate::resolve::Transport;
 use crate::result::{Failure, ProbeResult};
@@ -86,7 +87,7 @@ pub(crate) use ids::ConnId;
 use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
 use lookups::Lookups;
 pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output};
-use owners::{ConnOwner, Owner, RunOwner};
+use owners::{ConnOwner, Owner};
 pub(crate) use probe_runs::Schedule;
 use probe_runs::{ProbeRuns, RunEvent};
 use service_manager::ServiceManager;
@@ -340,11 +341,8 @@ impl Engine {
                 let Some(last) = fsm.last() else { return };
                 let has_event = self.event_log.note(target, last, change.as_ref(), fsm.state());
                 self.has_unpublished |= has_event && !self.api.streams.is_empty();
-                let Some(change) = change else { return };
-                self.hooks.queue(target, &change, &mut self.cx);
-                self.webhooks.queue(target, &change, &mut self.cx);
-                self.start_deliveries();
-                if let Some(manager) = &mut self.manager {
+                self.notify_receivers(target, change.as_ref());
+                if let Some(manager) = self.manager.as_mut().filter(|_| change.is_some()) {
                     manager.schedule_status(&mut self.cx);
                 }
             }
@@ -353,12 +351,6 @@ impl Engine {
                 self.webhooks.handle_result(slot, &result, &mut self.cx);
                 self.start_deliveries();
             }
-        }
-    }
-
-    fn start_deliveries(&mut self) {
-        while let Some((slot, attempt)) = self.webhooks.next_attempt(&mut self.cx) {
-            self.runs.begin(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, &mut self.cx);
         }
     }
 

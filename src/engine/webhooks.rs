@@ -1,4 +1,4 @@
-//! Webhooks: changes are posted over HTTP, to each URL in order, with retries.
+//! Webhooks: notifications are posted over HTTP, one at a time to each URL, with retries.
 //!
 //! An attempt to deliver runs like a check of a target, in one of [`WEBHOOKS_PARALLEL`] slots.
 
@@ -8,95 +8,57 @@ use std::time::Instant;
 
 use super::context::Context;
 use super::limits::*;
+use super::notification::Notification;
 use super::owners::Owner;
-use crate::fsm::Change;
-use crate::monitor::TargetId;
+use crate::monitor::{TargetId, Targets};
 use crate::probe::Attempt;
 use crate::probe::build::Webhook;
 use crate::result::{ProbeResult, Reason};
-use crate::snapshot::transition::{Transition, line};
+use crate::snapshot::transition::line;
 
 #[derive(Default)]
 pub(super) struct Webhooks {
     /// One for each URL with pending deliveries. There are few: a list is as fast as a tree, and smaller.
     queues: Vec<Queue>,
-    pending: usize,
 }
 
 struct Queue {
     url: Arc<str>,
+    /// At most one for each target, and one that is in flight. Those that have waited longest first.
     deliveries: VecDeque<Delivery>,
-    /// When the first delivery is attempted next.
+    /// When a delivery is attempted next.
     due: Instant,
+    /// That of the first delivery, while it is in flight.
     slot: Option<usize>,
-    attempts: u32,
-    /// An attempt has failed since the last successful delivery, and this was logged.
-    failing: bool,
-    /// Deliveries have been dropped since the last successful one, and this was logged.
-    dropping: bool,
+    /// Failed attempts since the last successful one.
+    failures: u32,
 }
 
 struct Delivery {
     webhook: Arc<Webhook>,
-    subject: String,
-    json: String,
+    notification: Notification,
+    /// Attempts that the receiver has answered with an error.
+    errors: u32,
 }
 
 impl Webhooks {
     #[cold]
-    pub(super) fn queue(&mut self, target: TargetId, change: &Change, cx: &mut Context) {
-        let Some(target) = cx.targets.get(target) else { return };
-        let wanted = |webhook: &&Arc<Webhook>| webhook.wants_first() || !change.is_first();
-        let Some(webhook) = target.webhook.as_ref().filter(wanted).cloned() else { return };
-        let Some(last) = target.fsm().last() else { return };
-        let json = line(&Transition {
-            ts: cx.now.unix,
-            name: target.name(),
-            url: target.url(),
-            from: change.from,
-            to: change.to,
-            detail: &last.detail,
-            error: last.reason,
-            latency: last.latency,
-            previous_state_duration: change.previous_state_duration,
-        });
-        let subject = format!("{}: {} → {}", target.name(), change.from, change.to);
-        self.enqueue(Delivery { webhook, subject, json }, cx);
-    }
-
-    fn enqueue(&mut self, delivery: Delivery, cx: &mut Context) {
-        let Webhooks { queues, pending } = self;
-        let url = delivery.webhook.key();
-        let index = queues.iter().position(|queue| &*queue.url == url).unwrap_or_else(|| {
-            queues.push(Queue {
+    pub(super) fn queue(&mut self, webhook: Arc<Webhook>, notification: Notification, cx: &mut Context) {
+        let url = webhook.key();
+        let index = self.queues.iter().position(|queue| &*queue.url == url).unwrap_or_else(|| {
+            self.queues.push(Queue {
                 url: url.into(),
                 deliveries: VecDeque::new(),
                 due: cx.now.instant,
                 slot: None,
-                attempts: 0,
-                failing: false,
-                dropping: false,
+                failures: 0,
             });
-            queues.len() - 1
+            self.queues.len() - 1
         });
-        let Some(queue) = queues.get_mut(index) else { return };
-        queue.deliveries.push_back(delivery);
-        *pending += 1;
-        let queue = if queue.deliveries.len() > WEBHOOK_QUEUE_MAX {
-            queue
-        } else if *pending > DELIVERIES_MAX.max(queues.len()) {
-            // A receiver that accepts its deliveries loses none to those that do not.
-            let Some(longest) = queues.iter_mut().max_by_key(|queue| queue.deliveries.len()) else { return };
-            longest
-        } else {
-            return;
-        };
-        // The first one may be in progress, and a single one is always allowed.
-        let Some(Delivery { webhook, .. }) = queue.deliveries.remove(1) else { return };
-        *pending -= 1;
-        cx.counters.webhooks.dropped += 1;
-        if !std::mem::replace(&mut queue.dropping, true) {
-            cx.log(format!("webhook {webhook}: too much to deliver, the oldest is dropped"));
+        let Some(queue) = self.queues.get_mut(index) else { return };
+        queue.add(Delivery { webhook, notification, errors: 0 });
+        if queue.deliveries.is_empty() {
+            self.queues.remove(index);
         }
     }
 
@@ -106,50 +68,59 @@ impl Webhooks {
         let is_free = |slot: &usize| self.queues.iter().all(|queue| queue.slot != Some(*slot));
         let slot = (0..WEBHOOKS_PARALLEL).find(is_free);
         let idle = self.queues.iter_mut().filter(|queue| queue.slot.is_none());
-        let next = idle.min_by(|a, b| (a.due, &a.url).cmp(&(b.due, &b.url)));
-        let queue = next.filter(|_| slot.is_some());
-        cx.timers.set(Owner::Webhooks, queue.as_ref().map(|queue| queue.due));
-        let queue = queue.filter(|queue| queue.due <= cx.now.instant)?;
+        let idle = idle.filter_map(|queue| Some((queue.next(&cx.targets)?, queue)));
+        let next = idle.min_by(|(_, a), (_, b)| (a.due, &a.url).cmp(&(b.due, &b.url)));
+        let next = next.filter(|_| slot.is_some());
+        cx.timers.set(Owner::Webhooks, next.as_ref().map(|(_, queue)| queue.due));
+        let (index, queue) = next.filter(|(_, queue)| queue.due <= cx.now.instant)?;
         queue.slot = slot;
-        let Delivery { webhook, json, .. } = queue.deliveries.front()?;
-        Some((slot?, webhook.deliver(json, cx.now)))
+        let delivery = queue.deliveries.remove(index)?;
+        let attempt = delivery.webhook.deliver(&line(&delivery.notification.transition()), cx.now);
+        queue.deliveries.push_front(delivery);
+        Some((slot?, attempt))
     }
 
     #[cold]
     pub(super) fn handle_result(&mut self, slot: usize, result: &ProbeResult, cx: &mut Context) {
-        let Webhooks { queues, pending } = self;
-        let Some(index) = queues.iter().position(|queue| queue.slot == Some(slot)) else { return };
-        let Some(queue) = queues.get_mut(index) else { return };
+        let Some(index) = self.queues.iter().position(|queue| queue.slot == Some(slot)) else { return };
+        let Some(queue) = self.queues.get_mut(index) else { return };
         queue.slot = None;
-        queue.attempts += 1;
-        let attempts = queue.attempts;
-        let is_last = attempts >= DELIVERY_ATTEMPTS_MAX || is_refused(result);
-        if let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() {
-            let times = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
-            let why = || webhook.redacted(&result.detail);
-            if result.ok && queue.failing {
-                cx.log(format!("webhook {webhook}: delivered after {times} ({subject})"));
-            } else if !result.ok && is_last {
-                cx.log(format!("webhook {webhook}: given up after {times}: {} ({subject})", why()));
-            } else if !result.ok && !queue.failing {
-                cx.log(format!("webhook {webhook}: failed, to be tried again: {} ({subject})", why()));
+        queue.due = cx.now.instant;
+        let Some(mut delivery) = queue.deliveries.pop_front() else { return };
+        let (webhook, subject) = (&delivery.webhook, subject(&delivery.notification));
+        let why = || webhook.redacted(&result.detail);
+        let counters = &mut cx.counters.webhooks;
+        if result.ok {
+            counters.ok += 1;
+            let failures = std::mem::take(&mut queue.failures);
+            if failures > 0 {
+                cx.log(format!("webhook {webhook}: delivered after {} ({subject})", attempts(failures + 1)));
+            }
+        } else {
+            queue.failures = queue.failures.saturating_add(1);
+            delivery.errors += u32::from(result.http_status.is_some());
+            let is_refused = is_refused(result);
+            if is_refused || delivery.errors >= DELIVERY_ERRORS_MAX {
+                counters.failed += 1;
+                let errors = if is_refused { queue.failures } else { delivery.errors };
+                cx.log(format!(
+                    "webhook {webhook}: abandoned after {}: {} ({subject})",
+                    attempts(errors),
+                    why()
+                ));
+                queue.failures = 0;
+                queue.abandon(delivery.notification);
+            } else {
+                let pause = DELIVERY_PAUSE * 2_u32.saturating_pow(queue.failures - 1);
+                queue.due += pause.min(DELIVERY_PAUSE_MAX);
+                if queue.failures == 1 {
+                    cx.log(format!("webhook {webhook}: failed, will be retried: {} ({subject})", why()));
+                }
+                queue.retry(delivery);
             }
         }
-        queue.failing = !result.ok;
-        queue.due = cx.now.instant;
-        if result.ok || is_last {
-            queue.deliveries.pop_front();
-            queue.attempts = 0;
-            queue.dropping &= !result.ok;
-            *pending -= 1;
-            let counters = &mut cx.counters.webhooks;
-            *if result.ok { &mut counters.ok } else { &mut counters.failed } += 1;
-        } else {
-            let pause = DELIVERY_PAUSE * 2_u32.saturating_pow(attempts - 1);
-            queue.due += pause.min(DELIVERY_PAUSE_MAX);
-        }
         if queue.deliveries.is_empty() {
-            queues.remove(index);
+            self.queues.remove(index);
         }
     }
 
@@ -157,7 +128,8 @@ impl Webhooks {
     #[cold]
     pub(super) fn stop(&mut self, cx: &mut Context) {
         for queue in std::mem::take(&mut self.queues) {
-            let Some(Delivery { webhook, subject, .. }) = queue.deliveries.front() else { continue };
+            let Some(Delivery { webhook, notification, .. }) = queue.deliveries.front() else { continue };
+            let subject = subject(notification);
             let more = match queue.deliveries.len() {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
@@ -167,13 +139,69 @@ impl Webhooks {
     }
 
     #[cfg(test)]
-    pub(super) fn subjects(&self) -> Vec<&str> {
-        let deliveries = self.queues.iter().flat_map(|queue| &queue.deliveries);
-        let subjects: Vec<_> = deliveries.map(|delivery| delivery.subject.as_str()).collect();
-        assert_eq!(subjects.len(), self.pending, "pending deliveries");
+    pub(super) fn subjects(&self) -> Vec<String> {
         assert!(self.queues.iter().all(|queue| !queue.deliveries.is_empty()), "an empty queue");
-        subjects
+        let deliveries = self.queues.iter().flat_map(|queue| &queue.deliveries);
+        deliveries.map(|delivery| subject(&delivery.notification)).collect()
     }
+}
+
+impl Queue {
+    /// The position of the next delivery.
+    fn next(&self, targets: &Targets) -> Option<usize> {
+        self.deliveries.iter().position(|delivery| delivery.notification.is_due(targets))
+    }
+
+    /// That of a target, except the one in flight.
+    fn pending(&self, target: TargetId) -> Option<usize> {
+        let first = usize::from(self.slot.is_some());
+        let mut rest = self.deliveries.iter().skip(first);
+        Some(first + rest.position(|delivery| delivery.notification.target == target)?)
+    }
+
+    fn add(&mut self, delivery: Delivery) {
+        match self.pending(delivery.notification.target) {
+            None => self.deliveries.push_back(delivery),
+            Some(index) => {
+                let pending = &mut self.deliveries[index];
+                // A reload may have changed its settings.
+                pending.webhook = delivery.webhook;
+                if !pending.notification.merge(delivery.notification) {
+                    self.deliveries.remove(index);
+                }
+            }
+        }
+    }
+
+    /// Attempts a delivery again, with a change that has followed.
+    fn retry(&mut self, mut delivery: Delivery) {
+        if let Some(later) = self.pending(delivery.notification.target) {
+            let Some(later) = self.deliveries.remove(later) else { return };
+            if !delivery.notification.merge(later.notification) {
+                return;
+            }
+            delivery.webhook = later.webhook;
+        }
+        self.deliveries.push_front(delivery);
+    }
+
+    /// A change that has followed is one from the state that the receiver knows.
+    fn abandon(&mut self, mut notification: Notification) {
+        let Some(index) = self.pending(notification.target) else { return };
+        let Some(mut later) = self.deliveries.remove(index) else { return };
+        if notification.merge(later.notification) {
+            later.notification = notification;
+            self.deliveries.insert(index, later);
+        }
+    }
+}
+
+fn subject(notification: &Notification) -> String {
+    format!("{}: {} → {}", notification.name, notification.from, notification.to)
+}
+
+fn attempts(count: u32) -> String {
+    if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
 }
 
 /// Whether a retry is useless: a redirect, or a client error (RFC 9110 section 15.5) other than 408 Request

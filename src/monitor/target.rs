@@ -5,11 +5,12 @@ mod pause;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::notifications::{Due, Notifications, Notified};
 use super::target_id::TargetId;
-use super::{Hook, Monitor, Rules};
+use super::{Monitor, Rules};
 use crate::clock::Now;
-use crate::fsm::{Event, Fsm, State};
-use crate::probe::build::{ProbeBuilder, Webhook};
+use crate::fsm::{Change, Event, Fsm, State};
+use crate::probe::build::ProbeBuilder;
 use crate::probe::durations::{long, millis};
 use crate::probe::guard::{guarded, label};
 use crate::probe::{Attempt, Heartbeat, Probe};
@@ -30,8 +31,8 @@ pub(crate) struct Target {
     skipped: u64,
     pause: Option<Pause>,
     heartbeat: Option<Box<Expected>>,
-    pub(crate) hook: Option<Arc<Hook>>,
-    pub(crate) webhook: Option<Arc<Webhook>>,
+    pub(super) notifications: Option<Arc<Notifications>>,
+    pub(super) notified: Notified,
 }
 
 struct Special {
@@ -68,8 +69,8 @@ impl Target {
             skipped: 0,
             pause: None,
             heartbeat,
-            hook: monitor.hook,
-            webhook: monitor.webhook,
+            notifications: monitor.notifications,
+            notified: Notified::new(monitor.initial),
         };
         target.note_heartbeat(now.instant);
         if monitor.paused {
@@ -114,6 +115,16 @@ impl Target {
 
     pub(crate) fn fsm(&self) -> &Fsm {
         &self.fsm
+    }
+
+    pub(crate) fn notifications(&self) -> Option<&Arc<Notifications>> {
+        self.notifications.as_ref()
+    }
+
+    /// What must be notified after a check, which has made this change.
+    pub(crate) fn update_notified(&mut self, change: Option<&Change>, now: Instant) -> Option<Due> {
+        let from = change.map(|change| change.from);
+        self.notified.update(from, self.fsm.state(), self.notifications.as_deref(), now)
     }
 
     /// The timeout of one attempt. A custom probe may return another value than it did when it was validated;

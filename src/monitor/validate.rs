@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Hook, Monitor};
+use super::{Hook, Monitor, Notifications};
 use crate::probe::Heartbeat;
 use crate::probe::build::{Error, ProbeBuilder};
 use crate::probe::guard::guarded;
@@ -25,17 +25,27 @@ impl Monitor {
             (Some(slow), Some(clear)) => in_range(Error::SlowClear, clear, Duration::ZERO..=slow)?,
             (_, None) => {}
         }
-        if let Some(hook) = &self.hook {
-            if hook.words.is_empty() {
-                return Err(Error::OnChange("needs a program".to_owned()));
-            }
-            in_range(Error::HookTimeout, hook.timeout, SHORTEST..=Hook::TIMEOUT_MAX)?;
+        if let Some(notifications) = &self.notifications {
+            notifications.validate()?;
         }
         // A probe that panics here fails its checks.
         match guarded(|| self.probe.timeout()) {
             Ok(timeout) => in_range(Error::Timeout, timeout, SHORTEST..=ProbeBuilder::TIMEOUT_MAX),
             Err(_) => Ok(()),
         }
+    }
+}
+
+impl Notifications {
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        if let Some(interval) = self.remind {
+            in_range(Error::Remind, interval, Notifications::REMIND_MIN..=Monitor::INTERVAL_MAX)?;
+        }
+        let Some(hook) = &self.hook else { return Ok(()) };
+        if hook.words.is_empty() {
+            return Err(Error::OnChange("needs a program".to_owned()));
+        }
+        in_range(Error::HookTimeout, hook.timeout, SHORTEST..=Hook::TIMEOUT_MAX)
     }
 }
 

@@ -30,18 +30,22 @@ impl Fixture {
     }
 
     fn many(name: &str, count: usize, hook: impl FnOnce(&Path) -> Hook) -> Fixture {
+        Fixture::notifying(name, count, hook, Notify::Down)
+    }
+
+    fn notifying(name: &str, count: usize, hook: impl FnOnce(&Path) -> Hook, notify: Notify) -> Fixture {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("hooks-{name}"));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).expect("a directory");
         let is_up = Arc::new(AtomicBool::new(true));
-        let hook = Arc::new(hook(&dir));
+        let notifications = Arc::new(Notifications::new().hook(hook(&dir)).notify(notify));
         let monitor = |i: usize| {
             let state = is_up.clone();
             let target = blocking(format!("db{i}"), move || (state.load(Ordering::SeqCst), "as set"));
             Monitor::new(target)
                 .interval(5 * MS)
                 .policy(Policy::Thresholds { fall: 1, rise: 1 })
-                .on_change(hook.clone())
+                .notifications(notifications.clone())
         };
         let (sender, notices) = channel();
         let server = Server::builder((0..count).map(monitor))
@@ -139,13 +143,13 @@ fn hook_runs_for_each_change_but_the_first() {
 
 #[test]
 fn first_state_is_reported_if_requested() {
-    let mut fixture =
-        Fixture::new("first", |dir| script(dir, "echo $PINGSTATE_FROM $PINGSTATE_TO >> log").first(true));
+    let hook = |dir: &Path| script(dir, "echo $PINGSTATE_FROM $PINGSTATE_TO >> log");
+    let mut fixture = Fixture::notifying("first", 1, hook, Notify::AllAndFirst);
     assert_eq!(fixture.lines("log", 1), ["unknown up"]);
 }
 
 #[test]
-fn hooks_run_one_at_a_time_and_skip_to_the_latest_change() {
+fn hooks_run_one_at_a_time_and_changes_meanwhile_are_merged() {
     let log = "echo $PINGSTATE_FROM $PINGSTATE_TO >> log; while [ ! -e go ]; do sleep 0.01; done";
     let mut fixture = Fixture::new("latest", |dir| script(dir, log));
     fixture.set(false);

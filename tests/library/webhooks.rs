@@ -23,13 +23,17 @@ struct Fixture {
 
 impl Fixture {
     fn new(webhook: Webhook) -> Fixture {
+        Fixture::notifying(Notifications::new().webhook(webhook))
+    }
+
+    fn notifying(notifications: Notifications) -> Fixture {
         let (is_up, checks) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
         let (state, counted, (sender, notices)) = (is_up.clone(), checks.clone(), channel());
         let target = blocking("db", move || (state.load(Ordering::SeqCst), "as set"));
         let monitor = Monitor::new(target)
             .interval(5 * MS)
             .policy(Policy::Thresholds { fall: 1, rise: 1 })
-            .webhook(webhook);
+            .notifications(notifications);
         let server = Server::builder(monitor)
             .on_warning(move |notice| drop(sender.send(notice.text.clone())))
             .on_check(move |_| {
@@ -133,7 +137,8 @@ fn changes_are_posted_in_order() {
 #[test]
 fn first_state_is_reported_if_requested() {
     let (server, requests) = receiver(&[]);
-    let mut fixture = Fixture::new(to(server.address).first(true));
+    let mut fixture =
+        Fixture::notifying(Notifications::new().webhook(to(server.address)).notify(Notify::AllAndFirst));
     assert_eq!(fixture.next("a request", &requests).1["from"], "unknown");
 }
 
@@ -148,9 +153,9 @@ fn failed_delivery_is_retried() {
     assert!(now() - failed > 500 * MS, "not at once");
     assert_eq!(first, second);
     let webhook = format!("webhook http://{}", server.address);
-    let failed = format!("{webhook}: failed, to be tried again: HTTP 500 (db: up → down)");
+    let failed = format!("{webhook}: failed, will be retried: HTTP 500 (db: up → down)");
     assert_eq!(fixture.notice(), failed, "said at once");
-    assert_eq!(fixture.notice(), format!("{webhook}: delivered after 2 tries (db: up → down)"));
+    assert_eq!(fixture.notice(), format!("{webhook}: delivered after 2 attempts (db: up → down)"));
 }
 
 #[test]
@@ -173,7 +178,7 @@ fn rejected_delivery_is_not_retried() {
     fixture.set(false);
     fixture.next("a request", &requests);
     let expected =
-        format!("webhook http://{}: given up after 1 try: HTTP 404 (db: up → down)", server.address);
+        format!("webhook http://{}: abandoned after 1 attempt: HTTP 404 (db: up → down)", server.address);
     assert_eq!(fixture.notice(), expected);
     fixture.set(true);
     assert_eq!(fixture.next("the next change", &requests).1["to"], "up");
@@ -199,7 +204,8 @@ fn redirect_is_followed_with_the_body() {
     fixture.set(false);
     fixture.next("a request", &requests);
     let why = "HTTP 302 to https://127.0.0.1:1/login?for=…, where it would become a GET";
-    let expected = format!("webhook http://{}: given up after 1 try: {why} (db: up → down)", server.address);
+    let expected =
+        format!("webhook http://{}: abandoned after 1 attempt: {why} (db: up → down)", server.address);
     assert_eq!(fixture.notice(), expected);
 }
 

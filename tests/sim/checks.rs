@@ -150,10 +150,7 @@ impl World {
             state: self.models[target].state,
             detail: detail.clone(),
         });
-        if let Some((from, to, _)) = changed {
-            self.note_change(target, from, to, &detail);
-            self.note_post(target, from, to);
-        }
+        self.note_notification(target, changed.map(|(from, ..)| from), &detail);
     }
 
     /// What came of a try, whether it counts or is repeated.
@@ -393,7 +390,7 @@ impl World {
         assert!(self.accept_paused.is_none_or(|until| until > now), "accepting was not resumed");
         self.check_waiting_programs(&programs, now, audit.connections);
         self.check_clients_due(now);
-        self.check_told(now);
+        self.check_hooks(now);
         self.check_posts(now);
     }
 }

@@ -20,17 +20,18 @@ mod dns;
 mod event_log;
 mod follow;
 mod guests;
+mod hooks;
 mod jobs;
 mod kinds;
 mod model;
 mod names;
 mod net;
-mod notifications;
 mod peers;
 mod pings;
 mod plan;
 mod programs;
 mod queue;
+mod receivers;
 mod recording_probe;
 mod records;
 mod reload;
@@ -120,15 +121,15 @@ const FLOORS: &[(&str, u64)] = &[
     ("records: messages that do not match", 290),
     ("records: the second datagram is answered", 420),
     ("records: truncated", 190),
-    ("reload: back with a hook at work", 8),
+    ("reload: back while a hook runs", 8),
     ("reload: dropped before it was tried again", 60),
     ("reload: dropped with a connection", 180),
-    ("reload: dropped with a hook at work", 35),
+    ("reload: dropped while a hook runs", 35),
     ("reload: dropped with a lookup in flight", 230),
     ("reload: dropped with a post in flight", 100),
     ("reload: kept", 1900),
     ("reload: kept with a check in flight", 550),
-    ("reload: news for a hook wait", 20),
+    ("reload: a hook waits", 20),
     ("reload: refused", 200),
     ("reload: started", 1200),
     ("reload: the same name with other settings", 500),

@@ -1,6 +1,9 @@
 //! Other targets in the place of those that are watched: who stays, who goes and who comes.
 
+use std::sync::Arc;
+
 use super::plan::{Plan, S, TargetPlan, target};
+use super::receivers::equip;
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
 use crate::monitor::{TargetId, TargetUpdate};
@@ -131,13 +134,20 @@ impl World {
         for next in list {
             match next {
                 Next::Keep(place) => {
-                    self.present.push(before[place]);
-                    successors.push(TargetUpdate::Keep(self.ids[before[place]]));
+                    let (target, id) = (before[place], self.ids[before[place]]);
+                    self.present.push(target);
+                    successors.push(match self.reloads.rng.permille(200) {
+                        true => {
+                            self.counters.add("reload: other notifications");
+                            TargetUpdate::KeepWith(id, self.receivers.change(target).map(Arc::new))
+                        }
+                        false => TargetUpdate::Keep(id),
+                    });
                 }
                 Next::Start(target) => {
                     let place = self.plan.targets.len();
                     let monitor = target.monitor(place, &self.ledger);
-                    let monitor = self.posts.dress(self.told.dress(monitor));
+                    let monitor = equip(monitor, self.receivers.add());
                     self.plan.targets.push(*target);
                     self.present.push(place);
                     started.push(place);
@@ -150,6 +160,7 @@ impl World {
             self.counters.add("reload: started");
             self.write_down(*target, (turn, started.len()), at);
         }
+        self.note_receivers();
         self.move_hooks();
         let watched: Vec<_> = self.present.iter().map(|target| &self.plan.targets[*target]).collect();
         self.journal.remap(&watched);
@@ -186,7 +197,7 @@ impl World {
     fn may_be_unsettled(&self, gone: &[usize]) -> bool {
         let has_ended = |target: &usize| self.runs[*target].as_ref().is_some_and(|this| this.ended.is_some());
         self.plan.lazy
-            && self.told.is_quiet()
+            && self.hooks.is_quiet()
             && !self.socks.values().any(|sock| matches!(sock, Sock::Client(_)))
             && !gone.iter().any(has_ended)
     }

@@ -4,13 +4,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::plan::{MS, S};
+use super::receivers::Notice;
 use super::rng::Rng;
 use super::world::{Event, News, Sock, World};
 use crate::engine::limits::WEBHOOKS_PARALLEL;
 use crate::engine::{ConnId, Input};
-use crate::fsm::State;
-use crate::monitor::Monitor;
-use crate::probe::build::Webhook;
 use crate::result::Reason;
 
 /// The port of the first URL. All are on this machine.
@@ -19,31 +17,37 @@ const POSTS: u16 = 20_000;
 /// How much greater the port is of the place that a URL's server has moved to.
 const MOVED: u16 = 50;
 
-/// How often a change is posted at most.
-const ATTEMPTS_MAX: u32 = 10;
-
-/// How many changes wait for one URL at most, and for all of them.
-const MOST: usize = 256;
-const MOST_IN_ALL: usize = 1024;
+/// Answers with an error after which a notice is abandoned.
+const ERRORS_MAX: u32 = 10;
 
 pub(super) struct Posts {
     rng: Rng,
-    /// The URL of each target that there has ever been, and whether it is told of the first state.
-    wishes: Vec<Option<(usize, bool)>>,
     urls: Vec<Url>,
 }
+
+/// A target, for as long as its name is present, and the name.
+type Key = (u64, usize);
 
 /// What is known of one URL.
 #[derive(Default)]
 struct Url {
-    /// What is to be posted: the target's name, from and to.
-    due: VecDeque<(usize, State, State)>,
-    tries: u32,
+    /// With the number of errors that the server has answered. The first one is in flight if `open`.
+    due: VecDeque<(Key, Notice, u32)>,
+    /// Attempts that have failed since the last that did not.
+    failures: u32,
     open: bool,
-    /// The try goes on at another place, as the answer has asked.
+    /// The attempt continues at another address, as the answer has requested.
     moved: bool,
-    /// When the next try may be.
+    /// No attempt begins before.
     rests_until: u64,
+}
+
+impl Url {
+    /// The place of what waits for a target.
+    fn waiting(&self, key: Key) -> Option<usize> {
+        let first = usize::from(self.open);
+        (first..self.due.len()).find(|place| self.due[*place].0 == key)
+    }
 }
 
 /// A connection to a URL's server.
@@ -71,19 +75,16 @@ enum Mood {
 impl Posts {
     pub(super) fn new(mut rng: Rng) -> Posts {
         let count = rng.range(1, 7) as usize;
-        Posts { rng, wishes: Vec::new(), urls: (0..count).map(|_| Url::default()).collect() }
+        Posts { rng, urls: (0..count).map(|_| Url::default()).collect() }
     }
 
-    /// There is one more target, perhaps with a webhook.
-    pub(super) fn dress(&mut self, monitor: Monitor) -> Monitor {
-        let (rng, count) = (&mut self.rng, self.urls.len());
-        let wish = rng.permille(400).then(|| (rng.index(count), rng.permille(500)));
-        self.wishes.push(wish);
-        let Some((url, first)) = wish else { return monitor };
-        let port = POSTS + url as u16;
-        let webhook = Webhook::new(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL");
-        monitor.webhook(webhook.first(first))
+    pub(super) fn urls(&self) -> usize {
+        self.urls.len()
     }
+}
+
+pub(super) fn url(number: usize) -> String {
+    format!("http://127.0.0.1:{}/s3cret", POSTS + number as u16)
 }
 
 /// Whether a connection is to one of the URLs.
@@ -92,17 +93,18 @@ pub(super) fn is_post(to: SocketAddr) -> bool {
 }
 
 impl World {
-    pub(super) fn note_post(&mut self, target: usize, from: State, to: State) {
-        let Some((url, first)) = self.posts.wishes[target] else { return };
-        if first || from != State::Unknown {
-            let name = self.plan.targets[target].name;
-            self.posts.urls[url].due.push_back((name, from, to));
-            // The oldest is dropped, but for the one that may be in flight.
-            let all: usize = self.posts.urls.iter().map(|url| url.due.len()).sum();
-            let longest = self.posts.urls.iter_mut().map(|url| &mut url.due).max_by_key(|due| due.len());
-            let due = longest.filter(|due| all > MOST_IN_ALL || due.len() > MOST);
-            if due.and_then(|due| due.remove(1)).is_some() {
-                self.counters.add("posts: too many");
+    pub(super) fn note_post(&mut self, url: usize, key: Key, notice: Notice) {
+        let this = &mut self.posts.urls[url];
+        let Some(place) = this.waiting(key) else { return this.due.push_back((key, notice, 0)) };
+        self.counters.add("posts: merged");
+        match this.due[place].1.clone().merged(notice) {
+            Some(merged) => this.due[place].1 = merged,
+            None => {
+                this.due.remove(place);
+                if this.due.is_empty() {
+                    (this.failures, this.rests_until) = (0, 0);
+                }
+                self.counters.add("posts: cancelled");
             }
         }
     }
@@ -124,10 +126,15 @@ impl World {
         ];
         // Whoever has moved stays there.
         let mood = self.posts.rng.pick(&moods[..moods.len() - usize::from(is_moved)]);
+        let next = self.posts.urls[url].due.iter().position(|(key, ..)| self.is_post_due(*key));
         let this = &mut self.posts.urls[url];
         assert_eq!(std::mem::replace(&mut this.open, true), is_moved, "one at a time");
-        assert_eq!(std::mem::take(&mut this.moved), is_moved, "nobody has asked for that");
-        assert!(!this.due.is_empty() && self.seen >= this.rests_until, "nothing is due");
+        assert_eq!(std::mem::take(&mut this.moved), is_moved, "it was not requested");
+        if !is_moved {
+            let next = next.and_then(|place| this.due.remove(place)).expect("something is due");
+            this.due.push_front(next);
+        }
+        assert!(self.seen >= this.rests_until, "too early");
         assert!(self.posts.urls.iter().filter(|url| url.open).count() <= WEBHOOKS_PARALLEL);
         self.take_in(id, Sock::Post(Post { url, mood, heard: Vec::new(), answered: false }));
         let after = self.posts.rng.below(50 * MS);
@@ -152,7 +159,8 @@ impl World {
             return;
         }
         assert!(head.starts_with("POST /s3cret HTTP/1.1\r\n"), "{head}");
-        let (name, from, to) = *self.posts.urls[url].due.front().expect("something to post");
+        let ((_, name), Notice { from, to, .. }, _) =
+            self.posts.urls[url].due.front().expect("something to post");
         let expected = format!("\"target\":\"t{name}\",");
         assert!(json.contains(&expected), "{json} is not about t{name}");
         assert!(
@@ -192,13 +200,37 @@ impl World {
             return self.counters.add("posts: moved");
         }
         this.open = false;
-        this.tries += 1;
-        let is_settled = post.answered && post.mood != Mood::Oops;
-        if is_settled || this.tries == ATTEMPTS_MAX {
-            this.due.pop_front();
-            (this.tries, this.rests_until) = (0, 0);
+        let (key, notice, errors) = this.due.pop_front().expect("it was in flight");
+        let later = this.waiting(key).and_then(|place| this.due.remove(place).map(|later| (place, later)));
+        let is_delivered = post.answered && post.mood == Mood::Fine;
+        let errors = errors + u32::from(post.answered && !is_delivered);
+        let is_refused = post.answered && matches!(post.mood, Mood::Refuse | Mood::Found);
+        let is_abandoned = is_refused || errors == ERRORS_MAX;
+        // The receiver knows what was delivered; anything else is still to be told, with what has followed.
+        let place = later.as_ref().map_or(0, |(place, _)| *place);
+        let rest = match later {
+            Some((_, (_, later, _))) if !is_delivered => notice.merged(later),
+            Some((_, (_, later, _))) => Some(later),
+            None => (!is_delivered && !is_abandoned).then_some(notice),
+        };
+
+        let is_retried = !is_delivered && !is_abandoned;
+        if let Some(rest) = rest {
+            match is_retried {
+                true => this.due.push_front((key, rest, errors)),
+                false => this.due.insert(place, (key, rest, 0)),
+            }
+        }
+        if is_retried {
+            this.failures += 1;
+            let pause = S * 2_u64.saturating_pow(this.failures - 1).min(60);
+            this.rests_until = self.seen.max(self.at) + pause;
         } else {
-            this.rests_until = self.seen.max(self.at) + S * 2_u64.pow(this.tries - 1).min(60);
+            (this.failures, this.rests_until) = (0, 0);
+        }
+        // With nothing to deliver, nothing is known of the URL.
+        if this.due.is_empty() {
+            (this.failures, this.rests_until) = (0, 0);
         }
         self.counters.add(match (post.answered, post.mood) {
             (true, Mood::Fine) => "posts: delivered",
@@ -210,14 +242,15 @@ impl World {
 
     /// Whether something about a target of this name waits to be posted.
     pub(super) fn is_to_be_posted(&self, name: usize) -> bool {
-        self.posts.urls.iter().any(|url| url.due.iter().any(|(about, ..)| *about == name))
+        self.posts.urls.iter().any(|url| url.due.iter().any(|((_, about), ..)| *about == name))
     }
 
     /// After the deadlines of this moment nothing is left that could be posted.
     pub(super) fn check_posts(&self, now: u64) {
         let open = self.posts.urls.iter().filter(|url| url.open).count();
         for (i, url) in self.posts.urls.iter().enumerate() {
-            let is_due = !url.open && !url.due.is_empty() && url.rests_until <= now;
+            let has_due = url.due.iter().any(|(key, ..)| self.is_post_due(*key));
+            let is_due = !url.open && has_due && url.rests_until <= now;
             assert!(!is_due || open >= WEBHOOKS_PARALLEL, "URL {i} is forgotten");
         }
     }

@@ -10,13 +10,14 @@ use super::counters::Counters;
 use super::dns::Query;
 use super::event_log::Journal;
 use super::follow::Seat;
+use super::hooks::Hooks;
 use super::jobs::Report;
 use super::model::{Model, worst};
 use super::names::{self, hosts};
-use super::notifications::Told;
 use super::peers::{Fact, Peer};
 use super::plan::Plan;
 use super::programs::Programs;
+use super::receivers::{Receivers, equip};
 use super::recording_probe::Ledger;
 use super::reload::Reloads;
 use super::rng::{Bytes, Rng};
@@ -115,7 +116,8 @@ pub(super) struct World {
     pub(super) writes: Vec<ConnId>,
     pub(super) hot: BTreeSet<ConnId>,
     pub(super) ledger: Ledger,
-    pub(super) told: Told,
+    pub(super) hooks: Hooks,
+    pub(super) receivers: Receivers,
     pub(super) posts: Posts,
     pub(super) journal: Journal,
     pub(super) programs: Programs,
@@ -160,10 +162,11 @@ impl World {
         let plan = Plan::roll(&mut rng);
         let start = test_now();
         let ledger = Ledger::default();
-        let mut told = Told::new(Rng::with(seed ^ 0x7e11, bytes));
-        let mut posts = Posts::new(Rng::with(seed ^ 0x9057, bytes));
+        let hooks = Hooks::new(Rng::with(seed ^ 0x7e11, bytes));
+        let posts = Posts::new(Rng::with(seed ^ 0x9057, bytes));
+        let mut receivers = Receivers::new(Rng::with(seed ^ 0x6ece, bytes), posts.urls());
         let monitors = plan.targets.iter().enumerate();
-        let monitors = monitors.map(|(i, t)| posts.dress(told.dress(t.monitor(i, &ledger)))).collect();
+        let monitors = monitors.map(|(i, t)| equip(t.monitor(i, &ledger), receivers.add())).collect();
         let mut ids = Rng::new(seed ^ 0xffff);
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next()));
@@ -199,7 +202,8 @@ impl World {
             writes: Vec::new(),
             hot: BTreeSet::new(),
             ledger,
-            told,
+            hooks,
+            receivers,
             posts,
             journal: Journal::new(count),
             programs: Programs::default(),
@@ -217,6 +221,7 @@ impl World {
             loud: false,
         };
         (0..count).for_each(|target| world.write_down(target, (target, count), 0));
+        world.note_receivers();
         world
     }
 
@@ -298,7 +303,7 @@ impl World {
         self.drain();
         self.check_step();
         let later = self.at + self.rng.pick(&[0, 0, 0, 900, 30_000]);
-        (self.told.starts, self.programs.started) = (0, 0);
+        (self.hooks.starts_in_turn, self.programs.started) = (0, 0);
         self.call(later, |engine, now| engine.handle_timeout(now));
         // What is carried out now still goes by the moment at which the turn began.
         self.drain();

@@ -11,7 +11,7 @@ pub(super) static FLAGS: [Flag; 9] = [
         put(&mut line.settings.ca_file, values::plain(text).map(Into::into))
     })
     .kinds(TLS_KINDS, |settings| {
-        if !settings.has_https_webhook() {
+        if !settings.notifications.has_https_webhook() {
             settings.ca_file = None;
         }
     }),

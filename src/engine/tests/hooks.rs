@@ -1,13 +1,17 @@
 //! Hooks: which are started, with which variables, and how they end.
 
 use super::*;
-use crate::monitor::Hook;
+use crate::monitor::{Hook, Notifications, Notify};
 
 /// Targets with one switch and one hook for all of them, checked every second and up.
 fn hooked(count: usize, hook: Hook) -> (Arc<AtomicBool>, Bench) {
+    notifying(count, Notifications::new().hook(hook).notify(Notify::All))
+}
+
+fn notifying(count: usize, notifications: Notifications) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(count);
-    let hook = Arc::new(hook);
-    let monitors = monitors.into_iter().map(|monitor| monitor.on_change(hook.clone())).collect();
+    let notifications = Arc::new(notifications);
+    let monitors = monitors.into_iter().map(|monitor| monitor.notifications(notifications.clone())).collect();
     let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     (is_up, bench)
@@ -64,12 +68,12 @@ fn a_hook_gets_the_change_of_state() {
 
 #[test]
 fn the_first_state_starts_only_hooks_that_request_it() {
-    let (_is_up, mut bench) = hooked(1, hook().first(true));
+    let (_is_up, mut bench) = notifying(1, Notifications::new().hook(hook()).notify(Notify::AllAndFirst));
     assert_eq!(spawned(&bench.outputs())[0].1, "t0 unknown up");
 }
 
 #[test]
-fn while_a_hook_runs_the_latest_change_wins() {
+fn changes_while_a_hook_runs_are_merged() {
     let (is_up, mut bench) = hooked(1, hook());
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(2)); // Degraded, then down.
@@ -80,7 +84,7 @@ fn while_a_hook_runs_the_latest_change_wins() {
     assert_eq!(runs.iter().map(|(_, started)| started.as_str()).collect::<Vec<_>>(), ["t0 up degraded"]);
     bench.end(runs[0].0, HookEnd::Exited(0), "");
     let runs = spawned(&bench.outputs());
-    assert_eq!(runs.iter().map(|(_, started)| started.as_str()).collect::<Vec<_>>(), ["t0 down up"]);
+    assert_eq!(runs.iter().map(|(_, started)| started.as_str()).collect::<Vec<_>>(), ["t0 degraded up"]);
     bench.end(runs[0].0, HookEnd::Exited(0), "");
     bench.end(runs[0].0, HookEnd::Exited(1), "late output");
     assert!(bench.outputs().is_empty());
@@ -98,7 +102,7 @@ fn a_hook_that_cannot_be_started_now_is_started_later() {
     let outputs = bench.outputs();
     let line = "t0: the hook notify could not be started and is tried again: no process";
     assert_eq!((said(&outputs), spawned(&outputs)), (vec![line], Vec::new()));
-    // The latest change is sent, in the place of the one that failed.
+    // The change that has followed is merged with the one that failed.
     bench.pass(Duration::from_millis(999));
     assert!(spawned(&bench.outputs()).is_empty(), "too early");
     let mut attempts = 0;
@@ -106,7 +110,7 @@ fn a_hook_that_cannot_be_started_now_is_started_later() {
         bench.pass(secs(1));
         let outputs = bench.outputs();
         let Some((next, change)) = spawned(&outputs).pop() else { break };
-        assert_eq!(change, "t0 degraded down");
+        assert_eq!(change, "t0 up down");
         (id, attempts) = (next, attempts + 1);
         bench.end(id, unavailable(), "");
         let lines = bench.outputs();
@@ -170,7 +174,6 @@ fn running_hooks_are_limited_and_others_wait_in_order() {
     bench.pass(secs(1));
     let first = spawned(&bench.outputs());
     assert_eq!(first.len(), HOOKS_MAX);
-    is_up.store(true, Ordering::Relaxed);
     bench.pass(secs(1));
     assert_eq!(spawned(&bench.outputs()), []);
     let mut started = Vec::new();
@@ -179,9 +182,9 @@ fn running_hooks_are_limited_and_others_wait_in_order() {
         bench.pass(Duration::from_millis(1));
         started.extend(spawned(&bench.outputs()).into_iter().map(|(_, started)| started));
     }
-    let name = |i: usize| format!("t{i} degraded up");
-    let expected: Vec<_> = (HOOKS_MAX..count).chain(0..HOOKS_MAX - 3).map(name).collect();
-    assert_eq!(started, expected, "those that have waited longest first, each with the latest");
+    let waited = (HOOKS_MAX..count).map(|i| format!("t{i} up down"));
+    let expected: Vec<_> = waited.chain((0..HOOKS_MAX - 3).map(|i| format!("t{i} degraded down"))).collect();
+    assert_eq!(started, expected, "those that have waited longest first, each with the latest state");
 }
 
 #[test]
@@ -209,7 +212,10 @@ fn starts_per_turn_are_limited_even_if_they_fail() {
 #[test]
 fn a_single_round_of_checks_runs_no_hooks() {
     let (_is_up, monitors) = switched(1);
-    let monitors = monitors.into_iter().map(|monitor| monitor.on_change(hook().first(true))).collect();
+    let monitors = monitors
+        .into_iter()
+        .map(|monitor| monitor.notifications(Notifications::new().hook(hook()).notify(Notify::AllAndFirst)));
+    let monitors = monitors.collect();
     let mut bench = Bench::watching(monitors, Schedule::Once);
     bench.pass(secs(1));
     assert!(matches!(bench.outputs()[..], [Output::CheckResult(_)]));
@@ -223,7 +229,6 @@ fn pending_hooks_survive_a_reload() {
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(1));
     let first = spawned(&bench.outputs());
-    is_up.store(true, Ordering::Relaxed);
     bench.pass(secs(1));
     bench.outputs();
     // The first target is gone, all others have moved up.
@@ -238,8 +243,9 @@ fn pending_hooks_survive_a_reload() {
         started.extend(spawned(&outputs).into_iter().map(|(_, started)| started));
     }
     // No hook is started for the removed target; the next one takes its place.
-    let places = (HOOKS_MAX..count).chain(1..HOOKS_MAX - 1);
-    assert_eq!(started, places.map(|place| format!("t{place} degraded up")).collect::<Vec<_>>());
+    let waited = (HOOKS_MAX..count).map(|i| format!("t{i} up down"));
+    let expected: Vec<_> = waited.chain((1..HOOKS_MAX - 1).map(|i| format!("t{i} degraded down"))).collect();
+    assert_eq!(started, expected);
 }
 
 /// The change may be noticed in the same turn of the loop as the signal to stop.
@@ -254,4 +260,74 @@ fn no_hook_is_started_after_a_request_to_stop() {
     let outputs = bench.outputs();
     assert_eq!(said(&outputs), ["t0: the hook notify was not started: the daemon stops"]);
     assert!(spawned(&outputs).is_empty());
+}
+
+#[test]
+fn changes_that_cancel_each_other_before_the_hook_starts_are_not_reported() {
+    let count = HOOKS_MAX + 1;
+    let (is_up, mut bench) = hooked(count, hook());
+    bench.outputs();
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(1));
+    let running = spawned(&bench.outputs());
+    is_up.store(true, Ordering::Relaxed);
+    bench.pass(secs(1));
+    for (id, _) in running {
+        bench.end(id, HookEnd::Exited(0), "");
+        bench.pass(Duration::from_millis(1));
+        let last = format!("t{HOOKS_MAX} ");
+        assert!(spawned(&bench.outputs()).iter().all(|(_, change)| !change.starts_with(&last)));
+    }
+}
+
+#[test]
+fn one_notification_of_a_target_that_is_down_and_one_of_its_recovery() {
+    let (is_up, mut bench) = notifying(1, Notifications::new().hook(hook()));
+    let mut reported = Vec::new();
+    // Up, one failed check, up, down at last, reachable again.
+    for up in [true, false, true, false, false, false, true, true] {
+        is_up.store(up, Ordering::Relaxed);
+        bench.pass(secs(1));
+        for (id, change) in spawned(&bench.outputs()) {
+            reported.push(change);
+            bench.end(id, HookEnd::Exited(0), "");
+        }
+    }
+    assert_eq!(reported, ["t0 degraded down", "t0 down up"]);
+}
+
+#[test]
+fn a_target_that_is_down_at_the_start_is_reported() {
+    let (is_up, monitors) = switched(1);
+    is_up.store(false, Ordering::Relaxed);
+    let notified = |monitor: Monitor| monitor.notifications(Notifications::new().hook(hook()));
+    let mut bench = Bench::watching(monitors.into_iter().map(notified).collect(), Schedule::Repeated);
+    bench.pass(secs(1));
+    assert_eq!(spawned(&bench.outputs())[0].1, "t0 unknown down");
+}
+
+#[test]
+fn a_reminder_has_its_number() {
+    let remind = Duration::from_secs(60);
+    let (is_up, mut bench) = notifying(1, Notifications::new().hook(hook()).remind(remind));
+    is_up.store(false, Ordering::Relaxed);
+    let mut reported = Vec::new();
+    for second in 0..190 {
+        bench.pass(secs(1));
+        for output in bench.outputs() {
+            if let Output::Spawn { id, env, .. } = output {
+                let reminder = env.iter().find(|(name, _)| *name == "PINGSTATE_REMINDER");
+                reported.push((second, env[1].1.clone(), reminder.map(|(_, number)| number.clone())));
+                bench.end(id, HookEnd::Exited(0), "");
+            }
+        }
+    }
+    let number = |text: &str| Some(text.to_owned());
+    let expected = [
+        (1, "degraded".to_owned(), None),
+        (61, "down".to_owned(), number("1")),
+        (121, "down".to_owned(), number("2")),
+        (181, "down".to_owned(), number("3")),
+    ];
+    assert_eq!(reported, expected);
 }

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::limits::*;
+use super::owners::RunOwner;
 use super::*;
 use crate::clock::test_now;
 use crate::fsm::State;

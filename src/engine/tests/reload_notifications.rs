@@ -1,7 +1,7 @@
 //! Reload: hooks, webhooks, streams and the service manager.
 
 use super::*;
-use crate::monitor::Hook;
+use crate::monitor::{Hook, Notifications, Notify};
 use crate::probe::build::Webhook;
 use Update::{Keep, Start};
 
@@ -12,6 +12,10 @@ fn watched(tell: impl Fn(Monitor) -> Monitor) -> (Arc<AtomicBool>, Bench) {
     bench.pass(Duration::from_millis(999));
     bench.outputs();
     (is_up, bench)
+}
+
+fn hooked(monitor: Monitor, hook: &Arc<Hook>) -> Monitor {
+    monitor.notifications(Notifications::new().hook(hook.clone()).notify(Notify::All))
 }
 
 /// A new target of this name, whose checks time out.
@@ -45,7 +49,7 @@ fn ask(bench: &mut Bench, path: &str) -> ConnId {
 #[test]
 fn hooks_of_removed_targets_end_and_are_reported() {
     let hook = Arc::new(Hook::new(["tell"]));
-    let (is_up, mut bench) = watched(|monitor| monitor.on_change(hook.clone()));
+    let (is_up, mut bench) = watched(|monitor| hooked(monitor, &hook));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(2));
     let runs = spawned(&mut bench);
@@ -70,22 +74,21 @@ fn hooks_of_removed_targets_end_and_are_reported() {
 #[test]
 fn a_running_hook_delays_the_next_one_of_its_name_even_if_the_target_was_removed_meanwhile() {
     let hook = Arc::new(Hook::new(["tell"]));
-    let (is_up, mut bench) = watched(|monitor| monitor.on_change(hook.clone()));
+    let (is_up, mut bench) = watched(|monitor| hooked(monitor, &hook));
     is_up.store(false, Ordering::Relaxed);
     bench.pass(Duration::from_millis(1));
     let runs = spawned(&mut bench);
     assert_eq!(runs.iter().map(|(_, reported)| &**reported).collect::<Vec<_>>(), ["t0 up"]);
     replace(&mut bench, vec![Keep(1)]);
-    is_up.store(true, Ordering::Relaxed);
     let again = Switch { name: "t0".to_owned(), is_up };
-    let hook = Arc::new(Hook::new(["tell"]).first(true));
-    replace(&mut bench, vec![Start(Monitor::new(again).on_change(hook)), Keep(0)]);
+    replace(&mut bench, vec![Start(hooked(Monitor::new(again), &hook)), Keep(0)]);
     bench.pass(Duration::from_millis(1));
     assert_eq!(spawned(&mut bench), []);
     bench.engine.handle_hook_ended(runs[0].0, &HookEnd::Exited(0), "", bench.now);
     assert_eq!(
         spawned(&mut bench).iter().map(|(_, reported)| &**reported).collect::<Vec<_>>(),
-        ["t0 unknown"]
+        ["t0 unknown"],
+        "the state that was notified before it was removed is forgotten"
     );
 }
 
@@ -109,7 +112,7 @@ fn a_pending_hook_keeps_the_environment_of_its_change() {
     }
     let is_up = Arc::new(AtomicBool::new(true));
     let hook = Arc::new(Hook::new(["tell"]));
-    let monitor = |url| Monitor::new(Moving(url, is_up.clone())).interval(secs(1)).on_change(hook.clone());
+    let monitor = |url| hooked(Monitor::new(Moving(url, is_up.clone())).interval(secs(1)), &hook);
     let mut bench = Bench::watching(vec![monitor("http://a/")], Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     is_up.store(false, Ordering::Relaxed);
@@ -117,6 +120,8 @@ fn a_pending_hook_keeps_the_environment_of_its_change() {
     let first = spawned(&mut bench)[0].0;
     replace(&mut bench, vec![Start(monitor("http://b/"))]);
     bench.engine.handle_hook_ended(first, &HookEnd::Exited(0), "", bench.now);
+    assert!(spawned(&mut bench).is_empty(), "its state is unknown");
+    bench.pass(secs(1));
     let reported = bench.outputs().into_iter().find_map(|output| match output {
         Output::Spawn { env, .. } => Some(env),
         _ => None,
@@ -129,7 +134,9 @@ fn a_pending_hook_keeps_the_environment_of_its_change() {
 #[test]
 fn deliveries_continue_across_reloads() {
     let webhook = Arc::new(Webhook::new("http://127.0.0.1:9/", None).expect("a webhook"));
-    let (is_up, mut bench) = watched(|monitor| monitor.webhook(webhook.clone()));
+    let (is_up, mut bench) = watched(|monitor| {
+        monitor.notifications(Notifications::new().webhook(webhook.clone()).notify(Notify::All))
+    });
     is_up.store(false, Ordering::Relaxed);
     bench.pass(secs(1));
     let id = bench.opened();
@@ -230,4 +237,43 @@ fn skipped_checks_of_removed_targets_are_still_counted() {
     assert!(skipped >= 16, "{skipped}");
     replace(&mut bench, vec![Keep(0)]);
     assert_eq!(bench.engine.targets().skipped(), skipped);
+}
+
+/// A reload that changes only the settings of notifications.
+#[test]
+fn other_notifications_keep_the_state_and_repeat_nothing() {
+    let hook = Arc::new(Hook::new(["tell"]));
+    let with = |notifications: Notifications| Arc::new(notifications.hook(hook.clone()));
+    let (is_up, mut bench) = watched(|monitor| monitor.notifications(with(Notifications::new())));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2));
+    let runs = spawned(&mut bench);
+    assert_eq!(runs.len(), 2);
+    runs.iter().for_each(|(id, _)| bench.engine.handle_hook_ended(*id, &HookEnd::Exited(0), "", bench.now));
+    let ids: Vec<_> = bench.engine.targets().ids().collect();
+    let other = with(Notifications::new().notify(Notify::All).remind(secs(60)));
+    let updates = vec![TargetUpdate::KeepWith(ids[0], Some(other)), TargetUpdate::KeepWith(ids[1], None)];
+    bench.engine.replace(updates, bench.now).expect("it is valid");
+    assert_eq!(bench.engine.targets().counts()[State::Down.index()], 2);
+    bench.pass(secs(30));
+    assert_eq!(spawned(&mut bench), []);
+    bench.pass(secs(31));
+    assert_eq!(spawned(&mut bench)[0].1, "t0 down", "a reminder");
+}
+
+#[test]
+fn the_replacement_of_a_target_that_is_down_reports_that_it_is_up() {
+    let hook = Arc::new(Hook::new(["tell"]));
+    let notifications = Arc::new(Notifications::new().hook(hook));
+    let (is_up, mut bench) = watched(|monitor| monitor.notifications(notifications.clone()));
+    is_up.store(false, Ordering::Relaxed);
+    bench.pass(secs(2));
+    for (id, _) in spawned(&mut bench) {
+        bench.engine.handle_hook_ended(id, &HookEnd::Exited(0), "", bench.now);
+    }
+    is_up.store(true, Ordering::Relaxed);
+    let again = Monitor::new(Switch { name: "t0".to_owned(), is_up });
+    replace(&mut bench, vec![Start(again.notifications(notifications))]);
+    bench.pass(secs(1));
+    assert_eq!(spawned(&mut bench).iter().map(|(_, run)| &**run).collect::<Vec<_>>(), ["t0 down"]);
 }

@@ -1,6 +1,7 @@
 //! Webhooks.
 
 use super::*;
+use crate::monitor::{Notifications, Notify};
 use crate::probe::build::Webhook;
 
 const OK: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
@@ -9,11 +10,15 @@ fn webhook(port: u16) -> Webhook {
     Webhook::new(&format!("http://127.0.0.1:{port}/s3cret"), None).expect("a URL")
 }
 
+fn all(webhook: Webhook) -> Notifications {
+    Notifications::new().webhook(webhook).notify(Notify::All)
+}
+
 /// Targets with one switch and a webhook each, checked every second and up.
 fn posting(webhooks: Vec<Webhook>) -> (Arc<AtomicBool>, Bench) {
     let (is_up, monitors) = switched(webhooks.len());
     let pairs = monitors.into_iter().zip(webhooks);
-    let monitors = pairs.map(|(monitor, webhook)| monitor.webhook(webhook)).collect();
+    let monitors = pairs.map(|(monitor, webhook)| monitor.notifications(all(webhook))).collect();
     let mut bench = Bench::watching(monitors, Schedule::Repeated);
     bench.pass(Duration::from_millis(999));
     assert!(opens(&bench.outputs()).is_empty(), "the first state is not posted");
@@ -67,29 +72,24 @@ fn a_change_is_posted_as_json() {
 }
 
 #[test]
-fn a_delivery_is_retried_with_growing_pauses_and_then_given_up() {
+fn a_delivery_is_retried_with_growing_pauses_and_then_abandoned() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
     let mut open = bench.change(&is_up);
     let mut pauses = Vec::new();
-    let answers: [Option<&[u8]>; 4] = [
-        None,
-        Some(b"HTTP/1.1 500 Oops\r\n\r\n"),
-        Some(b"HTTP/1.1 429 Slow Down\r\n\r\n"),
-        Some(b"HTTP/1.1 408 Too Late\r\n\r\n"),
-    ];
+    let answers: [&[u8]; 3] =
+        [b"HTTP/1.1 500 Oops\r\n\r\n", b"HTTP/1.1 429 Slow Down\r\n\r\n", b"HTTP/1.1 408 Too Late\r\n\r\n"];
     for i in 0.. {
         let [(id, 9)] = open[..] else { panic!("{open:?}") };
-        match answers[i % 4] {
-            Some(answer) => drop(bench.serve(id, answer)),
-            None => bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused by it"))),
-        }
+        bench.serve(id, answers[i % 3]);
         let failed = bench.now.instant;
         let outputs = bench.outputs();
         let expected = match i {
-            0 => vec![
-                "webhook http://127.0.0.1:9: failed, to be tried again: refused by it (t0: up → degraded)",
-            ],
-            9 => vec!["webhook http://127.0.0.1:9: given up after 10 tries: HTTP 500 (t0: up → degraded)"],
+            0 => {
+                vec!["webhook http://127.0.0.1:9: failed, will be retried: HTTP 500 (t0: up → degraded)"]
+            }
+            9 => {
+                vec!["webhook http://127.0.0.1:9: abandoned after 10 attempts: HTTP 500 (t0: up → down)"]
+            }
             _ => vec![],
         };
         assert_eq!(said(&outputs), expected, "the first failure at once, the others together");
@@ -106,10 +106,9 @@ fn a_delivery_is_retried_with_growing_pauses_and_then_given_up() {
         pauses.push((bench.now.instant - failed).as_secs());
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    // The next change, to down, was pending meanwhile.
+    // The next change, to down, was merged with it.
     assert_eq!(bench.engine.cx.counters.webhooks.failed, 1);
-    bench.pass(Duration::ZERO);
-    assert_eq!(bench.engine.webhooks.subjects(), ["t0: degraded → down"]);
+    assert!(bench.engine.webhooks.subjects().is_empty());
 }
 
 #[test]
@@ -118,7 +117,7 @@ fn a_refused_request_is_not_retried() {
     let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
     bench.serve(id, b"HTTP/1.1 404 Not Found\r\n\r\n");
     let outputs = bench.outputs();
-    let line = "webhook http://127.0.0.1:9: given up after 1 try: HTTP 404 (t0: up → degraded)";
+    let line = "webhook http://127.0.0.1:9: abandoned after 1 attempt: HTTP 404 (t0: up → degraded)";
     assert_eq!(said(&outputs), [line]);
     assert!(bench.engine.webhooks.subjects().is_empty());
 }
@@ -130,7 +129,7 @@ fn only_client_errors_and_redirects_end_a_delivery_at_once() {
         let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
         bench.serve(id, format!("HTTP/1.1 {status} X\r\nLocation: /\r\n\r\n").as_bytes());
         let outputs = bench.outputs();
-        let ended = said(&outputs).iter().any(|line| line.contains("given up after 1 try: "));
+        let ended = said(&outputs).iter().any(|line| line.contains("abandoned after 1 attempt: "));
         let is_final = matches!(status, 301..=303 | 400..=407 | 409..=428 | 430..=499);
         assert_eq!(ended, is_final, "{status}");
         assert_eq!(opens(&outputs).len(), usize::from(matches!(status, 307 | 308)), "{status}");
@@ -176,7 +175,8 @@ fn redirect_loops_and_invalid_redirects_are_not_retried_and_their_location_is_lo
         let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
         let location = if location.is_empty() { "/s3cret" } else { location };
         bench.serve(id, format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\n\r\n").as_bytes());
-        let line = format!("webhook http://127.0.0.1:9: given up after 1 try: {why} (t0: up → degraded)");
+        let line =
+            format!("webhook http://127.0.0.1:9: abandoned after 1 attempt: {why} (t0: up → degraded)");
         assert_eq!(said(&bench.outputs()), [line]);
     }
     let (is_up, mut bench) = posting(vec![webhook(9)]);
@@ -209,7 +209,7 @@ fn a_delivery_after_failures_is_logged() {
             open = opens(&bench.outputs());
         }
     }
-    let line = "webhook http://127.0.0.1:9: delivered after 3 tries (t0: up → degraded)";
+    let line = "webhook http://127.0.0.1:9: delivered after 3 attempts (t0: up → down)";
     assert_eq!(said(&bench.outputs()), [line]);
 }
 
@@ -260,52 +260,72 @@ fn deliveries_to_different_urls_are_concurrent_up_to_a_limit() {
 }
 
 #[test]
-fn pending_deliveries_are_limited_and_the_oldest_is_dropped() {
+fn pending_changes_of_a_target_are_merged() {
     let (is_up, mut bench) = posting(vec![webhook(9)]);
-    for _ in 0..WEBHOOK_QUEUE_MAX + 10 {
+    let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+    for _ in 0..2 {
+        is_up.store(false, Ordering::Relaxed);
+        bench.pass(secs(2));
+        assert_eq!(bench.engine.webhooks.subjects(), ["t0: up → degraded", "t0: degraded → down"]);
         bench.change(&is_up);
+        assert_eq!(bench.engine.webhooks.subjects(), ["t0: up → degraded", "t0: degraded → up"]);
+        bench.change(&is_up);
+        // The receiver will know that.
+        assert_eq!(bench.engine.webhooks.subjects(), ["t0: up → degraded"]);
     }
-    assert_eq!(bench.engine.cx.counters.webhooks.dropped, 10);
-    let changes = bench.engine.webhooks.subjects();
-    assert_eq!(changes.len(), WEBHOOK_QUEUE_MAX);
-    assert_eq!(changes[0], "t0: up → degraded", "the first one is being tried");
-
-    let many = DELIVERIES_MAX / WEBHOOK_QUEUE_MAX + 1;
-    let (is_up, mut bench) = posting((1..=many as u16).map(webhook).collect());
-    let mut lines = 0;
-    for _ in 0..WEBHOOK_QUEUE_MAX + 2 {
-        is_up.fetch_xor(true, Ordering::Relaxed);
-        bench.pass(secs(1));
-        lines += said(&bench.outputs()).iter().filter(|line| line.contains("too much to deliver")).count();
-    }
-    assert_eq!(bench.engine.webhooks.subjects().len(), DELIVERIES_MAX);
-    assert!(lines <= many, "said once for each");
+    bench.outputs();
+    // It is not delivered: what follows replaces it.
+    bench.change(&is_up);
+    assert_eq!(bench.engine.webhooks.subjects(), ["t0: up → degraded", "t0: degraded → up"]);
+    bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "no")));
+    assert!(bench.engine.webhooks.subjects().is_empty());
 }
 
-/// Four failing URLs have filled the limit of all deliveries; a fifth, healthy one gets two changes.
 #[test]
-fn failing_webhooks_do_not_drop_deliveries_to_a_healthy_one() {
-    let (is_up, mut monitors) = switched(DELIVERIES_MAX / WEBHOOK_QUEUE_MAX);
-    let healthy = Arc::new(AtomicBool::new(true));
-    let probe = Switch { name: "healthy".to_owned(), is_up: healthy.clone() };
-    monitors.push(Monitor::new(probe).interval(secs(1)));
-    let pairs = (1..).map(webhook).zip(monitors);
-    let monitors = pairs.map(|(webhook, monitor)| monitor.webhook(Arc::new(webhook))).collect();
-    let mut bench = Bench::watching(monitors, Schedule::Repeated);
-    bench.pass(Duration::from_millis(999));
+fn what_follows_an_abandoned_change_begins_at_the_state_that_the_receiver_knows() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let [(id, _)] = bench.change(&is_up)[..] else { panic!("no delivery") };
+    bench.pass(secs(1));
+    assert_eq!(bench.engine.webhooks.subjects(), ["t0: up → degraded", "t0: degraded → down"]);
     bench.outputs();
-    for _ in 0..WEBHOOK_QUEUE_MAX + 2 {
-        is_up.fetch_xor(true, Ordering::Relaxed);
+    bench.serve(id, b"HTTP/1.1 404 Not Found\r\n\r\n");
+    assert_eq!(bench.engine.webhooks.subjects(), ["t0: up → down"]);
+}
+
+/// An outage of the connection to the Internet must not lose the notification of its end.
+#[test]
+fn deliveries_without_an_answer_are_retried_without_limit() {
+    let (is_up, mut bench) = posting(vec![webhook(9)]);
+    let mut open = bench.change(&is_up);
+    let mut attempts = 0;
+    let mut lines = 0;
+    for _ in 0..3600 {
+        for (id, _) in std::mem::take(&mut open) {
+            attempts += 1;
+            bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "no")));
+        }
         bench.pass(secs(1));
-        bench.outputs();
+        let outputs = bench.outputs();
+        lines += said(&outputs).len();
+        open = opens(&outputs);
     }
-    assert_eq!(bench.engine.webhooks.subjects().len(), DELIVERIES_MAX);
-    healthy.store(false, Ordering::Relaxed);
-    bench.pass(secs(2));
-    let changes = bench.engine.webhooks.subjects();
-    assert_eq!(changes.len(), DELIVERIES_MAX);
-    let healthy: Vec<_> = changes.into_iter().filter(|change| change.starts_with("healthy")).collect();
-    assert_eq!(healthy, ["healthy: up → degraded", "healthy: degraded → down"]);
+    assert!((50..70).contains(&attempts), "{attempts}");
+    assert_eq!((lines, bench.engine.webhooks.subjects()), (1, vec!["t0: up → down".to_owned()]));
+}
+
+#[test]
+fn failing_webhooks_do_not_delay_a_healthy_one() {
+    let ports: Vec<u16> = (1..=WEBHOOKS_PARALLEL as u16 + 1).collect();
+    let (is_up, mut bench) = posting(ports.iter().map(|port| webhook(*port)).collect());
+    let mut open = bench.change(&is_up);
+    let mut seen = Vec::new();
+    while let Some((id, port)) = open.pop() {
+        seen.push(port);
+        bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "no")));
+        open.extend(opens(&bench.outputs()));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, ports);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Replacement of the list of targets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Monitor, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
-use crate::monitor::Pause;
-use crate::monitor::{TargetSet, validate_names, validate_tokens};
+use crate::monitor::{Notifications, Pause, TargetSet, validate_names, validate_tokens};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
@@ -26,6 +26,8 @@ use crate::probe::guard::discard;
 pub enum TargetUpdate {
     /// This target, with its state and history.
     Keep(TargetId),
+    /// This target with other notifications. What was notified before is not repeated.
+    KeepWith(TargetId, Option<Arc<Notifications>>),
     /// A new target. It gets the id of the current target of the same name, if there is one, which ends.
     Start(Monitor),
 }
@@ -37,7 +39,7 @@ impl Targets {
         for update in updates {
             match update {
                 TargetUpdate::Start(monitor) => monitor.validate()?,
-                TargetUpdate::Keep(id) => {
+                TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) => {
                     let Some(target) = self.get(*id) else {
                         return Err(Error::Target("to keep is not present".to_owned()));
                     };
@@ -48,11 +50,13 @@ impl Targets {
             }
         }
         validate_tokens(updates.iter().map(|update| match update {
-            TargetUpdate::Keep(id) => self.get(*id).and_then(Target::heartbeat),
+            TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) => {
+                self.get(*id).and_then(Target::heartbeat)
+            }
             TargetUpdate::Start(monitor) => monitor.heartbeat(),
         }))?;
         validate_names(updates.iter().map(|update| match update {
-            TargetUpdate::Keep(id) => self.get(*id).map_or("", Target::name),
+            TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) => self.get(*id).map_or("", Target::name),
             TargetUpdate::Start(monitor) => monitor.name(),
         }))
     }
@@ -64,7 +68,7 @@ impl Targets {
         let mut names = BTreeMap::new();
         names.extend(self.list.iter().map(|target| (target.name(), target.id())));
         let id = |update: &TargetUpdate| match update {
-            TargetUpdate::Keep(id) => Some(*id),
+            TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) => Some(*id),
             TargetUpdate::Start(monitor) => names.get(monitor.name()).copied(),
         };
         let ids: Vec<_> = updates.iter().map(id).collect();
@@ -85,13 +89,24 @@ impl Targets {
                     let kept = self.positions.get(id).and_then(|position| before[position].take());
                     kept.into_iter().for_each(|target| self.add(target));
                 }
+                TargetUpdate::KeepWith(id, notifications) => {
+                    let kept = self.positions.get(id).and_then(|position| before[position].take());
+                    if let Some(mut target) = kept {
+                        target.notifications = notifications;
+                        self.add(target);
+                    }
+                }
                 TargetUpdate::Start(monitor) => {
-                    let old =
-                        id.and_then(|id| before[self.positions.get(id)?].as_ref()).and_then(Target::pause);
+                    let previous = id.and_then(|id| before[self.positions.get(id)?].as_ref());
+                    let pause = previous.and_then(Target::pause);
+                    let notified = previous.map(|target| target.notified.clone());
                     let id = id.unwrap_or_else(|| self.positions.allocate());
                     let first_checks = first_checks(index, total, monitor.interval);
-                    self.add(Target::new(id, monitor, first_checks, now));
-                    if let Some(Pause { until: Some(until) }) = old {
+                    let mut target = Target::new(id, monitor, first_checks, now);
+                    // The receivers know the state of the target that had this name.
+                    target.notified = notified.unwrap_or(target.notified);
+                    self.add(target);
+                    if let Some(Pause { until: Some(until) }) = pause {
                         self.pause(&[id], Some(until), now);
                     }
                     index += 1;

@@ -13,6 +13,8 @@ fn monitor() -> Monitor {
 #[test]
 fn an_invalid_setting_is_an_error_with_its_value_and_range() {
     let hook = |timeout| Hook::new(["true"]).timeout(timeout);
+    let hooked = |hook: Hook| monitor().notifications(Notifications::new().hook(hook));
+    let reminded = |interval| monitor().notifications(Notifications::new().remind(interval));
     let probe = |timeout| blocking("b", || true).timeout(timeout);
     let (short, long) = (Monitor::INTERVAL_MIN - NS, Monitor::INTERVAL_MAX + NS);
     let endless = Hook::TIMEOUT_MAX + NS;
@@ -28,9 +30,11 @@ fn an_invalid_setting_is_an_error_with_its_value_and_range() {
         (monitor().interval_fast(Duration::MAX), "interval-fast: 18446744073709551615.999999999s"),
         (monitor().slow_clear(S), "slow-clear: needs slow"),
         (monitor().slow(S).slow_clear(S + NS), "slow-clear: 1.000000001s is not between 0ns and 1s"),
-        (monitor().on_change(Hook::new([] as [&str; 0])), "on-change: needs a program"),
-        (monitor().on_change(hook(Duration::ZERO)), "hook-timeout: 0ns is not between 1ns and 3600s"),
-        (monitor().on_change(hook(endless)), "hook-timeout: 3600.000000001s"),
+        (hooked(Hook::new([] as [&str; 0])), "on-change: needs a program"),
+        (hooked(hook(Duration::ZERO)), "hook-timeout: 0ns is not between 1ns and 3600s"),
+        (hooked(hook(endless)), "hook-timeout: 3600.000000001s"),
+        (reminded(Notifications::REMIND_MIN - NS), "remind: 59.999999999s is not between 60s"),
+        (reminded(long), "remind: 315360000.000000001s"),
         (Monitor::new(heartbeat.expect("a probe")), "interval: is required for a heartbeat target"),
         (Monitor::new(probe(Duration::ZERO)), "timeout: 0ns"),
         (Monitor::new(probe(endless)), "timeout: 3600.000000001s is not between 1ns and 3600s"),
@@ -51,7 +55,8 @@ fn settings_at_the_ends_of_their_ranges_are_valid() {
     }
     for timeout in [NS, Hook::TIMEOUT_MAX] {
         let probe = blocking("b", || true).timeout(timeout);
-        let monitor = Monitor::new(probe).on_change(Hook::new(["true"]).timeout(timeout));
+        let notifications = Notifications::new().hook(Hook::new(["true"]).timeout(timeout));
+        let monitor = Monitor::new(probe).notifications(notifications);
         assert_eq!(monitor.retries(u32::MAX).slow(Duration::MAX).validate(), Ok(()));
     }
 }

@@ -106,6 +106,8 @@ errors! {
     Port = "port",
     /// The protocol is unknown, or not supported by this build.
     Protocol = "protocol",
+    /// The interval of reminders is too short or too long.
+    Remind = "remind",
     /// The time between two attempts of a check is too short or too long.
     RetryInterval = "retry-interval",
     /// The text to send is too long, or does not apply to the protocol.

@@ -15,12 +15,12 @@ use crate::wire::url::{AUTHORIZATION_HINT, HTTP, HTTPS, Url};
 
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An HTTP endpoint that receives state changes: see [`Monitor::webhook`](crate::Monitor::webhook).
+/// An HTTP endpoint that receives state changes: see [`Notifications::webhook`](crate::Notifications::webhook).
 ///
 /// ```
 /// use pingstate::{Error, Webhook};
 ///
-/// let webhook = Webhook::new("http://127.0.0.1:9000/hooks/s3cret", None)?.first(true);
+/// let webhook = Webhook::new("http://127.0.0.1:9000/hooks/s3cret", None)?;
 /// assert_eq!(format!("{webhook:?}"), "Webhook(http://127.0.0.1:9000)");
 /// # Ok::<(), Error>(())
 /// ```
@@ -29,7 +29,6 @@ pub struct Webhook {
     url: Url,
     text: String,
     tls: Option<TlsConfig>,
-    first: bool,
 }
 
 impl Webhook {
@@ -49,19 +48,7 @@ impl Webhook {
             Some(trust) => Some(trust.0.clone()),
             None => trust::config(url.scheme, true, &[])?,
         };
-        Ok(Webhook { text: url.to_string(), url, tls, first: false })
-    }
-
-    /// Whether the change from [`State::Unknown`](crate::State::Unknown) by the first check is also sent.
-    /// Default: false.
-    #[must_use]
-    pub fn first(mut self, first: bool) -> Self {
-        self.first = first;
-        self
-    }
-
-    pub(crate) fn wants_first(&self) -> bool {
-        self.first
+        Ok(Webhook { text: url.to_string(), url, tls })
     }
 
     /// The full URL, which may be secret.

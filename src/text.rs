@@ -1,6 +1,9 @@
 //! Text for display, and decimal numbers in text.
 
+pub(crate) mod token;
 pub(crate) mod words;
+
+use std::time::Duration;
 
 /// The most characters of input that an error message repeats.
 const SHOWN_MAX: usize = 64;
@@ -90,9 +93,55 @@ pub(crate) fn billionths(text: &str) -> Option<u64> {
     Some(whole.saturating_mul(1_000_000_000).saturating_add(fraction))
 }
 
+/// Parses a number of seconds, or a number and one of the units `ms`, `s`, `m`, `h` and `d`. A time that does not fit is
+/// several centuries.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let (factor, divisor) = match unit {
+        "" | "s" => (1, 1),
+        "ms" => (1, 1000),
+        "m" => (60, 1),
+        "h" => (3600, 1),
+        "d" => (86_400, 1),
+        _ => return None,
+    };
+    let nanos = match billionths(number.trim_end_matches(' '))? {
+        u64::MAX => u64::MAX,
+        number => number.saturating_mul(factor) / divisor,
+    };
+    Some(Duration::from_nanos(nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_of_seconds_or_has_a_unit() {
+        for (text, millis) in [
+            ("0", 0),
+            ("0.0625", 62),
+            (".5", 500),
+            ("5s", 5_000),
+            ("200ms", 200),
+            ("0.5 m", 30_000),
+            ("1.5h", 5_400_000),
+            ("30d", 2_592_000_000),
+        ] {
+            assert_eq!(duration(text).map(|span| span.as_millis()), Some(millis), "{text}");
+        }
+        for text in
+            ["", " 5", "+5", "-5", "5w", "5M", "1e3", "inf", "NaN", "s", "5ss", "5 m s", "5\u{b5}s", "0x5"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+        for text in ["99999999999999999999", "99999999999999999999ms", "30000000000ms", "99999999d"] {
+            let is_long = duration(text).is_some_and(|span| span > Duration::from_secs(200 * 86_400));
+            assert!(is_long, "{text}");
+        }
+        assert_eq!(duration("99999999999999999999ms"), Some(Duration::from_nanos(u64::MAX)));
+    }
 
     #[test]
     fn printable_escapes_what_could_control_a_terminal() {

@@ -66,6 +66,8 @@ const ENGINE: &[&str] = &[
     "api_conns",
     "eviction",
     "streams",
+    "heartbeats",
+    "controls",
 ];
 
 /// Methods of `Engine` in files of their own: they are above all modules of `engine`, which do not import them.

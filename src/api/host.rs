@@ -39,7 +39,24 @@ impl HostGuard {
         let Some(name) = without_port(host) else {
             return false;
         };
-        is_loopback(name) || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+        is_loopback(name) || self.is_allowed(name)
+    }
+
+    /// Whether the value of an `Origin` field (RFC 6454) is the origin of the API: it has the host and port of the
+    /// request, or an additional accepted name. A proxy may change scheme and port.
+    pub(super) fn is_own_origin(&self, origin: &str, host: Option<&str>) -> bool {
+        let (authority, port) = match origin.split_once("://") {
+            Some(("http", authority)) => (authority, 80),
+            Some(("https", authority)) => (authority, 443),
+            _ => return false,
+        };
+        let Some(origin) = host_and_port(authority, port) else { return false };
+        let is_same = |host: (&str, u64)| origin.0.eq_ignore_ascii_case(host.0) && origin.1 == host.1;
+        self.is_allowed(origin.0) || host.and_then(|host| host_and_port(host, port)).is_some_and(is_same)
+    }
+
+    fn is_allowed(&self, name: &str) -> bool {
+        self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
 }
 
@@ -56,9 +73,13 @@ fn normalize(given: &str) -> &str {
     without_port(given).unwrap_or(given)
 }
 
-/// The name or address of a `Host` value (RFC 3986 section 3.2.2) without brackets and final dot.
-/// `None` if it is empty or followed by an invalid port.
 fn without_port(host: &str) -> Option<&str> {
+    host_and_port(host, 0).map(|(name, _)| name)
+}
+
+/// The name or address of a `Host` value (RFC 3986 section 3.2.2) without brackets and final dot, and its port.
+/// `None` if the name is empty or followed by an invalid port.
+fn host_and_port(host: &str, default: u64) -> Option<(&str, u64)> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(inner) => inner.split_once(']').filter(|(inner, _)| inner.parse::<Ipv6Addr>().is_ok())?,
         None => host.split_at(memchr(b':', host.as_bytes()).unwrap_or(host.len())),
@@ -68,9 +89,9 @@ fn without_port(host: &str) -> Option<&str> {
         None if rest.is_empty() => "",
         None => return None,
     };
-    let is_port = port.is_empty() || integer(port).is_some_and(|port| port <= u16::MAX.into());
+    let port = if port.is_empty() { default } else { integer(port)? };
     let name = name.strip_suffix('.').unwrap_or(name);
-    (is_port && !name.is_empty()).then_some(name)
+    (port <= u16::MAX.into() && !name.is_empty()).then_some((name, port))
 }
 
 /// Whether the name always refers to the local host (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3).
@@ -100,6 +121,9 @@ mod tests {
             host,
             keep_alive: http11,
             last_event_id: None,
+            bearer: None,
+            origin: None,
+            is_cross_site: false,
             content: None,
         }
     }
@@ -187,6 +211,49 @@ mod tests {
                 assert!(!admits(&guard, host), "{bound} {host:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_own_origin_has_the_host_and_port_of_the_request_or_an_allowed_name() {
+        let guard = guard("127.0.0.1", &["nas.lan"]);
+        for (origin, host) in [
+            ("http://localhost:8787", "localhost:8787"),
+            ("http://localhost", "localhost"),
+            ("http://localhost", "localhost:80"),
+            ("https://status.example", "Status.Example"),
+            ("https://status.example", "status.example:443"),
+            ("http://status.example:80", "status.example"),
+            ("http://[::1]:8787", "[::1]:8787"),
+            ("http://nas.lan", "127.0.0.1:8787"),
+            ("https://NAS.lan:8443", "127.0.0.1:8787"),
+        ] {
+            assert!(guard.is_own_origin(origin, Some(host)), "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("null", "localhost:8787"),
+            ("", "localhost:8787"),
+            ("localhost:8787", "localhost:8787"),
+            ("http://", "localhost:8787"),
+            ("http://localhost:8787/", "localhost:8787"),
+            ("http://user@localhost:8787", "localhost:8787"),
+            ("ftp://localhost:8787", "localhost:8787"),
+            ("file://localhost:8787", "localhost:8787"),
+            ("http://localhost:8788", "localhost:8787"),
+            ("http://localhost", "localhost:8787"),
+            ("https://localhost", "localhost:80"),
+            ("http://127.0.0.1:8787", "localhost:8787"),
+            ("http://evil.example", "localhost:8787"),
+            ("http://localhost.evil.example:8787", "localhost:8787"),
+            ("http://nas.lan.evil.example", "localhost:8787"),
+            ("http://localhost:8787, http://localhost:8787", "localhost:8787"),
+            ("http://nas.lan evil.example", "localhost:8787"),
+            ("http://localhost:65616", "localhost:80"),
+            ("http://localhost:8787", "localhost:8787:8787"),
+            ("http://localhost:8787", ""),
+        ] {
+            assert!(!guard.is_own_origin(origin, Some(host)), "{origin} {host}");
+        }
+        assert!(!guard.is_own_origin("http://localhost", None));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The HTTP API.
 //!
-//! [`client`] parses requests from the received bytes, [`host`] checks their `Host`, [`routes`] selects the
+//! [`client`] parses requests from the received bytes, [`access`] decides what they may do, [`routes`] selects the
 //! response and [`response`] formats it. The API owns no socket and no deadline: the engine sends responses.
 
+pub(crate) mod access;
 mod blackbox;
 pub(crate) mod client;
+pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod events;
 mod exposition;

@@ -90,7 +90,10 @@ impl Date {
 fn status_words(status: u16) -> &'static str {
     match status {
         200 => "200 OK",
+        202 => "202 Accepted",
         400 => "400 Bad Request",
+        401 => "401 Unauthorized",
+        403 => "403 Forbidden",
         404 => "404 Not Found",
         405 => "405 Method Not Allowed",
         408 => "408 Request Timeout",
@@ -142,6 +145,8 @@ mod tests {
     fn refusals_say_what_they_mean_in_one_line() {
         for (status, words) in [
             (400, "Bad Request"),
+            (401, "Unauthorized"),
+            (403, "Forbidden"),
             (404, "Not Found"),
             (405, "Method Not Allowed"),
             (408, "Request Timeout"),

@@ -3,11 +3,12 @@
 //! `/state` and `/healthz` cost the same for one target and for ten thousand, because the targets' states are
 //! counted; `/targets/NAME` is a map lookup; only `/status` and `/metrics` iterate over all targets.
 
+use crate::api::access::Access;
 use crate::api::blackbox;
+use crate::api::control::{Action, Control};
 use crate::api::events::Subscription;
 use crate::api::exposition::CONTENT_TYPE;
 use crate::api::heartbeat::{self, Report};
-use crate::api::host::HostGuard;
 use crate::api::listing::{Listing, view};
 use crate::api::response::{JSON, Response, TEXT};
 use crate::api::wait::Wait;
@@ -18,7 +19,7 @@ use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
-const ROUTES: [Route; 11] = [
+const ROUTES: [Route; 17] = [
     Route { path: "/", methods: &READ, handler: status },
     Route { path: "/status", methods: &READ, handler: status },
     Route { path: "/state", methods: &READ, handler: state },
@@ -27,9 +28,15 @@ const ROUTES: [Route; 11] = [
     Route { path: "/probe", methods: &READ, handler: probe },
     Route { path: "/events", methods: &READ, handler: events },
     Route { path: "/wait", methods: &READ, handler: wait },
+    Route { path: "/pause", methods: &CONTROL, handler: pause },
+    Route { path: "/resume", methods: &CONTROL, handler: resume },
+    Route { path: "/check", methods: &CONTROL, handler: check },
     Route { path: "/targets/{name}", methods: &READ, handler: status },
     Route { path: "/targets/{name}/state", methods: &READ, handler: state },
     Route { path: "/targets/{name}/healthz", methods: &READ, handler: health },
+    Route { path: "/targets/{name}/pause", methods: &CONTROL, handler: pause },
+    Route { path: "/targets/{name}/resume", methods: &CONTROL, handler: resume },
+    Route { path: "/targets/{name}/check", methods: &CONTROL, handler: check },
 ];
 
 struct Route {
@@ -45,6 +52,7 @@ struct Methods {
 }
 
 const READ: Methods = Methods { allowed: &[Method::Get, Method::Head], field: "Allow: GET, HEAD\r\n" };
+const CONTROL: Methods = Methods { allowed: &[Method::Post], field: "Allow: POST\r\n" };
 
 struct Call<'a> {
     request: &'a Request,
@@ -77,28 +85,39 @@ pub(crate) enum Reply {
     /// A line when the state is reached or the timeout expires.
     Wait(Wait),
     Events(Subscription),
+    /// The response follows when this has been done.
+    Control(Control),
     /// The body, if any, may hold a message.
     Heartbeat(Report),
 }
 
 /// Handles a request. HEAD is handled like GET: [`Response::write`] leaves out the body.
-pub(crate) fn reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Reply {
-    try_reply(request, targets, guard, now).unwrap_or_else(Reply::Now)
+pub(crate) fn reply(request: &Request, targets: &Targets, access: &Access, now: Now) -> Reply {
+    try_reply(request, targets, access, now).unwrap_or_else(Reply::Now)
 }
 
-fn try_reply(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Result<Reply, Response> {
-    if !guard.admits(request) {
+fn try_reply(request: &Request, targets: &Targets, access: &Access, now: Now) -> Result<Reply, Response> {
+    if !access.admits(request) {
         return Err(Response::new(421, TEXT, "not a name of this API (see --api-allow-host)\n"));
     }
     // `OPTIONS *` applies to the server as a whole (RFC 9110 section 9.3.7).
     let is_server = request.method == Method::Options && request.path == "*";
     let path = if is_server { "/" } else { &request.path };
-    let segments = segments(path).ok_or_else(|| Response::error(404))?;
-    if segments.first().is_some_and(|first| first == heartbeat::SEGMENT) {
+    let segments = segments(path);
+    let first = segments.as_ref().and_then(|segments| segments.first());
+    let is_heartbeat = first.is_some_and(|first| first == heartbeat::SEGMENT);
+    if !is_heartbeat {
+        access.check_read(request)?;
+    }
+    let segments = segments.ok_or_else(|| Response::error(404))?;
+    if is_heartbeat {
         return Report::parse(request, &segments, targets).map(Reply::Heartbeat);
     }
     let (route, target) = find(&segments, targets).ok_or_else(|| Response::error(404))?;
     let Methods { allowed, field } = *route.methods;
+    if request.method == Method::Post && allowed.contains(&Method::Post) {
+        access.check_control(request)?;
+    }
     match request.method {
         // HAProxy's `option httpchk` sends OPTIONS by default and would treat 405 as down.
         Method::Options => Err(Response { field, ..Response::new(200, TEXT, "") }),
@@ -149,9 +168,13 @@ fn match_path<'a>(path: &str, segments: &'a [String]) -> Option<Option<&'a str>>
 
 fn status(call: &Call<'_>) -> Result<Reply, Response> {
     Ok(match call.target {
-        Some(target) => Reply::Now(Response::new(200, JSON, pretty(&view(target, call.now)))),
+        Some(target) => Reply::Now(snapshot(target, call.now)),
         None => Reply::Listing(ListingPage::Status),
     })
+}
+
+pub(crate) fn snapshot(target: &Target, now: Now) -> Response {
+    Response::new(200, JSON, pretty(&view(target, now)))
 }
 
 pub(crate) fn render_status(targets: &Targets, now: Now) -> Vec<u8> {
@@ -188,7 +211,23 @@ fn wait(call: &Call<'_>) -> Result<Reply, Response> {
     Wait::parse(&call.request.query, call.targets).map(Reply::Wait)
 }
 
+fn pause(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(call.control(Action::pause(&call.request.query)?))
+}
+
+fn resume(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(call.control(Action::Resume))
+}
+
+fn check(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(call.control(Action::Check))
+}
+
 impl Call<'_> {
+    fn control(&self, action: Action) -> Reply {
+        Reply::Control(Control { action, target: self.target.map(Target::id) })
+    }
+
     /// The state of the target in the path; without one, the worst state of all.
     fn state(&self) -> State {
         self.target.map_or_else(|| self.targets.worst(), |target| target.fsm().state())

@@ -6,7 +6,7 @@ use crate::api::params::{bad, target, value};
 use crate::api::response::{Response, TEXT};
 use crate::fsm::State;
 use crate::monitor::{TargetId, Targets};
-use crate::text::billionths;
+use crate::text::duration;
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
@@ -27,7 +27,9 @@ impl Wait {
         };
         let timeout = match value(query, "timeout")? {
             None => TIMEOUT_DEFAULT,
-            Some(text) => seconds(&text).ok_or_else(|| bad(&["timeout must be 0 to 3600 seconds"]))?,
+            Some(text) => {
+                timeout(&text).ok_or_else(|| bad(&["timeout must be a time of at most 1h, like 30 or 5m"]))?
+            }
         };
         Ok(Wait { state, target: target(query, targets)?, timeout })
     }
@@ -50,10 +52,8 @@ fn response(status: u16, state: State) -> Response {
     Response::new(status, TEXT, [state.as_str(), "\n"].concat())
 }
 
-/// Parses decimal seconds, truncated to milliseconds.
-fn seconds(text: &str) -> Option<Duration> {
-    let span = Duration::from_millis(billionths(text)? / 1_000_000);
-    (span <= TIMEOUT_MAX).then_some(span)
+fn timeout(text: &str) -> Option<Duration> {
+    duration(text).filter(|span| *span <= TIMEOUT_MAX)
 }
 
 #[cfg(test)]
@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(parse("state=up"), up(None, 60_000));
         assert_eq!(parse("state=up&timeout=0"), up(None, 0));
         assert_eq!(parse("state=up&timeout=.25"), up(None, 250));
-        assert_eq!(parse("state=up&timeout=2.0625"), up(None, 2062));
+        assert_eq!(parse("state=up&timeout=2.062"), up(None, 2062));
+        assert_eq!(parse("state=up&timeout=1h"), up(None, 3_600_000));
+        assert_eq!(parse("state=up&timeout=1.5m"), up(None, 90_000));
+        assert_eq!(parse("state=up&timeout=200ms"), up(None, 200));
         assert_eq!(parse("target=b+c&timeout=0.5&state=up&x=y"), up(Some(targets().id(1)), 500));
         assert_eq!(parse("target=b%20c&timeout=3600&state=up"), up(Some(targets().id(1)), 3_600_000));
         for state in State::ALL {
@@ -95,11 +98,27 @@ mod tests {
         for query in ["", "timeout=1", "state", "state=", "state=UP", "state=on", "States=up"] {
             assert_eq!(parse(query), no(400, "state must be unknown, up, degraded or down"), "{query}");
         }
-        for timeout in
-            ["", ".", "x", "-1", "-0.1", "3600.1", "1e9", "inf", "NaN", "1s", "%201", "99999999999999999999"]
-        {
+        for timeout in [
+            "",
+            ".",
+            "x",
+            "-1",
+            "-0.1",
+            "3600.1",
+            "61m",
+            "1e9",
+            "inf",
+            "NaN",
+            "1w",
+            "%201",
+            "99999999999999999999",
+        ] {
             let query = format!("state=up&timeout={timeout}");
-            assert_eq!(parse(&query), no(400, "timeout must be 0 to 3600 seconds"), "{query}");
+            assert_eq!(
+                parse(&query),
+                no(400, "timeout must be a time of at most 1h, like 30 or 5m"),
+                "{query}"
+            );
         }
         assert_eq!(parse("state=%"), no(400, "state is not well encoded"));
         assert_eq!(parse("state=up&target=c"), no(404, "no target of this name"));

@@ -35,6 +35,8 @@ pub(super) struct DaemonFlags {
     pub(super) api_host: Option<IpAddr>,
     pub(super) api_port: Option<u16>,
     pub(super) api_allow_hosts: Vec<String>,
+    pub(super) api_token_file: Option<PathBuf>,
+    pub(super) api_token_reads: bool,
     pub(super) dns: Vec<SocketAddr>,
 }
 

@@ -123,6 +123,8 @@ impl DaemonFlags {
             api_host: self.api_host.or(others.api_host),
             api_port: self.api_port.or(others.api_port),
             api_allow_hosts: either(self.api_allow_hosts, others.api_allow_hosts),
+            api_token_file: self.api_token_file.or(others.api_token_file),
+            api_token_reads: self.api_token_reads || others.api_token_reads,
             dns: either(self.dns, others.dns),
         }
     }

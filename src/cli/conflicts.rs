@@ -63,6 +63,8 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
     Daemon {
         api: SocketAddr::new(flags.api_host.unwrap_or(API_HOST), flags.api_port.unwrap_or(API_PORT)),
         api_allow_hosts: flags.api_allow_hosts,
+        api_token_file: flags.api_token_file,
+        api_token_reads: flags.api_token_reads,
         dns: flags.dns,
     }
 }

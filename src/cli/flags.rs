@@ -3,6 +3,7 @@
 //! A new flag is a row here, a field of [`Settings`] (if it configures a probe, of the `Settings` in
 //! `probe/build/settings`, which the builder has too), the place that uses it, and a test.
 
+mod daemon;
 mod heartbeat;
 mod http;
 mod ping;
@@ -132,10 +133,8 @@ const fn switch(name: &'static str, help: &'static str, set: fn(&mut CommandLine
     Flag::new(name, "", help, Set::Switch(set))
 }
 
-/// The maximum numbers of repeated flags.
+/// The maximum number of `--check`.
 const CHECKS_MAX: usize = ProbeBuilder::CHECKS_MAX;
-const DNS_MAX: usize = 8;
-const ALLOW_HOSTS_MAX: usize = 64;
 
 fn put<T>(field: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
     *field = Some(value?);
@@ -337,32 +336,7 @@ pub(super) static SECTIONS: [Section; 12] = [
             .needs(RECEIVERS, HAS_RECEIVER),
         ],
     },
-    Section {
-        title: "API and daemon:",
-        scope: FlagScope::Daemon,
-        flags: &[
-            value("--api-host", "ADDRESS", "address to listen on", |line, text| {
-                put(&mut line.daemon.api_host, values::api_host(text))
-            })
-            .default("127.0.0.1"),
-            value("--api-port", "N", "0 is any free port", |line, text| {
-                put(&mut line.daemon.api_port, values::api_port(text))
-            })
-            .default("8787"),
-            value(
-                "--api-allow-host",
-                "NAME",
-                "while listening on loopback, answer to this host name too; repeatable",
-                |line, text| push(&mut line.daemon.api_allow_hosts, values::host_name(text), ALLOW_HOSTS_MAX),
-            ),
-            value(
-                "--dns",
-                "ADDR[:PORT]",
-                "name server to query instead of those in resolv.conf; repeatable",
-                |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
-            ),
-        ],
-    },
+    Section { title: "API and daemon:", scope: FlagScope::Daemon, flags: &daemon::FLAGS },
     Section {
         title: "",
         scope: FlagScope::Process,

@@ -28,6 +28,9 @@ pub(crate) struct Daemon {
     pub(crate) api: SocketAddr,
     /// Host names that the API accepts in addition to loopback ones, in lower case.
     pub(crate) api_allow_hosts: Vec<String>,
+    /// With the token of control requests.
+    pub(crate) api_token_file: Option<PathBuf>,
+    pub(crate) api_token_reads: bool,
     /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
 }

@@ -55,7 +55,7 @@ fn run(options: Options, log: Log) -> ExitCode {
 
 /// Runs until SIGINT or SIGTERM, and reloads the file on SIGHUP.
 fn serve(start: Start, log: Log) -> Result<(), String> {
-    let Start { monitors, daemon, every, mut source } = start;
+    let Start { monitors, daemon, token, every, mut source } = start;
     let what = match &monitors[..] {
         [monitor] => monitor.url().to_owned(),
         several => format!("{} targets", several.len()),
@@ -69,6 +69,12 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         .on_warning(move |notice| log.line(Priority::Warning, &notice.text));
     for host in daemon.api_allow_hosts {
         builder = builder.allow_host(host);
+    }
+    if let Some(token) = token {
+        builder = builder.token(token.as_str());
+    }
+    if daemon.api_token_reads {
+        builder = builder.protect_reads();
     }
     if source.is_some() {
         builder = builder.reload_on_sighup();

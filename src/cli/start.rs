@@ -3,15 +3,19 @@
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
 use super::program::{check_permissions, check_programs};
+use super::secret_file::read_secret;
 use super::targets::{Fingerprint, monitors, updates};
 use super::{Daemon, Options, TargetOptions};
+use crate::api::access::Access;
 use crate::library::Server;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::text::printable;
+use crate::text::token::Token;
 
 pub(crate) struct Start {
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) daemon: Daemon,
+    pub(crate) token: Option<Token>,
     /// The intervals of the targets, as text.
     pub(crate) every: String,
     /// `None` without a configuration file.
@@ -35,20 +39,24 @@ impl Start {
             let mut errors = Vec::new();
             check_permissions(&options.targets, &mut errors);
             check_programs(&options.targets, !options.once, &mut errors);
+            let token = match options.once {
+                true => None,
+                false => api_token(&options.daemon, &mut errors),
+            };
             if !errors.is_empty() {
                 return Err(errors.into_iter().map(|(_, error)| error).collect());
             }
             let every = every(&options.targets);
-            return Ok(Start { monitors, daemon: options.daemon, every, source: None });
+            return Ok(Start { monitors, daemon: options.daemon, token, every, source: None });
         };
         let plan = Plan::new(&config, &[], !options.once, log)?;
         let started = plan.updates.into_iter().filter_map(|update| match update {
             TargetUpdate::Start(monitor) => Some(monitor),
             _ => None,
         });
-        let (monitors, daemon) = (started.collect(), plan.daemon);
+        let (monitors, daemon, token) = (started.collect(), plan.daemon, plan.token);
         let source = Some(Source { config, daemon: daemon.clone(), fingerprints: plan.fingerprints });
-        Ok(Start { monitors, daemon, every: plan.every, source })
+        Ok(Start { monitors, daemon, token, every: plan.every, source })
     }
 }
 
@@ -82,6 +90,7 @@ impl Source {
         if let Err(error) = server.replace_targets(plan.updates) {
             return refuse(server, &plain(&error));
         }
+        server.set_token(plan.token, plan.daemon.api_token_reads);
         self.fingerprints = plan.fingerprints;
         for flag in differences(&self.daemon, &plan.daemon) {
             log.line(Priority::Warning, &format!("{flag}: takes effect after a restart"));
@@ -96,6 +105,7 @@ struct Plan {
     updates: Vec<TargetUpdate>,
     fingerprints: Vec<Fingerprint>,
     daemon: Daemon,
+    token: Option<Token>,
     every: String,
 }
 
@@ -114,8 +124,10 @@ impl Plan {
         let (updates, fingerprints) = updates(&targets, present, log, &mut errors);
         check_programs(&targets, runs_hooks, &mut errors);
         check_permissions(&targets, &mut errors);
+        // A single check needs no token.
+        let token = if runs_hooks { api_token(&daemon, &mut errors) } else { None };
         if errors.is_empty() {
-            return Ok(Plan { updates, fingerprints, daemon, every: every(&targets) });
+            return Ok(Plan { updates, fingerprints, daemon, token, every: every(&targets) });
         }
         errors.sort_unstable();
         let located = |(line, error)| match line {
@@ -124,6 +136,17 @@ impl Plan {
         };
         Err(errors.into_iter().map(located).collect())
     }
+}
+
+fn api_token(daemon: &Daemon, errors: &mut Vec<(usize, String)>) -> Option<Token> {
+    let Some(path) = &daemon.api_token_file else {
+        if daemon.api_token_reads {
+            errors.push((0, "--api-token-reads: needs --api-token-file".to_owned()));
+        }
+        return None;
+    };
+    let token = read_secret(path).and_then(|text| Token::parse(text.trim(), Access::TOKEN_PUNCTUATION));
+    token.map_err(|error| errors.push((0, format!("--api-token-file: {}: {error}", path.display())))).ok()
 }
 
 fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static str> {

@@ -56,7 +56,10 @@ fn name(args: &[&str]) -> Option<String> {
 fn the_defaults_are_those_of_the_python_version() {
     let options = options(&[]);
     let api = SocketAddr::from(([127, 0, 0, 1], 8787));
-    assert_eq!(options.daemon, Daemon { api, api_allow_hosts: vec![], dns: vec![] });
+    assert_eq!(
+        options.daemon,
+        Daemon { api, api_allow_hosts: vec![], api_token_file: None, api_token_reads: false, dns: vec![] }
+    );
     assert_eq!((options.config, options.check_config, options.once), (None, false, false));
     let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
     assert_eq!(*target.settings, Settings::default());
@@ -74,7 +77,7 @@ fn every_flag_is_read() {
         --hook-first --notify all --remind 1h \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
         --connect-to [::1]:2 --cert c.pem --key k.pem --basic-auth-file /etc/auth --header-file \
-        /etc/headers";
+        /etc/headers --api-token-file /etc/token --api-token-reads";
     let mut args: Vec<&str> = line.split_whitespace().collect();
     args.extend([
         "--header",
@@ -142,6 +145,8 @@ fn every_flag_is_read() {
     let daemon = Daemon {
         api: "[::]:0".parse().unwrap(),
         api_allow_hosts: vec!["nas.lan".into(), "::2".into()],
+        api_token_file: Some("/etc/token".into()),
+        api_token_reads: true,
         dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
     };
     let expected = Options { targets: vec![target], daemon, config: None, check_config: false, once: true };

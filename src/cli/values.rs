@@ -12,7 +12,7 @@ use crate::probe::build::ProbeBuilder;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
-use crate::text::{billionths, integer, quote, shown, words};
+use crate::text::{billionths, duration, integer, quote, shown, words};
 use crate::wire::http::is_token_byte;
 use crate::wire::http::write::METHOD_MAX;
 
@@ -207,22 +207,11 @@ fn whole(text: &str, min: u64, max: u64) -> Result<u64, String> {
 /// A number of seconds, or a number and a unit; from 1 ms to `max` seconds.
 fn seconds(text: &str, max: u64) -> Result<Duration, String> {
     let invalid = || format!("{} is not a time, like 0.5, 200ms, 5s or 2m", quote(text));
-    let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit);
-    let (factor, divisor) = match unit {
-        "" | "s" => (1, 1),
-        "ms" => (1, 1000),
-        "m" => (60, 1),
-        "h" => (3600, 1),
-        "d" => (86_400, 1),
-        _ => return Err(invalid()),
-    };
-    let number = billionths(unsigned(number.trim_end_matches(' '))).ok_or_else(invalid)?;
-    match number.saturating_mul(factor) / divisor {
-        nanos if (BILLION / 1000..=max * BILLION).contains(&nanos) && !text.starts_with('-') => {
-            Ok(Duration::from_nanos(nanos))
-        }
-        _ => Err(format!("{} is not between 0.001 and {max} seconds", shown(text))),
+    let span = duration(unsigned(text)).ok_or_else(invalid)?;
+    let range = Duration::from_millis(1)..=Duration::from_secs(max);
+    match range.contains(&span) && !text.starts_with('-') {
+        true => Ok(span),
+        false => Err(format!("{} is not between 0.001 and {max} seconds", shown(text))),
     }
 }
 

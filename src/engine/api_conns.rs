@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::api_conn::{ApiConn, State, Upload};
+use super::api_conn::{ApiConn, State};
 use super::context::Context;
 use super::event_log::EventLog;
 use super::ids::{ById, ConnId};
@@ -10,18 +10,15 @@ use super::limits::*;
 use super::listings::Listings;
 use super::messages::{Input, Output};
 use super::owners::{ConnOwner, Owner};
+use crate::api::access::Access;
 use crate::api::client::{Client, Next};
+use crate::api::control::Control;
 use crate::api::events::KEEP_ALIVE;
-use crate::api::heartbeat::{Report, accepted};
-use crate::api::host::HostGuard;
 use crate::api::response::{BODY_COPY_MAX, Date, Response, head};
 use crate::api::routes::{ListingPage, Reply, render_status, reply};
 use crate::monitor::TargetId;
 use crate::result::ProbeResult;
 use crate::wire::http::request::{Method, Request};
-use crate::wire::http::request_body::{InvalidBody, RequestBody};
-
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 pub(super) struct ApiConns {
     pub(super) conns: ById<Box<ApiConn>>,
@@ -34,12 +31,14 @@ pub(super) struct ApiConns {
     awaiting_stats: Vec<ConnId>,
     /// Heartbeats for [`super::probe_runs::ProbeRuns::record_heartbeat`].
     pub(super) heartbeats: Vec<(TargetId, ProbeResult)>,
-    guard: HostGuard,
+    /// Requests for [`super::Engine::process_controls`].
+    pub(super) controls: Vec<(ConnId, Control)>,
+    pub(super) access: Access,
     pub(super) date: Date,
 }
 
 impl ApiConns {
-    pub(super) fn new(guard: HostGuard, shares: &Shares) -> Self {
+    pub(super) fn new(access: Access, shares: &Shares) -> Self {
         ApiConns {
             conns: ById::new(),
             clients: 0,
@@ -49,7 +48,8 @@ impl ApiConns {
             listings: Listings::default(),
             awaiting_stats: Vec::new(),
             heartbeats: Vec::new(),
-            guard,
+            controls: Vec::new(),
+            access,
             date: Date::default(),
         }
     }
@@ -219,80 +219,24 @@ impl ApiConns {
 
     fn reply(&mut self, id: ConnId, request: Request, events: &mut EventLog, cx: &mut Context) {
         let body = self.conns.get_mut(id).map(|conn| conn.client.take_body()).unwrap_or_default();
-        match reply(&request, &cx.targets, &self.guard, cx.now) {
+        match reply(&request, &cx.targets, &self.access, cx.now) {
             Reply::Heartbeat(report) => self.reply_to_heartbeat(id, request, report, &body, cx),
             Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
             Reply::Listing(page) => self.reply_with_listing(id, request, page, cx),
             Reply::Wait(wait) => self.open_wait(id, request, wait, cx),
+            Reply::Control(control) => self.await_control(id, request, control),
             Reply::Events(wanted) => self.open_stream(id, &request, &wanted, events, cx),
         }
     }
 
     #[cold]
-    fn reply_to_heartbeat(
+    pub(super) fn reply_with_listing(
         &mut self,
         id: ConnId,
         request: Request,
-        report: Report,
-        body: &[u8],
+        page: ListingPage,
         cx: &mut Context,
     ) {
-        let Some(content) = request.content else {
-            return self.finish_heartbeat(id, &request, report, "", cx);
-        };
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let deadline = cx.now.instant + CLIENT_HEAD;
-        conn.head_deadline = Some(deadline);
-        conn.state = State::ReadingBody(Box::new(Upload { request, body: RequestBody::new(&content) }));
-        cx.timers.set(Owner::Client(id), Some(deadline));
-        if content.expects_continue && body.is_empty() {
-            conn.outbox.push(CONTINUE.to_vec());
-            conn.response_queued_at = cx.now.instant;
-            cx.outputs.push_back(Output::Write(id));
-        }
-        // The reactor may have stopped to read for lack of room.
-        cx.outputs.push_back(Output::Read(id));
-        self.receive_body(id, body, cx);
-    }
-
-    fn receive_body(&mut self, id: ConnId, bytes: &[u8], cx: &mut Context) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let State::ReadingBody(upload) = &mut conn.state else { return };
-        match upload.body.receive(bytes) {
-            Ok(false) if conn.read_closed => self.close(id, cx),
-            Ok(false) => {}
-            Err(InvalidBody) => self.refuse(id, 400, cx),
-            Ok(true) => {
-                let State::ReadingBody(upload) = std::mem::replace(&mut conn.state, State::Reading) else {
-                    return;
-                };
-                let Upload { request, body } = *upload;
-                // Once more: a reload can have changed the targets since the head.
-                match reply(&request, &cx.targets, &self.guard, cx.now) {
-                    Reply::Heartbeat(report) => {
-                        self.finish_heartbeat(id, &request, report, &body.first_line(), cx);
-                    }
-                    Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn finish_heartbeat(
-        &mut self,
-        id: ConnId,
-        request: &Request,
-        report: Report,
-        line: &str,
-        cx: &mut Context,
-    ) {
-        self.heartbeats.push((report.target, report.into_result(line)));
-        self.respond(id, request, accepted(), request.keep_alive, cx);
-    }
-
-    #[cold]
-    fn reply_with_listing(&mut self, id: ConnId, request: Request, page: ListingPage, cx: &mut Context) {
         if let Some(body) = self.listings.get(page, cx.targets.changes(), cx.now.instant) {
             return self.send_listing(id, &request, page, body, cx);
         }
@@ -371,7 +315,7 @@ impl ApiConns {
         self.send(id, bytes, keep_alive, cx);
     }
 
-    fn refuse(&mut self, id: ConnId, status: u16, cx: &mut Context) {
+    pub(super) fn refuse(&mut self, id: ConnId, status: u16, cx: &mut Context) {
         let bytes = Response::error(status).write(false, false, true, self.date.at(cx.now.unix));
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.client = Client::new();

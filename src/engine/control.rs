@@ -1,11 +1,17 @@
-//! Pauses, and checks outside the schedule.
+//! Pauses, and checks outside the schedule, by the program or by requests of the API.
 
 use std::time::Duration;
 
 use super::Engine;
+use crate::api::control::{Action, Control, Requested};
+use crate::api::response::Response;
+use crate::api::routes::snapshot;
 use crate::clock::Now;
 use crate::fsm::Change;
-use crate::monitor::{Monitor, TargetId};
+use crate::monitor::{Monitor, Target, TargetId};
+use crate::probe::durations::long;
+#[cfg(any(test, feature = "cli"))]
+use crate::text::token::Token;
 
 impl Engine {
     /// Starts a check outside the schedule, unless one is in flight or waits, or the target is paused.
@@ -33,6 +39,62 @@ impl Engine {
         self.runs.resume(&[target], &mut self.cx);
         self.process_events();
         self.set_wakeup();
+    }
+
+    /// Replaces the token of the API: see [`Access::set_token`](crate::api::access::Access::set_token).
+    #[cold]
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn set_token(&mut self, token: Option<Token>, protects_reads: bool) {
+        self.api.access.set_token(token, protects_reads);
+    }
+
+    /// Processes requests of the API, and responds to them.
+    pub(super) fn process_controls(&mut self) {
+        for (id, control) in std::mem::take(&mut self.api.controls) {
+            let response = self.process_control(control);
+            self.api.finish_control(id, response, &mut self.cx);
+        }
+    }
+
+    /// The response; `None` for the list of all targets.
+    #[cold]
+    fn process_control(&mut self, Control { action, target }: Control) -> Option<Response> {
+        let targets = match target {
+            Some(target) => vec![target],
+            None => self.cx.targets.ids().collect(),
+        };
+        let done = match action {
+            Action::Pause(span) => {
+                self.runs.pause(&targets, Some(self.cx.now.instant + span), &mut self.cx);
+                format!("paused for {}", long(span))
+            }
+            Action::Resume if self.runs.resume(&targets, &mut self.cx) > 0 => "resumed".to_owned(),
+            Action::Resume => String::new(),
+            Action::Check => return Some(self.request_checks(&targets).response()),
+        };
+        let target = target.and_then(|target| self.cx.targets.get(target));
+        let name = target.map_or("all targets", Target::name);
+        let line = [name, ": ", &done].concat();
+        let response = target.map(|target| snapshot(target, self.cx.now));
+        if !done.is_empty() {
+            self.cx.log(line);
+        }
+        response
+    }
+
+    fn request_checks(&mut self, targets: &[TargetId]) -> Requested {
+        let mut requested = Requested::default();
+        let mut probed = targets.to_vec();
+        probed.retain(|id| {
+            let Some(target) = self.cx.targets.get(*id) else { return false };
+            let (is_paused, is_heartbeat) = (target.is_paused(), target.heartbeat().is_some());
+            requested.paused += usize::from(is_paused);
+            requested.heartbeats += usize::from(is_heartbeat && !is_paused);
+            !is_paused && !is_heartbeat
+        });
+        requested.checked = probed.len();
+        self.runs.request_checks(&probed, &mut self.cx);
+        requested
     }
 
     /// A pause of a target has begun or ended.

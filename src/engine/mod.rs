@@ -46,9 +46,11 @@ mod audit;
 mod check_queue;
 mod context;
 mod control;
+mod controls;
 mod event_log;
 mod eviction;
 mod exec_slots;
+mod heartbeats;
 mod hooks;
 pub(crate) mod ids;
 pub(crate) mod limits;
@@ -71,7 +73,7 @@ mod webhooks;
 
 use std::time::{Duration, Instant};
 
-use crate::api::host::HostGuard;
+use crate::api::access::Access;
 use crate::clock::Now;
 use crate::monitor::{Monitor, Target, Targets};
 use crate::probe::Exit;
@@ -116,7 +118,7 @@ impl Engine {
         monitors: Vec<Monitor>,
         schedule: Schedule,
         mut resolver: Resolver,
-        guard: HostGuard,
+        access: Access,
         shares: Shares,
         now: Now,
     ) -> Self {
@@ -126,7 +128,7 @@ impl Engine {
             runs: ProbeRuns::new(schedule, shares.checks, &mut cx),
             event_log: EventLog::new(cx.targets.list().len(), now),
             cx,
-            api: ApiConns::new(guard, &shares),
+            api: ApiConns::new(access, &shares),
             wakeup: None,
             lookups: Lookups::new(resolver),
             has_unpublished: false,
@@ -317,6 +319,7 @@ impl Engine {
         for (target, result) in std::mem::take(&mut self.api.heartbeats) {
             self.runs.record_heartbeat(target, result, &mut self.cx);
         }
+        self.process_controls();
         loop {
             self.runs.start_waiting(&mut self.cx);
             if let Some(event) = self.runs.poll_event() {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::Source;
 use super::source::slicings;
+use crate::api::access::Access;
 use crate::api::client::{Client, Next};
+use crate::api::control::{Action, Control};
 use crate::api::host::HostGuard;
 use crate::api::response::{Date, JSON, Response};
 use crate::api::routes::{self, ListingPage, Reply, render_status};
@@ -13,6 +15,7 @@ use crate::clock::{Now, test_now};
 use crate::monitor::{Monitor, Targets};
 use crate::probe::build::probe;
 use crate::probe::{Attempt, Probe};
+use crate::text::token::Token;
 use crate::wire::http::query::{decoded, parameter};
 use crate::wire::http::request::{Content, Framing, HEAD_MAX, Method, Read, Request, read};
 use crate::wire::http::request_body::RequestBody;
@@ -23,6 +26,9 @@ const PREFIXES_MAX: usize = 400;
 
 /// The token of a heartbeat.
 const TOKEN: &str = "0123456789abcdef";
+
+/// The token of the API.
+const API_TOKEN: &str = "fedcba9876543210";
 
 /// Two bytes for the split; the rest is sent by the client.
 pub fn request(data: &[u8]) {
@@ -47,7 +53,11 @@ pub fn request(data: &[u8]) {
     let targets = Targets::new(monitors, now);
     for next in &whole.0 {
         if let Next::Request(request) = next {
-            reply(request, &targets, now);
+            for token in [None, Some(API_TOKEN)] {
+                for protects_reads in [false, true] {
+                    reply(request, &targets, token, protects_reads, now);
+                }
+            }
         }
     }
 }
@@ -141,19 +151,34 @@ fn converse(pieces: &[&[u8]]) -> (Vec<Next>, bool) {
 }
 
 /// The response to a request can be parsed, and is complete exactly at its last byte.
-fn reply(request: &Request, targets: &Targets, now: Now) {
+fn reply(request: &Request, targets: &Targets, token: Option<&str>, protects_reads: bool, now: Now) {
     let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), vec!["nas.lan".to_owned()]);
-    let response = match routes::reply(request, targets, &guard, now) {
+    let mut access = Access::from(guard.clone());
+    access.set_token(token.map(|token| Token::parse(token, "").expect("valid")), protects_reads);
+    let has_token = token.is_some() && request.bearer.as_deref() == token;
+    let may_read = has_token || token.is_none() || !protects_reads;
+    let response = match routes::reply(request, targets, &access, now) {
         Reply::Now(response) => response,
         Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
         Reply::Heartbeat(_) => {
             let path = decoded(&request.path).expect("valid");
             return assert!(path.contains(TOKEN) && guard.admits(request) && request.method != Method::Other);
         }
-        _ => return assert!(guard.admits(request)),
+        Reply::Control(control) => {
+            assert!(guard.admits(request) && request.method == Method::Post && has_token);
+            assert!(is_own_page(request), "{request:?}");
+            return sensible_control(control, targets);
+        }
+        _ => return assert!(guard.admits(request) && may_read),
     };
     let (status, body) = (response.status, response.body.clone());
-    assert!([200, 400, 404, 405, 421, 503].contains(&status));
+    assert!([200, 400, 401, 403, 404, 405, 421, 503].contains(&status));
+    assert!(
+        may_read
+            || [401, 421].contains(&status)
+            || decoded(&request.path).is_some_and(|path| path.contains("heartbeat"))
+    );
+    assert!(status != 403 || request.method == Method::Post);
     if !guard.admits(request) {
         assert_eq!(status, 421);
     }
@@ -170,6 +195,32 @@ fn reply(request: &Request, targets: &Targets, now: Now) {
     assert_eq!(reader.body(), if head_only { &[][..] } else { &body[..] });
     let closes = head.headers.get("connection") == Some("close");
     assert_eq!(closes, !request.keep_alive);
+}
+
+/// Whether no page of another origin can have sent this.
+fn is_own_page(request: &Request) -> bool {
+    let Some(origin) = &request.origin else { return !request.is_cross_site };
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let host = request.host.as_deref().unwrap_or_default();
+    // The name and at most a dot and a port.
+    let is_of = |name: &str| {
+        let rest = authority.to_lowercase().strip_prefix(&name.to_lowercase()).map(str::to_owned);
+        rest.is_some_and(|rest| {
+            rest.trim_start_matches('.').trim_start_matches(':').bytes().all(|b| b.is_ascii_digit())
+        })
+    };
+    let name = match host.rfind(']') {
+        Some(end) => &host[..=end],
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    !request.is_cross_site && (is_of("nas.lan") || is_of(name.trim_end_matches('.')))
+}
+
+fn sensible_control(control: Control, targets: &Targets) {
+    assert!(control.target.is_none_or(|target| targets.get(target).is_some()));
+    if let Action::Pause(span) = control.action {
+        assert!(!span.is_zero() && span <= Duration::from_secs(30 * 24 * 3600));
+    }
 }
 
 /// A target that is never probed.

@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use super::events::{CheckEvent, OnCheck, OnWarning, Warning};
 use super::resolver_config::ResolverConfig;
 use super::server::Server;
+use crate::api::access::Access;
 use crate::api::host::{HostGuard, is_host};
 use crate::engine::Schedule;
 use crate::monitor::{Monitor, validate_names, validate_tokens};
 use crate::probe::build::Error;
+use crate::text::token::Token;
 
 /// Configures a [`Server`].
 ///
@@ -36,6 +38,8 @@ pub struct ServerBuilder {
     monitors: Vec<Monitor>,
     resolver: ResolverConfig,
     allowed_hosts: Vec<String>,
+    token: Option<String>,
+    protects_reads: bool,
     stop_on_signals: bool,
     reload_on_sighup: bool,
     reap_orphans: bool,
@@ -50,6 +54,8 @@ impl ServerBuilder {
             monitors,
             resolver: ResolverConfig::default(),
             allowed_hosts: Vec::new(),
+            token: None,
+            protects_reads: false,
             stop_on_signals: false,
             reload_on_sighup: false,
             reap_orphans: false,
@@ -72,6 +78,38 @@ impl ServerBuilder {
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.allowed_hosts.push(name.into());
+        self
+    }
+
+    /// The token that requests to pause, resume and check targets must have: `Authorization: Bearer TOKEN`, 16 to 128
+    /// letters, digits and characters of `-._~+/=`. Default: none, and these requests are refused.
+    ///
+    /// ```
+    /// # use std::{io::{Read, Write}, net::TcpStream};
+    /// use pingstate::{Monitor, Server, blocking};
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || true));
+    /// let mut server = Server::builder(monitor).token("correct-horse-battery").bind(([127, 0, 0, 1], 0))?;
+    /// // curl -X POST -H 'Authorization: Bearer correct-horse-battery' http://127.0.0.1:PORT/pause?for=10m
+    /// # let mut client = TcpStream::connect(server.address())?;
+    /// # let token = "Authorization: Bearer correct-horse-battery";
+    /// # client.write_all(format!("POST /pause?for=10m HTTP/1.0\r\n{token}\r\n\r\n").as_bytes())?;
+    /// let disk = server.targets().next().expect("one target");
+    /// while server.snapshot(disk).is_some_and(|disk| disk.paused_until.is_none()) {
+    ///     server.turn(None)?;
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Requires the token of [`ServerBuilder::token`] for all requests but heartbeats.
+    #[must_use]
+    pub fn protect_reads(mut self) -> Self {
+        self.protects_reads = true;
         self
     }
 
@@ -137,8 +175,14 @@ impl ServerBuilder {
         if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
             return Err(Error::ApiAllowHost(format!("{host:?} is not a host name or an IP address")).into());
         }
-        let guard = HostGuard::new(address.ip(), self.allowed_hosts);
-        let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, guard)?;
+        let token = self.token.map(|token| Token::parse(&token, Access::TOKEN_PUNCTUATION)).transpose();
+        let token = token.map_err(Error::ApiTokenFile)?;
+        if self.protects_reads && token.is_none() {
+            return Err(Error::ApiTokenFile("is required to protect reading".to_owned()).into());
+        }
+        let mut access = Access::from(HostGuard::new(address.ip(), self.allowed_hosts));
+        access.set_token(token, self.protects_reads);
+        let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, access)?;
         let address = reactor.listen(address)?;
         if self.stop_on_signals {
             reactor.listen_to_signals()?;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::once::no_guard;
+use super::once::no_access;
 use super::resolver_config::ResolverConfig;
 use crate::engine::Schedule;
 use crate::fsm::State;
@@ -54,7 +54,7 @@ impl Monitor {
     /// # Errors
     /// As [`Monitor::start`].
     pub fn start_with(self, resolver: ResolverConfig) -> io::Result<MonitorHandle> {
-        let mut reactor = resolver.reactor(vec![self], Schedule::Repeated, no_guard())?;
+        let mut reactor = resolver.reactor(vec![self], Schedule::Repeated, no_access())?;
         let waker = reactor.waker()?;
         let (requests, received) = channel();
         let last = snapshot(&reactor);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::events::{CheckEvent, report_checks};
 use super::resolver_config::ResolverConfig;
+use crate::api::access::Access;
 use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::engine::Schedule;
@@ -82,7 +83,7 @@ pub fn check_with(probe: &dyn Probe, resolver: ResolverConfig) -> ProbeResult {
         Err(failure) => return failure.into(),
     };
     let run = || -> io::Result<Option<ProbeResult>> {
-        let mut reactor = resolver.reactor(vec![Monitor::new(started)], Schedule::Once, no_guard())?;
+        let mut reactor = resolver.reactor(vec![Monitor::new(started)], Schedule::Once, no_access())?;
         while !reactor.engine().is_finished() {
             reactor.turn(None)?;
         }
@@ -138,7 +139,7 @@ pub(crate) fn check_and_warn(
     mut on_warning: impl FnMut(&str),
 ) -> io::Result<()> {
     let monitors = monitors.into_iter().map(|monitor| monitor.paused(false)).collect();
-    let mut reactor = resolver.reactor(monitors, Schedule::Once, no_guard())?;
+    let mut reactor = resolver.reactor(monitors, Schedule::Once, no_access())?;
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
         reactor.take_notices().iter().for_each(|text| on_warning(text));
@@ -147,9 +148,9 @@ pub(crate) fn check_and_warn(
     Ok(())
 }
 
-/// A guard for a reactor without a listener.
-pub(crate) fn no_guard() -> HostGuard {
-    HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new())
+/// The access to a reactor without a listener.
+pub(crate) fn no_access() -> Access {
+    HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into()
 }
 
 /// A probe with an attempt that has started, so that `check` can borrow the caller's probe.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::api::host::HostGuard;
+use crate::api::access::Access;
 use crate::engine::limits::Shares;
 use crate::engine::{Engine, Schedule};
 use crate::monitor::Monitor;
@@ -87,12 +87,12 @@ impl ResolverConfig {
         self,
         monitors: Vec<Monitor>,
         schedule: Schedule,
-        guard: HostGuard,
+        access: Access,
     ) -> io::Result<Reactor> {
         monitors.iter().try_for_each(Monitor::validate)?;
         let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random_numbers()));
         let shares = Shares::of(reactor::free_descriptors());
-        let engine = Engine::new(monitors, schedule, resolver, guard, shares, reactor::now());
+        let engine = Engine::new(monitors, schedule, resolver, access, shares, reactor::now());
         Reactor::new(engine, self.hosts, self.resolv_conf)
     }
 }

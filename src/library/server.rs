@@ -13,6 +13,8 @@ use super::events::{OnCheck, OnWarning, Warning, report_checks};
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
 use crate::reactor::{self, Reactor, Waker};
 use crate::snapshot::{Snapshot, View};
+#[cfg(feature = "cli")]
+use crate::text::token::Token;
 
 /// Creates a server for one or more [`Monitor`]s with the API at `address`; port 0 selects a free port.
 ///
@@ -221,6 +223,11 @@ impl Server {
     /// configuration. See [`ServerBuilder::reload_on_sighup`].
     pub fn take_reload_request(&mut self) -> bool {
         self.reactor.take_reload_request()
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn set_token(&mut self, token: Option<Token>, protects_reads: bool) {
+        self.reactor.set_token(token, protects_reads);
     }
 
     /// Reports that the new configuration cannot be used. The service manager's status (see

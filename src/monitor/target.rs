@@ -30,6 +30,8 @@ pub(crate) struct Target {
     next_scheduled: Instant,
     skipped: u64,
     pause: Option<Pause>,
+    /// When a check outside the schedule was last requested for.
+    requested: Option<Instant>,
     heartbeat: Option<Box<Expected>>,
     pub(super) notifications: Option<Arc<Notifications>>,
     pub(super) notified: Notified,
@@ -68,6 +70,7 @@ impl Target {
             next_scheduled: second,
             skipped: 0,
             pause: None,
+            requested: None,
             heartbeat,
             notifications: monitor.notifications,
             notified: Notified::new(monitor.initial),

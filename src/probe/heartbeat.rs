@@ -1,7 +1,5 @@
 //! The kind heartbeat: nothing is probed; a job reports to the API within an interval and a grace.
 
-use std::fmt;
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use super::kinds::Info;
 use super::{Attempt, Input, Output};
 use crate::clock::Now;
 use crate::result::{ProbeResult, Reason};
+use crate::text::token::Token;
 use crate::wire::url::{Form, Scheme, Url};
 
 static SCHEME: Scheme = Scheme::new("heartbeat", Form::Text);
@@ -21,39 +20,24 @@ pub(super) static HEARTBEAT: Info = Info {
     ..Info::new(&SCHEME, 0, Duration::from_secs(1), build)
 };
 
-/// The shortest and longest token, in characters.
-const TOKEN_MIN: usize = 16;
-const TOKEN_MAX: usize = 128;
+/// The characters of a token besides letters and digits: unreserved ones (RFC 3986 section 2.3).
+const PUNCTUATION: &str = "-._~";
 
 /// What a heartbeat target expects, for the library's own use.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Heartbeat {
-    token: Arc<str>,
+    token: Token,
     /// A tenth of the interval by default.
     pub(crate) grace: Option<Duration>,
 }
 
 impl Heartbeat {
-    /// Compares a token in a time that depends on the length of `given` only.
     pub(crate) fn has_token(&self, given: &[u8]) -> bool {
-        let token = self.token.as_bytes();
-        let mut difference = token.len() ^ given.len();
-        for (index, byte) in given.iter().enumerate() {
-            let own = token.get(index % token.len().max(1)).copied().unwrap_or_default();
-            difference = black_box(difference | usize::from(own ^ byte));
-        }
-        black_box(difference) == 0
+        self.token.matches(given)
     }
 
     pub(crate) fn token(&self) -> &str {
-        &self.token
-    }
-}
-
-/// Omits the token.
-impl fmt::Debug for Heartbeat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Heartbeat").field("grace", &self.grace).finish_non_exhaustive()
+        self.token.as_str()
     }
 }
 
@@ -82,18 +66,11 @@ fn build(url: Url, _timeout: Duration, probe: &mut ProbeBuilder) -> Result<Arc<d
     let Some(token) = token else {
         return Err(Error::TokenFile("is required for a target of the kind heartbeat".to_owned()));
     };
-    // Unreserved characters (RFC 3986 section 2.3).
-    if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
-        return Err(Error::TokenFile("the token may contain only letters, digits and -._~".to_owned()));
-    }
-    if !(TOKEN_MIN..=TOKEN_MAX).contains(&token.len()) {
-        let message = format!("the token must have {TOKEN_MIN} to {TOKEN_MAX} characters");
-        return Err(Error::TokenFile(message));
-    }
+    let token = Token::parse(&token, PUNCTUATION).map_err(Error::TokenFile)?;
     if grace.is_some_and(|grace| grace > ProbeBuilder::GRACE_MAX) {
         return Err(Error::Grace("is longer than ten years".to_owned()));
     }
-    Ok(Arc::new(HeartbeatPlan(Heartbeat { token: token.into(), grace })))
+    Ok(Arc::new(HeartbeatPlan(Heartbeat { token, grace })))
 }
 
 struct HeartbeatPlan(Heartbeat);
@@ -127,23 +104,6 @@ mod tests {
     use crate::probe::build::probe;
 
     const TOKEN: &str = "0123456789abcdef";
-
-    #[test]
-    fn tokens_are_equal_only_if_every_byte_is() {
-        let heartbeat = Heartbeat { token: TOKEN.into(), grace: None };
-        assert!(heartbeat.has_token(TOKEN.as_bytes()));
-        for end in 0..TOKEN.len() {
-            assert!(!heartbeat.has_token(&TOKEN.as_bytes()[..end]));
-            for bit in 0..8 {
-                let mut other = TOKEN.as_bytes().to_vec();
-                other[end] ^= 1 << bit;
-                assert!(!heartbeat.has_token(&other));
-            }
-        }
-        for other in [[TOKEN, TOKEN].concat(), format!("{TOKEN}0"), "0".to_owned()] {
-            assert!(!heartbeat.has_token(other.as_bytes()), "{other}");
-        }
-    }
 
     #[test]
     fn settings_are_validated_and_not_shown() {

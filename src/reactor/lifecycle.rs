@@ -13,6 +13,8 @@ use crate::engine::JobId;
 use crate::probe::BlockingTask;
 use crate::probe::guard::guarded;
 use crate::result::ProbeResult;
+#[cfg(feature = "cli")]
+use crate::text::token::Token;
 
 /// Between SIGTERM and SIGKILL for hooks.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -95,6 +97,11 @@ impl Reactor {
         }
         self.children.end_all();
         self.process_outputs(clock::now());
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn set_token(&mut self, token: Option<Token>, protects_reads: bool) {
+        self.engine.set_token(token, protects_reads);
     }
 
     pub(crate) fn reload_failed(&mut self, reason: &str) {

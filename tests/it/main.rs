@@ -7,9 +7,11 @@ mod common;
 
 mod acceptance;
 mod blackbox;
+mod browser;
 mod config;
 mod connections;
 mod contrib_hooks;
+mod control;
 mod daemon;
 mod events;
 mod examples;

@@ -12,16 +12,16 @@ use crate::common::*;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A running proxy, killed when dropped.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     directory: PathBuf,
 }
 
 impl Proxy {
     /// Starts a proxy with a configuration in which `ADDRESS` and `PORT` are its listener, `API` is the
     /// daemon, and `DIR` its own directory; `FILE` in the arguments is that configuration.
-    fn start(name: &str, api: SocketAddr, config: &str, args: &[&str]) -> Proxy {
+    pub(crate) fn start(name: &str, api: SocketAddr, config: &str, args: &[&str]) -> Proxy {
         let address = closed_port();
         let directory = std::env::temp_dir().join(format!("pingstate-proxies-{name}-{}", address.port()));
         std::fs::create_dir_all(&directory).expect("a directory");
@@ -66,7 +66,7 @@ impl Drop for Proxy {
 
 /// `proxy_pass` and nothing else, which is HTTP/1.0 without keep-alive; under `/sub` with an extra slash; and
 /// a second server with keep-alive connections.
-const NGINX: &str = "daemon off; master_process off; pid DIR/pid; error_log stderr;
+pub(crate) const NGINX: &str = "daemon off; master_process off; pid DIR/pid; error_log stderr;
 events {}
 http {
     access_log off;

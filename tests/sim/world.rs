@@ -170,7 +170,7 @@ impl World {
         let mut ids = Rng::new(seed ^ 0xffff);
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next()));
-        let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
+        let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into();
         let engine = Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
         let reloads = Reloads::new(Rng::with(seed ^ 0x4e10, bytes), &plan);
         let count = plan.targets.len();

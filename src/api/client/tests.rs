@@ -56,6 +56,9 @@ fn a_request_is_taken_whole() {
         host: Some("[::1]".into()),
         keep_alive: true,
         last_event_id: None,
+        bearer: None,
+        origin: None,
+        is_cross_site: false,
         content: None,
     };
     assert_eq!(client.next(), Next::Request(wanted));

@@ -1,5 +1,6 @@
 //! Every route and status, byte for byte.
 
+mod control;
 mod paths;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::client::{Client, Next};
+use crate::api::host::HostGuard;
 use crate::api::response::Date;
 use crate::clock::test_now;
 use crate::monitor::Monitor;
@@ -37,16 +39,28 @@ fn request(method: Method, path: &str) -> Request {
     let host = Some("localhost:8787".to_owned());
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let (path, query) = (path.into(), query.into());
-    Request { method, path, query, http11: true, host, keep_alive: true, last_event_id: None, content: None }
+    Request {
+        method,
+        path,
+        query,
+        http11: true,
+        host,
+        keep_alive: true,
+        last_event_id: None,
+        bearer: None,
+        origin: None,
+        is_cross_site: false,
+        content: None,
+    }
 }
 
-fn guard() -> HostGuard {
-    HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new())
+fn access() -> Access {
+    HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into()
 }
 
 /// An answer that is given at once.
-fn answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> Response {
-    match super::reply(request, targets, guard, now) {
+fn answer(request: &Request, targets: &Targets, access: &Access, now: Now) -> Response {
+    match super::reply(request, targets, access, now) {
         Reply::Now(response) => response,
         Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
         other => panic!("{other:?} to {request:?}"),
@@ -54,7 +68,7 @@ fn answer(request: &Request, targets: &Targets, guard: &HostGuard, now: Now) -> 
 }
 
 fn get(targets: &Targets, path: &str, now: Now) -> Response {
-    answer(&request(Method::Get, path), targets, &guard(), now)
+    answer(&request(Method::Get, path), targets, &access(), now)
 }
 
 /// Status and body.
@@ -245,10 +259,10 @@ fn a_known_path_with_another_method_says_which_it_knows() {
     for path in
         ["/", "/status", "/state", "/healthz", "/targets/web", "/targets/web/state", "/targets/web/healthz"]
     {
-        let response = answer(&request(Method::Other, path), &targets, &guard(), test_now());
+        let response = answer(&request(Method::Other, path), &targets, &access(), test_now());
         assert_eq!((response.status, response.field), (405, "Allow: GET, HEAD\r\n"), "{path}");
         assert_eq!(response.body, b"method not allowed\n");
-        let head = answer(&request(Method::Head, path), &targets, &guard(), test_now());
+        let head = answer(&request(Method::Head, path), &targets, &access(), test_now());
         assert_eq!((head.status, head.field), (200, ""), "{path}");
     }
 }
@@ -260,7 +274,7 @@ fn a_foreign_host_learns_nothing_not_even_which_paths_there_are() {
         for path in ["/", "/state", "/nowhere", "/targets/web"] {
             let mut request = request(method, path);
             request.host = Some("evil.example".to_owned());
-            let response = answer(&request, &targets, &guard(), test_now());
+            let response = answer(&request, &targets, &access(), test_now());
             let body = "not a name of this API (see --api-allow-host)\n";
             assert_eq!(response, Response::new(421, TEXT, body), "{path}");
         }
@@ -272,7 +286,7 @@ fn no_answer_ever_allows_other_origins() {
     let targets = targets(&[("web", "+")], test_now());
     for path in ["/", "/state", "/healthz", "/nowhere"] {
         for method in [Method::Get, Method::Other] {
-            let response = answer(&request(method, path), &targets, &guard(), test_now());
+            let response = answer(&request(method, path), &targets, &access(), test_now());
             let bytes = response.write(false, true, true, Date::default().at(test_now().unix));
             assert!(!String::from_utf8_lossy(&bytes).to_ascii_lowercase().contains("access-control"));
         }
@@ -285,7 +299,7 @@ fn head_tells_the_length_that_get_would_have() {
     let targets = targets(&[("web", "+-"), ("nas", "")], t0);
     for path in ["/", "/status", "/state", "/healthz", "/nowhere", "/targets/web"] {
         let get = get(&targets, path, t0).write(false, true, true, Date::default().at(t0.unix));
-        let head = answer(&request(Method::Head, path), &targets, &guard(), t0).write(
+        let head = answer(&request(Method::Head, path), &targets, &access(), t0).write(
             true,
             true,
             true,
@@ -310,7 +324,7 @@ fn a_conversation_byte_for_byte() {
     let mut sent = Vec::new();
     while let Next::Request(request) = client.next() {
         let head_only = request.method == Method::Head;
-        let response = answer(&request, &targets, &guard(), t0);
+        let response = answer(&request, &targets, &access(), t0);
         sent.extend(response.write(
             head_only,
             request.keep_alive,

@@ -33,10 +33,13 @@ impl ProbeRuns {
         }
     }
 
-    pub(in crate::engine) fn resume(&mut self, targets: &[TargetId], cx: &mut Context) {
-        for target in cx.targets.resume(targets, cx.now.instant) {
-            self.note_pause(target, None, cx);
+    /// Returns the number of targets that were paused.
+    pub(in crate::engine) fn resume(&mut self, targets: &[TargetId], cx: &mut Context) -> usize {
+        let resumed = cx.targets.resume(targets, cx.now.instant);
+        for target in &resumed {
+            self.note_pause(*target, None, cx);
         }
+        resumed.len()
     }
 
     /// Ends a pause whose end has come. Returns whether the target is or was paused, so that no check starts now.
@@ -52,5 +55,18 @@ impl ProbeRuns {
     fn note_pause(&mut self, target: TargetId, change: Option<Change>, cx: &mut Context) {
         self.events.push_back(RunEvent::Paused(target, change));
         self.set_timer(RunOwner::Target(target), cx);
+    }
+
+    /// Starts checks outside the schedule, of targets without one in flight.
+    pub(in crate::engine) fn request_checks(&mut self, targets: &[TargetId], cx: &mut Context) {
+        let waiting: TargetSet = self.queue.all_waiting().collect();
+        let mut targets = targets.to_vec();
+        targets.retain(|target| {
+            self.table.get(RunOwner::Target(*target)).is_none() && !waiting.contains(*target)
+        });
+        for (target, start) in cx.targets.request_checks(&targets, cx.now.instant) {
+            let due = cx.targets.get(target).and_then(|target| target.due());
+            cx.timers.set(Owner::Run(RunOwner::Target(target)), due.map(|due| due.min(start)));
+        }
     }
 }

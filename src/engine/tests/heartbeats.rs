@@ -6,7 +6,7 @@ use crate::probe::build::probe;
 pub(super) const TOKEN: &str = "0123456789abcdef";
 const OTHER: &str = "fedcba9876543210";
 
-fn monitor(name: &str, token: &str) -> Monitor {
+pub(super) fn monitor(name: &str, token: &str) -> Monitor {
     let probe = probe("heartbeat", "", None).name(name).token(token).grace(secs(10)).build();
     Monitor::new(probe.expect("valid")).interval(secs(100))
 }

@@ -2,6 +2,7 @@
 
 mod check_queue;
 mod clients;
+mod control;
 mod event_log;
 mod eviction;
 mod execs;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use super::limits::*;
 use super::owners::RunOwner;
 use super::*;
+use crate::api::host::HostGuard;
 use crate::clock::test_now;
 use crate::fsm::State;
 use crate::monitor::TargetId;
@@ -136,7 +138,7 @@ impl Bench {
         let now = test_now();
         let mdns = SocketAddr::from(([127, 0, 0, 1], 5353));
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(|| 7));
-        let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new());
+        let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into();
         Bench { engine: Engine::new(monitors, schedule, resolver, guard, shares, now), now }
     }
 

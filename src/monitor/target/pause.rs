@@ -6,6 +6,9 @@ use super::Target;
 use crate::clock::Now;
 use crate::fsm::Change;
 
+/// The shortest time between two requested checks of a target.
+const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
     /// `None`: until it is resumed.
@@ -48,5 +51,14 @@ impl Target {
         if let Some(special) = &mut self.special {
             (special.anchor, special.interval) = (first, self.interval);
         }
+    }
+
+    /// When a check that is requested now starts, `delay` later; `None` if one was requested within the last second.
+    pub(in crate::monitor) fn request_check(&mut self, delay: Duration, now: Instant) -> Option<Instant> {
+        if self.requested.is_some_and(|last| now < last + REQUEST_INTERVAL) {
+            return None;
+        }
+        self.requested = Some(now + delay);
+        self.requested
     }
 }

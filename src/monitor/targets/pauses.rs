@@ -59,6 +59,17 @@ impl Targets {
         self.changes += 1;
         true
     }
+
+    /// When the requested checks of targets start: one at once, several like first checks. Without the targets for
+    /// which a check was requested within the last second.
+    pub(crate) fn request_checks(&mut self, ids: &[TargetId], now: Instant) -> Vec<(TargetId, Instant)> {
+        let start = |(id, index): (&TargetId, u32)| {
+            let target = self.get_mut(*id)?;
+            let (delay, _) = first_checks(index, total(ids), target.interval);
+            Some((*id, target.request_check(delay, now)?))
+        };
+        ids.iter().zip(0..).filter_map(start).collect()
+    }
 }
 
 fn total(ids: &[TargetId]) -> u32 {

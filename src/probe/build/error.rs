@@ -42,6 +42,8 @@ errors! {
     Address = "address",
     /// Not a host name or IP address that the API can accept.
     ApiAllowHost = "api-allow-host",
+    /// The token of the API is invalid, or missing where reading needs it.
+    ApiTokenFile = "api-token-file",
     /// The name or password is invalid, or a header field sets `Authorization`, too.
     BasicAuth = "basic-auth-file",
     /// The body of the request is too large.

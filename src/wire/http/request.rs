@@ -14,10 +14,21 @@ pub(crate) const HEAD_MAX: usize = 32 * 1024;
 /// The longest line of a head, in bytes: nginx and Apache allow 8 KiB.
 const LINE_MAX: usize = 8 * 1024 + 512;
 const FIELDS_MAX: usize = 256;
-const FIELDS_READ: [&str; 6] =
-    ["Host", "Connection", "Content-Length", "Transfer-Encoding", "Last-Event-ID", "Expect"];
+const FIELDS_READ: [&str; 9] = [
+    "Host",
+    "Connection",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Last-Event-ID",
+    "Expect",
+    "Authorization",
+    "Origin",
+    "Sec-Fetch-Site",
+];
 /// The longest `Last-Event-ID` that is used, in bytes: the API sends none that is longer.
 const EVENT_ID_MAX: usize = 64;
+/// The longest values of `Authorization` and `Origin` that are used, in bytes: more than a valid one has.
+const VALUE_MAX: usize = 320;
 /// The most empty lines that are skipped before a request (RFC 9112 section 2.2 requires one).
 const EMPTY_LINES_MAX: usize = 8;
 
@@ -60,6 +71,12 @@ pub(crate) struct Request {
     /// Whether the connection stays open after the response: the client requests it and sends no body.
     pub(crate) keep_alive: bool,
     pub(crate) last_event_id: Option<String>,
+    /// The token of an `Authorization` field of the scheme Bearer (RFC 6750 section 2.1).
+    pub(crate) bearer: Option<String>,
+    /// The value of `Origin`; empty if it is not valid.
+    pub(crate) origin: Option<String>,
+    /// A browser states that a page of another origin has caused the request (Fetch Metadata).
+    pub(crate) is_cross_site: bool,
     pub(crate) content: Option<Content>,
 }
 
@@ -193,8 +210,23 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
             .get("last-event-id")
             .filter(|id| !id.is_empty() && id.len() <= EVENT_ID_MAX)
             .map(str::to_owned),
+        bearer: single(&headers, "authorization").and_then(bearer).map(str::to_owned),
+        origin: single(&headers, "origin").map(str::to_owned),
+        is_cross_site: headers.get_all("sec-fetch-site").any(|site| !matches!(site, "same-origin" | "none")),
         content: framing.map(|framing| Content { framing, expects_continue }),
     })
+}
+
+/// The value of a field; empty if it is too long, or one of several.
+fn single<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?;
+    Some(if values.next().is_some() || value.len() > VALUE_MAX { "" } else { value })
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start_matches(' '))
 }
 
 /// The body that follows the head. Only heartbeats read it; others respond without waiting for it, which RFC 9110

@@ -73,7 +73,7 @@ fn what_is_not_there_is_not_found() {
             if method == Method::Options && path == "*" {
                 continue;
             }
-            let response = answer(&request(method, path), &targets, &guard(), test_now());
+            let response = answer(&request(method, path), &targets, &access(), test_now());
             assert_eq!(response, Response::new(404, TEXT, "not found\n"), "{path}");
         }
     }
@@ -83,7 +83,7 @@ fn what_is_not_there_is_not_found() {
 fn options_says_which_methods_a_path_knows() {
     let targets = targets(&[("web", "-")], test_now());
     for path in ["*", "/", "/state", "/healthz", "/events", "/wait", "/metrics", "/probe", "/targets/web"] {
-        let response = answer(&request(Method::Options, path), &targets, &guard(), test_now());
+        let response = answer(&request(Method::Options, path), &targets, &access(), test_now());
         let expected = Response { field: "Allow: GET, HEAD\r\n", ..Response::new(200, TEXT, "") };
         assert_eq!(response, expected, "{path}");
     }

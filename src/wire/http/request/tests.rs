@@ -1,5 +1,7 @@
 //! Requests as clients send them, cut anywhere, and requests that are refused.
 
+mod access;
+
 use super::*;
 use crate::wire::http::mutation::Mutation;
 
@@ -50,6 +52,9 @@ fn an_ordinary_request() {
         host: Some("localhost:8787".to_owned()),
         keep_alive: true,
         last_event_id: None,
+        bearer: None,
+        origin: None,
+        is_cross_site: false,
         content: None,
     };
     for text in [

@@ -1,0 +1,41 @@
+//! The flags of the API and of the daemon as a whole.
+
+use super::{Flag, push, put, switch, value};
+use crate::cli::values;
+
+/// The maximum numbers of repeated flags.
+const DNS_MAX: usize = 8;
+const ALLOW_HOSTS_MAX: usize = 64;
+
+pub(super) static FLAGS: [Flag; 6] = [
+    value("--api-host", "ADDRESS", "address to listen on", |line, text| {
+        put(&mut line.daemon.api_host, values::api_host(text))
+    })
+    .default("127.0.0.1"),
+    value("--api-port", "N", "0 is any free port", |line, text| {
+        put(&mut line.daemon.api_port, values::api_port(text))
+    })
+    .default("8787"),
+    value(
+        "--api-allow-host",
+        "NAME",
+        "while listening on loopback, answer to this host name too; repeatable",
+        |line, text| push(&mut line.daemon.api_allow_hosts, values::host_name(text), ALLOW_HOSTS_MAX),
+    ),
+    value(
+        "--api-token-file",
+        "FILE",
+        "file with the token of requests that pause, resume or check targets: \
+         Authorization: Bearer TOKEN, 16 to 128 characters",
+        |line, text| put(&mut line.daemon.api_token_file, values::plain(text).map(Into::into)),
+    ),
+    switch("--api-token-reads", "all requests but heartbeats need the token", |line| {
+        line.daemon.api_token_reads = true;
+    }),
+    value(
+        "--dns",
+        "ADDR[:PORT]",
+        "name server to query instead of those in resolv.conf; repeatable",
+        |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
+    ),
+];

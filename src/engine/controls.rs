@@ -1,0 +1,33 @@
+//! API connections whose requests control targets.
+
+use super::api_conn::State;
+use super::api_conns::ApiConns;
+use super::context::Context;
+use super::ids::ConnId;
+use crate::api::control::Control;
+use crate::api::response::Response;
+use crate::api::routes::ListingPage;
+use crate::wire::http::request::Request;
+
+impl ApiConns {
+    /// The response follows in the same turn.
+    #[cold]
+    pub(super) fn await_control(&mut self, id: ConnId, request: Request, control: Control) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.head_deadline = None;
+        conn.state = State::Waiting { request, wait: None };
+        self.controls.push((id, control));
+    }
+
+    #[cold]
+    pub(super) fn finish_control(&mut self, id: ConnId, response: Option<Response>, cx: &mut Context) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let State::Waiting { request, .. } = std::mem::replace(&mut conn.state, State::Reading) else {
+            return;
+        };
+        match response {
+            Some(response) => self.respond(id, &request, response, request.keep_alive, cx),
+            None => self.reply_with_listing(id, request, ListingPage::Status, cx),
+        }
+    }
+}

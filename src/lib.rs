@@ -58,7 +58,7 @@
 //! |---|---|---|
 //! | 8 | `main`, `cli`, `library` | command line; API for Rust programs |
 //! | 7 | `reactor` | event loop: sockets, signals, child processes, name service files, both clocks |
-//! | 6 | `engine` | the daemon without the I/O: connections, deadlines, checks, hooks, webhooks, streams |
+//! | 6 | `engine` | the daemon without the I/O: connections, deadlines, checks, hooks, webhooks, streams, pushes |
 //! | 5 | `api` | HTTP API: request parsing, routes, response formats |
 //! | 4 | `snapshot` | external view of a target |
 //! | 3 | `monitor` | one target: schedule, retries, state, history |
@@ -141,7 +141,7 @@ pub use library::{
 };
 pub use monitor::{Hook, Monitor, Notifications, Notify, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
-pub use probe::build::{Error, NetProbe, ProbeBuilder, TlsTrust, Webhook, probe};
+pub use probe::build::{Error, NetProbe, PeriodicRequest, ProbeBuilder, TlsTrust, Webhook, probe};
 pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};
 pub use result::{
     DnsResponse, Failure, ParseError, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason,

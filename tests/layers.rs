@@ -62,6 +62,7 @@ const ENGINE: &[&str] = &[
     "run_table",
     "probe_runs",
     "webhooks",
+    "periodic",
     "api_conn",
     "api_conns",
     "eviction",
@@ -71,7 +72,7 @@ const ENGINE: &[&str] = &[
 ];
 
 /// Methods of `Engine` in files of their own: they are above all modules of `engine`, which do not import them.
-const ENGINE_METHODS: &[&str] = &["audit", "control", "notify", "process_stats", "reload"];
+const ENGINE_METHODS: &[&str] = &["audit", "control", "notify", "process_stats", "reload", "requests"];
 
 const REACTOR: &[u32] = &[7];
 const SYSTEM: &[u32] = &[7, 8];

@@ -9,8 +9,8 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(super) struct Exposition {
     text: String,
     family: &'static str,
-    start: usize,
-    body: usize,
+    /// The kind and the help of the family, until its first sample.
+    header: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,23 +27,26 @@ impl From<bool> for Value {
 
 impl Exposition {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Exposition { text: String::with_capacity(bytes), family: "", start: 0, body: 0 }
+        Exposition { text: String::with_capacity(bytes), family: "", header: None }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
     }
 
     /// Begins a family. A family without samples is omitted.
-    pub(super) fn family(&mut self, name: &'static str, kind: &str, help: &str) {
-        self.end_family();
-        self.start = self.text.len();
-        for piece in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"] {
-            self.text.push_str(piece);
-        }
-        (self.family, self.body) = (name, self.text.len());
+    pub(super) fn family(&mut self, name: &'static str, kind: &'static str, help: &'static str) {
+        (self.family, self.header) = (name, Some((kind, help)));
     }
 
-    fn end_family(&mut self) {
-        if self.text.len() == self.body {
-            self.text.truncate(self.start);
-        }
+    /// Continues a family that another text has begun.
+    pub(super) fn continue_family(&mut self, name: &'static str) {
+        (self.family, self.header) = (name, None);
+    }
+
+    /// Whether the family has a sample, also if another text has begun it.
+    pub(super) fn has_sample(&self) -> bool {
+        self.header.is_none()
     }
 
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: Value) {
@@ -51,14 +54,20 @@ impl Exposition {
     }
 
     /// A family with one sample without labels.
-    pub(super) fn gauge(&mut self, name: &'static str, help: &str, value: Value) {
+    pub(super) fn gauge(&mut self, name: &'static str, help: &'static str, value: Value) {
         self.family(name, "gauge", help);
         self.sample(&[], value);
     }
 
     /// `suffix` follows the family's name, such as `_sum` of a summary.
     pub(super) fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: Value) {
-        self.text.push_str(self.family);
+        let name = self.family;
+        if let Some((kind, help)) = self.header.take() {
+            for piece in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"] {
+                self.text.push_str(piece);
+            }
+        }
+        self.text.push_str(name);
         self.text.push_str(suffix);
         let mut before = "{";
         for (label, value) in labels {
@@ -76,8 +85,7 @@ impl Exposition {
         self.text.push('\n');
     }
 
-    pub(super) fn into_bytes(mut self) -> Vec<u8> {
-        self.end_family();
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.text.into_bytes()
     }
 }

@@ -9,114 +9,232 @@ use crate::fsm::{Event, Last, State};
 use crate::monitor::{Target, Targets};
 use crate::result::RoundTrip;
 
+pub(crate) const PUSH_CONTENT_TYPE: &str = "text/plain; version=0.0.4";
+
 const DAEMON_CAPACITY: usize = 4096;
 const TARGET_CAPACITY: usize = 1536;
+
+/// A piece of the text ends with the first target after this number of bytes.
+const PIECE: usize = 32 * 1024;
 
 #[cold]
 pub(crate) fn metrics(targets: &Targets, figures: &Figures<'_>, now: Now) -> Vec<u8> {
     let mut out = Exposition::with_capacity(DAEMON_CAPACITY + TARGET_CAPACITY * targets.list().len());
-    write_states(&mut out, targets.list(), now);
-    write_last_checks(&mut out, targets.list());
-    write_schedule(&mut out, targets);
-    write_daemon(&mut out, figures);
-    write_process(&mut out, figures);
+    write(&mut out, &mut Position::default(), targets, figures, now, usize::MAX);
     out.into_bytes()
 }
 
-fn write_states(out: &mut Exposition, targets: &[Target], now: Now) {
-    // A target without a check has no sample: 0 would raise alerts, and NaN would make sums NaN.
-    out.family("pingstate_up", "gauge", "1 if the target is up, 0 if it is degraded or down.");
-    for target in targets.iter().filter(|target| target.fsm().state() != State::Unknown) {
-        out.sample(&[("target", target.name())], (target.fsm().state() == State::Up).into());
-    }
-    out.family("pingstate_paused", "gauge", "1 if the target is paused, otherwise 0.");
-    for target in targets {
-        out.sample(&[("target", target.name())], target.is_paused().into());
-    }
-    out.family("pingstate_state", "gauge", "Which state the target is in.");
-    for (target, state) in by_state(targets) {
-        let labels = [("target", target.name()), ("state", state.as_str())];
-        out.sample(&labels, (target.fsm().state() == state).into());
-    }
-    out.family("pingstate_state_seconds_total", "counter", "How long the target has been in each state.");
-    for (target, state) in by_state(targets) {
-        let labels = [("target", target.name()), ("state", state.as_str())];
-        out.sample(&labels, Value::Seconds(target.fsm().time_in(state, now)));
-    }
-    out.family("pingstate_transitions_total", "counter", "Changes of state by the state they led to.");
-    for (target, state) in by_state(targets) {
-        let labels = [("target", target.name()), ("to", state.as_str())];
-        out.sample(&labels, Value::Count(target.fsm().counters().changes_to[state.index()]));
-    }
-    out.family("pingstate_checks_total", "counter", "Checks by their result.");
-    for target in targets {
-        for event in [Event::Ok, Event::Fail] {
-            let labels = [("target", target.name()), ("result", event.as_str())];
-            out.sample(&labels, Value::Count(target.fsm().counters().checks[event as usize]));
-        }
-    }
-    out.family("pingstate_failures_total", "counter", "Failed checks by their reason.");
-    for target in targets {
-        for (reason, count) in &target.fsm().counters().failures {
-            let labels = [("target", target.name()), ("reason", reason.as_str())];
-            out.sample(&labels, Value::Count(*count));
-        }
+/// Up to where the text was rendered. It is invalid after a change of the list of targets.
+#[derive(Debug, Default)]
+pub(crate) struct Position {
+    family: usize,
+    target: usize,
+    /// The family has a sample.
+    has_sample: bool,
+}
+
+impl Position {
+    /// The next piece of the same text, with the values of this moment; empty after the last one.
+    #[cold]
+    pub(crate) fn next_piece(&mut self, targets: &Targets, figures: &Figures<'_>, now: Now) -> Vec<u8> {
+        let mut out = Exposition::with_capacity(PIECE + DAEMON_CAPACITY);
+        write(&mut out, self, targets, figures, now, PIECE);
+        out.into_bytes()
     }
 }
 
-fn by_state(targets: &[Target]) -> impl Iterator<Item = (&Target, State)> {
-    targets.iter().flat_map(|target| State::ALL.map(|state| (target, state)))
+fn write(
+    out: &mut Exposition,
+    position: &mut Position,
+    targets: &Targets,
+    figures: &Figures<'_>,
+    now: Now,
+    max: usize,
+) {
+    while let Some(family) = FAMILIES.get(position.family) {
+        match position.has_sample {
+            true => out.continue_family(family.name),
+            false => out.family(family.name, family.kind, family.help),
+        }
+        while let Some(target) = targets.list().get(position.target) {
+            if out.len() >= max {
+                position.has_sample = out.has_sample();
+                return;
+            }
+            (family.write)(out, target, now);
+            position.target += 1;
+        }
+        *position = Position { family: position.family + 1, ..Position::default() };
+    }
+    if position.family == FAMILIES.len() {
+        position.family += 1;
+        write_schedule(out, targets);
+        write_daemon(out, figures);
+        write_process(out, figures);
+    }
 }
 
-/// Phases that the last check did not reach have no sample.
-fn write_last_checks(out: &mut Exposition, targets: &[Target]) {
-    let mut write = |name, help, value: fn(&Last) -> Option<Value>| {
-        out.family(name, "gauge", help);
-        for target in targets {
-            if let Some(value) = target.fsm().last().and_then(value) {
-                out.sample(&[("target", target.name())], value);
+/// The samples of each target.
+struct Family {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    write: fn(&mut Exposition, &Target, Now),
+}
+
+static FAMILIES: [Family; 16] = [
+    Family {
+        name: "pingstate_up",
+        kind: "gauge",
+        help: "1 if the target is up, 0 if it is degraded or down.",
+        write: |out, target, _| {
+            // A target without a check has no sample: 0 would raise alerts, and NaN would make sums NaN.
+            if target.fsm().state() != State::Unknown {
+                out.sample(&[("target", target.name())], (target.fsm().state() == State::Up).into());
             }
-        }
-    };
-    write("pingstate_last_check_timestamp_seconds", "When the last check ended.", |last| {
-        Some(Value::Seconds(last.at.unix))
-    });
-    write("pingstate_probe_duration_seconds", "How long the last check took to be answered.", |last| {
-        last.latency.map(Value::Seconds)
-    });
-    write("pingstate_http_status_code", "The status of the last answer over HTTP.", |last| {
-        last.http_status.map(|status| Value::Count(status.into()))
-    });
-    write("pingstate_tls_not_after_timestamp_seconds", "When the certificate seen last expires.", |last| {
-        last.tls_not_after.map(|time| Value::Seconds(since_epoch(time)))
-    });
-    write(
-        "pingstate_ping_loss_ratio",
-        "The share of echo requests of the last check without a reply.",
-        |last| last.ping.as_ref().map(|ping| Value::Seconds(Duration::from_secs_f64(ping.loss()))),
-    );
-    write(
-        "pingstate_ping_reply_hop_limit",
-        "The time to live (IPv6: hop limit) of the last reply.",
-        |last| last.ping.as_ref()?.hop_limit.map(|limit| Value::Count(limit.into())),
-    );
-    write("pingstate_dns_soa_serial", "The serial number of the zone in the last answer.", |last| {
-        Some(Value::Count(last.dns.as_ref()?.soa_serial?.into()))
-    });
-    out.family("pingstate_ping_rtt_seconds", "gauge", "Round-trip times of the last check.");
-    for target in targets {
-        let rtt = target.fsm().last().and_then(|last| last.ping.as_ref()?.rtt);
-        for (stat, span) in rtt.iter().flat_map(RoundTrip::each) {
-            out.sample(&[("target", target.name()), ("stat", stat)], Value::Seconds(span));
-        }
+        },
+    },
+    Family {
+        name: "pingstate_paused",
+        kind: "gauge",
+        help: "1 if the target is paused, otherwise 0.",
+        write: |out, target, _| out.sample(&[("target", target.name())], target.is_paused().into()),
+    },
+    Family {
+        name: "pingstate_state",
+        kind: "gauge",
+        help: "Which state the target is in.",
+        write: |out, target, _| {
+            write_by_state(out, target, "state", |state| (target.fsm().state() == state).into());
+        },
+    },
+    Family {
+        name: "pingstate_state_seconds_total",
+        kind: "counter",
+        help: "How long the target has been in each state.",
+        write: |out, target, now| {
+            write_by_state(out, target, "state", |state| Value::Seconds(target.fsm().time_in(state, now)));
+        },
+    },
+    Family {
+        name: "pingstate_transitions_total",
+        kind: "counter",
+        help: "Changes of state by the state they led to.",
+        write: |out, target, _| {
+            let counters = target.fsm().counters();
+            write_by_state(out, target, "to", |state| Value::Count(counters.changes_to[state.index()]));
+        },
+    },
+    Family {
+        name: "pingstate_checks_total",
+        kind: "counter",
+        help: "Checks by their result.",
+        write: |out, target, _| {
+            for event in [Event::Ok, Event::Fail] {
+                let labels = [("target", target.name()), ("result", event.as_str())];
+                out.sample(&labels, Value::Count(target.fsm().counters().checks[event as usize]));
+            }
+        },
+    },
+    Family {
+        name: "pingstate_failures_total",
+        kind: "counter",
+        help: "Failed checks by their reason.",
+        write: |out, target, _| {
+            for (reason, count) in &target.fsm().counters().failures {
+                let labels = [("target", target.name()), ("reason", reason.as_str())];
+                out.sample(&labels, Value::Count(*count));
+            }
+        },
+    },
+    // Phases that the last check did not reach have no sample.
+    Family {
+        name: "pingstate_last_check_timestamp_seconds",
+        kind: "gauge",
+        help: "When the last check ended.",
+        write: |out, target, _| write_last(out, target, |last| Some(Value::Seconds(last.at.unix))),
+    },
+    Family {
+        name: "pingstate_probe_duration_seconds",
+        kind: "gauge",
+        help: "How long the last check took to be answered.",
+        write: |out, target, _| write_last(out, target, |last| last.latency.map(Value::Seconds)),
+    },
+    Family {
+        name: "pingstate_http_status_code",
+        kind: "gauge",
+        help: "The status of the last answer over HTTP.",
+        write: |out, target, _| {
+            write_last(out, target, |last| last.http_status.map(|status| Value::Count(status.into())));
+        },
+    },
+    Family {
+        name: "pingstate_tls_not_after_timestamp_seconds",
+        kind: "gauge",
+        help: "When the certificate seen last expires.",
+        write: |out, target, _| {
+            write_last(out, target, |last| last.tls_not_after.map(|time| Value::Seconds(since_epoch(time))));
+        },
+    },
+    Family {
+        name: "pingstate_ping_loss_ratio",
+        kind: "gauge",
+        help: "The share of echo requests of the last check without a reply.",
+        write: |out, target, _| {
+            let loss = |last: &Last| Some(Duration::from_secs_f64(last.ping.as_ref()?.loss()));
+            write_last(out, target, |last| loss(last).map(Value::Seconds));
+        },
+    },
+    Family {
+        name: "pingstate_ping_reply_hop_limit",
+        kind: "gauge",
+        help: "The time to live (IPv6: hop limit) of the last reply.",
+        write: |out, target, _| {
+            write_last(out, target, |last| Some(Value::Count(last.ping.as_ref()?.hop_limit?.into())));
+        },
+    },
+    Family {
+        name: "pingstate_dns_soa_serial",
+        kind: "gauge",
+        help: "The serial number of the zone in the last answer.",
+        write: |out, target, _| {
+            write_last(out, target, |last| Some(Value::Count(last.dns.as_ref()?.soa_serial?.into())));
+        },
+    },
+    Family {
+        name: "pingstate_ping_rtt_seconds",
+        kind: "gauge",
+        help: "Round-trip times of the last check.",
+        write: |out, target, _| {
+            let rtt = target.fsm().last().and_then(|last| last.ping.as_ref()?.rtt);
+            for (stat, span) in rtt.iter().flat_map(RoundTrip::each) {
+                out.sample(&[("target", target.name()), ("stat", stat)], Value::Seconds(span));
+            }
+        },
+    },
+    Family {
+        name: "pingstate_probe_phase_seconds",
+        kind: "gauge",
+        help: "How long each part of the last check took.",
+        write: |out, target, _| {
+            for (phase, span) in target.fsm().last().iter().flat_map(|last| last.phases.each()) {
+                if let Some(span) = span {
+                    out.sample(&[("target", target.name()), ("phase", phase)], Value::Seconds(span));
+                }
+            }
+        },
+    },
+];
+
+fn write_by_state(out: &mut Exposition, target: &Target, label: &str, value: impl Fn(State) -> Value) {
+    for state in State::ALL {
+        out.sample(&[("target", target.name()), (label, state.as_str())], value(state));
     }
-    out.family("pingstate_probe_phase_seconds", "gauge", "How long each part of the last check took.");
-    for target in targets {
-        for (phase, span) in target.fsm().last().iter().flat_map(|last| last.phases.each()) {
-            if let Some(span) = span {
-                out.sample(&[("target", target.name()), ("phase", phase)], Value::Seconds(span));
-            }
-        }
+}
+
+fn write_last(out: &mut Exposition, target: &Target, value: impl FnOnce(&Last) -> Option<Value>) {
+    if let Some(value) = target.fsm().last().and_then(value) {
+        out.sample(&[("target", target.name())], value);
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser};
 
 use super::flags::{self, Set, push};
-use super::options::Settings;
+use super::options::{RequestFlags, Settings};
 use super::{Command, TARGETS_MAX};
 use crate::probe::kinds::Kind;
 use crate::text::{quote, shown};
@@ -38,15 +38,23 @@ pub(super) struct DaemonFlags {
     pub(super) api_token_file: Option<PathBuf>,
     pub(super) api_token_reads: bool,
     pub(super) dns: Vec<SocketAddr>,
+    pub(super) push: RequestFlags,
+    pub(super) alive: RequestFlags,
 }
 
 /// Parses arguments into `line`, and appends errors to `errors`. The last value of a flag that is not repeatable
 /// applies; the first of one that [replaces](Flag::replaces) removes those in `line`. `--help` and `--version` end the parsing and are returned.
 pub(super) fn read(p: Parser, line: &mut CommandLine, errors: &mut Vec<String>) -> Option<Command> {
-    read_all(p, line, errors).unwrap_or_else(|error| {
+    let command = read_all(p, line, errors).unwrap_or_else(|error| {
         errors.push(error);
         None
-    })
+    });
+    for (flag, request) in [("--push-url", &mut line.daemon.push), ("--alive-url", &mut line.daemon.alive)] {
+        if line.seen.contains(&flag) {
+            request.ca_file.clone_from(&line.settings.ca_file);
+        }
+    }
+    command
 }
 
 /// `Err` is an error after which the meaning of the following arguments is unknown.

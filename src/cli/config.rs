@@ -126,6 +126,8 @@ impl DaemonFlags {
             api_token_file: self.api_token_file.or(others.api_token_file),
             api_token_reads: self.api_token_reads || others.api_token_reads,
             dns: either(self.dns, others.dns),
+            push: self.push.over(others.push),
+            alive: self.alive.over(others.alive),
         }
     }
 }

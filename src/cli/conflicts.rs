@@ -66,6 +66,8 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
         api_token_file: flags.api_token_file,
         api_token_reads: flags.api_token_reads,
         dns: flags.dns,
+        push: flags.push,
+        alive: flags.alive,
     }
 }
 
@@ -98,8 +100,8 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
     let settings = &line.settings;
     for (flag, _) in given(line) {
         let applies_to = |kind: &Option<Kind>| kind.is_none_or(|kind| flag.kinds.contains(&kind));
-        let trusts_webhook = flag.name == "--ca-file" && settings.notifications.has_https_webhook();
-        let is_used = flag.is_tolerated || trusts_webhook || kinds.iter().any(applies_to);
+        let is_trusted = flag.name == "--ca-file" && has_https_receiver(line);
+        let is_used = flag.is_tolerated || is_trusted || kinds.iter().any(applies_to);
         if let (false, Some(Some(kind))) = (is_used, kinds.first()) {
             let applies = listed(flag.kinds.iter().map(|kind| kind.name()), " and ");
             return Err(format!("{}: is for {applies}, but the target is {}", flag.name, kind.name()));
@@ -115,11 +117,17 @@ pub(super) fn refuse_flags_without_effect(line: &CommandLine, kinds: &[Option<Ki
     if settings.no_verify_tls && settings.ca_only {
         return Err("--ca-only: has no effect with --no-verify-tls".to_owned());
     }
-    let trust_is_unused = settings.no_verify_tls && !settings.notifications.has_https_webhook();
+    let trust_is_unused = settings.no_verify_tls && !has_https_receiver(line);
     if trust_is_unused && first(line, |flag, _| flag.name == "--ca-file").is_some() {
         return Err("--ca-file: has no effect with --no-verify-tls".to_owned());
     }
     Ok(())
+}
+
+/// Whether --ca-file applies to a webhook or a periodic request.
+fn has_https_receiver(line: &CommandLine) -> bool {
+    let requests = [&line.daemon.push, &line.daemon.alive];
+    line.settings.notifications.has_https_webhook() || requests.iter().any(|request| request.is_https())
 }
 
 /// The name of the first flag given for which `matches` holds.

@@ -6,6 +6,7 @@
 mod daemon;
 mod heartbeat;
 mod http;
+mod periodic;
 mod ping;
 #[cfg(test)]
 mod tests;
@@ -150,7 +151,7 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 12] = [
+pub(super) static SECTIONS: [Section; 13] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
@@ -337,6 +338,7 @@ pub(super) static SECTIONS: [Section; 12] = [
         ],
     },
     Section { title: "API and daemon:", scope: FlagScope::Daemon, flags: &daemon::FLAGS },
+    Section { title: "Periodic requests:", scope: FlagScope::Daemon, flags: &periodic::FLAGS },
     Section {
         title: "",
         scope: FlagScope::Process,

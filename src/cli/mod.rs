@@ -15,6 +15,7 @@ mod help;
 pub(crate) mod lines;
 pub(crate) mod log;
 mod options;
+mod periodic;
 mod program;
 mod receivers;
 mod request_files;

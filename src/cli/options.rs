@@ -33,6 +33,34 @@ pub(crate) struct Daemon {
     pub(crate) api_token_reads: bool,
     /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
+    pub(crate) push: RequestFlags,
+    pub(crate) alive: RequestFlags,
+}
+
+/// The settings of a periodic request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct RequestFlags {
+    pub(crate) url: Option<String>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) header_file: Option<PathBuf>,
+    /// The --ca-file in force where the URL is given.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+impl RequestFlags {
+    /// These settings, and those of `others` that are not given here.
+    pub(super) fn over(self, others: RequestFlags) -> RequestFlags {
+        RequestFlags {
+            ca_file: if self.url.is_some() { self.ca_file } else { others.ca_file },
+            url: self.url.or(others.url),
+            interval: self.interval.or(others.interval),
+            header_file: self.header_file.or(others.header_file),
+        }
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.url.as_deref().and_then(Kind::of_url) == Some(Kind::Https)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -15,11 +15,13 @@ use crate::probe::build::{self, ProbeBuilder};
 const SECRET_FIELDS: [&str; 5] =
     ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"];
 
+pub(super) type HeaderFields = Rc<[(String, String)]>;
+
 /// The contents of the files of a target.
 #[derive(Clone, Default)]
 pub(super) struct RequestFiles {
     body: Option<Arc<[u8]>>,
-    headers: Rc<[(String, String)]>,
+    headers: HeaderFields,
     basic_auth: Option<Rc<(String, String)>>,
     /// Of the contents.
     pub(super) fingerprint: u64,
@@ -52,7 +54,6 @@ impl Files {
 type Paths<'a> = (&'a Option<PathBuf>, &'a Option<PathBuf>, &'a Option<PathBuf>);
 
 fn read_all((body, basic_auth, headers): Paths<'_>) -> Result<RequestFiles, String> {
-    let named = |flag: &str, path: &Path, error: String| format!("{flag}: {}: {error}", path.display());
     let mut files = RequestFiles::default();
     if let Some(path) = body {
         let body = read(path, Access::Any, ProbeBuilder::REQUEST_BODY_MAX);
@@ -63,11 +64,20 @@ fn read_all((body, basic_auth, headers): Paths<'_>) -> Result<RequestFiles, Stri
         files.basic_auth = Some(Rc::new(pair.map_err(|error| named("--basic-auth-file", path, error))?));
     }
     if let Some(path) = headers {
-        let fields = read_secret(path).and_then(|text| header_fields(&text));
-        files.headers = fields.map_err(|error| named("--header-file", path, error))?.into();
+        files.headers = read_headers("--header-file", path)?;
     }
     files.fingerprint = fingerprint(&(&files.body, &files.basic_auth, &files.headers));
     Ok(files)
+}
+
+/// The error is one line that names the flag.
+pub(super) fn read_headers(flag: &str, path: &Path) -> Result<HeaderFields, String> {
+    let fields = read_secret(path).and_then(|text| header_fields(&text));
+    fields.map(Into::into).map_err(|error| named(flag, path, error))
+}
+
+fn named(flag: &str, path: &Path, error: String) -> String {
+    format!("{flag}: {}: {error}", path.display())
 }
 
 /// `name:password`, of which the name has no colon (RFC 7617). Errors do not repeat the text.

@@ -55,7 +55,7 @@ fn run(options: Options, log: Log) -> ExitCode {
 
 /// Runs until SIGINT or SIGTERM, and reloads the file on SIGHUP.
 fn serve(start: Start, log: Log) -> Result<(), String> {
-    let Start { monitors, daemon, token, every, mut source } = start;
+    let Start { monitors, daemon, token, requests, every, mut source } = start;
     let what = match &monitors[..] {
         [monitor] => monitor.url().to_owned(),
         several => format!("{} targets", several.len()),
@@ -75,6 +75,12 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
     }
     if daemon.api_token_reads {
         builder = builder.protect_reads();
+    }
+    if let Some(push) = requests.push {
+        builder = builder.push(push);
+    }
+    if let Some(alive) = requests.alive {
+        builder = builder.alive(alive);
     }
     if source.is_some() {
         builder = builder.reload_on_sighup();

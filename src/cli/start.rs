@@ -2,6 +2,7 @@
 
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
+use super::periodic::PeriodicRequests;
 use super::program::{check_permissions, check_programs};
 use super::secret_file::read_secret;
 use super::targets::{Fingerprint, monitors, updates};
@@ -16,6 +17,7 @@ pub(crate) struct Start {
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) daemon: Daemon,
     pub(crate) token: Option<Token>,
+    pub(crate) requests: PeriodicRequests,
     /// The intervals of the targets, as text.
     pub(crate) every: String,
     /// `None` without a configuration file.
@@ -43,20 +45,22 @@ impl Start {
                 true => None,
                 false => api_token(&options.daemon, &mut errors),
             };
+            let requests = requests(&options.daemon, !options.once, log, &mut errors);
             if !errors.is_empty() {
                 return Err(errors.into_iter().map(|(_, error)| error).collect());
             }
             let every = every(&options.targets);
-            return Ok(Start { monitors, daemon: options.daemon, token, every, source: None });
+            return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None });
         };
         let plan = Plan::new(&config, &[], !options.once, log)?;
         let started = plan.updates.into_iter().filter_map(|update| match update {
             TargetUpdate::Start(monitor) => Some(monitor),
             _ => None,
         });
-        let (monitors, daemon, token) = (started.collect(), plan.daemon, plan.token);
+        let (monitors, daemon) = (started.collect(), plan.daemon);
+        let (token, requests, every) = (plan.token, plan.requests, plan.every);
         let source = Some(Source { config, daemon: daemon.clone(), fingerprints: plan.fingerprints });
-        Ok(Start { monitors, daemon, token, every: plan.every, source })
+        Ok(Start { monitors, daemon, token, requests, every, source })
     }
 }
 
@@ -106,6 +110,7 @@ struct Plan {
     fingerprints: Vec<Fingerprint>,
     daemon: Daemon,
     token: Option<Token>,
+    requests: PeriodicRequests,
     every: String,
 }
 
@@ -126,8 +131,9 @@ impl Plan {
         check_permissions(&targets, &mut errors);
         // A single check needs no token.
         let token = if runs_hooks { api_token(&daemon, &mut errors) } else { None };
+        let requests = requests(&daemon, runs_hooks, log, &mut errors);
         if errors.is_empty() {
-            return Ok(Plan { updates, fingerprints, daemon, token, every: every(&targets) });
+            return Ok(Plan { updates, fingerprints, daemon, token, requests, every: every(&targets) });
         }
         errors.sort_unstable();
         let located = |(line, error)| match line {
@@ -149,12 +155,30 @@ fn api_token(daemon: &Daemon, errors: &mut Vec<(usize, String)>) -> Option<Token
     token.map_err(|error| errors.push((0, format!("--api-token-file: {}: {error}", path.display())))).ok()
 }
 
+/// None are sent for a single check of each target.
+fn requests(
+    daemon: &Daemon,
+    is_repeated: bool,
+    log: Log,
+    errors: &mut Vec<(usize, String)>,
+) -> PeriodicRequests {
+    match is_repeated {
+        true => PeriodicRequests::new(daemon, log, errors),
+        false => PeriodicRequests::default(),
+    }
+}
+
 fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static str> {
     let flags = [
         (one.api.ip() != other.api.ip(), "--api-host"),
         (one.api.port() != other.api.port(), "--api-port"),
         (one.api_allow_hosts != other.api_allow_hosts, "--api-allow-host"),
         (one.dns != other.dns, "--dns"),
+        (one.push.url != other.push.url, "--push-url"),
+        (one.push.interval != other.push.interval, "--push-interval"),
+        (one.push.header_file != other.push.header_file, "--push-header-file"),
+        (one.alive.url != other.alive.url, "--alive-url"),
+        (one.alive.interval != other.alive.interval, "--alive-interval"),
     ];
     flags.into_iter().filter(|(differs, _)| *differs).map(|(_, flag)| flag)
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::options::NotificationSettings;
+use super::options::{NotificationSettings, RequestFlags};
 use super::*;
 use crate::monitor::Notify;
 use crate::probe::cert_days::CertDays;
@@ -56,9 +56,11 @@ fn name(args: &[&str]) -> Option<String> {
 fn the_defaults_are_those_of_the_python_version() {
     let options = options(&[]);
     let api = SocketAddr::from(([127, 0, 0, 1], 8787));
+    let (push, alive) = (RequestFlags::default(), RequestFlags::default());
+    let (api_token_file, api_token_reads) = (None, false);
     assert_eq!(
         options.daemon,
-        Daemon { api, api_allow_hosts: vec![], api_token_file: None, api_token_reads: false, dns: vec![] }
+        Daemon { api, api_allow_hosts: vec![], api_token_file, api_token_reads, dns: vec![], push, alive }
     );
     assert_eq!((options.config, options.check_config, options.once), (None, false, false));
     let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
@@ -77,7 +79,8 @@ fn every_flag_is_read() {
         --hook-first --notify all --remind 1h \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
         --connect-to [::1]:2 --cert c.pem --key k.pem --basic-auth-file /etc/auth --header-file \
-        /etc/headers --api-token-file /etc/token --api-token-reads";
+        /etc/headers --api-token-file /etc/token --api-token-reads \
+        --push-url http://h/y --push-interval 1m --push-header-file p --alive-url https://h/z --alive-interval 1";
     let mut args: Vec<&str> = line.split_whitespace().collect();
     args.extend([
         "--header",
@@ -148,6 +151,18 @@ fn every_flag_is_read() {
         api_token_file: Some("/etc/token".into()),
         api_token_reads: true,
         dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
+        push: RequestFlags {
+            url: Some("http://h/y".into()),
+            interval: Some(Duration::from_secs(60)),
+            header_file: Some("p".into()),
+            ca_file: Some("/etc/ca.pem".into()),
+        },
+        alive: RequestFlags {
+            url: Some("https://h/z".into()),
+            interval: Some(Duration::from_secs(1)),
+            header_file: None,
+            ca_file: Some("/etc/ca.pem".into()),
+        },
     };
     let expected = Options { targets: vec![target], daemon, config: None, check_config: false, once: true };
     assert_eq!(options(&args), expected);

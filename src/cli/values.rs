@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::api::host::is_host;
 use crate::monitor::{Monitor, Notifications, Notify};
-use crate::probe::build::ProbeBuilder;
+use crate::probe::build::{PeriodicRequest, ProbeBuilder};
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
@@ -57,6 +57,15 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     seconds(text, INTERVAL_MAX_S)
+}
+
+/// The interval of a periodic request.
+pub(super) fn request_interval(text: &str) -> Result<Duration, String> {
+    let (min, max) = (PeriodicRequest::INTERVAL_MIN, PeriodicRequest::INTERVAL_MAX);
+    match interval(text)? {
+        interval if (min..=max).contains(&interval) => Ok(interval),
+        _ => Err(format!("{} is not between 1 and {} seconds", shown(text), max.as_secs())),
+    }
 }
 
 pub(super) fn ping_count(text: &str) -> Result<u32, String> {

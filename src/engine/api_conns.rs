@@ -28,7 +28,7 @@ pub(super) struct ApiConns {
     pub(super) streams_max: usize,
     pub(super) listings: Listings,
     /// Connections whose requests wait for the process statistics.
-    awaiting_stats: Vec<ConnId>,
+    pub(super) awaiting_stats: Vec<ConnId>,
     /// Heartbeats for [`super::probe_runs::ProbeRuns::record_heartbeat`].
     pub(super) heartbeats: Vec<(TargetId, ProbeResult)>,
     /// Requests for [`super::Engine::process_controls`].

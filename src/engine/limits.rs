@@ -146,6 +146,12 @@ pub(crate) const DELIVERY_PAUSE: Duration = Duration::from_secs(1);
 /// … up to this.
 pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// The interval of pushes of the metrics.
+pub(crate) const PUSH_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The interval of requests that show that the daemon runs.
+pub(crate) const ALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Shortest interval between two STATUS messages to the service manager.
 pub(crate) const STATUS_PAUSE: Duration = Duration::from_secs(1);
 

@@ -10,7 +10,8 @@
 //!       │                                             │              │
 //!       ├── RunEvent::Checked: end of a check, change of state ──────┼──▶ Hooks
 //!       │                                             │              └──▶ ServiceManager
-//!       └── RunEvent::Delivered ──▶ Webhooks ──▶ ProbeRuns
+//!       ├── RunEvent::Delivered ──▶ Webhooks ──▶ ProbeRuns
+//!       └── RunEvent::Content, Requested ──▶ PeriodicRequests ──▶ ProbeRuns
 //!
 //!       all of them: Context { targets, timers, outputs, connections, counters }
 //!                                      │                  │
@@ -61,10 +62,12 @@ mod notification;
 mod notify;
 mod outbox;
 mod owners;
+mod periodic;
 mod probe_run;
 mod probe_runs;
 mod process_stats;
 mod reload;
+mod requests;
 mod run_table;
 mod service_manager;
 mod streams;
@@ -90,6 +93,7 @@ use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
 use lookups::Lookups;
 pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output};
 use owners::{ConnOwner, Owner};
+use periodic::PeriodicRequests;
 pub(crate) use probe_runs::Schedule;
 use probe_runs::{ProbeRuns, RunEvent};
 use service_manager::ServiceManager;
@@ -111,6 +115,7 @@ pub(crate) struct Engine {
     webhooks: Webhooks,
     manager: Option<ServiceManager>,
     watchdog_due: bool,
+    requests: PeriodicRequests,
 }
 
 impl Engine {
@@ -137,6 +142,7 @@ impl Engine {
             webhooks: Webhooks::default(),
             manager: None,
             watchdog_due: false,
+            requests: PeriodicRequests::default(),
         }
     }
 
@@ -201,6 +207,7 @@ impl Engine {
                     }
                 }
                 Owner::Watchdog => self.watchdog_due = true,
+                Owner::Request(kind) => self.requests.note_due(kind),
             }
             self.process_events();
         }
@@ -210,6 +217,7 @@ impl Engine {
                 manager.handle_watchdog(is_on_time, &mut self.cx);
             }
         }
+        self.start_requests();
         self.set_wakeup();
     }
 
@@ -354,6 +362,8 @@ impl Engine {
                 self.webhooks.handle_result(slot, &result, &mut self.cx);
                 self.start_deliveries();
             }
+            RunEvent::Content(kind) => self.send_content(kind),
+            RunEvent::Requested(kind, result) => self.requests.handle_result(kind, &result, &mut self.cx),
         }
     }
 

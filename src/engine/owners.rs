@@ -17,9 +17,10 @@ pub(super) enum Owner {
     Webhooks,
     Status,
     Watchdog,
+    Request(RequestKind),
 }
 
-const FIXED: usize = 6;
+const FIXED: usize = 8;
 
 impl timers::Owner for Owner {
     fn index(self) -> usize {
@@ -30,6 +31,7 @@ impl timers::Owner for Owner {
             Owner::Webhooks => 3,
             Owner::Status => 4,
             Owner::Watchdog => 5,
+            Owner::Request(kind) => 6 + kind.index(),
             Owner::Run(owner) => FIXED + 2 * owner.index(),
             Owner::Client(id) => FIXED + 1 + 2 * id.index(),
         }
@@ -42,14 +44,31 @@ pub(super) enum RunOwner {
     Target(TargetId),
     /// One of [`WEBHOOKS_PARALLEL`] concurrent deliveries to webhooks.
     Delivery(usize),
+    Request(RequestKind),
+}
+
+/// The periodic requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RequestKind {
+    Push,
+    Alive,
+}
+
+impl RequestKind {
+    pub(super) const ALL: [RequestKind; 2] = [RequestKind::Push, RequestKind::Alive];
+
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
 }
 
 impl RunOwner {
-    /// A small number, unique among present targets and deliveries.
+    /// A small number, unique among present targets, deliveries and requests.
     pub(super) fn index(self) -> usize {
         match self {
             RunOwner::Delivery(slot) => slot,
-            RunOwner::Target(target) => WEBHOOKS_PARALLEL + target.index(),
+            RunOwner::Request(kind) => WEBHOOKS_PARALLEL + kind.index(),
+            RunOwner::Target(target) => WEBHOOKS_PARALLEL + RequestKind::ALL.len() + target.index(),
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct ProbeRun {
     pub(super) attempts: Vec<(AttemptId, ConnId)>,
     pub(super) conn: Option<ConnId>,
     pub(super) outbox: Outbox,
+    /// The attempt waits for the next piece of a body, which follows when the outbox is empty.
+    wants_content: bool,
     /// Only `resolve` and `connect` are set.
     phases: Phases,
     pub(super) address: Option<SocketAddr>,
@@ -66,6 +68,7 @@ impl ProbeRun {
             attempts: Vec::new(),
             conn: None,
             outbox: Outbox::default(),
+            wants_content: false,
             phases: Phases::default(),
             address: None,
             jobs: Vec::new(),
@@ -141,6 +144,15 @@ impl ProbeRun {
         if let Some(id) = self.conn.filter(|_| self.transport != Transport::Tcp && !self.outbox.is_empty()) {
             cx.outputs.push_back(Output::Write(id));
         }
+    }
+
+    pub(super) fn request_content(&mut self) {
+        self.wants_content = true;
+    }
+
+    /// Whether the requested piece of a body must be produced now.
+    pub(super) fn take_content_request(&mut self) -> bool {
+        self.outbox.is_empty() && std::mem::take(&mut self.wants_content)
     }
 
     pub(super) fn end_connecting(&mut self, now: Now) {

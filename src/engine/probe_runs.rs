@@ -14,7 +14,7 @@ use super::limits::*;
 use super::lookups::{LookupUpdate, Lookups};
 use super::messages::{Input, JobId, Output};
 use super::outbox::Outbox;
-use super::owners::{Owner, RunOwner};
+use super::owners::{Owner, RequestKind, RunOwner};
 use super::probe_run::ProbeRun;
 use super::run_table::RunTable;
 use crate::fsm::Change;
@@ -53,6 +53,9 @@ pub(super) enum RunEvent {
     /// A pause has begun or ended.
     Paused(TargetId, Option<Change>),
     Delivered(usize, Box<ProbeResult>),
+    /// The run waits for [`ProbeRuns::handle_content`].
+    Content(RequestKind),
+    Requested(RequestKind, Box<ProbeResult>),
 }
 
 impl ProbeRuns {
@@ -198,7 +201,10 @@ impl ProbeRuns {
     ) {
         let Some(run) = self.table.get_mut(owner) else { return };
         match input {
-            Input::Sent(count) => return run.handle_sent(count, cx),
+            Input::Sent(count) => {
+                run.handle_sent(count, cx);
+                return self.request_content(owner);
+            }
             Input::Received(bytes) | Input::Datagram(_, bytes) => {
                 run.handle_input(probe::Input::Received(bytes), cx.now);
             }
@@ -256,6 +262,13 @@ impl ProbeRuns {
         self.poll_attempt(owner, cx);
     }
 
+    /// The next piece of the body of a request; empty at its end.
+    pub(super) fn handle_content(&mut self, owner: RunOwner, piece: &[u8], cx: &mut Context) {
+        let Some(run) = self.table.get_mut(owner) else { return };
+        run.handle_input(probe::Input::Content(piece), cx.now);
+        self.poll_attempt(owner, cx);
+    }
+
     pub(super) fn handle_worked(&mut self, job: JobId, result: ProbeResult, cx: &mut Context) {
         let Some((owner, run)) = self.table.iter_mut().find(|(_, run)| run.jobs.contains(&job)) else {
             return;
@@ -276,7 +289,7 @@ impl ProbeRuns {
     /// Processes a changed list of targets: `ended` were removed or replaced.
     pub(super) fn handle_reload(&mut self, ended: &[TargetId], cx: &mut Context) {
         for target in ended {
-            self.abandon(*target, cx);
+            self.abandon(RunOwner::Target(*target), cx);
         }
         let ended: TargetSet = ended.iter().copied().collect();
         cx.outputs.retain(|output| match output {
@@ -322,7 +335,7 @@ impl ProbeRuns {
     pub(super) fn set_timer(&self, owner: RunOwner, cx: &mut Context) {
         let at = match (self.table.get(owner), owner) {
             (Some(run), _) => Some(run.poll_timeout()),
-            (None, RunOwner::Delivery(_)) => None,
+            (None, RunOwner::Delivery(_) | RunOwner::Request(_)) => None,
             (None, RunOwner::Target(target)) => {
                 cx.targets.get(target).and_then(|target| match self.schedule {
                     Schedule::Repeated => target.due(),

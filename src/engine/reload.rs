@@ -14,6 +14,7 @@ impl Engine {
         self.update_clock(now);
         let ended = self.cx.targets.replace(updates, self.cx.now);
         self.runs.handle_reload(&ended, &mut self.cx);
+        self.restart_push();
         self.hooks.handle_reload(&self.cx.targets);
         self.event_log.handle_reload(self.cx.targets.list().len());
         self.api.handle_reload(&mut self.cx);

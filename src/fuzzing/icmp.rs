@@ -180,7 +180,7 @@ fn note(output: Output, reference: &mut Reference) {
             reference.requests.push(bytes);
             assert!(reference.requests.len() <= reference.count);
         }
-        Output::Random | Output::Connect { .. } | Output::SetTimer(_) => {}
+        Output::Random | Output::Content | Output::Connect { .. } | Output::SetTimer(_) => {}
         output => panic!("unexpected {output:?}"),
     }
 }

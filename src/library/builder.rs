@@ -11,7 +11,7 @@ use crate::api::access::Access;
 use crate::api::host::{HostGuard, is_host};
 use crate::engine::Schedule;
 use crate::monitor::{Monitor, validate_names, validate_tokens};
-use crate::probe::build::Error;
+use crate::probe::build::{Error, PeriodicRequest};
 use crate::text::token::Token;
 
 /// Configures a [`Server`].
@@ -44,6 +44,8 @@ pub struct ServerBuilder {
     reload_on_sighup: bool,
     reap_orphans: bool,
     notify_systemd: bool,
+    push: Option<PeriodicRequest>,
+    alive: Option<PeriodicRequest>,
     on_check: Option<OnCheck>,
     on_warning: Option<OnWarning>,
 }
@@ -60,6 +62,8 @@ impl ServerBuilder {
             reload_on_sighup: false,
             reap_orphans: false,
             notify_systemd: false,
+            push: None,
+            alive: None,
             on_check: None,
             on_warning: None,
         }
@@ -145,7 +149,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Calls `callback` with every warning: failed hooks and webhooks, and ignored parts of the hosts file or
+    /// Calls `callback` with every warning: failed hooks, webhooks and pushes, and ignored parts of the hosts file or
     /// resolv.conf. It blocks the server, as that of [`ServerBuilder::on_check`] does.
     #[must_use]
     pub fn on_warning(mut self, callback: impl FnMut(&Warning) + Send + 'static) -> Self {
@@ -159,6 +163,56 @@ impl ServerBuilder {
     #[must_use]
     pub fn notify_systemd(mut self) -> Self {
         self.notify_systemd = true;
+        self
+    }
+
+    /// Posts the metrics to this URL, at start and at an interval, in the Prometheus text format and with a chunked body:
+    /// to VictoriaMetrics (`/api/v1/import/prometheus`) or a Pushgateway (`/metrics/job/NAME`). Redirects are failures.
+    /// Failures are warnings: the first one at once, the number of further ones after the next success.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # use std::io::Read;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use pingstate::{Monitor, PeriodicRequest, Server, blocking};
+    ///
+    /// let url = format!("http://127.0.0.1:{port}/api/v1/import/prometheus");
+    /// let mut server = Server::builder([Monitor::new(blocking("disk", || true))])
+    ///     .push(PeriodicRequest::new(&url, None)?)
+    ///     .bind(([127, 0, 0, 1], 0))?;
+    /// # let receiver = std::thread::spawn(move || {
+    /// #     let mut head = [0; 20];
+    /// #     listener.accept().and_then(|(mut peer, _)| peer.read_exact(&mut head)).map(|()| head)
+    /// # });
+    /// # while !receiver.is_finished() {
+    /// server.turn(None)?;
+    /// # }
+    /// # assert_eq!(&receiver.join().unwrap()?, b"POST /api/v1/import/");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn push(mut self, request: PeriodicRequest) -> Self {
+        self.push = Some(request);
+        self
+    }
+
+    /// Requests this URL with GET, at start and at an interval, while checks start and end in time, for monitors that
+    /// expect this: healthchecks.io, or a push monitor of Uptime Kuma. Failures are warnings as with
+    /// [`ServerBuilder::push`].
+    ///
+    /// ```no_run
+    /// use pingstate::{Monitor, PeriodicRequest, Server, blocking};
+    ///
+    /// let mut server = Server::builder([Monitor::new(blocking("disk", || true))])
+    ///     .alive(PeriodicRequest::new("https://hc-ping.com/9a8b7c6d-s3cret", None)?)
+    ///     .bind(([127, 0, 0, 1], 8787))?;
+    /// server.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn alive(mut self, request: PeriodicRequest) -> Self {
+        self.alive = Some(request);
         self
     }
 
@@ -196,6 +250,7 @@ impl ServerBuilder {
         if self.notify_systemd {
             reactor.notify_manager();
         }
+        reactor.start_requests(self.push, self.alive);
         let ServerBuilder { on_check, on_warning, .. } = self;
         Ok(Server { reactor, address, on_check, on_warning, ended: false })
     }

@@ -2,6 +2,7 @@
 
 mod built;
 mod error;
+mod periodic;
 mod ping;
 mod request;
 mod settings;
@@ -15,6 +16,7 @@ mod webhook;
 pub use built::NetProbe;
 pub(crate) use built::Plan;
 pub use error::Error;
+pub use periodic::PeriodicRequest;
 pub(crate) use ping::PingSettings;
 pub(crate) use settings::Settings;
 pub use trust::TlsTrust;

@@ -21,6 +21,8 @@ pub(crate) struct Harness {
     sent: Vec<u8>,
     timer: Option<Now>,
     program: Option<Program>,
+    /// How often it has requested a piece of the body.
+    pub(crate) content_requests: usize,
     done: Option<ProbeResult>,
 }
 
@@ -28,8 +30,16 @@ impl Harness {
     pub(crate) fn begin(probe: &dyn Probe) -> Harness {
         let now = test_now();
         let attempt = probe.begin(now);
-        let mut harness =
-            Harness { attempt, now, connect: None, sent: Vec::new(), timer: None, program: None, done: None };
+        let mut harness = Harness {
+            attempt,
+            now,
+            connect: None,
+            sent: Vec::new(),
+            timer: None,
+            program: None,
+            content_requests: 0,
+            done: None,
+        };
         harness.take_outputs();
         harness
     }
@@ -163,6 +173,7 @@ impl Harness {
                 }
                 Output::SetTimer(span) => self.timer = Some(self.now.after(span)),
                 Output::Exec(program) => self.program = Some(program),
+                Output::Content => self.content_requests += 1,
                 Output::BlockingTask(_) => panic!("unexpected blocking task"),
                 Output::Done(result) => self.done = Some(result),
             }

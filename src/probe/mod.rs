@@ -271,6 +271,9 @@ pub enum Input<'a> {
     TimerExpired,
     /// The number that [`Output::Random`] requested.
     Random(u64),
+    /// The piece of a body that [`Output::Content`] requested. An empty one is the end.
+    #[doc(hidden)]
+    Content(&'a [u8]),
     /// The deadline has passed. An attempt that does not return [`Output::Done`] now is ended with `timed out
     /// after 2 s`. Bytes sent now are only sent if the kernel accepts them immediately.
     TimedOut,
@@ -344,6 +347,9 @@ pub enum Output {
     SetTimer(Duration),
     /// Request an [`Input::Random`], for ids and cookies that a peer must not be able to guess.
     Random,
+    /// Request an [`Input::Content`] when all bytes of [`Output::Send`] are sent. For requests of the daemon itself.
+    #[doc(hidden)]
+    Content,
     /// The result. The connection, if any, is closed.
     Done(ProbeResult),
 }
@@ -358,6 +364,7 @@ impl fmt::Debug for Output {
             Output::Exec(program) => write!(f, "Exec({})", program.name()),
             Output::SetTimer(span) => write!(f, "SetTimer({span:?})"),
             Output::Random => f.write_str("Random"),
+            Output::Content => f.write_str("Content"),
             Output::Done(result) => write!(f, "Done({result:?})"),
         }
     }

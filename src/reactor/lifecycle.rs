@@ -11,6 +11,7 @@ use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock};
 use crate::engine::JobId;
 use crate::probe::BlockingTask;
+use crate::probe::build::PeriodicRequest;
 use crate::probe::guard::guarded;
 use crate::result::ProbeResult;
 #[cfg(feature = "cli")]
@@ -69,6 +70,10 @@ impl Reactor {
         let Some((notify, watchdog)) = Notify::from_env() else { return };
         self.notify = Some(notify);
         self.update(|engine, now| engine.attach_service_manager(watchdog, now));
+    }
+
+    pub(crate) fn start_requests(&mut self, push: Option<PeriodicRequest>, alive: Option<PeriodicRequest>) {
+        self.update(|engine, now| engine.attach_requests(push, alive, now));
     }
 
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {

@@ -23,6 +23,7 @@ mod name_servers;
 mod pki;
 mod process;
 mod proxies;
+mod push;
 mod python_version;
 mod redirected_bodies;
 mod redirects;

@@ -116,6 +116,7 @@ impl Attempt for SpyAttempt {
                 assert!(std::mem::take(&mut track.program), "the end of no program");
             }
             Input::Worked(_) => unreachable!("no target here works elsewhere"),
+            Input::Content(_) => unreachable!("no target here requests a body"),
             Input::IcmpMessage { .. } | Input::IcmpError { .. } => assert!(track.standing),
         }
         self.inner.handle_input(input, now);

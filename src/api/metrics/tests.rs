@@ -184,3 +184,30 @@ fn replies_to_pings_are_measured() {
         ]
     );
 }
+
+#[test]
+fn pieces_are_the_same_text() {
+    let t0 = test_now();
+    let names: Vec<String> = (0..400).map(|n| format!("{n}{}", "x".repeat(n % 100))).collect();
+    let monitors = names.iter().map(|name| Monitor::new(Mute(Box::leak(name.clone().into_boxed_str()))));
+    let mut targets = Targets::new(monitors.collect(), t0);
+    for position in [3, 399] {
+        targets.fire(targets.id(position), &ProbeResult::down(Reason::Refused, "refused"), t0);
+    }
+    let counters = Counters::default();
+    let figures = figures(&counters);
+    let (mut position, mut pieces) = (Position::default(), Vec::new());
+    loop {
+        match position.next_piece(&targets, &figures, t0) {
+            piece if piece.is_empty() => break,
+            piece => pieces.push(piece),
+        }
+    }
+    let whole = exposition(&targets, &figures, t0);
+    assert!(
+        pieces.len() > 5 && pieces.iter().all(|piece| piece.len() < PIECE + DAEMON_CAPACITY),
+        "{pieces:?}"
+    );
+    assert_eq!(String::from_utf8(pieces.concat()).expect("text"), whole);
+    assert!(position.next_piece(&targets, &figures, t0).is_empty(), "it stays at the end");
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::cli::options::RequestFlags;
 use crate::cli::{Command, parse};
 
 /// The file of a command line with these flags.
@@ -162,6 +163,12 @@ fn errors_have_line_numbers() {
         ("a tcp://h:1 --on-change '\"\" x'", "--on-change: the command is empty"),
         ("a tcp://h:1 --on-change \"x 'y\"", "--on-change: unclosed quote"),
         ("a tcp://h:1 --on-change 'x\ty'", "--on-change: `x\\ty` contains a control character"),
+        (
+            "a tcp://h:1 --push-url http://h",
+            "--push-url: does not apply to a single target: move it to a line of flags",
+        ),
+        ("--push-url secret", "--push-url: the URL does not begin with http:// or https://"),
+        ("--alive-interval 0.9", "--alive-interval: 0.9 is not between 1 and 86400 seconds"),
         ("a tcp://h:1 --webhook ftp://secret/", "--webhook: the URL does not begin with http:// or https://"),
     ] {
         assert_eq!(one_error(line), message, "{line}");
@@ -240,4 +247,19 @@ fn checks_replace_those_of_the_lines_above() {
             &[""],
         ]
     );
+}
+
+#[test]
+fn periodic_requests_of_the_file_have_the_ca_file_above_them() {
+    let text = b"--ca-file a\n--push-url https://h/a\n--ca-file b\n--push-interval 30\na tcp://h:1\n";
+    let push = config(&[]).parse(text).daemon.push;
+    let file = RequestFlags {
+        url: Some("https://h/a".into()),
+        interval: Some(Duration::from_secs(30)),
+        header_file: None,
+        ca_file: Some("a".into()),
+    };
+    assert_eq!(push, file);
+    let push = config(&["--push-url=http://h/b", "--ca-file=c"]).parse(text).daemon.push;
+    assert_eq!(push, RequestFlags { url: Some("http://h/b".into()), ca_file: Some("c".into()), ..file });
 }

@@ -30,6 +30,7 @@ impl ProbeRuns {
                 | probe::Output::Connect { .. }
                 | probe::Output::ConnectNameServer { .. }
                 | probe::Output::SetTimer(_)
+                | probe::Output::Content
                 | probe::Output::Random => {}
             }
         }
@@ -60,6 +61,10 @@ impl ProbeRuns {
                 }
                 Some(probe::Output::SetTimer(span)) => run.timer = cx.now.instant.checked_add(span),
                 Some(probe::Output::Random) => self.events.push_back(RunEvent::Random(owner)),
+                Some(probe::Output::Content) => {
+                    run.request_content();
+                    self.request_content(owner);
+                }
                 Some(probe::Output::Exec(program)) => {
                     if let Err(failure) = self.start_program(owner, program, cx) {
                         return self.finish(owner, failure.into(), cx);
@@ -77,6 +82,13 @@ impl ProbeRuns {
             self.queue.release(std::mem::replace(&mut run.connections, needed) - needed);
         }
         self.set_timer(owner, cx);
+    }
+
+    /// Requests the next piece of a body if the attempt wants it and has sent the previous one.
+    pub(super) fn request_content(&mut self, owner: RunOwner) {
+        if let (RunOwner::Request(kind), Some(run)) = (owner, self.table.get_mut(owner)) {
+            self.events.extend(run.take_content_request().then_some(RunEvent::Content(kind)));
+        }
     }
 
     fn connect(
@@ -166,6 +178,7 @@ impl ProbeRuns {
         match owner {
             RunOwner::Target(target) => self.finish_attempt(target, result, cx),
             RunOwner::Delivery(slot) => self.events.push_back(RunEvent::Delivered(slot, Box::new(result))),
+            RunOwner::Request(kind) => self.events.push_back(RunEvent::Requested(kind, Box::new(result))),
         }
         self.set_timer(owner, cx);
     }

@@ -9,9 +9,8 @@ use crate::fsm::Change;
 use crate::monitor::{TargetId, TargetSet};
 
 impl ProbeRuns {
-    /// Ends the check in flight of a target, if any, without a result, and removes its deadline.
-    pub(super) fn abandon(&mut self, target: TargetId, cx: &mut Context) {
-        let owner = RunOwner::Target(target);
+    /// Ends the attempt in flight, if any, without a result, and removes its deadline.
+    pub(in crate::engine) fn abandon(&mut self, owner: RunOwner, cx: &mut Context) {
         self.disconnect(owner, cx);
         if let Some(run) = self.table.remove(owner) {
             self.queue.release(run.connections);
@@ -28,7 +27,7 @@ impl ProbeRuns {
         let paused: TargetSet = targets.iter().copied().collect();
         self.queue.retain(|target| !paused.contains(target));
         for (target, change) in cx.targets.pause(targets, until, cx.now) {
-            self.abandon(target, cx);
+            self.abandon(RunOwner::Target(target), cx);
             self.note_pause(target, change, cx);
         }
     }

@@ -11,6 +11,7 @@ mod hooks;
 mod listings;
 mod name_server;
 mod pauses;
+mod periodic;
 mod phases;
 mod probe_runs;
 mod probes;

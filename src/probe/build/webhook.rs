@@ -37,10 +37,15 @@ impl Webhook {
     /// # Errors
     /// If the URL is invalid. The message does not repeat the path, which may be secret.
     pub fn new(url: &str, trust: Option<&TlsTrust>) -> Result<Self, Error> {
+        Self::receiver(url, trust, "a hook that runs curl can send them")
+    }
+
+    /// `hint` is the remedy for a user and password in the URL.
+    pub(super) fn receiver(url: &str, trust: Option<&TlsTrust>, hint: &str) -> Result<Self, Error> {
         let url = Url::parse(url, &[&HTTP, &HTTPS]).map_err(|message| {
             match message.strip_suffix(AUTHORIZATION_HINT) {
                 // The hint is only valid for targets.
-                Some(start) => Error::Url(format!("{start} (a hook that runs curl can send them)")),
+                Some(start) => Error::Url(format!("{start} ({hint})")),
                 None => Error::Url(unquoted(&message)),
             }
         })?;
@@ -49,6 +54,10 @@ impl Webhook {
             None => trust::config(url.scheme, true, &[])?,
         };
         Ok(Webhook { text: url.to_string(), url, tls })
+    }
+
+    pub(super) fn endpoint(&self) -> (Url, Option<TlsConfig>) {
+        (self.url.clone(), self.tls.clone())
     }
 
     /// The full URL, which may be secret.
@@ -82,6 +91,7 @@ impl Webhook {
             method: Cow::Borrowed("POST"),
             headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
             content: Some(json.as_bytes().into()),
+            has_streamed_content: false,
             check: HttpCheck::default(),
             max_body: 0,
             follow: Follow::SameMethod,

@@ -95,6 +95,9 @@ impl HttpAttempt {
         if !bytes.is_empty() {
             self.outputs.push_back(Output::Send(bytes));
         }
+        if exchange.take_content_request() {
+            self.outputs.push_back(Output::Content);
+        }
     }
 
     fn process(&mut self, outcome: Result<(), Failure>, now: Now) {
@@ -185,6 +188,10 @@ impl Attempt for HttpAttempt {
             (Input::Received(bytes), Stage::Exchanging(exchange)) => {
                 let outcome = exchange.receive(bytes);
                 self.process(outcome, now);
+            }
+            (Input::Content(piece), Stage::Exchanging(exchange)) => {
+                exchange.send_content(piece);
+                self.flush();
             }
             (Input::Closed, Stage::Exchanging(exchange)) => {
                 let outcome = exchange.close();

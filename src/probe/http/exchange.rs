@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::probe::endpoint::server_name;
 use crate::result::{Failure, Phases, ProbeResult, Reason, TlsVersion};
 use crate::wire::http::response::{Head, HttpError, ResponseReader};
-use crate::wire::http::write::request_head;
+use crate::wire::http::write::{chunk, chunked, request_head};
 use crate::wire::tls::{TlsClient, Validity};
 use crate::wire::url::HTTPS;
 
@@ -26,11 +26,21 @@ pub(super) struct Exchange {
     /// Without TLS, the bytes to send.
     outbox: Vec<u8>,
     plaintext: Vec<u8>,
+    upload: Upload,
     reader: ResponseReader,
     progress: Progress,
     received: bool,
     phase: Phase,
     phase_started: Now,
+}
+
+/// The progress of a body that is requested in pieces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Upload {
+    NextPiece,
+    Requested,
+    /// Or there is no such body.
+    Complete,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,6 +79,7 @@ impl Exchange {
             tls,
             outbox,
             plaintext: Vec::new(),
+            upload: if plan.has_streamed_content { Upload::NextPiece } else { Upload::Complete },
             reader,
             progress: Progress::default(),
             received: false,
@@ -81,6 +92,28 @@ impl Exchange {
         match &mut self.tls {
             Some(client) => client.take_ciphertext(),
             None => std::mem::take(&mut self.outbox),
+        }
+    }
+
+    /// Whether the next piece of the body must be requested now.
+    pub(super) fn take_content_request(&mut self) -> bool {
+        let is_next = self.upload == Upload::NextPiece && !self.is_handshaking();
+        if is_next {
+            self.upload = Upload::Requested;
+        }
+        is_next
+    }
+
+    /// Queues a piece of the body; an empty one ends it.
+    pub(super) fn send_content(&mut self, piece: &[u8]) {
+        if self.upload != Upload::Requested {
+            return;
+        }
+        self.upload = if piece.is_empty() { Upload::Complete } else { Upload::NextPiece };
+        let mut chunk = chunk(piece);
+        match &mut self.tls {
+            Some(client) => client.send(&chunk),
+            None => self.outbox.append(&mut chunk),
         }
     }
 
@@ -111,6 +144,7 @@ impl Exchange {
 
     /// Queues a close_notify alert, which TLS requires (RFC 8446 section 6.1).
     pub(super) fn disconnect(&mut self) {
+        self.upload = Upload::Complete;
         if let Some(client) = self.tls.as_mut().filter(|client| !client.is_handshaking()) {
             client.close();
         }
@@ -173,6 +207,8 @@ impl Exchange {
     pub(super) fn waiting_for(&self) -> (Reason, &'static str) {
         if self.is_handshaking() {
             (Reason::TlsProtocol, "the TLS handshake")
+        } else if self.upload != Upload::Complete {
+            (Reason::HttpTimeout, "the server to read the request")
         } else if self.reader.head().is_none() {
             (Reason::HttpTimeout, "the response")
         } else {
@@ -221,6 +257,9 @@ fn request(plan: &HttpPlan, hop: &Hop) -> Vec<u8> {
     }
     if let Some(content) = content(plan, hop) {
         headers.push(("Content-Length".to_owned(), content.len().to_string()));
+    }
+    if plan.has_streamed_content {
+        headers.push(chunked());
     }
     request_head(&hop.method, &hop.url.path, &hop.url.host_field(), &headers)
 }

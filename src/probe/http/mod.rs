@@ -34,6 +34,8 @@ pub(crate) struct HttpPlan {
     pub(crate) headers: Vec<(String, String)>,
     /// The request's body.
     pub(crate) content: Option<Arc<[u8]>>,
+    /// Instead, the body is requested with [`Output::Content`](super::Output::Content). Redirects are not followed.
+    pub(crate) has_streamed_content: bool,
     pub(crate) check: HttpCheck,
     pub(crate) max_body: usize,
     pub(crate) follow: Follow,

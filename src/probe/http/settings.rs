@@ -57,6 +57,7 @@ pub(in crate::probe) fn build(
         method,
         headers,
         content,
+        has_streamed_content: false,
         check,
         max_body,
         follow,
@@ -87,7 +88,9 @@ fn authorization(
     Err(Error::BasicAuth(error.to_owned()))
 }
 
-fn checked_headers(headers: Vec<(String, String)>) -> Result<Vec<(String, String)>, Error> {
+pub(in crate::probe) fn checked_headers(
+    headers: Vec<(String, String)>,
+) -> Result<Vec<(String, String)>, Error> {
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
         let limits = format!("at most {HEADERS_MAX} headers of {HEADER_BYTES_MAX} bytes in all can be added");

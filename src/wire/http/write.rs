@@ -6,12 +6,19 @@ use crate::wire::url::percent_encoded;
 pub(crate) const METHOD_MAX: usize = 32;
 const EXCERPT_MAX: usize = 40;
 
+const TRANSFER_ENCODING: &str = "Transfer-Encoding";
+
+/// The bytes of a chunk of at most 4 GiB besides its data.
+const CHUNK_FRAME: usize = 12;
+
 /// The head of a request without a body, with `Connection: close`. `headers` replace default fields with the
 /// same name; others follow the defaults. Method and headers must have been validated by [`check_method`] and
 /// [`parse_header`].
 pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(String, String)]) -> Vec<u8> {
     // RFC 9110 section 8.6: methods that anticipate content send a length of 0 without it.
-    let content_length = matches!(method, "POST" | "PUT" | "PATCH").then_some(("Content-Length", "0"));
+    let is_chunked = headers.iter().any(|(name, _)| name == TRANSFER_ENCODING);
+    let sends_length = matches!(method, "POST" | "PUT" | "PATCH") && !is_chunked;
+    let content_length = sends_length.then_some(("Content-Length", "0"));
     let defaults = [
         ("Host", host),
         ("User-Agent", concat!("pingstate/", env!("CARGO_PKG_VERSION"))),
@@ -43,6 +50,20 @@ pub(crate) fn request_head(method: &str, path: &str, host: &str, headers: &[(Str
     }
     head += "\r\n";
     head.into_bytes()
+}
+
+/// The header field of a body that [`chunk`] writes.
+pub(crate) fn chunked() -> (String, String) {
+    (TRANSFER_ENCODING.to_owned(), "chunked".to_owned())
+}
+
+/// One chunk of a body (RFC 9112 section 7.1). An empty one ends it.
+pub(crate) fn chunk(bytes: &[u8]) -> Vec<u8> {
+    let mut chunk = Vec::with_capacity(bytes.len() + CHUNK_FRAME);
+    chunk.extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
+    chunk.extend_from_slice(bytes);
+    chunk.extend_from_slice(b"\r\n");
+    chunk
 }
 
 /// The error is one line for the user.
@@ -141,6 +162,16 @@ mod tests {
         for method in ["GET", "HEAD", "DELETE", "OPTIONS"] {
             assert!(!written(method, "/", &[]).contains("Content-Length"));
         }
+    }
+
+    #[test]
+    fn a_chunked_body_has_no_length() {
+        let head = request_head("POST", "/", "h", &[chunked()]);
+        let head = String::from_utf8(head).expect("ASCII");
+        assert!(head.ends_with("\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"), "{head}");
+        assert!(!head.contains("Content-Length"), "{head}");
+        assert_eq!(chunk(b"0123456789abcdef"), b"10\r\n0123456789abcdef\r\n");
+        assert_eq!(chunk(b""), b"0\r\n\r\n");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod json;
 mod phases;
 mod redirects;
 mod responses;
+mod streamed;
 #[cfg(feature = "tls")]
 mod tls;
 

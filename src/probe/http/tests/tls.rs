@@ -4,9 +4,10 @@ use std::io::{Read, Write};
 
 use rustls::ServerConnection;
 
+use super::streamed::Push;
 use super::*;
 use crate::clock::system_time;
-use crate::probe::build::TlsTrust;
+use crate::probe::build::{PeriodicRequest, TlsTrust};
 use crate::probe::tls_server::{END, Site, ciphertext, deliver, site, site_with};
 use crate::result::ProbeWarning;
 
@@ -288,4 +289,28 @@ fn another_address_is_for_the_target_and_not_for_redirects_to_other_hosts() {
         harness.receive(&ciphertext(&mut server));
     }
     assert_eq!(harness.connect(), ("2001:db8::1".to_owned(), 9));
+}
+
+#[test]
+fn a_body_is_requested_in_pieces_after_the_handshake() {
+    let site = site();
+    let trust = TlsTrust::new(true, site.pem.as_bytes()).expect("a certificate");
+    let request = PeriodicRequest::new("https://localhost:8443/x", Some(&trust)).expect("a URL");
+    let mut harness = Harness::begin(&Push(request));
+    let mut server = site.server();
+    let head = handshake(&mut harness, &mut server, 1000);
+    assert!(head.starts_with("POST /x ") && head.ends_with("\r\n\r\n"), "{head}");
+    assert_eq!(harness.content_requests, 1);
+    let piece = vec![b'x'; 100_000];
+    harness.input(Input::Content(&piece));
+    harness.input(Input::Content(b""));
+    assert_eq!(harness.content_requests, 2);
+    let (mut received, sent) = (Vec::new(), harness.sent());
+    let mut rest = sent.as_slice();
+    while !rest.is_empty() {
+        server.read_tls(&mut rest).expect("in memory");
+        server.process_new_packets().expect("TLS");
+        let _ = server.reader().read_to_end(&mut received);
+    }
+    assert_eq!(received, [&b"186a0\r\n"[..], &piece, b"\r\n0\r\n\r\n"].concat());
 }

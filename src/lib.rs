@@ -137,11 +137,13 @@ pub use clock::Now;
 pub use fsm::{Check, Event, Policy, State};
 pub use library::{
     CheckEvent, MonitorHandle, PingFsm, ResolverConfig, Server, ServerBuilder, ShutdownHandle, Warning,
-    check, check_all, check_with, serve,
+    check, check_all, check_with, send_test_messages, serve,
 };
 pub use monitor::{Hook, Monitor, Notifications, Notify, TargetId, TargetUpdate};
 pub use probe::blocking::{BlockingProbe, blocking};
-pub use probe::build::{Error, NetProbe, PeriodicRequest, ProbeBuilder, TlsTrust, Webhook, probe};
+pub use probe::build::{
+    Error, NetProbe, PeriodicRequest, ProbeBuilder, TlsTrust, Webhook, WebhookFormat, probe,
+};
 pub use probe::{Attempt, BlockingTask, Exit, Input, Output, Probe, Program, Transport};
 pub use result::{
     DnsResponse, Failure, ParseError, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason,

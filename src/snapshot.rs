@@ -1,5 +1,6 @@
 //! The external view of a target: its state as values and as JSON.
 
+pub(crate) mod message;
 pub(crate) mod transition;
 
 use std::fmt;

@@ -26,6 +26,7 @@ pub(super) struct CommandLine {
     pub(super) once: bool,
     pub(super) config: Option<PathBuf>,
     pub(super) check_config: bool,
+    pub(super) test_notify: bool,
     /// The names of the flags that were given, without duplicates.
     pub(super) seen: Vec<&'static str>,
 }

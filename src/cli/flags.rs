@@ -6,6 +6,7 @@
 mod daemon;
 mod heartbeat;
 mod http;
+mod notifications;
 mod periodic;
 mod ping;
 #[cfg(test)]
@@ -117,9 +118,6 @@ impl Flag {
         self
     }
 }
-
-const RECEIVERS: &str = "--on-change or --webhook";
-const HAS_RECEIVER: InForce = |settings| settings.notifications.has_receiver();
 
 const fn value(
     name: &'static str,
@@ -303,39 +301,7 @@ pub(super) static SECTIONS: [Section; 13] = [
     Section {
         title: "Notifications (of all targets, or after a target in FILE):",
         scope: FlagScope::Target,
-        flags: &[
-            value(
-                "--on-change",
-                "COMMAND",
-                "run this, without a shell, with PINGSTATE_TARGET, PINGSTATE_FROM, PINGSTATE_TO and more \
-                 in its environment",
-                |line, text| put(&mut line.settings.notifications.on_change, values::command(text)),
-            ),
-            value("--webhook", "URL", "post the change here as JSON", |line, text| {
-                put(&mut line.settings.notifications.webhook, values::webhook(text))
-            }),
-            value("--hook-timeout", "SECONDS", "time a command may take", |line, text| {
-                put(&mut line.settings.notifications.hook_timeout, values::timeout(text))
-            })
-            .default("30")
-            .needs("--on-change", |settings| settings.notifications.on_change.is_some()),
-            value(
-                "--notify",
-                "WHEN",
-                "down: when it is down, and up again; all: every change of state",
-                |line, text| put(&mut line.settings.notifications.notify, values::notify(text)),
-            )
-            .default("down")
-            .needs(RECEIVERS, HAS_RECEIVER),
-            value("--remind", "SECONDS", "notify again while it is down, 60 or more", |line, text| {
-                put(&mut line.settings.notifications.remind, values::remind(text))
-            })
-            .needs(RECEIVERS, HAS_RECEIVER),
-            switch("--hook-first", "deprecated: --notify all, also for the first state", |line| {
-                line.settings.notifications.hook_first = true;
-            })
-            .needs(RECEIVERS, HAS_RECEIVER),
-        ],
+        flags: &notifications::FLAGS,
     },
     Section { title: "API and daemon:", scope: FlagScope::Daemon, flags: &daemon::FLAGS },
     Section { title: "Periodic requests:", scope: FlagScope::Daemon, flags: &periodic::FLAGS },
@@ -348,6 +314,9 @@ pub(super) static SECTIONS: [Section; 13] = [
             }),
             switch("--check-config", "check the file, print its errors and exit", |line| {
                 line.check_config = true;
+            }),
+            switch("--test-notify", "send a test message to every command and webhook and exit", |line| {
+                line.test_notify = true;
             }),
             switch("--once", "check every target once, print a line each and exit", |line| {
                 line.once = true;

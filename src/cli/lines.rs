@@ -30,6 +30,12 @@ pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
     format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.url), checked.result.detail)
 }
 
+/// The result of a test message.
+pub(crate) fn test_line(checked: &CheckEvent<'_>) -> String {
+    let result = if checked.result.ok { "sent" } else { "failed" };
+    format!("{result:<6}  {}: {}\n", checked.name, checked.result.detail)
+}
+
 /// A target that a single check cannot evaluate.
 pub(crate) fn skipped_line(name: &str) -> String {
     format!("{:<4}  {:>11}  {name}  skipped: heartbeat\n", "-", "-")

@@ -9,7 +9,7 @@ use super::config::Config;
 use super::flags;
 use crate::fsm::Policy;
 use crate::monitor::{Hook, Monitor, Notify};
-use crate::probe::build as probe;
+use crate::probe::build::{self as probe, WebhookFormat};
 use crate::probe::kinds::Kind;
 
 #[derive(Debug, PartialEq)]
@@ -19,6 +19,7 @@ pub(crate) struct Options {
     pub(crate) daemon: Daemon,
     pub(crate) config: Option<Box<Config>>,
     pub(crate) check_config: bool,
+    pub(crate) test_notify: bool,
     pub(crate) once: bool,
 }
 
@@ -150,6 +151,9 @@ pub(crate) struct NotificationSettings {
     pub(crate) hook_timeout: Option<Duration>,
     pub(crate) hook_first: bool,
     pub(crate) webhook: Option<String>,
+    pub(crate) webhook_format: Option<WebhookFormat>,
+    pub(crate) webhook_text_key: Option<String>,
+    pub(crate) webhook_header_file: Option<PathBuf>,
     pub(crate) notify: Option<Notify>,
     pub(crate) remind: Option<Duration>,
 }
@@ -165,6 +169,7 @@ impl NotificationSettings {
         }
         let has_hook = self.on_change.is_some();
         self.hook_timeout = self.hook_timeout.filter(|timeout| has_hook && *timeout != Hook::TIMEOUT);
+        self.webhook_format = self.webhook_format.filter(|format| *format != WebhookFormat::default());
         self.notify = self.notify.filter(|notify| *notify != Notify::default());
         self
     }

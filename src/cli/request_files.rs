@@ -38,6 +38,7 @@ impl RequestFiles {
 #[derive(Default)]
 pub(super) struct Files {
     read: Shared<RequestFiles>,
+    webhook_headers: Shared<HeaderFields>,
 }
 
 impl Files {
@@ -48,6 +49,11 @@ impl Files {
             return Ok(RequestFiles::default());
         }
         self.read.get(fingerprint(&paths), || read_all(paths))
+    }
+
+    /// Those of `--webhook-header-file`. The error is as that of [`Files::of`].
+    pub(super) fn webhook_headers(&mut self, path: &Path) -> Result<HeaderFields, Option<String>> {
+        self.webhook_headers.get(fingerprint(&path), || read_headers("--webhook-header-file", path))
     }
 }
 

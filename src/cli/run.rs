@@ -8,7 +8,7 @@ use super::request_files::command_line_warning;
 use super::start::Start;
 use super::{Command, Options};
 use crate::fsm::State;
-use crate::library::{CheckEvent, Server, check_and_warn};
+use crate::library::{CheckEvent, Server, check_and_warn, send_test_messages};
 
 pub fn main() -> ExitCode {
     let log = Log::new();
@@ -30,7 +30,7 @@ fn usage_errors(lines: &[String], log: Log) -> ExitCode {
 }
 
 fn run(options: Options, log: Log) -> ExitCode {
-    let (once, check_config) = (options.once, options.check_config);
+    let (once, check_config, test_notify) = (options.once, options.check_config, options.test_notify);
     if let Some(warning) = command_line_warning(&options) {
         log.line(Priority::Warning, &warning);
     }
@@ -40,6 +40,9 @@ fn run(options: Options, log: Log) -> ExitCode {
     };
     if let (true, Some(source)) = (check_config, &start.source) {
         return printed(&source.approval());
+    }
+    if test_notify {
+        return test_notifications(start, log);
     }
     if once {
         return check_once(start, log);
@@ -125,6 +128,25 @@ fn check_once(start: Start, log: Log) -> ExitCode {
         worst = super::EXIT_FAILED;
     }
     ExitCode::from(worst)
+}
+
+/// Prints the result of each hook and webhook.
+fn test_notifications(start: Start, log: Log) -> ExitCode {
+    let names = super::targets::names(&start.daemon);
+    let mut status = super::EXIT_OK;
+    let on_result = |checked: &CheckEvent<'_>| {
+        if !super::log::print(&super::lines::test_line(checked)) || !checked.result.ok {
+            status = super::EXIT_FAILED;
+        }
+    };
+    match send_test_messages(start.monitors, names, on_result) {
+        Ok(0) => usage_errors(&["--test-notify: no target has --on-change or --webhook".to_owned()], log),
+        Ok(_) => ExitCode::from(status),
+        Err(error) => {
+            log.line(Priority::Error, &cannot_continue(error));
+            ExitCode::from(super::EXIT_FAILED)
+        }
+    }
 }
 
 fn log_change(checked: &CheckEvent<'_>, log: Log) {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::log::Log;
-use super::receivers::Receivers;
-use super::request_files::{Files, RequestFiles};
+use super::receivers::{Receivers, WebhookFiles};
+use super::request_files::{Files, HeaderFields, RequestFiles};
 use super::secret_file::read_secret;
 use super::shared::fingerprint;
 use super::trust::{TrustFlags, Trusted, Trusts};
@@ -91,7 +91,7 @@ pub(crate) struct Fingerprint {
 /// The files that the settings of a target name.
 struct LoadedFiles {
     target: Trusted,
-    webhook: Trusted,
+    webhook: WebhookFiles,
     request: RequestFiles,
     /// Of a heartbeat.
     token: Option<String>,
@@ -104,7 +104,7 @@ impl LoadedFiles {
         let files = (self.target.fingerprint, self.request.fingerprint, &self.token);
         Fingerprint {
             target: fingerprint(&(&options.name, &options.target, &settings, files)),
-            notifications: fingerprint(&(notifications, self.webhook.fingerprint)),
+            notifications: fingerprint(&(notifications, self.webhook.fingerprint())),
         }
     }
 }
@@ -127,11 +127,16 @@ impl SharedResources {
             false => Trusted::default(),
             true => self.trusts.of(TrustFlags::of(settings))?,
         };
-        let webhook = match (&settings.notifications.webhook, settings.notifications.has_https_webhook()) {
+        let trusted = match (&settings.notifications.webhook, settings.notifications.has_https_webhook()) {
             (None, _) => Trusted::default(),
             (Some(_), false) => self.trusts.of(TrustFlags::of_webhook(None))?,
             (Some(_), true) => self.trusts.of(TrustFlags::of_webhook(settings.ca_file.as_deref()))?,
         };
+        let headers = match &settings.notifications.webhook_header_file {
+            Some(path) if settings.notifications.webhook.is_some() => self.files.webhook_headers(path)?,
+            _ => HeaderFields::default(),
+        };
+        let webhook = WebhookFiles { trusted, headers };
         let token = settings.token_file.as_deref().map(|path| self.token(path, options)).transpose()?;
         Ok(LoadedFiles { target, webhook, request: self.files.of(settings)?, token })
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::options::{NotificationSettings, RequestFlags};
 use super::*;
 use crate::monitor::Notify;
+use crate::probe::build::WebhookFormat;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 
@@ -77,6 +78,7 @@ fn every_flag_is_read() {
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
         --hook-first --notify all --remind 1h \
+        --webhook-format text --webhook-text-key content --webhook-header-file /etc/secret \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
         --connect-to [::1]:2 --cert c.pem --key k.pem --basic-auth-file /etc/auth --header-file \
         /etc/headers --api-token-file /etc/token --api-token-reads \
@@ -135,6 +137,9 @@ fn every_flag_is_read() {
             hook_timeout: Some(Duration::from_millis(2500)),
             hook_first: true,
             webhook: Some("HTTPS://h/x".into()),
+            webhook_format: Some(WebhookFormat::Text),
+            webhook_text_key: Some("content".into()),
+            webhook_header_file: Some("/etc/secret".into()),
             notify: Some(Notify::All),
             remind: Some(Duration::from_secs(3600)),
         },
@@ -164,7 +169,14 @@ fn every_flag_is_read() {
             ca_file: Some("/etc/ca.pem".into()),
         },
     };
-    let expected = Options { targets: vec![target], daemon, config: None, check_config: false, once: true };
+    let expected = Options {
+        targets: vec![target],
+        daemon,
+        config: None,
+        check_config: false,
+        test_notify: false,
+        once: true,
+    };
     assert_eq!(options(&args), expected);
     let joined: Vec<String> =
         args.join("\n").replace("\n--", "\r--").split('\r').map(|arg| arg.replacen('\n', "=", 1)).collect();

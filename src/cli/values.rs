@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::api::host::is_host;
 use crate::monitor::{Monitor, Notifications, Notify};
-use crate::probe::build::{PeriodicRequest, ProbeBuilder};
+use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat};
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
@@ -86,6 +86,14 @@ pub(super) fn ping_size(text: &str) -> Result<usize, String> {
 
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
+}
+
+pub(super) fn webhook_format(text: &str) -> Result<WebhookFormat, String> {
+    match text {
+        "json" => Ok(WebhookFormat::Json),
+        "text" => Ok(WebhookFormat::Text),
+        _ => Err(format!("{} is not json or text", quote(text))),
+    }
 }
 
 pub(super) fn notify(text: &str) -> Result<Notify, String> {

@@ -11,8 +11,6 @@ use super::notification::Notification;
 use super::owners::Owner;
 use crate::monitor::{Hook, Targets};
 use crate::probe::durations::seconds;
-use crate::result::Reason;
-use crate::snapshot::{age_s, latency_ms};
 use crate::text::printable;
 
 const PROGRAM_SHOWN_MAX: usize = 100;
@@ -179,7 +177,7 @@ impl Hooks {
         while self.started < HOOK_STARTS_PER_TURN {
             let Some(call) = self.next(cx).and_then(|index| self.pending.remove(index)) else { break };
             let Some(hook) = hook(&call.notification, &cx.targets).cloned() else { continue };
-            let env = env(&call.notification);
+            let env = call.notification.env();
             self.last += 1;
             self.started += 1;
             let id = HookId(self.last);
@@ -212,22 +210,4 @@ fn hook<'a>(notification: &Notification, targets: &'a Targets) -> Option<&'a Arc
 
 fn program(hook: &Hook) -> String {
     printable(hook.words.first().map_or("", String::as_str), PROGRAM_SHOWN_MAX)
-}
-
-fn env(notification: &Notification) -> Vec<(&'static str, String)> {
-    let latency = notification.latency.map(|latency| latency_ms(latency).to_string());
-    let mut env = vec![
-        ("PINGSTATE_TARGET", notification.name.replace('\0', "")),
-        ("PINGSTATE_FROM", notification.from.to_string()),
-        ("PINGSTATE_TO", notification.to.to_string()),
-        ("PINGSTATE_DETAIL", notification.detail.to_string()),
-        ("PINGSTATE_ERROR", notification.error.map_or("", Reason::as_str).to_owned()),
-        ("PINGSTATE_LATENCY_MS", latency.unwrap_or_default()),
-        ("PINGSTATE_PROBE", notification.url.replace('\0', "")),
-        ("PINGSTATE_SINCE_S", age_s(notification.previous_state_duration).to_string()),
-    ];
-    if notification.reminder > 0 {
-        env.push(("PINGSTATE_REMINDER", notification.reminder.to_string()));
-    }
-    env
 }

@@ -92,6 +92,7 @@ pub(crate) use ids::ConnId;
 use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
 use lookups::Lookups;
 pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output};
+pub(crate) use notification::Notification;
 use owners::{ConnOwner, Owner};
 use periodic::PeriodicRequests;
 pub(crate) use probe_runs::Schedule;

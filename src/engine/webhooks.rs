@@ -14,7 +14,6 @@ use crate::monitor::{TargetId, Targets};
 use crate::probe::Attempt;
 use crate::probe::build::Webhook;
 use crate::result::{ProbeResult, Reason};
-use crate::snapshot::transition::line;
 
 #[derive(Default)]
 pub(super) struct Webhooks {
@@ -75,7 +74,7 @@ impl Webhooks {
         let (index, queue) = next.filter(|(_, queue)| queue.due <= cx.now.instant)?;
         queue.slot = slot;
         let delivery = queue.deliveries.remove(index)?;
-        let attempt = delivery.webhook.deliver(&line(&delivery.notification.transition()), cx.now);
+        let attempt = delivery.webhook.deliver(delivery.notification.body(&delivery.webhook), cx.now);
         queue.deliveries.push_front(delivery);
         Some((slot?, attempt))
     }

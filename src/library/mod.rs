@@ -7,6 +7,7 @@ mod once;
 mod ping_fsm;
 mod resolver_config;
 mod server;
+mod test_notify;
 
 pub use builder::ServerBuilder;
 pub use events::{CheckEvent, Warning};
@@ -17,3 +18,4 @@ pub use once::{check, check_all, check_with};
 pub use ping_fsm::PingFsm;
 pub use resolver_config::ResolverConfig;
 pub use server::{Server, ShutdownHandle, serve};
+pub use test_notify::send_test_messages;

@@ -18,7 +18,7 @@ use crate::probe::build::ProbeBuilder;
 /// let slow = Hook::new(["/usr/local/bin/notify", "--all"]).timeout(Hook::TIMEOUT * 4);
 /// # assert_eq!(format!("{slow:?}"), "Hook(/usr/local/bin/notify)");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hook {
     pub(crate) words: Vec<String>,
     pub(crate) timeout: Duration,

@@ -20,8 +20,8 @@ pub use periodic::PeriodicRequest;
 pub(crate) use ping::PingSettings;
 pub(crate) use settings::Settings;
 pub use trust::TlsTrust;
-pub(crate) use webhook::DELIVERY_TIMEOUT;
-pub use webhook::Webhook;
+pub(crate) use webhook::{DELIVERY_TIMEOUT, TEXT};
+pub use webhook::{Webhook, WebhookFormat};
 
 use std::fmt;
 use std::sync::Arc;

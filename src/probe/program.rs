@@ -12,22 +12,37 @@ use std::sync::Arc;
 /// assert_eq!(format!("{load:?}"), "Program(/usr/lib/nagios/plugins/check_load)");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Program(Arc<[String]>);
+pub struct Program {
+    words: Arc<[String]>,
+    /// That of a hook; `None` for a check.
+    env: Option<Arc<Env>>,
+}
+
+pub(crate) type Env = [(&'static str, String)];
 
 impl Program {
     /// The first word is the program, the others are its arguments. A name without a slash is searched in `PATH`.
     #[must_use]
     pub fn new(words: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Program(words.into_iter().map(Into::into).collect())
+        Program { words: words.into_iter().map(Into::into).collect(), env: None }
+    }
+
+    /// Runs like a hook, with these variables and the service's credentials.
+    pub(crate) fn hook(words: &[String], env: Vec<(&'static str, String)>) -> Self {
+        Program { words: words.into(), env: Some(env.into()) }
+    }
+
+    pub(crate) fn env(&self) -> Option<&Env> {
+        self.env.as_deref()
     }
 
     pub(crate) fn words(&self) -> &[String] {
-        &self.0
+        &self.words
     }
 
     /// The program without its arguments, which may contain secrets.
     pub(crate) fn name(&self) -> &str {
-        self.0.first().map_or("", String::as_str)
+        self.words.first().map_or("", String::as_str)
     }
 }
 

@@ -107,6 +107,7 @@ impl Children {
         env: Vec<(&'static str, String)>,
         registry: &Registry,
         token: Token,
+        has_credentials: bool,
     ) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_started, true) {
             // Hooks must not inherit what pingstate itself inherited.
@@ -116,11 +117,11 @@ impl Children {
         let (out, pipe) = output(registry, token)?;
         let (err, second) = match id {
             ChildId::Hook(_) => (out.try_clone()?, Output::default()),
-            ChildId::Check(_) => {
-                command.env_remove(CREDENTIALS);
-                output(registry, token)?
-            }
+            ChildId::Check(_) => output(registry, token)?,
         };
+        if !has_credentials {
+            command.env_remove(CREDENTIALS);
+        }
         let child = command.stdout(out).stderr(err).spawn()?;
         self.running.push(Running { id, child, outputs: [pipe, second] });
         Ok(())
@@ -256,7 +257,7 @@ impl Output {
 }
 
 /// The first line with text.
-pub(super) fn first_line(output: &[u8]) -> String {
+pub(crate) fn first_line(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     printable(line.unwrap_or_default(), LINE_MAX)

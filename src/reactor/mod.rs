@@ -40,6 +40,7 @@ use crate::engine::{CheckResult, ConnId, Engine, JobId, Output};
 use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
 use crate::result::{ProbeResult, Reason};
+pub(crate) use children::first_line;
 use children::{ChildId, Children};
 pub(crate) use clock::{now, random_numbers};
 use files::Files;

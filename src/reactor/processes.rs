@@ -13,7 +13,7 @@ use crate::result::{Failure, Reason};
 impl Reactor {
     #[cold]
     pub(super) fn start_hook(&mut self, id: HookId, hook: &Hook, env: Vec<(&'static str, String)>, now: Now) {
-        let Err(error) = self.start_child(ChildId::Hook(id), &hook.words, env) else { return };
+        let Err(error) = self.start_child(ChildId::Hook(id), &hook.words, env, true) else { return };
         let reason = io_error::text(&error);
         let end = match is_temporary(&error) {
             true => HookEnd::Unavailable(reason),
@@ -23,8 +23,12 @@ impl Reactor {
     }
 
     pub(super) fn start_program(&mut self, id: JobId, program: &Program, target: &str, now: Now) {
-        let env = vec![("PINGSTATE_TARGET", target.replace('\0', ""))];
-        let Err(error) = self.start_child(ChildId::Check(id), program.words(), env) else { return };
+        let of_check = || vec![("PINGSTATE_TARGET", target.replace('\0', ""))];
+        let env = program.env().map_or_else(of_check, <[_]>::to_vec);
+        let Err(error) = self.start_child(ChildId::Check(id), program.words(), env, program.env().is_some())
+        else {
+            return;
+        };
         let reason = if is_temporary(&error) { Reason::Local } else { Reason::Exec };
         let detail = format!("{} could not be started: {}", program.name(), io_error::text(&error));
         self.engine.handle_exited(id, Err(Failure::new(reason, detail)), now);
@@ -35,9 +39,10 @@ impl Reactor {
         id: ChildId,
         words: &[String],
         env: Vec<(&'static str, String)>,
+        has_credentials: bool,
     ) -> io::Result<()> {
         self.listen_to_exits()?;
-        self.children.start(id, words, env, self.poll.registry(), CHILD_OUTPUT)
+        self.children.start(id, words, env, self.poll.registry(), CHILD_OUTPUT, has_credentials)
     }
 
     pub(super) fn check_children(&mut self) {

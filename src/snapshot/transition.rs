@@ -1,8 +1,8 @@
-//! Events of a target as one line of JSON: the data of `/events` and the body of a webhook.
+//! Events of a target as one line of JSON: the data of `/events`.
 
 use std::time::Duration;
 
-use serde_core::ser::{Serialize, SerializeStruct, Serializer};
+use serde_core::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::{age_s, latency_ms, timestamp_s};
 use crate::fsm::{Event, State};
@@ -23,17 +23,23 @@ pub(crate) struct Transition<'a> {
 
 impl Serialize for Transition<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Transition", 9)?;
-        out.serialize_field("ts", &timestamp_s(self.ts))?;
-        out.serialize_field("target", self.name)?;
-        out.serialize_field("probe", self.url)?;
-        out.serialize_field("from", self.from.as_str())?;
-        out.serialize_field("to", self.to.as_str())?;
-        out.serialize_field("detail", self.detail)?;
-        out.serialize_field("error", &self.error.map(Reason::as_str))?;
-        out.serialize_field("latency_ms", &self.latency.map(latency_ms))?;
-        out.serialize_field("since_s", &age_s(self.previous_state_duration))?;
+        let mut out = serializer.serialize_map(None)?;
+        self.write(&mut out)?;
         out.end()
+    }
+}
+
+impl Transition<'_> {
+    pub(super) fn write<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        out.serialize_entry("ts", &timestamp_s(self.ts))?;
+        out.serialize_entry("target", self.name)?;
+        out.serialize_entry("probe", self.url)?;
+        out.serialize_entry("from", self.from.as_str())?;
+        out.serialize_entry("to", self.to.as_str())?;
+        out.serialize_entry("detail", self.detail)?;
+        out.serialize_entry("error", &self.error.map(Reason::as_str))?;
+        out.serialize_entry("latency_ms", &self.latency.map(latency_ms))?;
+        out.serialize_entry("since_s", &age_s(self.previous_state_duration))
     }
 }
 

@@ -97,9 +97,13 @@ impl Daemon {
                 let _ = sender.send(line);
             }
         });
-        let first_line = lines.recv_timeout(PATIENCE).expect("a first line");
-        let (_, address) = first_line.rsplit_once("http://").expect("the URL of the API");
-        let api = address.trim_end_matches('/').parse().expect("an address");
+        let first_line = lines.recv_timeout(PATIENCE).unwrap_or_default();
+        let address = first_line.rsplit_once("http://").map(|(_, address)| address.trim_end_matches('/'));
+        let Some(api) = address.and_then(|address| address.parse().ok()) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the first line does not end with the URL of the API: {first_line}");
+        };
         Daemon { child, api, first_line, lines }
     }
 

@@ -254,10 +254,9 @@ fn flags_after_a_target_apply_to_it() {
         "--interval 0.1 --retry-interval 0.001".to_owned(),
         format!("slow {} --slow 0.001", server.url("http")),
         format!("gone tcp://{gone} --retries 3"),
-        format!("--webhook {} --hook-first", hooked.url("http")),
+        format!("--webhook {}", hooked.url("http")),
         format!(
-            "hooked {} --on-change \"/bin/sh -c 'echo $PINGSTATE_TARGET $PINGSTATE_FROM $PINGSTATE_TO >>{}'\"",
-            server.url("http"),
+            "hooked tcp://{gone} --on-change \"/bin/sh -c 'echo $PINGSTATE_TARGET $PINGSTATE_FROM $PINGSTATE_TO >>{}'\"",
             path.display()
         ),
     ]
@@ -274,7 +273,7 @@ fn flags_after_a_target_apply_to_it() {
         std::fs::read_to_string(&path).ok().filter(|written| written.ends_with('\n'))
     });
     let _ = std::fs::remove_file(&path);
-    assert_eq!(written, "hooked unknown up\n");
+    assert_eq!(written, "hooked unknown down\n");
 }
 
 #[test]

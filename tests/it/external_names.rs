@@ -94,7 +94,6 @@ fn daemon() -> Vec<String> {
         "0.2",
         "--fall",
         "1",
-        "--hook-first",
         "--webhook",
         &webhook.url("http"),
         "--on-change",

@@ -20,6 +20,7 @@ mod external_names;
 mod heartbeat;
 mod https;
 mod name_servers;
+mod notifications;
 mod pki;
 mod process;
 mod proxies;

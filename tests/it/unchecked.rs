@@ -53,7 +53,8 @@ fn no_output_reports_an_unchecked_target_as_down() {
         Server::start(|mut stream| drop(stream.read(&mut [0; 1024]).and_then(|_| stream.read(&mut [0]))));
     let (first, second) = (server.url("http"), server.url("http") + "two");
     let hook = format!("sh -c 'kill -9 $PPID; echo {first}'");
-    let daemon = Daemon::start(&["--timeout", "600", "--hook-first", "--on-change", &hook, &first, &second]);
+    let daemon =
+        Daemon::start(&["--timeout", "600", "--notify", "all", "--on-change", &hook, &first, &second]);
     eventually("both checks in flight", || {
         let (_, text) = daemon.get("/metrics");
         text.contains("pingstate_connections{kind=\"probe\"} 2\n").then_some(())
@@ -64,7 +65,10 @@ fn no_output_reports_an_unchecked_target_as_down() {
     assert_eq!(daemon.get("/wait?state=up&timeout=0.05"), (503, "unknown\n".to_owned()));
     assert_eq!(checks(&daemon), vec![("unknown".to_owned(), 0); 2]);
     let status: serde_json::Value = serde_json::from_str(&daemon.get("/status").1).expect("JSON");
-    assert_eq!(status["counts"], serde_json::json!({"unknown": 2, "up": 0, "degraded": 0, "down": 0}));
+    assert_eq!(
+        status["counts"],
+        serde_json::json!({"unknown": 2, "up": 0, "degraded": 0, "down": 0, "paused": 0})
+    );
     for target in status["targets"].as_array().expect("a list") {
         for (key, value) in target.as_object().expect("an object") {
             let has_value =

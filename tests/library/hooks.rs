@@ -117,7 +117,7 @@ fn hook_runs_for_each_change_but_the_first() {
     let command = "env | grep ^PINGSTATE_ | grep -v ^PINGSTATE_REQUIRE= | sort > env.tmp; cat >> env.tmp; mv env.tmp $PINGSTATE_TO";
     let mut fixture = Fixture::new("env", |dir| script(dir, command));
     fixture.set(false);
-    let lines = fixture.lines("down", 8);
+    let lines = fixture.lines("down", 9);
     let since = lines[4].strip_prefix("PINGSTATE_PROBE=db0").map(|_| &lines[5]).expect("sorted");
     assert!(since.starts_with("PINGSTATE_SINCE_S="), "{lines:?}");
     let (mut rest, latency) = (lines.clone(), &lines[3]);
@@ -132,11 +132,12 @@ fn hook_runs_for_each_change_but_the_first() {
             "PINGSTATE_FROM=up",
             "PINGSTATE_PROBE=db0",
             "PINGSTATE_TARGET=db0",
+            "PINGSTATE_TEXT=db0 is down: as set",
             "PINGSTATE_TO=down"
         ]
     );
     fixture.set(true);
-    let lines = fixture.lines("up", 8);
+    let lines = fixture.lines("up", 9);
     assert!(lines[1] == "PINGSTATE_ERROR=" && lines[3] != "PINGSTATE_LATENCY_MS=", "{lines:?}");
     assert!(fixture.notices.try_recv().is_err());
 }

@@ -169,6 +169,16 @@ fn errors_have_line_numbers() {
         ),
         ("--push-url secret", "--push-url: the URL does not begin with http:// or https://"),
         ("--alive-interval 0.9", "--alive-interval: 0.9 is not between 1 and 86400 seconds"),
+        ("a tcp://h:1 --webhook-format text", "--webhook-format: needs --webhook"),
+        ("a tcp://h:1 --webhook-text-key content", "--webhook-text-key: needs --webhook"),
+        ("a tcp://h:1 --webhook-header-file f", "--webhook-header-file: needs --webhook"),
+        (
+            "a tcp://h:1 --webhook http://h --webhook-format xml",
+            "--webhook-format: `xml` is not json or text",
+        ),
+        ("a tcp://h:1 --notify all", "--notify: needs --on-change or --webhook"),
+        ("a tcp://h:1 --webhook http://h --notify up", "--notify: `up` is not down or all"),
+        ("a tcp://h:1 --webhook http://h --remind 59", "--remind: 59 is less than 60 seconds"),
         ("a tcp://h:1 --webhook ftp://secret/", "--webhook: the URL does not begin with http:// or https://"),
     ] {
         assert_eq!(one_error(line), message, "{line}");

@@ -42,7 +42,7 @@ fn stated_defaults_are_the_values_in_force_without_the_flag() {
             "--slow" => "9",
             value => value,
         };
-        let needed = ["--retries=1", "--on-change=x", "--ping-count=2"];
+        let needed = ["--retries=1", "--on-change=x", "--webhook=http://h", "--ping-count=2"];
         let needed: Vec<&str> = needed
             .into_iter()
             .filter(|needed| {

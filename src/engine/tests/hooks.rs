@@ -62,6 +62,7 @@ fn a_hook_gets_the_change_of_state() {
             "PINGSTATE_LATENCY_MS=",
             "PINGSTATE_PROBE=t0",
             "PINGSTATE_SINCE_S=1",
+            "PINGSTATE_TEXT=t0 is degraded: refused",
         ]
     );
 }

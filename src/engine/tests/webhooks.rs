@@ -63,7 +63,7 @@ fn a_change_is_posted_as_json() {
     let ts = bench.now.unix.as_secs();
     assert_eq!(
         json.replace(&format!("{ts}.0"), "TS"),
-        r#"{"ts":TS,"target":"t0","probe":"t0","from":"up","to":"degraded","detail":"refused","error":"refused","latency_ms":null,"since_s":1.0}"#
+        r#"{"ts":TS,"target":"t0","probe":"t0","from":"up","to":"degraded","detail":"refused","error":"refused","latency_ms":null,"since_s":1.0,"text":"t0 is degraded: refused"}"#
     );
     let outputs = bench.outputs();
     assert!(matches!(outputs[..], [Output::Write(_), Output::Close(_)]), "no check: {outputs:?}");

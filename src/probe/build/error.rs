@@ -128,6 +128,8 @@ errors! {
     Url = "url",
     /// Certificates do not apply to the protocol.
     VerifyTls = "no-verify-tls",
+    /// The second key of a webhook's text is empty, too long, or has another meaning.
+    WebhookTextKey = "webhook-text-key",
 }
 
 impl fmt::Display for Error {

@@ -9,10 +9,8 @@ use super::{Error, TlsTrust, Webhook};
 use crate::check::HttpCheck;
 use crate::clock::Now;
 use crate::probe::Attempt;
-use crate::probe::http::settings::checked_headers;
 use crate::probe::http::{Follow, HttpAttempt, HttpPlan};
 
-const CONTENT_TYPE: &str = "Content-Type";
 const HINT: &str = "--push-header-file can send them to --push-url";
 
 /// An HTTP endpoint that receives a request at an interval: see
@@ -31,7 +29,6 @@ const HINT: &str = "--push-header-file can send them to --push-url";
 #[derive(Clone)]
 pub struct PeriodicRequest {
     receiver: Webhook,
-    headers: Vec<(String, String)>,
     interval: Option<Duration>,
 }
 
@@ -49,7 +46,7 @@ impl PeriodicRequest {
     /// If the URL is invalid. The message does not repeat the path, which may be secret.
     pub fn new(url: &str, trust: Option<&TlsTrust>) -> Result<Self, Error> {
         let receiver = Webhook::receiver(url, trust, HINT)?;
-        Ok(PeriodicRequest { receiver, headers: Vec::new(), interval: None })
+        Ok(PeriodicRequest { receiver, interval: None })
     }
 
     /// Adds header fields, such as `Authorization`.
@@ -60,8 +57,7 @@ impl PeriodicRequest {
         mut self,
         fields: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Result<Self, Error> {
-        self.headers.extend(fields.into_iter().map(|(name, value)| (name.into(), value.into())));
-        self.headers = checked_headers(self.headers)?;
+        self.receiver = self.receiver.headers(fields)?;
         Ok(self)
     }
 
@@ -91,15 +87,12 @@ impl PeriodicRequest {
 
     /// A POST whose body is requested with [`Output::Content`](crate::Output::Content).
     pub(crate) fn post(&self, content_type: &str, now: Now) -> Box<dyn Attempt> {
-        let mut headers = self.headers.clone();
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE)) {
-            headers.push((CONTENT_TYPE.to_owned(), content_type.to_owned()));
-        }
+        let headers = self.receiver.fields(Some(content_type));
         self.begin("POST", headers, now)
     }
 
     pub(crate) fn get(&self, now: Now) -> Box<dyn Attempt> {
-        self.begin("GET", self.headers.clone(), now)
+        self.begin("GET", self.receiver.fields(None), now)
     }
 
     fn begin(&self, method: &'static str, headers: Vec<(String, String)>, now: Now) -> Box<dyn Attempt> {

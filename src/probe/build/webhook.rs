@@ -9,18 +9,47 @@ use super::{Error, TlsTrust, trust};
 use crate::check::HttpCheck;
 use crate::clock::Now;
 use crate::probe::Attempt;
+use crate::probe::http::settings::checked_headers;
 use crate::probe::http::{Follow, HttpAttempt, HttpPlan};
+use crate::text::quote;
 use crate::wire::tls::TlsConfig;
 use crate::wire::url::{AUTHORIZATION_HINT, HTTP, HTTPS, Url};
 
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An HTTP endpoint that receives state changes: see [`Notifications::webhook`](crate::Notifications::webhook).
+const CONTENT_TYPE: &str = "Content-Type";
+
+/// The key of the text, and the other keys of the JSON.
+pub(crate) const TEXT: &str = "text";
+pub(crate) const KEYS: [&str; 11] =
+    ["ts", "target", "probe", "from", "to", "detail", "error", "latency_ms", "since_s", "reminder", "test"];
+
+/// What a webhook posts: see [`Webhook::format`].
+///
+/// ```
+/// use pingstate::{Error, Webhook, WebhookFormat};
+///
+/// let ntfy = Webhook::new("http://127.0.0.1:9000/alerts", None)?.format(WebhookFormat::Text);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WebhookFormat {
+    /// An object with the change and a sentence in `text`.
+    #[default]
+    Json,
+    /// The sentence alone.
+    Text,
+}
+
+/// An HTTP endpoint that receives notifications: see [`Notifications::webhook`](crate::Notifications::webhook).
 ///
 /// ```
 /// use pingstate::{Error, Webhook};
 ///
-/// let webhook = Webhook::new("http://127.0.0.1:9000/hooks/s3cret", None)?;
+/// let webhook = Webhook::new("http://127.0.0.1:9000/hooks/s3cret", None)?
+///     .headers([("Authorization", "Bearer s3cret")])?
+///     .text_key("content")?;
 /// assert_eq!(format!("{webhook:?}"), "Webhook(http://127.0.0.1:9000)");
 /// # Ok::<(), Error>(())
 /// ```
@@ -29,6 +58,9 @@ pub struct Webhook {
     url: Url,
     text: String,
     tls: Option<TlsConfig>,
+    headers: Vec<(String, String)>,
+    text_key: Option<String>,
+    format: WebhookFormat,
 }
 
 impl Webhook {
@@ -53,7 +85,74 @@ impl Webhook {
             Some(trust) => Some(trust.0.clone()),
             None => trust::config(url.scheme, true, &[])?,
         };
-        Ok(Webhook { text: url.to_string(), url, tls })
+        Ok(Webhook {
+            text: url.to_string(),
+            url,
+            tls,
+            headers: Vec::new(),
+            text_key: None,
+            format: WebhookFormat::default(),
+        })
+    }
+
+    /// Adds header fields, such as `Authorization`. They are not sent to other hosts that a redirect names.
+    ///
+    /// # Errors
+    /// If one is invalid, or they exceed the limits of [`ProbeBuilder::header`](crate::ProbeBuilder::header).
+    pub fn headers(
+        mut self,
+        fields: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<Self, Error> {
+        self.headers.extend(fields.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self.headers = checked_headers(self.headers)?;
+        Ok(self)
+    }
+
+    /// Repeats the text of the JSON under a second key, such as `content` for Discord or `message` for Gotify.
+    /// Default: only `text`.
+    ///
+    /// # Errors
+    /// If it is empty, longer than [`Webhook::TEXT_KEY_MAX`] bytes, contains control characters, or is one of
+    /// the JSON's other keys.
+    pub fn text_key(mut self, key: impl Into<String>) -> Result<Self, Error> {
+        let key = key.into();
+        if key.is_empty() || key.len() > Self::TEXT_KEY_MAX || key.chars().any(char::is_control) {
+            let limit = Self::TEXT_KEY_MAX;
+            return Err(Error::WebhookTextKey(format!(
+                "must have 1 to {limit} bytes without control characters"
+            )));
+        }
+        if KEYS.contains(&key.as_str()) {
+            return Err(Error::WebhookTextKey(format!("{} has another meaning", quote(&key))));
+        }
+        self.text_key = (key != TEXT).then_some(key);
+        Ok(self)
+    }
+
+    /// Default: [`WebhookFormat::Json`].
+    #[must_use]
+    pub fn format(mut self, format: WebhookFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// The longest key of [`Webhook::text_key`], in bytes.
+    pub const TEXT_KEY_MAX: usize = 64;
+
+    /// Whether it posts the same to the same receiver.
+    pub(crate) fn is_same(&self, other: &Webhook) -> bool {
+        let parts = |webhook: &Webhook| {
+            (webhook.text.clone(), webhook.headers.clone(), webhook.text_key.clone(), webhook.format)
+        };
+        parts(self) == parts(other)
+    }
+
+    pub(crate) fn has_text_format(&self) -> bool {
+        self.format == WebhookFormat::Text
+    }
+
+    pub(crate) fn second_key(&self) -> Option<&str> {
+        self.text_key.as_deref()
     }
 
     pub(super) fn endpoint(&self) -> (Url, Option<TlsConfig>) {
@@ -85,12 +184,27 @@ impl Webhook {
         out
     }
 
-    pub(crate) fn deliver(&self, json: &str, now: Now) -> Box<dyn Attempt> {
+    /// The header fields of a request whose body has this type, unless one of them states the type.
+    pub(super) fn fields(&self, content_type: Option<&str>) -> Vec<(String, String)> {
+        let is_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case(CONTENT_TYPE);
+        let mut headers = self.headers.clone();
+        if let Some(content_type) = content_type.filter(|_| !headers.iter().any(is_type)) {
+            headers.push((CONTENT_TYPE.to_owned(), content_type.to_owned()));
+        }
+        headers
+    }
+
+    pub(crate) fn deliver(&self, body: String, now: Now) -> Box<dyn Attempt> {
+        let content_type = match self.format {
+            WebhookFormat::Json => "application/json",
+            WebhookFormat::Text => "text/plain; charset=utf-8",
+        };
+        let headers = self.fields(Some(content_type));
         let plan = HttpPlan {
             url: self.url.clone(),
             method: Cow::Borrowed("POST"),
-            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
-            content: Some(json.as_bytes().into()),
+            headers,
+            content: Some(body.into_bytes().into()),
             has_streamed_content: false,
             check: HttpCheck::default(),
             max_body: 0,
@@ -161,6 +275,23 @@ mod tests {
             let error = Webhook::new(url, None).expect_err(url);
             assert!(!error.message().contains("--header"), "{error}");
             assert!(!error.message().contains("s3cret") && error.message().contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn invalid_keys_and_header_fields_are_refused() {
+        let webhook = || Webhook::new("http://h/", None).expect("a URL");
+        let limit = "k".repeat(Webhook::TEXT_KEY_MAX);
+        for key in ["content", "a key", &limit] {
+            assert_eq!(webhook().text_key(key).expect("valid").second_key(), Some(key));
+        }
+        assert_eq!(webhook().text_key("text").expect("valid").second_key(), None, "it is there already");
+        for key in ["", "a\n", &(limit + "k"), "detail", "since_s", "test"] {
+            assert_eq!(webhook().text_key(key).expect_err(key).field(), "webhook-text-key");
+        }
+        assert!(webhook().headers([("Title", "x"), ("Priority", "5")]).is_ok());
+        for field in [("a:b", "x"), ("Content-Length", "1"), ("A", "x\ny")] {
+            assert_eq!(webhook().headers([field]).expect_err("invalid").field(), "header", "{field:?}");
         }
     }
 }

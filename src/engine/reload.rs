@@ -22,6 +22,8 @@ impl Engine {
         if let Some(manager) = &mut self.manager {
             manager.note_reload("", &mut self.cx);
         }
+        // Notifications of targets that were paused and are removed wait no longer.
+        self.start_deliveries();
         self.process_events();
         self.set_wakeup();
         Ok(())

@@ -90,6 +90,11 @@ impl World {
             return;
         }
         let busy = self.runs[target].is_some();
+        if self.schedules[target].pause_end().is_some() {
+            let id = self.ids[target];
+            self.call(self.at, |engine, now| engine.check_now(id, now));
+            return self.end_pause(target);
+        }
         if !busy {
             self.urgent.insert(target);
         }

@@ -68,6 +68,12 @@ impl Journal {
         }
     }
 
+    /// A target is paused, which has changed its state.
+    pub(super) fn note_pause(&mut self, entry: Entry) {
+        self.last += 1;
+        self.changes.push(Entry { seq: self.last, ..entry }, self.most);
+    }
+
     /// These targets are watched now: what others did is told no more.
     pub(super) fn remap(&mut self, targets: &[&TargetPlan]) {
         self.most = MOST.max(2 * targets.len());

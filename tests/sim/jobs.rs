@@ -21,7 +21,10 @@ pub(super) fn token(target: usize) -> String {
 impl World {
     pub(super) fn schedule_job(&mut self, target: usize) {
         let interval = self.plan.targets[target].interval;
-        let left = self.schedules[target].due().saturating_sub(self.at);
+        let left = match self.schedules[target].pause_end() {
+            Some(_) => interval,
+            None => self.schedules[target].due().saturating_sub(self.at),
+        };
         let after = match self.rng.below(8) {
             0 => left,
             1 => left + self.rng.below(2 * interval),
@@ -92,7 +95,11 @@ impl World {
     pub(super) fn note_report(&mut self, report: Report, status: u16) {
         let is_present = self.present.contains(&report.target);
         assert_eq!(status == 200, is_present, "{status} to {report:?}");
-        if is_present {
+        if is_present && self.schedules[report.target].pause_end().is_some() {
+            self.counters.add("heartbeats: in a pause");
+            let grace = self.plan.targets[report.target].grace().expect("a heartbeat target");
+            self.schedules[report.target].expect_again(self.seen, grace);
+        } else if is_present {
             self.reports.push_back(report);
         } else {
             self.counters.add("heartbeats: of a target that is gone");

@@ -26,6 +26,7 @@ mod kinds;
 mod model;
 mod names;
 mod net;
+mod pauses;
 mod peers;
 mod pings;
 mod plan;
@@ -78,6 +79,7 @@ const FLOORS: &[(&str, u64)] = &[
     ("dns: strays before the answer", 700),
     ("dns: the files change", 300),
     ("heartbeats: failures", 300),
+    ("heartbeats: in a pause", 30),
     ("heartbeats: missed", 100),
     ("heartbeats: of a target that is gone", 50),
     ("heartbeats: received", 290),
@@ -102,13 +104,19 @@ const FLOORS: &[(&str, u64)] = &[
     ("local: no socket for a target", 4000),
     ("loop: stalls", 500),
     ("manager: status", 780),
+    ("pauses: before a further attempt", 30),
+    ("pauses: begun", 700),
+    ("pauses: ended", 200),
+    ("pauses: of a target that is replaced", 70),
+    ("pauses: resumed", 130),
+    ("pauses: with a check in flight", 170),
     ("peers: no socket", 1200),
     ("peers: not writable", 360),
     ("posts: answered with an error", 90),
     ("posts: delivered", 270),
     ("posts: not answered", 210),
     ("posts: refused", 90),
-    ("programs: all slots are taken", 8),
+    ("programs: all slots are taken", 2),
     ("programs: ended after their checks", 160),
     ("programs: killed", 180),
     ("programs: never end", 80),

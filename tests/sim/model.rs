@@ -117,6 +117,19 @@ impl Model {
         Some((before, self.state, previous_state_duration))
     }
 
+    /// It is not checked for some time; gives the state before if that was another one.
+    pub(super) fn pause(&mut self, at: u64) -> Option<State> {
+        (self.oks_in_a_row, self.fails_in_a_row) = (0, 0);
+        let before = std::mem::replace(&mut self.state, State::Unknown);
+        if before == State::Unknown {
+            return None;
+        }
+        self.transitions += 1;
+        self.entered[State::Unknown as usize] += 1;
+        self.since = at;
+        Some(before)
+    }
+
     fn follows(&self, ok: bool) -> State {
         let (fall, rise) = match &self.policy {
             Policy::Thresholds { fall, rise } => ((*fall).max(1), (*rise).max(1)),

@@ -18,6 +18,7 @@ impl World {
             Event::Knock => self.knock(),
             Event::Chaos => self.chaos(),
             Event::Reload => self.reload(),
+            Event::Pause => self.pause_any(),
             Event::Hook(id, end) => self.end_hook(id, &end),
             Event::Exit(job, exit, output) => self.end_program(job, Some((exit, output))),
             Event::Job(target) => self.end_job(target),

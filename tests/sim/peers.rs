@@ -100,7 +100,9 @@ impl World {
             let target = self.present.iter().copied().find(|present| self.ids[*present] == target)?;
             let files = &self.current_files().resolv_conf;
             let first = files.split_whitespace().nth(1).map(str::to_owned);
-            assert_eq!(Some(to.ip().to_string()), first, "the first name server");
+            // Without a socket, the same server is tried again although the files may have changed.
+            let is_retry = self.runs[target].as_ref().is_some_and(|this| this.dialing == Dialing::Local);
+            assert!(is_retry || Some(to.ip().to_string()) == first, "{to} is not the first name server");
             return Some(target);
         }
         let target = usize::from(to.port().checked_sub(PORT)?);

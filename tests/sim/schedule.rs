@@ -17,6 +17,8 @@ pub(super) struct Schedule {
     retry_at: Option<u64>,
     retried: u32,
     since: u64,
+    /// The end of the pause; without an end, the largest number.
+    paused: Option<u64>,
     pub(super) skipped: u64,
 }
 
@@ -40,6 +42,7 @@ impl Schedule {
             retry_at: None,
             retried: 0,
             since: start,
+            paused: None,
             skipped: 0,
         }
     }
@@ -75,7 +78,38 @@ impl Schedule {
 
     /// When the next try is due while there is none.
     pub(super) fn due(&self) -> u64 {
-        self.retry_at.unwrap_or(self.scheduled())
+        self.paused.or(self.retry_at).unwrap_or(self.scheduled())
+    }
+
+    pub(super) fn pause_end(&self) -> Option<u64> {
+        self.paused
+    }
+
+    /// A target without a grace is checked again at the end of the pause, one with a grace expects heartbeats.
+    pub(super) fn pause(&mut self, end: u64, grace: Option<u64>) {
+        if end < u64::MAX && grace.is_none() {
+            self.restart(end);
+        }
+        (self.paused, self.retry_at, self.retried) = (Some(end), None, 0);
+    }
+
+    pub(super) fn resume(&mut self, at: u64, grace: Option<u64>) {
+        self.end_pause(at, grace);
+        if grace.is_none() {
+            self.restart(at);
+        }
+    }
+
+    pub(super) fn end_pause(&mut self, at: u64, grace: Option<u64>) {
+        self.paused = None;
+        if let Some(grace) = grace.filter(|_| self.next <= at) {
+            self.expect_again(at, grace);
+        }
+    }
+
+    fn restart(&mut self, at: u64) {
+        let skipped = self.skipped;
+        *self = Schedule { skipped, ..Schedule::new(at, (0, 1), self.interval, self.rules) };
     }
 
     /// A try begins; gives by how much it is late, if it is one on the scheduled time.

@@ -14,6 +14,7 @@ use super::hooks::Hooks;
 use super::jobs::Report;
 use super::model::{Model, worst};
 use super::names::{self, hosts};
+use super::pauses::Pauses;
 use super::peers::{Fact, Peer};
 use super::plan::Plan;
 use super::programs::Programs;
@@ -58,6 +59,8 @@ pub(super) enum Event {
     Chaos,
     /// Other targets are to be watched.
     Reload,
+    /// A target is paused or resumed.
+    Pause,
     /// A hook ends.
     Hook(HookId, HookEnd),
     /// The program of a check ends.
@@ -133,6 +136,7 @@ pub(super) struct World {
     /// The ids of all targets that there have ever been.
     pub(super) ids: Vec<TargetId>,
     pub(super) reloads: Reloads,
+    pub(super) pauses: Pauses,
     pub(super) begins: Vec<u64>,
     pub(super) runs: Vec<Option<ProbeRun>>,
     pub(super) models: Vec<Model>,
@@ -173,12 +177,14 @@ impl World {
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into();
         let engine = Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
         let reloads = Reloads::new(Rng::with(seed ^ 0x4e10, bytes), &plan);
+        let pauses = Pauses::new(Rng::with(seed ^ 0x9a05, bytes), &plan);
         let count = plan.targets.len();
         let mut world = World {
             schedules: Vec::new(),
             present: (0..count).collect(),
             ids: engine.targets().ids().collect(),
             reloads,
+            pauses,
             delay: (0, 0),
             urgent: BTreeSet::new(),
             models: Vec::new(),
@@ -243,7 +249,8 @@ impl World {
 
     /// The worst state of all that are watched.
     pub(super) fn worst(&self) -> State {
-        worst(self.present.iter().map(|target| self.models[*target].state))
+        let present = self.present.iter().filter(|target| self.schedules[**target].pause_end().is_none());
+        worst(present.map(|target| self.models[*target].state))
     }
 
     /// The target that is watched under this name.
@@ -254,6 +261,7 @@ impl World {
     pub(super) fn run(&mut self) {
         self.attach_service_manager();
         self.schedule_reload();
+        self.schedule_pause();
         self.schedule(0, Event::Chaos);
         if self.plan.weather.clients > 0 || self.plan.flood.is_some() {
             self.schedule(0, Event::Knock);
@@ -305,6 +313,7 @@ impl World {
         let later = self.at + self.rng.pick(&[0, 0, 0, 900, 30_000]);
         (self.hooks.starts_in_turn, self.programs.started) = (0, 0);
         self.call(later, |engine, now| engine.handle_timeout(now));
+        self.end_pauses();
         // What is carried out now still goes by the moment at which the turn began.
         self.drain();
         self.check_step();

@@ -32,7 +32,8 @@ pub use state::{Event, State};
 #[non_exhaustive]
 pub struct Check {
     /// Smaller than a `SystemTime`, which matters in the history of each target.
-    unix_ms: u64,
+    unix_s: u32,
+    subsec_ms: u16,
     /// Whether it succeeded.
     pub event: Event,
     /// The state after it.
@@ -49,7 +50,7 @@ impl Check {
     }
 
     pub(crate) fn unix(&self) -> Duration {
-        Duration::from_millis(self.unix_ms)
+        Duration::from_secs(self.unix_s.into()) + Duration::from_millis(self.subsec_ms.into())
     }
 }
 
@@ -173,8 +174,10 @@ impl Fsm {
         }
         if self.history > 0 {
             let rounded = now.unix.saturating_add(Duration::from_micros(500)).as_millis();
-            let unix_ms = u64::try_from(rounded).unwrap_or(u64::MAX);
-            self.recent.push_back(Check { unix_ms, event, state: to, detail: detail.clone() });
+            // Until the year 2106.
+            let unix_s = u32::try_from(rounded / 1000).unwrap_or(u32::MAX);
+            let subsec_ms = (rounded % 1000) as u16;
+            self.recent.push_back(Check { unix_s, subsec_ms, event, state: to, detail: detail.clone() });
         }
         self.last = Some(Last {
             event,

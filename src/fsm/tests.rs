@@ -217,7 +217,7 @@ fn times_of_checks_are_rounded_to_milliseconds_and_saturate() {
         fsm.fire(&ok(), Now { unix, ..now });
     }
     let times: Vec<_> = fsm.recent().iter().map(|check| check.unix().as_millis()).collect();
-    assert_eq!(times, [0, 1000, 1001, u128::from(u64::MAX)]);
+    assert_eq!(times, [0, 1000, 1001, u128::from(u32::MAX) * 1000 + 999]);
     assert_eq!(fsm.recent()[2].ended_at(), system_time(Duration::from_millis(1001)));
 }
 
@@ -236,4 +236,11 @@ fn a_warning_degrades_a_target_until_a_success_without_it() {
     assert_eq!(fire(&warned), ("degraded", vec!["loss"]));
     assert_eq!(fire(&ok()), ("up", vec![]));
     assert_eq!(fsm.counters().checks, [3, 2], "a warning is no failure");
+}
+
+/// 20 of them are most of the memory of a target.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_check_in_the_history_is_small() {
+    assert_eq!(size_of::<Check>(), 24);
 }

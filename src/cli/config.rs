@@ -16,7 +16,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -38,7 +39,7 @@ const FILE_MAX: usize = 16 * 1024 * 1024;
 const LINE_MAX: usize = 64 * 1024;
 
 /// After this many errors the rest of the file is not checked.
-const ERRORS_MAX: usize = 1000;
+pub(super) const ERRORS_MAX: usize = 1000;
 
 /// A file, and the command line that names it.
 #[derive(Debug, PartialEq)]
@@ -57,15 +58,30 @@ pub(crate) struct Loaded {
 
 impl Config {
     pub(crate) fn name(&self) -> String {
-        self.path.display().to_string()
+        if self.is_stdin() { "standard input".to_owned() } else { self.path.display().to_string() }
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+
+    fn open(&self) -> io::Result<File> {
+        match self.is_stdin() {
+            true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+            false => File::open(&self.path),
+        }
     }
 
     pub(crate) fn load(&self) -> Result<Loaded, String> {
         let mut bytes = Vec::new();
         let mut mode = 0;
-        File::open(&self.path)
+        self.open()
             .and_then(|file| {
-                mode = file.metadata()?.permissions().mode();
+                let metadata = file.metadata()?;
+                // The modes of pipes and sockets have no meaning.
+                if metadata.is_file() || !self.is_stdin() {
+                    mode = metadata.permissions().mode();
+                }
                 file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)
             })
             .map_err(|error| super::log::plain(&error))?;
@@ -86,8 +102,12 @@ impl Config {
         Ok(loaded)
     }
 
-    /// Refuses anything but a regular file: reading a pipe would block the event loop.
+    /// Refuses anything but a regular file: reading a pipe would block the event loop, and standard input was read to
+    /// its end.
     pub(super) fn refuse_to_wait(&self) -> Result<(), String> {
+        if self.is_stdin() {
+            return Err("standard input cannot be read again (restart, or use --config FILE)".to_owned());
+        }
         match fs::metadata(&self.path) {
             Ok(file) if !file.is_file() => Err(format!("{}: is not a regular file", self.name())),
             _ => Ok(()),
@@ -176,6 +196,9 @@ impl FileParser {
             };
             return Err(format!("expected NAME URL, but no {missing} `{}`", shown_url(&name)));
         };
+        if name.ends_with(':') && Kind::of_url(&name).is_some() {
+            return Err(format!("expected NAME URL, but no name precedes `{name}`"));
+        }
         self.target(name, url, words)
     }
 

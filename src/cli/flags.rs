@@ -283,9 +283,12 @@ pub(super) static SECTIONS: [Section; 13] = [
                 put(&mut line.settings.rise, values::count(text))
             })
             .default("1"),
-            value("--slow", "MS", "degraded while a response takes longer, in milliseconds", |line, text| {
-                put(&mut line.settings.slow, values::milliseconds(text))
-            })
+            value(
+                "--slow",
+                "MS",
+                "degraded while a response takes longer: 500 or 500ms, 2s",
+                |line, text| put(&mut line.settings.slow, values::milliseconds(text)),
+            )
             .kinds(PROBED_KINDS, |settings| settings.slow = None),
             value("--slow-clear", "MS", "and until one takes at most this", |line, text| {
                 put(&mut line.settings.slow_clear, values::milliseconds(text))
@@ -309,9 +312,17 @@ pub(super) static SECTIONS: [Section; 13] = [
         title: "",
         scope: FlagScope::Process,
         flags: &[
-            value("--config", "FILE", "read the targets from this file", |line, text| {
-                put(&mut line.config, values::plain(text).map(Into::into))
-            }),
+            value(
+                "--config",
+                "FILE",
+                "read the targets from this file; - is standard input",
+                |line, text| {
+                    if line.config.is_some() {
+                        return Err("is given twice: list all targets in one file".to_owned());
+                    }
+                    put(&mut line.config, values::plain(text).map(Into::into))
+                },
+            ),
             switch("--check-config", "check the file, print its errors and exit", |line| {
                 line.check_config = true;
             }),

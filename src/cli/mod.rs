@@ -56,15 +56,15 @@ pub(crate) enum Command {
     Version,
 }
 
-/// `args` begins with the program's name. The error is one line that names the flag.
-pub(crate) fn parse(args: impl Iterator<Item = OsString> + 'static) -> Result<Command, String> {
+/// `args` begins with the program's name. Each error is one line that names the flag.
+pub(crate) fn parse(args: impl Iterator<Item = OsString> + 'static) -> Result<Command, Vec<String>> {
     let (mut line, mut errors) = (CommandLine::default(), Vec::new());
     let action = args::read(Parser::from_iter(args), &mut line, &mut errors);
-    if !errors.is_empty() {
-        return Err(errors.swap_remove(0));
-    }
+    // A flag that is repeated too often.
+    errors.dedup();
     match action {
+        _ if !errors.is_empty() => Err(errors),
         Some(command) => Ok(command),
-        None => Ok(Command::Run(Box::new(conflicts::resolve(line)?))),
+        None => Ok(Command::Run(Box::new(conflicts::resolve(line).map_err(|error| vec![error])?))),
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the command: reads the command line, then checks once or serves until a signal arrives.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use super::log::{Log, Priority};
@@ -16,7 +16,7 @@ pub fn main() -> ExitCode {
         Ok(Command::Help) => printed(&super::help()),
         Ok(Command::Version) => printed(super::VERSION),
         Ok(Command::Run(options)) => run(*options, log),
-        Err(line) => usage_errors(&[line], log),
+        Err(lines) => usage_errors(&lines, log),
     }
 }
 
@@ -88,9 +88,9 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
     if source.is_some() {
         builder = builder.reload_on_sighup();
     }
-    let mut server = builder
-        .bind(daemon.api)
-        .map_err(|error| format!("cannot serve on {}: {}", daemon.api, super::log::plain(&error)))?;
+    let mut server = builder.bind(daemon.api).map_err(|error| {
+        format!("cannot serve on {}: {}{}", daemon.api, super::log::plain(&error), remedy(&error))
+    })?;
     log.line(
         Priority::Info,
         &format!("probing {what} every {every}, serving on http://{}", server.address()),
@@ -102,6 +102,16 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
     }
     log.line(Priority::Info, "stopped");
     Ok(())
+}
+
+/// What to do if the API's address cannot be bound.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => " (is pingstate already running? --api-port selects another port)",
+        ErrorKind::AddrNotAvailable => " (--api-host must be an address of this machine)",
+        ErrorKind::PermissionDenied => " (--api-port below 1024 needs root or CAP_NET_BIND_SERVICE)",
+        _ => "",
+    }
 }
 
 fn cannot_continue(error: io::Error) -> String {

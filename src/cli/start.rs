@@ -37,7 +37,7 @@ impl Start {
     /// Each error is one line that names the flag.
     pub(crate) fn new(options: Options, log: Log) -> Result<Start, Vec<String>> {
         let Some(config) = options.config else {
-            let monitors = monitors(&options.targets, log).map_err(|error| vec![error])?;
+            let monitors = monitors(&options.targets, log);
             let mut errors = Vec::new();
             check_permissions(&options.targets, &mut errors);
             check_programs(&options.targets, !options.once, &mut errors);
@@ -46,9 +46,11 @@ impl Start {
                 false => api_token(&options.daemon, &mut errors),
             };
             let requests = requests(&options.daemon, !options.once, log, &mut errors);
-            if !errors.is_empty() {
-                return Err(errors.into_iter().map(|(_, error)| error).collect());
-            }
+            let errors = errors.into_iter().map(|(_, error)| error);
+            let monitors = match monitors {
+                Ok(monitors) if errors.len() == 0 => monitors,
+                made => return Err(made.err().into_iter().flatten().chain(errors).collect()),
+            };
             let every = every(&options.targets);
             return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None });
         };

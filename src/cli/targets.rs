@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::config::ERRORS_MAX;
 use super::log::Log;
 use super::receivers::{Receivers, WebhookFiles};
 use super::request_files::{Files, HeaderFields, RequestFiles};
@@ -15,23 +16,37 @@ use crate::library::ResolverConfig;
 use crate::monitor::{Monitor, Notifications, TargetId, TargetUpdate};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, probe};
-use crate::probe::kinds::TLS_KINDS;
+use crate::probe::kinds::{Kind, TLS_KINDS};
 use crate::text::shown;
 
-/// The error is one line that names the flag.
-pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, String> {
+/// The monitors of the targets on the command line. Each error is one line that names the flag or the target.
+pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, Vec<String>> {
     let mut resources = SharedResources::new(log);
     let mut loaded = Vec::with_capacity(targets.len());
     let mut probes = Vec::with_capacity(targets.len());
+    let mut errors = Vec::new();
     for options in targets {
-        let files = resources.load(options).map_err(Option::unwrap_or_default)?;
-        probes.push(build(options, &files, options.name.as_deref())?);
-        loaded.push(files);
+        let built = resources.load(options).and_then(|files| {
+            probes.push(build(options, &files, options.name.as_deref())?);
+            loaded.push(files);
+            Ok(())
+        });
+        // An error of a flag is the same for all targets.
+        errors.extend(built.err().flatten().filter(|error| !errors.contains(error)));
+        if errors.len() >= ERRORS_MAX {
+            errors.push("too many errors: the remaining targets were not checked".to_owned());
+            break;
+        }
     }
-    make_names_unique(&mut probes, targets, &loaded)?;
+    if errors.is_empty() {
+        make_names_unique(&mut probes, targets, &loaded, &mut errors);
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     let watched = probes.into_iter().zip(targets).zip(&loaded);
     let monitor = |((probe, options), files)| resources.monitor(probe, options, files);
-    watched.map(monitor).collect::<Result<_, _>>().map_err(Option::unwrap_or_default)
+    watched.map(monitor).collect::<Result<_, _>>().map_err(|error| error.into_iter().collect())
 }
 
 /// The updates from the running targets, with their fingerprints, to those of the file, and the fingerprints of
@@ -230,12 +245,27 @@ fn explain(error: &Error, options: &TargetOptions) -> String {
     match (error.field(), &options.target) {
         ("url", TargetSpec::Url(url)) => {
             let what = if options.line > 0 { "URL" } else { "TARGET" };
-            format!("{what} {}: {message}", shown_url(url))
+            match is_named(url) {
+                true if options.line > 0 => {
+                    format!("{what} {}: a space must follow the NAME", shown_url(url))
+                }
+                true => format!(
+                    "{what} {}: a NAME cannot precede a URL here (use --name, or list NAME URL in a file for --config)",
+                    shown_url(url)
+                ),
+                false => format!("{what} {}: {message}", shown_url(url)),
+            }
         }
         ("url", TargetSpec::Parts { .. }) => format!("--address: {message}"),
         ("name", _) if options.line > 0 => format!("NAME: {message}"),
         (flag, _) => format!("--{flag}: {message}"),
     }
+}
+
+/// Whether it is a name and a colon before a URL or nothing: `web:`, `web: https://h`, `web:https://h`.
+fn is_named(text: &str) -> bool {
+    let Some((name, url)) = text.split_once(':') else { return false };
+    Kind::parse(name).is_err() && (url.is_empty() || Kind::of_url(url.trim_start()).is_some())
 }
 
 /// A URL for an error message, without the part before an `@`, which may be a password.
@@ -252,10 +282,11 @@ fn make_names_unique(
     probes: &mut [NetProbe],
     targets: &[TargetOptions],
     loaded: &[LoadedFiles],
-) -> Result<(), String> {
-    if let Some(url) = duplicates(probes.iter().map(Probe::url)).first() {
-        return Err(format!("duplicate TARGET {url}"));
-    }
+    errors: &mut Vec<String>,
+) {
+    let mut same = duplicates(probes.iter().map(Probe::url));
+    same.dedup();
+    errors.extend(same.iter().map(|url| format!("duplicate TARGET {url}")));
     let shared = duplicates(probes.iter().map(Probe::name));
     for (position, (probe, (options, files))) in (1..).zip(probes.iter_mut().zip(targets.iter().zip(loaded)))
     {
@@ -264,10 +295,12 @@ fn make_names_unique(
                 url if url.len() <= ProbeBuilder::NAME_MAX => url.to_owned(),
                 _ => format!("{}-{position}", probe.name()),
             };
-            *probe = build(options, files, Some(&name))?;
+            match build(options, files, Some(&name)) {
+                Ok(renamed) => *probe = renamed,
+                Err(error) => errors.push(error),
+            }
         }
     }
-    Ok(())
 }
 
 /// The texts that occur several times, sorted.

@@ -14,7 +14,7 @@ use crate::probe::build::WebhookFormat;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 
-fn command(args: &[&str]) -> Result<Command, String> {
+fn command(args: &[&str]) -> Result<Command, Vec<String>> {
     let args: Vec<OsString> = ["pingstate"].iter().chain(args).map(Into::into).collect();
     parse(args.into_iter())
 }
@@ -29,10 +29,11 @@ fn options(args: &[&str]) -> Options {
 /// The error of an invalid command line.
 fn refusal(args: &[&str]) -> String {
     match command(args) {
-        Err(error) => {
+        Err(errors) => {
+            let [error] = &errors[..] else { panic!("{args:?}: {errors:?}") };
             assert!(!error.contains(|c: char| c.is_control()), "{args:?}: {error:?}");
             assert!(!error.is_empty() && error.len() < 400, "{args:?}: {error}");
-            error
+            error.clone()
         }
         other => panic!("{args:?}: {other:?}"),
     }

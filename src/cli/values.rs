@@ -12,11 +12,10 @@ use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat};
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
-use crate::text::{billionths, duration, integer, quote, shown, words};
+use crate::text::{duration, integer, quote, shown, words};
 use crate::wire::http::is_token_byte;
 use crate::wire::http::write::METHOD_MAX;
 
-const BILLION: u64 = 1_000_000_000;
 const TIMEOUT_MAX_S: u64 = ProbeBuilder::TIMEOUT_MAX.as_secs();
 const INTERVAL_MAX_S: u64 = Monitor::INTERVAL_MAX.as_secs();
 /// The largest threshold of consecutive results.
@@ -85,7 +84,17 @@ pub(super) fn ping_size(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    Ok(Duration::from_nanos(decimal(text, TIMEOUT_MAX_S * 1000, "milliseconds", "500")? / 1000))
+    // A number without a unit is one of milliseconds.
+    let unit = if text.ends_with(|c: char| c.is_ascii_alphabetic()) { "" } else { "ms" };
+    let invalid = || format!("{} is not a time, like 500, 500ms or 2s", quote(text));
+    let span = duration(&[unsigned(text), unit].concat()).ok_or_else(invalid)?;
+    let range = Duration::from_micros(1)..=ProbeBuilder::TIMEOUT_MAX;
+    match range.contains(&span) && !text.starts_with('-') {
+        true => Ok(span),
+        false => {
+            Err(format!("{} is not between 0.001 and {} milliseconds", shown(text), TIMEOUT_MAX_S * 1000))
+        }
+    }
 }
 
 pub(super) fn webhook_format(text: &str) -> Result<WebhookFormat, String> {
@@ -144,12 +153,12 @@ pub(super) fn path(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A method is a token (RFC 9110 section 9.1), and its case matters.
+/// A method is a token (RFC 9110 section 9.1). Its case matters, and registered ones are in upper case.
 pub(super) fn method(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > METHOD_MAX || !text.bytes().all(is_token_byte) {
         return Err(format!("{} is not a method, like GET or HEAD", quote(text)));
     }
-    Ok(text.to_owned())
+    Ok(text.to_ascii_uppercase())
 }
 
 /// `Name: value` (RFC 9110 section 5). A tab is the only control character allowed in a value (section 5.5), so that
@@ -232,17 +241,6 @@ fn seconds(text: &str, max: u64) -> Result<Duration, String> {
     }
 }
 
-/// A decimal number from 0.001 to `max`, in billionths.
-fn decimal(text: &str, max: u64, unit: &str, example: &str) -> Result<u64, String> {
-    match billionths(unsigned(text)) {
-        None => Err(format!("{} is not a number of {unit}, like {example}", quote(text))),
-        Some(number) if (BILLION / 1000..=max * BILLION).contains(&number) && !text.starts_with('-') => {
-            Ok(number)
-        }
-        Some(_) => Err(format!("{} is not between 0.001 and {max} {unit}", shown(text))),
-    }
-}
-
 fn unsigned(text: &str) -> &str {
     text.strip_prefix(['+', '-']).unwrap_or(text)
 }
@@ -280,7 +278,15 @@ mod tests {
         for text in ["0ms", "0.5ms", "3651d", "-1d", "99999999999999999999d"] {
             assert!(interval(text).expect_err(text).contains("is not between"), "{text}");
         }
-        assert_eq!(milliseconds("500"), Ok(Duration::from_millis(500)));
-        assert!(milliseconds("500ms").is_err());
+        for (text, micros) in
+            [("500", 500_000), ("500ms", 500_000), ("2s", 2_000_000), ("0.001", 1), ("1h", 3_600_000_000)]
+        {
+            assert_eq!(milliseconds(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        let range = "is not between 0.001 and 3600000 milliseconds";
+        for text in ["0", "0ms", "-1s", "61m", "3600001"] {
+            assert_eq!(milliseconds(text), Err(format!("{text} {range}")));
+        }
+        assert_eq!(milliseconds("2x"), Err("`2x` is not a time, like 500, 500ms or 2s".to_owned()));
     }
 }

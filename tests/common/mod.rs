@@ -75,6 +75,9 @@ pub fn pingstate() -> Command {
 pub struct Daemon {
     child: Child,
     pub api: SocketAddr,
+    /// Lines before the first one.
+    pub warnings: Vec<String>,
+    /// The line with the URL of the API.
     pub first_line: String,
     lines: Receiver<String>,
 }
@@ -97,14 +100,19 @@ impl Daemon {
                 let _ = sender.send(line);
             }
         });
-        let first_line = lines.recv_timeout(PATIENCE).unwrap_or_default();
-        let address = first_line.rsplit_once("http://").map(|(_, address)| address.trim_end_matches('/'));
-        let Some(api) = address.and_then(|address| address.parse().ok()) else {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the first line does not end with the URL of the API: {first_line}");
-        };
-        Daemon { child, api, first_line, lines }
+        // If it does not start, dropping it ends the process.
+        let api = ([127, 0, 0, 1], 0).into();
+        let mut daemon = Daemon { child, api, warnings: Vec::new(), first_line: String::new(), lines };
+        loop {
+            let line = daemon.lines.recv_timeout(PATIENCE).unwrap_or_default();
+            assert!(!line.is_empty(), "no line with the URL of the API after {:?}", daemon.warnings);
+            if let Some((_, address)) = line.split_once(" serving on http://") {
+                daemon.api = address.parse().expect("an address");
+                daemon.first_line = line;
+                return daemon;
+            }
+            daemon.warnings.push(line);
+        }
     }
 
     pub fn pid(&self) -> u32 {

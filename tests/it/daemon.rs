@@ -292,9 +292,12 @@ fn port_in_use_is_one_line_and_exit_1() {
     let line = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
-    assert!(line.contains(&port) && line.contains("in use"), "{line}");
+    let expected = "Address already in use (is pingstate already running? --api-port selects another port)\n";
+    assert!(line.contains(&port) && line.ends_with(expected), "{line}");
     let elsewhere = run(&["--api-host", "192.0.2.1", "--api-port", "0"]);
-    assert_eq!((elsewhere.status.code(), text(&elsewhere.stderr).lines().count()), (Some(1), 1));
+    let line = text(&elsewhere.stderr);
+    assert_eq!((elsewhere.status.code(), line.lines().count()), (Some(1), 1));
+    assert!(line.ends_with(" (--api-host must be an address of this machine)\n"), "{line}");
 }
 
 #[test]

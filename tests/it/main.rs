@@ -8,6 +8,7 @@ mod common;
 mod acceptance;
 mod blackbox;
 mod browser;
+mod command_line;
 mod config;
 mod connections;
 mod contrib_hooks;

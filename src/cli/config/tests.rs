@@ -116,6 +116,8 @@ fn errors_have_line_numbers() {
         ("ssh", "expected NAME URL, but no URL follows `ssh`"),
         ("ssh --fall 3", "expected NAME URL, but no URL follows `ssh`"),
         ("ssh ''", "expected NAME URL, but no URL follows `ssh`"),
+        ("heartbeat: --interval 1d", "expected NAME URL, but no name precedes `heartbeat:`"),
+        ("exec: /bin/true", "expected NAME URL, but no name precedes `exec:`"),
         ("https://me:pw@h/", "expected NAME URL, but no name precedes `…@h/`"),
         ("a tcp://h:1 b", "unexpected `b`: a line contains one target"),
         ("a tcp://h:1 b:pw@h", "unexpected `…@h`: a line contains one target"),
@@ -151,7 +153,7 @@ fn errors_have_line_numbers() {
         ("a tcp://h:1 --slow 3 --slow-clear 4", "--slow-clear: must not exceed --slow"),
         ("a tcp://h:1 --slow-clear 4", "--slow-clear: needs --slow"),
         ("a tcp://h:1 --slow 0", "--slow: 0 is not between 0.001 and 3600000 milliseconds"),
-        ("a tcp://h:1 --slow 5ms", "--slow: `5ms` is not a number of milliseconds, like 500"),
+        ("a tcp://h:1 --slow 5x", "--slow: `5x` is not a time, like 500, 500ms or 2s"),
         ("a tcp://h:1 --retries 101", "--retries: 101 is not between 0 and 100"),
         ("a tcp://h:1 --retry-interval 1", "--retry-interval: needs --retries"),
         ("a tcp://h:1 --retry-interval 1 --retries 0", "--retry-interval: needs --retries"),
@@ -226,7 +228,7 @@ fn targets_and_errors_are_limited() {
 fn targets_cannot_be_combined_with_a_file() {
     let refusal = |args: &[&str]| {
         let args: Vec<_> = ["pingstate"].iter().chain(args).map(Into::into).collect();
-        parse(args.into_iter()).expect_err("it is invalid")
+        parse(args.into_iter()).expect_err("it is invalid").concat()
     };
     let beside = "cannot be combined with --config: the file lists the targets";
     let slow = refusal(&["--config=f", "--slow=5", "--slow-clear=9"]);
@@ -237,6 +239,8 @@ fn targets_cannot_be_combined_with_a_file() {
     assert_eq!(target, "--config: cannot be combined with TARGET: the file lists the targets");
     assert_eq!(refusal(&["--check-config"]), "--check-config: needs --config, which names the file");
     assert_eq!(refusal(&["--config="]), "--config: the value is empty");
+    let twice = "--config: is given twice: list all targets in one file";
+    assert_eq!(refusal(&["--config=f", "--config", "g"]), twice);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::*;
 fn conflicts_are_refused() {
     let url = "https://h/";
     for flag in ["--protocol=tcp", "--address=h", "--port=1", "--path=/"] {
+        assert_eq!(refusal(&[flag, url]), refusal(&[flag, "tcp://h:1"]));
         let error = refusal(&[flag, url]);
         assert!(error.starts_with(flag.split('=').next().unwrap()) && error.contains("TARGET"), "{error}");
     }

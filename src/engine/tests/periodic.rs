@@ -14,7 +14,8 @@ fn request() -> PeriodicRequest {
 /// Targets that are up and need no connection.
 fn bench(count: usize) -> Bench {
     let (_, monitors) = switched(count);
-    Bench::watching(monitors, Schedule::Repeated)
+    let monitors = monitors.into_iter().map(|monitor| monitor.interval(secs(600)));
+    Bench::watching(monitors.collect(), Schedule::Repeated)
 }
 
 fn pushing(count: usize) -> Bench {
@@ -289,4 +290,56 @@ fn without_requests_there_are_no_deadlines() {
     assert!(!bench.outputs().iter().any(|output| matches!(output, Output::ReadProcessStats)));
     bench.run_for(secs(100));
     assert!(bench.is_idle());
+}
+
+/// Numbers that differ from seed to seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 31)) % end as u64) as usize
+    }
+}
+
+#[test]
+fn requests_leave_nothing_behind_in_any_order_of_events() {
+    for seed in 0..40 {
+        let (mut random, mut bench) = (Random(seed), bench(300));
+        let every_second = || request().interval(secs(1)).expect("valid");
+        bench.engine.attach_requests(Some(every_second()), Some(every_second()), bench.now);
+        for _ in 0..100 {
+            bench.run_for(Duration::from_millis(random.below(700) as u64));
+            let ids = bench.engine.connections();
+            assert!(ids.len() <= 2, "one of each kind");
+            assert_eq!(bench.engine.audit().connections, ids.len());
+            if random.below(20) == 0 {
+                let count = bench.engine.targets().list().len();
+                let first = random.below(count.div_ceil(2));
+                let keep = bench.updates((first..count).rev().map(Update::Keep).collect());
+                bench.engine.replace(keep, bench.now).expect("valid");
+            }
+            let Some(id) = ids.get(random.below(2)).copied() else { continue };
+            let unsent = bench.engine.unsent(id).len();
+            assert!(unsent < 64 * 1024, "{unsent}");
+            match random.below(12) {
+                0 => bench.tell(id, Input::Failed(Failure::new(Reason::Reset, "reset"))),
+                1 => bench.tell(id, Input::Closed),
+                2 => bench.tell(id, Input::Received(OK)),
+                3 => bench.tell(id, Input::Received(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 5")),
+                4 | 5 => bench.tell(id, Input::Connected),
+                _ if unsent > 0 => bench.tell(id, Input::Sent(1 + random.below(unsent))),
+                _ => {}
+            }
+        }
+        // No further events: each request ends at its deadline, and the next one has its own.
+        bench.run_for(secs(60));
+        assert!(bench.engine.connections().len() <= 2);
+        for id in bench.engine.connections() {
+            bench.tell(id, Input::Failed(Failure::new(Reason::Refused, "refused")));
+        }
+        bench.outputs();
+        assert!(bench.is_idle(), "seed {seed}");
+    }
 }

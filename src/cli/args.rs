@@ -24,6 +24,7 @@ pub(super) struct CommandLine {
     pub(super) settings: Settings,
     pub(super) daemon: DaemonFlags,
     pub(super) once: bool,
+    pub(super) json: bool,
     pub(super) config: Option<PathBuf>,
     pub(super) check_config: bool,
     pub(super) test_notify: bool,

@@ -23,14 +23,18 @@ pub(super) fn resolve(mut line: CommandLine) -> Result<Options, String> {
     if line.check_config && line.config.is_none() {
         return Err("--check-config: needs --config, which names the file".to_owned());
     }
-    let (once, check_config, test_notify) = (line.once, line.check_config, line.test_notify);
+    if line.json && !line.once {
+        return Err("--json: needs --once".to_owned());
+    }
+    let (once, json) = (line.once, line.json);
+    let (check_config, test_notify) = (line.check_config, line.test_notify);
     if let Some(path) = line.config.take() {
         refuse_targets_beside_a_file(&line)?;
         // A conflict on the command line is reported once, not for each line of the file.
         line.settings.check_conflicts()?;
         let daemon = daemon(line.daemon.clone());
         let config = Some(Box::new(Config { path, line }));
-        return Ok(Options { targets: Vec::new(), daemon, config, check_config, test_notify, once });
+        return Ok(Options { targets: Vec::new(), daemon, config, check_config, test_notify, once, json });
     }
     refuse_two_ways_to_name_a_target(&line)?;
     let targets = named_targets(&mut line);
@@ -43,7 +47,7 @@ pub(super) fn resolve(mut line: CommandLine) -> Result<Options, String> {
         TargetOptions { target, name: name.clone(), settings, line: 0 }
     });
     let (targets, daemon) = (targets.collect(), daemon(line.daemon));
-    Ok(Options { targets, daemon, config: None, check_config, test_notify, once })
+    Ok(Options { targets, daemon, config: None, check_config, test_notify, once, json })
 }
 
 fn named_targets(line: &mut CommandLine) -> Vec<TargetSpec> {

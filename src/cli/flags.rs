@@ -332,6 +332,9 @@ pub(super) static SECTIONS: [Section; 13] = [
             switch("--once", "check every target once, print a line each and exit", |line| {
                 line.once = true;
             }),
+            switch("--json", "with --once: print each target as in the API, as JSON in one line", |line| {
+                line.json = true;
+            }),
             Flag::new("--help", "", "print this help", Set::Help).short('h'),
             Flag::new("--version", "", "print the version", Set::Version).short('V'),
         ],

@@ -49,7 +49,7 @@ fn sensible(options: &Options) {
     // Building would read the file.
     let reads = |options: &TargetOptions| reads_files(&options.settings);
     if options.targets.len() < 10 && !options.targets.iter().any(reads) {
-        match targets::monitors(&options.targets, Log::new()) {
+        match targets::monitors(&options.targets, true, Log::new()) {
             Ok(monitors) => assert_eq!(monitors.len(), options.targets.len()),
             Err(errors) => errors.iter().for_each(|error| one_line(error)),
         }
@@ -89,7 +89,8 @@ fn password(text: &str) {
     }
     for target in [format!("http://me:Pa55word@{text}"), format!("me:Pa55word@{text}")] {
         if let Ok(Command::Run(options)) = read(&[target.into()]) {
-            let error = targets::monitors(&options.targets, Log::new()).expect_err("it contains a password");
+            let error =
+                targets::monitors(&options.targets, true, Log::new()).expect_err("it contains a password");
             assert!(!error.concat().contains("Pa55"), "{error:?}");
         }
     }
@@ -155,7 +156,7 @@ fn as_on_the_command_line(line: &[u8], loaded: &Loaded) {
 /// A reload of an unchanged file keeps all targets.
 fn reload(loaded: &Loaded) {
     let mut errors = Vec::new();
-    let (started, fingerprints) = targets::updates(&loaded.targets, &[], Log::new(), &mut errors);
+    let (started, fingerprints) = targets::updates(&loaded.targets, &[], true, Log::new(), &mut errors);
     errors.iter().for_each(|(_, error)| one_line(error));
     assert!(started.iter().all(|next| matches!(next, TargetUpdate::Start(_))));
     if errors.is_empty() && loaded.errors.is_empty() {
@@ -165,7 +166,7 @@ fn reload(loaded: &Loaded) {
         });
         let running = Targets::new(monitors.collect(), test_now());
         let present: Vec<_> = fingerprints.iter().copied().zip(running.ids()).collect();
-        let (kept, same) = targets::updates(&loaded.targets, &present, Log::new(), &mut errors);
+        let (kept, same) = targets::updates(&loaded.targets, &present, true, Log::new(), &mut errors);
         assert!(
             kept.iter()
                 .zip(running.ids())

@@ -40,6 +40,7 @@ Exit codes:
   1  the API cannot be served; with --once: a target failed or is slow
   2  the command line or the file is invalid
   3  with --once: the name of a target does not resolve
+  4  standard output cannot be written
 
 Examples:
   pingstate https://api.example.com/healthz

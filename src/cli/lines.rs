@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::{EXIT_FAILED, EXIT_NAME, EXIT_OK};
+use crate::clock::Now;
 use crate::fsm::State;
 use crate::library::CheckEvent;
+use crate::monitor::Target;
 use crate::result::Reason;
+use crate::snapshot::{View, pretty};
 
 pub(crate) fn change_line(
     checked: &CheckEvent<'_>,
@@ -24,10 +27,26 @@ pub(crate) fn change_line(
     line
 }
 
-pub(crate) fn result_line(checked: &CheckEvent<'_>) -> String {
-    let latency = checked.result.latency.map_or_else(|| "-".to_owned(), milliseconds);
-    let state = checked.state;
-    format!("{state:<4}  {latency:>11}  {}  {}\n", shown(checked.name, checked.url), checked.result.detail)
+/// The line of `--once` for a target.
+pub(crate) fn result_line(target: &Target) -> String {
+    let (name, url, state) = (target.name(), target.url(), target.fsm().state());
+    let Some(last) = target.fsm().last() else {
+        // Only heartbeats are not checked.
+        return format!("{:<4}  {:>11}  {name}  skipped: heartbeat\n", "-", "-");
+    };
+    let latency = last.latency.map_or_else(|| "-".to_owned(), milliseconds);
+    format!("{state:<4}  {latency:>11}  {}  {}\n", shown(name, url), last.detail)
+}
+
+/// The object of the API for a target, in one line.
+pub(crate) fn json_line(target: &Target, now: Now) -> String {
+    // Line feeds in texts are escaped.
+    let json = String::from_utf8(pretty(&View::of_target(target, now))).unwrap_or_default();
+    let lines = json.lines().map(str::trim_start);
+    let mut line: String =
+        lines.flat_map(|line| [line, if line.ends_with(',') { " " } else { "" }]).collect();
+    line.push('\n');
+    line
 }
 
 /// The result of a test message.
@@ -36,16 +55,12 @@ pub(crate) fn test_line(checked: &CheckEvent<'_>) -> String {
     format!("{result:<6}  {}: {}\n", checked.name, checked.result.detail)
 }
 
-/// A target that a single check cannot evaluate.
-pub(crate) fn skipped_line(name: &str) -> String {
-    format!("{:<4}  {:>11}  {name}  skipped: heartbeat\n", "-", "-")
-}
-
-pub(crate) fn exit_code(checked: &CheckEvent<'_>) -> u8 {
-    match checked.result.reason {
+/// The exit code of `--once` for a target.
+pub(crate) fn exit_code(target: &Target) -> u8 {
+    match target.fsm().last().and_then(|last| last.reason) {
         Some(Reason::DnsNotFound | Reason::DnsFailed | Reason::DnsTimeout) => EXIT_NAME,
         // A slow target has not failed, but it is degraded, not up.
-        _ if checked.state == State::Up => EXIT_OK,
+        _ if target.fsm().state() == State::Up || target.heartbeat().is_some() => EXIT_OK,
         _ => EXIT_FAILED,
     }
 }
@@ -74,13 +89,15 @@ mod tests {
 
     #[test]
     fn the_columns_of_once_are_aligned() {
-        let id = Targets::new(vec![Monitor::new(Mute("web"))], test_now()).id(0);
-        let line = |result: &ProbeResult, state| {
-            let (name, url) = ("web", "tcp://web:1");
-            result_line(&CheckEvent { id, name, url, result, state, changed: None })
+        let line = |result: &ProbeResult| {
+            let probe = crate::probe::build::probe("tcp", "web", 1).name("web").build().expect("valid");
+            let mut targets = Targets::new(vec![Monitor::new(probe)], test_now());
+            let id = targets.id(0);
+            targets.fire(id, result, test_now());
+            result_line(targets.get(id).expect("present"))
         };
-        let up = line(&ProbeResult::up(Duration::from_micros(410), "connect ok"), State::Up);
-        let down = line(&ProbeResult::down(Reason::Refused, "refused"), State::Down);
+        let up = line(&ProbeResult::up(Duration::from_micros(410), "connect ok"));
+        let down = line(&ProbeResult::down(Reason::Refused, "refused"));
         assert_eq!(up, "up        0.41 ms  web (tcp://web:1)  connect ok\n");
         assert_eq!(down, "down            -  web (tcp://web:1)  refused\n");
     }

@@ -66,10 +66,10 @@ fn write_at_once(line: &[u8]) -> io::Result<()> {
     io::stderr().write_all(line)
 }
 
-/// Writes to standard output; returns whether that succeeded.
-pub(crate) fn print(text: &str) -> bool {
+/// Writes to standard output.
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// The system's error message without the error number.

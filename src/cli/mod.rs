@@ -48,6 +48,8 @@ pub(crate) const EXIT_FAILED: u8 = 1;
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// With `--once`: the name of a target does not resolve.
 pub(crate) const EXIT_NAME: u8 = 3;
+/// Standard output cannot be written.
+pub(crate) const EXIT_OUTPUT: u8 = 4;
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {

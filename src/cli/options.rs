@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) check_config: bool,
     pub(crate) test_notify: bool,
     pub(crate) once: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

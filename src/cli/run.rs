@@ -3,25 +3,39 @@
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use super::lines;
 use super::log::{Log, Priority};
 use super::request_files::command_line_warning;
 use super::start::Start;
 use super::{Command, Options};
 use crate::fsm::State;
-use crate::library::{CheckEvent, Server, check_and_warn, send_test_messages};
+use crate::library::{CheckEvent, Server, check_in_order, send_test_messages};
+use crate::monitor::Target;
 
 pub fn main() -> ExitCode {
     let log = Log::new();
     match super::parse(std::env::args_os()) {
-        Ok(Command::Help) => printed(&super::help()),
-        Ok(Command::Version) => printed(super::VERSION),
+        Ok(Command::Help) => printed(&super::help(), log),
+        Ok(Command::Version) => printed(super::VERSION, log),
         Ok(Command::Run(options)) => run(*options, log),
         Err(lines) => usage_errors(&lines, log),
     }
 }
 
-fn printed(text: &str) -> ExitCode {
-    ExitCode::from(if super::log::print(text) { super::EXIT_OK } else { super::EXIT_FAILED })
+fn printed(text: &str, log: Log) -> ExitCode {
+    exit_code(super::log::print(text), super::EXIT_OK, log)
+}
+
+/// The exit code if the output was written, or that for output that was not.
+fn exit_code(written: io::Result<()>, code: u8, log: Log) -> ExitCode {
+    ExitCode::from(match written {
+        Ok(()) => code,
+        Err(error) => {
+            let line = format!("cannot write to standard output: {}", super::log::plain(&error));
+            log.line(Priority::Error, &line);
+            super::EXIT_OUTPUT
+        }
+    })
 }
 
 fn usage_errors(lines: &[String], log: Log) -> ExitCode {
@@ -30,7 +44,8 @@ fn usage_errors(lines: &[String], log: Log) -> ExitCode {
 }
 
 fn run(options: Options, log: Log) -> ExitCode {
-    let (once, check_config, test_notify) = (options.once, options.check_config, options.test_notify);
+    let (once, json) = (options.once, options.json);
+    let (check_config, test_notify) = (options.check_config, options.test_notify);
     if let Some(warning) = command_line_warning(&options) {
         log.line(Priority::Warning, &warning);
     }
@@ -39,13 +54,13 @@ fn run(options: Options, log: Log) -> ExitCode {
         Err(lines) => return usage_errors(&lines, log),
     };
     if let (true, Some(source)) = (check_config, &start.source) {
-        return printed(&source.approval());
+        return printed(&source.approval(), log);
     }
     if test_notify {
         return test_notifications(start, log);
     }
     if once {
-        return check_once(start, log);
+        return check_once(start, json, log);
     }
     match serve(start, log) {
         Ok(()) => ExitCode::from(super::EXIT_OK),
@@ -118,40 +133,38 @@ fn cannot_continue(error: io::Error) -> String {
     format!("cannot continue: {}", super::log::plain(&error))
 }
 
-fn check_once(start: Start, log: Log) -> ExitCode {
-    let mut worst = super::EXIT_OK;
-    for monitor in start.monitors.iter().filter(|monitor| monitor.heartbeat().is_some()) {
-        if !super::log::print(&super::lines::skipped_line(monitor.name())) {
-            worst = super::EXIT_FAILED;
-        }
-    }
-    let on_check = |checked: &CheckEvent<'_>| {
-        if !super::log::print(&super::lines::result_line(checked)) {
-            worst = worst.max(super::EXIT_FAILED);
-        }
-        worst = worst.max(super::lines::exit_code(checked));
+fn check_once(start: Start, json: bool, log: Log) -> ExitCode {
+    let (mut worst, mut written) = (super::EXIT_OK, Ok(()));
+    let on_target = |target: &Target, now| {
+        let line = if json { lines::json_line(target, now) } else { lines::result_line(target) };
+        worst = worst.max(lines::exit_code(target));
+        written = super::log::print(&line);
+        written.is_ok()
     };
     let on_warning = |text: &str| log.line(Priority::Warning, text);
     let names = super::targets::names(&start.daemon);
-    if let Err(error) = check_and_warn(start.monitors, names, on_check, on_warning) {
+    if let Err(error) = check_in_order(start.monitors, names, on_target, on_warning) {
         log.line(Priority::Error, &cannot_continue(error));
         worst = super::EXIT_FAILED;
     }
-    ExitCode::from(worst)
+    exit_code(written, worst, log)
 }
 
 /// Prints the result of each hook and webhook.
 fn test_notifications(start: Start, log: Log) -> ExitCode {
     let names = super::targets::names(&start.daemon);
-    let mut status = super::EXIT_OK;
+    let (mut status, mut written) = (super::EXIT_OK, Ok(()));
     let on_result = |checked: &CheckEvent<'_>| {
-        if !super::log::print(&super::lines::test_line(checked)) || !checked.result.ok {
+        if let Err(error) = super::log::print(&lines::test_line(checked)) {
+            written = Err(error);
+        }
+        if !checked.result.ok {
             status = super::EXIT_FAILED;
         }
     };
     match send_test_messages(start.monitors, names, on_result) {
         Ok(0) => usage_errors(&["--test-notify: no target has --on-change or --webhook".to_owned()], log),
-        Ok(_) => ExitCode::from(status),
+        Ok(_) => exit_code(written, status, log),
         Err(error) => {
             log.line(Priority::Error, &cannot_continue(error));
             ExitCode::from(super::EXIT_FAILED)
@@ -162,5 +175,5 @@ fn test_notifications(start: Start, log: Log) -> ExitCode {
 fn log_change(checked: &CheckEvent<'_>, log: Log) {
     let Some((from, previous_state_duration)) = checked.changed else { return };
     let priority = if checked.state == State::Down { Priority::Error } else { Priority::Warning };
-    log.line(priority, &super::lines::change_line(checked, from, previous_state_duration));
+    log.line(priority, &lines::change_line(checked, from, previous_state_duration));
 }

@@ -36,16 +36,14 @@ pub(crate) struct Source {
 impl Start {
     /// Each error is one line that names the flag.
     pub(crate) fn new(options: Options, log: Log) -> Result<Start, Vec<String>> {
+        let is_daemon = !options.once || options.test_notify;
         let Some(config) = options.config else {
-            let monitors = monitors(&options.targets, log);
+            let monitors = monitors(&options.targets, is_daemon, log);
             let mut errors = Vec::new();
             check_permissions(&options.targets, &mut errors);
-            check_programs(&options.targets, !options.once, &mut errors);
-            let token = match options.once {
-                true => None,
-                false => api_token(&options.daemon, &mut errors),
-            };
-            let requests = requests(&options.daemon, !options.once, log, &mut errors);
+            check_programs(&options.targets, is_daemon, &mut errors);
+            let token = if is_daemon { api_token(&options.daemon, &mut errors) } else { None };
+            let requests = requests(&options.daemon, is_daemon, log, &mut errors);
             let errors = errors.into_iter().map(|(_, error)| error);
             let monitors = match monitors {
                 Ok(monitors) if errors.len() == 0 => monitors,
@@ -54,7 +52,7 @@ impl Start {
             let every = every(&options.targets);
             return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None });
         };
-        let plan = Plan::new(&config, &[], !options.once, log)?;
+        let plan = Plan::new(&config, &[], is_daemon, log)?;
         let started = plan.updates.into_iter().filter_map(|update| match update {
             TargetUpdate::Start(monitor) => Some(monitor),
             _ => None,
@@ -122,18 +120,18 @@ impl Plan {
     fn new(
         config: &Config,
         present: &[(Fingerprint, TargetId)],
-        runs_hooks: bool,
+        is_daemon: bool,
         log: Log,
     ) -> Result<Plan, Vec<String>> {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;
-        let (updates, fingerprints) = updates(&targets, present, log, &mut errors);
-        check_programs(&targets, runs_hooks, &mut errors);
+        let (updates, fingerprints) = updates(&targets, present, is_daemon, log, &mut errors);
+        check_programs(&targets, is_daemon, &mut errors);
         check_permissions(&targets, &mut errors);
         // A single check needs no token.
-        let token = if runs_hooks { api_token(&daemon, &mut errors) } else { None };
-        let requests = requests(&daemon, runs_hooks, log, &mut errors);
+        let token = if is_daemon { api_token(&daemon, &mut errors) } else { None };
+        let requests = requests(&daemon, is_daemon, log, &mut errors);
         if errors.is_empty() {
             return Ok(Plan { updates, fingerprints, daemon, token, requests, every: every(&targets) });
         }

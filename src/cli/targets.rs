@@ -20,8 +20,12 @@ use crate::probe::kinds::{Kind, TLS_KINDS};
 use crate::text::shown;
 
 /// The monitors of the targets on the command line. Each error is one line that names the flag or the target.
-pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monitor>, Vec<String>> {
-    let mut resources = SharedResources::new(log);
+pub(crate) fn monitors(
+    targets: &[TargetOptions],
+    notifies: bool,
+    log: Log,
+) -> Result<Vec<Monitor>, Vec<String>> {
+    let mut resources = SharedResources::new(notifies, log);
     let mut loaded = Vec::with_capacity(targets.len());
     let mut probes = Vec::with_capacity(targets.len());
     let mut errors = Vec::new();
@@ -54,10 +58,11 @@ pub(crate) fn monitors(targets: &[TargetOptions], log: Log) -> Result<Vec<Monito
 pub(crate) fn updates(
     targets: &[TargetOptions],
     present: &[(Fingerprint, TargetId)],
+    notifies: bool,
     log: Log,
     errors: &mut Vec<(usize, String)>,
 ) -> (Vec<TargetUpdate>, Vec<Fingerprint>) {
-    let mut resources = SharedResources::new(log);
+    let mut resources = SharedResources::new(notifies, log);
     let mut running = present.to_vec();
     running.sort_unstable_by_key(|(key, _)| *key);
     let mut updates = Vec::with_capacity(targets.len());
@@ -89,6 +94,8 @@ pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
 }
 
 struct SharedResources {
+    /// False for single checks: the files of receivers are not read.
+    notifies: bool,
     trusts: Trusts,
     receivers: Receivers,
     files: Files,
@@ -125,8 +132,9 @@ impl LoadedFiles {
 }
 
 impl SharedResources {
-    fn new(log: Log) -> SharedResources {
+    fn new(notifies: bool, log: Log) -> SharedResources {
         SharedResources {
+            notifies,
             trusts: Trusts::new(log),
             receivers: Receivers::new(log),
             files: Files::default(),
@@ -142,13 +150,14 @@ impl SharedResources {
             false => Trusted::default(),
             true => self.trusts.of(TrustFlags::of(settings))?,
         };
-        let trusted = match (&settings.notifications.webhook, settings.notifications.has_https_webhook()) {
+        let webhook = settings.notifications.webhook.as_ref().filter(|_| self.notifies);
+        let trusted = match (webhook, settings.notifications.has_https_webhook()) {
             (None, _) => Trusted::default(),
             (Some(_), false) => self.trusts.of(TrustFlags::of_webhook(None))?,
             (Some(_), true) => self.trusts.of(TrustFlags::of_webhook(settings.ca_file.as_deref()))?,
         };
         let headers = match &settings.notifications.webhook_header_file {
-            Some(path) if settings.notifications.webhook.is_some() => self.files.webhook_headers(path)?,
+            Some(path) if webhook.is_some() => self.files.webhook_headers(path)?,
             _ => HeaderFields::default(),
         };
         let webhook = WebhookFiles { trusted, headers };
@@ -171,7 +180,10 @@ impl SharedResources {
         options: &TargetOptions,
         files: &LoadedFiles,
     ) -> Result<Option<Arc<Notifications>>, Option<String>> {
-        self.receivers.notifications(&options.settings.notifications, &files.webhook)
+        match self.notifies {
+            true => self.receivers.notifications(&options.settings.notifications, &files.webhook),
+            false => Ok(None),
+        }
     }
 
     fn monitor(

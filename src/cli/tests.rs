@@ -75,7 +75,7 @@ fn the_defaults_are_those_of_the_python_version() {
 #[test]
 fn every_flag_is_read() {
     let line = "--protocol https --address nas.lan --port 8443 --path /x?y=1 --check status:200-299,401 \
-        --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --once --method HEAD \
+        --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --once --json --method HEAD \
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
@@ -178,6 +178,7 @@ fn every_flag_is_read() {
         check_config: false,
         test_notify: false,
         once: true,
+        json: true,
     };
     assert_eq!(options(&args), expected);
     let joined: Vec<String> =

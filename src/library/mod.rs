@@ -13,7 +13,7 @@ pub use builder::ServerBuilder;
 pub use events::{CheckEvent, Warning};
 pub use handle::MonitorHandle;
 #[cfg(feature = "cli")]
-pub(crate) use once::check_and_warn;
+pub(crate) use once::check_in_order;
 pub use once::{check, check_all, check_with};
 pub use ping_fsm::PingFsm;
 pub use resolver_config::ResolverConfig;

@@ -12,10 +12,12 @@ use crate::api::host::HostGuard;
 use crate::clock::Now;
 use crate::engine::Schedule;
 use crate::monitor::Monitor;
+#[cfg(feature = "cli")]
+use crate::monitor::Target;
 use crate::probe::build::NetProbe;
 use crate::probe::guard::{NoAttempt, guarded};
 use crate::probe::{Attempt, Probe};
-use crate::reactor;
+use crate::reactor::{self, Reactor};
 use crate::result::{ProbeResult, Reason};
 
 impl NetProbe {
@@ -127,25 +129,50 @@ pub fn check_with(probe: &dyn Probe, resolver: ResolverConfig) -> ProbeResult {
 pub fn check_all(
     monitors: impl IntoIterator<Item = Monitor>,
     resolver: ResolverConfig,
-    on_check: impl FnMut(&CheckEvent<'_>),
-) -> io::Result<()> {
-    check_and_warn(monitors.into_iter().collect(), resolver, on_check, |_| {})
-}
-
-pub(crate) fn check_and_warn(
-    monitors: Vec<Monitor>,
-    resolver: ResolverConfig,
     mut on_check: impl FnMut(&CheckEvent<'_>),
-    mut on_warning: impl FnMut(&str),
 ) -> io::Result<()> {
-    let monitors = monitors.into_iter().map(|monitor| monitor.paused(false)).collect();
-    let mut reactor = resolver.reactor(monitors, Schedule::Once, no_access())?;
+    let mut reactor = reactor_once(monitors.into_iter().collect(), resolver)?;
     while !reactor.engine().is_finished() {
         reactor.turn(None)?;
-        reactor.take_notices().iter().for_each(|text| on_warning(text));
         report_checks(&mut reactor, &mut on_check);
     }
     Ok(())
+}
+
+/// Checks every target once, except heartbeats, and passes each to `on_target` in the order of the monitors, as soon
+/// as its check and those before it have ended. Ends when `on_target` returns false.
+#[cfg(feature = "cli")]
+pub(crate) fn check_in_order(
+    monitors: Vec<Monitor>,
+    resolver: ResolverConfig,
+    mut on_target: impl FnMut(&Target, Now) -> bool,
+    mut on_warning: impl FnMut(&str),
+) -> io::Result<()> {
+    let mut reactor = reactor_once(monitors, resolver)?;
+    let mut passed = 0;
+    loop {
+        let engine = reactor.engine();
+        let has_ended = |target: &&Target| {
+            engine.is_finished() || target.heartbeat().is_some() || target.fsm().last().is_some()
+        };
+        for target in engine.targets().list().iter().skip(passed).take_while(has_ended) {
+            passed += 1;
+            if !on_target(target, reactor::now()) {
+                return Ok(());
+            }
+        }
+        if engine.is_finished() {
+            return Ok(());
+        }
+        reactor.turn(None)?;
+        reactor.take_notices().iter().for_each(|text| on_warning(text));
+        drop(reactor.take_results());
+    }
+}
+
+fn reactor_once(monitors: Vec<Monitor>, resolver: ResolverConfig) -> io::Result<Reactor> {
+    let monitors = monitors.into_iter().map(|monitor| monitor.paused(false)).collect();
+    resolver.reactor(monitors, Schedule::Once, no_access())
 }
 
 /// The access to a reactor without a listener.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::CheckEvent;
-use super::once::check_and_warn;
+use super::once::check_all;
 use super::resolver_config::ResolverConfig;
 use crate::clock::Now;
 use crate::engine::Notification;
@@ -41,7 +41,7 @@ pub fn send_test_messages(
 ) -> io::Result<usize> {
     let tests = test_monitors(monitors.into_iter().collect());
     let count = tests.len();
-    check_and_warn(tests, resolver, on_result, |_| {})?;
+    check_all(tests, resolver, on_result)?;
     Ok(count)
 }
 

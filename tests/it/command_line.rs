@@ -1,7 +1,7 @@
 //! The command line of the real binary: arguments, standard input and output, the log.
 
 use std::fs::{self, File, Permissions};
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -107,4 +107,111 @@ fn a_reload_of_standard_input_is_refused() {
     assert_eq!(daemon.state(), "up");
     let (status, _) = daemon.end("-TERM");
     assert!(status.success());
+}
+
+#[test]
+fn results_are_printed_in_the_given_order_as_soon_as_possible() {
+    let (sender, requests) = std::sync::mpsc::channel();
+    let slow = Server::start(move |stream| {
+        read_head(&stream);
+        let _ = sender.send(stream);
+    });
+    let closed = format!("tcp://{}", closed_port());
+    let targets = [closed, slow.url("http"), format!("http://{}/", closed_port())];
+    let mut command = pingstate();
+    command.arg("--once").args(&targets).arg("tcp://name.invalid:1");
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("runs");
+    let mut lines = std::io::BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut next = || lines.next().and_then(Result::ok).unwrap_or_default();
+    assert!(next().contains(&targets[0]), "the first result is printed before the second is known");
+    let stream = requests.recv_timeout(PATIENCE).expect("a request");
+    (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").expect("answered");
+    assert!(next().starts_with("up "));
+    assert!(next().contains(&targets[2]));
+    assert!(next().contains("name.invalid"));
+    assert_eq!((next(), child.wait().expect("ends").code()), (String::new(), Some(3)));
+}
+
+#[test]
+fn results_are_printed_as_json_lines() {
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let token = file("token", "s3cret-s3cret-s3cret");
+    fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("set");
+    let config = format!(
+        "gone tcp://{}\n'my \"web' {}\njob heartbeat: --interval 1d --token-file {}\n",
+        closed_port(),
+        server.url("http"),
+        token.display()
+    );
+    let output = run_with_input(&["--once", "--json", "--config=-"], &config);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), String::new()));
+    let out = text(&output.stdout);
+    let objects: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("one object per line")).collect();
+    let fields: Vec<_> = objects.iter().map(|object| (&object["name"], &object["state"])).collect();
+    let expected = [("gone", "down"), ("my \"web", "up"), ("job", "unknown")];
+    assert_eq!(fields.len(), expected.len(), "{out}");
+    for ((name, state), expected) in fields.into_iter().zip(expected) {
+        assert_eq!((name.as_str(), state.as_str()), (Some(expected.0), Some(expected.1)));
+    }
+    assert_eq!((&objects[0]["error"], &objects[1]["http_status"]), (&"refused".into(), &200.into()));
+    let daemon = Daemon::start(&["--name", "web", &server.url("http")]);
+    let api: serde_json::Value = serde_json::from_str(&daemon.get("/targets/web").1).expect("JSON");
+    let keys = |object: &serde_json::Value| {
+        object.as_object().expect("an object").keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&objects[1]), keys(&api), "the keys are those of the API");
+    let refused = run(&["--json", "tcp://127.0.0.1:1"]);
+    assert_eq!(text(&refused.stderr), "pingstate: --json: needs --once\n");
+}
+
+#[test]
+fn a_single_check_ignores_pauses_and_notifications() {
+    let path = file("hook-ran", "");
+    fs::remove_file(&path).expect("removed");
+    let config = format!(
+        "--notify all --webhook http://{}/ --webhook-header-file /nonexistent --hook-first\n\
+         --on-change \"sh -c 'echo x >{}'\"\n\
+         a tcp://{} --paused\nb tcp://{} --on-change /nonexistent/program\n",
+        closed_port(),
+        path.display(),
+        closed_port(),
+        closed_port(),
+    );
+    let output = run_with_input(&["--once", "--config=-"], &config);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), String::new()));
+    assert_eq!(text(&output.stdout).matches("connection refused").count(), 2);
+    assert!(!path.exists(), "the command ran");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_exit_4() {
+    let closed = format!("tcp://{}", closed_port());
+    for args in [&["--once", &closed, "tcp://name.invalid:1"][..], &["--help"], &["--version"]] {
+        let full = File::create("/dev/full").expect("linux");
+        let output = pingstate().args(args).stdout(full).stderr(Stdio::piped()).output().expect("runs");
+        let expected = "pingstate: cannot write to standard output: No space left on device\n";
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(4), expected.to_owned()), "{args:?}");
+    }
+    let mut child = pingstate()
+        .args(["--once", "--timeout=60", "--config=-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    // The reader is gone before the first result; the second target would take a minute.
+    drop(child.stdout.take());
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let url = silent.local_addr().expect("bound");
+    let config = format!("a {closed}\nb http://{url}/\n");
+    child.stdin.take().expect("piped").write_all(config.as_bytes()).expect("written");
+    let start = now();
+    let output = child.wait_with_output().expect("ends");
+    let line = text(&output.stderr);
+    assert_eq!(
+        (output.status.code(), &*line),
+        (Some(4), "pingstate: cannot write to standard output: Broken pipe\n")
+    );
+    assert!(now() - start < PATIENCE);
 }

@@ -218,7 +218,7 @@ fn once_prints_a_line_per_target_and_sets_the_exit_code() {
     assert_eq!((slow.status.code(), text(&slow.stdout).starts_with("degraded ")), (Some(1), true));
     let mut full = pingstate();
     let full = full.args(["--once", &good_url]).stdout(std::fs::File::create("/dev/full").expect("linux"));
-    assert_eq!(full.status().expect("runs").code(), Some(1), "the output was not written");
+    assert_eq!(full.status().expect("runs").code(), Some(4), "the output was not written");
     let unresolved = run(&["--once", &good_url, "http://nowhere.invalid/"]);
     assert_eq!(unresolved.status.code(), Some(3));
     assert!(text(&unresolved.stdout).contains("does not exist"), "{}", text(&unresolved.stdout));

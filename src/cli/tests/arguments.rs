@@ -76,7 +76,7 @@ fn methods_are_sent_in_upper_case() {
 
 /// The errors of the targets on this command line.
 fn wrong_targets(args: &[&str]) -> Vec<String> {
-    targets::monitors(&options(args).targets, log::Log::new()).expect_err("they are wrong")
+    targets::monitors(&options(args).targets, true, log::Log::new()).expect_err("they are wrong")
 }
 
 #[test]

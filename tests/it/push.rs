@@ -15,14 +15,14 @@ use crate::common::*;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A program that receives metrics, with a directory for its data.
-struct Receiver {
+pub(crate) struct Receiver {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     directory: PathBuf,
 }
 
 impl Receiver {
-    fn start(program: &str, version: &str, args: &[&str]) -> Option<Receiver> {
+    pub(crate) fn start(program: &str, version: &str, args: &[&str]) -> Option<Receiver> {
         if !has(program, &[version]) {
             return None;
         }
@@ -45,7 +45,7 @@ impl Receiver {
     }
 
     /// The body of the response.
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         body(self.address, path)
     }
 }

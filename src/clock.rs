@@ -68,9 +68,38 @@ pub(crate) fn system_time(unix: Duration) -> SystemTime {
     UNIX_EPOCH.checked_add(unix).unwrap_or(UNIX_EPOCH)
 }
 
+/// The time in seconds, as in RFC 3339: `2026-11-29T13:51:09Z`.
+#[cfg(feature = "cli")]
+pub(crate) fn rfc3339(unix: Duration) -> String {
+    const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
+    // `Sun, 29 Nov 2026 13:51:09 GMT`
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + unix.min(LAST_SECOND));
+    let month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(&date[8..11]).map_or(0, |at| at / 3 + 1);
+    format!("{}-{month:02}-{}T{}Z", &date[12..16], &date[5..7], &date[17..25])
+}
+
 /// 2025-01-30.
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn test_now() -> Now {
     Now { instant: Instant::now(), unix: Duration::from_secs(1_738_200_000) }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_3339_has_the_time_in_utc() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_960_269, "2026-11-29T13:51:09Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (u64::MAX, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(rfc3339(Duration::from_secs(seconds)), text);
+        }
+    }
 }

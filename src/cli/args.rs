@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser};
 
 use super::flags::{self, Set, push};
+use super::log::LogFormat;
 use super::options::{RequestFlags, Settings};
 use super::{Command, TARGETS_MAX};
 use crate::probe::kinds::Kind;
@@ -39,6 +40,7 @@ pub(super) struct DaemonFlags {
     pub(super) api_allow_hosts: Vec<String>,
     pub(super) api_token_file: Option<PathBuf>,
     pub(super) api_token_reads: bool,
+    pub(super) log_format: Option<LogFormat>,
     pub(super) dns: Vec<SocketAddr>,
     pub(super) push: RequestFlags,
     pub(super) alive: RequestFlags,

@@ -145,6 +145,7 @@ impl DaemonFlags {
             api_allow_hosts: either(self.api_allow_hosts, others.api_allow_hosts),
             api_token_file: self.api_token_file.or(others.api_token_file),
             api_token_reads: self.api_token_reads || others.api_token_reads,
+            log_format: self.log_format.or(others.log_format),
             dns: either(self.dns, others.dns),
             push: self.push.over(others.push),
             alive: self.alive.over(others.alive),

@@ -69,6 +69,7 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
         api_allow_hosts: flags.api_allow_hosts,
         api_token_file: flags.api_token_file,
         api_token_reads: flags.api_token_reads,
+        log_format: flags.log_format.unwrap_or_default(),
         dns: flags.dns,
         push: flags.push,
         alive: flags.alive,

@@ -1,12 +1,14 @@
 //! The log, on standard error. Errors of writing are ignored.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::time::Duration;
 
 use nix::libc::{MSG_DONTWAIT, O_NOCTTY, O_NONBLOCK};
 use socket2::SockRef;
 
+use crate::clock::rfc3339;
 use crate::text::printable;
 
 /// Standard error of this process in procfs.
@@ -21,29 +23,61 @@ pub(crate) enum Priority {
     Info = 6,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// One of the others, depending on the reader.
+    #[default]
+    Auto,
+    Plain,
+    /// With the time.
+    Time,
+    /// For the journal, which has its own times.
+    Journal,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log {
-    journal: bool,
+    /// The automatic format.
+    auto: LogFormat,
+    /// `None` before the settings are known.
+    format: Option<LogFormat>,
 }
 
 impl Log {
     pub(crate) fn new() -> Log {
         let stream = std::env::var("JOURNAL_STREAM").ok();
         let stderr = std::fs::metadata(STDERR).ok().map(|file| (file.dev(), file.ino()));
-        Log { journal: is_journal(stream.as_deref(), stderr) }
+        let is_journal = is_journal(stream.as_deref(), stderr);
+        Log { auto: if is_journal { LogFormat::Journal } else { LogFormat::Plain }, format: None }
+    }
+
+    /// The log of a daemon: with the time, unless its reader adds it or is at a terminal.
+    pub(crate) fn of_daemon(self) -> Log {
+        match self.auto {
+            LogFormat::Plain if !io::stderr().is_terminal() => Log { auto: LogFormat::Time, ..self },
+            _ => self,
+        }
+    }
+
+    /// The log in this format. The first one applies until the end.
+    pub(crate) fn with_format(self, format: LogFormat) -> Log {
+        let format = if format == LogFormat::Auto { self.auto } else { format };
+        Log { format: self.format.or(Some(format)), ..self }
     }
 
     pub(crate) fn line(self, priority: Priority, text: &str) {
-        let line = format_log_line(self.journal, priority, text);
+        let time = crate::reactor::now().unix;
+        let line = format_log_line(self.format.unwrap_or(self.auto), priority, text, time);
         // One write, so that lines of several processes do not mix. A reader that is gone or slow must not stop
         // the daemon.
         let _ = write_at_once(line.as_bytes());
     }
 
-    /// Writes several error lines. May block: the daemon has not started.
+    /// Writes several error lines, without the time. May block: the daemon has not started.
     pub(crate) fn errors(self, texts: &[String]) {
-        let lines: String =
-            texts.iter().map(|text| format_log_line(self.journal, Priority::Error, text)).collect();
+        let format = if self.auto == LogFormat::Journal { LogFormat::Journal } else { LogFormat::Plain };
+        let line = |text: &String| format_log_line(format, Priority::Error, text, Duration::ZERO);
+        let lines: String = texts.iter().map(line).collect();
         let _ = io::stderr().write_all(lines.as_bytes());
     }
 }
@@ -90,11 +124,12 @@ fn is_journal(stream: Option<&str>, stderr: Option<(u64, u64)>) -> bool {
 }
 
 /// The journal adds the process's name itself.
-fn format_log_line(journal: bool, priority: Priority, text: &str) -> String {
+fn format_log_line(format: LogFormat, priority: Priority, text: &str, time: Duration) -> String {
     let text = printable(text, usize::MAX);
-    match journal {
-        true => format!("<{}>{text}\n", priority as u8), // sd-daemon(3)
-        false => format!("pingstate: {text}\n"),
+    match format {
+        LogFormat::Journal => format!("<{}>{text}\n", priority as u8), // sd-daemon(3)
+        LogFormat::Plain | LogFormat::Auto => format!("pingstate: {text}\n"),
+        LogFormat::Time => format!("{} pingstate: {text}\n", rfc3339(time)),
     }
 }
 
@@ -125,15 +160,37 @@ mod tests {
     #[test]
     fn lines_have_a_prefix_for_their_reader() {
         let text = "tcp://h:1: up → down (connection refused)";
-        assert_eq!(format_log_line(false, Priority::Warning, text), format!("pingstate: {text}\n"));
-        assert_eq!(format_log_line(true, Priority::Warning, text), format!("<4>{text}\n"));
-        assert_eq!(format_log_line(true, Priority::Error, "x"), "<3>x\n");
-        assert_eq!(format_log_line(true, Priority::Notice, ""), "<5>\n");
-        assert_eq!(format_log_line(true, Priority::Info, ""), "<6>\n");
+        let line =
+            |format, priority, text| format_log_line(format, priority, text, Duration::from_secs(86_400));
+        assert_eq!(line(LogFormat::Plain, Priority::Warning, text), format!("pingstate: {text}\n"));
+        let timed = line(LogFormat::Time, Priority::Warning, text);
+        assert_eq!(timed, format!("1970-01-02T00:00:00Z pingstate: {text}\n"));
+        assert_eq!(line(LogFormat::Journal, Priority::Warning, text), format!("<4>{text}\n"));
+        assert_eq!(line(LogFormat::Journal, Priority::Error, "x"), "<3>x\n");
+        assert_eq!(line(LogFormat::Journal, Priority::Notice, ""), "<5>\n");
+        assert_eq!(line(LogFormat::Journal, Priority::Info, ""), "<6>\n");
+    }
+
+    #[test]
+    fn the_first_format_applies() {
+        let log = |auto| Log { auto, format: None };
+        for auto in [LogFormat::Plain, LogFormat::Time, LogFormat::Journal] {
+            let automatic = log(auto).with_format(LogFormat::Auto);
+            assert_eq!(automatic.format, Some(auto));
+            assert_eq!(
+                automatic.with_format(LogFormat::Plain).format,
+                Some(auto),
+                "a reload does not change it"
+            );
+            let timed = log(auto).with_format(LogFormat::Time).with_format(LogFormat::Auto);
+            assert_eq!(timed.format, Some(LogFormat::Time));
+        }
+        assert_eq!(log(LogFormat::Journal).of_daemon().auto, LogFormat::Journal);
     }
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(format_log_line(true, Priority::Info, "a\n<0>b\r\x1b"), "<6>a\\n<0>b\\r\\u{1b}\n");
+        let line = format_log_line(LogFormat::Journal, Priority::Info, "a\n<0>b\r\x1b", Duration::ZERO);
+        assert_eq!(line, "<6>a\\n<0>b\\r\\u{1b}\n");
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::flags;
+use super::log::LogFormat;
 use crate::fsm::Policy;
 use crate::monitor::{Hook, Monitor, Notify};
 use crate::probe::build::{self as probe, WebhookFormat};
@@ -33,6 +34,7 @@ pub(crate) struct Daemon {
     /// With the token of control requests.
     pub(crate) api_token_file: Option<PathBuf>,
     pub(crate) api_token_reads: bool,
+    pub(crate) log_format: LogFormat,
     /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
     pub(crate) push: RequestFlags,

@@ -46,13 +46,16 @@ fn usage_errors(lines: &[String], log: Log) -> ExitCode {
 fn run(options: Options, log: Log) -> ExitCode {
     let (once, json) = (options.once, options.json);
     let (check_config, test_notify) = (options.check_config, options.test_notify);
-    if let Some(warning) = command_line_warning(&options) {
-        log.line(Priority::Warning, &warning);
-    }
+    let log = if once || check_config || test_notify { log } else { log.of_daemon() };
+    let warning = command_line_warning(&options);
     let start = match Start::new(options, log) {
         Ok(start) => start,
         Err(lines) => return usage_errors(&lines, log),
     };
+    let log = start.log;
+    if let Some(warning) = warning {
+        log.line(Priority::Warning, &warning);
+    }
     if let (true, Some(source)) = (check_config, &start.source) {
         return printed(&source.approval(), log);
     }
@@ -73,7 +76,7 @@ fn run(options: Options, log: Log) -> ExitCode {
 
 /// Runs until SIGINT or SIGTERM, and reloads the file on SIGHUP.
 fn serve(start: Start, log: Log) -> Result<(), String> {
-    let Start { monitors, daemon, token, requests, every, mut source } = start;
+    let Start { monitors, daemon, token, requests, every, mut source, .. } = start;
     let what = match &monitors[..] {
         [monitor] => monitor.url().to_owned(),
         several => format!("{} targets", several.len()),

@@ -22,6 +22,7 @@ pub(crate) struct Start {
     pub(crate) every: String,
     /// `None` without a configuration file.
     pub(crate) source: Option<Source>,
+    pub(crate) log: Log,
 }
 
 /// The configuration file, as it was last loaded.
@@ -38,6 +39,7 @@ impl Start {
     pub(crate) fn new(options: Options, log: Log) -> Result<Start, Vec<String>> {
         let is_daemon = !options.once || options.test_notify;
         let Some(config) = options.config else {
+            let log = log.with_format(options.daemon.log_format);
             let monitors = monitors(&options.targets, is_daemon, log);
             let mut errors = Vec::new();
             check_permissions(&options.targets, &mut errors);
@@ -50,7 +52,7 @@ impl Start {
                 made => return Err(made.err().into_iter().flatten().chain(errors).collect()),
             };
             let every = every(&options.targets);
-            return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None });
+            return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None, log });
         };
         let plan = Plan::new(&config, &[], is_daemon, log)?;
         let started = plan.updates.into_iter().filter_map(|update| match update {
@@ -60,7 +62,7 @@ impl Start {
         let (monitors, daemon) = (started.collect(), plan.daemon);
         let (token, requests, every) = (plan.token, plan.requests, plan.every);
         let source = Some(Source { config, daemon: daemon.clone(), fingerprints: plan.fingerprints });
-        Ok(Start { monitors, daemon, token, requests, every, source })
+        Ok(Start { monitors, daemon, token, requests, every, source, log: plan.log })
     }
 }
 
@@ -112,6 +114,7 @@ struct Plan {
     token: Option<Token>,
     requests: PeriodicRequests,
     every: String,
+    log: Log,
 }
 
 impl Plan {
@@ -126,6 +129,7 @@ impl Plan {
         let name = config.name();
         let loaded = config.load().map_err(|error| vec![format!("{name}: {error}")])?;
         let Loaded { targets, daemon, mut errors } = loaded;
+        let log = log.with_format(daemon.log_format);
         let (updates, fingerprints) = updates(&targets, present, is_daemon, log, &mut errors);
         check_programs(&targets, is_daemon, &mut errors);
         check_permissions(&targets, &mut errors);
@@ -133,7 +137,7 @@ impl Plan {
         let token = if is_daemon { api_token(&daemon, &mut errors) } else { None };
         let requests = requests(&daemon, is_daemon, log, &mut errors);
         if errors.is_empty() {
-            return Ok(Plan { updates, fingerprints, daemon, token, requests, every: every(&targets) });
+            return Ok(Plan { updates, fingerprints, daemon, token, requests, every: every(&targets), log });
         }
         errors.sort_unstable();
         let located = |(line, error)| match line {
@@ -174,6 +178,7 @@ fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static st
         (one.api.port() != other.api.port(), "--api-port"),
         (one.api_allow_hosts != other.api_allow_hosts, "--api-allow-host"),
         (one.dns != other.dns, "--dns"),
+        (one.log_format != other.log_format, "--log-format"),
         (one.push.url != other.push.url, "--push-url"),
         (one.push.interval != other.push.interval, "--push-interval"),
         (one.push.header_file != other.push.header_file, "--push-header-file"),

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::log::LogFormat;
 use super::options::{NotificationSettings, RequestFlags};
 use super::*;
 use crate::monitor::Notify;
@@ -63,7 +64,16 @@ fn the_defaults_are_those_of_the_python_version() {
     let (api_token_file, api_token_reads) = (None, false);
     assert_eq!(
         options.daemon,
-        Daemon { api, api_allow_hosts: vec![], api_token_file, api_token_reads, dns: vec![], push, alive }
+        Daemon {
+            api,
+            api_allow_hosts: vec![],
+            api_token_file,
+            api_token_reads,
+            log_format: LogFormat::Auto,
+            dns: vec![],
+            push,
+            alive
+        }
     );
     assert_eq!((options.config, options.check_config, options.once), (None, false, false));
     let [target] = &options.targets[..] else { panic!("{:?}", options.targets) };
@@ -75,7 +85,7 @@ fn the_defaults_are_those_of_the_python_version() {
 #[test]
 fn every_flag_is_read() {
     let line = "--protocol https --address nas.lan --port 8443 --path /x?y=1 --check status:200-299,401 \
-        --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --once --json --method HEAD \
+        --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --log-format journal --once --json --method HEAD \
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
@@ -157,6 +167,7 @@ fn every_flag_is_read() {
         api_allow_hosts: vec!["nas.lan".into(), "::2".into()],
         api_token_file: Some("/etc/token".into()),
         api_token_reads: true,
+        log_format: LogFormat::Journal,
         dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
         push: RequestFlags {
             url: Some("http://h/y".into()),

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::log::LogFormat;
 use crate::api::host::is_host;
 use crate::monitor::{Monitor, Notifications, Notify};
 use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat};
@@ -110,6 +111,16 @@ pub(super) fn notify(text: &str) -> Result<Notify, String> {
         "down" => Ok(Notify::Down),
         "all" => Ok(Notify::All),
         _ => Err(format!("{} is not down or all", quote(text))),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "plain" => Ok(LogFormat::Plain),
+        "time" => Ok(LogFormat::Time),
+        "journal" => Ok(LogFormat::Journal),
+        _ => Err(format!("{} is not auto, plain, time or journal", quote(text))),
     }
 }
 

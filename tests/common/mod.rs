@@ -71,6 +71,14 @@ pub fn pingstate() -> Command {
     command
 }
 
+/// A line of the log without the time, which its readers do not need.
+fn without_time(line: String) -> String {
+    match line.get(..22).is_some_and(|start| start.ends_with("Z p") && start.as_bytes()[10] == b'T') {
+        true => line[21..].to_owned(),
+        false => line,
+    }
+}
+
 /// A running daemon, killed when dropped.
 pub struct Daemon {
     child: Child,
@@ -97,7 +105,7 @@ impl Daemon {
         let (sender, lines) = channel();
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
+                let _ = sender.send(without_time(line));
             }
         });
         // If it does not start, dropping it ends the process.

@@ -215,3 +215,70 @@ fn output_that_cannot_be_written_is_exit_4() {
     );
     assert!(now() - start < PATIENCE);
 }
+
+/// The first line of a daemon with these arguments, as it is on its standard error.
+fn first_line(args: &[&str]) -> String {
+    let mut command = pingstate();
+    command.args(["--api-port", "0"]).args(args).arg("tcp://127.0.0.1:1");
+    first_line_of(command.stderr(Stdio::piped()))
+}
+
+fn first_line_of(command: &mut std::process::Command) -> String {
+    let mut child = command.spawn().expect("runs");
+    let (out, errors) = (child.stdout.take(), child.stderr.take());
+    let pipe: Box<dyn std::io::Read> = match errors {
+        Some(errors) => Box::new(errors),
+        None => Box::new(out.expect("piped")),
+    };
+    let mut line = String::new();
+    let read = std::io::BufReader::new(pipe).read_line(&mut line);
+    let _ = child.kill();
+    let _ = child.wait();
+    read.expect("a line");
+    line
+}
+
+#[test]
+fn lines_of_a_daemon_have_the_time_unless_their_reader_adds_it() {
+    let start = "probing tcp://127.0.0.1:1 every 5 s";
+    for args in [&[][..], &["--log-format=auto"], &["--log-format=time"]] {
+        let line = first_line(args);
+        let (time, rest) = line.split_once(' ').expect("words");
+        assert!(rest.starts_with(&format!("pingstate: {start}")), "{line}");
+        let shape = time.replace(|c: char| c.is_ascii_digit(), "0");
+        assert_eq!(shape, "0000-00-00T00:00:00Z", "{line}");
+        // The same day by date(1), unless midnight was between them.
+        let date = || {
+            let output =
+                std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output().expect("date runs");
+            text(&output.stdout).trim().to_owned()
+        };
+        assert!([&time[..10], &first_line(args)[..10]].contains(&date().as_str()), "{line}");
+    }
+    assert!(first_line(&["--log-format=plain"]).starts_with(&format!("pingstate: {start}")));
+    assert!(first_line(&["--log-format=journal"]).starts_with(&format!("<6>{start}")));
+    let once = run(&["--once", "--header=Cookie: x", "http://name.invalid/"]);
+    assert!(text(&once.stderr).starts_with("pingstate: --header: "), "a single check has no time");
+    let wrong = run(&["--log-format=time", "--fall=x"]);
+    assert_eq!(text(&wrong.stderr), "pingstate: --fall: `x` is not a whole number\n");
+    let unknown = run(&["--log-format=iso"]);
+    let expected = "pingstate: --log-format: `iso` is not auto, plain, time or journal\n";
+    assert_eq!(text(&unknown.stderr), expected);
+}
+
+#[test]
+fn the_format_of_the_log_is_set_in_the_file_and_by_a_terminal() {
+    let path = file("format", "--log-format plain\na tcp://127.0.0.1:1\n");
+    let path = path.to_str().expect("text");
+    let mut command = pingstate();
+    let line = first_line_of(command.args(["--api-port=0", "--config", path]).stderr(Stdio::piped()));
+    assert!(line.starts_with("pingstate: probing "), "{line}");
+    if !has("script", &["--version"]) {
+        return;
+    }
+    let daemon = format!("exec {} --api-port 0 tcp://127.0.0.1:1", binary().to_string_lossy());
+    let mut command = std::process::Command::new("script");
+    command.args(["-qefc", &daemon, "/dev/null"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let line = first_line_of(command.env_remove("JOURNAL_STREAM"));
+    assert!(line.starts_with("pingstate: probing "), "{line:?}");
+}

@@ -7,7 +7,7 @@ use crate::cli::values;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
-pub(super) static FLAGS: [Flag; 6] = [
+pub(super) static FLAGS: [Flag; 7] = [
     value("--api-host", "ADDRESS", "address to listen on", |line, text| {
         put(&mut line.daemon.api_host, values::api_host(text))
     })
@@ -38,4 +38,12 @@ pub(super) static FLAGS: [Flag; 6] = [
         "name server to query instead of those in resolv.conf; repeatable",
         |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
     ),
+    value(
+        "--log-format",
+        "FORMAT",
+        "plain, time (with the time in UTC), journal (with priorities for systemd), or auto: journal if it \
+         reads standard error, plain on a terminal, else time",
+        |line, text| put(&mut line.daemon.log_format, values::log_format(text)),
+    )
+    .default("auto"),
 ];

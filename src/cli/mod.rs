@@ -3,6 +3,7 @@
 //! Numbers and their limits, conflicts between flags, and control characters are checked here. Hosts, URLs and
 //! checks stay text; the library's builder validates them.
 
+mod advice;
 mod args;
 pub(crate) mod config;
 mod conflicts;

@@ -1,5 +1,6 @@
 //! Starts the daemon from its options, and reloads the configuration file.
 
+use super::advice::warn;
 use super::config::{Config, Loaded};
 use super::log::{Log, Priority, plain};
 use super::periodic::PeriodicRequests;
@@ -51,6 +52,9 @@ impl Start {
                 Ok(monitors) if errors.len() == 0 => monitors,
                 made => return Err(made.err().into_iter().flatten().chain(errors).collect()),
             };
+            if is_daemon {
+                warn(&options.targets, None, log);
+            }
             let every = every(&options.targets);
             return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None, log });
         };
@@ -137,6 +141,9 @@ impl Plan {
         let token = if is_daemon { api_token(&daemon, &mut errors) } else { None };
         let requests = requests(&daemon, is_daemon, log, &mut errors);
         if errors.is_empty() {
+            if is_daemon {
+                warn(&targets, Some(&name), log);
+            }
             return Ok(Plan { updates, fingerprints, daemon, token, requests, every: every(&targets), log });
         }
         errors.sort_unstable();

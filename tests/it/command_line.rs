@@ -282,3 +282,56 @@ fn the_format_of_the_log_is_set_in_the_file_and_by_a_terminal() {
     let line = first_line_of(command.env_remove("JOURNAL_STREAM"));
     assert!(line.starts_with("pingstate: probing "), "{line:?}");
 }
+
+#[test]
+fn settings_that_are_hardly_meant_are_reported_once_for_all_targets() {
+    let start = "--timeout 10\n".to_owned();
+    let lines = (0..500).map(|i| format!("n{i} tcp://127.0.0.1:{}\n", i + 1)).collect::<String>();
+    let warning = "standard input:2: --timeout: a check can take 10 s, but the next one is due after 5 s and is then \
+                   skipped (raise --interval) (and 499 more targets)";
+    let checked = run_with_input(&["--config=-", "--check-config"], &(start + &lines));
+    assert_eq!((checked.status.code(), text(&checked.stderr)), (Some(0), format!("pingstate: {warning}\n")));
+    let output = run_with_input(&["--config=-", "--check-config"], "a tcp://127.0.0.1:1\nweb: http://h\n");
+    let warning = "pingstate: standard input:2: NAME web:: the colon is a part of the name (write web)\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), warning.to_owned()));
+    let daemon = Daemon::start(&["--retries=9", "tcp://127.0.0.1:1"]);
+    let warning = "pingstate: --retries: all attempts of a check can take 29 s, but the next one is due after 5 s and is \
+                   then skipped (raise --interval)";
+    assert_eq!(daemon.warnings, [warning]);
+    let once = run(&["--once", "--timeout=60", "tcp://127.0.0.1:1"]);
+    assert_eq!(text(&once.stderr), "");
+}
+
+#[test]
+fn mistakes_in_notifications_are_reported_before_an_outage() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let script = file("script", "#!/bin/sh\n");
+    fs::set_permissions(&script, Permissions::from_mode(0o644)).expect("set");
+    let readable = file("readable", "A: b\n");
+    fs::set_permissions(&readable, Permissions::from_mode(0o644)).expect("set");
+    let (script, readable) = (script.display(), readable.display());
+    for (flags, expected) in [
+        (
+            format!("--on-change {script}"),
+            format!("--on-change: `{script}` is not executable here (chmod +x"),
+        ),
+        ("--on-change /none/x".to_owned(), "--on-change: `/none/x` cannot be run: No such file".to_owned()),
+        ("--on-change 'echo x | mail me'".to_owned(), "--on-change: `|` is shell syntax, but".to_owned()),
+        ("--webhook ntfy.sh/x".to_owned(), "--webhook: the URL does not begin with http:// or".to_owned()),
+        ("--webhook https://ntfy,sh/x".to_owned(), "--webhook: ".to_owned()),
+        (
+            format!("--webhook http://h --webhook-header-file {readable}"),
+            format!("--webhook-header-file: {readable}: others can read it: it has mode 644 (run chmod 600)"),
+        ),
+        (
+            format!("--webhook http://h --webhook-header-file {}/none", directory.display()),
+            format!("--webhook-header-file: {}/none: No such file", directory.display()),
+        ),
+    ] {
+        let output =
+            run_with_input(&["--config=-", "--check-config"], &format!("a tcp://127.0.0.1:1 {flags}\n"));
+        let line = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags}: {line}");
+        assert!(line.starts_with(&format!("pingstate: standard input:1: {expected}")), "{flags}: {line}");
+    }
+}

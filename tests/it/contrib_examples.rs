@@ -64,7 +64,15 @@ fn the_site_of_nginx_passes_streams_and_keeps_the_token_in_force() {
         ],
     );
     let config = AROUND.replace("EXAMPLE", &example);
-    // As `nginx -t` does, it refuses a configuration with an error.
+    let path = dir.display().to_string();
+    let tested = config
+        .replace("ADDRESS", &closed_port().to_string())
+        .replace("API", "127.0.0.1:1")
+        .replace("DIR", &path);
+    fs::write(dir.join("config"), tested).expect("written");
+    let output = Command::new("nginx").args(["-t", "-p", &path, "-c", &format!("{path}/config")]).output();
+    let text = String::from_utf8(output.expect("runs").stderr).expect("text");
+    assert!(text.ends_with("test is successful\n") && !text.contains("[warn]"), "{text}");
     let nginx = Proxy::start("nginx", daemon.api, &config, &["-p", "DIR", "-c", "FILE"]);
     let origin = format!("https://status.example.com:{}", nginx.address.port());
     let resolve = format!("status.example.com:{}:127.0.0.1", nginx.address.port());

@@ -68,7 +68,18 @@ fn promtool_and_amtool_accept_the_files_and_the_unit_tests_of_the_rules_pass() {
     }
 }
 
-/// What the webhook of Alertmanager received, as `NAME OF THE ALERT SUBJECT`.
+/// `NAME TARGET`, or `NAME INSTANCE`.
+fn name(alert: &serde_json::Value) -> String {
+    let labels = &alert["labels"];
+    let subject = labels["target"].as_str().or(labels["instance"].as_str()).expect("a subject");
+    format!("{} {subject}", labels["alertname"].as_str().expect("a name"))
+}
+
+fn names(alerts: &str) -> BTreeSet<String> {
+    json(alerts).as_array().expect("alerts").iter().map(name).collect()
+}
+
+/// What the webhook of Alertmanager received: the alerts that are firing, and all that ever were.
 #[derive(Clone, Default)]
 struct Alerts(Arc<Mutex<(BTreeSet<String>, BTreeSet<String>)>>);
 
@@ -77,9 +88,7 @@ impl Alerts {
         let json: serde_json::Value = serde_json::from_slice(notification).expect("JSON");
         let mut alerts = self.0.lock().expect("no panic");
         for alert in json["alerts"].as_array().expect("alerts") {
-            let labels = &alert["labels"];
-            let subject = labels["target"].as_str().or(labels["instance"].as_str()).expect("a subject");
-            let name = format!("{} {subject}", labels["alertname"].as_str().expect("a name"));
+            let name = name(alert);
             if alert["status"] == "firing" {
                 alerts.0.insert(name.clone());
                 alerts.1.insert(name);
@@ -157,11 +166,13 @@ fn exactly_the_expected_alerts_of_three_daemons_arrive_and_every_expression_retu
     let urls = webs.each_ref().map(|web| web.as_ref().expect("running").url("http"));
     let options = "--interval 0.2 --fall 1 --rise 1";
     let mail = expiring();
+    let gateway = Server::answering(OK);
     let token = write(&dir, "token", "0123-4567-89ab-cdef\n");
     let first = format!(
-        "{options}\nweb {}\nslow {} --slow 0.01\nmail https://localhost:{}/ --no-verify-tls --cert-days 14\n\
+        "{options}\nweb {}\ngateway {}\nslow {} --slow 0.01\nmail https://localhost:{}/ --no-verify-tls --cert-days 14\n\
          backup heartbeat: --interval 0.2 --grace 100ms --token-file {token}\n",
         urls[0],
+        gateway.url("http"),
         urls[1],
         mail.address.port()
     );
@@ -251,6 +262,16 @@ fn exactly_the_expected_alerts_of_three_daemons_arrive_and_every_expression_retu
             let _ = (&stream).write_all(OK.as_bytes());
         }));
     alerts.expect(&[backup, mail, slow, partly, &absent], &[down]);
+
+    drop(gateway);
+    eventually("the alerts inhibited by that for the gateway", || {
+        let inhibited = names(&alertmanager.get("/api/v2/alerts?active=false&inhibited=true"));
+        let expected = [backup, "PingstateTargetDegraded mail", slow, partly].map(str::to_owned);
+        (inhibited == expected.into()).then_some(())
+    });
+    let active = names(&alertmanager.get("/api/v2/alerts?active=true&inhibited=false"));
+    let expected = [mail, "PingstateTargetDown gateway", &absent].map(str::to_owned);
+    assert_eq!(active, expected.into());
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn lost_requests_are_counted() {
         daemon.wait_for_state("degraded");
         let status = daemon.get("/status").1;
         assert!(
-            status.contains("\"warnings\": [\n    \"loss\"\n  ],\n  \"ping\": {\n    \"sent\": 4,"),
+            status.contains("\"warnings\": [\n    \"loss\"\n  ],\n  \"paused_until_ts\": null,\n  \"ping\": {\n    \"sent\": 4,"),
             "{status}"
         );
         assert_eq!(metric(&daemon, "pingstate_ping_loss_ratio{target=\"127.0.0.1\"}"), Some(0.25));

@@ -91,7 +91,7 @@ mod tests {
                 &["--push-url", "http://me:s3cret@h/"],
                 "--push-url: a URL cannot hold a user or password (--push-header-file can send them to --push-url)",
             ),
-            (&["--alive-url", "http://h:0/"], "--alive-url: port it is not between 1 and 65535"),
+            (&["--alive-url", "http://h:0/"], "--alive-url: port … is not between 1 and 65535"),
         ] {
             let (requests, errors) = requests(args);
             assert_eq!(errors, [error]);

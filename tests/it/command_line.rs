@@ -318,7 +318,7 @@ fn mistakes_in_notifications_are_reported_before_an_outage() {
         ("--on-change /none/x".to_owned(), "--on-change: `/none/x` cannot be run: No such file".to_owned()),
         ("--on-change 'echo x | mail me'".to_owned(), "--on-change: `|` is shell syntax, but".to_owned()),
         ("--webhook ntfy.sh/x".to_owned(), "--webhook: the URL does not begin with http:// or".to_owned()),
-        ("--webhook https://ntfy,sh/x".to_owned(), "--webhook: ".to_owned()),
+        ("--webhook https://ntfy,sh/x".to_owned(), "--webhook: host `ntfy,sh` cannot hold `,`".to_owned()),
         (
             format!("--webhook http://h --webhook-header-file {readable}"),
             format!("--webhook-header-file: {readable}: others can read it: it has mode 644 (run chmod 600)"),

@@ -231,10 +231,18 @@ impl fmt::Debug for Webhook {
     }
 }
 
+/// Without the quoted part of the URL, unless that is the host, which is not secret.
 fn unquoted(message: &str) -> String {
+    if message.starts_with("host ") {
+        return message.to_owned();
+    }
     let (before, rest) = message.split_once('`').unwrap_or((message, ""));
     let after = rest.rsplit_once('`').map_or("", |(_, after)| after);
-    let quoted = if rest.is_empty() { "" } else { "it" };
+    let quoted = match rest.is_empty() {
+        true => "",
+        false if before.is_empty() || after.is_empty() => "it",
+        false => "…",
+    };
     format!("{before}{quoted}{after}")
 }
 
@@ -265,6 +273,8 @@ mod tests {
             ("hooks.example.com/s3cret", "it is not a URL: it must begin with http:// or https://"),
             ("http://h/s3cret`x y", "a path cannot hold a space (write %20): it"),
             ("s3cret://h/", "it is not http or https"),
+            ("http://h:s3cret/", "port … is not between 1 and 65535"),
+            ("http://ntfy,sh/s3cret", "host `ntfy,sh` cannot hold `,`"),
             (
                 "http://me:s3cret@h/",
                 "a URL cannot hold a user or password (a hook that runs curl can send them)",

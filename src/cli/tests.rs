@@ -2,6 +2,7 @@
 
 mod arguments;
 mod conflicts;
+mod generated;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

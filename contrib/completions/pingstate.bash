@@ -22,6 +22,10 @@ _pingstate() {
             mapfile -t COMPREPLY < <(compgen -W 'down all' -- "$word")
             return
             ;;
+        --log-format)
+            mapfile -t COMPREPLY < <(compgen -W 'auto plain time journal' -- "$word")
+            return
+            ;;
         --body-file | --basic-auth-file | --header-file | --ca-file | --cert | --key | --token-file | \
                 --webhook-header-file | --api-token-file | --push-header-file | --config)
             compopt -o filenames
@@ -50,8 +54,9 @@ _pingstate() {
                 --ping-ttl --ping-size --dns-tcp --interval --interval-down --interval-fast --fall --rise --slow
                 --slow-clear --paused --on-change --hook-timeout --webhook --webhook-format --webhook-text-key
                 --webhook-header-file --notify --remind --hook-first --api-host --api-port --api-allow-host
-                --api-token-file --api-token-reads --dns --push-url --push-interval --push-header-file --alive-url
-                --alive-interval --config --check-config --test-notify --once --json -h --help -V --version' -- "$word")
+                --api-token-file --api-token-reads --dns --log-format --push-url --push-interval --push-header-file
+                --alive-url --alive-interval --config --check-config --test-notify --once --json -h --help -V
+                --version' -- "$word")
             ;;
         *)
             compopt -o nospace

@@ -25,6 +25,7 @@ mod https;
 mod man_pages;
 mod name_servers;
 mod notifications;
+mod openwrt;
 mod pki;
 mod process;
 mod prometheus;

@@ -178,10 +178,9 @@ fn a_configuration_that_every_user_can_write_to_is_refused_if_it_runs_commands()
 #[test]
 fn arguments_are_shown_nowhere() {
     let dir = directory("secret");
-    let target = (
-        "web",
-        "'exec:sh -c \"exit 2\" s3cret' --interval 0.05 --on-change \"sh -c 'env > env.txt'\"".to_owned(),
-    );
+    let variables = dir.join("variables");
+    let hook = format!("sh -c 'env > {0}.new && mv {0}.new {0}'", variables.display());
+    let target = ("web", format!("'exec:sh -c \"exit 2\" s3cret' --interval 0.05 --on-change \"{hook}\""));
     let daemon = daemon(&dir, &[target]);
     daemon.wait_for_state("down");
     for path in ["/status", "/metrics", "/targets/web", "/probe?target=web"] {
@@ -191,6 +190,8 @@ fn arguments_are_shown_nowhere() {
     let (_, body) = daemon.get("/status");
     assert!(body.contains("\"probe\": \"exec:sh\"") && body.contains("\"error\": \"exec\""), "{body}");
     assert!(!daemon.next_line().contains("s3cret"));
+    let variables = eventually("the hook", || fs::read_to_string(&variables).ok());
+    assert!(variables.contains("PINGSTATE_PROBE=exec:sh\n") && !variables.contains("s3cret"), "{variables}");
 }
 
 /// The plugins of Debian's package monitoring-plugins-basic, each with a result that is known.

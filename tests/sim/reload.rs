@@ -201,6 +201,7 @@ impl World {
         let has_ended = |target: &usize| self.runs[*target].as_ref().is_some_and(|this| this.ended.is_some());
         self.plan.lazy
             && self.hooks.is_quiet()
+            && self.posts.is_quiet()
             && !self.socks.values().any(|sock| matches!(sock, Sock::Client(_)))
             && !gone.iter().any(has_ended)
     }

@@ -78,6 +78,11 @@ impl Posts {
         Posts { rng, urls: (0..count).map(|_| Url::default()).collect() }
     }
 
+    /// Nothing is due: no output depends on who is present.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.urls.iter().all(|url| url.due.is_empty())
+    }
+
     pub(super) fn urls(&self) -> usize {
         self.urls.len()
     }

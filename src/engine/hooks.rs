@@ -69,8 +69,9 @@ impl Hooks {
         }
     }
 
+    /// It starts with the next call of [`Hooks::start`].
     #[cold]
-    pub(super) fn queue(&mut self, notification: Notification, cx: &mut Context) {
+    pub(super) fn queue(&mut self, notification: Notification) {
         let id = notification.target;
         match self.pending.iter().position(|pending| pending.notification.target == id) {
             None => self.pending.push_back(Call { notification, attempts: 0 }),
@@ -82,7 +83,6 @@ impl Hooks {
                 }
             }
         }
-        self.start(cx);
     }
 
     /// The result of [`Output::Spawn`]. `output` is the first line that the hook has printed.

@@ -12,7 +12,7 @@ impl Engine {
     pub(super) fn notify_receivers(&mut self, target: TargetId, change: Option<&Change>) {
         if let Some((notification, receivers)) = Notification::after_check(target, change, &mut self.cx) {
             if receivers.hook.is_some() {
-                self.hooks.queue(notification.clone(), &mut self.cx);
+                self.hooks.queue(notification.clone());
             }
             if let Some(webhook) = &receivers.webhook {
                 self.webhooks.queue(webhook.clone(), notification, &mut self.cx);

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let snapshot = monitor.snapshot();
     println!("state: {}, latency: {:?}", snapshot.state, snapshot.last_latency);
     for check in &snapshot.recent {
-        println!("{} {} {}", check.event, check.state, check.detail);
+        println!("{} {} {}", check.event(), check.state(), check.detail);
     }
     Ok(())
 }

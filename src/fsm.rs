@@ -1,6 +1,7 @@
 //! The state machine of a target: it derives the state from the results of checks.
 
 mod policy;
+mod recent;
 mod state;
 
 use std::collections::VecDeque;
@@ -8,51 +9,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::clock::{Now, system_time};
+use crate::clock::Now;
 use crate::result::{
     DnsResponse, Phases, PingStats, ProbeResult, ProbeWarning, ProbeWarnings, Reason, TlsVersion,
 };
 use crate::text::printable;
 pub use policy::Policy;
+pub use recent::Check;
 pub use state::{Event, State};
-
-/// One check in the history, see [`Snapshot::recent`](crate::Snapshot::recent).
-///
-/// ```
-/// use pingstate::{Event, PingFsm, State};
-///
-/// let mut fsm = PingFsm::new();
-/// fsm.fire(Event::Fail, None, "no answer");
-/// let recent = fsm.snapshot().recent;
-/// assert_eq!((recent[0].event, recent[0].state), (Event::Fail, State::Down));
-/// assert_eq!(&*recent[0].detail, "no answer");
-/// assert!(recent[0].ended_at() > std::time::UNIX_EPOCH);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Check {
-    /// Smaller than a `SystemTime`, which matters in the history of each target.
-    unix_s: u32,
-    subsec_ms: u16,
-    /// Whether it succeeded.
-    pub event: Event,
-    /// The state after it.
-    pub state: State,
-    /// The detail of its result.
-    pub detail: Arc<str>,
-}
-
-impl Check {
-    /// When it ended, by the wall clock, rounded to milliseconds.
-    #[must_use]
-    pub fn ended_at(&self) -> SystemTime {
-        system_time(self.unix())
-    }
-
-    pub(crate) fn unix(&self) -> Duration {
-        Duration::from_secs(self.unix_s.into()) + Duration::from_millis(self.subsec_ms.into())
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -173,11 +137,7 @@ impl Fsm {
             self.recent.pop_front();
         }
         if self.history > 0 {
-            let rounded = now.unix.saturating_add(Duration::from_micros(500)).as_millis();
-            // Until the year 2106.
-            let unix_s = u32::try_from(rounded / 1000).unwrap_or(u32::MAX);
-            let subsec_ms = (rounded % 1000) as u16;
-            self.recent.push_back(Check { unix_s, subsec_ms, event, state: to, detail: detail.clone() });
+            self.recent.push_back(Check::new(now.unix, event, to, result.latency, detail.clone()));
         }
         self.last = Some(Last {
             event,

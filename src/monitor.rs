@@ -146,7 +146,7 @@ impl Monitor {
         self
     }
 
-    /// The number of checks in the history, 32 bytes each. Equal details are stored once if their checks are
+    /// The number of checks in the history, 24 bytes each. Equal details are stored once if their checks are
     /// consecutive. Default: [`Monitor::HISTORY`].
     #[must_use]
     pub fn history(mut self, checks: usize) -> Self {

@@ -280,8 +280,8 @@ impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Check", 4)?;
         out.serialize_field("ts", &timestamp_s(self.0.unix()))?;
-        out.serialize_field("event", self.0.event.as_str())?;
-        out.serialize_field("state", self.0.state.as_str())?;
+        out.serialize_field("event", self.0.event().as_str())?;
+        out.serialize_field("state", self.0.state().as_str())?;
         out.serialize_field("detail", &*self.0.detail)?;
         out.end()
     }

@@ -237,10 +237,3 @@ fn a_warning_degrades_a_target_until_a_success_without_it() {
     assert_eq!(fire(&ok()), ("up", vec![]));
     assert_eq!(fsm.counters().checks, [3, 2], "a warning is no failure");
 }
-
-/// 20 of them are most of the memory of a target.
-#[test]
-#[cfg(target_pointer_width = "64")]
-fn a_check_in_the_history_is_small() {
-    assert_eq!(size_of::<Check>(), 24);
-}

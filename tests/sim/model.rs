@@ -177,7 +177,7 @@ impl Model {
         assert_eq!(real.recent().len(), self.recent.len(), "history of target {target}");
         for (real, (unix, ok, state, detail)) in real.recent().iter().zip(&self.recent) {
             assert_eq!(
-                (real.unix(), real.event == Event::Ok, real.state, &*real.detail),
+                (real.unix(), real.event() == Event::Ok, real.state(), &*real.detail),
                 (*unix, *ok, *state, detail.as_str()),
                 "history of target {target}"
             );

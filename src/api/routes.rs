@@ -19,11 +19,12 @@ use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
-const ROUTES: [Route; 17] = [
+const ROUTES: [Route; 18] = [
     Route { path: "/", methods: &READ, handler: status },
     Route { path: "/status", methods: &READ, handler: status },
     Route { path: "/state", methods: &READ, handler: state },
     Route { path: "/healthz", methods: &READ, handler: health },
+    Route { path: "/livez", methods: &READ, handler: liveness },
     Route { path: "/metrics", methods: &READ, handler: metrics },
     Route { path: "/probe", methods: &READ, handler: probe },
     Route { path: "/events", methods: &READ, handler: events },
@@ -85,6 +86,8 @@ pub(crate) enum Reply {
     /// A line when the state is reached or the timeout expires.
     Wait(Wait),
     Events(Subscription),
+    /// The response of [`liveness_response`] follows after the deadlines of the turn.
+    Liveness,
     /// The response follows when this has been done.
     Control(Control),
     /// The body, if any, may hold a message.
@@ -106,7 +109,9 @@ fn try_reply(request: &Request, targets: &Targets, access: &Access, now: Now) ->
     let segments = segments(path);
     let first = segments.as_ref().and_then(|segments| segments.first());
     let is_heartbeat = first.is_some_and(|first| first == heartbeat::SEGMENT);
-    if !is_heartbeat {
+    // Health checks of containers have no token, and the response says nothing about targets.
+    let is_liveness = segments.as_ref().is_some_and(|segments| segments == &["livez"]);
+    if !is_heartbeat && !is_liveness {
         access.check_read(request)?;
     }
     let segments = segments.ok_or_else(|| Response::error(404))?;
@@ -193,6 +198,18 @@ fn health(call: &Call<'_>) -> Result<Reply, Response> {
         State::Up => line(200, "ok"),
         other => line(503, other.as_str()),
     })
+}
+
+fn liveness(_: &Call<'_>) -> Result<Reply, Response> {
+    Ok(Reply::Liveness)
+}
+
+/// Whether the daemon works, whatever the state of its targets.
+pub(crate) fn liveness_response(is_on_time: bool) -> Response {
+    match is_on_time {
+        true => Response::new(200, TEXT, "ok\n"),
+        false => Response::new(503, TEXT, "checks are late\n"),
+    }
 }
 
 fn metrics(_: &Call<'_>) -> Result<Reply, Response> {

@@ -30,10 +30,11 @@ again: targets whose lines have not changed keep their state.
 const REST: &str = "
 The API serves GET /status or / (JSON), /state (one word) and /healthz (200 if
 up, else 503) for all targets, /targets/NAME, /targets/NAME/state and
-/targets/NAME/healthz for one; also /metrics (Prometheus), /probe?target=NAME
-(as the blackbox exporter), /events (server-sent events; with ?checks=1 also of
-checks) and /wait?state=up&timeout=60 (200 once the state is reached, 503 after
-the timeout). The last two accept target=NAME to select one target.
+/targets/NAME/healthz for one; also /livez (200 while the daemon works),
+/metrics (Prometheus), /probe?target=NAME (as the blackbox exporter), /events
+(server-sent events; with ?checks=1 also of checks) and
+/wait?state=up&timeout=60 (200 once the state is reached, 503 after the
+timeout). The last two accept target=NAME to select one target.
 
 Exit codes:
   0  stopped by SIGINT or SIGTERM; with --once: every target is up

@@ -29,6 +29,8 @@ pub(super) struct ApiConns {
     pub(super) listings: Listings,
     /// Connections whose requests wait for the process statistics.
     pub(super) awaiting_stats: Vec<ConnId>,
+    /// Connections whose requests [`super::Engine::process_liveness`] responds to.
+    pub(super) awaiting_liveness: Vec<ConnId>,
     /// Heartbeats for [`super::probe_runs::ProbeRuns::record_heartbeat`].
     pub(super) heartbeats: Vec<(TargetId, ProbeResult)>,
     /// Requests for [`super::Engine::process_controls`].
@@ -47,6 +49,7 @@ impl ApiConns {
             streams_max: shares.streams,
             listings: Listings::default(),
             awaiting_stats: Vec::new(),
+            awaiting_liveness: Vec::new(),
             heartbeats: Vec::new(),
             controls: Vec::new(),
             access,
@@ -224,6 +227,7 @@ impl ApiConns {
             Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
             Reply::Listing(page) => self.reply_with_listing(id, request, page, cx),
             Reply::Wait(wait) => self.open_wait(id, request, wait, cx),
+            Reply::Liveness => self.await_liveness(id, request, cx),
             Reply::Control(control) => self.await_control(id, request, control),
             Reply::Events(wanted) => self.open_stream(id, &request, &wanted, events, cx),
         }

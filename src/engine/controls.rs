@@ -1,9 +1,10 @@
-//! API connections whose requests control targets.
+//! API connections whose requests control targets, or wait for the deadlines of the turn.
 
 use super::api_conn::State;
 use super::api_conns::ApiConns;
 use super::context::Context;
 use super::ids::ConnId;
+use super::owners::Owner;
 use crate::api::control::Control;
 use crate::api::response::Response;
 use crate::api::routes::ListingPage;
@@ -17,6 +18,17 @@ impl ApiConns {
         conn.head_deadline = None;
         conn.state = State::Waiting { request, wait: None };
         self.controls.push((id, control));
+    }
+
+    /// The response follows after the deadlines of the turn.
+    #[cold]
+    pub(super) fn await_liveness(&mut self, id: ConnId, request: Request, cx: &mut Context) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.head_deadline = None;
+        conn.state = State::Waiting { request, wait: None };
+        self.awaiting_liveness.push(id);
+        cx.timers.set(Owner::Client(id), None);
+        cx.timers.set(Owner::Liveness, Some(cx.now.instant));
     }
 
     #[cold]

@@ -56,6 +56,7 @@ mod hooks;
 pub(crate) mod ids;
 pub(crate) mod limits;
 mod listings;
+mod liveness;
 mod lookups;
 mod messages;
 mod notification;
@@ -208,16 +209,12 @@ impl Engine {
                     }
                 }
                 Owner::Watchdog => self.watchdog_due = true,
+                Owner::Liveness => {}
                 Owner::Request(kind) => self.requests.note_due(kind),
             }
             self.process_events();
         }
-        if std::mem::take(&mut self.watchdog_due) {
-            let is_on_time = self.runs.is_on_time(&self.cx);
-            if let Some(manager) = &mut self.manager {
-                manager.handle_watchdog(is_on_time, &mut self.cx);
-            }
-        }
+        self.process_liveness();
         self.start_requests();
         self.set_wakeup();
     }

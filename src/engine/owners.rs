@@ -17,10 +17,11 @@ pub(super) enum Owner {
     Webhooks,
     Status,
     Watchdog,
+    Liveness,
     Request(RequestKind),
 }
 
-const FIXED: usize = 8;
+const FIXED: usize = 9;
 
 impl timers::Owner for Owner {
     fn index(self) -> usize {
@@ -31,7 +32,8 @@ impl timers::Owner for Owner {
             Owner::Webhooks => 3,
             Owner::Status => 4,
             Owner::Watchdog => 5,
-            Owner::Request(kind) => 6 + kind.index(),
+            Owner::Liveness => 6,
+            Owner::Request(kind) => 7 + kind.index(),
             Owner::Run(owner) => FIXED + 2 * owner.index(),
             Owner::Client(id) => FIXED + 1 + 2 * id.index(),
         }

@@ -32,6 +32,10 @@ fn outage_and_recovery_are_reported() {
     drop(server);
     daemon.wait_for_state("down");
     assert_eq!(daemon.get("/healthz"), (503, "down\n".into()));
+    assert_eq!(daemon.get("/livez"), (200, "ok\n".into()));
+    // As the health check of a container.
+    let livez = format!("http://{}/livez", daemon.api);
+    assert!(pingstate().args(["--once", &livez]).output().expect("runs").status.success());
     let refused = format!("{url} is degraded: connection refused by {address}");
     assert!(daemon.next_line().contains(&refused));
     assert!(daemon.next_line().contains(" is down: connection refused"));

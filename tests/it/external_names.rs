@@ -18,6 +18,7 @@ const PATHS: &[&str] = &[
     "/status",
     "/state",
     "/healthz",
+    "/livez",
     "/metrics",
     "/events",
     "/wait?state=down",

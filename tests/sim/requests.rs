@@ -81,6 +81,7 @@ impl World {
                 ("/", &[200], Page::Status),
                 ("/targets/t0/state", &[200, 404], Page::Named),
                 ("/metrics", &[200], Page::Other),
+                ("/livez", &[200], Page::Other),
                 ("/probe?target=t0", &[200, 404, 503], Page::Probe),
                 ("/nothing", &[404], Page::Other),
             ])

@@ -29,7 +29,7 @@ pub(super) static FLAGS: [Flag; 7] = [
          Authorization: Bearer TOKEN, 16 to 128 characters",
         |line, text| put(&mut line.daemon.api_token_file, values::plain(text).map(Into::into)),
     ),
-    switch("--api-token-reads", "all requests but heartbeats need the token", |line| {
+    switch("--api-token-reads", "all requests but heartbeats and /livez need the token", |line| {
         line.daemon.api_token_reads = true;
     }),
     value(

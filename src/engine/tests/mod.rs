@@ -9,6 +9,7 @@ mod execs;
 mod heartbeats;
 mod hooks;
 mod listings;
+mod liveness;
 mod name_server;
 mod pauses;
 mod periodic;

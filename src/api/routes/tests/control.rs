@@ -165,6 +165,26 @@ fn pages_of_other_origins_cannot_control_even_with_the_token() {
 }
 
 #[test]
+fn liveness_needs_no_token_but_the_host_of_the_api() {
+    for access in [access(), with_token(&[], true)] {
+        let live = |method, path| super::super::reply(&request(method, path), &web(), &access, test_now());
+        for path in ["/livez", "//livez?x=1", "/liv%65z"] {
+            for method in [Method::Get, Method::Head] {
+                assert_eq!(live(method, path), Reply::Liveness, "{path}");
+            }
+        }
+        assert_eq!(answer(&request(Method::Options, "/livez"), &web(), &access, test_now()).status, 200);
+        assert_eq!(status(&post("/livez"), &access), 405);
+        let foreign = Request { host: Some("evil.example".to_owned()), ..request(Method::Get, "/livez") };
+        assert_eq!(status(&foreign, &access), 421);
+    }
+    let access = with_token(&[], true);
+    assert_eq!(status(&request(Method::Get, "/livez/state"), &access), 401);
+    assert_eq!(liveness_response(true), Response::new(200, TEXT, "ok\n"));
+    assert_eq!(liveness_response(false), Response::new(503, TEXT, "checks are late\n"));
+}
+
+#[test]
 fn reading_can_need_the_token_too() {
     let access = with_token(&[], true);
     for path in [

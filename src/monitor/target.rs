@@ -5,6 +5,7 @@ mod pause;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::history::History;
 use super::notifications::{Due, Notifications, Notified};
 use super::target_id::TargetId;
 use super::{Monitor, Rules};
@@ -20,7 +21,8 @@ pub(crate) use pause::Pause;
 pub(crate) struct Target {
     id: TargetId,
     probe: Box<dyn Probe>,
-    pub(super) fsm: Fsm,
+    fsm: Fsm,
+    history: Option<Box<History>>,
     pub(super) interval: Duration,
     /// `None` for the default rules, to save memory with 10,000 targets.
     special: Option<Box<Special>>,
@@ -63,6 +65,7 @@ impl Target {
         let mut target = Target {
             id,
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
+            history: None,
             probe: monitor.probe,
             interval,
             special: (rules != Rules::default()).then(|| Box::new(special)),
@@ -118,6 +121,37 @@ impl Target {
 
     pub(crate) fn fsm(&self) -> &Fsm {
         &self.fsm
+    }
+
+    /// `None` if none is recorded.
+    #[allow(dead_code)] // Used by the API, which follows.
+    pub(crate) fn history(&self) -> Option<&History> {
+        self.history.as_deref()
+    }
+
+    /// Records the history of this many days from now on; 0 for none.
+    pub(super) fn record_history(&mut self, days: u8, now: Now) {
+        let state = self.fsm.state();
+        self.history = (days > 0).then(|| Box::new(History::new(days, state, now)));
+    }
+
+    pub(super) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
+        let change = self.fsm.fire(result, now);
+        if let Some(history) = &mut self.history {
+            history.enter(self.fsm.state(), now);
+            if let Some(latency) = result.latency.filter(|_| result.ok) {
+                history.note_latency(latency, now);
+            }
+        }
+        change
+    }
+
+    fn suspend(&mut self, now: Now) -> Option<Change> {
+        let change = self.fsm.suspend(now);
+        if let Some(history) = &mut self.history {
+            history.enter(self.fsm.state(), now);
+        }
+        change
     }
 
     pub(crate) fn notifications(&self) -> Option<&Arc<Notifications>> {

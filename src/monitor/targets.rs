@@ -6,7 +6,7 @@ mod update;
 use std::time::Duration;
 
 use super::target_id::{Positions, TargetId};
-use super::{Monitor, Target};
+use super::{History, Monitor, Target};
 use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
@@ -23,6 +23,7 @@ pub(crate) struct Targets {
     changes: u64,
     pub(crate) delay: SchedulingDelay,
     skipped: u64,
+    history_days: u8,
 }
 
 /// The scheduling delay: from the scheduled time to the start of a check.
@@ -66,6 +67,7 @@ impl Targets {
             changes: 0,
             delay: SchedulingDelay::default(),
             skipped: 0,
+            history_days: 0,
         };
         for (index, monitor) in (0..).zip(monitors) {
             let id = targets.positions.allocate();
@@ -79,6 +81,15 @@ impl Targets {
         *counter(&mut self.counts, &mut self.paused, &target) += 1;
         self.positions.set(target.id(), self.list.len());
         self.list.push(target);
+    }
+
+    /// Records the history of this many days of every target, from now on; 0 for none, which is the default.
+    #[allow(dead_code)] // Used by the server, which follows.
+    pub(crate) fn record_history(&mut self, days: u8, now: Now) {
+        self.history_days = days.min(History::DAYS_MAX);
+        for target in &mut self.list {
+            target.record_history(self.history_days, now);
+        }
     }
 
     pub(crate) fn list(&self) -> &[Target] {
@@ -122,7 +133,7 @@ impl Targets {
     }
 
     pub(crate) fn fire(&mut self, id: TargetId, result: &ProbeResult, now: Now) -> Option<Change> {
-        let change = self.get_mut(id)?.fsm.fire(result, now)?;
+        let change = self.get_mut(id)?.fire(result, now)?;
         self.counts[change.from.index()] -= 1;
         self.counts[change.to.index()] += 1;
         self.changes += 1;

@@ -30,7 +30,7 @@ impl Target {
         if let Some(special) = &mut self.special {
             (special.retry_at, special.retried) = (None, 0);
         }
-        self.fsm.suspend(now)
+        self.suspend(now)
     }
 
     /// Ends a pause. A heartbeat whose deadline was in the pause is expected anew.

@@ -103,6 +103,7 @@ impl Targets {
                     let id = id.unwrap_or_else(|| self.positions.allocate());
                     let first_checks = first_checks(index, total, monitor.interval);
                     let mut target = Target::new(id, monitor, first_checks, now);
+                    target.record_history(self.history_days, now);
                     // The receivers know the state of the target that had this name.
                     target.notified = notified.unwrap_or(target.notified);
                     self.add(target);

@@ -26,7 +26,7 @@ pub(crate) use target::{Pause, Target};
 pub use target_id::TargetId;
 pub(crate) use target_id::TargetSet;
 pub use targets::TargetUpdate;
-pub(crate) use targets::Targets;
+pub(crate) use targets::{StateCounts, Targets};
 pub(crate) use validate::{validate_names, validate_tokens};
 
 /// A probe, its schedule, and the rules that evaluate its results.
@@ -58,6 +58,7 @@ pub struct Monitor {
     history: usize,
     rules: Rules,
     paused: bool,
+    group: Option<Arc<str>>,
     notifications: Option<Arc<Notifications>>,
 }
 
@@ -117,6 +118,7 @@ impl Monitor {
             history: Monitor::HISTORY,
             rules: Rules::default(),
             paused: false,
+            group: None,
             notifications: None,
         }
     }
@@ -272,6 +274,23 @@ impl Monitor {
     #[must_use]
     pub fn paused(mut self, paused: bool) -> Self {
         self.paused = paused;
+        self
+    }
+
+    /// The group of the target: the API has a worst state for each group, at `/groups/NAME`, and controls its targets
+    /// together. At most [`ProbeBuilder::NAME_MAX`](crate::ProbeBuilder::NAME_MAX) printable characters.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, blocking};
+    ///
+    /// let server = Monitor::new(blocking("disk", || true)).group("nas").start()?;
+    /// assert_eq!(server.snapshot().group.as_deref(), Some("nas"));
+    /// assert!(Monitor::new(blocking("disk", || true)).group("").start().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn group(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.group = Some(name.into());
         self
     }
 

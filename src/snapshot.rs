@@ -79,6 +79,10 @@ pub struct Snapshot {
     pub tls_not_after: Option<SystemTime>,
     /// Why the target is degraded although its last check succeeded.
     pub warnings: ProbeWarnings,
+    /// The target's group.
+    pub group: Option<Arc<str>>,
+    /// When the current state began, by the wall clock: the time that the monitor was started before the first change.
+    pub since: SystemTime,
     /// When the pause of the target ends, by the wall clock: the last second of the year 9999 if it lasts until the target
     /// is resumed. `None` if it is not paused.
     pub paused_until: Option<SystemTime>,
@@ -114,7 +118,7 @@ impl fmt::Display for Snapshot {
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, &self.name, &self.url, (&self.recent, &[]), serializer)
+        serialize(self, &self.name, &self.url, Some((&self.recent, &[])), serializer)
     }
 }
 
@@ -122,7 +126,7 @@ impl Serialize for Snapshot {
 pub(crate) struct View<'a> {
     name: &'a str,
     url: &'a str,
-    recent: Ring<'a>,
+    recent: Option<Ring<'a>>,
     /// Without these three.
     values: Snapshot,
 }
@@ -151,15 +155,18 @@ impl<'a> View<'a> {
             http_status: last.and_then(|last| last.http_status),
             tls_not_after: last.and_then(|last| last.tls_not_after),
             warnings: fsm.warnings(),
+            group: None,
+            since: system_time(now.unix.saturating_sub(fsm.time_in_state(now))),
             paused_until: None,
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
             dns: last.and_then(|last| last.dns.clone()),
         };
-        View { name, url, recent: fsm.recent().as_slices(), values }
+        View { name, url, recent: Some(fsm.recent().as_slices()), values }
     }
 
     pub(crate) fn of_target(target: &'a Target, now: Now) -> Self {
         let mut view = View::of(target.name(), target.url(), target.fsm(), now);
+        view.values.group = target.group().cloned();
         view.values.paused_until = target.pause().map(|pause| match pause.until {
             Some(until) => now.after(until.saturating_duration_since(now.instant)).system_time(),
             None => system_time(Duration::from_secs(SECONDS_MAX)),
@@ -167,8 +174,14 @@ impl<'a> View<'a> {
         view
     }
 
+    /// Without the key `recent`.
+    pub(crate) fn without_recent(mut self) -> Self {
+        self.recent = None;
+        self
+    }
+
     pub(crate) fn to_snapshot(&self) -> Snapshot {
-        let recent = [self.recent.0, self.recent.1].concat();
+        let recent = self.recent.map(|(oldest, latest)| [oldest, latest].concat()).unwrap_or_default();
         Snapshot { recent, url: self.url.to_owned(), name: self.name.to_owned(), ..self.values.clone() }
     }
 }
@@ -183,10 +196,10 @@ fn serialize<S: Serializer>(
     values: &Snapshot,
     name: &str,
     url: &str,
-    recent: Ring<'_>,
+    recent: Option<Ring<'_>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut out = serializer.serialize_struct("Snapshot", 19)?;
+    let mut out = serializer.serialize_struct("Snapshot", 21)?;
     out.serialize_field("state", values.state.as_str())?;
     out.serialize_field("last_event", &values.last_event.map(Event::as_str))?;
     out.serialize_field("last_detail", &values.last_detail.as_deref())?;
@@ -195,7 +208,9 @@ fn serialize<S: Serializer>(
     out.serialize_field("last_check_ts", &values.last_check.map(|time| timestamp_s(since_epoch(time))))?;
     out.serialize_field("last_check_age_s", &values.last_check_age.map(age_s))?;
     out.serialize_field("transitions", &values.transitions)?;
-    out.serialize_field("recent", &Recent(recent))?;
+    if let Some(recent) = recent {
+        out.serialize_field("recent", &Recent(recent))?;
+    }
     out.serialize_field("probe", url)?;
     out.serialize_field("name", name)?;
     out.serialize_field("error", &values.error.map(Reason::as_str))?;
@@ -204,6 +219,8 @@ fn serialize<S: Serializer>(
     out.serialize_field("http_status", &values.http_status)?;
     out.serialize_field("tls_not_after_ts", &values.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
     out.serialize_field("warnings", &Warnings(values.warnings))?;
+    out.serialize_field("group", &values.group.as_deref())?;
+    out.serialize_field("since_ts", &timestamp_s(since_epoch(values.since)))?;
     out.serialize_field("paused_until_ts", &values.paused_until.map(|time| timestamp_s(since_epoch(time))))?;
     match Kind::of_url(url) {
         Some(Kind::Icmp) => out.serialize_field("ping", &values.ping.as_ref().map(Ping))?,

@@ -39,7 +39,7 @@ _pingstate() {
         --address | --port | --path | --name | --check | --timeout | --retries | --retry-interval | --send | \
                 --method | --body | --header | --max-body | --cert-days | --pin | --tls-name | --connect-to | \
                 --grace | --ping-count | --ping-interval | --ping-required | --ping-loss | --ping-ttl | --ping-size | \
-                --interval | --interval-down | --interval-fast | --fall | --rise | --slow | --slow-clear | \
+                --interval | --interval-down | --interval-fast | --fall | --rise | --slow | --slow-clear | --group | \
                 --hook-timeout | --webhook | --webhook-text-key | --remind | --api-host | --api-port | \
                 --api-allow-host | --dns | --push-url | --push-interval | --alive-url | --alive-interval)
             return
@@ -52,11 +52,11 @@ _pingstate() {
                 --no-redirect --ca-file --ca-only --no-verify-tls --cert-days --pin --tls-name --cert --key
                 --connect-to --grace --token-file --ping-count --ping-interval --ping-required --ping-loss
                 --ping-ttl --ping-size --dns-tcp --interval --interval-down --interval-fast --fall --rise --slow
-                --slow-clear --paused --on-change --hook-timeout --webhook --webhook-format --webhook-text-key
-                --webhook-header-file --notify --remind --hook-first --api-host --api-port --api-allow-host
-                --api-token-file --api-token-reads --dns --log-format --push-url --push-interval --push-header-file
-                --alive-url --alive-interval --config --check-config --test-notify --once --json -h --help -V
-                --version' -- "$word")
+                --slow-clear --paused --group --on-change --hook-timeout --webhook --webhook-format
+                --webhook-text-key --webhook-header-file --notify --remind --hook-first --api-host --api-port
+                --api-allow-host --api-token-file --api-token-reads --dns --log-format --push-url --push-interval
+                --push-header-file --alive-url --alive-interval --config --check-config --test-notify --once --json
+                -h --help -V --version' -- "$word")
             ;;
         *)
             compopt -o nospace

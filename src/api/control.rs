@@ -1,5 +1,6 @@
-//! Control: `/pause`, `/resume` and `/check`, for all targets or for one.
+//! Control: `/pause`, `/resume` and `/check`, for all targets, those of a group, or one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::params::{bad, value};
@@ -10,11 +11,17 @@ use crate::text::duration;
 const PAUSE_DEFAULT: Duration = Duration::from_secs(3600);
 const PAUSE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Control {
     pub(crate) action: Action,
-    /// `None`: all targets.
-    pub(crate) target: Option<TargetId>,
+    pub(crate) scope: ControlScope,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ControlScope {
+    All,
+    Group(Arc<str>),
+    Target(TargetId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

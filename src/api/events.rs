@@ -1,6 +1,6 @@
 //! `/events`: server-sent events (WHATWG HTML section 9.2), and the parameters of a subscription.
 
-use crate::api::params::{bad, target, value};
+use crate::api::params::{switch, target};
 use crate::api::response::Response;
 use crate::monitor::{TargetId, Targets};
 use crate::wire::http::request::Request;
@@ -36,11 +36,7 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     pub(super) fn parse(request: &Request, targets: &Targets) -> Result<Subscription, Response> {
-        let checks = match value(&request.query, "checks")?.as_deref() {
-            None | Some("0") => false,
-            Some("1") => true,
-            Some(_) => return Err(bad(&["checks must be 0 or 1"])),
-        };
+        let checks = switch(&request.query, "checks", false)?;
         let last = request.last_event_id.as_deref().and_then(EventId::read);
         Ok(Subscription { target: target(&request.query, targets)?, checks, last })
     }

@@ -12,7 +12,7 @@ pub(crate) mod events;
 mod exposition;
 pub(crate) mod heartbeat;
 pub(crate) mod host;
-mod listing;
+pub(crate) mod listing;
 pub(crate) mod metrics;
 pub(crate) mod params;
 pub(crate) mod response;

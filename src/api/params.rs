@@ -9,6 +9,16 @@ pub(super) fn value(query: &str, name: &str) -> Result<Option<String>, Response>
     parameter(query, name).transpose().map_err(|_| bad(&[name, " is not well encoded"]))
 }
 
+/// A parameter that is 0 or 1. `Err` is the error response.
+pub(super) fn switch(query: &str, name: &str, default: bool) -> Result<bool, Response> {
+    match value(query, name)?.as_deref() {
+        None => Ok(default),
+        Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(bad(&[name, " must be 0 or 1"])),
+    }
+}
+
 /// The target named by the parameter `target`, if present. `Err` is the error response.
 pub(super) fn target(query: &str, targets: &Targets) -> Result<Option<TargetId>, Response> {
     let Some(name) = value(query, "target")? else { return Ok(None) };

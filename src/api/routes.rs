@@ -1,15 +1,18 @@
 //! Routes: maps requests to responses.
 //!
 //! `/state` and `/healthz` cost the same for one target and for ten thousand, because the targets' states are
-//! counted; `/targets/NAME` is a map lookup; only `/status` and `/metrics` iterate over all targets.
+//! counted. Those of a group iterate over all targets, like `/status` and `/metrics`.
+
+use std::sync::Arc;
 
 use crate::api::access::Access;
 use crate::api::blackbox;
-use crate::api::control::{Action, Control};
+use crate::api::control::{Action, Control, ControlScope};
 use crate::api::events::Subscription;
 use crate::api::exposition::CONTENT_TYPE;
 use crate::api::heartbeat::{self, Report};
-use crate::api::listing::{Listing, view};
+use crate::api::listing::{Contents, Listing, view};
+use crate::api::params::switch;
 use crate::api::response::{JSON, Response, TEXT};
 use crate::api::wait::Wait;
 use crate::clock::Now;
@@ -19,7 +22,7 @@ use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
-const ROUTES: [Route; 18] = [
+const ROUTES: &[Route] = &[
     Route { path: "/", methods: &READ, handler: status },
     Route { path: "/status", methods: &READ, handler: status },
     Route { path: "/state", methods: &READ, handler: state },
@@ -38,10 +41,16 @@ const ROUTES: [Route; 18] = [
     Route { path: "/targets/{name}/pause", methods: &CONTROL, handler: pause },
     Route { path: "/targets/{name}/resume", methods: &CONTROL, handler: resume },
     Route { path: "/targets/{name}/check", methods: &CONTROL, handler: check },
+    Route { path: "/groups/{group}", methods: &READ, handler: status },
+    Route { path: "/groups/{group}/state", methods: &READ, handler: state },
+    Route { path: "/groups/{group}/healthz", methods: &READ, handler: health },
+    Route { path: "/groups/{group}/pause", methods: &CONTROL, handler: pause },
+    Route { path: "/groups/{group}/resume", methods: &CONTROL, handler: resume },
+    Route { path: "/groups/{group}/check", methods: &CONTROL, handler: check },
 ];
 
 struct Route {
-    /// `{name}` is the name of a target.
+    /// `{name}` is the name of a target, `{group}` that of a group.
     path: &'static str,
     methods: &'static Methods,
     handler: fn(&Call<'_>) -> Result<Reply, Response>,
@@ -58,21 +67,29 @@ const CONTROL: Methods = Methods { allowed: &[Method::Post], field: "Allow: POST
 struct Call<'a> {
     request: &'a Request,
     targets: &'a Targets,
-    target: Option<&'a Target>,
+    scope: Scope<'a>,
     now: Now,
 }
 
-/// The pages about all targets, which may have megabytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a path is about.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    All,
+    Group(&'a Arc<str>),
+    Target(&'a Target),
+}
+
+/// The pages about many targets, which may have megabytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListingPage {
-    Status,
+    Status(Contents),
     Metrics,
 }
 
 impl ListingPage {
-    pub(crate) fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(&self) -> &'static str {
         match self {
-            ListingPage::Status => JSON,
+            ListingPage::Status(_) => JSON,
             ListingPage::Metrics => CONTENT_TYPE,
         }
     }
@@ -118,7 +135,7 @@ fn try_reply(request: &Request, targets: &Targets, access: &Access, now: Now) ->
     if is_heartbeat {
         return Report::parse(request, &segments, targets).map(Reply::Heartbeat);
     }
-    let (route, target) = find(&segments, targets).ok_or_else(|| Response::error(404))?;
+    let (route, scope) = find(&segments, targets).ok_or_else(|| Response::error(404))?;
     let Methods { allowed, field } = *route.methods;
     if request.method == Method::Post && allowed.contains(&Method::Post) {
         access.check_control(request)?;
@@ -127,7 +144,7 @@ fn try_reply(request: &Request, targets: &Targets, access: &Access, now: Now) ->
         // HAProxy's `option httpchk` sends OPTIONS by default and would treat 405 as down.
         Method::Options => Err(Response { field, ..Response::new(200, TEXT, "") }),
         method if !allowed.contains(&method) => Err(Response { field, ..Response::error(405) }),
-        _ => (route.handler)(&Call { request, targets, target, now }),
+        _ => (route.handler)(&Call { request, targets, scope, now }),
     }
 }
 
@@ -149,43 +166,45 @@ fn segments(path: &str) -> Option<Vec<String>> {
     (!is_directory || segments.is_empty()).then_some(segments)
 }
 
-/// The route of a path, and the target in it; `None` if one of them does not exist.
-fn find<'a>(segments: &[String], targets: &'a Targets) -> Option<(&'static Route, Option<&'a Target>)> {
-    let (route, name) = ROUTES.iter().find_map(|route| Some((route, match_path(route.path, segments)?)))?;
-    match name {
-        None => Some((route, None)),
-        Some(name) => Some((route, Some(targets.find(name)?))),
-    }
+/// The route of a path, and the target or group in it; `None` if one of them does not exist.
+fn find<'a>(segments: &[String], targets: &'a Targets) -> Option<(&'static Route, Scope<'a>)> {
+    let route = ROUTES.iter().find(|route| matches(route.path, segments))?;
+    let name = segments.get(1).map_or("", String::as_str);
+    let scope = match () {
+        () if route.path.contains("{name}") => Scope::Target(targets.find(name)?),
+        () if route.path.contains("{group}") => Scope::Group(targets.find_group(name)?),
+        () => Scope::All,
+    };
+    Some((route, scope))
 }
 
-/// Whether the segments match a route's path: the name of the target in them, if there is one.
-fn match_path<'a>(path: &str, segments: &'a [String]) -> Option<Option<&'a str>> {
+/// Whether the segments match a route's path.
+fn matches(path: &str, segments: &[String]) -> bool {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
-    let mut name = None;
-    for segment in segments {
-        match parts.next()? {
-            "{name}" => name = Some(segment.as_str()),
-            part => (part == segment).then_some(())?,
-        }
-    }
-    parts.next().is_none().then_some(name)
+    let are_equal = segments
+        .iter()
+        .all(|segment| parts.next().is_some_and(|part| part.starts_with('{') || part == segment));
+    are_equal && parts.next().is_none()
 }
 
 fn status(call: &Call<'_>) -> Result<Reply, Response> {
-    Ok(match call.target {
-        Some(target) => Reply::Now(snapshot(target, call.now)),
-        None => Reply::Listing(ListingPage::Status),
-    })
+    let is_brief = !switch(&call.request.query, "recent", true)?;
+    let group = match call.scope {
+        Scope::Target(target) => return Ok(Reply::Now(snapshot(target, is_brief, call.now))),
+        Scope::Group(group) => Some(group.clone()),
+        Scope::All => None,
+    };
+    Ok(Reply::Listing(ListingPage::Status(Contents { group, is_brief })))
 }
 
-pub(crate) fn snapshot(target: &Target, now: Now) -> Response {
-    Response::new(200, JSON, pretty(&view(target, now)))
+pub(crate) fn snapshot(target: &Target, is_brief: bool, now: Now) -> Response {
+    Response::new(200, JSON, pretty(&view(target, is_brief, now)))
 }
 
-pub(crate) fn render_status(targets: &Targets, now: Now) -> Vec<u8> {
+pub(crate) fn render_status(targets: &Targets, contents: &Contents, now: Now) -> Vec<u8> {
     match targets.list() {
-        [target] => pretty(&view(target, now)),
-        _ => pretty(&Listing { targets, now }),
+        [target] if contents.group.is_none() => pretty(&view(target, contents.is_brief, now)),
+        _ => pretty(&Listing { targets, contents, now }),
     }
 }
 
@@ -242,12 +261,21 @@ fn check(call: &Call<'_>) -> Result<Reply, Response> {
 
 impl Call<'_> {
     fn control(&self, action: Action) -> Reply {
-        Reply::Control(Control { action, target: self.target.map(Target::id) })
+        let scope = match self.scope {
+            Scope::All => ControlScope::All,
+            Scope::Group(group) => ControlScope::Group(group.clone()),
+            Scope::Target(target) => ControlScope::Target(target.id()),
+        };
+        Reply::Control(Control { action, scope })
     }
 
-    /// The state of the target in the path; without one, the worst state of all.
+    /// The state of the target in the path, or the worst state of the group or of all targets.
     fn state(&self) -> State {
-        self.target.map_or_else(|| self.targets.worst(), |target| target.fsm().state())
+        match self.scope {
+            Scope::All => self.targets.worst(),
+            Scope::Group(group) => self.targets.counts_of_group(group).worst(),
+            Scope::Target(target) => target.fsm().state(),
+        }
     }
 }
 

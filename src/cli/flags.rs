@@ -299,6 +299,9 @@ pub(super) static SECTIONS: [Section; 13] = [
             switch("--paused", "start paused: unknown and not checked until it is resumed", |line| {
                 line.settings.paused = true;
             }),
+            value("--group", "NAME", "group of the target in the API", |line, text| {
+                put(&mut line.settings.group, values::group(text))
+            }),
         ],
     },
     Section {

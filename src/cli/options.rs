@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
@@ -144,6 +145,7 @@ pub(crate) struct Settings {
     pub(crate) slow: Option<Duration>,
     pub(crate) slow_clear: Option<Duration>,
     pub(crate) paused: bool,
+    pub(crate) group: Option<Arc<str>>,
     pub(crate) notifications: NotificationSettings,
 }
 

@@ -73,9 +73,12 @@ pub(crate) fn updates(
             fingerprints.push(key);
             if let Ok(index) = running.binary_search_by_key(&key.target, |(key, _)| key.target) {
                 let (present, id) = running[index];
-                return match present.notifications == key.notifications {
+                return match present.others == key.others {
                     true => Ok(TargetUpdate::Keep(id)),
-                    false => Ok(TargetUpdate::KeepWith(id, resources.notifications(options, &files)?)),
+                    false => {
+                        let probe = build(options, &files, options.name.as_deref())?;
+                        Ok(TargetUpdate::KeepWith(id, resources.monitor(probe, options, &files)?))
+                    }
                 };
             }
             let probe = build(options, &files, options.name.as_deref())?;
@@ -107,7 +110,8 @@ struct SharedResources {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fingerprint {
     target: u64,
-    notifications: u64,
+    /// Of the settings that can change without a restart of the target.
+    others: u64,
 }
 
 /// The files that the settings of a target name.
@@ -122,11 +126,11 @@ struct LoadedFiles {
 impl LoadedFiles {
     fn fingerprint(&self, options: &TargetOptions) -> Fingerprint {
         let mut settings = (*options.settings).clone();
-        let notifications = std::mem::take(&mut settings.notifications);
+        let others = (std::mem::take(&mut settings.notifications), settings.group.take());
         let files = (self.target.fingerprint, self.request.fingerprint, &self.token);
         Fingerprint {
             target: fingerprint(&(&options.name, &options.target, &settings, files)),
-            notifications: fingerprint(&(notifications, self.webhook.fingerprint())),
+            others: fingerprint(&(others, self.webhook.fingerprint())),
         }
     }
 }
@@ -210,6 +214,9 @@ impl SharedResources {
         }
         if let Some(interval) = settings.interval_fast {
             monitor = monitor.interval_fast(interval);
+        }
+        if let Some(group) = &settings.group {
+            monitor = monitor.group(group.clone());
         }
         let notifications = self.notifications(options, files)?;
         Ok(match notifications {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::log::LogFormat;
 use crate::api::host::is_host;
 use crate::monitor::{Monitor, Notifications, Notify};
-use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat};
+use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat, validate_name};
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
@@ -151,6 +151,10 @@ pub(super) fn plain(text: &str) -> Result<String, String> {
     }
     refuse_control_characters(text)?;
     Ok(text.to_owned())
+}
+
+pub(super) fn group(text: &str) -> Result<Arc<str>, String> {
+    validate_name(text).map(|()| text.into())
 }
 
 pub(super) fn path(text: &str) -> Result<String, String> {

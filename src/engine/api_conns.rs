@@ -241,10 +241,10 @@ impl ApiConns {
         page: ListingPage,
         cx: &mut Context,
     ) {
-        if let Some(body) = self.listings.get(page, cx.targets.changes(), cx.now.instant) {
-            return self.send_listing(id, &request, page, body, cx);
+        if let Some(body) = self.listings.get(&page, cx.targets.changes(), cx.now.instant) {
+            return self.send_listing(id, &request, &page, body, cx);
         }
-        if page == ListingPage::Metrics {
+        let ListingPage::Status(contents) = &page else {
             let Some(conn) = self.conns.get_mut(id) else { return };
             conn.head_deadline = None;
             conn.state = State::Waiting { request, wait: None };
@@ -252,28 +252,28 @@ impl ApiConns {
                 cx.outputs.push_back(Output::ReadProcessStats);
             }
             return self.awaiting_stats.push(id);
-        }
-        self.make_room(page, cx);
-        let body = self.add_listing(page, render_status(&cx.targets, cx.now), cx);
-        self.send_listing(id, &request, page, body, cx);
+        };
+        self.make_room(&page, cx);
+        let body = self.add_listing(&page, render_status(&cx.targets, contents, cx.now), cx);
+        self.send_listing(id, &request, &page, body, cx);
     }
 
     /// Closes the readers of the oldest listings of a page, if there are too many for another one.
-    pub(super) fn make_room(&mut self, page: ListingPage, cx: &mut Context) {
+    pub(super) fn make_room(&mut self, page: &ListingPage, cx: &mut Context) {
         while let Some(body) = self.listings.take_excess(page) {
             let readers = self.conns.iter().filter(|(_, conn)| conn.outbox.shares(&body)).map(|(id, _)| id);
             readers.collect::<Vec<_>>().into_iter().for_each(|id| self.close(id, cx));
         }
     }
 
-    fn add_listing(&mut self, page: ListingPage, body: Vec<u8>, cx: &Context) -> Arc<Vec<u8>> {
+    fn add_listing(&mut self, page: &ListingPage, body: Vec<u8>, cx: &Context) -> Arc<Vec<u8>> {
         let body = Arc::new(body);
-        self.listings.add(page, cx.targets.changes(), body.clone(), cx.now.instant);
+        self.listings.add(page.clone(), cx.targets.changes(), body.clone(), cx.now.instant);
         body
     }
 
     pub(super) fn handle_metrics(&mut self, body: Vec<u8>, cx: &mut Context) {
-        let page = ListingPage::Metrics;
+        let page = &ListingPage::Metrics;
         let body = self.add_listing(page, body, cx);
         for id in std::mem::take(&mut self.awaiting_stats) {
             let Some(conn) = self.conns.get_mut(id) else { continue };
@@ -287,7 +287,7 @@ impl ApiConns {
         &mut self,
         id: ConnId,
         request: &Request,
-        page: ListingPage,
+        page: &ListingPage,
         body: Arc<Vec<u8>>,
         cx: &mut Context,
     ) {

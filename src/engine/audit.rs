@@ -3,13 +3,12 @@
 use super::limits::LISTINGS_BYTES_MAX;
 use super::owners::RunOwner;
 use super::{ConnId, ConnOwner, Engine};
-use crate::api::routes::ListingPage;
 use crate::monitor::TargetId;
 
 pub(crate) struct Audit {
     pub(crate) clients: usize,
     /// For each page: number of listings in memory, and their bytes.
-    pub(crate) listings: [(usize, usize); 2],
+    pub(crate) listings: Vec<(usize, usize)>,
     pub(crate) probe_outbox: usize,
     pub(crate) queries: usize,
     /// Programs of checks that have a slot, and checks that wait for one.
@@ -65,7 +64,7 @@ impl Engine {
     pub(crate) fn audit(&self) -> Audit {
         let mut audit = Audit {
             clients: 0,
-            listings: [ListingPage::Status, ListingPage::Metrics].map(|page| self.api.listings.size(page)),
+            listings: self.api.listings.sizes(),
             probe_outbox: 0,
             queries: 0,
             programs: self.runs.queue.execs.len(),

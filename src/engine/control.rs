@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::api::control::{Action, Control, Requested};
+use crate::api::control::{Action, Control, ControlScope, Requested};
+use crate::api::listing::Contents;
 use crate::api::response::Response;
-use crate::api::routes::snapshot;
+use crate::api::routes::{ListingPage, snapshot};
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::{Monitor, Target, TargetId};
@@ -56,12 +57,17 @@ impl Engine {
         }
     }
 
-    /// The response; `None` for the list of all targets.
+    /// The response, or the listing to respond with.
     #[cold]
-    fn process_control(&mut self, Control { action, target }: Control) -> Option<Response> {
-        let targets = match target {
-            Some(target) => vec![target],
-            None => self.cx.targets.ids().collect(),
+    fn process_control(&mut self, Control { action, scope }: Control) -> Result<Response, ListingPage> {
+        let (targets, name): (Vec<_>, _) = match &scope {
+            ControlScope::All => (self.cx.targets.ids().collect(), "all targets".to_owned()),
+            ControlScope::Group(group) => {
+                (self.cx.targets.in_group(Some(group)).map(Target::id).collect(), ["group ", group].concat())
+            }
+            ControlScope::Target(id) => {
+                (vec![*id], self.cx.targets.get(*id).map_or("", Target::name).to_owned())
+            }
         };
         let done = match action {
             Action::Pause(span) => {
@@ -70,16 +76,20 @@ impl Engine {
             }
             Action::Resume if self.runs.resume(&targets, &mut self.cx) > 0 => "resumed".to_owned(),
             Action::Resume => String::new(),
-            Action::Check => return Some(self.request_checks(&targets).response()),
+            Action::Check => return Ok(self.request_checks(&targets).response()),
         };
-        let target = target.and_then(|target| self.cx.targets.get(target));
-        let name = target.map_or("all targets", Target::name);
-        let line = [name, ": ", &done].concat();
-        let response = target.map(|target| snapshot(target, self.cx.now));
         if !done.is_empty() {
-            self.cx.log(line);
+            self.cx.log([&name, ": ", &done].concat());
         }
-        response
+        let listing = |group| ListingPage::Status(Contents { group, ..Contents::default() });
+        match scope {
+            ControlScope::All => Err(listing(None)),
+            ControlScope::Group(group) => Err(listing(Some(group))),
+            ControlScope::Target(id) => {
+                let snapshot = |target| snapshot(target, false, self.cx.now);
+                Ok(self.cx.targets.get(id).map_or_else(|| Response::error(404), snapshot))
+            }
+        }
     }
 
     fn request_checks(&mut self, targets: &[TargetId]) -> Requested {

@@ -32,14 +32,19 @@ impl ApiConns {
     }
 
     #[cold]
-    pub(super) fn finish_control(&mut self, id: ConnId, response: Option<Response>, cx: &mut Context) {
+    pub(super) fn finish_control(
+        &mut self,
+        id: ConnId,
+        response: Result<Response, ListingPage>,
+        cx: &mut Context,
+    ) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let State::Waiting { request, .. } = std::mem::replace(&mut conn.state, State::Reading) else {
             return;
         };
         match response {
-            Some(response) => self.respond(id, &request, response, request.keep_alive, cx),
-            None => self.reply_with_listing(id, request, ListingPage::Status, cx),
+            Ok(response) => self.respond(id, &request, response, request.keep_alive, cx),
+            Err(page) => self.reply_with_listing(id, request, page, cx),
         }
     }
 }

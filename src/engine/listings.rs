@@ -1,4 +1,4 @@
-//! Listings of all targets, which clients share: a listing of 10,000 targets has 30 MB.
+//! Listings of many targets, which clients share: a listing of 10,000 targets has 30 MB.
 //!
 //! A listing is rendered once per turn of the loop, and is in memory until its last reader has taken it. While
 //! two listings of a page with [`LISTINGS_BYTES_MAX`] or more are in memory, a further request shares the
@@ -33,9 +33,9 @@ impl Listings {
         self.current.clear();
     }
 
-    pub(super) fn get(&self, page: ListingPage, changes: u64, now: Instant) -> Option<Arc<Vec<u8>>> {
+    pub(super) fn get(&self, page: &ListingPage, changes: u64, now: Instant) -> Option<Arc<Vec<u8>>> {
         let max_age = if self.is_full(page) { LISTING_AGE_MAX } else { Duration::ZERO };
-        let entry = self.entries.iter().rfind(|entry| entry.page == page)?;
+        let entry = self.entries.iter().rfind(|entry| entry.page == *page)?;
         let age = now.saturating_duration_since(entry.made_at);
         let is_current = age.is_zero() && entry.changes == changes;
         let body = entry.body.upgrade()?;
@@ -43,11 +43,11 @@ impl Listings {
     }
 
     /// Removes the listing whose readers must be closed before a page is rendered.
-    pub(super) fn take_excess(&mut self, page: ListingPage) -> Option<Arc<Vec<u8>>> {
+    pub(super) fn take_excess(&mut self, page: &ListingPage) -> Option<Arc<Vec<u8>>> {
         if !self.is_full(page) {
             return None;
         }
-        let is_live = |entry: &Entry| entry.page == page && entry.body.strong_count() > 0;
+        let is_live = |entry: &Entry| entry.page == *page && entry.body.strong_count() > 0;
         let at = self.entries.iter().position(is_live)?;
         let body = self.entries.remove(at).body.upgrade()?;
         self.current.retain(|current| !Arc::ptr_eq(current, &body));
@@ -60,15 +60,25 @@ impl Listings {
         self.current.push(body);
     }
 
-    fn is_full(&self, page: ListingPage) -> bool {
+    fn is_full(&self, page: &ListingPage) -> bool {
         let (count, bytes) = self.size(page);
         count >= 2 && bytes >= LISTINGS_BYTES_MAX
     }
 
     /// The number of listings of a page in memory, and their bytes.
-    pub(super) fn size(&self, page: ListingPage) -> (usize, usize) {
-        let of_page = self.entries.iter().filter(|entry| entry.page == page);
+    fn size(&self, page: &ListingPage) -> (usize, usize) {
+        let of_page = self.entries.iter().filter(|entry| entry.page == *page);
         let live = of_page.filter_map(|entry| entry.body.upgrade());
         live.fold((0, 0), |(count, bytes), body| (count + 1, bytes + body.len()))
+    }
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn sizes(&self) -> Vec<(usize, usize)> {
+        let mut pages: Vec<&ListingPage> = Vec::new();
+        for entry in &self.entries {
+            if !pages.contains(&&entry.page) {
+                pages.push(&entry.page);
+            }
+        }
+        pages.into_iter().map(|page| self.size(page)).collect()
     }
 }

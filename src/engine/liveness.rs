@@ -15,7 +15,7 @@ impl Engine {
             manager.handle_watchdog(is_on_time, &mut self.cx);
         }
         for id in std::mem::take(&mut self.api.awaiting_liveness) {
-            self.api.finish_control(id, Some(liveness_response(is_on_time)), &mut self.cx);
+            self.api.finish_control(id, Ok(liveness_response(is_on_time)), &mut self.cx);
         }
     }
 }

@@ -12,7 +12,7 @@ impl Engine {
         self.update_clock(now);
         let connections = self.count_connections();
         if !self.api.awaiting_stats.is_empty() {
-            self.api.make_room(ListingPage::Metrics, &mut self.cx);
+            self.api.make_room(&ListingPage::Metrics, &mut self.cx);
             let counters = &self.cx.counters;
             let process_stats = process_stats.clone();
             let figures = Figures { counters, connections, process_stats, started: self.started };

@@ -7,7 +7,7 @@ use super::limits::STATUS_PAUSE;
 use super::messages::Output;
 use super::owners::Owner;
 use crate::fsm::State;
-use crate::monitor::Targets;
+use crate::monitor::{StateCounts, Targets};
 use crate::text::printable;
 
 const REFUSAL_SHOWN_MAX: usize = 200;
@@ -71,11 +71,11 @@ impl ServiceManager {
 }
 
 fn status(targets: &Targets, refusal: &str) -> String {
-    let counts = targets.counts();
+    let StateCounts { by_state, paused } = targets.counts();
     let mut status = String::new();
     let states = [State::Up, State::Degraded, State::Down, State::Unknown];
-    let counts = states.map(|state| (counts[state.index()], state.as_str()));
-    for (count, word) in counts.into_iter().chain([(targets.paused(), "paused")]) {
+    let counts = states.map(|state| (by_state[state.index()], state.as_str()));
+    for (count, word) in counts.into_iter().chain([(paused, "paused")]) {
         if count > 0 {
             let comma = if status.is_empty() { "" } else { ", " };
             status.push_str(&format!("{comma}{count} {word}"));

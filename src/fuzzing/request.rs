@@ -7,7 +7,7 @@ use super::Source;
 use super::source::slicings;
 use crate::api::access::Access;
 use crate::api::client::{Client, Next};
-use crate::api::control::{Action, Control};
+use crate::api::control::{Action, Control, ControlScope};
 use crate::api::host::HostGuard;
 use crate::api::response::{Date, JSON, Response};
 use crate::api::routes::{self, ListingPage, Reply, render_status};
@@ -159,7 +159,9 @@ fn reply(request: &Request, targets: &Targets, token: Option<&str>, protects_rea
     let may_read = has_token || token.is_none() || !protects_reads;
     let response = match routes::reply(request, targets, &access, now) {
         Reply::Now(response) => response,
-        Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
+        Reply::Listing(ListingPage::Status(contents)) => {
+            Response::new(200, JSON, render_status(targets, &contents, now))
+        }
         Reply::Heartbeat(_) => {
             let path = decoded(&request.path).expect("valid");
             return assert!(path.contains(TOKEN) && guard.admits(request) && request.method != Method::Other);
@@ -217,7 +219,11 @@ fn is_own_page(request: &Request) -> bool {
 }
 
 fn sensible_control(control: Control, targets: &Targets) {
-    assert!(control.target.is_none_or(|target| targets.get(target).is_some()));
+    assert!(match control.scope {
+        ControlScope::All => true,
+        ControlScope::Group(group) => targets.find_group(&group).is_some(),
+        ControlScope::Target(target) => targets.get(target).is_some(),
+    });
     if let Action::Pause(span) = control.action {
         assert!(!span.is_zero() && span <= Duration::from_secs(30 * 24 * 3600));
     }

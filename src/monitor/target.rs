@@ -35,6 +35,7 @@ pub(crate) struct Target {
     /// When a check outside the schedule was last requested for.
     requested: Option<Instant>,
     heartbeat: Option<Box<Expected>>,
+    pub(super) group: Option<Arc<str>>,
     pub(super) notifications: Option<Arc<Notifications>>,
     pub(super) notified: Notified,
 }
@@ -75,6 +76,7 @@ impl Target {
             pause: None,
             requested: None,
             heartbeat,
+            group: monitor.group,
             notifications: monitor.notifications,
             notified: Notified::new(monitor.initial),
         };
@@ -117,6 +119,10 @@ impl Target {
     /// The field `probe` of the API.
     pub(crate) fn url(&self) -> &str {
         label(|| self.probe.url())
+    }
+
+    pub(crate) fn group(&self) -> Option<&Arc<str>> {
+        self.group.as_ref()
     }
 
     pub(crate) fn fsm(&self) -> &Fsm {

@@ -3,6 +3,7 @@
 mod pauses;
 mod update;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::target_id::{Positions, TargetId};
@@ -17,9 +18,7 @@ pub(crate) struct Targets {
     /// In the configured order.
     list: Vec<Target>,
     positions: Positions,
-    /// Targets by state, without the paused ones.
-    counts: [usize; 4],
-    paused: usize,
+    counts: StateCounts,
     changes: u64,
     pub(crate) delay: SchedulingDelay,
     skipped: u64,
@@ -51,9 +50,25 @@ fn first_checks(index: u32, total: u32, interval: Duration) -> (Duration, Durati
     (first, second)
 }
 
-/// The counter that includes this target.
-fn counter<'a>(counts: &'a mut [usize; 4], paused: &'a mut usize, target: &Target) -> &'a mut usize {
-    if target.is_paused() { paused } else { &mut counts[target.fsm().state().index()] }
+/// The numbers of targets by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StateCounts {
+    /// By [`State::index`], without the paused ones.
+    pub(crate) by_state: [usize; 4],
+    pub(crate) paused: usize,
+}
+
+impl StateCounts {
+    /// The counter that includes this target.
+    fn of(&mut self, target: &Target) -> &mut usize {
+        if target.is_paused() { &mut self.paused } else { &mut self.by_state[target.fsm().state().index()] }
+    }
+
+    /// The worst state of the targets that are not paused.
+    pub(crate) fn worst(&self) -> State {
+        let is_present = |state: &State| self.by_state[state.index()] > 0;
+        State::ALL.into_iter().filter(is_present).max().unwrap_or(State::Unknown)
+    }
 }
 
 impl Targets {
@@ -62,8 +77,7 @@ impl Targets {
         let mut targets = Targets {
             list: Vec::with_capacity(monitors.len()),
             positions: Positions::default(),
-            counts: [0; 4],
-            paused: 0,
+            counts: StateCounts::default(),
             changes: 0,
             delay: SchedulingDelay::default(),
             skipped: 0,
@@ -78,7 +92,7 @@ impl Targets {
     }
 
     fn add(&mut self, target: Target) {
-        *counter(&mut self.counts, &mut self.paused, &target) += 1;
+        *self.counts.of(&target) += 1;
         self.positions.set(target.id(), self.list.len());
         self.list.push(target);
     }
@@ -134,8 +148,8 @@ impl Targets {
 
     pub(crate) fn fire(&mut self, id: TargetId, result: &ProbeResult, now: Now) -> Option<Change> {
         let change = self.get_mut(id)?.fire(result, now)?;
-        self.counts[change.from.index()] -= 1;
-        self.counts[change.to.index()] += 1;
+        self.counts.by_state[change.from.index()] -= 1;
+        self.counts.by_state[change.to.index()] += 1;
         self.changes += 1;
         Some(change)
     }
@@ -145,18 +159,32 @@ impl Targets {
         self.changes
     }
 
-    /// The number of targets in each state. The paused ones are not included.
-    pub(crate) fn counts(&self) -> [usize; 4] {
+    pub(crate) fn counts(&self) -> StateCounts {
         self.counts
-    }
-
-    pub(crate) fn paused(&self) -> usize {
-        self.paused
     }
 
     /// The worst state of the targets that are not paused.
     pub(crate) fn worst(&self) -> State {
-        State::ALL.into_iter().filter(|state| self.counts[state.index()] > 0).max().unwrap_or(State::Unknown)
+        self.counts.worst()
+    }
+
+    /// The targets of a group, or all.
+    pub(crate) fn in_group<'a>(&'a self, group: Option<&'a str>) -> impl Iterator<Item = &'a Target> + Clone {
+        self.list.iter().filter(move |target| group.is_none() || target.group().map(|name| &**name) == group)
+    }
+
+    /// Iterates over all targets.
+    #[cold]
+    pub(crate) fn counts_of_group(&self, group: &str) -> StateCounts {
+        let mut counts = StateCounts::default();
+        self.in_group(Some(group)).for_each(|target| *counts.of(target) += 1);
+        counts
+    }
+
+    /// The name of a group, if it has targets.
+    #[cold]
+    pub(crate) fn find_group(&self, name: &str) -> Option<&Arc<str>> {
+        self.list.iter().filter_map(Target::group).find(|group| ***group == *name)
     }
 
     #[cfg(test)]

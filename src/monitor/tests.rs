@@ -70,18 +70,18 @@ fn the_longest_interval_does_not_overflow_the_clock() {
 fn counts_follow_the_states_and_the_worst_one_wins() {
     let now = test_now();
     let mut targets = targets(&[5, 5, 5], now);
-    assert_eq!((targets.counts(), targets.worst()), ([3, 0, 0, 0], State::Unknown));
+    assert_eq!((targets.counts().by_state, targets.worst()), ([3, 0, 0, 0], State::Unknown));
     let up = ProbeResult::up(S, "fine");
     let down = ProbeResult::down(Reason::Refused, "no");
     targets.fire(targets.id(0), &up, now);
-    assert_eq!((targets.counts(), targets.worst()), ([2, 1, 0, 0], State::Unknown));
+    assert_eq!((targets.counts().by_state, targets.worst()), ([2, 1, 0, 0], State::Unknown));
     targets.fire(targets.id(1), &up, now);
     targets.fire(targets.id(2), &up, now);
     assert_eq!(targets.worst(), State::Up);
     targets.fire(targets.id(2), &down, now);
-    assert_eq!((targets.counts(), targets.worst()), ([0, 2, 1, 0], State::Degraded));
+    assert_eq!((targets.counts().by_state, targets.worst()), ([0, 2, 1, 0], State::Degraded));
     targets.fire(targets.id(2), &down, now);
-    assert_eq!((targets.counts(), targets.worst()), ([0, 2, 0, 1], State::Down));
+    assert_eq!((targets.counts().by_state, targets.worst()), ([0, 2, 0, 1], State::Down));
 }
 
 /// Results of a script of `+` and `-` and of latencies in milliseconds, a check each.
@@ -122,7 +122,7 @@ fn a_slow_answer_degrades_what_would_be_up() {
         fired(&mut targets, "1 501 9999", now).into_iter().map(|(_, detail)| detail).collect();
     assert_eq!(details, ["fine", "fine, slow (over 500 ms)", "fine, slow (over 500 ms)"]);
     assert_eq!(targets.list()[0].fsm().counters().checks, [3, 0], "slow is no failure");
-    assert_eq!(targets.counts(), [0, 0, 1, 0]);
+    assert_eq!(targets.counts().by_state, [0, 0, 1, 0]);
 }
 
 #[test]

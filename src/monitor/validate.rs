@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Hook, Monitor, Notifications};
 use crate::probe::Heartbeat;
-use crate::probe::build::{Error, ProbeBuilder};
+use crate::probe::build::{Error, ProbeBuilder, validate_name};
 use crate::probe::guard::guarded;
 
 impl Monitor {
@@ -24,6 +24,9 @@ impl Monitor {
             (None, Some(_)) => return Err(Error::SlowClear("needs slow".to_owned())),
             (Some(slow), Some(clear)) => in_range(Error::SlowClear, clear, Duration::ZERO..=slow)?,
             (_, None) => {}
+        }
+        if let Some(group) = &self.group {
+            validate_name(group).map_err(Error::Group)?;
         }
         if let Some(notifications) = &self.notifications {
             notifications.validate()?;

@@ -334,12 +334,7 @@ impl ProbeBuilder {
             url = Url::new(url.scheme, &url.host, url.port, path).map_err(Error::Path)?;
         }
         let name = match self.name.take() {
-            Some(name) if name.trim().is_empty() => return Err(Error::Name("is empty".to_owned())),
-            Some(name) if printable(&name, Self::NAME_MAX) != name => {
-                let message = format!("must be printable and at most {} characters long", Self::NAME_MAX);
-                return Err(Error::Name(message));
-            }
-            Some(name) => name,
+            Some(name) => validate_name(&name).map_err(Error::Name).map(|()| name)?,
             None => (kind.info().default_name)(&url).ok_or_else(|| {
                 Error::Name(format!("is required for a target of the kind {}", kind.name()))
             })?,
@@ -368,6 +363,17 @@ impl ProbeBuilder {
         let special = self.tls.first_setting().or_else(|| self.heartbeat.first_setting());
         special.or_else(|| self.settings.first_setting())
     }
+}
+
+/// The name of a target or of a group.
+pub(crate) fn validate_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if printable(name, ProbeBuilder::NAME_MAX) != name {
+        return Err(format!("must be printable and at most {} characters long", ProbeBuilder::NAME_MAX));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for ProbeBuilder {

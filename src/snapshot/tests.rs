@@ -48,6 +48,8 @@ const UNCHECKED: &str = r#"{
   "http_status": null,
   "tls_not_after_ts": null,
   "warnings": [],
+  "group": null,
+  "since_ts": 1738200000.0,
   "paused_until_ts": null
 }
 "#;
@@ -90,6 +92,8 @@ const CHECKED: &str = r#"{
   "http_status": null,
   "tls_not_after_ts": null,
   "warnings": [],
+  "group": null,
+  "since_ts": 1738200005.5,
   "paused_until_ts": null
 }
 "#;
@@ -139,6 +143,8 @@ const FURTHER_KEYS: &str = r#"
   "http_status": 302,
   "tls_not_after_ts": 1735689599,
   "warnings": [],
+  "group": null,
+  "since_ts": 1738200000.0,
   "paused_until_ts": null
 }
 "#;
@@ -206,7 +212,7 @@ fn a_detail_with_json_syntax_is_one_string() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
     assert_eq!(value["last_detail"], crate::text::printable(syntax, 256));
     assert_eq!(value["state"], "down");
-    assert_eq!(json.lines().count(), 33, "{json}");
+    assert_eq!(json.lines().count(), 35, "{json}");
 }
 
 #[test]
@@ -288,7 +294,7 @@ fn a_ping_is_shown_for_icmp_targets_only() {
         let json = View::of("r", url, fsm, now).to_snapshot().to_json();
         json.split_once("\"address\"").expect("a key").1.split_whitespace().collect::<String>()
     };
-    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"paused_until_ts\":null";
+    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"group\":null,\"since_ts\":1738200000.0,\"paused_until_ts\":null";
     assert_eq!(json("tcp://h:1", &fsm), format!(":null,{others}}}"));
     assert_eq!(json("icmp://h", &fsm), format!(":null,{others},\"ping\":null}}"));
     let mut result = ProbeResult::up(ms(2), "3 of 4 replies");

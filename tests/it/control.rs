@@ -49,11 +49,11 @@ fn post(daemon: &Daemon, path: &str, args: &[&str]) -> (u16, String) {
     (status.parse().expect("a number"), body.to_owned())
 }
 
-fn authorized(daemon: &Daemon, path: &str, token: &str) -> (u16, String) {
+pub(crate) fn authorized(daemon: &Daemon, path: &str, token: &str) -> (u16, String) {
     post(daemon, path, &["-H", &format!("Authorization: Bearer {token}")])
 }
 
-fn json(text: &str) -> serde_json::Value {
+pub(crate) fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("JSON")
 }
 

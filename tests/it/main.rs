@@ -20,6 +20,7 @@ mod events;
 mod examples;
 mod exec;
 mod external_names;
+mod groups;
 mod heartbeat;
 mod https;
 mod man_pages;

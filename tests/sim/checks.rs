@@ -303,8 +303,8 @@ impl World {
         );
         let audit = self.engine.audit();
         assert!(audit.clients <= self.plan.shares.clients && audit.queries <= QUERIES_MAX);
-        for (count, bytes) in audit.listings {
-            assert!(count <= 2 || bytes <= LISTINGS_BYTES_MAX + LISTING_MAX, "too many listings");
+        for (count, bytes) in &audit.listings {
+            assert!(*count <= 2 || *bytes <= LISTINGS_BYTES_MAX + LISTING_MAX, "too many listings");
         }
         assert!(audit.probe_outbox <= PROBE_OUTBOX_MAX);
         assert!(audit.streams <= STREAMS_MAX && audit.stream_outbox <= STREAM_OUTBOX_MAX);

@@ -53,6 +53,7 @@ pub(super) struct TargetPlan {
     pub(super) initial: State,
     pub(super) history: usize,
     pub(super) rules: Rules,
+    pub(super) group: Option<&'static str>,
 }
 
 /// What a target may be told beside its interval and its policy.
@@ -235,6 +236,7 @@ pub(super) fn target(rng: &mut Rng, first: usize, name: usize) -> TargetPlan {
         initial: if rng.permille(800) { State::Unknown } else { rng.pick(&State::ALL) },
         history: rng.pick(&[Monitor::HISTORY, Monitor::HISTORY, 0, 1, 3]),
         rules: rules(rng),
+        group: rng.pick(&GROUPS),
     };
     if rng.permille(300) {
         plan.roll_kind(rng);
@@ -294,7 +296,7 @@ impl TargetPlan {
             .policy(self.policy.clone())
             .initial_state(self.initial)
             .history(self.history);
-        self.rules.apply(monitor)
+        in_group(self.rules.apply(monitor), self.group)
     }
 }
 
@@ -318,5 +320,15 @@ impl Rules {
             monitor = monitor.interval_fast(span(interval));
         }
         monitor
+    }
+}
+
+/// The groups of targets.
+pub(super) const GROUPS: [Option<&str>; 3] = [None, Some("g0"), Some("g1")];
+
+pub(super) fn in_group(monitor: Monitor, group: Option<&'static str>) -> Monitor {
+    match group {
+        Some(group) => monitor.group(group),
+        None => monitor,
     }
 }

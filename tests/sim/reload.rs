@@ -1,12 +1,11 @@
 //! Other targets in the place of those that are watched: who stays, who goes and who comes.
 
-use std::sync::Arc;
-
-use super::plan::{Plan, S, TargetPlan, target};
+use super::plan::{GROUPS, Plan, S, TargetPlan, in_group, target};
 use super::receivers::equip;
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
-use crate::monitor::{TargetId, TargetUpdate};
+use crate::monitor::{Monitor, TargetId, TargetUpdate};
+use crate::probe::build::probe;
 
 /// Targets at the same time, after a reload.
 const TARGETS_MAX: usize = 8;
@@ -141,7 +140,11 @@ impl World {
                     successors.push(match self.reloads.rng.permille(200) && !has_ended {
                         true => {
                             self.counters.add("reload: other notifications");
-                            TargetUpdate::KeepWith(id, self.receivers.change(target).map(Arc::new))
+                            let unused = probe("tcp", "localhost", 1).build().expect("a probe");
+                            let group = self.reloads.rng.pick(&GROUPS);
+                            self.plan.targets[target].group = group;
+                            let other = equip(Monitor::new(unused), self.receivers.change(target));
+                            TargetUpdate::KeepWith(id, in_group(other, group))
                         }
                         false => TargetUpdate::Keep(id),
                     });

@@ -16,6 +16,9 @@ pub(super) enum Page {
     Status,
     /// About the target of the name 0, if it is there.
     Named,
+    /// About the targets of the group g0, if it has any.
+    GroupState,
+    GroupListing,
     Probe,
     /// See [`Wish`].
     Follow,
@@ -80,6 +83,8 @@ impl World {
                 ("/status", &[200], Page::Status),
                 ("/", &[200], Page::Status),
                 ("/targets/t0/state", &[200, 404], Page::Named),
+                ("/groups/g0/state", &[200, 404], Page::GroupState),
+                ("/groups/g0?recent=0", &[200, 404], Page::GroupListing),
                 ("/metrics", &[200], Page::Other),
                 ("/livez", &[200], Page::Other),
                 ("/probe?target=t0", &[200, 404, 503], Page::Probe),
@@ -134,6 +139,7 @@ impl World {
         let states = self.worst();
         let many = self.present.len() != 1;
         let named = self.holder(0).map(|target| self.models[target].state);
+        let group = self.state_of_group("g0");
         let wish = match self.socks.get(&id) {
             Some(Sock::Client(client)) if client.follow.is_some() => return self.read_stream(id),
             Some(Sock::Client(client)) => client.asked.front().and_then(|ask| ask.wish),
@@ -186,8 +192,11 @@ impl World {
             None => {}
         }
         // A listing that clients share may be older.
-        if let Some(body) = body.filter(|_| ask.page != Page::Status || !is_full) {
-            check_body(ask.page, status, body, states, many, named);
+        let is_listing = matches!(ask.page, Page::Status | Page::GroupListing);
+        match (body.filter(|_| !is_listing || !is_full), ask.page) {
+            (Some(body), Page::GroupState | Page::GroupListing) => check_group(ask.page, status, body, group),
+            (Some(body), page) => check_body(page, status, body, states, many, named),
+            (None, _) => {}
         }
         if let Some(report) = report {
             self.note_report(report, status);
@@ -238,6 +247,20 @@ fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool, na
             None => assert_eq!(status, 404),
         },
         Page::Probe => assert_eq!(status == 404, named.is_none()),
-        Page::Follow | Page::Other => {}
+        Page::GroupState | Page::GroupListing | Page::Follow | Page::Other => {}
     }
+}
+
+/// The response about a group with this worst state and number of targets.
+fn check_group(page: Page, status: u16, body: &[u8], group: Option<(State, usize)>) {
+    let Some((state, count)) = group else { return assert_eq!(status, 404) };
+    assert_eq!(status, 200);
+    if page == Page::GroupState {
+        return assert_eq!(body, format!("{state}\n").as_bytes());
+    }
+    let start = format!("{{\n  \"state\": \"{state}\",\n  \"counts\":");
+    assert!(body.starts_with(start.as_bytes()) && body.ends_with(b"\n}\n"));
+    let text = std::str::from_utf8(body).expect("UTF-8");
+    let lines = |start| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!((lines("      \"group\": \"g0\","), lines("      \"recent\"")), (count, 0));
 }

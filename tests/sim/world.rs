@@ -249,8 +249,20 @@ impl World {
 
     /// The worst state of all that are watched.
     pub(super) fn worst(&self) -> State {
-        let present = self.present.iter().filter(|target| self.schedules[**target].pause_end().is_none());
-        worst(present.map(|target| self.models[*target].state))
+        self.worst_of(&self.present)
+    }
+
+    /// The worst state of those that are not paused.
+    fn worst_of(&self, targets: &[usize]) -> State {
+        let counted = targets.iter().filter(|target| self.schedules[**target].pause_end().is_none());
+        worst(counted.map(|target| self.models[*target].state))
+    }
+
+    /// The worst state and the number of targets of a group; `None` if there are none.
+    pub(super) fn state_of_group(&self, group: &str) -> Option<(State, usize)> {
+        let mut members = self.present.clone();
+        members.retain(|target| self.plan.targets[*target].group == Some(group));
+        (!members.is_empty()).then(|| (self.worst_of(&members), members.len()))
     }
 
     /// The target that is watched under this name.

@@ -1,6 +1,7 @@
 //! Every route and status, byte for byte.
 
 mod control;
+mod groups;
 mod paths;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,11 +20,19 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Targets with the results that the scripts of `+` and `-` say, one a second.
 fn targets(scripts: &[(&'static str, &str)], t0: Now) -> Targets {
-    let monitors = scripts.iter().map(|(name, _)| Monitor::new(Mute(name))).collect();
-    let mut targets = Targets::new(monitors, t0);
-    for (index, (_, script)) in scripts.iter().enumerate() {
+    let scripts: Vec<_> = scripts.iter().map(|(name, script)| (*name, *script, "")).collect();
+    grouped(&scripts, t0)
+}
+
+/// Targets with the results that the scripts of `+` and `-` say, one a second, and their groups.
+fn grouped(scripts: &[(&'static str, &str, &str)], t0: Now) -> Targets {
+    let monitor = |(name, _, group): &(&'static str, &str, &str)| {
+        let monitor = Monitor::new(Mute(name));
+        if group.is_empty() { monitor } else { monitor.group(*group) }
+    };
+    let mut targets = Targets::new(scripts.iter().map(monitor).collect(), t0);
+    for (index, (_, script, _)) in scripts.iter().enumerate() {
         for (second, sign) in (0..).zip(script.chars()) {
             let result = match sign {
                 '+' => ProbeResult::up(ms(12), "fine"),
@@ -62,7 +71,9 @@ fn access() -> Access {
 fn answer(request: &Request, targets: &Targets, access: &Access, now: Now) -> Response {
     match super::reply(request, targets, access, now) {
         Reply::Now(response) => response,
-        Reply::Listing(ListingPage::Status) => Response::new(200, JSON, render_status(targets, now)),
+        Reply::Listing(ListingPage::Status(contents)) => {
+            Response::new(200, JSON, render_status(targets, &contents, now))
+        }
         other => panic!("{other:?} to {request:?}"),
     }
 }
@@ -137,6 +148,8 @@ fn one_target_is_the_snapshot_itself() {
   "http_status": null,
   "tls_not_after_ts": null,
   "warnings": [],
+  "group": null,
+  "since_ts": 1738200000.0,
   "paused_until_ts": null
 }
 "#;
@@ -191,6 +204,8 @@ fn several_targets_are_counted_and_listed() {
       "http_status": null,
       "tls_not_after_ts": null,
       "warnings": [],
+      "group": null,
+      "since_ts": 1738200000.0,
       "paused_until_ts": null
     },
     {
@@ -211,6 +226,8 @@ fn several_targets_are_counted_and_listed() {
       "http_status": null,
       "tls_not_after_ts": null,
       "warnings": [],
+      "group": null,
+      "since_ts": 1738200000.0,
       "paused_until_ts": null
     }
   ]

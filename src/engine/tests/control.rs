@@ -60,6 +60,33 @@ fn the_response_to_a_pause_is_the_snapshot_after_it() {
 }
 
 #[test]
+fn a_group_is_paused_resumed_and_checked_together() {
+    let (_, monitors) = switched(4);
+    let group = |(index, monitor): (usize, Monitor)| {
+        monitor.interval(secs(3600)).group(if index < 3 { "nas" } else { "web" })
+    };
+    let mut bench = bench(monitors.into_iter().enumerate().map(group).collect());
+    bench.pass(secs(3));
+    bench.outputs();
+    let paused = bench.post_json("/groups/nas/pause?for=2h");
+    assert_eq!((&paused["counts"]["paused"], &paused["state"]), (&3.into(), &"unknown".into()));
+    assert_eq!(paused["targets"].as_array().map(Vec::len), Some(3));
+    assert_eq!(said(&bench.outputs()), ["group nas: paused for 2 h"]);
+    assert_eq!((bench.state(), bench.targets().counts().paused), (State::Up, 3));
+    bench.post_json("/targets/t1/resume");
+    bench.outputs();
+    assert_eq!(bench.post("/groups/nas/check"), accepted("checking: 1\nskipped: paused: 2\n"));
+    assert_eq!(bench.post("/groups/web/check"), accepted("checking: 1\n"));
+    let resumed = bench.post_json("/groups/nas/resume");
+    assert_eq!(resumed["counts"]["paused"], 0);
+    assert_eq!(said(&bench.outputs()), ["group nas: resumed"]);
+    bench.pass(secs(3));
+    assert_eq!(bench.post_json("/groups/nas/resume")["counts"]["up"], 3);
+    assert_eq!(said(&bench.outputs()), [""; 0], "none was paused");
+    assert_eq!(bench.post("/groups/none/pause").0, 404);
+}
+
+#[test]
 fn a_single_target_is_its_snapshot_as_in_status() {
     let (_, monitors) = switched(1);
     let mut bench = bench(monitors);
@@ -112,7 +139,7 @@ fn a_client_that_cannot_pause_changes_nothing() {
     assert_eq!(bench.post("/pause").0, 401);
     bench.engine.set_token(None, false);
     assert_eq!(bench.post("/pause").0, 403);
-    assert_eq!((bench.state(), bench.targets().paused()), (State::Up, 0));
+    assert_eq!((bench.state(), bench.targets().counts().paused), (State::Up, 0));
 }
 
 fn accepted(text: &str) -> (u16, String) {

@@ -63,7 +63,7 @@ fn a_pause_ends_the_check_in_flight_without_a_result() {
     assert!(bench.targets().list()[0].fsm().last().is_none());
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.opens().len(), 1, "a check at the end of the pause");
-    assert_eq!(bench.targets().paused(), 0);
+    assert_eq!(bench.targets().counts().paused, 0);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_paused_target_is_unknown_and_excluded_from_the_worst_state() {
     bench.pass(Duration::from_millis(400));
     is_up.store(true, Ordering::Relaxed);
     bench.pass(secs(1) - Duration::from_millis(401));
-    assert_eq!((bench.state(), bench.targets().counts()), (State::Down, [0, 1, 0, 2]));
+    assert_eq!((bench.state(), bench.targets().counts().by_state), (State::Down, [0, 1, 0, 2]));
     let changes = bench.targets().changes();
     bench.pause(0, Some(HOUR));
     bench.pause(1, None);
@@ -108,11 +108,11 @@ fn a_paused_target_is_unknown_and_excluded_from_the_worst_state() {
         (bench.state_of(0), bench.state_of(1), bench.state()),
         (State::Unknown, State::Unknown, State::Up)
     );
-    assert_eq!((bench.targets().counts(), bench.targets().paused()), ([0, 1, 0, 0], 2));
+    assert_eq!((bench.targets().counts().by_state, bench.targets().counts().paused), ([0, 1, 0, 0], 2));
     assert!(bench.targets().changes() > changes, "cached listings are rendered again");
     bench.pause(2, Some(secs(10)));
     assert_eq!(
-        (bench.targets().counts(), bench.targets().paused(), bench.state()),
+        (bench.targets().counts().by_state, bench.targets().counts().paused, bench.state()),
         ([0; 4], 3, State::Unknown)
     );
     bench.pass(secs(2));
@@ -120,7 +120,7 @@ fn a_paused_target_is_unknown_and_excluded_from_the_worst_state() {
     assert!(outputs.iter().any(|output| matches!(output, Output::Notify(text) if text == "STATUS=3 paused")));
     bench.pass(secs(8));
     assert_eq!(
-        (bench.targets().counts(), bench.targets().paused(), bench.state()),
+        (bench.targets().counts().by_state, bench.targets().counts().paused, bench.state()),
         ([0, 1, 0, 0], 2, State::Up)
     );
 }
@@ -242,7 +242,7 @@ fn a_heartbeat_in_a_pause_is_accepted_and_moves_the_deadline() {
     assert_eq!(bench.heartbeat("GET", &format!("{TOKEN}/fail")).0, 200);
     assert_eq!(bench.last(0), (State::Unknown, "heartbeat received".to_owned(), None), "it is no result");
     bench.pass(secs(50));
-    assert_eq!(bench.targets().paused(), 0);
+    assert_eq!(bench.targets().counts().paused, 0);
     bench.pass(secs(60) - Duration::from_millis(1));
     assert_eq!(bench.last(0).0, State::Unknown);
     bench.pass(Duration::from_millis(1));
@@ -273,7 +273,7 @@ fn pauses_survive_a_reload() {
         vec![Update::Keep(2), Update::Keep(1), start(), Update::Start(Monitor::new(Hello("n")).paused(true))];
     let updates = bench.updates(list);
     bench.engine.replace(updates, bench.now).expect("valid");
-    assert_eq!((bench.targets().counts(), bench.targets().paused()), ([0, 1, 0, 0], 3));
+    assert_eq!((bench.targets().counts().by_state, bench.targets().counts().paused), ([0, 1, 0, 0], 3));
     let until = bench.targets().list()[2].pause().and_then(|pause| pause.until);
     assert_eq!(until.map(|until| until - bench.now.instant), Some(HOUR - secs(1)), "t0 with other settings");
     let endless = |position: usize| bench.targets().list()[position].pause().map(|pause| pause.until);
@@ -284,9 +284,9 @@ fn pauses_survive_a_reload() {
     let updates = bench.updates(updates);
     bench.engine.replace(updates, bench.now).expect("valid");
     bench.pass(HOUR - Duration::from_millis(1001));
-    assert_eq!(bench.targets().paused(), 1);
+    assert_eq!(bench.targets().counts().paused, 1);
     bench.pass(Duration::from_millis(1));
-    assert_eq!(bench.targets().paused(), 0);
+    assert_eq!(bench.targets().counts().paused, 0);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn a_target_can_start_paused() {
         monitors.into_iter().map(|monitor| monitor.paused(true).initial_state(State::Up)).collect();
     let mut bench = Bench::watching(monitors, Schedule::Repeated);
     assert_eq!(
-        (bench.state(), bench.targets().paused(), bench.targets().counts()),
+        (bench.state(), bench.targets().counts().paused, bench.targets().counts().by_state),
         (State::Unknown, 2, [0; 4])
     );
     bench.pass(HOUR * 24 * 365);

@@ -48,7 +48,7 @@ impl Bench {
         let engine = &self.engine;
         let mut counts = [0; 4];
         engine.targets().list().iter().for_each(|target| counts[target.fsm().state().index()] += 1);
-        assert_eq!(engine.targets().counts(), counts);
+        assert_eq!(engine.targets().counts().by_state, counts);
         assert_eq!(engine.runs.iter().count(), engine.runs.len());
         for (id, owner) in engine.cx.conns() {
             if let ConnOwner::Connecting { run, .. } | ConnOwner::Connected(run) = owner {
@@ -103,12 +103,12 @@ fn kept_targets_keep_their_state_and_schedule() {
     let targets = bench.engine.targets();
     assert_eq!((targets.list()[2].scheduled(), targets.list()[2].fsm().recent().len()), (scheduled, 1));
     assert_eq!(targets.list()[2].fsm().state(), State::Up);
-    assert_eq!((targets.counts(), targets.worst()), ([2, 1, 0, 0], State::Unknown));
+    assert_eq!((targets.counts().by_state, targets.worst()), ([2, 1, 0, 0], State::Unknown));
     assert_ne!(targets.changes(), changes, "cached responses are not valid");
     let first = [0, 1].map(|target| targets.list()[target].scheduled() - bench.now.instant);
     assert_eq!(first, [Duration::ZERO, Duration::from_millis(1001)], "first checks start soon");
     bench.replace(vec![]);
-    assert_eq!((bench.engine.targets().counts(), bench.engine.poll_timeout()), ([0; 4], None));
+    assert_eq!((bench.engine.targets().counts().by_state, bench.engine.poll_timeout()), ([0; 4], None));
     bench.replace(vec![Start(monitor(HOSTS[0]))]);
     bench.pass(Duration::ZERO);
     bench.opened();

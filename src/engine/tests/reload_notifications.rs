@@ -1,6 +1,7 @@
 //! Reload: hooks, webhooks, streams and the service manager.
 
 use super::*;
+use crate::monitor::mute::Mute;
 use crate::monitor::{Hook, Notifications, Notify};
 use crate::probe::build::Webhook;
 use Update::{Keep, Start};
@@ -252,9 +253,15 @@ fn other_notifications_keep_the_state_and_repeat_nothing() {
     runs.iter().for_each(|(id, _)| bench.engine.handle_hook_ended(*id, &HookEnd::Exited(0), "", bench.now));
     let ids: Vec<_> = bench.engine.targets().ids().collect();
     let other = with(Notifications::new().notify(Notify::All).remind(secs(60)));
-    let updates = vec![TargetUpdate::KeepWith(ids[0], Some(other)), TargetUpdate::KeepWith(ids[1], None)];
+    let monitor = || Monitor::new(Mute("other settings"));
+    let updates = vec![
+        TargetUpdate::KeepWith(ids[0], monitor().notifications(other).group("nas")),
+        TargetUpdate::KeepWith(ids[1], monitor()),
+    ];
     bench.engine.replace(updates, bench.now).expect("it is valid");
-    assert_eq!(bench.engine.targets().counts()[State::Down.index()], 2);
+    assert_eq!(bench.engine.targets().counts().by_state[State::Down.index()], 2);
+    let groups = bench.engine.targets().list().iter().map(|target| (target.name(), target.group().is_some()));
+    assert_eq!(groups.take(2).collect::<Vec<_>>(), [("t0", true), ("t1", false)]);
     bench.pass(secs(30));
     assert_eq!(spawned(&mut bench), []);
     bench.pass(secs(31));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Targets, counter, first_checks};
+use super::{Targets, first_checks};
 use crate::clock::Now;
 use crate::fsm::Change;
 use crate::monitor::{Pause, TargetId};
@@ -20,9 +20,9 @@ impl Targets {
         for (id, index) in ids.iter().zip(0..) {
             let Some(position) = self.positions.get(*id) else { continue };
             let target = &mut self.list[position];
-            *counter(&mut self.counts, &mut self.paused, target) -= 1;
+            *self.counts.of(target) -= 1;
             let change = target.begin_pause(Pause { until }, now);
-            *counter(&mut self.counts, &mut self.paused, target) += 1;
+            *self.counts.of(target) += 1;
             if let Some(until) = until {
                 // Targets that are paused together are checked again like those that start together.
                 target.reschedule(until, first_checks(index, total(ids), target.interval));
@@ -53,9 +53,9 @@ impl Targets {
         if !target.is_paused() {
             return false;
         }
-        *counter(&mut self.counts, &mut self.paused, target) -= 1;
+        *self.counts.of(target) -= 1;
         target.end_pause(now);
-        *counter(&mut self.counts, &mut self.paused, target) += 1;
+        *self.counts.of(target) += 1;
         self.changes += 1;
         true
     }

@@ -1,11 +1,10 @@
 //! Replacement of the list of targets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::{Monitor, Target, TargetId, Targets, first_checks};
+use super::{Monitor, StateCounts, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
-use crate::monitor::{Notifications, Pause, TargetSet, validate_names, validate_tokens};
+use crate::monitor::{Pause, TargetSet, validate_names, validate_tokens};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
@@ -26,8 +25,9 @@ use crate::probe::guard::discard;
 pub enum TargetUpdate {
     /// This target, with its state and history.
     Keep(TargetId),
-    /// This target with other notifications. What was notified before is not repeated.
-    KeepWith(TargetId, Option<Arc<Notifications>>),
+    /// This target, with its state, history, probe and schedule, and with the notifications and the group of the
+    /// monitor. What was notified before is not repeated.
+    KeepWith(TargetId, Monitor),
     /// A new target. It gets the id of the current target of the same name, if there is one, which ends.
     Start(Monitor),
 }
@@ -37,15 +37,15 @@ impl Targets {
     pub(crate) fn validate(&self, updates: &[TargetUpdate]) -> Result<(), Error> {
         let mut kept = TargetSet::default();
         for update in updates {
-            match update {
-                TargetUpdate::Start(monitor) => monitor.validate()?,
-                TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) => {
-                    let Some(target) = self.get(*id) else {
-                        return Err(Error::Target("to keep is not present".to_owned()));
-                    };
-                    if !kept.insert(*id) {
-                        return Err(Error::Target([target.name(), " is kept twice"].concat()));
-                    }
+            if let TargetUpdate::Start(monitor) | TargetUpdate::KeepWith(_, monitor) = update {
+                monitor.validate()?;
+            }
+            if let TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) = update {
+                let Some(target) = self.get(*id) else {
+                    return Err(Error::Target("to keep is not present".to_owned()));
+                };
+                if !kept.insert(*id) {
+                    return Err(Error::Target([target.name(), " is kept twice"].concat()));
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Targets {
         }
         let before = std::mem::replace(&mut self.list, Vec::with_capacity(updates.len()));
         let mut before: Vec<_> = before.into_iter().map(Some).collect();
-        (self.counts, self.paused) = ([0; 4], 0);
+        self.counts = StateCounts::default();
         let mut index = 0;
         for (update, id) in updates.into_iter().zip(ids) {
             match update {
@@ -89,10 +89,10 @@ impl Targets {
                     let kept = self.positions.get(id).and_then(|position| before[position].take());
                     kept.into_iter().for_each(|target| self.add(target));
                 }
-                TargetUpdate::KeepWith(id, notifications) => {
+                TargetUpdate::KeepWith(id, monitor) => {
                     let kept = self.positions.get(id).and_then(|position| before[position].take());
                     if let Some(mut target) = kept {
-                        target.notifications = notifications;
+                        (target.group, target.notifications) = (monitor.group, monitor.notifications);
                         self.add(target);
                     }
                 }

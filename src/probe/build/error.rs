@@ -66,6 +66,8 @@ errors! {
     FollowRedirects = "no-redirect",
     /// The grace of a heartbeat is too long.
     Grace = "grace",
+    /// The name of the group is empty, not printable or too long.
+    Group = "group",
     /// A half-open connection does not apply to the protocol, or the check needs a connection.
     HalfOpen = "half-open",
     /// A header field is invalid, or the fields exceed a limit.

@@ -4,8 +4,17 @@ use super::*;
 use crate::text::token::Token;
 
 const TOKEN: &str = "0123456789abcdef";
-const CONTROLS: [&str; 6] =
-    ["/pause", "/resume", "/check", "/targets/web/pause", "/targets/web/resume", "/targets/web/check"];
+const CONTROLS: [&str; 9] = [
+    "/pause",
+    "/resume",
+    "/check",
+    "/targets/web/pause",
+    "/targets/web/resume",
+    "/targets/web/check",
+    "/groups/a%20b/pause",
+    "/groups/a%20b/resume",
+    "/groups/a%20b/check",
+];
 
 fn with_token(allowed: &[&str], protects_reads: bool) -> Access {
     let allowed = allowed.iter().map(|name| (*name).to_owned()).collect();
@@ -19,13 +28,17 @@ fn post(path: &str) -> Request {
 }
 
 fn web() -> Targets {
-    targets(&[("web", "+"), ("nas", "-")], test_now())
+    grouped(&[("web", "+", "a b"), ("nas", "-", "")], test_now())
 }
 
 fn control(request: &Request, targets: &Targets) -> Result<(Action, Option<String>), (u16, String)> {
     match super::super::reply(request, targets, &with_token(&[], false), test_now()) {
-        Reply::Control(Control { action, target }) => {
-            let name = target.and_then(|target| targets.get(target)).map(|target| target.name().to_owned());
+        Reply::Control(Control { action, scope }) => {
+            let name = match scope {
+                ControlScope::All => None,
+                ControlScope::Group(group) => Some(["group ", &group].concat()),
+                ControlScope::Target(target) => targets.get(target).map(|target| target.name().to_owned()),
+            };
             Ok((action, name))
         }
         Reply::Now(response) => Err((response.status, String::from_utf8(response.body).expect("text"))),
@@ -57,6 +70,9 @@ fn paths_name_the_action_and_the_target() {
         ("/targets/web/resume", Action::Resume, Some("web")),
         ("/check?x", Action::Check, None),
         ("/targets/nas/check", Action::Check, Some("nas")),
+        ("/groups/a%20b/pause?for=2h", hours(2), Some("group a b")),
+        ("/groups/a%20b/resume", Action::Resume, Some("group a b")),
+        ("/groups/a%20b//check", Action::Check, Some("group a b")),
     ] {
         assert_eq!(control(&post(path), &targets), Ok((action, target.map(str::to_owned))), "{path}");
     }
@@ -65,7 +81,14 @@ fn paths_name_the_action_and_the_target() {
         assert_eq!(control(&post(&format!("/pause?for={span}")), &targets), Err(no), "{span}");
     }
     assert_eq!(control(&post("/pause?for=%"), &targets), Err((400, "for is not well encoded\n".to_owned())));
-    for path in ["/pause/", "/pause/web", "/targets/none/pause", "/targets/web/Pause", "/targets/pause"] {
+    for path in [
+        "/pause/",
+        "/pause/web",
+        "/targets/none/pause",
+        "/targets/web/Pause",
+        "/targets/pause",
+        "/groups/web/pause",
+    ] {
         assert_eq!(control(&post(path), &targets), Err((404, "not found\n".to_owned())), "{path}");
     }
 }

@@ -139,7 +139,7 @@ pub use library::{
     CheckEvent, MonitorHandle, PingFsm, ResolverConfig, Server, ServerBuilder, ShutdownHandle, Warning,
     check, check_all, check_with, send_test_messages, serve,
 };
-pub use monitor::{Hook, Monitor, Notifications, Notify, TargetId, TargetUpdate};
+pub use monitor::{Hook, Monitor, Notifications, Notify, TargetId, TargetUpdate, Uptime, Window};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{
     Error, NetProbe, PeriodicRequest, ProbeBuilder, TlsTrust, Webhook, WebhookFormat, probe,

@@ -1,6 +1,5 @@
 //! Targets: schedule, retries, state and rules of each one, and the list of all.
 
-#[allow(dead_code)] // Used by the API, which follows.
 mod history;
 mod hook;
 mod notifications;
@@ -17,8 +16,8 @@ use crate::fsm::{Fsm, Policy, State};
 use crate::probe::guard::{guarded, label};
 use crate::probe::kinds;
 use crate::probe::{Heartbeat, Probe};
-#[allow(unused_imports)] // Used by the API, which follows.
-pub(crate) use history::{History, Slot, Window};
+pub(crate) use history::{History, Slot};
+pub use history::{Uptime, Window};
 pub use hook::Hook;
 pub(crate) use notifications::{Due, is_notified};
 pub use notifications::{Notifications, Notify};

@@ -1,5 +1,6 @@
 //! The external view of a target: its state as values and as JSON.
 
+pub(crate) mod history;
 pub(crate) mod message;
 pub(crate) mod transition;
 
@@ -12,7 +13,7 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::clock::{Now, since_epoch, system_time};
 use crate::fsm::{Check, Event, Fsm, State};
-use crate::monitor::Target;
+use crate::monitor::{Target, Uptime};
 use crate::probe::build::ProbeBuilder;
 use crate::probe::kinds::Kind;
 use crate::result::{DnsResponse, Phases, PingStats, ProbeWarning, ProbeWarnings, Reason, RoundTrip};
@@ -90,6 +91,9 @@ pub struct Snapshot {
     pub ping: Option<PingStats>,
     /// The response to the last check of a dns target.
     pub dns: Option<Arc<DnsResponse>>,
+    /// The uptime in several periods. `None` if no history is recorded; see
+    /// [`ServerBuilder::history_days`](crate::ServerBuilder::history_days).
+    pub uptime: Option<Uptime>,
 }
 
 impl Snapshot {
@@ -160,6 +164,7 @@ impl<'a> View<'a> {
             paused_until: None,
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
             dns: last.and_then(|last| last.dns.clone()),
+            uptime: None,
         };
         View { name, url, recent: Some(fsm.recent().as_slices()), values }
     }
@@ -171,6 +176,7 @@ impl<'a> View<'a> {
             Some(until) => now.after(until.saturating_duration_since(now.instant)).system_time(),
             None => system_time(Duration::from_secs(SECONDS_MAX)),
         });
+        view.values.uptime = target.history().map(|history| history.uptimes(now));
         view
     }
 
@@ -199,7 +205,7 @@ fn serialize<S: Serializer>(
     recent: Option<Ring<'_>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut out = serializer.serialize_struct("Snapshot", 21)?;
+    let mut out = serializer.serialize_struct("Snapshot", 22)?;
     out.serialize_field("state", values.state.as_str())?;
     out.serialize_field("last_event", &values.last_event.map(Event::as_str))?;
     out.serialize_field("last_detail", &values.last_detail.as_deref())?;
@@ -226,6 +232,9 @@ fn serialize<S: Serializer>(
         Some(Kind::Icmp) => out.serialize_field("ping", &values.ping.as_ref().map(Ping))?,
         Some(Kind::Dns) => out.serialize_field("dns", &values.dns.as_deref().map(Dns))?,
         _ => {}
+    }
+    if let Some(uptime) = &values.uptime {
+        out.serialize_field("uptime", &history::Ratios(uptime))?;
     }
     out.end()
 }

@@ -62,6 +62,7 @@ complete -c pingstate -l api-allow-host -x -d 'while listening on loopback, answ
 complete -c pingstate -l api-token-file -r -F -d 'file with the token of requests that pause, resume or check targets: Authorization: Bearer TOKEN, 16 to 128 characters'
 complete -c pingstate -l api-token-reads -d 'all requests but heartbeats and /livez need the token'
 complete -c pingstate -l dns -x -d 'name server to query instead of those in resolv.conf; repeatable'
+complete -c pingstate -l history-days -x -d 'days of history that are kept for the uptime of each target; 0 for none'
 complete -c pingstate -l log-format -x -a 'auto plain time journal' -d 'plain, time (with the time in UTC), journal (with priorities for systemd), or auto: journal if it reads standard error, plain on a terminal, else time'
 complete -c pingstate -l push-url -x -d 'post the metrics here: VictoriaMetrics (/api/v1/import/prometheus), Pushgateway (/metrics/job/NAME)'
 complete -c pingstate -l push-interval -x -d 'time from one post to the next, 1 or more'

@@ -6,7 +6,7 @@ use crate::api::counters::Figures;
 use crate::api::exposition::{Exposition, Value};
 use crate::clock::{Now, since_epoch};
 use crate::fsm::{Event, Last, State};
-use crate::monitor::{Target, Targets};
+use crate::monitor::{Target, Targets, Window};
 use crate::result::RoundTrip;
 
 pub(crate) const PUSH_CONTENT_TYPE: &str = "text/plain; version=0.0.4";
@@ -82,7 +82,7 @@ struct Family {
     write: fn(&mut Exposition, &Target, Now),
 }
 
-static FAMILIES: [Family; 16] = [
+static FAMILIES: [Family; 17] = [
     Family {
         name: "pingstate_up",
         kind: "gauge",
@@ -220,6 +220,21 @@ static FAMILIES: [Family; 16] = [
             for (phase, span) in target.fsm().last().iter().flat_map(|last| last.phases.each()) {
                 if let Some(span) = span {
                     out.sample(&[("target", target.name()), ("phase", phase)], Value::Seconds(span));
+                }
+            }
+        },
+    },
+    Family {
+        name: "pingstate_uptime_ratio",
+        kind: "gauge",
+        help: "The share of the known time in which the target was up or degraded.",
+        write: |out, target, now| {
+            let Some(history) = target.history() else { return };
+            for window in Window::ALL {
+                if let Some(ratio) = history.uptime(window, now) {
+                    let labels = [("target", target.name()), ("window", window.as_str())];
+                    // Also a number with decimals.
+                    out.sample(&labels, Value::Seconds(Duration::from_micros(u64::from(ratio) * 100)));
                 }
             }
         },

@@ -18,6 +18,7 @@ use crate::api::wait::Wait;
 use crate::clock::Now;
 use crate::fsm::State;
 use crate::monitor::{Target, Targets};
+use crate::snapshot::history::Slots;
 use crate::snapshot::pretty;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
@@ -38,6 +39,7 @@ const ROUTES: &[Route] = &[
     Route { path: "/targets/{name}", methods: &READ, handler: status },
     Route { path: "/targets/{name}/state", methods: &READ, handler: state },
     Route { path: "/targets/{name}/healthz", methods: &READ, handler: health },
+    Route { path: "/targets/{name}/history", methods: &READ, handler: history },
     Route { path: "/targets/{name}/pause", methods: &CONTROL, handler: pause },
     Route { path: "/targets/{name}/resume", methods: &CONTROL, handler: resume },
     Route { path: "/targets/{name}/check", methods: &CONTROL, handler: check },
@@ -229,6 +231,16 @@ pub(crate) fn liveness_response(is_on_time: bool) -> Response {
         true => Response::new(200, TEXT, "ok\n"),
         false => Response::new(503, TEXT, "checks are late\n"),
     }
+}
+
+#[cold]
+fn history(call: &Call<'_>) -> Result<Reply, Response> {
+    let Scope::Target(target) = call.scope else { return Err(Response::error(404)) };
+    let Some(history) = target.history() else {
+        return Err(Response::new(404, TEXT, "no history is recorded (--history-days 0)\n"));
+    };
+    let slots = Slots { name: target.name(), history, now: call.now };
+    Ok(Reply::Now(Response::new(200, JSON, pretty(&slots))))
 }
 
 fn metrics(_: &Call<'_>) -> Result<Reply, Response> {

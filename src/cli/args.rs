@@ -42,6 +42,7 @@ pub(super) struct DaemonFlags {
     pub(super) api_token_reads: bool,
     pub(super) log_format: Option<LogFormat>,
     pub(super) dns: Vec<SocketAddr>,
+    pub(super) history_days: Option<u8>,
     pub(super) push: RequestFlags,
     pub(super) alive: RequestFlags,
 }

@@ -147,6 +147,7 @@ impl DaemonFlags {
             api_token_reads: self.api_token_reads || others.api_token_reads,
             log_format: self.log_format.or(others.log_format),
             dns: either(self.dns, others.dns),
+            history_days: self.history_days.or(others.history_days),
             push: self.push.over(others.push),
             alive: self.alive.over(others.alive),
         }

@@ -11,6 +11,7 @@ use super::config::Config;
 use super::flags::{self, Flag, FlagScope};
 use super::options::SettingsByKind;
 use super::{Daemon, Options, TargetOptions, TargetSpec};
+use crate::monitor::History;
 use crate::probe::kinds::Kind;
 use crate::text::listed;
 
@@ -71,6 +72,7 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
         api_token_reads: flags.api_token_reads,
         log_format: flags.log_format.unwrap_or_default(),
         dns: flags.dns,
+        history_days: flags.history_days.unwrap_or(History::DAYS_MAX),
         push: flags.push,
         alive: flags.alive,
     }

@@ -38,6 +38,7 @@ pub(crate) struct Daemon {
     pub(crate) log_format: LogFormat,
     /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
+    pub(crate) history_days: u8,
     pub(crate) push: RequestFlags,
     pub(crate) alive: RequestFlags,
 }

@@ -86,6 +86,7 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         .stop_on_signals()
         .reap_orphans()
         .notify_systemd()
+        .history_days(daemon.history_days)
         .on_check(move |checked| log_change(checked, log))
         .on_warning(move |notice| log.line(Priority::Warning, &notice.text));
     for host in daemon.api_allow_hosts {

@@ -185,6 +185,7 @@ fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static st
         (one.api.port() != other.api.port(), "--api-port"),
         (one.api_allow_hosts != other.api_allow_hosts, "--api-allow-host"),
         (one.dns != other.dns, "--dns"),
+        (one.history_days != other.history_days, "--history-days"),
         (one.log_format != other.log_format, "--log-format"),
         (one.push.url != other.push.url, "--push-url"),
         (one.push.interval != other.push.interval, "--push-interval"),

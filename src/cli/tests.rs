@@ -72,6 +72,7 @@ fn the_defaults_are_those_of_the_python_version() {
             api_token_reads,
             log_format: LogFormat::Auto,
             dns: vec![],
+            history_days: 90,
             push,
             alive
         }
@@ -94,7 +95,7 @@ fn every_flag_is_read() {
         --webhook-format text --webhook-text-key content --webhook-header-file /etc/secret \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
         --connect-to [::1]:2 --cert c.pem --key k.pem --basic-auth-file /etc/auth --header-file \
-        /etc/headers --api-token-file /etc/token --api-token-reads \
+        /etc/headers --api-token-file /etc/token --api-token-reads --history-days 7 \
         --push-url http://h/y --push-interval 1m --push-header-file p --alive-url https://h/z --alive-interval 1";
     let mut args: Vec<&str> = line.split_whitespace().collect();
     args.extend([
@@ -171,6 +172,7 @@ fn every_flag_is_read() {
         api_token_reads: true,
         log_format: LogFormat::Journal,
         dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
+        history_days: 7,
         push: RequestFlags {
             url: Some("http://h/y".into()),
             interval: Some(Duration::from_secs(60)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::log::LogFormat;
 use crate::api::host::is_host;
-use crate::monitor::{Monitor, Notifications, Notify};
+use crate::monitor::{History, Monitor, Notifications, Notify};
 use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat, validate_name};
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
@@ -112,6 +112,10 @@ pub(super) fn notify(text: &str) -> Result<Notify, String> {
         "all" => Ok(Notify::All),
         _ => Err(format!("{} is not down or all", quote(text))),
     }
+}
+
+pub(super) fn history_days(text: &str) -> Result<u8, String> {
+    Ok(whole(text, 0, History::DAYS_MAX.into())? as u8)
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {

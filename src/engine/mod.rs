@@ -71,6 +71,7 @@ mod reload;
 mod requests;
 mod run_table;
 mod service_manager;
+mod state_file;
 mod streams;
 mod timers;
 mod webhooks;

@@ -10,7 +10,7 @@ use super::server::Server;
 use crate::api::access::Access;
 use crate::api::host::{HostGuard, is_host};
 use crate::engine::Schedule;
-use crate::monitor::{Monitor, validate_names, validate_tokens};
+use crate::monitor::{History, Monitor, validate_names, validate_tokens};
 use crate::probe::build::{Error, PeriodicRequest};
 use crate::text::token::Token;
 
@@ -46,6 +46,7 @@ pub struct ServerBuilder {
     notify_systemd: bool,
     push: Option<PeriodicRequest>,
     alive: Option<PeriodicRequest>,
+    history_days: u8,
     on_check: Option<OnCheck>,
     on_warning: Option<OnWarning>,
 }
@@ -64,6 +65,7 @@ impl ServerBuilder {
             notify_systemd: false,
             push: None,
             alive: None,
+            history_days: ServerBuilder::HISTORY_DAYS,
             on_check: None,
             on_warning: None,
         }
@@ -216,6 +218,34 @@ impl ServerBuilder {
         self
     }
 
+    /// The default and the maximum number of days of the history: 90.
+    pub const HISTORY_DAYS: u8 = History::DAYS_MAX;
+
+    /// How many UTC days of the history of each target are kept: at most [`ServerBuilder::HISTORY_DAYS`], which is the
+    /// default. It also has the half-hours of the last day; both together have up to 1,104 bytes per target. With 0 no
+    /// history is recorded, and there is no [`Snapshot::uptime`](crate::Snapshot::uptime).
+    ///
+    /// ```
+    /// use pingstate::{Monitor, Server, Window, blocking};
+    /// use std::time::Duration;
+    ///
+    /// let disk = Monitor::new(blocking("disk", || true)).interval(Duration::from_millis(50));
+    /// let mut server = Server::builder(disk).history_days(30).bind(([127, 0, 0, 1], 0))?;
+    /// let disk = server.targets().next().expect("one target");
+    /// let uptime = |server: &Server| server.snapshot(disk)?.uptime?.ratio(Window::H24);
+    /// // From the first second whose state is known.
+    /// while uptime(&server).is_none() {
+    ///     server.turn(Duration::from_millis(100))?;
+    /// }
+    /// assert_eq!(uptime(&server), Some(1.0));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn history_days(mut self, days: u8) -> Self {
+        self.history_days = days;
+        self
+    }
+
     /// Binds the API to `address`; port 0 selects a free port. The first checks start with the first turn.
     ///
     /// # Errors
@@ -234,10 +264,14 @@ impl ServerBuilder {
         if self.protects_reads && token.is_none() {
             return Err(Error::ApiTokenFile("is required to protect reading".to_owned()).into());
         }
+        if self.history_days > ServerBuilder::HISTORY_DAYS {
+            return Err(Error::HistoryDays(format!("{} is more than 90", self.history_days)).into());
+        }
         let mut access = Access::from(HostGuard::new(address.ip(), self.allowed_hosts));
         access.set_token(token, self.protects_reads);
         let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, access)?;
         let address = reactor.listen(address)?;
+        reactor.record_history(self.history_days);
         if self.stop_on_signals {
             reactor.listen_to_signals()?;
         }

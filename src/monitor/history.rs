@@ -2,6 +2,7 @@
 
 mod ring;
 mod slot;
+mod uptime;
 
 use std::time::{Duration, Instant};
 
@@ -9,34 +10,11 @@ use crate::clock::Now;
 use crate::fsm::State;
 use ring::Ring;
 pub(crate) use slot::Slot;
+pub use uptime::{Uptime, Window};
 
-const HALF_HOUR_S: u64 = 1800;
-const DAY_S: u64 = 86_400;
+const HALF_HOUR_S: u64 = History::HALF_HOUR_S;
+const DAY_S: u64 = History::DAY_S;
 const SECOND_NS: i64 = 1_000_000_000;
-
-/// A period that ends now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Window {
-    /// 48 half-hours including the current one.
-    H24,
-    /// 7 UTC days including today, likewise below.
-    D7,
-    D30,
-    D90,
-}
-
-impl Window {
-    pub(crate) const ALL: [Window; 4] = [Window::H24, Window::D7, Window::D30, Window::D90];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Window::H24 => "24h",
-            Window::D7 => "7d",
-            Window::D30 => "30d",
-            Window::D90 => "90d",
-        }
-    }
-}
 
 /// The history of a target. Durations are measured by the monotonic clock, and assigned to slots by the wall clock at
 /// their end. Time in the state unknown is not recorded.
@@ -95,6 +73,8 @@ fn known(state: State) -> Option<usize> {
 impl History {
     pub(crate) const DAYS_MAX: u8 = 90;
     pub(crate) const HALF_HOURS: u8 = 48;
+    pub(crate) const HALF_HOUR_S: u64 = 1800;
+    pub(crate) const DAY_S: u64 = 86_400;
 
     /// `days` is from 1 to [`History::DAYS_MAX`].
     pub(crate) fn new(days: u8, state: State, now: Now) -> Self {
@@ -192,6 +172,10 @@ impl History {
             Window::D90 => days(90),
         };
         Some((up * 10_000).checked_div(known)? as u16)
+    }
+
+    pub(crate) fn uptimes(&self, now: Now) -> Uptime {
+        Uptime::new(Window::ALL.map(|window| self.uptime(window, now)))
     }
 
     /// The last `count` slots, including the time in the current state that is not recorded yet.

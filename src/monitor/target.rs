@@ -130,7 +130,6 @@ impl Target {
     }
 
     /// `None` if none is recorded.
-    #[allow(dead_code)] // Used by the API, which follows.
     pub(crate) fn history(&self) -> Option<&History> {
         self.history.as_deref()
     }

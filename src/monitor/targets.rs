@@ -98,7 +98,6 @@ impl Targets {
     }
 
     /// Records the history of this many days of every target, from now on; 0 for none, which is the default.
-    #[allow(dead_code)] // Used by the server, which follows.
     pub(crate) fn record_history(&mut self, days: u8, now: Now) {
         self.history_days = days.min(History::DAYS_MAX);
         for target in &mut self.list {

@@ -76,6 +76,10 @@ impl Reactor {
         self.update(|engine, now| engine.attach_requests(push, alive, now));
     }
 
+    pub(crate) fn record_history(&mut self, days: u8) {
+        self.update(|engine, now| engine.record_history(days, now));
+    }
+
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
         self.stops.clone()
     }

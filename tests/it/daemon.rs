@@ -90,6 +90,7 @@ fn the_snapshot_has_the_documented_shape() {
         "tls_not_after_ts",
         "warnings",
         "paused_until_ts",
+        "uptime",
     ];
     assert_eq!(keys, documented);
     let snapshot: serde_json::Value = serde_json::from_str(&body).expect("JSON");

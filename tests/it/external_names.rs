@@ -29,6 +29,7 @@ const PATHS: &[&str] = &[
     "/targets/TARGET",
     "/targets/TARGET/state",
     "/targets/TARGET/healthz",
+    "/targets/TARGET/history",
     "/targets/TARGET/pause",
     "/targets/TARGET/resume",
     "/targets/TARGET/check",
@@ -113,7 +114,9 @@ fn daemon() -> Vec<String> {
     ]);
     let name = up.address.to_string();
     eventually("both states", || {
-        (daemon.get("/status").1.matches("\"last_event\": null").count() == 0).then_some(())
+        let text = daemon.get("/status").1;
+        let is_missing = ["\"last_event\": null", "\"24h\": null"].iter().any(|key| text.contains(key));
+        (!is_missing).then_some(())
     });
     let mut names = Vec::new();
     for path in PATHS {
@@ -124,7 +127,7 @@ fn daemon() -> Vec<String> {
             ));
         }
     }
-    for path in ["/status", "/targets/TARGET"] {
+    for path in ["/status", "/targets/TARGET", "/targets/TARGET/history"] {
         let text = daemon.get(&path.replace("TARGET", &name)).1;
         names.extend(keys(&text).into_iter().map(|key| format!("json {path} {key}")));
     }

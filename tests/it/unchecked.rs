@@ -71,9 +71,23 @@ fn no_output_reports_an_unchecked_target_as_down() {
     );
     for target in status["targets"].as_array().expect("a list") {
         for (key, value) in target.as_object().expect("an object") {
-            let has_value =
-                ["state", "uptime_in_state_s", "transitions", "recent", "probe", "name", "warnings"];
+            let has_value = [
+                "state",
+                "uptime_in_state_s",
+                "transitions",
+                "recent",
+                "probe",
+                "name",
+                "warnings",
+                "uptime",
+            ];
             assert_eq!(value.is_null(), !has_value.contains(&key.as_str()), "{key}: {value}");
+            if key == "uptime" {
+                assert!(
+                    value.as_object().expect("windows").values().all(serde_json::Value::is_null),
+                    "{value}"
+                );
+            }
         }
         assert_eq!((&target["state"], &target["transitions"]), (&"unknown".into(), &0.into()));
         let name = target["name"].as_str().expect("a name");

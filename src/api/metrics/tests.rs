@@ -211,3 +211,23 @@ fn pieces_are_the_same_text() {
     assert_eq!(String::from_utf8(pieces.concat()).expect("text"), whole);
     assert!(position.next_piece(&targets, &figures, t0).is_empty(), "it stays at the end");
 }
+
+#[test]
+fn the_uptime_is_that_of_the_known_time() {
+    let t0 = test_now();
+    let at = |s| t0.after(Duration::from_secs(s));
+    let mut targets = Targets::new(["a", "new"].map(|name| Monitor::new(Mute(name))).into(), t0);
+    let counters = Counters::default();
+    let uptimes = |targets: &Targets, now| {
+        let text = exposition(targets, &figures(&counters), now);
+        family(&text, "pingstate_uptime_ratio").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(!exposition(&targets, &figures(&counters), at(9)).contains("pingstate_uptime_ratio"));
+    targets.record_history(90, t0);
+    targets.fire(targets.id(0), &ProbeResult::up(Duration::from_millis(1), "fine"), at(1));
+    targets.fire(targets.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(2));
+    targets.fire(targets.id(0), &ProbeResult::down(Reason::Refused, "refused"), at(3));
+    let expected =
+        ["24h", "7d", "30d", "90d"].map(|window| format!("{{target=\"a\",window=\"{window}\"}} 0.6666"));
+    assert_eq!(uptimes(&targets, at(4)), expected);
+}

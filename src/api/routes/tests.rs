@@ -2,6 +2,7 @@
 
 mod control;
 mod groups;
+mod history;
 mod paths;
 
 use std::net::{IpAddr, Ipv4Addr};

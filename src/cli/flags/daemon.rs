@@ -7,7 +7,7 @@ use crate::cli::values;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
-pub(super) static FLAGS: [Flag; 7] = [
+pub(super) static FLAGS: [Flag; 8] = [
     value("--api-host", "ADDRESS", "address to listen on", |line, text| {
         put(&mut line.daemon.api_host, values::api_host(text))
     })
@@ -38,6 +38,13 @@ pub(super) static FLAGS: [Flag; 7] = [
         "name server to query instead of those in resolv.conf; repeatable",
         |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
     ),
+    value(
+        "--history-days",
+        "N",
+        "days of history that are kept for the uptime of each target; 0 for none",
+        |line, text| put(&mut line.daemon.history_days, values::history_days(text)),
+    )
+    .default("90"),
     value(
         "--log-format",
         "FORMAT",

@@ -72,6 +72,8 @@ errors! {
     HalfOpen = "half-open",
     /// A header field is invalid, or the fields exceed a limit.
     Header = "header",
+    /// The history has too many days.
+    HistoryDays = "history-days",
     /// The timeout of a hook is 0 or too long.
     HookTimeout = "hook-timeout",
     /// The interval is too short or too long.

@@ -58,6 +58,7 @@ pub struct Monitor {
     rules: Rules,
     paused: bool,
     group: Option<Arc<str>>,
+    private: bool,
     notifications: Option<Arc<Notifications>>,
 }
 
@@ -118,6 +119,7 @@ impl Monitor {
             rules: Rules::default(),
             paused: false,
             group: None,
+            private: false,
             notifications: None,
         }
     }
@@ -290,6 +292,26 @@ impl Monitor {
     #[must_use]
     pub fn group(mut self, name: impl Into<Arc<str>>) -> Self {
         self.group = Some(name.into());
+        self
+    }
+
+    /// Hides the URL, the address and the details of checks in all responses of the API, also its records if it is a dns
+    /// target; they are null. Its name is shown: that of a probe should not be the default, which is the address. Logs and
+    /// notifications are not affected, and neither are the fields of [`Snapshot`](crate::Snapshot). Default: false.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, blocking};
+    ///
+    /// let monitor = Monitor::new(blocking("disk", || Err("10.1.2.3 failed"))).private(true).start()?;
+    /// assert_eq!(monitor.check_now().detail, "10.1.2.3 failed");
+    /// let snapshot = monitor.stop();
+    /// assert_eq!((snapshot.last_detail.as_deref(), snapshot.private), (Some("10.1.2.3 failed"), true));
+    /// assert!(snapshot.to_json().contains("\"last_detail\": null,"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn private(mut self, private: bool) -> Self {
+        self.private = private;
         self
     }
 

@@ -82,6 +82,8 @@ pub struct Snapshot {
     pub warnings: ProbeWarnings,
     /// The target's group.
     pub group: Option<Arc<str>>,
+    /// Whether JSON hides the URL, the address, the details and the records of a dns target: they are null.
+    pub private: bool,
     /// When the current state began, by the wall clock: the time that the monitor was started before the first change.
     pub since: SystemTime,
     /// When the pause of the target ends, by the wall clock: the last second of the year 9999 if it lasts until the target
@@ -160,6 +162,7 @@ impl<'a> View<'a> {
             tls_not_after: last.and_then(|last| last.tls_not_after),
             warnings: fsm.warnings(),
             group: None,
+            private: false,
             since: system_time(now.unix.saturating_sub(fsm.time_in_state(now))),
             paused_until: None,
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
@@ -172,6 +175,7 @@ impl<'a> View<'a> {
     pub(crate) fn of_target(target: &'a Target, now: Now) -> Self {
         let mut view = View::of(target.name(), target.url(), target.fsm(), now);
         view.values.group = target.group().cloned();
+        view.values.private = target.is_private();
         view.values.paused_until = target.pause().map(|pause| match pause.until {
             Some(until) => now.after(until.saturating_duration_since(now.instant)).system_time(),
             None => system_time(Duration::from_secs(SECONDS_MAX)),
@@ -208,20 +212,21 @@ fn serialize<S: Serializer>(
     let mut out = serializer.serialize_struct("Snapshot", 22)?;
     out.serialize_field("state", values.state.as_str())?;
     out.serialize_field("last_event", &values.last_event.map(Event::as_str))?;
-    out.serialize_field("last_detail", &values.last_detail.as_deref())?;
+    let is_public = !values.private;
+    out.serialize_field("last_detail", &values.last_detail.as_deref().filter(|_| is_public))?;
     out.serialize_field("last_latency_ms", &values.last_latency.map(latency_ms))?;
     out.serialize_field("uptime_in_state_s", &age_s(values.uptime_in_state))?;
     out.serialize_field("last_check_ts", &values.last_check.map(|time| timestamp_s(since_epoch(time))))?;
     out.serialize_field("last_check_age_s", &values.last_check_age.map(age_s))?;
     out.serialize_field("transitions", &values.transitions)?;
     if let Some(recent) = recent {
-        out.serialize_field("recent", &Recent(recent))?;
+        out.serialize_field("recent", &Recent(recent, is_public))?;
     }
-    out.serialize_field("probe", url)?;
+    out.serialize_field("probe", &is_public.then_some(url))?;
     out.serialize_field("name", name)?;
     out.serialize_field("error", &values.error.map(Reason::as_str))?;
     out.serialize_field("phases_ms", &values.phases.map(PhasesMs))?;
-    out.serialize_field("address", &values.address.map(shown_address))?;
+    out.serialize_field("address", &values.address.filter(|_| is_public).map(shown_address))?;
     out.serialize_field("http_status", &values.http_status)?;
     out.serialize_field("tls_not_after_ts", &values.tls_not_after.map(|time| since_epoch(time).as_secs()))?;
     out.serialize_field("warnings", &Warnings(values.warnings))?;
@@ -230,7 +235,9 @@ fn serialize<S: Serializer>(
     out.serialize_field("paused_until_ts", &values.paused_until.map(|time| timestamp_s(since_epoch(time))))?;
     match Kind::of_url(url) {
         Some(Kind::Icmp) => out.serialize_field("ping", &values.ping.as_ref().map(Ping))?,
-        Some(Kind::Dns) => out.serialize_field("dns", &values.dns.as_deref().map(Dns))?,
+        Some(Kind::Dns) => {
+            out.serialize_field("dns", &values.dns.as_deref().filter(|_| is_public).map(Dns))?
+        }
         _ => {}
     }
     if let Some(uptime) = &values.uptime {
@@ -292,15 +299,17 @@ impl Serialize for Dns<'_> {
     }
 }
 
-struct Recent<'a>(Ring<'a>);
+/// Without details unless `.1`.
+struct Recent<'a>(Ring<'a>, bool);
 
 impl Serialize for Recent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.0.iter().chain(self.0.1).map(Entry))
+        let ((oldest, latest), is_public) = (self.0, self.1);
+        serializer.collect_seq(oldest.iter().chain(latest).map(|check| Entry(check, is_public)))
     }
 }
 
-struct Entry<'a>(&'a Check);
+struct Entry<'a>(&'a Check, bool);
 
 impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -308,7 +317,7 @@ impl Serialize for Entry<'_> {
         out.serialize_field("ts", &timestamp_s(self.0.unix()))?;
         out.serialize_field("event", self.0.event().as_str())?;
         out.serialize_field("state", self.0.state().as_str())?;
-        out.serialize_field("detail", &*self.0.detail)?;
+        out.serialize_field("detail", &self.1.then_some(&*self.0.detail))?;
         out.end()
     }
 }

@@ -53,7 +53,7 @@ _pingstate() {
                 --no-redirect --ca-file --ca-only --no-verify-tls --cert-days --pin --tls-name --cert --key
                 --connect-to --grace --token-file --ping-count --ping-interval --ping-required --ping-loss
                 --ping-ttl --ping-size --dns-tcp --interval --interval-down --interval-fast --fall --rise --slow
-                --slow-clear --paused --group --on-change --hook-timeout --webhook --webhook-format
+                --slow-clear --paused --group --private --on-change --hook-timeout --webhook --webhook-format
                 --webhook-text-key --webhook-header-file --notify --remind --hook-first --api-host --api-port
                 --api-allow-host --api-token-file --api-token-reads --dns --history-days --log-format --push-url
                 --push-interval --push-header-file --alive-url --alive-interval --config --check-config

@@ -29,14 +29,14 @@ pub(super) fn probe(query: &str, targets: &Targets) -> Result<Response, Response
         return Err(Response::new(503, TEXT, "not checked yet\n"));
     };
     let mut out = Exposition::with_capacity(2048);
-    write_last_check(&mut out, target.url(), last);
+    write_last_check(&mut out, target, last);
     Ok(Response::new(200, CONTENT_TYPE, out.into_bytes()))
 }
 
 /// The target with this name, or else the first with this URL.
 fn find<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
-    let same = |target: &&Target| target.url() == text;
-    targets.find(text).or_else(|| targets.list().iter().find(same)).or_else(|| by_url(text, targets))
+    let has_url = |target: &&Target| target.url() == text && !target.is_private();
+    targets.find(text).or_else(|| targets.list().iter().find(has_url)).or_else(|| by_url(text, targets))
 }
 
 /// The first target with this URL, which is parsed like a TARGET of the command line. The scheme is optional,
@@ -45,7 +45,7 @@ fn by_url<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
     let schemes = kinds::ANY.iter().map(|kind| format!("{}://", kind.name()));
     std::iter::once(String::new()).chain(schemes).find_map(|scheme| {
         let url = kinds::shown_url(&(scheme + text))?;
-        let mut targets = targets.list().iter();
+        let mut targets = targets.list().iter().filter(|target| !target.is_private());
         let bare = |url: &'a str| url.strip_suffix('/').unwrap_or(url);
         targets
             .clone()
@@ -54,7 +54,7 @@ fn by_url<'a>(text: &str, targets: &'a Targets) -> Option<&'a Target> {
     })
 }
 
-fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
+fn write_last_check(out: &mut Exposition, target: &Target, last: &Last) {
     let phases = last.phases;
     let parts = phases.each().into_iter().filter_map(|(_, span)| span);
     // A check without a response has no latency: its phases are added up.
@@ -65,7 +65,9 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
     let resolve = Value::Seconds(phases.resolve.unwrap_or_default());
     out.gauge("probe_dns_lookup_time_seconds", "Duration of resolving the name.", resolve);
     out.gauge("probe_ip_protocol", "4 for IPv4, 6 for IPv6.", Value::Count(version));
-    let hash = Value::Count(last.address.map_or(0, |address| ip_hash(address.ip())));
+    // The address is soon found by trying all hashes.
+    let address = last.address.filter(|_| !target.is_private());
+    let hash = Value::Count(address.map_or(0, |address| ip_hash(address.ip())));
     out.gauge("probe_ip_addr_hash", "Hash of the address, which changes with it.", hash);
     if let Some(not_after) = last.tls_not_after {
         let help = "When the certificate expires.";
@@ -76,7 +78,7 @@ fn write_last_check(out: &mut Exposition, url: &str, last: &Last) {
         out.family("probe_tls_version_info", "gauge", "The TLS version of the last connection.");
         out.sample(&[("version", version)], Value::Count(1));
     }
-    match Kind::of_url(url) {
+    match Kind::of_url(target.url()) {
         Some(Kind::Icmp) => write_icmp(out, last),
         Some(Kind::Dns) => write_dns(out, last),
         Some(Kind::Exec | Kind::Heartbeat) | None => {}

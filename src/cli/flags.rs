@@ -302,6 +302,9 @@ pub(super) static SECTIONS: [Section; 13] = [
             value("--group", "NAME", "group of the target in the API", |line, text| {
                 put(&mut line.settings.group, values::group(text))
             }),
+            switch("--private", "hide URL, address and details of the target in the API", |line| {
+                line.settings.private = true;
+            }),
         ],
     },
     Section {

@@ -147,6 +147,7 @@ pub(crate) struct Settings {
     pub(crate) slow_clear: Option<Duration>,
     pub(crate) paused: bool,
     pub(crate) group: Option<Arc<str>>,
+    pub(crate) private: bool,
     pub(crate) notifications: NotificationSettings,
 }
 

@@ -126,7 +126,11 @@ struct LoadedFiles {
 impl LoadedFiles {
     fn fingerprint(&self, options: &TargetOptions) -> Fingerprint {
         let mut settings = (*options.settings).clone();
-        let others = (std::mem::take(&mut settings.notifications), settings.group.take());
+        let others = (
+            std::mem::take(&mut settings.notifications),
+            settings.group.take(),
+            std::mem::take(&mut settings.private),
+        );
         let files = (self.target.fingerprint, self.request.fingerprint, &self.token);
         Fingerprint {
             target: fingerprint(&(&options.name, &options.target, &settings, files)),
@@ -202,7 +206,8 @@ impl SharedResources {
             .policy(Policy::Thresholds { fall, rise })
             .retries(settings.retries.unwrap_or(0))
             .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL))
-            .paused(settings.paused);
+            .paused(settings.paused)
+            .private(settings.private);
         if let Some(interval) = settings.interval {
             monitor = monitor.interval(interval);
         }
@@ -229,6 +234,9 @@ impl SharedResources {
 fn build(options: &TargetOptions, files: &LoadedFiles, name: Option<&str>) -> Result<NetProbe, String> {
     if options.interval().is_zero() {
         return Err("--interval: is required for a heartbeat target".to_owned());
+    }
+    if options.settings.private && options.name.is_none() {
+        return Err("--private: needs --name, since the default is the address".to_owned());
     }
     let mut builder = match &options.target {
         TargetSpec::Url(url) => ProbeBuilder::from_url(url),

@@ -91,7 +91,7 @@ fn every_flag_is_read() {
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
-        --hook-first --notify all --remind 1h --group my-nas \
+        --hook-first --notify all --remind 1h --group my-nas --private \
         --webhook-format text --webhook-text-key content --webhook-header-file /etc/secret \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
         --connect-to [::1]:2 --cert c.pem --key k.pem --basic-auth-file /etc/auth --header-file \
@@ -147,6 +147,7 @@ fn every_flag_is_read() {
         slow_clear: Some(Duration::from_micros(1500)),
         paused: true,
         group: Some("my-nas".into()),
+        private: true,
         notifications: NotificationSettings {
             on_change: Some(vec!["/bin/tell".into(), "the admin".into(), String::new()]),
             hook_timeout: Some(Duration::from_millis(2500)),

@@ -193,7 +193,9 @@ impl EventLog {
     fn render(&self, entry: &Entry, target: &Target) -> String {
         let id = EventId { boot: self.boot, seq: entry.seq };
         let Entry { ts, event, state, error, latency, .. } = *entry;
-        let (name, url, detail) = (target.name(), target.url(), &*entry.detail);
+        let is_public = !target.is_private();
+        let (name, url) = (target.name(), is_public.then(|| target.url()));
+        let detail = is_public.then_some(&*entry.detail);
         match entry.change {
             Some((from, previous_state_duration)) => {
                 let to = state;

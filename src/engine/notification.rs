@@ -138,10 +138,10 @@ impl Notification {
         Transition {
             ts: self.ts,
             name: &self.name,
-            url: &self.url,
+            url: Some(&self.url),
             from: self.from,
             to: self.to,
-            detail: &self.detail,
+            detail: Some(&self.detail),
             error: self.error,
             latency: self.latency,
             previous_state_duration: self.previous_state_duration,

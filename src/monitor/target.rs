@@ -36,6 +36,7 @@ pub(crate) struct Target {
     requested: Option<Instant>,
     heartbeat: Option<Box<Expected>>,
     pub(super) group: Option<Arc<str>>,
+    pub(super) is_private: bool,
     pub(super) notifications: Option<Arc<Notifications>>,
     pub(super) notified: Notified,
 }
@@ -77,6 +78,7 @@ impl Target {
             requested: None,
             heartbeat,
             group: monitor.group,
+            is_private: monitor.private,
             notifications: monitor.notifications,
             notified: Notified::new(monitor.initial),
         };
@@ -123,6 +125,11 @@ impl Target {
 
     pub(crate) fn group(&self) -> Option<&Arc<str>> {
         self.group.as_ref()
+    }
+
+    /// Whether the API hides its URL, address and details.
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_private
     }
 
     pub(crate) fn fsm(&self) -> &Fsm {

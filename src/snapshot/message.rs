@@ -22,7 +22,7 @@ pub(crate) enum Occasion {
 /// One sentence, such as `web is down: connection refused by 192.0.2.7:443`.
 pub(crate) fn sentence(transition: &Transition<'_>, occasion: Occasion) -> String {
     let Transition { name, to, .. } = transition;
-    let detail = neutralized(transition.detail);
+    let detail = neutralized(transition.detail.unwrap_or_default());
     let duration = || long(transition.previous_state_duration);
     match occasion {
         Occasion::Change { previous: State::Down } if *to != State::Down => {
@@ -92,10 +92,10 @@ mod tests {
         Transition {
             ts: Duration::from_secs(7),
             name: "web",
-            url: "tcp://192.0.2.7:443",
+            url: Some("tcp://192.0.2.7:443"),
             from,
             to,
-            detail: "connection refused by 192.0.2.7:443",
+            detail: Some("connection refused by 192.0.2.7:443"),
             error: Some(Reason::Refused),
             latency: None,
             previous_state_duration: Duration::from_secs(200),
@@ -124,7 +124,7 @@ mod tests {
     fn text_from_the_network_contains_no_mention_or_markup() {
         let detail = "HTTP 500: <!channel> @everyone &amp;";
         let text = sentence(
-            &Transition { detail, ..transition(State::Up, State::Down) },
+            &Transition { detail: Some(detail), ..transition(State::Up, State::Down) },
             Occasion::Change { previous: State::Up },
         );
         assert_eq!(text, "web is down: HTTP 500: \u{ff1c}!channel\u{ff1e} \u{ff20}everyone \u{ff06}amp;");

@@ -12,10 +12,12 @@ use crate::result::Reason;
 pub(crate) struct Transition<'a> {
     pub(crate) ts: Duration,
     pub(crate) name: &'a str,
-    pub(crate) url: &'a str,
+    /// `None` if it is hidden.
+    pub(crate) url: Option<&'a str>,
     pub(crate) from: State,
     pub(crate) to: State,
-    pub(crate) detail: &'a str,
+    /// `None` if it is hidden.
+    pub(crate) detail: Option<&'a str>,
     pub(crate) error: Option<Reason>,
     pub(crate) latency: Option<Duration>,
     pub(crate) previous_state_duration: Duration,
@@ -33,10 +35,10 @@ impl Transition<'_> {
     pub(super) fn write<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         out.serialize_entry("ts", &timestamp_s(self.ts))?;
         out.serialize_entry("target", self.name)?;
-        out.serialize_entry("probe", self.url)?;
+        out.serialize_entry("probe", &self.url)?;
         out.serialize_entry("from", self.from.as_str())?;
         out.serialize_entry("to", self.to.as_str())?;
-        out.serialize_entry("detail", self.detail)?;
+        out.serialize_entry("detail", &self.detail)?;
         out.serialize_entry("error", &self.error.map(Reason::as_str))?;
         out.serialize_entry("latency_ms", &self.latency.map(latency_ms))?;
         out.serialize_entry("since_s", &age_s(self.previous_state_duration))
@@ -49,7 +51,8 @@ pub(crate) struct CheckEnd<'a> {
     pub(crate) name: &'a str,
     pub(crate) event: Event,
     pub(crate) state: State,
-    pub(crate) detail: &'a str,
+    /// `None` if it is hidden.
+    pub(crate) detail: Option<&'a str>,
     pub(crate) error: Option<Reason>,
     pub(crate) latency: Option<Duration>,
 }
@@ -61,7 +64,7 @@ impl Serialize for CheckEnd<'_> {
         out.serialize_field("target", self.name)?;
         out.serialize_field("event", self.event.as_str())?;
         out.serialize_field("state", self.state.as_str())?;
-        out.serialize_field("detail", self.detail)?;
+        out.serialize_field("detail", &self.detail)?;
         out.serialize_field("error", &self.error.map(Reason::as_str))?;
         out.serialize_field("latency_ms", &self.latency.map(latency_ms))?;
         out.end()
@@ -82,10 +85,10 @@ mod tests {
         let down = Transition {
             ts: Duration::new(1_738_200_005, 500_400_000),
             name: "db \"1\"",
-            url: "tcp://192.0.2.1:5432",
+            url: Some("tcp://192.0.2.1:5432"),
             from: State::Degraded,
             to: State::Down,
-            detail: "connection refused by 192.0.2.1:5432",
+            detail: Some("connection refused by 192.0.2.1:5432"),
             error: Some(Reason::Refused),
             latency: None,
             previous_state_duration: Duration::from_millis(5049),
@@ -95,7 +98,7 @@ mod tests {
             r#"{"ts":1738200005.5,"target":"db \"1\"","probe":"tcp://192.0.2.1:5432","from":"degraded","to":"down","detail":"connection refused by 192.0.2.1:5432","error":"refused","latency_ms":null,"since_s":5.0}"#
         );
         let latency = Some(Duration::from_micros(1234));
-        let up = line(&Transition { detail: "a\nb\u{2028}", error: None, latency, ..down });
+        let up = line(&Transition { detail: Some("a\nb\u{2028}"), error: None, latency, ..down });
         assert!(
             up.contains(r#""detail":"a\nb"#) && up.contains(r#""error":null,"latency_ms":1.23,"#),
             "{up}"
@@ -110,7 +113,7 @@ mod tests {
             name: "db",
             event: Event::Ok,
             state: State::Up,
-            detail: "connect ok",
+            detail: Some("connect ok"),
             error: None,
             latency: Some(Duration::from_millis(2)),
         };

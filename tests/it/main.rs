@@ -28,6 +28,7 @@ mod name_servers;
 mod notifications;
 mod openwrt;
 mod pki;
+mod private;
 mod process;
 mod prometheus;
 mod proxies;

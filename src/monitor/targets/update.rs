@@ -25,8 +25,8 @@ use crate::probe::guard::discard;
 pub enum TargetUpdate {
     /// This target, with its state and history.
     Keep(TargetId),
-    /// This target, with its state, history, probe and schedule, and with the notifications and the group of the
-    /// monitor. What was notified before is not repeated.
+    /// This target, with its state, history, probe and schedule, and with the notifications, the group and the privacy of
+    /// the monitor. What was notified before is not repeated.
     KeepWith(TargetId, Monitor),
     /// A new target. It gets the id of the current target of the same name, if there is one, which ends.
     Start(Monitor),
@@ -92,7 +92,8 @@ impl Targets {
                 TargetUpdate::KeepWith(id, monitor) => {
                     let kept = self.positions.get(id).and_then(|position| before[position].take());
                     if let Some(mut target) = kept {
-                        (target.group, target.notifications) = (monitor.group, monitor.notifications);
+                        (target.group, target.is_private) = (monitor.group, monitor.private);
+                        target.notifications = monitor.notifications;
                         self.add(target);
                     }
                 }

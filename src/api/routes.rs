@@ -205,7 +205,9 @@ pub(crate) fn snapshot(target: &Target, is_brief: bool, now: Now) -> Response {
 
 pub(crate) fn render_status(targets: &Targets, contents: &Contents, now: Now) -> Vec<u8> {
     match targets.list() {
-        [target] if contents.group.is_none() => pretty(&view(target, contents.is_brief, now)),
+        [target] if contents.group.is_none() && !targets.is_list => {
+            pretty(&view(target, contents.is_brief, now))
+        }
         _ => pretty(&Listing { targets, contents, now }),
     }
 }

@@ -114,6 +114,9 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         Priority::Info,
         &format!("probing {what} every {every}, serving on http://{}", server.address()),
     );
+    if source.is_some() {
+        server.always_list();
+    }
     while server.turn(None).map_err(cannot_continue)? {
         if let (true, Some(source)) = (server.take_reload_request(), &mut source) {
             source.reload(&mut server, log);

@@ -42,6 +42,13 @@ impl Engine {
         self.set_wakeup();
     }
 
+    /// A single target is listed, too: see [`Targets::is_list`](crate::monitor::Targets::is_list).
+    #[cold]
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn always_list(&mut self) {
+        self.cx.targets.is_list = true;
+    }
+
     /// Replaces the token of the API: see [`Access::set_token`](crate::api::access::Access::set_token).
     #[cold]
     #[cfg(any(test, feature = "cli"))]

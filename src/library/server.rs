@@ -226,6 +226,11 @@ impl Server {
     }
 
     #[cfg(feature = "cli")]
+    pub(crate) fn always_list(&mut self) {
+        self.reactor.always_list();
+    }
+
+    #[cfg(feature = "cli")]
     pub(crate) fn set_token(&mut self, token: Option<Token>, protects_reads: bool) {
         self.reactor.set_token(token, protects_reads);
     }

@@ -20,6 +20,8 @@ pub(crate) struct Targets {
     positions: Positions,
     counts: StateCounts,
     changes: u64,
+    /// A single target is listed, too, instead of shown alone.
+    pub(crate) is_list: bool,
     pub(crate) delay: SchedulingDelay,
     skipped: u64,
     history_days: u8,
@@ -79,6 +81,7 @@ impl Targets {
             positions: Positions::default(),
             counts: StateCounts::default(),
             changes: 0,
+            is_list: false,
             delay: SchedulingDelay::default(),
             skipped: 0,
             history_days: 0,

@@ -109,6 +109,11 @@ impl Reactor {
     }
 
     #[cfg(feature = "cli")]
+    pub(crate) fn always_list(&mut self) {
+        self.engine.always_list();
+    }
+
+    #[cfg(feature = "cli")]
     pub(crate) fn set_token(&mut self, token: Option<Token>, protects_reads: bool) {
         self.engine.set_token(token, protects_reads);
     }

@@ -150,6 +150,9 @@ fn reload_drops_removed_targets_and_restarts_changed_ones() {
     let said = file.reload(&daemon, &format!("--fall 2\nsame {url}\n"));
     assert_eq!(said, "pingstate: reloaded: 1 target kept, 0 started, 1 dropped");
     assert_eq!(daemon.state(), "up");
+    let all: serde_json::Value = serde_json::from_str(&daemon.get("/status").1).expect("JSON");
+    assert_eq!((&all["state"], &all["counts"]["up"]), (&"up".into(), &1.into()));
+    assert_eq!(all["targets"][0]["name"], "same", "a file is always listed");
 }
 
 #[test]

@@ -89,6 +89,8 @@ fn the_snapshot_has_the_documented_shape() {
         "http_status",
         "tls_not_after_ts",
         "warnings",
+        "group",
+        "since_ts",
         "paused_until_ts",
         "uptime",
     ];

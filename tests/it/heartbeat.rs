@@ -36,7 +36,7 @@ fn curl(daemon: &Daemon, path: &str, args: &[&str], input: &[u8]) -> String {
 }
 
 fn detail(daemon: &Daemon) -> String {
-    let (_, body) = daemon.get("/status");
+    let (_, body) = daemon.get("/targets/backup");
     let json: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     json["last_detail"].as_str().unwrap_or_default().to_owned()
 }

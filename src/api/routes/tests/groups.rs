@@ -68,8 +68,12 @@ fn a_group_is_listed_like_all_targets() {
     let net = json(&targets, "/groups/net", now);
     assert_eq!(net["targets"][1]["name"], "e");
     // One target is no exception.
-    let one = grouped(&[("web", "+", "x")], test_now());
+    let mut one = grouped(&[("web", "+", "x")], test_now());
     assert_eq!(json(&one, "/groups/x", now)["counts"]["up"], 1);
+    assert_eq!(json(&one, "/status", now)["name"], "web");
+    one.is_list = true;
+    assert_eq!(keys(&json(&one, "/status", now)), keys(&all));
+    assert_eq!(json(&one, "/", now)["targets"][0], json(&one, "/targets/web", now));
 }
 
 #[test]

@@ -124,6 +124,7 @@ mod tests {
             bearer: None,
             origin: None,
             is_cross_site: false,
+            prefers_html: false,
             content: None,
         }
     }

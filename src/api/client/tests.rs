@@ -59,6 +59,7 @@ fn a_request_is_taken_whole() {
         bearer: None,
         origin: None,
         is_cross_site: false,
+        prefers_html: false,
         content: None,
     };
     assert_eq!(client.next(), Next::Request(wanted));

@@ -60,6 +60,7 @@ fn request(method: Method, path: &str) -> Request {
         bearer: None,
         origin: None,
         is_cross_site: false,
+        prefers_html: false,
         content: None,
     }
 }

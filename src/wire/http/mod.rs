@@ -3,6 +3,7 @@
 //! Responses of targets are parsed leniently: deviations of real devices are accepted as long as they are
 //! unambiguous. Requests of API clients are parsed strictly.
 
+mod accept;
 mod body;
 mod chunked;
 mod head;

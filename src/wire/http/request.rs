@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use memchr::{memchr, memchr_iter};
 
+use super::accept::prefers_html;
 use super::headers::Headers;
 use crate::wire::url::without_fragment;
 
@@ -14,7 +15,8 @@ pub(crate) const HEAD_MAX: usize = 32 * 1024;
 /// The longest line of a head, in bytes: nginx and Apache allow 8 KiB.
 const LINE_MAX: usize = 8 * 1024 + 512;
 const FIELDS_MAX: usize = 256;
-const FIELDS_READ: [&str; 9] = [
+const FIELDS_READ: [&str; 10] = [
+    "Accept",
     "Host",
     "Connection",
     "Content-Length",
@@ -77,6 +79,8 @@ pub(crate) struct Request {
     pub(crate) origin: Option<String>,
     /// A browser states that a page of another origin has caused the request (Fetch Metadata).
     pub(crate) is_cross_site: bool,
+    /// The client prefers HTML to JSON.
+    pub(crate) prefers_html: bool,
     pub(crate) content: Option<Content>,
 }
 
@@ -213,6 +217,7 @@ fn parse(head: &[u8]) -> Result<Request, u16> {
         bearer: single(&headers, "authorization").and_then(bearer).map(str::to_owned),
         origin: single(&headers, "origin").map(str::to_owned),
         is_cross_site: headers.get_all("sec-fetch-site").any(|site| !matches!(site, "same-origin" | "none")),
+        prefers_html: prefers_html(&headers),
         content: framing.map(|framing| Content { framing, expects_continue }),
     })
 }

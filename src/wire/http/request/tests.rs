@@ -55,6 +55,7 @@ fn an_ordinary_request() {
         bearer: None,
         origin: None,
         is_cross_site: false,
+        prefers_html: false,
         content: None,
     };
     for text in [
@@ -255,7 +256,7 @@ fn what_browsers_load_balancers_and_upgrades_send_besides_changes_nothing() {
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x",
         "If-None-Match: *\r\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\nRange: bytes=0-0",
-        "Accept-Encoding: gzip, br\r\nAccept: text/html;q=0.9\r\nTE: trailers\r\nPriority: u=0",
+        "Accept-Encoding: gzip, br\r\nAccept: text/plain, */*\r\nTE: trailers\r\nPriority: u=0",
         "X-Forwarded-For: 192.0.2.1, 2001:db8::1\r\nForwarded: for=\"[::1]\"\r\nVia: 1.1 x",
         "Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUser-Agent:",
     ] {

@@ -45,3 +45,17 @@ fn the_origin_of_a_page_is_read() {
         assert_eq!((read.origin.as_deref(), read.is_cross_site), (origin, is_cross_site), "{fields}");
     }
 }
+
+#[test]
+fn a_browser_prefers_html() {
+    for (fields, prefers_html) in [
+        ("", false),
+        ("Accept: */*\r\n", false),
+        ("Accept: application/json\r\naccept: text/html\r\n", true),
+        ("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n", true),
+        ("Accept: text/html;q=0.5, application/json\r\n", false),
+    ] {
+        let read = request(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        assert_eq!(read.prefers_html, prefers_html, "{fields}");
+    }
+}

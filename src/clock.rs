@@ -69,7 +69,6 @@ pub(crate) fn system_time(unix: Duration) -> SystemTime {
 }
 
 /// The time in seconds, as in RFC 3339: `2026-11-29T13:51:09Z`.
-#[cfg(feature = "cli")]
 pub(crate) fn rfc3339(unix: Duration) -> String {
     const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
     // `Sun, 29 Nov 2026 13:51:09 GMT`
@@ -85,7 +84,7 @@ pub(crate) fn test_now() -> Now {
     Now { instant: Instant::now(), unix: Duration::from_secs(1_738_200_000) }
 }
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

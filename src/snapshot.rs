@@ -255,7 +255,7 @@ impl Serialize for PhasesMs {
 }
 
 /// Without a port for icmp, which has none.
-fn shown_address(address: SocketAddr) -> String {
+pub(crate) fn shown_address(address: SocketAddr) -> String {
     if address.port() == 0 { address.ip().to_string() } else { address.to_string() }
 }
 

@@ -41,8 +41,8 @@ _pingstate() {
                 --grace | --ping-count | --ping-interval | --ping-required | --ping-loss | --ping-ttl | --ping-size | \
                 --interval | --interval-down | --interval-fast | --fall | --rise | --slow | --slow-clear | --group | \
                 --hook-timeout | --webhook | --webhook-text-key | --remind | --api-host | --api-port | \
-                --api-allow-host | --dns | --history-days | --push-url | --push-interval | --alive-url | \
-                --alive-interval)
+                --api-allow-host | --api-page | --api-frame | --dns | --history-days | --push-url | --push-interval | \
+                --alive-url | --alive-interval)
             return
             ;;
     esac
@@ -55,9 +55,9 @@ _pingstate() {
                 --ping-ttl --ping-size --dns-tcp --interval --interval-down --interval-fast --fall --rise --slow
                 --slow-clear --paused --group --private --on-change --hook-timeout --webhook --webhook-format
                 --webhook-text-key --webhook-header-file --notify --remind --hook-first --api-host --api-port
-                --api-allow-host --api-token-file --api-token-reads --dns --history-days --log-format --push-url
-                --push-interval --push-header-file --alive-url --alive-interval --config --check-config
-                --test-notify --once --json -h --help -V --version' -- "$word")
+                --api-allow-host --api-token-file --api-token-reads --api-page --api-frame --dns --history-days
+                --log-format --push-url --push-interval --push-header-file --alive-url --alive-interval --config
+                --check-config --test-notify --once --json -h --help -V --version' -- "$word")
             ;;
         *)
             compopt -o nospace

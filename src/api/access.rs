@@ -5,6 +5,7 @@
 //! CORS preflight. Requests that browsers mark as coming from another origin are refused even with the token.
 
 use crate::api::host::HostGuard;
+use crate::api::page::header_fields;
 use crate::api::response::{Response, TEXT};
 use crate::text::token::Token;
 use crate::wire::http::request::Request;
@@ -14,11 +15,13 @@ pub(crate) struct Access {
     hosts: HostGuard,
     token: Option<Token>,
     protects_reads: bool,
+    /// `None` without a status page.
+    page_fields: Option<String>,
 }
 
 impl From<HostGuard> for Access {
     fn from(hosts: HostGuard) -> Self {
-        Access { hosts, token: None, protects_reads: false }
+        Access { hosts, token: None, protects_reads: false, page_fields: Some(header_fields("")) }
     }
 }
 
@@ -29,6 +32,16 @@ impl Access {
     /// Without a token, control is refused. With `protects_reads`, reading needs the token, too.
     pub(crate) fn set_token(&mut self, token: Option<Token>, protects_reads: bool) {
         (self.token, self.protects_reads) = (token, protects_reads);
+    }
+
+    /// `frame_ancestor` is empty or an origin, see [`header_fields`].
+    pub(crate) fn set_page(&mut self, has_page: bool, frame_ancestor: &str) {
+        self.page_fields = has_page.then(|| header_fields(frame_ancestor));
+    }
+
+    /// The header fields of the status page, if there is one.
+    pub(crate) fn page_fields(&self) -> Option<&str> {
+        self.page_fields.as_deref()
     }
 
     pub(crate) fn admits(&self, request: &Request) -> bool {

@@ -14,6 +14,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod host;
 pub(crate) mod listing;
 pub(crate) mod metrics;
+pub(crate) mod page;
 pub(crate) mod params;
 pub(crate) mod response;
 pub(crate) mod routes;

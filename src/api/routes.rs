@@ -12,6 +12,7 @@ use crate::api::events::Subscription;
 use crate::api::exposition::CONTENT_TYPE;
 use crate::api::heartbeat::{self, Report};
 use crate::api::listing::{Contents, Listing, view};
+use crate::api::page;
 use crate::api::params::switch;
 use crate::api::response::{JSON, Response, TEXT};
 use crate::api::wait::Wait;
@@ -24,7 +25,8 @@ use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
 const ROUTES: &[Route] = &[
-    Route { path: "/", methods: &READ, handler: status },
+    Route { path: "/", methods: &READ, handler: root },
+    Route { path: "/page", methods: &READ, handler: page },
     Route { path: "/status", methods: &READ, handler: status },
     Route { path: "/state", methods: &READ, handler: state },
     Route { path: "/healthz", methods: &READ, handler: health },
@@ -70,6 +72,7 @@ struct Call<'a> {
     request: &'a Request,
     targets: &'a Targets,
     scope: Scope<'a>,
+    access: &'a Access,
     now: Now,
 }
 
@@ -86,6 +89,8 @@ enum Scope<'a> {
 pub(crate) enum ListingPage {
     Status(Contents),
     Metrics,
+    /// For browsers.
+    Page,
 }
 
 impl ListingPage {
@@ -93,6 +98,7 @@ impl ListingPage {
         match self {
             ListingPage::Status(_) => JSON,
             ListingPage::Metrics => CONTENT_TYPE,
+            ListingPage::Page => page::CONTENT_TYPE,
         }
     }
 }
@@ -100,8 +106,8 @@ impl ListingPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Now(Response),
-    /// This page, which clients share.
-    Listing(ListingPage),
+    /// This page, which clients share, and an additional header line or nothing.
+    Listing(ListingPage, &'static str),
     /// A line when the state is reached or the timeout expires.
     Wait(Wait),
     Events(Subscription),
@@ -146,7 +152,7 @@ fn try_reply(request: &Request, targets: &Targets, access: &Access, now: Now) ->
         // HAProxy's `option httpchk` sends OPTIONS by default and would treat 405 as down.
         Method::Options => Err(Response { field, ..Response::new(200, TEXT, "") }),
         method if !allowed.contains(&method) => Err(Response { field, ..Response::error(405) }),
-        _ => (route.handler)(&Call { request, targets, scope, now }),
+        _ => (route.handler)(&Call { request, targets, scope, access, now }),
     }
 }
 
@@ -189,6 +195,24 @@ fn matches(path: &str, segments: &[String]) -> bool {
     are_equal && parts.next().is_none()
 }
 
+/// The status page for clients that prefer HTML, else the same as `/status`.
+fn root(call: &Call<'_>) -> Result<Reply, Response> {
+    match (status(call)?, call.access.page_fields()) {
+        (Reply::Listing(status, _), Some(_)) => {
+            let page = if call.request.prefers_html { ListingPage::Page } else { status };
+            Ok(Reply::Listing(page, "Vary: Accept\r\n"))
+        }
+        (status, _) => Ok(status),
+    }
+}
+
+fn page(call: &Call<'_>) -> Result<Reply, Response> {
+    match call.access.page_fields() {
+        Some(_) => Ok(Reply::Listing(ListingPage::Page, "")),
+        None => Err(Response::error(404)),
+    }
+}
+
 fn status(call: &Call<'_>) -> Result<Reply, Response> {
     let is_brief = !switch(&call.request.query, "recent", true)?;
     let group = match call.scope {
@@ -196,7 +220,7 @@ fn status(call: &Call<'_>) -> Result<Reply, Response> {
         Scope::Group(group) => Some(group.clone()),
         Scope::All => None,
     };
-    Ok(Reply::Listing(ListingPage::Status(Contents { group, is_brief })))
+    Ok(Reply::Listing(ListingPage::Status(Contents { group, is_brief }), ""))
 }
 
 pub(crate) fn snapshot(target: &Target, is_brief: bool, now: Now) -> Response {
@@ -246,7 +270,7 @@ fn history(call: &Call<'_>) -> Result<Reply, Response> {
 }
 
 fn metrics(_: &Call<'_>) -> Result<Reply, Response> {
-    Ok(Reply::Listing(ListingPage::Metrics))
+    Ok(Reply::Listing(ListingPage::Metrics, ""))
 }
 
 fn probe(call: &Call<'_>) -> Result<Reply, Response> {

@@ -40,6 +40,8 @@ pub(super) struct DaemonFlags {
     pub(super) api_allow_hosts: Vec<String>,
     pub(super) api_token_file: Option<PathBuf>,
     pub(super) api_token_reads: bool,
+    pub(super) api_page: Option<bool>,
+    pub(super) api_frame: Option<String>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) dns: Vec<SocketAddr>,
     pub(super) history_days: Option<u8>,

@@ -145,6 +145,8 @@ impl DaemonFlags {
             api_allow_hosts: either(self.api_allow_hosts, others.api_allow_hosts),
             api_token_file: self.api_token_file.or(others.api_token_file),
             api_token_reads: self.api_token_reads || others.api_token_reads,
+            api_page: self.api_page.or(others.api_page),
+            api_frame: self.api_frame.or(others.api_frame),
             log_format: self.log_format.or(others.log_format),
             dns: either(self.dns, others.dns),
             history_days: self.history_days.or(others.history_days),

@@ -70,6 +70,8 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
         api_allow_hosts: flags.api_allow_hosts,
         api_token_file: flags.api_token_file,
         api_token_reads: flags.api_token_reads,
+        api_page: flags.api_page.unwrap_or(true),
+        api_frame: flags.api_frame,
         log_format: flags.log_format.unwrap_or_default(),
         dns: flags.dns,
         history_days: flags.history_days.unwrap_or(History::DAYS_MAX),

@@ -35,6 +35,9 @@ pub(crate) struct Daemon {
     /// With the token of control requests.
     pub(crate) api_token_file: Option<PathBuf>,
     pub(crate) api_token_reads: bool,
+    pub(crate) api_page: bool,
+    /// The pages that may show the status page in a frame, besides those of the API.
+    pub(crate) api_frame: Option<String>,
     pub(crate) log_format: LogFormat,
     /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,

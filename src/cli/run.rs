@@ -98,6 +98,10 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
     if daemon.api_token_reads {
         builder = builder.protect_reads();
     }
+    builder = builder.status_page(daemon.api_page);
+    if let Some(origin) = daemon.api_frame {
+        builder = builder.frame_ancestor(origin);
+    }
     if let Some(push) = requests.push {
         builder = builder.push(push);
     }

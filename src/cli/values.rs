@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::log::LogFormat;
 use crate::api::host::is_host;
+use crate::api::page::is_frame_ancestor;
 use crate::monitor::{History, Monitor, Notifications, Notify};
 use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat, validate_name};
 use crate::probe::cert_days::CertDays;
@@ -125,6 +126,21 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "time" => Ok(LogFormat::Time),
         "journal" => Ok(LogFormat::Journal),
         _ => Err(format!("{} is not auto, plain, time or journal", quote(text))),
+    }
+}
+
+pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{} is not on or off", quote(text))),
+    }
+}
+
+pub(super) fn frame_ancestor(text: &str) -> Result<String, String> {
+    match is_frame_ancestor(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{} is not an origin (https://home.example) or *", quote(text))),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::api::access::Access;
 use crate::api::client::{Client, Next};
 use crate::api::control::Control;
 use crate::api::events::KEEP_ALIVE;
+use crate::api::page;
 use crate::api::response::{BODY_COPY_MAX, Date, Response, head};
 use crate::api::routes::{ListingPage, Reply, render_status, reply};
 use crate::monitor::TargetId;
@@ -225,7 +226,7 @@ impl ApiConns {
         match reply(&request, &cx.targets, &self.access, cx.now) {
             Reply::Heartbeat(report) => self.reply_to_heartbeat(id, request, report, &body, cx),
             Reply::Now(response) => self.respond(id, &request, response, request.keep_alive, cx),
-            Reply::Listing(page) => self.reply_with_listing(id, request, page, cx),
+            Reply::Listing(page, field) => self.reply_with_listing(id, request, (page, field), cx),
             Reply::Wait(wait) => self.open_wait(id, request, wait, cx),
             Reply::Liveness => self.await_liveness(id, request, cx),
             Reply::Control(control) => self.await_control(id, request, control),
@@ -238,24 +239,32 @@ impl ApiConns {
         &mut self,
         id: ConnId,
         request: Request,
-        page: ListingPage,
+        (page, field): (ListingPage, &'static str),
         cx: &mut Context,
     ) {
         if let Some(body) = self.listings.get(&page, cx.targets.changes(), cx.now.instant) {
-            return self.send_listing(id, &request, &page, body, cx);
+            return self.send_listing(id, &request, (&page, field), body, cx);
         }
-        let ListingPage::Status(contents) = &page else {
-            let Some(conn) = self.conns.get_mut(id) else { return };
-            conn.head_deadline = None;
-            conn.state = State::Waiting { request, wait: None };
-            if self.awaiting_stats.is_empty() {
-                cx.outputs.push_back(Output::ReadProcessStats);
-            }
-            return self.awaiting_stats.push(id);
-        };
+        if page == ListingPage::Metrics {
+            return self.await_stats(id, request, cx);
+        }
         self.make_room(&page, cx);
-        let body = self.add_listing(&page, render_status(&cx.targets, contents, cx.now), cx);
-        self.send_listing(id, &request, &page, body, cx);
+        let body = match &page {
+            ListingPage::Status(contents) => render_status(&cx.targets, contents, cx.now),
+            _ => page::render(&cx.targets, cx.now),
+        };
+        let body = self.add_listing(&page, body, cx);
+        self.send_listing(id, &request, (&page, field), body, cx);
+    }
+
+    fn await_stats(&mut self, id: ConnId, request: Request, cx: &mut Context) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.head_deadline = None;
+        conn.state = State::Waiting { request, wait: None };
+        if self.awaiting_stats.is_empty() {
+            cx.outputs.push_back(Output::ReadProcessStats);
+        }
+        self.awaiting_stats.push(id);
     }
 
     /// Closes the readers of the oldest listings of a page, if there are too many for another one.
@@ -278,7 +287,7 @@ impl ApiConns {
         for id in std::mem::take(&mut self.awaiting_stats) {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             if let State::Waiting { request, .. } = std::mem::replace(&mut conn.state, State::Reading) {
-                self.send_listing(id, &request, page, body.clone(), cx);
+                self.send_listing(id, &request, (page, ""), body.clone(), cx);
             }
         }
     }
@@ -287,13 +296,15 @@ impl ApiConns {
         &mut self,
         id: ConnId,
         request: &Request,
-        page: &ListingPage,
+        (page, field): (&ListingPage, &str),
         body: Arc<Vec<u8>>,
         cx: &mut Context,
     ) {
         let date = self.date.at(cx.now.unix);
         let Request { keep_alive, http11, .. } = *request;
-        let mut head = head(200, page.content_type(), "", body.len(), keep_alive, http11, date);
+        let page_fields = self.access.page_fields().filter(|_| *page == ListingPage::Page);
+        let fields = [field, page_fields.unwrap_or_default()].concat();
+        let mut head = head(200, page.content_type(), &fields, body.len(), keep_alive, http11, date);
         let Some(conn) = self.conns.get_mut(id) else { return };
         if request.method == Method::Head {
             conn.outbox.push(head);

@@ -44,7 +44,7 @@ impl ApiConns {
         };
         match response {
             Ok(response) => self.respond(id, &request, response, request.keep_alive, cx),
-            Err(page) => self.reply_with_listing(id, request, page, cx),
+            Err(page) => self.reply_with_listing(id, request, (page, ""), cx),
         }
     }
 }

@@ -159,7 +159,7 @@ fn reply(request: &Request, targets: &Targets, token: Option<&str>, protects_rea
     let may_read = has_token || token.is_none() || !protects_reads;
     let response = match routes::reply(request, targets, &access, now) {
         Reply::Now(response) => response,
-        Reply::Listing(ListingPage::Status(contents)) => {
+        Reply::Listing(ListingPage::Status(contents), _) => {
             Response::new(200, JSON, render_status(targets, &contents, now))
         }
         Reply::Heartbeat(_) => {

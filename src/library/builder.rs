@@ -9,6 +9,7 @@ use super::resolver_config::ResolverConfig;
 use super::server::Server;
 use crate::api::access::Access;
 use crate::api::host::{HostGuard, is_host};
+use crate::api::page::is_frame_ancestor;
 use crate::engine::Schedule;
 use crate::monitor::{History, Monitor, validate_names, validate_tokens};
 use crate::probe::build::{Error, PeriodicRequest};
@@ -40,6 +41,8 @@ pub struct ServerBuilder {
     allowed_hosts: Vec<String>,
     token: Option<String>,
     protects_reads: bool,
+    has_page: bool,
+    frame_ancestor: Option<String>,
     stop_on_signals: bool,
     reload_on_sighup: bool,
     reap_orphans: bool,
@@ -59,6 +62,8 @@ impl ServerBuilder {
             allowed_hosts: Vec::new(),
             token: None,
             protects_reads: false,
+            has_page: true,
+            frame_ancestor: None,
             stop_on_signals: false,
             reload_on_sighup: false,
             reap_orphans: false,
@@ -116,6 +121,30 @@ impl ServerBuilder {
     #[must_use]
     pub fn protect_reads(mut self) -> Self {
         self.protects_reads = true;
+        self
+    }
+
+    /// Whether browsers get a status page at `/` and `/page`. Default: true.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, Server, blocking};
+    ///
+    /// let disk = || Monitor::new(blocking("disk", || true));
+    /// Server::builder([disk()]).status_page(false).bind(([127, 0, 0, 1], 0))?;
+    /// let framed = Server::builder([disk()]).frame_ancestor("https://home.example");
+    /// framed.bind(([127, 0, 0, 1], 0))?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn status_page(mut self, has_page: bool) -> Self {
+        self.has_page = has_page;
+        self
+    }
+
+    /// Lets pages of this origin, or with `*` all pages, show the status page in a frame. Default: only the API itself.
+    #[must_use]
+    pub fn frame_ancestor(mut self, origin: impl Into<String>) -> Self {
+        self.frame_ancestor = Some(origin.into());
         self
     }
 
@@ -267,8 +296,13 @@ impl ServerBuilder {
         if self.history_days > ServerBuilder::HISTORY_DAYS {
             return Err(Error::HistoryDays(format!("{} is more than 90", self.history_days)).into());
         }
+        let frame_ancestor = self.frame_ancestor.unwrap_or_default();
+        if !frame_ancestor.is_empty() && !is_frame_ancestor(&frame_ancestor) {
+            return Err(Error::ApiFrame(format!("{frame_ancestor:?} is not an origin or *")).into());
+        }
         let mut access = Access::from(HostGuard::new(address.ip(), self.allowed_hosts));
         access.set_token(token, self.protects_reads);
+        access.set_page(self.has_page, &frame_ancestor);
         let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, access)?;
         let address = reactor.listen(address)?;
         reactor.record_history(self.history_days);

@@ -14,6 +14,8 @@ pub(super) enum Page {
     State,
     Health,
     Status,
+    /// For browsers.
+    Html,
     /// About the target of the name 0, if it is there.
     Named,
     /// About the targets of the group g0, if it has any.
@@ -82,6 +84,8 @@ impl World {
                 ("/healthz", &[200, 503], Page::Health),
                 ("/status", &[200], Page::Status),
                 ("/", &[200], Page::Status),
+                ("/page", &[200], Page::Html),
+                ("/?html", &[200], Page::Html),
                 ("/targets/t0/state", &[200, 404], Page::Named),
                 ("/groups/g0/state", &[200, 404], Page::GroupState),
                 ("/groups/g0?recent=0", &[200, 404], Page::GroupListing),
@@ -117,7 +121,8 @@ impl World {
         // What a flood asks at once does not fit into an inbox.
         let padding = if flood { format!("X: {}\r\n", "x".repeat(900)) } else { String::new() };
         let seen = follow.as_ref().map_or("", |(_, field, _)| field);
-        let fields = format!("Host: {host}\r\n{extra}{seen}{padding}");
+        let accept = if page == Page::Html { "Accept: text/html,*/*;q=0.8\r\n" } else { "" };
+        let fields = format!("Host: {host}\r\n{accept}{extra}{seen}{padding}");
         ask.bytes = format!("{method} {path} HTTP/{version}\r\n{fields}\r\n{body}").into_bytes();
         ask
     }
@@ -148,6 +153,7 @@ impl World {
         let present = wish.and_then(|wish| self.present(wish.name()));
         let bytes = self.engine.response(id);
         let at = self.at.max(self.seen);
+        let names: Vec<_> = self.present.iter().map(|target| self.plan.targets[*target].name).collect();
         let is_full = self.engine.audit().are_listings_full();
         let Some(Sock::Client(client)) = self.socks.get_mut(&id) else { return };
         if client.owing > 0 && client.owing == bytes.len() {
@@ -192,9 +198,10 @@ impl World {
             None => {}
         }
         // A listing that clients share may be older.
-        let is_listing = matches!(ask.page, Page::Status | Page::GroupListing);
+        let is_listing = matches!(ask.page, Page::Status | Page::Html | Page::GroupListing);
         match (body.filter(|_| !is_listing || !is_full), ask.page) {
             (Some(body), Page::GroupState | Page::GroupListing) => check_group(ask.page, status, body, group),
+            (Some(body), Page::Html) => check_page(body, states, &names),
             (Some(body), page) => check_body(page, status, body, states, many, named),
             (None, _) => {}
         }
@@ -247,8 +254,19 @@ fn check_body(page: Page, status: u16, body: &[u8], state: State, many: bool, na
             None => assert_eq!(status, 404),
         },
         Page::Probe => assert_eq!(status == 404, named.is_none()),
-        Page::GroupState | Page::GroupListing | Page::Follow | Page::Other => {}
+        Page::Html | Page::GroupState | Page::GroupListing | Page::Follow | Page::Other => {}
     }
+}
+
+/// The page is complete and has a row for each target.
+fn check_page(body: &[u8], worst: State, names: &[usize]) {
+    let html = std::str::from_utf8(body).expect("UTF-8");
+    assert!(html.starts_with("<!doctype html>") && html.ends_with("</script>"), "{html}");
+    assert_eq!(html.matches("<details ").count(), names.len());
+    for name in names {
+        assert_eq!(html.matches(&format!("<bdi>t{name}</bdi>")).count(), 1, "t{name}");
+    }
+    assert!(worst != State::Down || html.contains("<h1 class=down>"), "{html}");
 }
 
 /// The response about a group with this worst state and number of targets.

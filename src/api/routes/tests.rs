@@ -3,6 +3,7 @@
 mod control;
 mod groups;
 mod history;
+mod page;
 mod paths;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -73,7 +74,7 @@ fn access() -> Access {
 fn answer(request: &Request, targets: &Targets, access: &Access, now: Now) -> Response {
     match super::reply(request, targets, access, now) {
         Reply::Now(response) => response,
-        Reply::Listing(ListingPage::Status(contents)) => {
+        Reply::Listing(ListingPage::Status(contents), _) => {
             Response::new(200, JSON, render_status(targets, &contents, now))
         }
         other => panic!("{other:?} to {request:?}"),

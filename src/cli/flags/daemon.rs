@@ -7,7 +7,7 @@ use crate::cli::values;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
-pub(super) static FLAGS: [Flag; 8] = [
+pub(super) static FLAGS: [Flag; 10] = [
     value("--api-host", "ADDRESS", "address to listen on", |line, text| {
         put(&mut line.daemon.api_host, values::api_host(text))
     })
@@ -32,6 +32,16 @@ pub(super) static FLAGS: [Flag; 8] = [
     switch("--api-token-reads", "all requests but heartbeats and /livez need the token", |line| {
         line.daemon.api_token_reads = true;
     }),
+    value("--api-page", "on|off", "status page for browsers, at / and /page", |line, text| {
+        put(&mut line.daemon.api_page, values::on_or_off(text))
+    })
+    .default("on"),
+    value(
+        "--api-frame",
+        "ORIGIN",
+        "let pages of this origin (https://home.example), or with * all pages, show the status page in a frame",
+        |line, text| put(&mut line.daemon.api_frame, values::frame_ancestor(text)),
+    ),
     value(
         "--dns",
         "ADDR[:PORT]",

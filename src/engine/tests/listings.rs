@@ -147,3 +147,37 @@ fn small_responses_do_not_wait_for_large_ones() {
         assert!(bench.deliver(id).starts_with("HTTP/1.1 "), "{path}");
     }
 }
+
+#[test]
+fn the_page_has_its_own_header_fields_and_is_shared() {
+    let mut bench = Bench::new(&["127.0.0.1"; 20]);
+    let ask = |bench: &mut Bench, head: &str| {
+        let id = bench.engine.accept(bench.now);
+        bench.tell(id, Input::Received(format!("{head} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()));
+        String::from_utf8(bench.engine.response(id)).expect("text")
+    };
+    let page = ask(&mut bench, "GET /page");
+    let (head, html) = page.split_once("\r\n\r\n").expect("a head");
+    for field in [
+        "Content-Type: text/html; charset=utf-8",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: no-referrer",
+        "Cross-Origin-Resource-Policy: same-origin",
+    ] {
+        assert!(head.lines().any(|line| line == field), "{field}: {head}");
+    }
+    assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; style-src 'sha256-"), "{head}");
+    assert!(html.ends_with("</script>") && !head.contains("Vary"));
+    assert_eq!(ask(&mut bench, "HEAD /page"), format!("{head}\r\n\r\n"));
+    let browser = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
+    let id = bench.engine.accept(bench.now);
+    bench.tell(id, Input::Received(browser.as_bytes()));
+    let root = String::from_utf8(bench.engine.response(id)).expect("text");
+    assert_eq!(root.replacen("Vary: Accept\r\n", "", 1), page);
+    let json = ask(&mut bench, "GET /");
+    assert!(json.contains("\r\nVary: Accept\r\n") && json.contains("\r\nContent-Type: application/json\r\n"));
+    assert!(!json.contains("Content-Security-Policy") && !ask(&mut bench, "GET /status").contains("Vary"));
+    let listings = bench.engine.audit().listings;
+    assert_eq!(listings.iter().map(|(count, _)| count).sum::<usize>(), 2, "{listings:?}");
+}

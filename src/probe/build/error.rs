@@ -42,6 +42,8 @@ errors! {
     Address = "address",
     /// Not a host name or IP address that the API can accept.
     ApiAllowHost = "api-allow-host",
+    /// Not the origin of pages that may show the status page in a frame.
+    ApiFrame = "api-frame",
     /// The token of the API is invalid, or missing where reading needs it.
     ApiTokenFile = "api-token-file",
     /// The name or password is invalid, or a header field sets `Authorization`, too.

@@ -1,0 +1,175 @@
+//! The status page: all targets in one HTML document without external resources, complete without its script.
+//!
+//! ```text
+//!  header ─ headline: worst state and counts
+//!  main ─── section of a group ─ row of a target ─ name, state, latency, graphics; facts when opened
+//!  footer ─ version, links
+//! ```
+//!
+//! Groups and rows are ordered by severity. The script reloads the document after a change of state and replaces
+//! its parts; nothing is rendered twice. Names, details and addresses are escaped by [`Html::text`].
+
+mod graphics;
+mod html;
+mod row;
+mod shown;
+
+use crate::clock::Now;
+use crate::fsm::State;
+use crate::monitor::{Target, Targets};
+use html::Html;
+use shown::Shown;
+
+/// With more targets, those that are up have no graphics.
+const GRAPHICS_MAX: usize = 200;
+/// With more targets, those that are up are not listed.
+const LISTED_MAX: usize = 1000;
+
+const SHELL_CAPACITY: usize = 8 * 1024;
+const ROW_CAPACITY: usize = 1536;
+
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
+/// The SHA-256 of both, in Base64: the browser applies nothing else.
+const STYLE_HASH: &str = "hAAWix2HLbAeF0O5ZW/wRl38J0zDjt5v2QES/+Km+0I=";
+const SCRIPT_HASH: &str = "xvDHKkWi7L+CCusTsb18n7w4pDUEOXvdjoEIRVq2kAI=";
+
+pub(crate) const CONTENT_TYPE: &str = "text/html; charset=utf-8";
+
+/// The header fields of the page. Pages of this additional origin may show it in a frame.
+pub(crate) fn header_fields(frame_ancestor: &str) -> String {
+    [
+        "Content-Security-Policy: default-src 'none'; style-src 'sha256-",
+        STYLE_HASH,
+        "'; script-src 'sha256-",
+        SCRIPT_HASH,
+        "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+        if frame_ancestor.is_empty() { "" } else { " " },
+        frame_ancestor,
+        "\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n",
+    ]
+    .concat()
+}
+
+/// Whether a policy can name these pages: an origin, perhaps with `*.` for all names below a domain, or `*` for all.
+pub(crate) fn is_frame_ancestor(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]*".contains(&byte);
+    text == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_known))
+}
+
+#[cold]
+pub(crate) fn render(targets: &Targets, now: Now) -> Vec<u8> {
+    let count = targets.list().len();
+    let lists_all = count <= LISTED_MAX;
+    let mut entries: Vec<Entry> = (0..).zip(targets.list()).map(Entry::new).collect();
+    entries.retain(|entry| lists_all || entry.shown != Shown::Up);
+    let mut out = Html::with_capacity(SHELL_CAPACITY + ROW_CAPACITY * entries.len());
+    let (shown, headline) = headline(targets);
+    begin(&mut out, shown, &headline);
+    out.raw(&["<main><p>as of "]).time(now.unix).raw(&["</p>"]);
+    let sections = sections(&mut entries);
+    for section in &sections {
+        write_heading(&mut out, section, sections.len());
+        write_rows(&mut out, section, count, now);
+    }
+    if !lists_all {
+        let up = count_of(targets, Shown::Up).to_string();
+        out.raw(&["<p>", &up, " more are up and not listed</p>"]);
+    }
+    out.raw(&["</main><footer><a href=status>JSON</a> · <a href=metrics>metrics</a> · pingstate "]);
+    out.raw(&[env!("CARGO_PKG_VERSION"), "</footer><script>", SCRIPT, "</script>"]);
+    out.into_bytes()
+}
+
+fn begin(out: &mut Html, shown: Shown, headline: &str) {
+    out.raw(&["<!doctype html><html lang=en><meta charset=utf-8>"]);
+    out.raw(&["<meta name=viewport content=\"width=device-width\">"]);
+    out.raw(&["<title>", headline, " – pingstate</title><link rel=icon href=\"", &shown.icon(), "\">"]);
+    out.raw(&["<noscript><meta http-equiv=refresh content=30></noscript><style>", STYLE, "</style>"]);
+    // The role on the heading itself would replace that of a heading. Its text is announced when it changes.
+    out.raw(&["<header><h1 class=", shown.word(), "><span role=status>", headline, "</span></h1>"]);
+    out.raw(&["<p id=live>reloads every 30 s</p></header>"]);
+}
+
+/// The worst state, and how many targets are in each: `▼ 1 of 5 down, 1 degraded`.
+fn headline(targets: &Targets) -> (Shown, String) {
+    let counts = Shown::ALL.map(|shown| (shown, count_of(targets, shown)));
+    let present = || counts.into_iter().filter(|(_, count)| *count > 0);
+    // The state of all is not that of the paused ones, unless there are no others.
+    let others = present().find(|(shown, _)| *shown != Shown::Paused);
+    let (worst, count) = others.or(present().next()).unwrap_or((Shown::Unknown, 0));
+    let (total, count) = (targets.list().len(), count.to_string());
+    let mut text = [worst.symbol(), " "].concat();
+    match total {
+        0 => text.push_str("no targets"),
+        1 => text.push_str(worst.word()),
+        _ if counts.contains(&(Shown::Up, total)) => text.extend(["all ", &*count, " up"]),
+        _ => text.extend([&*count, " of ", &*total.to_string(), " ", worst.word()]),
+    }
+    for (shown, count) in present().filter(|(shown, _)| *shown != worst && *shown != Shown::Up) {
+        text.extend([", ", &*count.to_string(), " ", shown.word()]);
+    }
+    (worst, text)
+}
+
+fn count_of(targets: &Targets, shown: Shown) -> usize {
+    let state = match shown {
+        Shown::Down => State::Down,
+        Shown::Degraded => State::Degraded,
+        Shown::Unknown => State::Unknown,
+        Shown::Up => State::Up,
+        Shown::Paused => return targets.counts().paused,
+    };
+    targets.counts().by_state[state.index()]
+}
+
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    group: Option<&'a str>,
+    shown: Shown,
+    position: usize,
+    target: &'a Target,
+}
+
+impl<'a> Entry<'a> {
+    fn new((position, target): (usize, &'a Target)) -> Self {
+        Entry { group: target.group().map(AsRef::as_ref), shown: Shown::of(target), position, target }
+    }
+}
+
+/// The entries of each group, the worst one first, then in the configured order.
+fn sections<'s, 'a>(entries: &'s mut [Entry<'a>]) -> Vec<&'s [Entry<'a>]> {
+    entries.sort_unstable_by_key(|entry| (entry.group, entry.shown, entry.position));
+    let mut sections: Vec<&[Entry]> = entries.chunk_by(|one, other| one.group == other.group).collect();
+    let key = |section: &&[Entry]| {
+        let first = section.iter().map(|entry| entry.position).min();
+        (section.first().map(|worst| worst.shown), first)
+    };
+    sections.sort_by_cached_key(key);
+    sections
+}
+
+fn write_heading(out: &mut Html, section: &[Entry], sections: usize) {
+    out.raw(&["<section>"]);
+    match section.first().and_then(|entry| entry.group) {
+        Some(group) => out.raw(&["<h2>"]).text(group).raw(&["</h2>"]),
+        None if sections > 1 => out.raw(&["<h2>other targets</h2>"]),
+        None => out,
+    };
+}
+
+/// `count` is the number of all targets.
+fn write_rows(out: &mut Html, section: &[Entry], count: usize, now: Now) {
+    for Entry { target, shown, .. } in section {
+        let has_graphics = count <= GRAPHICS_MAX || *shown != Shown::Up;
+        row::write(out, target, *shown, has_graphics, now);
+    }
+    out.raw(&["</section>"]);
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod sample;

@@ -1,0 +1,131 @@
+//! The row of a target, and the facts that are shown when it is opened.
+
+use std::time::Duration;
+
+use super::graphics::{self, CHECKS, Day, Point};
+use super::html::Html;
+use super::shown::Shown;
+use crate::clock::{Now, since_epoch};
+use crate::fsm::{Check, Event, Last, State};
+use crate::monitor::{History, Slot, Target, Window};
+use crate::probe::durations::{long, round_trips};
+use crate::snapshot::shown_address;
+
+/// The most changes of state that are listed.
+const CHANGES: usize = 3;
+
+pub(super) fn write(out: &mut Html, target: &Target, shown: Shown, has_graphics: bool, now: Now) {
+    let fsm = target.fsm();
+    let latency =
+        fsm.last().and_then(|last| last.latency).map_or("–".to_owned(), |span| round_trips(&[span]));
+    out.raw(&["<details class=", shown.word(), "><summary><bdi>"]).text(target.name());
+    out.raw(&["</bdi><span class=s>", shown.symbol(), " ", shown.word()]);
+    out.raw(&["</span><span class=l>", &latency, "</span>"]);
+    if has_graphics {
+        let recent = fsm.recent().iter().rev().take(CHECKS).rev();
+        graphics::write_checks(out, &recent.map(point).collect::<Vec<_>>());
+        if let Some(history) = target.history() {
+            graphics::write_days(out, &history.days(now).map(day).collect::<Vec<_>>());
+        }
+    }
+    let is_failing = matches!(shown, Shown::Down | Shown::Degraded);
+    if let Some(last) = fsm.last().filter(|_| is_failing) {
+        out.raw(&["<small>"]).text(&last.detail).raw(&["</small>"]);
+    }
+    out.raw(&["</summary><dl>"]);
+    write_facts(out, target, now);
+    out.raw(&["</dl></details>"]);
+}
+
+fn point(check: &Check) -> Point {
+    Point { failed: check.event() == Event::Fail, latency: check.latency() }
+}
+
+fn day(slot: Slot) -> Day {
+    match (slot.known_s(), slot.down_s()) {
+        (0, _) => Day::Unknown,
+        (known, down) if down > 0 && down >= known / 100 => Day::Down,
+        _ if slot.up_s() == slot.known_s() => Day::Up,
+        _ => Day::Degraded,
+    }
+}
+
+fn write_facts(out: &mut Html, target: &Target, now: Now) {
+    let fsm = target.fsm();
+    let lasted = fsm.time_in_state(now);
+    fact(out, "since").time(now.unix.saturating_sub(lasted)).raw(&[", ", &long(lasted)]);
+    if let Some(pause) = target.pause() {
+        match pause.until {
+            Some(until) => {
+                fact(out, "paused until").time(now.after(until.saturating_duration_since(now.instant)).unix)
+            }
+            None => fact(out, "paused until").raw(&["it is resumed"]),
+        };
+    }
+    match fsm.last() {
+        Some(last) => write_last(out, last, now),
+        None => drop(fact(out, "last check").raw(&["none yet"])),
+    }
+    if let Some(history) = target.history() {
+        write_uptimes(out, history, now);
+    }
+    fact(out, "URL").text(target.url());
+    let recent: Vec<&Check> = fsm.recent().iter().collect();
+    let changes = recent.windows(2).rev().filter(|pair| pair[0].state() != pair[1].state()).take(CHANGES);
+    for (index, change) in changes.map(|pair| pair[1]).enumerate() {
+        if index == 0 {
+            fact(out, "changes");
+        } else {
+            out.raw(&["<br>"]);
+        }
+        write_change(out, change);
+    }
+}
+
+fn write_last(out: &mut Html, last: &Last, now: Now) {
+    fact(out, "last check").time(last.at.unix).raw(&[": "]).text(&last.detail);
+    if let Some(address) = last.address {
+        fact(out, "address").raw(&[&shown_address(address)]);
+    }
+    if let Some(not_after) = last.tls_not_after.map(since_epoch) {
+        fact(out, "certificate");
+        match not_after.checked_sub(now.unix) {
+            Some(left) => {
+                out.raw(&["valid until "]).time(not_after).raw(&[", "]).number(left.as_secs() / 86_400);
+                out.raw(&[" days"])
+            }
+            None => out.raw(&["expired "]).time(not_after),
+        };
+    }
+}
+
+/// Without those that are unknown.
+fn write_uptimes(out: &mut Html, history: &History, now: Now) {
+    let uptimes = Window::ALL.into_iter().filter_map(|window| Some((window, history.uptime(window, now)?)));
+    for (index, (window, uptime)) in uptimes.enumerate() {
+        match index {
+            0 => fact(out, "uptime"),
+            _ => out.raw(&[", "]),
+        };
+        out.raw(&[window.as_str(), " "]).number((uptime / 100).into());
+        // Rounded down: 100 % is without any time down.
+        if uptime % 100 > 0 {
+            out.raw(&[if uptime % 100 < 10 { ".0" } else { "." }]).number((uptime % 100).into());
+        }
+        out.raw(&[" %"]);
+    }
+}
+
+fn write_change(out: &mut Html, change: &Check) {
+    out.time(Duration::from_secs(change.unix().as_secs()));
+    let state = change.state();
+    out.raw(&[" ", Shown::from(state).symbol(), " ", state.as_str()]);
+    if state != State::Up {
+        out.raw(&[": "]).text(&change.detail);
+    }
+}
+
+/// Begins a fact with this name; end tags can be omitted.
+fn fact<'a>(out: &'a mut Html, name: &str) -> &'a mut Html {
+    out.raw(&["<dt>", name, "<dd>"])
+}

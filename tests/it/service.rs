@@ -40,7 +40,7 @@ fn unit_matches_the_readme() {
         "NotifyAccess=main",
         "WatchdogSec=30",
         "ExecStart=/usr/local/bin/pingstate --config /etc/pingstate.conf",
-        "ExecReload=kill -HUP $MAINPID",
+        "ExecReload=sh -c \"kill -HUP $MAINPID\"",
         "Restart=always",
         "RestartSec=5",
         "WantedBy=multi-user.target",

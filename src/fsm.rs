@@ -32,6 +32,9 @@ pub(crate) struct Counters {
     pub(crate) checks: [u64; 2],
     /// Failed checks by reason, sorted, without those that never occurred.
     pub(crate) failures: Vec<(Reason, u64)>,
+    /// The sum of the latencies of checks that have one, and their number.
+    pub(crate) latency_sum: Duration,
+    pub(crate) latencies: u64,
     /// Changes by the new state's [`State::index`].
     pub(crate) changes_to: [u64; 4],
     /// The time in each state without the current period, by [`State::index`].
@@ -50,6 +53,11 @@ impl Counters {
                 self.failures.insert(index, (reason, 1));
             }
         }
+    }
+
+    fn count_latency(&mut self, latency: Duration) {
+        self.latency_sum = self.latency_sum.saturating_add(latency);
+        self.latencies += 1;
     }
 
     fn count_change(&mut self, change: &Change) {
@@ -133,6 +141,9 @@ impl Fsm {
         // Results that a program makes need not have a reason.
         let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));
         self.counters.count_check(event, reason);
+        if let Some(latency) = result.latency {
+            self.counters.count_latency(latency);
+        }
         if self.recent.len() >= self.history {
             self.recent.pop_front();
         }

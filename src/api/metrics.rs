@@ -82,7 +82,18 @@ struct Family {
     write: fn(&mut Exposition, &Target, Now),
 }
 
-static FAMILIES: [Family; 17] = [
+static FAMILIES: [Family; 19] = [
+    Family {
+        name: "pingstate_target_info",
+        kind: "gauge",
+        help: "The group and the URL of each target.",
+        write: |out, target, _| {
+            let group = target.group().map_or("", |group| group);
+            let url = if target.is_private() { "" } else { target.url() };
+            let labels = [("target", target.name()), ("group", group), ("probe", url)];
+            out.sample(&labels, Value::Count(1));
+        },
+    },
     Family {
         name: "pingstate_up",
         kind: "gauge",
@@ -145,6 +156,17 @@ static FAMILIES: [Family; 17] = [
                 let labels = [("target", target.name()), ("reason", reason.as_str())];
                 out.sample(&labels, Value::Count(*count));
             }
+        },
+    },
+    Family {
+        name: "pingstate_check_latency_seconds",
+        kind: "summary",
+        help: "The latencies of checks that were answered.",
+        write: |out, target, _| {
+            let counters = target.fsm().counters();
+            let labels = [("target", target.name())];
+            out.part("_sum", &labels, Value::Seconds(counters.latency_sum));
+            out.part("_count", &labels, Value::Count(counters.latencies));
         },
     },
     // Phases that the last check did not reach have no sample.

@@ -201,8 +201,9 @@ fn metrics(text: &str) -> Vec<String> {
             None => {
                 let sample = line.rsplit_once(' ').expect("a value").0;
                 let parts: Vec<&str> = sample.split_inclusive("=\"").collect();
-                let is_masked =
-                    |before: &str| before.ends_with("target=\"") || before.ends_with("version=\"");
+                let is_masked = |before: &str| {
+                    ["target=\"", "version=\"", "probe=\""].iter().any(|label| before.ends_with(label))
+                };
                 let mut text = String::from("sample ");
                 for (at, part) in parts.iter().enumerate() {
                     let is_value = at > 0 && is_masked(parts[at - 1]);

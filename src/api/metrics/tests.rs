@@ -82,6 +82,15 @@ fn every_target_has_all_its_metrics() {
         family("pingstate_failures_total"),
         ["{target=\"a\\\"b\",reason=\"refused\"} 2", "{target=\"a\\\"b\",reason=\"status\"} 1"]
     );
+    assert_eq!(
+        family("pingstate_check_latency_seconds"),
+        [
+            "_sum{target=\"a\\\"b\"} 0.0015",
+            "_count{target=\"a\\\"b\"} 1",
+            "_sum{target=\"new\"} 0",
+            "_count{target=\"new\"} 0",
+        ]
+    );
     for (name, value) in [
         ("pingstate_last_check_timestamp_seconds", "1738200005"),
         ("pingstate_probe_duration_seconds", "0.0015"),
@@ -93,6 +102,21 @@ fn every_target_has_all_its_metrics() {
     assert_eq!(
         family("pingstate_probe_phase_seconds"),
         ["{target=\"a\\\"b\",phase=\"connect\"} 0.0005", "{target=\"a\\\"b\",phase=\"first_byte\"} 0.001"]
+    );
+}
+
+#[test]
+fn the_url_of_a_private_target_is_not_a_label() {
+    let monitor = |name| Monitor::new(Mute(name));
+    let monitors = vec![monitor("http://a/").group("web \"1\""), monitor("b").private(true)];
+    let targets = Targets::new(monitors, test_now());
+    let text = exposition(&targets, &figures(&Counters::default()), test_now());
+    assert_eq!(
+        family(&text, "pingstate_target_info"),
+        [
+            r#"{target="http://a/",group="web \"1\"",probe="http://a/"} 1"#,
+            r#"{target="b",group="",probe=""} 1"#,
+        ]
     );
 }
 

@@ -1,5 +1,6 @@
 //! Targets: schedule, retries, state and rules of each one, and the list of all.
 
+mod gatus_key;
 mod history;
 mod hook;
 mod notifications;
@@ -16,6 +17,9 @@ use crate::fsm::{Fsm, Policy, State};
 use crate::probe::guard::{guarded, label};
 use crate::probe::kinds;
 use crate::probe::{Heartbeat, Probe};
+#[cfg(feature = "cli")]
+pub(crate) use gatus_key::first_collision;
+pub(crate) use gatus_key::{gatus_key, validate_keys};
 pub(crate) use history::{History, Slot};
 pub use history::{Uptime, Window};
 pub use hook::Hook;
@@ -313,6 +317,11 @@ impl Monitor {
     pub fn private(mut self, private: bool) -> Self {
         self.private = private;
         self
+    }
+
+    /// The group and the name.
+    pub(crate) fn labels(&self) -> (Option<&str>, &str) {
+        (self.group.as_deref(), self.name())
     }
 
     pub(crate) fn heartbeat(&self) -> Option<&Heartbeat> {

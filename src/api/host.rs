@@ -94,6 +94,11 @@ fn host_and_port(host: &str, default: u64) -> Option<(&str, u64)> {
     (port <= u16::MAX.into() && !name.is_empty()).then_some((name, port))
 }
 
+/// Whether a `Host` value is a loopback name or address.
+pub(super) fn is_loopback_host(host: &str) -> bool {
+    without_port(host).is_some_and(is_loopback)
+}
+
 /// Whether the name always refers to the local host (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3).
 fn is_loopback(name: &str) -> bool {
     if let Ok(address) = name.parse::<IpAddr>() {

@@ -4,12 +4,14 @@
 //! response and [`response`] formats it. The API owns no socket and no deadline: the engine sends responses.
 
 pub(crate) mod access;
+mod badge;
 mod blackbox;
 pub(crate) mod client;
 pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod events;
 mod exposition;
+mod gatus;
 pub(crate) mod heartbeat;
 pub(crate) mod host;
 pub(crate) mod listing;

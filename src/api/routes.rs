@@ -6,11 +6,14 @@
 use std::sync::Arc;
 
 use crate::api::access::Access;
+use crate::api::badge::Badge;
 use crate::api::blackbox;
 use crate::api::control::{Action, Control, ControlScope};
 use crate::api::events::Subscription;
 use crate::api::exposition::CONTENT_TYPE;
+use crate::api::gatus;
 use crate::api::heartbeat::{self, Report};
+use crate::api::host::is_loopback_host;
 use crate::api::listing::{Contents, Listing, view};
 use crate::api::page;
 use crate::api::params::switch;
@@ -21,6 +24,7 @@ use crate::fsm::State;
 use crate::monitor::{Target, Targets};
 use crate::snapshot::history::Slots;
 use crate::snapshot::pretty;
+use crate::snapshot::transition::line as json_line;
 use crate::wire::http::query::decoded;
 use crate::wire::http::request::{Method, Request};
 
@@ -38,23 +42,31 @@ const ROUTES: &[Route] = &[
     Route { path: "/pause", methods: &CONTROL, handler: pause },
     Route { path: "/resume", methods: &CONTROL, handler: resume },
     Route { path: "/check", methods: &CONTROL, handler: check },
+    Route { path: "/badge.svg", methods: &READ, handler: badge_image },
+    Route { path: "/badge.json", methods: &READ, handler: badge_json },
+    Route { path: "/api/v1/endpoints/statuses", methods: &READ, handler: gatus_statuses },
+    Route { path: "/api/v1/endpoints/{key}/statuses", methods: &READ, handler: gatus_status },
     Route { path: "/targets/{name}", methods: &READ, handler: status },
     Route { path: "/targets/{name}/state", methods: &READ, handler: state },
     Route { path: "/targets/{name}/healthz", methods: &READ, handler: health },
     Route { path: "/targets/{name}/history", methods: &READ, handler: history },
+    Route { path: "/targets/{name}/badge.svg", methods: &READ, handler: badge_image },
+    Route { path: "/targets/{name}/badge.json", methods: &READ, handler: badge_json },
     Route { path: "/targets/{name}/pause", methods: &CONTROL, handler: pause },
     Route { path: "/targets/{name}/resume", methods: &CONTROL, handler: resume },
     Route { path: "/targets/{name}/check", methods: &CONTROL, handler: check },
     Route { path: "/groups/{group}", methods: &READ, handler: status },
     Route { path: "/groups/{group}/state", methods: &READ, handler: state },
     Route { path: "/groups/{group}/healthz", methods: &READ, handler: health },
+    Route { path: "/groups/{group}/badge.svg", methods: &READ, handler: badge_image },
+    Route { path: "/groups/{group}/badge.json", methods: &READ, handler: badge_json },
     Route { path: "/groups/{group}/pause", methods: &CONTROL, handler: pause },
     Route { path: "/groups/{group}/resume", methods: &CONTROL, handler: resume },
     Route { path: "/groups/{group}/check", methods: &CONTROL, handler: check },
 ];
 
 struct Route {
-    /// `{name}` is the name of a target, `{group}` that of a group.
+    /// `{name}` is the name of a target, `{group}` that of a group, `{key}` a target's key for Gatus.
     path: &'static str,
     methods: &'static Methods,
     handler: fn(&Call<'_>) -> Result<Reply, Response>,
@@ -88,6 +100,8 @@ enum Scope<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListingPage {
     Status(Contents),
+    /// As Gatus lists its endpoints.
+    Endpoints,
     Metrics,
     /// For browsers.
     Page,
@@ -96,7 +110,7 @@ pub(crate) enum ListingPage {
 impl ListingPage {
     pub(crate) fn content_type(&self) -> &'static str {
         match self {
-            ListingPage::Status(_) => JSON,
+            ListingPage::Status(_) | ListingPage::Endpoints => JSON,
             ListingPage::Metrics => CONTENT_TYPE,
             ListingPage::Page => page::CONTENT_TYPE,
         }
@@ -177,18 +191,19 @@ fn segments(path: &str) -> Option<Vec<String>> {
 /// The route of a path, and the target or group in it; `None` if one of them does not exist.
 fn find<'a>(segments: &[String], targets: &'a Targets) -> Option<(&'static Route, Scope<'a>)> {
     let route = ROUTES.iter().find(|route| matches(route.path, segments))?;
-    let name = segments.get(1).map_or("", String::as_str);
-    let scope = match () {
-        () if route.path.contains("{name}") => Scope::Target(targets.find(name)?),
-        () if route.path.contains("{group}") => Scope::Group(targets.find_group(name)?),
-        () => Scope::All,
+    let mut parts = parts(route.path).zip(segments);
+    let scope = match parts.find(|(part, _)| part.starts_with('{')) {
+        Some(("{name}", name)) => Scope::Target(targets.find(name)?),
+        Some(("{group}", name)) => Scope::Group(targets.find_group(name)?),
+        Some((_, key)) => Scope::Target(gatus::find(key, targets)?),
+        None => Scope::All,
     };
     Some((route, scope))
 }
 
 /// Whether the segments match a route's path.
-fn matches(path: &str, segments: &[String]) -> bool {
-    let mut parts = path.split('/').filter(|part| !part.is_empty());
+fn matches(path: &'static str, segments: &[String]) -> bool {
+    let mut parts = parts(path);
     let are_equal = segments
         .iter()
         .all(|segment| parts.next().is_some_and(|part| part.starts_with('{') || part == segment));
@@ -213,6 +228,10 @@ fn page(call: &Call<'_>) -> Result<Reply, Response> {
     }
 }
 
+fn parts(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('/').filter(|part| !part.is_empty())
+}
+
 fn status(call: &Call<'_>) -> Result<Reply, Response> {
     let is_brief = !switch(&call.request.query, "recent", true)?;
     let group = match call.scope {
@@ -227,7 +246,17 @@ pub(crate) fn snapshot(target: &Target, is_brief: bool, now: Now) -> Response {
     Response::new(200, JSON, pretty(&view(target, is_brief, now)))
 }
 
-pub(crate) fn render_status(targets: &Targets, contents: &Contents, now: Now) -> Vec<u8> {
+/// `None` for the metrics, which need the process statistics.
+pub(crate) fn render(page: &ListingPage, targets: &Targets, now: Now) -> Option<Vec<u8>> {
+    match page {
+        ListingPage::Status(contents) => Some(render_status(targets, contents, now)),
+        ListingPage::Endpoints => Some(json_line(&gatus::Statuses(targets)).into_bytes()),
+        ListingPage::Page => Some(page::render(targets, now)),
+        ListingPage::Metrics => None,
+    }
+}
+
+fn render_status(targets: &Targets, contents: &Contents, now: Now) -> Vec<u8> {
     match targets.list() {
         [target] if contents.group.is_none() && !targets.is_list => {
             pretty(&view(target, contents.is_brief, now))
@@ -269,6 +298,24 @@ fn history(call: &Call<'_>) -> Result<Reply, Response> {
     Ok(Reply::Now(Response::new(200, JSON, pretty(&slots))))
 }
 
+fn gatus_statuses(_: &Call<'_>) -> Result<Reply, Response> {
+    Ok(Reply::Listing(ListingPage::Endpoints, ""))
+}
+
+fn gatus_status(call: &Call<'_>) -> Result<Reply, Response> {
+    let Scope::Target(target) = call.scope else { return Err(Response::error(404)) };
+    Ok(Reply::Now(Response::new(200, JSON, json_line(&gatus::Status(target)))))
+}
+
+fn badge_image(call: &Call<'_>) -> Result<Reply, Response> {
+    let is_local = call.request.host.as_deref().is_some_and(is_loopback_host);
+    Ok(Reply::Now(call.badge()?.image(is_local)))
+}
+
+fn badge_json(call: &Call<'_>) -> Result<Reply, Response> {
+    Ok(Reply::Now(call.badge()?.json()))
+}
+
 fn metrics(_: &Call<'_>) -> Result<Reply, Response> {
     Ok(Reply::Listing(ListingPage::Metrics, ""))
 }
@@ -305,6 +352,21 @@ impl Call<'_> {
             Scope::Target(target) => ControlScope::Target(target.id()),
         };
         Reply::Control(Control { action, scope })
+    }
+
+    fn badge(&self) -> Result<Badge, Response> {
+        let query = &self.request.query;
+        match self.scope {
+            Scope::Target(target) => {
+                let mut members = std::iter::once(target);
+                Badge::new(query, Some(target.name()), self.state(), &mut members, self.now)
+            }
+            Scope::Group(group) => {
+                let mut members = self.targets.in_group(Some(group));
+                Badge::new(query, Some(group), self.state(), &mut members, self.now)
+            }
+            Scope::All => Badge::new(query, None, self.state(), &mut self.targets.list().iter(), self.now),
+        }
     }
 
     /// The state of the target in the path, or the worst state of the group or of all targets.

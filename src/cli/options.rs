@@ -84,6 +84,10 @@ pub(crate) struct TargetOptions {
 }
 
 impl TargetOptions {
+    pub(super) fn group(&self) -> Option<&str> {
+        self.settings.group.as_deref()
+    }
+
     pub(super) fn interval(&self) -> Duration {
         self.settings.interval.unwrap_or(self.target.kind().map_or(Monitor::INTERVAL, Kind::interval))
     }

@@ -13,7 +13,7 @@ use super::trust::{TrustFlags, Trusted, Trusts};
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
 use crate::library::ResolverConfig;
-use crate::monitor::{Monitor, Notifications, TargetId, TargetUpdate};
+use crate::monitor::{Monitor, Notifications, TargetId, TargetUpdate, first_collision};
 use crate::probe::Probe;
 use crate::probe::build::{Error, NetProbe, ProbeBuilder, probe};
 use crate::probe::kinds::{Kind, TLS_KINDS};
@@ -44,6 +44,11 @@ pub(crate) fn monitors(
     }
     if errors.is_empty() {
         make_names_unique(&mut probes, targets, &loaded, &mut errors);
+    }
+    if errors.is_empty() && notifies {
+        let labels: Vec<_> =
+            targets.iter().zip(&probes).map(|(options, probe)| (options.group(), probe.name())).collect();
+        errors.extend(first_collision(&labels).map(|(_, error)| error));
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -88,6 +93,12 @@ pub(crate) fn updates(
             Ok(update) => updates.push(update),
             Err(error) => errors.extend(error.map(|error| (options.line, error))),
         }
+    }
+    if notifies {
+        let labels: Vec<_> =
+            targets.iter().map(|options| (options.group(), options.name.as_deref().unwrap_or(""))).collect();
+        let collision = first_collision(&labels);
+        errors.extend(collision.map(|(place, error)| (targets[place].line, error)));
     }
     (updates, fingerprints)
 }

@@ -14,9 +14,8 @@ use crate::api::access::Access;
 use crate::api::client::{Client, Next};
 use crate::api::control::Control;
 use crate::api::events::KEEP_ALIVE;
-use crate::api::page;
 use crate::api::response::{BODY_COPY_MAX, Date, Response, head};
-use crate::api::routes::{ListingPage, Reply, render_status, reply};
+use crate::api::routes::{ListingPage, Reply, render, reply};
 use crate::monitor::TargetId;
 use crate::result::ProbeResult;
 use crate::wire::http::request::{Method, Request};
@@ -245,13 +244,9 @@ impl ApiConns {
         if let Some(body) = self.listings.get(&page, cx.targets.changes(), cx.now.instant) {
             return self.send_listing(id, &request, (&page, field), body, cx);
         }
-        if page == ListingPage::Metrics {
-            return self.await_stats(id, request, cx);
-        }
         self.make_room(&page, cx);
-        let body = match &page {
-            ListingPage::Status(contents) => render_status(&cx.targets, contents, cx.now),
-            _ => page::render(&cx.targets, cx.now),
+        let Some(body) = render(&page, &cx.targets, cx.now) else {
+            return self.await_stats(id, request, cx);
         };
         let body = self.add_listing(&page, body, cx);
         self.send_listing(id, &request, (&page, field), body, cx);

@@ -9,8 +9,8 @@ use crate::api::access::Access;
 use crate::api::client::{Client, Next};
 use crate::api::control::{Action, Control, ControlScope};
 use crate::api::host::HostGuard;
-use crate::api::response::{Date, JSON, Response};
-use crate::api::routes::{self, ListingPage, Reply, render_status};
+use crate::api::response::{Date, Response};
+use crate::api::routes::{self, ListingPage, Reply, render};
 use crate::clock::{Now, test_now};
 use crate::monitor::{Monitor, Targets};
 use crate::probe::build::probe;
@@ -159,8 +159,8 @@ fn reply(request: &Request, targets: &Targets, token: Option<&str>, protects_rea
     let may_read = has_token || token.is_none() || !protects_reads;
     let response = match routes::reply(request, targets, &access, now) {
         Reply::Now(response) => response,
-        Reply::Listing(ListingPage::Status(contents), _) => {
-            Response::new(200, JSON, render_status(targets, &contents, now))
+        Reply::Listing(page, _) if page != ListingPage::Metrics => {
+            Response::new(200, page.content_type(), render(&page, targets, now).expect("not the metrics"))
         }
         Reply::Heartbeat(_) => {
             let path = decoded(&request.path).expect("valid");

@@ -11,7 +11,7 @@ use crate::api::access::Access;
 use crate::api::host::{HostGuard, is_host};
 use crate::api::page::is_frame_ancestor;
 use crate::engine::Schedule;
-use crate::monitor::{History, Monitor, validate_names, validate_tokens};
+use crate::monitor::{History, Monitor, validate_keys, validate_names, validate_tokens};
 use crate::probe::build::{Error, PeriodicRequest};
 use crate::text::token::Token;
 
@@ -279,11 +279,12 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// An [`Error`] of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if a setting is invalid or two monitors
-    /// have the same name; otherwise the error of binding: address in use,
+    /// have the same name or key (see the manual); otherwise the error of binding: address in use,
     /// not local, or not permitted.
     pub fn bind(self, address: impl Into<SocketAddr>) -> io::Result<Server> {
         let address = address.into();
         validate_names(self.monitors.iter().map(Monitor::name))?;
+        validate_keys(self.monitors.iter().map(Monitor::labels))?;
         validate_tokens(self.monitors.iter().map(Monitor::heartbeat))?;
         if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
             return Err(Error::ApiAllowHost(format!("{host:?} is not a host name or an IP address")).into());

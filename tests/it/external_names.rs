@@ -23,6 +23,9 @@ const PATHS: &[&str] = &[
     "/events",
     "/wait?state=down",
     "/probe?target=TARGET",
+    "/badge.svg",
+    "/badge.json",
+    "/api/v1/endpoints/statuses",
     "/pause",
     "/resume",
     "/check",
@@ -30,12 +33,16 @@ const PATHS: &[&str] = &[
     "/targets/TARGET/state",
     "/targets/TARGET/healthz",
     "/targets/TARGET/history",
+    "/targets/TARGET/badge.svg",
+    "/targets/TARGET/badge.json?uptime=30d",
     "/targets/TARGET/pause",
     "/targets/TARGET/resume",
     "/targets/TARGET/check",
     "/groups/nas",
     "/groups/nas/state",
     "/groups/nas/healthz",
+    "/groups/nas/badge.svg",
+    "/groups/nas/badge.json",
     "/groups/nas/pause",
     "/groups/nas/resume",
     "/groups/nas/check",
@@ -127,7 +134,9 @@ fn daemon() -> Vec<String> {
             ));
         }
     }
-    for path in ["/status", "/targets/TARGET", "/targets/TARGET/history"] {
+    for path in
+        ["/badge.json", "/api/v1/endpoints/statuses", "/status", "/targets/TARGET", "/targets/TARGET/history"]
+    {
         let text = daemon.get(&path.replace("TARGET", &name)).1;
         names.extend(keys(&text).into_iter().map(|key| format!("json {path} {key}")));
     }

@@ -20,6 +20,7 @@ mod events;
 mod examples;
 mod exec;
 mod external_names;
+mod gatus;
 mod groups;
 mod heartbeat;
 mod https;

@@ -10,7 +10,7 @@ use crate::control::{authorized, directory, token_file};
 const TOKEN: &str = "0123456789abcdef";
 const NAMES: [&str; 4] = ["web", "gone", "zone", "plugin"];
 /// Every path whose response is about targets.
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 17] = [
     "/",
     "/status",
     "/status?recent=0",
@@ -23,13 +23,21 @@ const PATHS: [&str; 13] = [
     "/groups/lab/state",
     "/groups/lab/healthz",
     "/targets",
+    "/badge.svg",
+    "/badge.json",
+    "/groups/lab/badge.svg?uptime=24h",
+    "/api/v1/endpoints/statuses",
     "/livez",
 ];
-const TARGET_PATHS: [&str; 5] = [
+const TARGET_PATHS: [&str; 9] = [
     "/targets/NAME",
     "/targets/NAME?recent=0",
     "/targets/NAME/state",
     "/targets/NAME/healthz",
+    "/targets/NAME/badge.svg",
+    "/targets/NAME/badge.json",
+    "/targets/NAME/history",
+    "/api/v1/endpoints/lab_NAME/statuses",
     "/probe?target=NAME",
 ];
 

@@ -74,8 +74,8 @@ fn access() -> Access {
 fn answer(request: &Request, targets: &Targets, access: &Access, now: Now) -> Response {
     match super::reply(request, targets, access, now) {
         Reply::Now(response) => response,
-        Reply::Listing(ListingPage::Status(contents), _) => {
-            Response::new(200, JSON, render_status(targets, &contents, now))
+        Reply::Listing(page, _) if page != ListingPage::Metrics => {
+            Response::new(200, page.content_type(), render(&page, targets, now).expect("not the metrics"))
         }
         other => panic!("{other:?} to {request:?}"),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Monitor, StateCounts, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
-use crate::monitor::{Pause, TargetSet, validate_names, validate_tokens};
+use crate::monitor::{Pause, TargetSet, validate_keys, validate_names, validate_tokens};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
 
@@ -55,10 +55,16 @@ impl Targets {
             }
             TargetUpdate::Start(monitor) => monitor.heartbeat(),
         }))?;
-        validate_names(updates.iter().map(|update| match update {
-            TargetUpdate::Keep(id) | TargetUpdate::KeepWith(id, _) => self.get(*id).map_or("", Target::name),
-            TargetUpdate::Start(monitor) => monitor.name(),
-        }))
+        let name = |id| self.get(id).map_or("", Target::name);
+        let labels = updates.iter().map(|update| match update {
+            TargetUpdate::Keep(id) => {
+                (self.get(*id).and_then(Target::group).map(|group| &**group), name(*id))
+            }
+            TargetUpdate::KeepWith(id, monitor) => (monitor.group.as_deref(), name(*id)),
+            TargetUpdate::Start(monitor) => monitor.labels(),
+        });
+        validate_names(labels.clone().map(|(_, name)| name))?;
+        validate_keys(labels)
     }
 
     /// Replaces the current targets. First checks of new targets are scheduled as at the start; kept

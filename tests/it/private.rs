@@ -10,7 +10,7 @@ use crate::control::{authorized, directory, token_file};
 const TOKEN: &str = "0123456789abcdef";
 const NAMES: [&str; 4] = ["web", "gone", "zone", "plugin"];
 /// Every path whose response is about targets.
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 18] = [
     "/",
     "/status",
     "/status?recent=0",
@@ -28,6 +28,7 @@ const PATHS: [&str; 17] = [
     "/groups/lab/badge.svg?uptime=24h",
     "/api/v1/endpoints/statuses",
     "/livez",
+    "/page",
 ];
 const TARGET_PATHS: [&str; 9] = [
     "/targets/NAME",

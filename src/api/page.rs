@@ -31,7 +31,7 @@ const ROW_CAPACITY: usize = 1536;
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 /// The SHA-256 of both, in Base64: the browser applies nothing else.
-const STYLE_HASH: &str = "hAAWix2HLbAeF0O5ZW/wRl38J0zDjt5v2QES/+Km+0I=";
+const STYLE_HASH: &str = "nmEPywK2UDS5i2QQdFHSOy9aMRPPSWyITq43rT/HxfY=";
 const SCRIPT_HASH: &str = "xvDHKkWi7L+CCusTsb18n7w4pDUEOXvdjoEIRVq2kAI=";
 
 pub(crate) const CONTENT_TYPE: &str = "text/html; charset=utf-8";

@@ -16,6 +16,7 @@ const LISTED: &str = include_str!("../data/external-names.txt");
 const PATHS: &[&str] = &[
     "/",
     "/status",
+    "/page",
     "/state",
     "/healthz",
     "/livez",

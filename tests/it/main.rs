@@ -28,6 +28,7 @@ mod man_pages;
 mod name_servers;
 mod notifications;
 mod openwrt;
+mod page;
 mod pki;
 mod private;
 mod process;

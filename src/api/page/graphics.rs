@@ -68,7 +68,7 @@ pub(super) fn write_checks(out: &mut Html, points: &[Point]) {
 /// A single point is a short line.
 fn end_line(out: &mut Html, points: usize) {
     if points == 1 {
-        out.raw(&["h1"]);
+        out.raw(&["h2"]);
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
             checks("5_63"),
             "<svg class=p viewBox=\"-1 0 116 16\" preserveAspectRatio=none role=img \
              aria-label=\"last checks: 3.0/6.0 ms, 1 failed\">\
-             <path d=\"M96 4h1M108 1 114 9\"/><path class=f d=\"M102 0v16\"/></svg>"
+             <path d=\"M96 4h2M108 1 114 9\"/><path class=f d=\"M102 0v16\"/></svg>"
         );
         assert_eq!(checks(""), "");
         assert_eq!(checks("--"), "");

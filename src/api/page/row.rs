@@ -28,8 +28,8 @@ pub(super) fn write(out: &mut Html, target: &Target, shown: Shown, has_graphics:
             graphics::write_days(out, &history.days(now).map(day).collect::<Vec<_>>());
         }
     }
-    let is_failing = matches!(shown, Shown::Down | Shown::Degraded);
-    if let Some(last) = fsm.last().filter(|_| is_failing) {
+    let has_reason = matches!(shown, Shown::Down | Shown::Degraded) && !target.is_private();
+    if let Some(last) = fsm.last().filter(|_| has_reason) {
         out.raw(&["<small>"]).text(&last.detail).raw(&["</small>"]);
     }
     out.raw(&["</summary><dl>"]);
@@ -51,7 +51,7 @@ fn day(slot: Slot) -> Day {
 }
 
 fn write_facts(out: &mut Html, target: &Target, now: Now) {
-    let fsm = target.fsm();
+    let (fsm, is_public) = (target.fsm(), !target.is_private());
     let lasted = fsm.time_in_state(now);
     fact(out, "since").time(now.unix.saturating_sub(lasted)).raw(&[", ", &long(lasted)]);
     if let Some(pause) = target.pause() {
@@ -63,13 +63,15 @@ fn write_facts(out: &mut Html, target: &Target, now: Now) {
         };
     }
     match fsm.last() {
-        Some(last) => write_last(out, last, now),
+        Some(last) => write_last(out, last, is_public, now),
         None => drop(fact(out, "last check").raw(&["none yet"])),
     }
     if let Some(history) = target.history() {
         write_uptimes(out, history, now);
     }
-    fact(out, "URL").text(target.url());
+    if is_public {
+        fact(out, "URL").text(target.url());
+    }
     let recent: Vec<&Check> = fsm.recent().iter().collect();
     let changes = recent.windows(2).rev().filter(|pair| pair[0].state() != pair[1].state()).take(CHANGES);
     for (index, change) in changes.map(|pair| pair[1]).enumerate() {
@@ -78,13 +80,16 @@ fn write_facts(out: &mut Html, target: &Target, now: Now) {
         } else {
             out.raw(&["<br>"]);
         }
-        write_change(out, change);
+        write_change(out, change, is_public);
     }
 }
 
-fn write_last(out: &mut Html, last: &Last, now: Now) {
-    fact(out, "last check").time(last.at.unix).raw(&[": "]).text(&last.detail);
-    if let Some(address) = last.address {
+fn write_last(out: &mut Html, last: &Last, is_public: bool, now: Now) {
+    fact(out, "last check").time(last.at.unix);
+    if is_public {
+        out.raw(&[": "]).text(&last.detail);
+    }
+    if let Some(address) = last.address.filter(|_| is_public) {
         fact(out, "address").raw(&[&shown_address(address)]);
     }
     if let Some(not_after) = last.tls_not_after.map(since_epoch) {
@@ -116,11 +121,11 @@ fn write_uptimes(out: &mut Html, history: &History, now: Now) {
     }
 }
 
-fn write_change(out: &mut Html, change: &Check) {
+fn write_change(out: &mut Html, change: &Check, is_public: bool) {
     out.time(Duration::from_secs(change.unix().as_secs()));
     let state = change.state();
     out.raw(&[" ", Shown::from(state).symbol(), " ", state.as_str()]);
-    if state != State::Up {
+    if is_public && state != State::Up {
         out.raw(&[": "]).text(&change.detail);
     }
 }

@@ -62,16 +62,17 @@ pub(crate) fn is_frame_ancestor(text: &str) -> bool {
 pub(crate) fn render(targets: &Targets, now: Now) -> Vec<u8> {
     let count = targets.list().len();
     let lists_all = count <= LISTED_MAX;
-    let mut entries: Vec<Entry> = (0..).zip(targets.list()).map(Entry::new).collect();
-    entries.retain(|entry| lists_all || entry.shown != Shown::Up);
-    let mut out = Html::with_capacity(SHELL_CAPACITY + ROW_CAPACITY * entries.len());
+    let listed = targets.list().iter().filter(|target| lists_all || Shown::of(target) != Shown::Up);
+    let sections = sections(listed);
+    let rows = sections.iter().fold(0, |sum, section| sum + section.targets.len());
+    let mut out = Html::with_capacity(SHELL_CAPACITY + ROW_CAPACITY * rows);
     let (shown, headline) = headline(targets);
     begin(&mut out, shown, &headline);
     out.raw(&["<main><p>as of "]).time(now.unix).raw(&["</p>"]);
-    let sections = sections(&mut entries);
-    for section in &sections {
-        write_heading(&mut out, section, sections.len());
-        write_rows(&mut out, section, count, now);
+    for worst in Shown::ALL {
+        for section in sections.iter().filter(|section| section.worst == worst) {
+            section.write(&mut out, sections.len() == 1, count, now);
+        }
     }
     if !lists_all {
         let up = count_of(targets, Shown::Up).to_string();
@@ -124,48 +125,47 @@ fn count_of(targets: &Targets, shown: Shown) -> usize {
     targets.counts().by_state[state.index()]
 }
 
-#[derive(Clone, Copy)]
-struct Entry<'a> {
+/// The targets of a group.
+struct Section<'a> {
     group: Option<&'a str>,
-    shown: Shown,
-    position: usize,
-    target: &'a Target,
+    worst: Shown,
+    targets: Vec<&'a Target>,
 }
 
-impl<'a> Entry<'a> {
-    fn new((position, target): (usize, &'a Target)) -> Self {
-        Entry { group: target.group().map(AsRef::as_ref), shown: Shown::of(target), position, target }
+/// In the configured order. Loops instead of sorting: the code of a sort is larger than the rest of this file.
+fn sections<'a>(targets: impl Iterator<Item = &'a Target>) -> Vec<Section<'a>> {
+    let mut sections: Vec<Section> = Vec::new();
+    for target in targets {
+        let (group, shown) = (target.group().map(AsRef::as_ref), Shown::of(target));
+        // Members of a group are often configured together.
+        match sections.iter_mut().rev().find(|section| section.group == group) {
+            Some(section) => {
+                section.targets.push(target);
+                section.worst = section.worst.min(shown);
+            }
+            None => sections.push(Section { group, worst: shown, targets: vec![target] }),
+        }
     }
-}
-
-/// The entries of each group, the worst one first, then in the configured order.
-fn sections<'s, 'a>(entries: &'s mut [Entry<'a>]) -> Vec<&'s [Entry<'a>]> {
-    entries.sort_unstable_by_key(|entry| (entry.group, entry.shown, entry.position));
-    let mut sections: Vec<&[Entry]> = entries.chunk_by(|one, other| one.group == other.group).collect();
-    let key = |section: &&[Entry]| {
-        let first = section.iter().map(|entry| entry.position).min();
-        (section.first().map(|worst| worst.shown), first)
-    };
-    sections.sort_by_cached_key(key);
     sections
 }
 
-fn write_heading(out: &mut Html, section: &[Entry], sections: usize) {
-    out.raw(&["<section>"]);
-    match section.first().and_then(|entry| entry.group) {
-        Some(group) => out.raw(&["<h2>"]).text(group).raw(&["</h2>"]),
-        None if sections > 1 => out.raw(&["<h2>other targets</h2>"]),
-        None => out,
-    };
-}
-
-/// `count` is the number of all targets.
-fn write_rows(out: &mut Html, section: &[Entry], count: usize, now: Now) {
-    for Entry { target, shown, .. } in section {
-        let has_graphics = count <= GRAPHICS_MAX || *shown != Shown::Up;
-        row::write(out, target, *shown, has_graphics, now);
+impl Section<'_> {
+    /// `count` is the number of all targets.
+    fn write(&self, out: &mut Html, is_only: bool, count: usize, now: Now) {
+        out.raw(&["<section>"]);
+        match self.group {
+            Some(group) => drop(out.raw(&["<h2>"]).text(group).raw(&["</h2>"])),
+            None if is_only => {}
+            None => drop(out.raw(&["<h2>other targets</h2>"])),
+        }
+        for shown in Shown::ALL {
+            let has_graphics = count <= GRAPHICS_MAX || shown != Shown::Up;
+            for target in self.targets.iter().filter(|target| Shown::of(target) == shown) {
+                row::write(out, target, shown, has_graphics, now);
+            }
+        }
+        out.raw(&["</section>"]);
     }
-    out.raw(&["</section>"]);
 }
 
 #[cfg(test)]

@@ -166,13 +166,16 @@ fn private_targets_show_neither_where_they_are_nor_why_they_fail() {
     let mut targets = Targets::new(vec![private, Monitor::new(Mute("web"))], t0);
     let address = Some("192.0.2.1:443".parse().expect("an address"));
     for index in 0..2 {
-        let (id, failure) = (targets.id(index), ProbeResult::down(Reason::Refused, "refused by 192.0.2.1:443"));
+        let (id, failure) =
+            (targets.id(index), ProbeResult::down(Reason::Refused, "refused by 192.0.2.1:443"));
         targets.fire(id, &ProbeResult::up(ms(1), "HTTP 200 of 192.0.2.1"), t0);
         targets.fire(id, &ProbeResult { address, ..failure }, t0);
     }
     let html = html(&targets, t0);
     let rows: Vec<&str> = html.split("<details ").skip(1).collect();
-    assert!(rows[0].contains("<bdi>nas</bdi>") && rows[0].contains("<dt>changes") && rows[0].contains("degraded"));
+    assert!(
+        rows[0].contains("<bdi>nas</bdi>") && rows[0].contains("<dt>changes") && rows[0].contains("degraded")
+    );
     for fact in ["192.0.2.1", "refused", "<dt>URL", "<dt>address", "<small>"] {
         assert!(!rows[0].contains(fact) && rows[1].contains(fact), "{fact}: {html}");
     }

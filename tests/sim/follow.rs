@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::client::Kind;
 use super::event_log::{Cursor, Entry};
-use super::plan::{MS, S};
+use super::plan::{MS, S, is_private};
 use super::requests::split;
 use super::world::{Event, News, Sock, World};
 use crate::engine::ConnId;
@@ -341,8 +341,10 @@ fn check_event(block: &str, entry: &Entry, boot: u64) {
     let data = data.strip_prefix("data: ").expect("its data");
     let data: Value = serde_json::from_str(data).expect("JSON");
     let word = |key: &str| data[key].as_str();
-    let name = format!("t{}", entry.name.expect("a name"));
-    assert_eq!((word("target"), word("detail")), (Some(name.as_str()), Some(entry.detail.as_str())));
+    let number = entry.name.expect("a name");
+    let detail = Some(entry.detail.as_str()).filter(|_| !is_private(number));
+    assert_eq!((word("target"), word("detail")), (Some(&*format!("t{number}")), detail));
+    assert_eq!(kind == "event: transition" && !is_private(number), word("probe").is_some(), "{block}");
     assert_eq!(word("error"), entry.reason.map(Reason::as_str));
     let ts = data["ts"].as_f64().expect("a time");
     assert!((ts - entry.unix.as_secs_f64()).abs() < 0.06, "{block}");

@@ -1,6 +1,6 @@
 //! Other targets in the place of those that are watched: who stays, who goes and who comes.
 
-use super::plan::{GROUPS, Plan, S, TargetPlan, in_group, target};
+use super::plan::{GROUPS, Plan, S, TargetPlan, in_group, is_private, target};
 use super::receivers::equip;
 use super::rng::Rng;
 use super::world::{Event, Sock, World};
@@ -144,7 +144,8 @@ impl World {
                             let group = self.reloads.rng.pick(&GROUPS);
                             self.plan.targets[target].group = group;
                             let other = equip(Monitor::new(unused), self.receivers.change(target));
-                            TargetUpdate::KeepWith(id, in_group(other, group))
+                            let name = self.plan.targets[target].name;
+                            TargetUpdate::KeepWith(id, in_group(other, group).private(is_private(name)))
                         }
                         false => TargetUpdate::Keep(id),
                     });

@@ -2,6 +2,7 @@
 
 mod policy;
 mod recent;
+mod saved;
 mod state;
 
 use std::collections::VecDeque;
@@ -16,6 +17,8 @@ use crate::result::{
 use crate::text::printable;
 pub use policy::Policy;
 pub use recent::Check;
+use saved::Restored;
+pub(crate) use saved::SavedFsm;
 pub use state::{Event, State};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +63,9 @@ impl Counters {
         self.latencies += 1;
     }
 
-    fn count_change(&mut self, change: &Change) {
-        self.changes_to[change.to.index()] += 1;
-        let time_in = &mut self.time_in[change.from.index()];
-        *time_in = time_in.saturating_add(change.previous_state_duration);
+    fn count_time(&mut self, state: State, time: Duration) {
+        let time_in = &mut self.time_in[state.index()];
+        *time_in = time_in.saturating_add(time);
     }
 }
 
@@ -94,7 +96,10 @@ pub(crate) struct Fsm {
     /// Those of the last successful check. They make the state degraded if `policy_state` is up.
     warnings: ProbeWarnings,
     state: State,
+    /// The time before is in the counters.
     state_since: Instant,
+    /// After a restart of the program; `None` after another change of state.
+    restored: Option<Box<Restored>>,
     streak: u32,
     last: Option<Last>,
     /// Oldest first, at most `history`.
@@ -113,6 +118,7 @@ impl Fsm {
             warnings: ProbeWarnings::default(),
             state: initial,
             state_since: now.instant,
+            restored: None,
             streak: 0,
             last: None,
             // The default size is allocated at once: growing would fragment the heap.
@@ -181,7 +187,15 @@ impl Fsm {
         if change.from == to {
             return None;
         }
-        self.counters.count_change(&change);
+        self.counters.count_time(self.state, now.instant.saturating_duration_since(self.state_since));
+        match &mut self.restored {
+            // The state from before the restart continues.
+            Some(restored) if restored.state == to && !restored.is_current => restored.is_current = true,
+            restored => {
+                *restored = None;
+                self.counters.changes_to[to.index()] += 1;
+            }
+        }
         (self.state, self.state_since) = (to, now.instant);
         Some(change)
     }
@@ -207,7 +221,9 @@ impl Fsm {
     }
 
     pub(crate) fn time_in_state(&self, now: Now) -> Duration {
-        now.instant.saturating_duration_since(self.state_since)
+        let restored = self.restored.as_ref().filter(|restored| restored.is_current);
+        let since = restored.map_or(self.state_since, |restored| restored.since);
+        now.instant.saturating_duration_since(since)
     }
 
     pub(crate) fn transitions(&self) -> u64 {
@@ -220,7 +236,8 @@ impl Fsm {
 
     /// Includes the current period.
     pub(crate) fn time_in(&self, state: State, now: Now) -> Duration {
-        let current = if state == self.state { self.time_in_state(now) } else { Duration::ZERO };
+        let current = now.instant.saturating_duration_since(self.state_since);
+        let current = if state == self.state { current } else { Duration::ZERO };
         self.counters.time_in[state.index()].saturating_add(current)
     }
 

@@ -20,12 +20,12 @@ use crate::probe::{Heartbeat, Probe};
 #[cfg(feature = "cli")]
 pub(crate) use gatus_key::first_collision;
 pub(crate) use gatus_key::{gatus_key, validate_keys};
-pub(crate) use history::{History, Slot};
+pub(crate) use history::{History, SavedHistory, SavedRing, Slot};
 pub use history::{Uptime, Window};
 pub use hook::Hook;
 pub(crate) use notifications::{Due, is_notified};
 pub use notifications::{Notifications, Notify};
-pub(crate) use target::{Pause, Target};
+pub(crate) use target::{Pause, Saved, SavedHeartbeat, SavedPause, Target};
 pub use target_id::TargetId;
 pub(crate) use target_id::TargetSet;
 pub use targets::TargetUpdate;
@@ -64,6 +64,8 @@ pub struct Monitor {
     group: Option<Arc<str>>,
     private: bool,
     notifications: Option<Arc<Notifications>>,
+    /// A fingerprint: a target with other settings does not continue from a state file.
+    settings: Option<u64>,
 }
 
 /// Optional rules: retries, slow responses, other intervals.
@@ -125,6 +127,7 @@ impl Monitor {
             group: None,
             private: false,
             notifications: None,
+            settings: None,
         }
     }
 
@@ -322,6 +325,12 @@ impl Monitor {
     /// The group and the name.
     pub(crate) fn labels(&self) -> (Option<&str>, &str) {
         (self.group.as_deref(), self.name())
+    }
+
+    #[cfg(any(feature = "cli", test, fuzzing))]
+    pub(crate) fn settings(mut self, fingerprint: u64) -> Self {
+        self.settings = Some(fingerprint);
+        self
     }
 
     pub(crate) fn heartbeat(&self) -> Option<&Heartbeat> {

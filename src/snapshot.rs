@@ -2,6 +2,7 @@
 
 pub(crate) mod history;
 pub(crate) mod message;
+pub(crate) mod state_file;
 pub(crate) mod transition;
 
 use std::fmt;

@@ -27,7 +27,7 @@ _pingstate() {
             return
             ;;
         --body-file | --basic-auth-file | --header-file | --ca-file | --cert | --key | --token-file | \
-                --webhook-header-file | --api-token-file | --push-header-file | --config)
+                --webhook-header-file | --api-token-file | --state-file | --push-header-file | --config)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
@@ -41,8 +41,8 @@ _pingstate() {
                 --grace | --ping-count | --ping-interval | --ping-required | --ping-loss | --ping-ttl | --ping-size | \
                 --interval | --interval-down | --interval-fast | --fall | --rise | --slow | --slow-clear | --group | \
                 --hook-timeout | --webhook | --webhook-text-key | --remind | --api-host | --api-port | \
-                --api-allow-host | --api-page | --api-frame | --dns | --history-days | --push-url | --push-interval | \
-                --alive-url | --alive-interval)
+                --api-allow-host | --api-page | --api-frame | --dns | --history-days | --state-interval | --push-url | \
+                --push-interval | --alive-url | --alive-interval)
             return
             ;;
     esac
@@ -56,8 +56,8 @@ _pingstate() {
                 --slow-clear --paused --group --private --on-change --hook-timeout --webhook --webhook-format
                 --webhook-text-key --webhook-header-file --notify --remind --hook-first --api-host --api-port
                 --api-allow-host --api-token-file --api-token-reads --api-page --api-frame --dns --history-days
-                --log-format --push-url --push-interval --push-header-file --alive-url --alive-interval --config
-                --check-config --test-notify --once --json -h --help -V --version' -- "$word")
+                --state-file --state-interval --log-format --push-url --push-interval --push-header-file --alive-url
+                --alive-interval --config --check-config --test-notify --once --json -h --help -V --version' -- "$word")
             ;;
         *)
             compopt -o nospace

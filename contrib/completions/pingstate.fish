@@ -66,6 +66,8 @@ complete -c pingstate -l api-page -x -d 'status page for browsers, at / and /pag
 complete -c pingstate -l api-frame -x -d 'let pages of this origin (https://home.example), or with * all pages, show the status page in a frame'
 complete -c pingstate -l dns -x -d 'name server to query instead of those in resolv.conf; repeatable'
 complete -c pingstate -l history-days -x -d 'days of history that are kept for the uptime of each target; 0 for none'
+complete -c pingstate -l state-file -r -F -d 'file with the state and history of all targets, which are continued after a restart'
+complete -c pingstate -l state-interval -x -d 'interval at which --state-file is written, at least 1s; it is also written at the end of each day (UTC) and at stop'
 complete -c pingstate -l log-format -x -a 'auto plain time journal' -d 'plain, time (with the time in UTC), journal (with priorities for systemd), or auto: journal if it reads standard error, plain on a terminal, else time'
 complete -c pingstate -l push-url -x -d 'post the metrics here: VictoriaMetrics (/api/v1/import/prometheus), Pushgateway (/metrics/job/NAME)'
 complete -c pingstate -l push-interval -x -d 'time from one post to the next, 1 or more'

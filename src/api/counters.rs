@@ -6,6 +6,7 @@ use std::time::Duration;
 pub(crate) struct Counters {
     pub(crate) hooks: Hooks,
     pub(crate) webhooks: Webhooks,
+    pub(crate) state_file: StateFile,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,13 @@ pub(crate) struct Hooks {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Webhooks {
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+}
+
+/// Writes of the state file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StateFile {
     pub(crate) ok: u64,
     pub(crate) failed: u64,
 }

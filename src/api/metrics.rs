@@ -325,6 +325,14 @@ fn write_daemon(out: &mut Exposition, figures: &Figures<'_>) {
         "result",
         &[("ok", webhooks.ok), ("failed", webhooks.failed), ("dropped", 0)],
     );
+    let state_file = &counters.state_file;
+    write(
+        "pingstate_state_file_writes_total",
+        "counter",
+        "Writes of the state file.",
+        "result",
+        &[("ok", state_file.ok), ("failed", state_file.failed)],
+    );
     out.family("pingstate_build_info", "gauge", "Which pingstate this is.");
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1));
 }

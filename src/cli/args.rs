@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
@@ -45,6 +46,8 @@ pub(super) struct DaemonFlags {
     pub(super) log_format: Option<LogFormat>,
     pub(super) dns: Vec<SocketAddr>,
     pub(super) history_days: Option<u8>,
+    pub(super) state_file: Option<PathBuf>,
+    pub(super) state_interval: Option<Duration>,
     pub(super) push: RequestFlags,
     pub(super) alive: RequestFlags,
 }

@@ -150,6 +150,8 @@ impl DaemonFlags {
             log_format: self.log_format.or(others.log_format),
             dns: either(self.dns, others.dns),
             history_days: self.history_days.or(others.history_days),
+            state_file: self.state_file.or(others.state_file),
+            state_interval: self.state_interval.or(others.state_interval),
             push: self.push.over(others.push),
             alive: self.alive.over(others.alive),
         }

@@ -11,6 +11,7 @@ use super::config::Config;
 use super::flags::{self, Flag, FlagScope};
 use super::options::SettingsByKind;
 use super::{Daemon, Options, TargetOptions, TargetSpec};
+use crate::library::ServerBuilder;
 use crate::monitor::History;
 use crate::probe::kinds::Kind;
 use crate::text::listed;
@@ -75,6 +76,8 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
         log_format: flags.log_format.unwrap_or_default(),
         dns: flags.dns,
         history_days: flags.history_days.unwrap_or(History::DAYS_MAX),
+        state_file: flags.state_file,
+        state_interval: flags.state_interval.unwrap_or(ServerBuilder::STATE_INTERVAL),
         push: flags.push,
         alive: flags.alive,
     }

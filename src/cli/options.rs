@@ -42,6 +42,8 @@ pub(crate) struct Daemon {
     /// The name servers; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
     pub(crate) history_days: u8,
+    pub(crate) state_file: Option<PathBuf>,
+    pub(crate) state_interval: Duration,
     pub(crate) push: RequestFlags,
     pub(crate) alive: RequestFlags,
 }

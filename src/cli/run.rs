@@ -81,12 +81,16 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
         [monitor] => monitor.url().to_owned(),
         several => format!("{} targets", several.len()),
     };
+    if let Some(problem) = super::start::state_file_problem(&daemon) {
+        log.line(Priority::Warning, &problem);
+    }
     let mut builder = Server::builder(monitors)
         .resolver(super::targets::names(&daemon))
         .stop_on_signals()
         .reap_orphans()
         .notify_systemd()
         .history_days(daemon.history_days)
+        .state_interval(daemon.state_interval)
         .on_check(move |checked| log_change(checked, log))
         .on_warning(move |notice| log.line(Priority::Warning, &notice.text));
     for host in daemon.api_allow_hosts {
@@ -101,6 +105,9 @@ fn serve(start: Start, log: Log) -> Result<(), String> {
     builder = builder.status_page(daemon.api_page);
     if let Some(origin) = daemon.api_frame {
         builder = builder.frame_ancestor(origin);
+    }
+    if let Some(path) = daemon.state_file {
+        builder = builder.state_file(path);
     }
     if let Some(push) = requests.push {
         builder = builder.push(push);

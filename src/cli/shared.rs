@@ -10,6 +10,29 @@ pub(super) fn fingerprint(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// Like [`fingerprint`], for comparison with that of another version of this program: zeros have no effect, so that a
+/// setting that is added and has its default changes nothing.
+pub(super) fn lasting_fingerprint(value: &impl Hash) -> u64 {
+    let mut hasher = LastingHasher(0xcbf2_9ce4_8422_2325);
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// FNV-1a of the bytes that are not zero.
+struct LastingHasher(u64);
+
+impl Hasher for LastingHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().filter(|byte| **byte != 0) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Values by the fingerprints of the settings that they are made of.
 pub(super) struct Shared<T> {
     /// `None` for a value that could not be made.
@@ -36,5 +59,24 @@ impl<T: Clone> Shared<T> {
         let made = make();
         self.made.insert(key, made.as_ref().ok().cloned());
         made.map_err(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_do_not_change_a_lasting_fingerprint() {
+        let before = lasting_fingerprint(&("https://nas/", Some(3_u32), vec!["a"]));
+        assert_eq!(
+            lasting_fingerprint(&("https://nas/", Some(3_u32), vec!["a"], None::<u8>, false, 0)),
+            before
+        );
+        assert_ne!(lasting_fingerprint(&("https://nas/", Some(4_u32), vec!["a"])), before);
+        assert_ne!(lasting_fingerprint(&("https://nas/", Some(3_u32), vec!["a"], true)), before);
+        assert_ne!(lasting_fingerprint(&("https://nas", Some(3_u32), vec!["/a"])), before);
+        // In the files of present versions.
+        assert_eq!(before, 11_756_994_597_139_858_677);
     }
 }

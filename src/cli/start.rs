@@ -11,6 +11,7 @@ use super::{Daemon, Options, TargetOptions};
 use crate::api::access::Access;
 use crate::library::Server;
 use crate::monitor::{Monitor, TargetId, TargetUpdate};
+use crate::reactor::check_state_path;
 use crate::text::printable;
 use crate::text::token::Token;
 
@@ -59,6 +60,11 @@ impl Start {
             return Ok(Start { monitors, daemon: options.daemon, token, requests, every, source: None, log });
         };
         let plan = Plan::new(&config, &[], is_daemon, log)?;
+        if options.check_config
+            && let Some(problem) = state_file_problem(&plan.daemon)
+        {
+            return Err(vec![[&config.name(), ": ", &problem].concat()]);
+        }
         let started = plan.updates.into_iter().filter_map(|update| match update {
             TargetUpdate::Start(monitor) => Some(monitor),
             _ => None,
@@ -166,6 +172,13 @@ fn api_token(daemon: &Daemon, errors: &mut Vec<(usize, String)>) -> Option<Token
     token.map_err(|error| errors.push((0, format!("--api-token-file: {}: {error}", path.display())))).ok()
 }
 
+/// Why the state file cannot be written. The daemon starts nevertheless: that of a monitor matters most while something
+/// is wrong with the machine.
+pub(super) fn state_file_problem(daemon: &Daemon) -> Option<String> {
+    let problem = check_state_path(daemon.state_file.as_ref()?).err()?;
+    Some(["--state-file: cannot be written: ", &problem].concat())
+}
+
 /// None are sent for a single check of each target.
 fn requests(
     daemon: &Daemon,
@@ -188,6 +201,8 @@ fn differences(one: &Daemon, other: &Daemon) -> impl Iterator<Item = &'static st
         (one.api_frame != other.api_frame, "--api-frame"),
         (one.dns != other.dns, "--dns"),
         (one.history_days != other.history_days, "--history-days"),
+        (one.state_file != other.state_file, "--state-file"),
+        (one.state_interval != other.state_interval, "--state-interval"),
         (one.log_format != other.log_format, "--log-format"),
         (one.push.url != other.push.url, "--push-url"),
         (one.push.interval != other.push.interval, "--push-interval"),

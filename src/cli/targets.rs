@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::config::ERRORS_MAX;
 use super::log::Log;
+use super::options::{NotificationSettings, Settings};
 use super::receivers::{Receivers, WebhookFiles};
 use super::request_files::{Files, HeaderFields, RequestFiles};
 use super::secret_file::read_secret;
-use super::shared::fingerprint;
+use super::shared::{fingerprint, lasting_fingerprint};
 use super::trust::{TrustFlags, Trusted, Trusts};
 use super::{Daemon, TargetOptions, TargetSpec};
 use crate::fsm::Policy;
@@ -150,6 +151,18 @@ impl LoadedFiles {
     }
 }
 
+/// Of the settings whose change makes it another target for the state file. Other contents of files do not: passwords and
+/// certificates are renewed.
+fn saved_settings(options: &TargetOptions) -> u64 {
+    let settings = Settings {
+        notifications: NotificationSettings::default(),
+        group: None,
+        private: false,
+        ..(*options.settings).clone()
+    };
+    lasting_fingerprint(&(&options.target, settings))
+}
+
 impl SharedResources {
     fn new(notifies: bool, log: Log) -> SharedResources {
         SharedResources {
@@ -218,7 +231,8 @@ impl SharedResources {
             .retries(settings.retries.unwrap_or(0))
             .retry_interval(settings.retry_interval.unwrap_or(Monitor::RETRY_INTERVAL))
             .paused(settings.paused)
-            .private(settings.private);
+            .private(settings.private)
+            .settings(saved_settings(options));
         if let Some(interval) = settings.interval {
             monitor = monitor.interval(interval);
         }

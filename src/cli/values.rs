@@ -115,6 +115,13 @@ pub(super) fn notify(text: &str) -> Result<Notify, String> {
     }
 }
 
+pub(super) fn state_interval(text: &str) -> Result<Duration, String> {
+    match interval(text)? {
+        interval if interval >= Duration::from_secs(1) => Ok(interval),
+        _ => Err(format!("{} is less than 1 s", shown(text))),
+    }
+}
+
 pub(super) fn history_days(text: &str) -> Result<u8, String> {
     Ok(whole(text, 0, History::DAYS_MAX.into())? as u8)
 }

@@ -160,3 +160,6 @@ pub(crate) const WATCHDOG_SLACK: Duration = Duration::from_millis(200);
 
 /// Checks in flight at the same time when every target is checked once.
 pub(crate) const ONCE_PARALLEL: usize = 256;
+
+/// A piece of the state file ends with the first target after this number of bytes.
+pub(crate) const STATE_PIECE: usize = 64 * 1024;

@@ -86,9 +86,19 @@ pub(crate) enum Output {
     },
     /// Kill this hook and its child processes. Its end must still be reported.
     Kill(HookId),
+    /// Write this to the state file, then call [`Engine::handle_state_written`](super::Engine::handle_state_written).
+    WriteState(StatePiece),
     Notify(String),
     Log(String),
     CheckResult(CheckResult),
+}
+
+/// A part of the state file. The file is replaced with the last one.
+#[derive(Debug)]
+pub(crate) struct StatePiece {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) is_first: bool,
+    pub(crate) is_last: bool,
 }
 
 #[derive(Debug)]

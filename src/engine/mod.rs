@@ -93,13 +93,14 @@ use hooks::Hooks;
 pub(crate) use ids::ConnId;
 use limits::{ACCEPT_PAUSE, CLOCK_STALL, Shares, WAKEUP_INTERVAL, YIELD_DELAY};
 use lookups::Lookups;
-pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output};
+pub(crate) use messages::{CheckResult, HookId, Input, JobId, Output, StatePiece};
 pub(crate) use notification::Notification;
 use owners::{ConnOwner, Owner};
 use periodic::PeriodicRequests;
 pub(crate) use probe_runs::Schedule;
 use probe_runs::{ProbeRuns, RunEvent};
 use service_manager::ServiceManager;
+use state_file::StateFile;
 use webhooks::Webhooks;
 
 pub(crate) struct Engine {
@@ -119,6 +120,7 @@ pub(crate) struct Engine {
     manager: Option<ServiceManager>,
     watchdog_due: bool,
     requests: PeriodicRequests,
+    state_file: Option<Box<StateFile>>,
 }
 
 impl Engine {
@@ -146,6 +148,7 @@ impl Engine {
             manager: None,
             watchdog_due: false,
             requests: PeriodicRequests::default(),
+            state_file: None,
         }
     }
 
@@ -212,6 +215,7 @@ impl Engine {
                 Owner::Watchdog => self.watchdog_due = true,
                 Owner::Liveness => {}
                 Owner::Request(kind) => self.requests.note_due(kind),
+                Owner::StateFile => self.begin_state(),
             }
             self.process_events();
         }
@@ -266,15 +270,6 @@ impl Engine {
         if self.manager.is_some() {
             self.cx.outputs.push_back(Output::Notify(text.to_owned()));
         }
-    }
-
-    #[cold]
-    pub(crate) fn note_refused_reload(&mut self, error: &str, now: Now) {
-        self.update_clock(now);
-        if let Some(manager) = &mut self.manager {
-            manager.note_reload(error, &mut self.cx);
-        }
-        self.set_wakeup();
     }
 
     /// The result of [`Output::Spawn`]. `output` is the first line that the hook has printed.

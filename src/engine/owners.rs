@@ -19,9 +19,10 @@ pub(super) enum Owner {
     Watchdog,
     Liveness,
     Request(RequestKind),
+    StateFile,
 }
 
-const FIXED: usize = 9;
+const FIXED: usize = 10;
 
 impl timers::Owner for Owner {
     fn index(self) -> usize {
@@ -34,6 +35,7 @@ impl timers::Owner for Owner {
             Owner::Watchdog => 5,
             Owner::Liveness => 6,
             Owner::Request(kind) => 7 + kind.index(),
+            Owner::StateFile => 9,
             Owner::Run(owner) => FIXED + 2 * owner.index(),
             Owner::Client(id) => FIXED + 1 + 2 * id.index(),
         }

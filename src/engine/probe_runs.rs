@@ -324,7 +324,7 @@ impl ProbeRuns {
         self.table.iter().flat_map(|run| &run.jobs).copied().collect()
     }
 
-    fn set_timers(&self, cx: &mut Context) {
+    pub(super) fn set_timers(&self, cx: &mut Context) {
         let owners: Vec<_> = cx.targets.ids().map(RunOwner::Target).collect();
         owners.into_iter().for_each(|owner| self.set_timer(owner, cx));
         for target in self.queue.all_waiting() {

@@ -15,6 +15,7 @@ impl Engine {
         let ended = self.cx.targets.replace(updates, self.cx.now);
         self.runs.handle_reload(&ended, &mut self.cx);
         self.restart_push();
+        self.restart_state();
         self.hooks.handle_reload(&self.cx.targets);
         self.event_log.handle_reload(self.cx.targets.list().len());
         self.api.handle_reload(&mut self.cx);
@@ -27,5 +28,14 @@ impl Engine {
         self.process_events();
         self.set_wakeup();
         Ok(())
+    }
+
+    #[cold]
+    pub(crate) fn note_refused_reload(&mut self, error: &str, now: Now) {
+        self.update_clock(now);
+        if let Some(manager) = &mut self.manager {
+            manager.note_reload(error, &mut self.cx);
+        }
+        self.set_wakeup();
     }
 }

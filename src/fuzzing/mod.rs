@@ -20,6 +20,7 @@ mod request;
 mod resolver;
 mod response;
 mod source;
+mod state_file;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -35,6 +36,7 @@ pub use records::records;
 pub use request::request;
 pub use resolver::resolver;
 pub use response::response;
+pub use state_file::state_file;
 pub use verdict::verdict;
 
 use source::Source;

@@ -18,6 +18,7 @@ const TARGETS: &[(&str, Property)] = &[
     ("request", super::request),
     ("resolver", super::resolver),
     ("response", super::response),
+    ("state_file", super::state_file),
     ("verdict", super::verdict),
 ];
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::events::{CheckEvent, OnCheck, OnWarning, Warning};
 use super::resolver_config::ResolverConfig;
@@ -14,6 +16,8 @@ use crate::engine::Schedule;
 use crate::monitor::{History, Monitor, validate_keys, validate_names, validate_tokens};
 use crate::probe::build::{Error, PeriodicRequest};
 use crate::text::token::Token;
+
+const STATE_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Configures a [`Server`].
 ///
@@ -50,6 +54,8 @@ pub struct ServerBuilder {
     push: Option<PeriodicRequest>,
     alive: Option<PeriodicRequest>,
     history_days: u8,
+    state_file: Option<PathBuf>,
+    state_interval: Duration,
     on_check: Option<OnCheck>,
     on_warning: Option<OnWarning>,
 }
@@ -71,6 +77,8 @@ impl ServerBuilder {
             push: None,
             alive: None,
             history_days: ServerBuilder::HISTORY_DAYS,
+            state_file: None,
+            state_interval: ServerBuilder::STATE_INTERVAL,
             on_check: None,
             on_warning: None,
         }
@@ -275,6 +283,56 @@ impl ServerBuilder {
         self
     }
 
+    /// The default interval of the state file: 15 minutes.
+    pub const STATE_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+    /// Continues from this file, if it exists, and writes it at an interval, after the end of each UTC day, and when the
+    /// server stops: the state, history, counters and pause of each target, the time of its last heartbeat, and what was
+    /// notified. A target is recognised by its name and URL. It is unknown until its first check; then it is in the same
+    /// state as before, if that has not changed, and nothing is notified.
+    ///
+    /// It is written on a thread of its own, with the permissions 0600: first `FILE.tmp`, which then replaces the file. A
+    /// failure is a warning, and the file is written again at the next interval. A file that is damaged or of another
+    /// version is renamed to `FILE.bad`. Default: none.
+    ///
+    /// ```
+    /// use pingstate::{Monitor, Server, State, blocking};
+    ///
+    /// # let file = std::env::temp_dir().join(format!("pingstate-state-{}", std::process::id()));
+    /// # let _ = std::fs::remove_file(&file);
+    /// let start = || {
+    ///     let disk = Monitor::new(blocking("disk", || true));
+    ///     Server::builder(disk).state_file(&file).bind(([127, 0, 0, 1], 0))
+    /// };
+    /// let run = |server: &mut Server| {
+    ///     let disk = server.targets().next().expect("one target");
+    ///     while server.snapshot(disk).is_some_and(|disk| disk.state != State::Up) {
+    ///         server.turn(None)?;
+    ///     }
+    ///     server.shutdown_handle()?.stop();
+    ///     server.run()?;
+    ///     Ok::<_, std::io::Error>(server.snapshot(disk).expect("it is present"))
+    /// };
+    /// let before = run(&mut start()?)?;
+    /// let after = run(&mut start()?)?;
+    /// assert_eq!((before.transitions, after.transitions), (1, 1));
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
+        self
+    }
+
+    /// The interval of [`ServerBuilder::state_file`]: from one second to [`Monitor::INTERVAL_MAX`]. Default:
+    /// [`ServerBuilder::STATE_INTERVAL`].
+    #[must_use]
+    pub fn state_interval(mut self, interval: Duration) -> Self {
+        self.state_interval = interval;
+        self
+    }
+
     /// Binds the API to `address`; port 0 selects a free port. The first checks start with the first turn.
     ///
     /// # Errors
@@ -297,6 +355,10 @@ impl ServerBuilder {
         if self.history_days > ServerBuilder::HISTORY_DAYS {
             return Err(Error::HistoryDays(format!("{} is more than 90", self.history_days)).into());
         }
+        if !(STATE_INTERVAL_MIN..=Monitor::INTERVAL_MAX).contains(&self.state_interval) {
+            let message = format!("{:?} is not between 1 s and 10 years", self.state_interval);
+            return Err(Error::StateInterval(message).into());
+        }
         let frame_ancestor = self.frame_ancestor.unwrap_or_default();
         if !frame_ancestor.is_empty() && !is_frame_ancestor(&frame_ancestor) {
             return Err(Error::ApiFrame(format!("{frame_ancestor:?} is not an origin or *")).into());
@@ -307,6 +369,9 @@ impl ServerBuilder {
         let mut reactor = self.resolver.reactor(self.monitors, Schedule::Repeated, access)?;
         let address = reactor.listen(address)?;
         reactor.record_history(self.history_days);
+        if let Some(path) = self.state_file {
+            reactor.keep_state(path, self.state_interval);
+        }
         if self.stop_on_signals {
             reactor.listen_to_signals()?;
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Now;
 use crate::fsm::State;
 use ring::Ring;
+pub(crate) use ring::SavedRing;
 pub(crate) use slot::Slot;
 pub use uptime::{Uptime, Window};
 
@@ -60,6 +61,13 @@ impl WallClock {
     }
 }
 
+/// What a state file has of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SavedHistory {
+    pub(crate) half_hours: SavedRing,
+    pub(crate) days: SavedRing,
+}
+
 /// The index of a state whose time is recorded.
 fn known(state: State) -> Option<usize> {
     match state {
@@ -86,6 +94,27 @@ impl History {
             days: Ring::new(DAY_S, days),
             clock: WallClock { latest_s: unix(now).as_secs(), tolerance_s: DAY_S, behind: Duration::ZERO },
         }
+    }
+
+    pub(crate) fn save(&self) -> SavedHistory {
+        SavedHistory { half_hours: self.half_hours.save(), days: self.days.save() }
+    }
+
+    /// Continues from what was saved at `saved_at`, the time since 1970. The clock is not used before it has passed that
+    /// time.
+    pub(super) fn restore(
+        &mut self,
+        saved: Option<SavedHistory>,
+        state: State,
+        saved_at: Duration,
+        now: Now,
+    ) {
+        (self.state, self.recorded_until, self.remainders_ns) = (state, now.instant, [0; 3]);
+        if let Some(saved) = saved {
+            self.half_hours.restore(saved.half_hours);
+            self.days.restore(saved.days);
+        }
+        self.clock = WallClock { latest_s: saved_at.as_secs(), behind: Duration::ZERO, tolerance_s: 0 };
     }
 
     /// Records the time in the state until now. From now on it is `state`.

@@ -136,6 +136,35 @@ impl Notified {
         Notified { state, reminders: None }
     }
 
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// The number of reminders that were sent, and the time until the next one.
+    pub(super) fn save_reminders(&self, now: Instant) -> Option<(u32, Duration)> {
+        let reminders = self.reminders.as_ref()?;
+        Some((reminders.count, reminders.next.saturating_duration_since(now)))
+    }
+
+    /// Reminders begin anew after a pause.
+    pub(super) fn pause(&mut self) {
+        self.reminders = None;
+    }
+
+    /// As saved `gap` ago.
+    pub(super) fn restore(
+        state: State,
+        reminders: Option<(u32, Duration)>,
+        gap: Duration,
+        now: Instant,
+    ) -> Self {
+        let reminders = reminders.map(|(count, rest)| {
+            let rest = rest.saturating_sub(gap).min(Monitor::INTERVAL_MAX);
+            Box::new(Reminders { next: now + rest, count })
+        });
+        Notified { state, reminders }
+    }
+
     /// `from` is the state before the check if it was changed by it.
     pub(super) fn update(
         &mut self,
@@ -150,6 +179,10 @@ impl Notified {
             return self.remind(state, remind?, now).map(Due::Reminder);
         };
         let known = std::mem::replace(&mut self.state, state);
+        if known == state {
+            // It was unknown meanwhile: by a pause or a restart.
+            return self.remind(state, remind?, now).map(Due::Reminder);
+        }
         self.reminders = None;
         if let Some(interval) = remind.filter(|_| state == State::Down) {
             self.reminders = Some(Box::new(Reminders { next: now + interval, count: 0 }));

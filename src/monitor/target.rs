@@ -1,6 +1,7 @@
 //! A running monitor: its state machine and its schedule.
 
 mod pause;
+mod saved;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +17,17 @@ use crate::probe::durations::{long, millis};
 use crate::probe::guard::{guarded, label};
 use crate::probe::{Attempt, Heartbeat, Probe};
 use crate::result::{ProbeResult, ProbeWarning, Reason};
+use crate::wire::crc32::crc32;
 pub(crate) use pause::Pause;
+pub(crate) use saved::{Saved, SavedHeartbeat, SavedPause};
 
 pub(crate) struct Target {
     id: TargetId,
     probe: Box<dyn Probe>,
     fsm: Fsm,
     history: Option<Box<History>>,
+    /// A fingerprint of the settings.
+    settings: u64,
     pub(super) interval: Duration,
     /// `None` for the default rules, to save memory with 10,000 targets.
     special: Option<Box<Special>>,
@@ -63,11 +68,13 @@ impl Target {
         let (first, second) = (now.instant + first_checks.0, now.instant + first_checks.1);
         let heartbeat = guarded(|| monitor.probe.heartbeat().cloned()).ok().flatten();
         let heartbeat = heartbeat.map(|heartbeat| Box::new(Expected { heartbeat, since: now.instant }));
+        let settings = monitor.settings.unwrap_or_else(|| crc32(monitor.url().as_bytes()).into());
         let special = Special { rules, anchor: first, interval, retry_at: None, retried: 0 };
         let mut target = Target {
             id,
             fsm: Fsm::new(monitor.initial, monitor.policy, monitor.history, now),
             history: None,
+            settings,
             probe: monitor.probe,
             interval,
             special: (rules != Rules::default()).then(|| Box::new(special)),
@@ -130,6 +137,10 @@ impl Target {
     /// Whether the API hides its URL, address and details.
     pub(crate) fn is_private(&self) -> bool {
         self.is_private
+    }
+
+    pub(super) fn settings(&self) -> u64 {
+        self.settings
     }
 
     pub(crate) fn fsm(&self) -> &Fsm {

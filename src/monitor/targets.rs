@@ -1,6 +1,7 @@
 //! The list of all targets.
 
 mod pauses;
+mod restore;
 mod update;
 
 use std::sync::Arc;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, process};
 
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
+use super::state_file::STOP_TIMEOUT;
 use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock};
 use crate::engine::JobId;
 use crate::probe::BlockingTask;
@@ -92,7 +93,9 @@ impl Reactor {
     pub(crate) fn stop(&mut self) {
         self.update(|engine, _| engine.stop());
         self.children.terminate();
-        let until = clock::now().instant + STOP_GRACE;
+        self.update(|engine, now| engine.finish_state(now));
+        let start = clock::now().instant;
+        let until = start + STOP_GRACE;
         while let Some(check) = self.children.next_check() {
             let now = clock::now();
             if now.instant >= until {
@@ -106,6 +109,25 @@ impl Reactor {
         }
         self.children.end_all();
         self.process_outputs(clock::now());
+        self.finish_state(start + STOP_TIMEOUT);
+    }
+
+    /// Waits until the state file is written, but not longer than until this time.
+    #[cold]
+    fn finish_state(&mut self, until: Instant) {
+        loop {
+            let now = clock::now();
+            self.check_state_file(now);
+            self.process_outputs(now);
+            if !self.engine.is_writing_state() {
+                return;
+            }
+            if now.instant >= until {
+                self.notices.push("state file: not written at stop: the write takes too long".to_owned());
+                return;
+            }
+            let _ = self.poll.poll(&mut self.events, Some(until - now.instant));
+        }
     }
 
     #[cfg(feature = "cli")]

@@ -17,6 +17,7 @@ mod process_stats;
 mod processes;
 mod signals;
 mod socket;
+mod state_file;
 mod traffic;
 
 use std::collections::BTreeSet;
@@ -50,6 +51,9 @@ use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
 use socket::Socket;
+use state_file::StateFile;
+#[cfg(feature = "cli")]
+pub(crate) use state_file::check_state_path;
 
 const BUFFER: usize = 16 * 1024;
 
@@ -103,6 +107,7 @@ pub(crate) struct Reactor {
     waker: Option<Waker>,
     task_results: (Sender<TaskResult>, Receiver<TaskResult>),
     children: Children,
+    state_file: Option<StateFile>,
     notify: Option<Notify>,
     buffer: Vec<u8>,
 }
@@ -132,6 +137,7 @@ impl Reactor {
             waker: None,
             task_results: channel(),
             children: Children::default(),
+            state_file: None,
             notify: None,
             buffer: vec![0; BUFFER],
         })
@@ -259,6 +265,7 @@ impl Reactor {
             self.engine.handle_worked(job, result, now);
         }
         self.check_children();
+        self.check_state_file(now);
         if let Some(notify) = &mut self.notify {
             notify.flush();
         }
@@ -370,6 +377,7 @@ impl Reactor {
             Output::KillProgram(id) => self.children.kill(ChildId::Check(id)),
             Output::Spawn { id, hook, env } => self.start_hook(id, &hook, env, now),
             Output::Kill(id) => self.children.kill(ChildId::Hook(id)),
+            Output::WriteState(piece) => self.write_state(piece, now),
             Output::Notify(text) => {
                 if let Some(notify) = &mut self.notify {
                     notify.send(text);

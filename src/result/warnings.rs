@@ -21,7 +21,7 @@ pub enum ProbeWarning {
 }
 
 impl ProbeWarning {
-    const ALL: [ProbeWarning; 4] =
+    pub(crate) const ALL: [ProbeWarning; 4] =
         [ProbeWarning::Slow, ProbeWarning::CertSoon, ProbeWarning::Loss, ProbeWarning::Plugin];
 
     /// The word in the API.

@@ -42,6 +42,7 @@ mod request_files;
 mod requests;
 mod responses;
 mod service;
+mod state_file;
 mod systemd;
 mod tls_identity;
 mod tls_servers;

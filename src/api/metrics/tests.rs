@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::api::counters::{Connections, Counters, Hooks, ProcessStats, Webhooks};
+use crate::api::counters::{Connections, Counters, Hooks, ProcessStats, StateFile, Webhooks};
 use crate::clock::{system_time, test_now};
 use crate::monitor::Monitor;
 use crate::monitor::mute::Mute;
@@ -63,6 +63,8 @@ fn every_target_has_all_its_metrics() {
             "_seconds_total{target=\"new\",state=\"up\"} 0",
             "_seconds_total{target=\"new\",state=\"degraded\"} 0",
             "_seconds_total{target=\"new\",state=\"down\"} 0",
+            "_file_writes_total{result=\"ok\"} 0",
+            "_file_writes_total{result=\"failed\"} 0",
         ]
     );
     assert_eq!(
@@ -139,6 +141,7 @@ fn the_daemon_tells_of_itself() {
     let counters = Counters {
         hooks: Hooks { ok: 1, failed: 2, timeout: 3, not_started: 4 },
         webhooks: Webhooks { ok: 5, failed: 6 },
+        state_file: StateFile { ok: 7, failed: 8 },
     };
     let mut figures = figures(&counters);
     let text = exposition(&Targets::new(Vec::new(), test_now()), &figures, test_now());
@@ -151,6 +154,8 @@ fn the_daemon_tells_of_itself() {
         "pingstate_webhook_deliveries_total{result=\"ok\"} 5",
         "pingstate_webhook_deliveries_total{result=\"failed\"} 6",
         "pingstate_webhook_deliveries_total{result=\"dropped\"} 0",
+        "pingstate_state_file_writes_total{result=\"ok\"} 7",
+        "pingstate_state_file_writes_total{result=\"failed\"} 8",
         concat!("pingstate_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         "process_start_time_seconds 1738200000",
     ] {

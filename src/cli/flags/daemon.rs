@@ -7,7 +7,7 @@ use crate::cli::values;
 const DNS_MAX: usize = 8;
 const ALLOW_HOSTS_MAX: usize = 64;
 
-pub(super) static FLAGS: [Flag; 10] = [
+pub(super) static FLAGS: [Flag; 12] = [
     value("--api-host", "ADDRESS", "address to listen on", |line, text| {
         put(&mut line.daemon.api_host, values::api_host(text))
     })
@@ -55,6 +55,19 @@ pub(super) static FLAGS: [Flag; 10] = [
         |line, text| put(&mut line.daemon.history_days, values::history_days(text)),
     )
     .default("90"),
+    value(
+        "--state-file",
+        "FILE",
+        "file with the state and history of all targets, which are continued after a restart",
+        |line, text| put(&mut line.daemon.state_file, values::plain(text).map(Into::into)),
+    ),
+    value(
+        "--state-interval",
+        "TIME",
+        "interval at which --state-file is written, at least 1s; it is also written at the end of each day (UTC) and at stop",
+        |line, text| put(&mut line.daemon.state_interval, values::state_interval(text)),
+    )
+    .default("15m"),
     value(
         "--log-format",
         "FORMAT",

@@ -13,7 +13,11 @@ pub(super) fn monitor(name: &str, token: &str) -> Monitor {
 
 /// An engine with two targets, of which nothing was received yet.
 pub(super) fn expecting() -> Bench {
-    Bench::watching(vec![monitor("backup", TOKEN), monitor("other", OTHER)], Schedule::Repeated)
+    Bench::watching(monitors(), Schedule::Repeated)
+}
+
+pub(super) fn monitors() -> Vec<Monitor> {
+    vec![monitor("backup", TOKEN), monitor("other", OTHER)]
 }
 
 impl Bench {

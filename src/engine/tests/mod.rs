@@ -21,6 +21,7 @@ mod reload;
 mod reload_notifications;
 mod retries;
 mod service_manager;
+mod state_file;
 mod streams;
 mod webhooks;
 

@@ -17,6 +17,15 @@ pub(super) struct Ring {
     latency_count: u32,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SavedRing {
+    pub(crate) newest: u32,
+    pub(crate) latency_sum_us: u64,
+    pub(crate) latency_count: u32,
+    /// Oldest first.
+    pub(crate) slots: Vec<Slot>,
+}
+
 /// How many slots are allocated at once: growing by one would fragment the heap.
 const GROWTH: usize = 8;
 
@@ -24,6 +33,27 @@ impl Ring {
     pub(super) fn new(length_s: u64, max: u8) -> Self {
         let length_s = length_s as u32;
         Ring { slots: Vec::new(), max, length_s, newest: 0, latency_sum_us: 0, latency_count: 0 }
+    }
+
+    pub(super) fn save(&self) -> SavedRing {
+        SavedRing {
+            newest: self.newest,
+            latency_sum_us: self.latency_sum_us,
+            latency_count: self.latency_count,
+            slots: self.slots.clone(),
+        }
+    }
+
+    /// Slots with more time than their length are emptied; the oldest ones are dropped if there are too many.
+    pub(super) fn restore(&mut self, saved: SavedRing) {
+        let surplus = saved.slots.len().saturating_sub(self.max.into());
+        let slots = saved.slots.iter().skip(surplus);
+        let count = slots.len();
+        self.slots = Vec::with_capacity(count.next_multiple_of(GROWTH).min(self.max.into()));
+        let is_possible = |slot: &&Slot| slot.known_s() <= self.length_s;
+        self.slots.extend(slots.map(|slot| Some(slot).filter(is_possible).copied().unwrap_or_default()));
+        (self.newest, self.latency_sum_us, self.latency_count) =
+            (saved.newest, saved.latency_sum_us, saved.latency_count);
     }
 
     pub(super) fn length_s(&self) -> u64 {

@@ -17,6 +17,15 @@ const LATENCY_AT: usize = 3 * BITS;
 const MANTISSA: u32 = 8;
 
 impl Slot {
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// As [`Slot::bits`] returned them.
+    pub(crate) fn from_bits(bits: u64) -> Slot {
+        Slot(bits)
+    }
+
     pub(crate) fn up_s(self) -> u32 {
         self.seconds(UP)
     }

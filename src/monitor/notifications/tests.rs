@@ -86,6 +86,7 @@ fn a_paused_target_is_not_reminded_of() {
     let start = test_now().instant;
     let mut notified = Notified::new(Up);
     assert!(notified.update(Some(Up), Down, Some(&settings), start).is_some());
+    notified.pause();
     assert_eq!(notified.update(Some(Down), Unknown, Some(&settings), start + 30 * S), None);
     assert_eq!(notified.update(None, Unknown, Some(&settings), start + 90 * S), None);
     // Down again: known, and the reminders begin again.

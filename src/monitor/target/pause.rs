@@ -27,6 +27,7 @@ impl Target {
     /// Begins a pause, or changes its end. A check in flight must be abandoned.
     pub(in crate::monitor) fn begin_pause(&mut self, pause: Pause, now: Now) -> Option<Change> {
         self.pause = Some(pause);
+        self.notified.pause();
         if let Some(special) = &mut self.special {
             (special.retry_at, special.retried) = (None, 0);
         }

@@ -122,6 +122,8 @@ errors! {
     Send = "send",
     /// The latency that ends slowness is too high, or there is none that begins it.
     SlowClear = "slow-clear",
+    /// The interval of the state file is too short or too long.
+    StateInterval = "state-interval",
     /// A target to keep does not exist, or is kept twice.
     Target = "target",
     /// The timeout is 0 or too long.

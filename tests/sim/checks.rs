@@ -138,6 +138,7 @@ impl World {
             change.map(|change| (change.from, change.to, change.previous_state_duration.as_nanos() as u64));
         assert_eq!(told, changed, "change of target {target}");
         self.models[target].compare(real.fsm(), target, self.moment(self.seen), self.seen);
+        self.check_history(target);
         let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
         self.counters.add(interval);
         assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped checks of target {target}");

@@ -20,6 +20,7 @@ mod dns;
 mod event_log;
 mod follow;
 mod guests;
+mod history;
 mod hooks;
 mod jobs;
 mod kinds;
@@ -37,6 +38,8 @@ mod recording_probe;
 mod records;
 mod reload;
 mod requests;
+#[cfg(test)]
+mod restarts;
 mod rng;
 mod schedule;
 mod site;

@@ -241,6 +241,7 @@ impl World {
             let (plan, schedule) = (&self.plan.targets[*target], &self.schedules[*target]);
             assert_eq!(real.name(), format!("t{}", plan.name));
             self.models[*target].compare(real.fsm(), *target, now, self.seen);
+            self.check_history(*target);
             assert_eq!(
                 self.since_start(real.scheduled()),
                 schedule.scheduled(),

@@ -175,7 +175,9 @@ impl World {
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next()));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into();
-        let engine = Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
+        let mut engine =
+            Engine::new(monitors, engine::Schedule::Repeated, resolver, guard, plan.shares, start);
+        engine.record_history(90, start);
         let reloads = Reloads::new(Rng::with(seed ^ 0x4e10, bytes), &plan);
         let pauses = Pauses::new(Rng::with(seed ^ 0x9a05, bytes), &plan);
         let count = plan.targets.len();

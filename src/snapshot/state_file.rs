@@ -125,8 +125,8 @@ pub(crate) fn parse_target(line: &[u8]) -> Option<Saved> {
             failures: failures(fields.0.next()?)?,
             changes_to: fields.numbers()?,
             time_in: fields.numbers()?.map(Duration::from_millis),
-            latency_sum: Duration::from_micros(fields.number()?),
-            latencies: fields.number()?,
+            latency_sum: Duration::from_micros(fields.count()?),
+            latencies: fields.count()?,
         },
         notified: fields.state()?,
         reminders: fields.optional(|field| {
@@ -160,8 +160,12 @@ impl Fields<'_> {
     }
 
     fn numbers<const N: usize>(&mut self) -> Option<[u64; N]> {
-        let numbers: Vec<u64> = self.0.next()?.split(',').map(number).collect::<Option<_>>()?;
+        let numbers: Vec<u64> = self.0.next()?.split(',').map(count).collect::<Option<_>>()?;
         numbers.try_into().ok()
+    }
+
+    fn count(&mut self) -> Option<u64> {
+        count(self.0.next()?)
     }
 
     fn span(&mut self) -> Option<Duration> {
@@ -184,6 +188,11 @@ impl Fields<'_> {
 fn number(text: &str) -> Option<u64> {
     // Without signs, as written.
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// A counter that can still grow: sums of some cannot overflow.
+fn count(text: &str) -> Option<u64> {
+    number(text).filter(|count| *count < 1 << 53)
 }
 
 /// Times to the year 9999, and durations as long: they cannot overflow the clock.
@@ -216,7 +225,7 @@ fn failures(text: &str) -> Option<Vec<(Reason, u64)>> {
     }
     let failure = |field: &str| {
         let (reason, count) = field.split_once(':')?;
-        Some((reason.parse().ok()?, number(count)?))
+        Some((reason.parse().ok()?, self::count(count)?))
     };
     let failures: Vec<(Reason, u64)> = text.split(',').map(failure).collect::<Option<_>>()?;
     failures.is_sorted_by_key(|(reason, _)| *reason).then_some(failures)

@@ -20,7 +20,7 @@ fn saved() -> Saved {
             age: Duration::from_millis(86_400_001),
             policy_state: State::Up,
             warnings,
-            checks: [1, u64::MAX],
+            checks: [1, (1 << 53) - 1],
             failures: vec![(Reason::Refused, 3), (Reason::Status, 4)],
             changes_to: [0, 1, 2, 3],
             time_in: [s(1), s(2), s(3), Duration::from_millis(4)],
@@ -93,7 +93,7 @@ fn the_lines_are_those_of_the_format() {
     );
     let text = String::from_utf8(line(&saved())).unwrap();
     let start = " web%20ü%20100%25%0a 18446744073709551615 1795377152471 degraded 86400001 up slow,loss \
-                 1,18446744073709551615 refused:3,status:4 0,1,2,3 1000,2000,3000,4 987654321 42 down 7,60000 3600000 5000,6000 \
+                 1,9007199254740991 refused:3,status:4 0,1,2,3 1000,2000,3000,4 987654321 42 down 7,60000 3600000 5000,6000 \
                  997432:12:2:AAAAAAAAAAABAAAAAAEAAA";
     assert!(text[8..].starts_with(start), "{text}");
     let mut header = Vec::new();
@@ -170,6 +170,9 @@ fn invalid_fields_make_a_line_invalid() {
         (6, "hot"),
         (7, "1"),
         (7, "1,2,3"),
+        (7, "1,9007199254740992"),
+        (8, "refused:9007199254740992"),
+        (12, "9007199254740992"),
         (8, "refused"),
         (8, "refused:x"),
         (8, "status:4,refused:3"),

@@ -32,7 +32,7 @@ const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 /// The SHA-256 of both, in Base64: the browser applies nothing else.
 const STYLE_HASH: &str = "nmEPywK2UDS5i2QQdFHSOy9aMRPPSWyITq43rT/HxfY=";
-const SCRIPT_HASH: &str = "xvDHKkWi7L+CCusTsb18n7w4pDUEOXvdjoEIRVq2kAI=";
+const SCRIPT_HASH: &str = "dq9O4wHi/oSlaGWdFDk4v+o/btDJQtyKx4fPOpmULT0=";
 
 pub(crate) const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 

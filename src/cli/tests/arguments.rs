@@ -70,6 +70,17 @@ fn all_wrong_arguments_are_reported() {
 }
 
 #[test]
+fn wrong_settings_of_the_page_are_reported() {
+    let errors = command(&["--api-page=no", "--api-frame=home.example", "--api-frame=https://h/path"]);
+    let expected = [
+        "--api-page: `no` is not on or off",
+        "--api-frame: `home.example` is not an origin (https://home.example) or *",
+        "--api-frame: `https://h/path` is not an origin (https://home.example) or *",
+    ];
+    assert_eq!(errors.expect_err("they are wrong"), expected);
+}
+
+#[test]
 fn methods_are_sent_in_upper_case() {
     assert_eq!(settings(&["--protocol=http", "--method=head"]).probe.method.as_deref(), Some("HEAD"));
 }

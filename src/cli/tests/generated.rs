@@ -15,6 +15,7 @@ fn words(flag: &Flag) -> Vec<&'static str> {
     match flag.name {
         "--protocol" => crate::probe::kinds::ANY.iter().map(|kind| kind.name()).collect(),
         "--notify" => vec!["down", "all"],
+        "--api-page" => vec!["on", "off"],
         "--webhook-format" => vec!["json", "text"],
         "--log-format" => vec!["auto", "plain", "time", "journal"],
         _ => Vec::new(),
@@ -87,11 +88,12 @@ fn words_are_all_that_the_flags_accept() {
         let Set::Value(set) = flag.set else { continue };
         for word in words(flag) {
             assert_eq!(set(&mut line, word), Ok(()), "{}", flag.name);
-            // Each is in the description.
-            let is_there = flag.help.split([' ', ',', ':']).any(|part| part == word);
+            // Each is in the name of the value or in the description.
+            let mut texts = flag.value.split('|').chain(flag.help.split([' ', ',', ':']));
+            let is_there = texts.any(|part| part == word);
             assert!(is_there, "{}: {word}", flag.name);
         }
-        let is_enumerable = ["WHEN", "FORMAT"].contains(&flag.value) || flag.name == "--protocol";
+        let is_enumerable = ["WHEN", "FORMAT", "on|off"].contains(&flag.value) || flag.name == "--protocol";
         assert_eq!(!words(flag).is_empty(), is_enumerable, "{}", flag.name);
     }
 }

@@ -116,6 +116,8 @@ fn sensible(request: &Request, head: &[u8]) {
         assert!(!host.contains(['@', '/', ' ', '\\', '\r', '\n']), "{host:?}");
     }
     assert!(request.host.is_some() || !request.http11);
+    let names_html = || String::from_utf8_lossy(head).to_lowercase().contains("text/html");
+    assert!(!request.prefers_html || names_html());
 }
 
 /// A decoded parameter is not longer than the query.

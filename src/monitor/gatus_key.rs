@@ -6,8 +6,13 @@ pub(crate) fn gatus_key(group: Option<&str>, name: &str) -> String {
     [&*sanitized(group.unwrap_or_default()), "_", &*sanitized(name)].concat()
 }
 
+/// Only ASCII is converted to lower case: the tables for other letters are 14 kB of the binary.
 fn sanitized(text: &str) -> String {
-    text.to_lowercase().trim().replace(['/', '_', '.', ',', ' ', '#', '+', '&'], "-")
+    let replaced = |c: char| match c {
+        '/' | '_' | '.' | ',' | ' ' | '#' | '+' | '&' => '-',
+        c => c.to_ascii_lowercase(),
+    };
+    text.trim().chars().map(replaced).collect()
 }
 
 /// Two groups and names must not have the same key. The names alone differ.
@@ -23,20 +28,27 @@ pub(crate) fn validate_keys<'a>(
 
 /// The position of the first target whose key is that of an earlier one, and what is wrong.
 pub(crate) fn first_collision(targets: &[(Option<&str>, &str)]) -> Option<(usize, String)> {
-    let mut keys: Vec<_> =
-        targets.iter().zip(0..).map(|((group, name), place)| (gatus_key(*group, name), place)).collect();
-    keys.sort_unstable();
-    // Equal names are reported as such.
-    let name = |place: usize| targets[place].1;
-    let collides = |pair: &&[(String, usize)]| pair[0].0 == pair[1].0 && name(pair[0].1) != name(pair[1].1);
-    let pair = keys.windows(2).filter(collides).min_by_key(|pair| pair[1].1)?;
-    let [(key, first), (_, second)] = pair else { return None };
-    let message = format!(
-        "the names \"{}\" and \"{}\" have the same key \"{key}\" in the API of Gatus",
-        name(*first),
-        name(*second)
-    );
-    Some((*second, message))
+    let keys: Vec<_> = targets.iter().map(|(group, name)| gatus_key(*group, name)).collect();
+    let mut sorted: Vec<&str> = keys.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1])?;
+    for (place, (key, (_, name))) in keys.iter().zip(targets).enumerate() {
+        let (_, first) = targets[keys.iter().position(|other| other == key)?];
+        // Equal names are reported as such.
+        if first != *name {
+            let pieces = [
+                "the names \"",
+                first,
+                "\" and \"",
+                name,
+                "\" have the same key \"",
+                key,
+                "\" in the API of Gatus",
+            ];
+            return Some((place, pieces.concat()));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -53,7 +65,7 @@ mod tests {
             (Some("API (v1)"), "endpoint", "api-(v1)_endpoint"),
             (Some("search"), "query&filter", "search_query-filter"),
             (Some(" x_y "), "A.b,c#d+e/ ", "x-y_a-b-c-d-e-"),
-            (None, "ÄÖ", "_äö"),
+            (None, "ÄÖ B", "_ÄÖ-b"),
         ] {
             assert_eq!(gatus_key(group, name), key);
         }
@@ -71,6 +83,8 @@ mod tests {
             find(&[(None, "x"), (None, "a.b"), (Some("g"), "x"), (None, "A-b")]),
             Some((3, message.clone()))
         );
+        let repeated = find(&[(None, "a"), (None, "a"), (None, "b"), (None, "b"), (None, "A"), (None, "B")]);
+        assert_eq!(repeated.map(|(place, _)| place), Some(4));
         let names = [(None, "a.b"), (None, "A-b")];
         assert_eq!(validate_keys(names.into_iter()), Err(Error::Name(message)));
     }

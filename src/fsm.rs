@@ -141,7 +141,7 @@ impl Fsm {
         if result.ok {
             self.warnings = result.warnings;
         }
-        let is_degraded = self.policy_state == State::Up && !self.warnings.is_empty();
+        let is_degraded = self.policy_state == State::Up && self.warnings.degrade();
         let to = if is_degraded { State::Degraded } else { self.policy_state };
         let change = self.enter(to, now);
         // Results that a program makes need not have a reason.

@@ -64,7 +64,7 @@
 //! | 3 | `monitor` | one target: schedule, retries, state, history |
 //! | 2 | `probe`, `resolve` | probe protocols; DNS resolver |
 //! | 1 | `fsm`, `check` | state machine; evaluation of checks |
-//! | 0 | `wire`, `result`, `text`, `clock` | codecs: HTTP/1.1, TLS, DNS, ICMP, URLs; check results; text; time |
+//! | 0 | `wire`, `result`, `network`, `text`, `clock` | codecs: HTTP/1.1, TLS, DNS, ICMP, URLs; check results; local side of sockets; text; time |
 //!
 //! | subject | location |
 //! |---|---|
@@ -105,6 +105,7 @@ mod fsm;
 pub mod fuzzing;
 mod library;
 mod monitor;
+mod network;
 mod probe;
 mod reactor;
 mod resolve;
@@ -140,6 +141,7 @@ pub use library::{
     check, check_all, check_with, send_test_messages, serve,
 };
 pub use monitor::{Hook, Monitor, Notifications, Notify, TargetId, TargetUpdate, Uptime, Window};
+pub use network::{AddressFamily, Network};
 pub use probe::blocking::{BlockingProbe, blocking};
 pub use probe::build::{
     Error, NetProbe, PeriodicRequest, ProbeBuilder, TlsTrust, Webhook, WebhookFormat, probe,

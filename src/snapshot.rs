@@ -15,6 +15,8 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use crate::clock::{Now, since_epoch, system_time};
 use crate::fsm::{Check, Event, Fsm, State};
 use crate::monitor::{Target, Uptime};
+use crate::monitor::Target;
+use crate::network::Network;
 use crate::probe::build::ProbeBuilder;
 use crate::probe::kinds::Kind;
 use crate::result::{DnsResponse, Phases, PingStats, ProbeWarning, ProbeWarnings, Reason, RoundTrip};
@@ -90,6 +92,8 @@ pub struct Snapshot {
     /// When the pause of the target ends, by the wall clock: the last second of the year 9999 if it lasts until the target
     /// is resumed. `None` if it is not paused.
     pub paused_until: Option<SystemTime>,
+    /// The settings of the target's sockets. The JSON key is null if it has none.
+    pub network: Option<Arc<Network>>,
     /// The requests and replies of the last check of an icmp target.
     pub ping: Option<PingStats>,
     /// The response to the last check of a dns target.
@@ -166,6 +170,7 @@ impl<'a> View<'a> {
             private: false,
             since: system_time(now.unix.saturating_sub(fsm.time_in_state(now))),
             paused_until: None,
+            network: None,
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
             dns: last.and_then(|last| last.dns.clone()),
             uptime: None,
@@ -182,6 +187,7 @@ impl<'a> View<'a> {
             None => system_time(Duration::from_secs(SECONDS_MAX)),
         });
         view.values.uptime = target.history().map(|history| history.uptimes(now));
+        view.values.network = target.network();
         view
     }
 
@@ -234,7 +240,12 @@ fn serialize<S: Serializer>(
     out.serialize_field("group", &values.group.as_deref())?;
     out.serialize_field("since_ts", &timestamp_s(since_epoch(values.since)))?;
     out.serialize_field("paused_until_ts", &values.paused_until.map(|time| timestamp_s(since_epoch(time))))?;
-    match Kind::of_url(url) {
+    let kind = Kind::of_url(url);
+    if kind.is_some_and(Kind::has_sockets) {
+        let network = values.network.as_deref().filter(|network| network.is_shown());
+        out.serialize_field("bound", &network.map(Bound))?;
+    }
+    match kind {
         Some(Kind::Icmp) => out.serialize_field("ping", &values.ping.as_ref().map(Ping))?,
         Some(Kind::Dns) => {
             out.serialize_field("dns", &values.dns.as_deref().filter(|_| is_public).map(Dns))?
@@ -245,6 +256,19 @@ fn serialize<S: Serializer>(
         out.serialize_field("uptime", &history::Ratios(uptime))?;
     }
     out.end()
+}
+
+struct Bound<'a>(&'a Network);
+
+impl Serialize for Bound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Bound", 4)?;
+        out.serialize_field("interface", &self.0.interface)?;
+        out.serialize_field("source", &self.0.source.map(|source| source.to_string()))?;
+        out.serialize_field("fwmark", &self.0.fwmark)?;
+        out.serialize_field("family", self.0.family.as_str())?;
+        out.end()
+    }
 }
 
 struct PhasesMs(Phases);

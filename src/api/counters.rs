@@ -7,6 +7,8 @@ pub(crate) struct Counters {
     pub(crate) hooks: Hooks,
     pub(crate) webhooks: Webhooks,
     pub(crate) state_file: StateFile,
+    /// Lookups that got addresses that had expired.
+    pub(crate) held_lookups: u64,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -333,6 +333,12 @@ fn write_daemon(out: &mut Exposition, figures: &Figures<'_>) {
         "result",
         &[("ok", state_file.ok), ("failed", state_file.failed)],
     );
+    out.family(
+        "pingstate_resolves_held_total",
+        "counter",
+        "Lookups that got expired addresses, because the name could not be resolved.",
+    );
+    out.sample(&[], Value::Count(counters.held_lookups));
     out.family("pingstate_build_info", "gauge", "Which pingstate this is.");
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1));
 }

@@ -1,7 +1,7 @@
 //! Parses the arguments one by one. Conflicts between them are checked in `conflicts`.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,10 +44,10 @@ pub(super) struct DaemonFlags {
     pub(super) api_page: Option<bool>,
     pub(super) api_frame: Option<String>,
     pub(super) log_format: Option<LogFormat>,
-    pub(super) dns: Vec<SocketAddr>,
     pub(super) history_days: Option<u8>,
     pub(super) state_file: Option<PathBuf>,
     pub(super) state_interval: Option<Duration>,
+    pub(super) dns_hold: Option<Duration>,
     pub(super) push: RequestFlags,
     pub(super) alive: RequestFlags,
 }

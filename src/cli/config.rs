@@ -131,7 +131,8 @@ impl Config {
             parser.number = 0;
             parser.fail("no targets: expected lines of the form NAME URL [--FLAG VALUE…]".to_owned());
         }
-        let daemon = daemon(self.line.daemon.clone().over(parser.daemon));
+        let first = parser.first.as_ref().unwrap_or(&parser.settings);
+        let daemon = daemon(self.line.daemon.clone().over(parser.daemon), first);
         Loaded { targets: parser.targets, daemon, errors: parser.errors }
     }
 }
@@ -148,10 +149,10 @@ impl DaemonFlags {
             api_page: self.api_page.or(others.api_page),
             api_frame: self.api_frame.or(others.api_frame),
             log_format: self.log_format.or(others.log_format),
-            dns: either(self.dns, others.dns),
             history_days: self.history_days.or(others.history_days),
             state_file: self.state_file.or(others.state_file),
             state_interval: self.state_interval.or(others.state_interval),
+            dns_hold: self.dns_hold.or(others.dns_hold),
             push: self.push.over(others.push),
             alive: self.alive.over(others.alive),
         }
@@ -167,6 +168,8 @@ struct FileParser {
     number: usize,
     /// Settings of all targets below the current line.
     settings: Settings,
+    /// Those before the first target.
+    first: Option<Settings>,
     /// The same for targets without flags.
     shared: SettingsByKind,
     daemon: DaemonFlags,
@@ -231,6 +234,9 @@ impl FileParser {
     fn target(&mut self, name: String, url: String, words: std::vec::IntoIter<String>) -> Result<(), String> {
         if let Err(error) = self.add_name(&name) {
             self.fail(error);
+        }
+        if self.first.is_none() {
+            self.first = Some(self.settings.clone());
         }
         let target = TargetSpec::Url(url);
         let is_flag = |word: &String| word == "--interval" || word.starts_with("--interval=");

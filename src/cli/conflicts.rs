@@ -9,10 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::args::{CommandLine, DaemonFlags};
 use super::config::Config;
 use super::flags::{self, Flag, FlagScope};
-use super::options::SettingsByKind;
+use super::options::{Settings, SettingsByKind};
 use super::{Daemon, Options, TargetOptions, TargetSpec};
 use crate::library::ServerBuilder;
 use crate::monitor::History;
+use crate::library::ResolverConfig;
 use crate::probe::kinds::Kind;
 use crate::text::listed;
 
@@ -34,7 +35,7 @@ pub(super) fn resolve(mut line: CommandLine) -> Result<Options, String> {
         refuse_targets_beside_a_file(&line)?;
         // A conflict on the command line is reported once, not for each line of the file.
         line.settings.check_conflicts()?;
-        let daemon = daemon(line.daemon.clone());
+        let daemon = daemon(line.daemon.clone(), &line.settings);
         let config = Some(Box::new(Config { path, line }));
         return Ok(Options { targets: Vec::new(), daemon, config, check_config, test_notify, once, json });
     }
@@ -48,7 +49,7 @@ pub(super) fn resolve(mut line: CommandLine) -> Result<Options, String> {
         let settings = settings.get(&line.settings, kind);
         TargetOptions { target, name: name.clone(), settings, line: 0 }
     });
-    let (targets, daemon) = (targets.collect(), daemon(line.daemon));
+    let (targets, daemon) = (targets.collect(), daemon(line.daemon, &line.settings));
     Ok(Options { targets, daemon, config: None, check_config, test_notify, once, json })
 }
 
@@ -65,7 +66,8 @@ fn named_targets(line: &mut CommandLine) -> Vec<TargetSpec> {
     }]
 }
 
-pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
+/// `settings` are those in force before the first target.
+pub(super) fn daemon(flags: DaemonFlags, settings: &Settings) -> Daemon {
     Daemon {
         api: SocketAddr::new(flags.api_host.unwrap_or(API_HOST), flags.api_port.unwrap_or(API_PORT)),
         api_allow_hosts: flags.api_allow_hosts,
@@ -74,7 +76,8 @@ pub(super) fn daemon(flags: DaemonFlags) -> Daemon {
         api_page: flags.api_page.unwrap_or(true),
         api_frame: flags.api_frame,
         log_format: flags.log_format.unwrap_or_default(),
-        dns: flags.dns,
+        dns: settings.probe.network.servers.clone(),
+        dns_hold: flags.dns_hold.unwrap_or(ResolverConfig::HOLD),
         history_days: flags.history_days.unwrap_or(History::DAYS_MAX),
         state_file: flags.state_file,
         state_interval: flags.state_interval.unwrap_or(ServerBuilder::STATE_INTERVAL),

@@ -6,6 +6,7 @@
 mod daemon;
 mod heartbeat;
 mod http;
+mod network;
 mod notifications;
 mod periodic;
 mod ping;
@@ -149,7 +150,7 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: Result<T, String>, max: usize) -
     Ok(())
 }
 
-pub(super) static SECTIONS: [Section; 13] = [
+pub(super) static SECTIONS: [Section; 14] = [
     Section {
         title: "Target:",
         scope: FlagScope::Address,
@@ -250,6 +251,11 @@ pub(super) static SECTIONS: [Section; 13] = [
             line.settings.probe.dns_tcp = Some(true);
         })
         .kinds(DNS_KINDS, |settings| settings.probe.dns_tcp = None)],
+    },
+    Section {
+        title: "Network (of all targets, or after a target in FILE):",
+        scope: FlagScope::Target,
+        flags: &network::FLAGS,
     },
     Section {
         title: "State (of all targets, or after a target in FILE):",

@@ -39,11 +39,12 @@ pub(crate) struct Daemon {
     /// The pages that may show the status page in a frame, besides those of the API.
     pub(crate) api_frame: Option<String>,
     pub(crate) log_format: LogFormat,
-    /// The name servers; empty for those of resolv.conf.
+    /// The name servers for webhooks and periodic requests; empty for those of resolv.conf.
     pub(crate) dns: Vec<SocketAddr>,
     pub(crate) history_days: u8,
     pub(crate) state_file: Option<PathBuf>,
     pub(crate) state_interval: Duration,
+    pub(crate) dns_hold: Duration,
     pub(crate) push: RequestFlags,
     pub(crate) alive: RequestFlags,
 }

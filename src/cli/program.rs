@@ -41,11 +41,20 @@ pub(super) fn check_programs(targets: &[TargetOptions], runs_hooks: bool, errors
     }
 }
 
-/// Adds an error at the first icmp target if ICMP sockets are not permitted.
+/// Adds an error at the first icmp target if ICMP sockets are not permitted, and at the first targets with settings of
+/// sockets that are not permitted.
 pub(super) fn check_permissions(targets: &[TargetOptions], errors: &mut Vec<(usize, String)>) {
     let ping = targets.iter().find(|options| options.target.kind() == Some(Kind::Icmp));
     if let Some(options) = ping.filter(|_| !reactor::has_permission()) {
         errors.push((options.line, reactor::PERMISSION.to_owned()));
+    }
+    let network = |options: &TargetOptions| options.settings.probe.network.clone();
+    let bound = targets.iter().filter(|options| network(options).interface.is_some()).take(1);
+    let marked = targets.iter().filter(|options| network(options).fwmark.is_some()).take(1);
+    for options in bound.chain(marked) {
+        if let Err(error) = reactor::check_permission(&options.settings.probe.network) {
+            errors.push((options.line, error));
+        }
     }
 }
 

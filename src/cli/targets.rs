@@ -105,7 +105,7 @@ pub(crate) fn updates(
 }
 
 pub(crate) fn names(daemon: &Daemon) -> ResolverConfig {
-    ResolverConfig::default().servers(daemon.dns.iter().copied())
+    ResolverConfig::default().servers(daemon.dns.iter().copied()).hold(daemon.dns_hold)
 }
 
 struct SharedResources {

@@ -12,6 +12,7 @@ use super::log::LogFormat;
 use super::options::{NotificationSettings, RequestFlags};
 use super::*;
 use crate::monitor::Notify;
+use crate::network::{AddressFamily, Network};
 use crate::probe::build::WebhookFormat;
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
@@ -77,6 +78,7 @@ fn the_defaults_are_those_of_the_python_version() {
             history_days: 90,
             state_file: None,
             state_interval: Duration::from_secs(900),
+            dns_hold: Duration::from_secs(30),
             push,
             alive
         }
@@ -95,6 +97,7 @@ fn every_flag_is_read() {
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
         --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
+        --interface wan2 --source ::3 --fwmark 0x10 --family 6 --dns-hold 1m \
         --hook-first --notify all --remind 1h --group my-nas --private \
         --webhook-format text --webhook-text-key content --webhook-header-file /etc/secret \
         --webhook HTTPS://h/x --hook-timeout 2.5 --cert-days 33% --pin sha256//x --pin y --tls-name n \
@@ -115,6 +118,7 @@ fn every_flag_is_read() {
         "--on-change",
         "/bin/tell 'the admin' \"\" #x",
     ]);
+    let servers = ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec();
     let probe = crate::probe::build::Settings {
         checks: vec!["status:200-299,401".into()],
         timeout: Some(Duration::from_millis(250)),
@@ -127,6 +131,14 @@ fn every_flag_is_read() {
         pins: vec!["sha256//x".into(), "y".into()],
         tls_name: Some("n".into()),
         connect_to: Some("[::1]:2".into()),
+        network: Network {
+            interface: Some("wan2".into()),
+            source: Some("::3".parse().unwrap()),
+            fwmark: Some(16),
+            family: AddressFamily::V6,
+            zone: None,
+            servers: servers.clone(),
+        },
         ..Default::default()
     };
     let settings = Settings {
@@ -179,7 +191,8 @@ fn every_flag_is_read() {
         api_page: false,
         api_frame: Some("https://home.example".into()),
         log_format: LogFormat::Journal,
-        dns: ["9.9.9.9:53", "[::1]:5353", "[::2]:53", "1.2.3.4:54"].map(|s| s.parse().unwrap()).to_vec(),
+        dns: servers,
+        dns_hold: Duration::from_secs(60),
         history_days: 7,
         state_file: Some("/var/state".into()),
         state_interval: Duration::from_secs(60),

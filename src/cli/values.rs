@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::log::LogFormat;
 use crate::api::host::is_host;
 use crate::api::page::is_frame_ancestor;
+use crate::library::ResolverConfig;
 use crate::monitor::{History, Monitor, Notifications, Notify};
-use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat, validate_name};
+use crate::network::AddressFamily;
+use crate::probe::build::{PeriodicRequest, ProbeBuilder, WebhookFormat, check_interface, validate_name};
 use crate::probe::cert_days::CertDays;
 use crate::probe::kinds::Kind;
 use crate::resolve::conf::PORT;
@@ -230,6 +232,45 @@ pub(super) fn api_host(text: &str) -> Result<IpAddr, String> {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
     ip(text).ok_or_else(|| format!("{} is not an IP address (0.0.0.0 or :: listens on all)", quote(text)))
+}
+
+pub(super) fn interface(text: &str) -> Result<String, String> {
+    check_interface(text).map(|()| text.to_owned()).map_err(|error| format!("{} {error}", quote(text)))
+}
+
+/// An IP address of this machine.
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+    ip(text).ok_or_else(|| format!("{} is not an IP address", quote(text)))
+}
+
+/// Decimal, or hexadecimal after `0x`, as ip-rule(8) takes it.
+pub(super) fn fwmark(text: &str) -> Result<u32, String> {
+    let digits = |hex: &str| hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mark = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) if digits(hex) => u32::from_str_radix(hex, 16).ok(),
+        Some(_) => None,
+        None => integer(text).and_then(|number| u32::try_from(number).ok()),
+    };
+    let invalid = || format!("{} is not a number between 1 and 4294967295, like 2 or 0x10", quote(text));
+    mark.filter(|mark| *mark > 0).ok_or_else(invalid)
+}
+
+pub(super) fn family(text: &str) -> Result<AddressFamily, String> {
+    match text {
+        "any" => Ok(AddressFamily::Any),
+        "4" => Ok(AddressFamily::V4),
+        "6" => Ok(AddressFamily::V6),
+        _ => Err(format!("{} is not any, 4 or 6", quote(text))),
+    }
+}
+
+/// Zero, or a time of at most a day.
+pub(super) fn dns_hold(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Some(hold) if hold <= ResolverConfig::HOLD_MAX => Ok(hold),
+        Some(_) => Err(format!("{} is more than one day", quote(text))),
+        None => Err(format!("{} is not a time, like 30, 2m or 1h", quote(text))),
+    }
 }
 
 /// `ADDRESS[:PORT]`, an IPv6 address in brackets if a port follows.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::ids::{ById, ConnId, Ids};
 use super::messages::Output;
@@ -10,6 +11,7 @@ use super::timers::Timers;
 use crate::api::counters::Counters;
 use crate::clock::Now;
 use crate::monitor::Targets;
+use crate::network::Network;
 use crate::resolve::Transport;
 
 pub(super) struct Context {
@@ -37,9 +39,15 @@ impl Context {
         }
     }
 
-    pub(super) fn open(&mut self, owner: ConnOwner, transport: Transport, to: SocketAddr) -> ConnId {
+    pub(super) fn open(
+        &mut self,
+        owner: ConnOwner,
+        transport: Transport,
+        to: SocketAddr,
+        network: Option<Arc<Network>>,
+    ) -> ConnId {
         let id = self.add(owner);
-        self.outputs.push_back(Output::Open { id, transport, to });
+        self.outputs.push_back(Output::Open { id, transport, to, network });
         id
     }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::context::Context;
 use super::ids::ConnId;
 use super::messages::{Input, Output};
 use super::outbox::Outbox;
 use super::owners::{ConnOwner, Owner, RunOwner};
+use crate::network::Network;
 use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver, Transport};
 use crate::result::Failure;
 
@@ -32,6 +34,7 @@ pub(super) enum LookupUpdate {
     Found {
         addresses: Vec<IpAddr>,
         last: bool,
+        held: bool,
     },
     Failed(Failure),
 }
@@ -69,8 +72,17 @@ impl Lookups {
         std::mem::take(&mut self.unresolved)
     }
 
-    pub(super) fn start(&mut self, owner: RunOwner, host: &str, cx: &Context) -> LookupId {
-        let lookup = self.resolver.lookup(host, cx.now.instant);
+    pub(super) fn start(
+        &mut self,
+        owner: RunOwner,
+        host: &str,
+        network: Option<&Arc<Network>>,
+        cx: &mut Context,
+    ) -> LookupId {
+        let lookup = self.resolver.lookup(host, network, cx.now.instant);
+        if let Some(note) = self.resolver.take_note() {
+            cx.log(note);
+        }
         self.waiting.insert(lookup, owner);
         lookup
     }
@@ -112,8 +124,8 @@ impl Lookups {
     pub(super) fn poll_update(&mut self, cx: &mut Context) -> Option<(RunOwner, LookupUpdate)> {
         while let Some(output) = self.resolver.poll_output() {
             let (lookup, update) = match output {
-                resolve::Output::Open { query: id, transport, server, bytes } => {
-                    let conn = cx.open(ConnOwner::Query(id), transport, server);
+                resolve::Output::Open { query: id, transport, server, network, bytes } => {
+                    let conn = cx.open(ConnOwner::Query(id), transport, server, network);
                     let mut outbox = Outbox::default();
                     outbox.push(bytes);
                     self.queries.push(Query { id, conn, server, transport, outbox });
@@ -128,8 +140,9 @@ impl Lookups {
                     }
                     continue;
                 }
-                resolve::Output::Found { lookup, addresses, last } => {
-                    (lookup, LookupUpdate::Found { addresses, last })
+                resolve::Output::Found { lookup, addresses, last, held } => {
+                    cx.counters.held_lookups += u64::from(held);
+                    (lookup, LookupUpdate::Found { addresses, last, held })
                 }
                 resolve::Output::NotFound { lookup, failure } => (lookup, LookupUpdate::Failed(failure)),
             };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ids::ConnId;
 use crate::fsm::Change;
 use crate::monitor::{Hook, TargetId};
+use crate::network::Network;
 use crate::probe::{BlockingTask, Program};
 use crate::resolve::Transport;
 use crate::result::{Failure, ProbeResult};
@@ -47,6 +48,7 @@ pub(crate) enum Output {
         id: ConnId,
         transport: Transport,
         to: SocketAddr,
+        network: Option<Arc<Network>>,
     },
     /// [`Engine::unsent`](super::Engine::unsent) has bytes for this connection.
     Write(ConnId),

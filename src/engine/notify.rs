@@ -27,7 +27,7 @@ impl Engine {
 
     pub(super) fn start_deliveries(&mut self) {
         while let Some((slot, attempt)) = self.webhooks.next_attempt(&mut self.cx) {
-            self.runs.begin(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, &mut self.cx);
+            self.runs.begin(RunOwner::Delivery(slot), attempt, DELIVERY_TIMEOUT, None, &mut self.cx);
         }
     }
 }

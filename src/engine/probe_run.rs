@@ -1,6 +1,7 @@
 //! One attempt in flight, from its scheduled time to its result.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -9,16 +10,19 @@ use super::limits::*;
 use super::messages::{JobId, Output};
 use super::outbox::Outbox;
 use crate::clock::Now;
+use crate::network::Network;
 use crate::probe::connector::{AttemptId, Connector};
 use crate::probe::guard::{NoAttempt, discard, guarded};
 use crate::probe::{self, Attempt};
 use crate::resolve::{LookupId, Transport};
-use crate::result::{Failure, Phases, ProbeResult, Reason};
+use crate::result::{Failure, Phases, ProbeResult, ProbeWarning, Reason};
 
 pub(super) struct ProbeRun {
     attempt: Box<dyn Attempt>,
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
+    /// The settings of its sockets.
+    pub(super) network: Option<Arc<Network>>,
     pub(super) stalls: u8,
     /// Present while connecting.
     pub(super) connector: Option<Connector>,
@@ -37,6 +41,8 @@ pub(super) struct ProbeRun {
     /// Only `resolve` and `connect` are set.
     phases: Phases,
     pub(super) address: Option<SocketAddr>,
+    /// The addresses of a lookup had expired.
+    pub(super) is_held: bool,
     pub(super) jobs: Vec<JobId>,
     /// The program that runs.
     pub(super) program: Option<JobId>,
@@ -54,11 +60,17 @@ impl Drop for ProbeRun {
 }
 
 impl ProbeRun {
-    pub(super) fn new(attempt: Box<dyn Attempt>, timeout: Duration, now: Now) -> Self {
+    pub(super) fn new(
+        attempt: Box<dyn Attempt>,
+        timeout: Duration,
+        network: Option<Arc<Network>>,
+        now: Now,
+    ) -> Self {
         ProbeRun {
             attempt,
             timeout,
             deadline: now.instant + timeout,
+            network,
             stalls: 0,
             connector: None,
             transport: Transport::Tcp,
@@ -71,6 +83,7 @@ impl ProbeRun {
             wants_content: false,
             phases: Phases::default(),
             address: None,
+            is_held: false,
             jobs: Vec::new(),
             program: None,
             timer: None,
@@ -114,6 +127,11 @@ impl ProbeRun {
             Some(connector) => {
                 let mut failure = connector.timed_out(lookup);
                 failure.detail = format!("{timed_out}: {}", failure.detail);
+                let interface = self.network.as_ref().and_then(|network| network.interface.as_deref());
+                if let (Reason::ConnectTimeout, Some(interface)) = (failure.reason, interface) {
+                    // Without a route through the interface, Linux treats the peer as one of its link.
+                    failure.detail += &["; is there a route through ", interface, "?"].concat();
+                }
                 self.handle_input(probe::Input::Failed(failure), now);
             }
             None => self.handle_input(probe::Input::TimedOut, now),
@@ -196,5 +214,8 @@ impl ProbeRun {
         result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
         result.phases.connect = self.phases.connect.or(result.phases.connect);
         result.address = self.address.or(result.address);
+        if self.is_held {
+            result.warnings.insert(ProbeWarning::AddressHeld);
+        }
     }
 }

@@ -5,6 +5,7 @@ mod pauses;
 mod programs;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::check_queue::CheckQueue;
@@ -19,6 +20,7 @@ use super::probe_run::ProbeRun;
 use super::run_table::RunTable;
 use crate::fsm::Change;
 use crate::monitor::{Target, TargetId, TargetSet};
+use crate::network::Network;
 use crate::probe::connector::AttemptId;
 use crate::probe::guard::{discard, guarded};
 use crate::probe::{self, Attempt};
@@ -147,13 +149,17 @@ impl ProbeRuns {
 
     fn begin_check(&mut self, target: TargetId, cx: &mut Context) {
         let owner = RunOwner::Target(target);
-        let begin = || Some((cx.targets.begin(target, cx.now)?, cx.targets.get(target)?.timeout()));
+        let begin = || {
+            let attempt = cx.targets.begin(target, cx.now)?;
+            let target = cx.targets.get(target)?;
+            Some((attempt, target.timeout(), target.network()))
+        };
         match guarded(begin) {
-            Ok(Some((attempt, _))) if self.is_blocked(target, cx) => {
+            Ok(Some((attempt, ..))) if self.is_blocked(target, cx) => {
                 discard(attempt);
                 self.finish(owner, unkillable().into(), cx);
             }
-            Ok(Some((attempt, timeout))) => self.begin(owner, attempt, timeout, cx),
+            Ok(Some((attempt, timeout, network))) => self.begin(owner, attempt, timeout, network, cx),
             Ok(None) => {}
             Err(failure) => self.finish(owner, failure.into(), cx),
         }
@@ -164,10 +170,11 @@ impl ProbeRuns {
         owner: RunOwner,
         attempt: Box<dyn Attempt>,
         timeout: Duration,
+        network: Option<Arc<Network>>,
         cx: &mut Context,
     ) {
         self.queue.connections += CONNECTIONS_PER_CHECK;
-        self.table.insert(owner, ProbeRun::new(attempt, timeout, cx.now));
+        self.table.insert(owner, ProbeRun::new(attempt, timeout, network, cx.now));
         self.poll_attempt(owner, cx);
     }
 
@@ -232,9 +239,11 @@ impl ProbeRuns {
         let Some(connector) = run.connector.as_mut().filter(|_| run.awaits_files) else { return };
         run.awaits_files = false;
         match connector.host() {
-            Some(host) => run.lookup = Some(lookups.start(owner, host, cx)),
+            Some(host) => run.lookup = Some(lookups.start(owner, host, run.network.as_ref(), cx)),
             None => {
-                connector.handle_name_server(lookups.resolver.name_server(), cx.now.instant);
+                let (server, network) = lookups.resolver.name_server(run.network.as_ref());
+                run.network = network;
+                connector.handle_name_server(server, cx.now.instant);
                 self.poll_attempt(owner, cx);
             }
         }
@@ -247,7 +256,8 @@ impl ProbeRuns {
         }
         if let Some(connector) = &mut run.connector {
             match update {
-                LookupUpdate::Found { addresses, last } => {
+                LookupUpdate::Found { addresses, last, held } => {
+                    run.is_held |= held;
                     connector.handle_addresses(&addresses, last, cx.now.instant);
                 }
                 LookupUpdate::Failed(failure) => connector.handle_unresolved(failure, cx.now.instant),

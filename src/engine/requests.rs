@@ -61,7 +61,7 @@ impl Engine {
             RequestKind::Alive => periodic.request.get(self.cx.now),
         };
         periodic.progress = Progress::Sending(upload);
-        self.runs.begin(RunOwner::Request(kind), attempt, PeriodicRequest::TIMEOUT, &mut self.cx);
+        self.runs.begin(RunOwner::Request(kind), attempt, PeriodicRequest::TIMEOUT, None, &mut self.cx);
         self.process_events();
         self.set_wakeup();
     }

@@ -104,7 +104,7 @@ impl World {
     }
 
     fn lookup(&mut self, name: &str) {
-        let id = self.resolver.lookup(name, self.now);
+        let id = self.resolver.lookup(name, None, self.now);
         assert!(self.waiting.insert(id, Vec::new()).is_none(), "{id:?} is reused");
     }
 
@@ -169,14 +169,14 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.resolver.poll_output() {
             match output {
-                Output::Open { query, transport, server, bytes } => {
+                Output::Open { query, transport, server, bytes, .. } => {
                     assert!(self.used.insert(query), "{query:?} is reused");
                     let skipped = if transport == Transport::Tcp { 2 } else { 0 };
                     let asked = OpenQuery { transport, server, message: bytes[skipped..].to_vec() };
                     self.open.insert(query, asked);
                 }
                 Output::Close(query) => assert!(self.open.remove(&query).is_some(), "{query:?} is not open"),
-                Output::Found { lookup, addresses, last } => {
+                Output::Found { lookup, addresses, last, .. } => {
                     let found = self.waiting.get_mut(&lookup).expect("the lookup has ended");
                     assert!(last || !addresses.is_empty());
                     for address in addresses {

@@ -3,11 +3,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::api::access::Access;
 use crate::engine::limits::Shares;
 use crate::engine::{Engine, Schedule};
 use crate::monitor::Monitor;
+use crate::probe::build::Error;
 use crate::reactor::{self, Reactor};
 use crate::resolve::Resolver;
 
@@ -40,6 +42,7 @@ pub struct ResolverConfig {
     hosts: PathBuf,
     resolv_conf: PathBuf,
     mdns: SocketAddr,
+    hold: Duration,
 }
 
 impl Default for ResolverConfig {
@@ -50,11 +53,18 @@ impl Default for ResolverConfig {
             hosts: "/etc/hosts".into(),
             resolv_conf: "/etc/resolv.conf".into(),
             mdns: MDNS,
+            hold: ResolverConfig::HOLD,
         }
     }
 }
 
 impl ResolverConfig {
+    /// The default of [`ResolverConfig::hold`]: 30 s.
+    pub const HOLD: Duration = Duration::from_secs(30);
+
+    /// The longest hold: one day.
+    pub const HOLD_MAX: Duration = Duration::from_secs(24 * 3600);
+
     /// Uses these name servers instead of those in resolv.conf; its other lines still apply.
     #[must_use]
     pub fn servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Self {
@@ -83,6 +93,24 @@ impl ResolverConfig {
         self
     }
 
+    /// While a name cannot be resolved because no name server answers, or with an error, its last addresses are used for
+    /// this long after they have expired (RFC 8767), with [`ProbeWarning::AddressHeld`](crate::ProbeWarning::AddressHeld).
+    /// An answer that the name does not exist ends that. Zero: not at all. At most [`ResolverConfig::HOLD_MAX`]; longer
+    /// times are an error of the functions that take the configuration. Default: [`ResolverConfig::HOLD`].
+    ///
+    /// ```
+    /// use pingstate::ResolverConfig;
+    /// use std::time::Duration;
+    ///
+    /// let names = ResolverConfig::default().hold(Duration::from_secs(120));
+    /// assert!(format!("{names:?}").contains("120s"));
+    /// ```
+    #[must_use]
+    pub fn hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
     pub(crate) fn reactor(
         self,
         monitors: Vec<Monitor>,
@@ -90,7 +118,11 @@ impl ResolverConfig {
         access: Access,
     ) -> io::Result<Reactor> {
         monitors.iter().try_for_each(Monitor::validate)?;
-        let resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random_numbers()));
+        if self.hold > ResolverConfig::HOLD_MAX {
+            return Err(Error::DnsHold("must be at most one day".to_owned()).into());
+        }
+        let mut resolver = Resolver::new(self.servers, self.mdns, Box::new(reactor::random_numbers()));
+        resolver.set_hold(self.hold);
         let shares = Shares::of(reactor::free_descriptors());
         let engine = Engine::new(monitors, schedule, resolver, access, shares, reactor::now());
         Reactor::new(engine, self.hosts, self.resolv_conf)

@@ -12,6 +12,7 @@ use super::target_id::TargetId;
 use super::{Monitor, Rules};
 use crate::clock::Now;
 use crate::fsm::{Change, Event, Fsm, State};
+use crate::network::Network;
 use crate::probe::build::ProbeBuilder;
 use crate::probe::durations::{long, millis};
 use crate::probe::guard::{guarded, label};
@@ -191,6 +192,10 @@ impl Target {
     /// deadlines must not overflow the clock.
     pub(crate) fn timeout(&self) -> Duration {
         self.probe.timeout().min(ProbeBuilder::TIMEOUT_MAX)
+    }
+
+    pub(crate) fn network(&self) -> Option<Arc<Network>> {
+        guarded(|| self.probe.network().cloned()).ok().flatten()
     }
 
     pub(crate) fn runs_program(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod built;
 mod error;
+mod network;
 mod periodic;
 mod ping;
 mod request;
@@ -16,6 +17,8 @@ mod webhook;
 pub use built::NetProbe;
 pub(crate) use built::Plan;
 pub use error::Error;
+#[cfg(feature = "cli")]
+pub(crate) use network::check_interface;
 pub use periodic::PeriodicRequest;
 pub(crate) use ping::PingSettings;
 pub(crate) use settings::Settings;
@@ -344,10 +347,11 @@ impl ProbeBuilder {
             return Err(Error::Timeout("must be more than 0 and at most 3600 seconds".to_owned()));
         }
         let shown = (kind.info().shown_url)(&url);
+        let network = self.take_network(kind, (kind.info().peer)(&url))?;
         let plan = (kind.info().build)(url, timeout, &mut self)?;
         match self.first_setting() {
             Some(error) => Err(error(format!("does not apply to {}", kind.name()))),
-            None => Ok(NetProbe { name, url: shown, timeout, plan }),
+            None => Ok(NetProbe { name, url: shown, timeout, plan, network }),
         }
     }
 

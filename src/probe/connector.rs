@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
+use crate::network::AddressFamily;
 use crate::result::{Failure, Reason};
 
 /// Connection Attempt Delay (RFC 8305 section 8).
@@ -33,6 +34,7 @@ pub(crate) struct Connector {
     /// `None` for a name server.
     host: Option<String>,
     port: u16,
+    family: AddressFamily,
     /// The zone of IPv6 addresses (RFC 4007), 0 for none.
     scope_id: u32,
     /// Without duplicates, in the order received.
@@ -73,6 +75,7 @@ impl Connector {
         Connector {
             host: None,
             port: 0,
+            family: AddressFamily::Any,
             scope_id: 0,
             candidates: Vec::new(),
             prefer_v6: true,
@@ -87,6 +90,12 @@ impl Connector {
             outputs: VecDeque::from([Output::Resolve]),
             is_finished: false,
         }
+    }
+
+    /// Addresses of other families are not used.
+    pub(crate) fn with_family(mut self, family: AddressFamily) -> Self {
+        self.family = family;
+        self
     }
 
     /// `None` for the name server.
@@ -132,7 +141,10 @@ impl Connector {
         }
         for &address in addresses {
             let ip = address.to_canonical();
-            if self.candidates.len() < ADDRESSES_MAX && self.candidates.iter().all(|known| known.ip != ip) {
+            if self.family.contains(ip)
+                && self.candidates.len() < ADDRESSES_MAX
+                && self.candidates.iter().all(|known| known.ip != ip)
+            {
                 self.candidates.push(Candidate { ip, stage: Stage::Waiting });
             }
         }
@@ -216,7 +228,10 @@ impl Connector {
             if self.oldest_open().is_none() && !self.resolving {
                 let addresses_tried = self.addresses_tried();
                 let mut failure = self.failure.take().unwrap_or_else(|| {
-                    Failure::new(Reason::DnsNotFound, format!("{} has no address", self.shown_host()))
+                    Failure::new(
+                        Reason::DnsNotFound,
+                        format!("{} has no {}address", self.shown_host(), self.family.adjective()),
+                    )
                 });
                 failure.detail.push_str(&addresses_tried);
                 self.outputs.push_back(Output::Failed(failure));

@@ -35,6 +35,7 @@ pub(super) static DNS: Info = Info {
         Some(DnsUrl::parse(&url.path).map_or_else(|_| url.path.clone(), |url| url.shown_name()))
     },
     shown_url: |url| DnsUrl::parse(&url.path).map_or_else(|_| url.to_string(), |url| url.to_string()),
+    peer: |url| DnsUrl::parse(&url.path).ok().and_then(|url| url.server),
     ..Info::new(&SCHEME, 0, ProbeBuilder::DNS_TIMEOUT, build)
 };
 
@@ -132,7 +133,7 @@ impl DnsAttempt {
             (Some(_), Some(server)) => {
                 Output::Connect { transport, host: server.ip().to_string(), port: server.port() }
             }
-            (Some((host, port)), None) => Output::Connect { transport, host: host.clone(), port: *port },
+            (Some(url), None) => Output::Connect { transport, host: url.host.clone(), port: url.port },
         });
     }
 

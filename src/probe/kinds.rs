@@ -27,6 +27,11 @@ pub(crate) type Kinds = &'static [Kind];
 pub(crate) const ANY: Kinds =
     &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Exec, Kind::Dns, Kind::Heartbeat];
 
+/// Kinds whose checks open connections.
+#[cfg(feature = "cli")]
+pub(crate) const NETWORK_KINDS: Kinds =
+    &[Kind::Tcp, Kind::Http, Kind::Https, Kind::Tls, Kind::Icmp, Kind::Dns];
+
 /// Kinds that are probed.
 #[cfg(feature = "cli")]
 pub(crate) const PROBED_KINDS: Kinds =
@@ -75,6 +80,8 @@ pub(super) struct Info {
     pub(super) default_name: fn(&Url) -> Option<String>,
     /// The URL for logs and the API, without secrets.
     pub(super) shown_url: fn(&Url) -> String,
+    /// What the probe connects to; `None` if that is not part of the URL.
+    pub(super) peer: fn(&Url) -> Option<Url>,
     pub(super) build: Build,
 }
 
@@ -91,6 +98,7 @@ impl Info {
             interval: INTERVAL,
             default_name: |url| Some(url.authority()),
             shown_url: |url| url.to_string(),
+            peer: |url| Some(url.clone()),
             build,
         }
     }
@@ -128,6 +136,11 @@ impl Kind {
 
     pub(crate) fn interval(self) -> Duration {
         self.info().interval
+    }
+
+    /// Whether checks open connections.
+    pub(crate) fn has_sockets(self) -> bool {
+        !matches!(self, Kind::Exec | Kind::Heartbeat)
     }
 
     pub(crate) fn parse(name: &str) -> Result<Kind, String> {

@@ -43,9 +43,11 @@ mod transport;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::network::Network;
 use crate::result::{Failure, ProbeResult};
 #[doc(hidden)]
 pub use heartbeat::Heartbeat;
@@ -155,6 +157,11 @@ pub trait Probe: Send {
         None
     }
 
+    /// The settings of the sockets of its attempts, and of lookups for them. Default: none.
+    fn network(&self) -> Option<&Arc<Network>> {
+        None
+    }
+
     /// Starts one attempt.
     fn begin(&self, now: Now) -> Box<dyn Attempt>;
 }
@@ -177,6 +184,9 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     }
     fn heartbeat(&self) -> Option<&Heartbeat> {
         (**self).heartbeat()
+    }
+    fn network(&self) -> Option<&Arc<Network>> {
+        (**self).network()
     }
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         (**self).begin(now)

@@ -13,6 +13,8 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, socko
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::io_error::is_resource_exhaustion;
+use super::local::{self, LocalError};
+use crate::network::Network;
 use crate::result::Failure;
 use crate::wire::icmp::{self, Version};
 
@@ -23,29 +25,13 @@ pub(crate) const PERMISSION: &str = "no permission for ICMP sockets: set the sys
 /// Errors that one read passes over.
 const IGNORED_MAX: usize = 16;
 
-/// The error of a socket that is not permitted: an error of the machine, not of the target.
-#[derive(Debug)]
-struct NotPermitted;
-
-impl std::error::Error for NotPermitted {}
-
-impl std::fmt::Display for NotPermitted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(PERMISSION)
-    }
-}
-
-pub(super) fn is_not_permitted(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<NotPermitted>())
-}
-
 /// Whether this process may open ICMP sockets; the same setting applies to both address families. A family that the
 /// kernel does not have is no lack of permission.
 #[cfg(feature = "cli")]
 pub(crate) fn has_permission() -> bool {
     [Version::V4, Version::V6]
         .into_iter()
-        .all(|version| !open(version).is_err_and(|error| is_not_permitted(&error)))
+        .all(|version| !open(version).is_err_and(|error| LocalError::of(&error).is_some()))
 }
 
 pub(super) struct IcmpSocket {
@@ -76,7 +62,11 @@ pub(super) enum Received {
 
 impl IcmpSocket {
     /// Connected: otherwise a raw socket would receive every ICMP message of the machine.
-    pub(super) fn open(to: SocketAddr, hop_limit: Option<NonZeroU8>) -> io::Result<IcmpSocket> {
+    pub(super) fn open(
+        to: SocketAddr,
+        hop_limit: Option<NonZeroU8>,
+        network: Option<&Network>,
+    ) -> io::Result<IcmpSocket> {
         let version = Version::of(to.ip());
         let (socket, is_raw) = open(version)?;
         match version {
@@ -92,6 +82,9 @@ impl IcmpSocket {
                 setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
                 hop_limit.map(|limit| socket.set_unicast_hops_v6(limit.get().into())).transpose()?;
             }
+        }
+        if let Some(network) = network {
+            local::configure(&socket, to, network)?;
         }
         socket.connect(&to.into())?;
         let socket = UdpSocket::from_std(OwnedFd::from(socket).into());
@@ -186,7 +179,7 @@ fn open(version: Version) -> io::Result<(Socket, bool)> {
     }
     match Socket::new(domain, Type::RAW.nonblocking(), Some(protocol)) {
         Ok(socket) => Ok((socket, true)),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(io::Error::other(NotPermitted)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(LocalError::io(PERMISSION)),
         Err(error) => Err(error),
     }
 }
@@ -226,17 +219,20 @@ mod tests {
 
     #[test]
     fn only_a_missing_permission_is_reported_as_one() {
-        assert!(is_not_permitted(&io::Error::other(NotPermitted)));
+        assert_eq!(LocalError::of(&LocalError::io(PERMISSION)), Some(PERMISSION));
         for errno in [Errno::EPERM, Errno::EMFILE, Errno::EAFNOSUPPORT] {
-            assert!(!is_not_permitted(&io::Error::from(errno)), "{errno}");
+            assert_eq!(LocalError::of(&io::Error::from(errno)), None, "{errno}");
         }
         let to = SocketAddr::from(([127, 0, 0, 1], 0));
         if has_permission() {
-            let mut socket = IcmpSocket::open(to, NonZeroU8::new(9)).expect("opened");
+            let mut socket = IcmpSocket::open(to, NonZeroU8::new(9), None).expect("opened");
             let empty = socket.receive(&mut [0; 64]).map(|_| ()).map_err(|error| error.kind());
             assert_eq!(empty, Err(ErrorKind::WouldBlock));
         } else {
-            assert!(IcmpSocket::open(to, None).is_err_and(|error| is_not_permitted(&error)));
+            assert!(
+                IcmpSocket::open(to, None, None)
+                    .is_err_and(|error| LocalError::of(&error) == Some(PERMISSION))
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
-use super::icmp;
+use super::local::LocalError;
 use super::socket::Socket;
 use crate::engine::Transport;
 use crate::result::{Failure, Reason};
@@ -30,7 +30,7 @@ fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
         ErrorKind::AddrInUse => true,
         ErrorKind::AddrNotAvailable => {
             let is_same = |other: io::Error| other.kind() == error.kind();
-            to.is_ipv4() || !Socket::open(Transport::Udp, to).is_err_and(is_same)
+            to.is_ipv4() || !Socket::open(Transport::Udp, to, None).is_err_and(is_same)
         }
         _ => false,
     }
@@ -38,8 +38,8 @@ fn lacks_port(error: &io::Error, to: SocketAddr) -> bool {
 
 /// Without a port, `to` is the peer of an ICMP socket.
 pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
-    if icmp::is_not_permitted(error) {
-        return Failure::new(Reason::Local, icmp::PERMISSION);
+    if let Some(text) = LocalError::of(error) {
+        return Failure::new(Reason::Local, text);
     }
     if lacks_port(error, to) {
         return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));

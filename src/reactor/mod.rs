@@ -12,6 +12,7 @@ mod icmp;
 mod io_error;
 mod lifecycle;
 mod listener;
+mod local;
 mod notify;
 mod process_stats;
 mod processes;
@@ -47,6 +48,8 @@ pub(crate) use clock::{now, random_numbers};
 use files::Files;
 #[cfg(feature = "cli")]
 pub(crate) use icmp::{PERMISSION, has_permission};
+#[cfg(feature = "cli")]
+pub(crate) use local::check_permission;
 use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
@@ -333,7 +336,9 @@ impl Reactor {
 
     fn process_output(&mut self, output: Output, now: Now) {
         match output {
-            Output::Open { id, transport, to } => self.open(id, transport, to, now),
+            Output::Open { id, transport, to, network } => {
+                self.open(id, transport, to, network.as_deref(), now);
+            }
             // The time of a ping is measured from here.
             Output::Write(id) if self.sockets.get(id).is_some_and(Socket::is_icmp) => self.write(id, now),
             Output::Write(id) => self.writes.push(id),

@@ -2,16 +2,18 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use mio::event::{Event, Source};
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
-use nix::errno::Errno;
-use socket2::{Domain, Protocol, SockRef, Type};
+use socket2::{SockRef, Type};
 
 use super::icmp::{self, IcmpSocket};
+use super::local;
 use crate::engine::Transport;
+use crate::network::Network;
 use crate::result::Failure;
 
 /// Socket send buffer of an API client in bytes. By default the kernel buffers megabytes for each client
@@ -62,13 +64,22 @@ pub(super) enum Received {
 }
 
 impl Socket {
-    pub(super) fn open(transport: Transport, to: SocketAddr) -> io::Result<Socket> {
+    pub(super) fn open(
+        transport: Transport,
+        to: SocketAddr,
+        network: Option<&Network>,
+    ) -> io::Result<Socket> {
+        let to = local::with_zone(to, network)?;
+        let network = network.filter(|network| network.is_bound());
         let mut connecting = false;
         let io = match transport {
             Transport::Tcp | Transport::HalfOpenTcp => {
-                let stream = match transport {
-                    Transport::HalfOpenTcp => connect_half_open(to)?,
-                    _ => TcpStream::connect(to)?,
+                let stream = match (transport, network) {
+                    (Transport::HalfOpenTcp, _) => {
+                        stream(local::connect(to, Type::STREAM, network, half_open)?)
+                    }
+                    (_, Some(_)) => stream(local::connect(to, Type::STREAM, network, |_| Ok(()))?),
+                    (_, None) => TcpStream::connect(to)?,
                 };
                 // Over loopback the handshake is complete when `connect` returns. This check is cheaper
                 // than waiting for an event.
@@ -79,16 +90,25 @@ impl Socket {
                 Io::Tcp(stream)
             }
             Transport::Udp => {
-                let socket = UdpSocket::bind(any_port(to))?;
-                socket.connect(to)?;
+                let socket =
+                    UdpSocket::from_std(local::connect(to, Type::DGRAM, network, |_| Ok(()))?.into());
                 if is_self_connected(to, &|| socket.local_addr(), &|| socket.peer_addr())? {
                     // It would receive its own query instead of an ICMP error.
                     return Err(ErrorKind::ConnectionRefused.into());
                 }
                 Io::Udp(socket)
             }
-            Transport::Multicast => Io::Multicast(UdpSocket::bind(any_port(to))?),
-            Transport::Icmp { hop_limit } => Io::Icmp(IcmpSocket::open(to, hop_limit)?),
+            Transport::Multicast => {
+                let socket = UdpSocket::bind(any_port(to))?;
+                if let Some(network) = network {
+                    // An address is bound already.
+                    let network = Network { source: None, ..network.clone() };
+                    let socket = socket2::Socket::from(socket.as_fd().try_clone_to_owned()?);
+                    local::configure(&socket, to, &network)?;
+                }
+                Io::Multicast(socket)
+            }
+            Transport::Icmp { hop_limit } => Io::Icmp(IcmpSocket::open(to, hop_limit, network)?),
         };
         Ok(Socket { connecting, ..Socket::new(io, to) })
     }
@@ -238,18 +258,16 @@ impl Socket {
     }
 }
 
-/// Connects without sending the last acknowledgement of the handshake for about 200 ms (tcp(7), TCP_QUICKACK). The
-/// socket sends a reset when it is closed, which the server receives in the state SYN-RECEIVED.
-fn connect_half_open(to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+/// Makes the socket connect without sending the last acknowledgement of the handshake for about 200 ms (tcp(7),
+/// TCP_QUICKACK). It sends a reset when it is closed, which the server receives in the state SYN-RECEIVED.
+fn half_open(socket: &socket2::Socket) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_quickack(false)?;
-    socket.set_linger(Some(Duration::ZERO))?;
-    match socket.connect(&to.into()) {
-        Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
-        _ => Ok(TcpStream::from_std(socket.into())),
-    }
+    socket.set_linger(Some(Duration::ZERO))
+}
+
+fn stream(socket: socket2::Socket) -> TcpStream {
+    TcpStream::from_std(socket.into())
 }
 
 /// Whether `peer`, the result of `peer_addr`, means that the connection is not established (yet).
@@ -313,10 +331,10 @@ mod tests {
     fn a_connection_is_connected_if_accepted_and_not_if_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("bound");
-        let mut socket = Socket::open(Transport::Tcp, address).expect("opened");
+        let mut socket = Socket::open(Transport::Tcp, address, None).expect("opened");
         assert!(is_connected(&mut socket).expect("accepted"));
         drop(listener);
-        let mut socket = Socket::open(Transport::Tcp, address).expect("opened");
+        let mut socket = Socket::open(Transport::Tcp, address, None).expect("opened");
         assert_eq!(
             is_connected(&mut socket).map_err(|error| error.kind()),
             Err(ErrorKind::ConnectionRefused)
@@ -327,7 +345,7 @@ mod tests {
     fn a_connection_that_was_reset_at_once_was_connected() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("bound");
-        let mut socket = Socket::open(Transport::Tcp, address).expect("opened");
+        let mut socket = Socket::open(Transport::Tcp, address, None).expect("opened");
         let (peer, _) = listener.accept().expect("accepted");
         socket.send(b"x").expect("sent");
         peer.peek(&mut [0]).expect("arrived");

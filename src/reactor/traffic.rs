@@ -11,6 +11,7 @@ use super::socket::{Received, Socket};
 use super::{READS_PER_TURN, Reactor, clock, io_error};
 use crate::clock::Now;
 use crate::engine::{ConnId, Input, Transport};
+use crate::network::Network;
 use crate::result::Failure;
 
 /// Without it the loop would spin until the kernel has memory and buffers again.
@@ -118,8 +119,15 @@ impl Reactor {
         self.engine.handle_input(id, Input::Failed(failure), now);
     }
 
-    pub(super) fn open(&mut self, id: ConnId, transport: Transport, to: SocketAddr, now: Now) {
-        match Socket::open(transport, to) {
+    pub(super) fn open(
+        &mut self,
+        id: ConnId,
+        transport: Transport,
+        to: SocketAddr,
+        network: Option<&Network>,
+        now: Now,
+    ) {
+        match Socket::open(transport, to, network) {
             Ok(socket) => {
                 let is_connected = transport != Transport::Multicast && !socket.connecting;
                 self.sockets.insert(id, socket);

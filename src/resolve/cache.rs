@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Beyond that the name that expires first is evicted.
 pub(super) const CACHE_MAX: usize = 16_384;
@@ -13,24 +13,43 @@ pub(super) struct Cache {
     entries: BTreeMap<Arc<str>, Entry>,
     /// The keys of `entries` in the order of expiry.
     by_expiry: BTreeSet<(Instant, Arc<str>)>,
+    /// How long addresses are kept after they have expired, for names that cannot be resolved any more (RFC 8767).
+    hold: Duration,
 }
 
 #[derive(Debug)]
 struct Entry {
     addresses: Vec<IpAddr>,
+    fresh_until: Instant,
+    /// With the hold.
     expires: Instant,
 }
 
 impl Cache {
-    pub(super) fn addresses(&self, name: &str, now: Instant) -> Option<&[IpAddr]> {
+    pub(super) fn new(hold: Duration) -> Self {
+        Cache { hold, ..Cache::default() }
+    }
+
+    /// The addresses of a name although they may have expired.
+    pub(super) fn held(&self, name: &str, now: Instant) -> Option<&[IpAddr]> {
         let entry = self.entries.get(name)?;
         (entry.expires > now).then_some(&entry.addresses)
     }
 
-    pub(super) fn insert(&mut self, name: &str, addresses: Vec<IpAddr>, expires: Instant, now: Instant) {
+    pub(super) fn remove(&mut self, name: &str) {
         if let Some((name, entry)) = self.entries.remove_entry(name) {
             self.by_expiry.remove(&(entry.expires, name));
         }
+    }
+
+    pub(super) fn addresses(&self, name: &str, now: Instant) -> Option<&[IpAddr]> {
+        let entry = self.entries.get(name)?;
+        (entry.fresh_until > now).then_some(&entry.addresses)
+    }
+
+    pub(super) fn insert(&mut self, name: &str, addresses: Vec<IpAddr>, fresh_until: Instant, now: Instant) {
+        self.remove(name);
+        let expires = fresh_until + self.hold;
         if expires <= now {
             return;
         }
@@ -44,7 +63,7 @@ impl Cache {
         }
         let name: Arc<str> = name.into();
         self.by_expiry.insert((expires, name.clone()));
-        self.entries.insert(name, Entry { addresses, expires });
+        self.entries.insert(name, Entry { addresses, fresh_until, expires });
     }
 }
 

@@ -99,6 +99,14 @@ impl Conf {
         (conf, notes)
     }
 
+    /// With these servers instead of its own, if there are any.
+    pub(super) fn with_servers(mut self, servers: &[SocketAddr]) -> Conf {
+        if !servers.is_empty() {
+            self.servers = servers.to_vec();
+        }
+        self
+    }
+
     fn set(&mut self, option: &str) {
         match option {
             "use-vc" => self.use_vc = true,

@@ -13,6 +13,7 @@
 //!          |                                                      |
 //!          +-- no addresses --------------------------------------+--last name--> NotFound
 //!          +-- no server answered ----------------------------------------------> NotFound
+//!          +-- no answer after 0.5 s, or no server answered, and addresses are held --> Found, held: true
 //!          +-- addresses of one family, 50 ms passed --> Found, last: false; then waits for the other
 //!          +-- both families answered -----------------> Found, last: true; cached
 //! ```
@@ -39,6 +40,7 @@ mod plan;
 mod query;
 mod query_plan;
 mod resolver;
+mod scope;
 mod search;
 mod shared;
 #[cfg(test)]
@@ -46,9 +48,11 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
+use std::sync::Arc;
 
 pub(crate) use resolver::{QUERIES_MAX, Resolver};
 
+use crate::network::Network;
 use crate::result::Failure;
 
 pub(crate) type Random = Box<dyn FnMut() -> u64 + Send>;
@@ -60,6 +64,9 @@ pub(crate) struct LookupId(u64);
 /// Identifies a query, which has a socket of its own. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueryId(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SearchId(u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -90,12 +97,18 @@ pub(crate) enum QueryInput<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Open a new socket and send `bytes` (over TCP they include the length prefix).
-    Open { query: QueryId, transport: Transport, server: SocketAddr, bytes: Vec<u8> },
+    Open {
+        query: QueryId,
+        transport: Transport,
+        server: SocketAddr,
+        network: Option<Arc<Network>>,
+        bytes: Vec<u8>,
+    },
     /// Close the query's socket.
     Close(QueryId),
     /// New addresses of the name. Unless `last` is set, those of the other family may follow; the last list
-    /// is empty if there are none.
-    Found { lookup: LookupId, addresses: Vec<IpAddr>, last: bool },
+    /// is empty if there are none. `held` addresses have expired, and the name cannot be resolved at the moment.
+    Found { lookup: LookupId, addresses: Vec<IpAddr>, last: bool, held: bool },
     /// The lookup has failed: the name has no address, or the servers did not answer.
     NotFound { lookup: LookupId, failure: Failure },
 }

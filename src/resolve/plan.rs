@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Transport;
+use super::scope::ScopeId;
 use super::shared::Shared;
 
 /// How long to wait for a server before the next one is queried too.
@@ -41,12 +42,19 @@ pub(super) struct Step {
 }
 
 /// Number of queries that are sent even if each of them fails.
-pub(super) fn attempts(shared: &Shared, multicast: bool) -> usize {
-    if multicast { MULTICAST_PAUSES_MS.len() } else { shared.conf.servers.len() * shared.conf.attempts }
+pub(super) fn attempts(scope: ScopeId, multicast: bool, shared: &Shared) -> usize {
+    let conf = shared.conf(scope);
+    if multicast { MULTICAST_PAUSES_MS.len() } else { conf.servers.len() * conf.attempts }
 }
 
 /// The query number `index`: each server in turn, in rounds. `None` after the last.
-pub(super) fn step(index: usize, multicast: bool, shared: &Shared, now: Instant) -> Option<Step> {
+pub(super) fn step(
+    index: usize,
+    scope: ScopeId,
+    multicast: bool,
+    shared: &Shared,
+    now: Instant,
+) -> Option<Step> {
     if multicast {
         let pauses = MULTICAST_PAUSES_MS.get(index..)?;
         return Some(Step {
@@ -57,11 +65,12 @@ pub(super) fn step(index: usize, multicast: bool, shared: &Shared, now: Instant)
             lasts: Duration::from_millis(pauses.iter().sum()),
         });
     }
-    let servers = &shared.conf.servers;
+    let conf = shared.conf(scope);
+    let servers = &conf.servers;
     let server = *servers.get(index % servers.len()).filter(|_| index < STEPS_MAX)?;
-    let is_unresponsive = shared.is_unresponsive(server, now);
+    let is_unresponsive = shared.scope(scope).is_unresponsive(server, now);
     let rounds = (index + 1) / servers.len();
-    let doublings = (rounds + 1).saturating_sub(shared.conf.attempts.max(2)).min(DOUBLINGS_MAX);
+    let doublings = (rounds + 1).saturating_sub(conf.attempts.max(2)).min(DOUBLINGS_MAX);
     let pause = match ((index + 1) % servers.len(), is_unresponsive) {
         (0, _) => ROUND_WAIT * (1 << doublings),
         (_, true) => Duration::ZERO,
@@ -69,9 +78,9 @@ pub(super) fn step(index: usize, multicast: bool, shared: &Shared, now: Instant)
     };
     Some(Step {
         server,
-        transport: if shared.conf.use_vc { Transport::Tcp } else { Transport::Udp },
+        transport: if conf.use_vc { Transport::Tcp } else { Transport::Udp },
         pause,
         negative_wait: if is_unresponsive { UNRESPONSIVE_NEGATIVE_WAIT } else { NEGATIVE_WAIT },
-        lasts: shared.conf.timeout,
+        lasts: conf.timeout,
     })
 }

@@ -14,6 +14,7 @@ use crate::wire::dns::{CHAIN_MAX, Kind, MessageStream, Name, Question, Reply};
 use super::failure::{LookupError, NegativeAnswer};
 use super::plan::{self, ROUND_WAIT, SERVER_WAIT};
 use super::query::Query;
+use super::scope::ScopeId;
 use super::shared::Shared;
 use super::{QueryId, QueryInput, Transport};
 
@@ -33,6 +34,7 @@ pub(super) enum Resolution {
 pub(super) struct QueryPlan {
     name: Name,
     kind: Kind,
+    scope: ScopeId,
     multicast: bool,
     /// The aliases that led to `name`, at most [`CHAIN_MAX`]. `ttl_s` is their least time to live.
     aliases: Vec<Name>,
@@ -56,10 +58,18 @@ struct Provisional {
 }
 
 impl QueryPlan {
-    pub(super) fn start(name: Name, kind: Kind, multicast: bool, shared: &mut Shared, now: Instant) -> Self {
+    pub(super) fn start(
+        name: Name,
+        kind: Kind,
+        scope: ScopeId,
+        multicast: bool,
+        shared: &mut Shared,
+        now: Instant,
+    ) -> Self {
         let mut plan = QueryPlan {
             name,
             kind,
+            scope,
             multicast,
             aliases: Vec::new(),
             ttl_s: u32::MAX,
@@ -70,8 +80,8 @@ impl QueryPlan {
             error: None,
             outcome: None,
         };
-        if kind == Kind::Aaaa && shared.conf.no_aaaa && !multicast {
-            // The least negative answer, so that the answer for A decides.
+        if shared.scope(scope).omits(kind, multicast) {
+            // The least negative answer, so that the answer for the other family decides.
             plan.finish(Resolution::Negative(NegativeAnswer::Unanswered), shared);
         }
         plan.handle_timeout(shared, now);
@@ -124,7 +134,7 @@ impl QueryPlan {
             }
             QueryInput::Received { from, bytes } => {
                 let Some(reply) = self.open[at].receive(from, bytes) else { return };
-                shared.mark_responsive(self.open[at].server);
+                shared.scope_mut(self.scope).mark_responsive(self.open[at].server);
                 self.handle_reply(at, reply, shared, now);
             }
         }
@@ -226,7 +236,7 @@ impl QueryPlan {
         if self.next_at.is_none() {
             return;
         }
-        if self.sent >= plan::attempts(shared, self.multicast) {
+        if self.sent >= plan::attempts(self.scope, self.multicast, shared) {
             self.next_at = self.next_at.filter(|_| !self.open.is_empty());
         } else if query.step + 1 == self.sent {
             self.next_at = Some(now);
@@ -284,12 +294,12 @@ impl QueryPlan {
     }
 
     fn send_next(&mut self, shared: &mut Shared, now: Instant) {
-        let Some(step) = plan::step(self.sent, self.multicast, shared, now) else {
+        let Some(step) = plan::step(self.sent, self.scope, self.multicast, shared, now) else {
             self.next_at = None;
             return;
         };
         if let Some(last) = self.open.last().filter(|last| last.sent_at + SERVER_WAIT <= now) {
-            shared.mark_unresponsive(last.server, now);
+            shared.scope_mut(self.scope).mark_unresponsive(last.server, now);
         }
         // The first query is reserved.
         if !self.open.is_empty() {
@@ -301,7 +311,7 @@ impl QueryPlan {
         }
         let question = self.question(shared, step.transport);
         self.open.push(Query {
-            id: shared.open(&question, step.transport, step.server),
+            id: shared.open(self.scope, &question, step.transport, step.server),
             step: self.sent,
             transport: step.transport,
             server: step.server,
@@ -312,7 +322,7 @@ impl QueryPlan {
             stream: MessageStream::default(),
         });
         self.sent += 1;
-        let next = plan::step(self.sent, self.multicast, shared, now);
+        let next = plan::step(self.sent, self.scope, self.multicast, shared, now);
         self.next_at = next.map(|_| now + step.pause);
     }
 
@@ -323,10 +333,10 @@ impl QueryPlan {
             return;
         }
         shared.close(query.id);
-        query.id = shared.open(&question, Transport::Tcp, query.server);
+        query.id = shared.open(self.scope, &question, Transport::Tcp, query.server);
         query.transport = Transport::Tcp;
         query.question = question;
-        query.expires = now + shared.conf.timeout;
+        query.expires = now + shared.conf(self.scope).timeout;
     }
 
     fn question(&self, shared: &mut Shared, transport: Transport) -> Question {
@@ -341,7 +351,7 @@ impl QueryPlan {
     fn drop_unanswered(&mut self, at: usize, shared: &mut Shared, now: Instant) {
         let query = self.close_at(at, shared);
         if query.sent_at + SERVER_WAIT <= now {
-            shared.mark_unresponsive(query.server, now);
+            shared.scope_mut(self.scope).mark_unresponsive(query.server, now);
         }
         self.error = self.error.max(Some(LookupError::Timeout));
     }

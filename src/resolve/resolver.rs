@@ -1,9 +1,11 @@
 //! The resolver: local answers, running searches, and the lookups that wait for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::network::Network;
 use crate::result::Failure;
 use crate::wire::dns::Name;
 
@@ -12,30 +14,35 @@ use super::conf::Conf;
 use super::failure;
 use super::hosts::Hosts;
 use super::names;
+use super::scope::{Scope, ScopeId};
 use super::search::{LookupUpdate, QUERIES_PER_SEARCH, Search};
 use super::shared::Shared;
-use super::{LookupId, Output, QueryId, QueryInput, Random};
+use super::{LookupId, Output, QueryId, QueryInput, Random, SearchId};
 
 /// Default limit of queries in flight, each with a socket of its own. Further searches are queued.
 pub(crate) const QUERIES_MAX: usize = 128;
 pub(crate) const LOOKUPS_MAX: usize = 65_536;
 
+/// How long a search continues whose lookups have got held addresses.
+const REFRESH_MAX: Duration = Duration::from_secs(10);
+
 const HOSTS_CUT: &str = "hosts file: only the first 8 MiB and 1048576 names are used; \
     put longer block lists into a name server";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct SearchId(u64);
 
 pub(crate) struct Resolver {
     shared: Shared,
     own_servers: Vec<SocketAddr>,
     hosts: Hosts,
-    cache: Cache,
+    note: Option<String>,
+    hold: Duration,
     searches: BTreeMap<SearchId, Box<Search>>,
     running: BTreeSet<SearchId>,
     waiting: BTreeSet<SearchId>,
-    by_name: BTreeMap<String, SearchId>,
     lookups: BTreeMap<LookupId, SearchId>,
+    /// Searches with held addresses, in the order of the time at which these are used.
+    held: VecDeque<(Instant, SearchId)>,
+    /// Searches whose held addresses are used, and when they end.
+    refreshing: VecDeque<(Instant, SearchId)>,
     next_lookup: u64,
     next_search: u64,
     queries_max: usize,
@@ -47,15 +54,17 @@ impl Resolver {
     /// queried by multicast DNS at `mdns` (224.0.0.251:5353).
     pub(crate) fn new(servers: Vec<SocketAddr>, mdns: SocketAddr, random: Random) -> Self {
         let mut resolver = Resolver {
-            shared: Shared::new(Conf::default(), mdns, random),
+            shared: Shared::new(mdns, random),
             own_servers: servers,
             hosts: Hosts::default(),
-            cache: Cache::default(),
+            note: None,
+            hold: Duration::ZERO,
             searches: BTreeMap::new(),
             running: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            by_name: BTreeMap::new(),
             lookups: BTreeMap::new(),
+            held: VecDeque::new(),
+            refreshing: VecDeque::new(),
             next_lookup: 0,
             next_search: 0,
             queries_max: QUERIES_MAX,
@@ -70,10 +79,27 @@ impl Resolver {
         self.queries_max = max;
     }
 
-    /// The first of the configured name servers.
-    pub(crate) fn name_server(&self) -> SocketAddr {
+    /// How long the last addresses of a name are used after they have expired, while it cannot be resolved. Default: 0.
+    pub(crate) fn set_hold(&mut self, hold: Duration) {
+        self.hold = hold;
+        self.shared.scopes.iter_mut().for_each(|scope| scope.cache = Cache::new(hold));
+    }
+
+    /// The first of the configured name servers, and the network settings of its queries.
+    pub(crate) fn name_server(
+        &mut self,
+        network: Option<&Arc<Network>>,
+    ) -> (SocketAddr, Option<Arc<Network>>) {
+        let id = self.scope(network);
+        let scope = self.shared.scope(id);
         // There is always one: see `Conf`.
-        self.shared.conf.servers.first().copied().unwrap_or(self.shared.mdns)
+        let server = scope.conf.servers.first().copied().unwrap_or(self.shared.mdns);
+        (server, scope.network_for(server).cloned())
+    }
+
+    /// A log line about lookups with network settings that were used for the first time.
+    pub(crate) fn take_note(&mut self) -> Option<String> {
+        self.note.take()
     }
 
     /// A number from the same source as the ids of queries.
@@ -89,31 +115,51 @@ impl Resolver {
         self.hosts.is_cut.then(|| HOSTS_CUT.to_owned())
     }
 
-    /// Queries in flight continue; the cache is cleared if the configuration differs. Returns a log line per
-    /// unused entry, at most 8.
+    /// Returns a log line per unused entry, at most 8.
     pub(crate) fn set_resolv_conf(&mut self, text: &[u8]) -> Vec<String> {
         let (conf, notes) = Conf::parse(text, &self.own_servers);
-        if conf != self.shared.conf {
-            self.cache = Cache::default();
-            self.shared.set_conf(conf);
+        for scope in &mut self.shared.scopes {
+            let conf = conf.clone().with_servers(scope.servers());
+            scope.set_conf(conf, self.hold);
         }
         notes
     }
 
     /// Starts a lookup of `name`: a name, or an IP address with or without brackets. Every result, also an
     /// immediate one, is returned by [`Resolver::poll_output`].
-    pub(crate) fn lookup(&mut self, name: &str, now: Instant) -> LookupId {
+    pub(crate) fn lookup(&mut self, name: &str, network: Option<&Arc<Network>>, now: Instant) -> LookupId {
         self.last_now = Some(now);
         let lookup = LookupId(self.next_lookup);
         self.next_lookup += 1;
-        match self.local_answer(name, now) {
+        let scope = self.scope(network);
+        match self.local_answer(name, scope, now) {
             Some(Ok(addresses)) => {
-                self.shared.outbox.push_back(Output::Found { lookup, addresses, last: true })
+                self.shared.outbox.push_back(Output::Found { lookup, addresses, last: true, held: false })
             }
             Some(Err(failure)) => self.shared.outbox.push_back(Output::NotFound { lookup, failure }),
-            None => self.search(lookup, &name.to_ascii_lowercase(), now),
+            None => self.search(lookup, &name.to_ascii_lowercase(), scope, now),
         }
         lookup
+    }
+
+    /// The scope of these settings: a new one replaces one that is no longer in use.
+    fn scope(&mut self, network: Option<&Arc<Network>>) -> ScopeId {
+        let Some(network) = network.filter(|network| Scope::is_needed_for(network)) else {
+            return ScopeId::default();
+        };
+        let scopes = &mut self.shared.scopes;
+        if let Some(known) = scopes.iter().position(|scope| scope.network.as_ref() == Some(network)) {
+            return ScopeId(known);
+        }
+        let place = scopes.iter().position(Scope::is_unused).unwrap_or(scopes.len());
+        let conf = scopes[0].conf.clone().with_servers(&network.servers);
+        let scope = Scope::new(network.clone(), conf, self.hold);
+        self.note = scope.note();
+        match scopes.get_mut(place) {
+            Some(unused) => *unused = scope,
+            None => scopes.push(scope),
+        }
+        ScopeId(place)
     }
 
     /// Cancels a lookup. Its queries are closed unless other lookups wait for them or one family has been
@@ -122,7 +168,7 @@ impl Resolver {
         let Some(id) = self.lookups.remove(&lookup) else { return };
         let Some(search) = self.searches.get_mut(&id) else { return };
         search.lookups.remove(&lookup);
-        if search.lookups.is_empty() && search.partial().is_none() {
+        if search.lookups.is_empty() && !search.continues() {
             search.close(&mut self.shared);
             self.remove_search(id);
         }
@@ -155,7 +201,27 @@ impl Resolver {
         for id in due {
             self.run_search(id, now, |search, shared| search.handle_timeout(shared, now));
         }
+        while let Some(id) = take_due(&mut self.held, now) {
+            self.use_held(id);
+            self.refreshing.push_back((now + REFRESH_MAX, id));
+        }
+        while let Some(id) = take_due(&mut self.refreshing, now) {
+            if let Some(search) = self.searches.get_mut(&id) {
+                search.close(&mut self.shared);
+                self.remove_search(id);
+            }
+        }
         self.start_waiting(now);
+    }
+
+    /// Gives held addresses to the lookups of a search, which continues: the next lookups get fresh ones.
+    fn use_held(&mut self, id: SearchId) {
+        let Some(search) = self.searches.get_mut(&id) else { return };
+        let Some((held, _)) = &search.held else { return };
+        for lookup in std::mem::take(&mut search.lookups) {
+            self.lookups.remove(&lookup);
+            self.shared.outbox.push_back(found_held(lookup, held));
+        }
     }
 
     /// Postpones all deadlines by `gap`, a scheduling delay of the event loop.
@@ -165,6 +231,7 @@ impl Resolver {
                 search.extend(gap);
             }
         }
+        self.held.iter_mut().for_each(|(at, _)| *at += gap);
     }
 
     /// When [`Resolver::handle_timeout`] must be called next.
@@ -173,11 +240,17 @@ impl Resolver {
             // A cancelled lookup has freed queries.
             return self.last_now;
         }
-        self.running.iter().filter_map(|id| self.searches.get(id)?.deadline()).min()
+        let queued = [self.held.front(), self.refreshing.front()].into_iter().flatten().map(|(at, _)| *at);
+        self.running.iter().filter_map(|id| self.searches.get(id)?.deadline()).chain(queued).min()
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.shared.outbox.pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn scopes(&self) -> usize {
+        self.shared.scopes.len()
     }
 
     #[cfg(any(test, fuzzing))]
@@ -186,7 +259,7 @@ impl Resolver {
     }
 
     /// The answer that needs no server, or the error if the limit of lookups is reached.
-    fn local_answer(&self, name: &str, now: Instant) -> Option<Result<Vec<IpAddr>, Failure>> {
+    fn local_answer(&self, name: &str, scope: ScopeId, now: Instant) -> Option<Result<Vec<IpAddr>, Failure>> {
         if let Some(address) = names::literal(name) {
             return Some(Ok(vec![address]));
         }
@@ -205,20 +278,24 @@ impl Resolver {
         if !addresses.is_empty() {
             return Some(Ok(addresses));
         }
-        if let Some(addresses) = self.cache.addresses(&name.to_ascii_lowercase(), now) {
+        if let Some(addresses) = self.shared.scope(scope).cache.addresses(&name.to_ascii_lowercase(), now) {
             return Some(Ok(addresses.to_vec()));
         }
         (self.lookups.len() >= LOOKUPS_MAX).then(|| Err(failure::too_many(&bare)))
     }
 
-    fn search(&mut self, lookup: LookupId, name: &str, now: Instant) {
-        let id = match self.by_name.get(name) {
+    fn search(&mut self, lookup: LookupId, name: &str, scope: ScopeId, now: Instant) {
+        let known = self.shared.scope_mut(scope);
+        let id = match known.searches.get(name) {
             Some(id) => *id,
             None => {
                 let id = SearchId(self.next_search);
                 self.next_search += 1;
-                self.searches.insert(id, Box::new(Search::new(name)));
-                self.by_name.insert(name.to_owned(), id);
+                known.searches.insert(name.to_owned(), id);
+                let held = known.cache.held(name, now).map(<[IpAddr]>::to_vec);
+                let search = Search::new(name, scope, held, now);
+                self.held.extend(search.held.iter().map(|(_, at)| (*at, id)));
+                self.searches.insert(id, Box::new(search));
                 self.waiting.insert(id);
                 id
             }
@@ -228,10 +305,14 @@ impl Resolver {
         self.lookups.insert(lookup, id);
         if let Some(partial) = search.partial() {
             let addresses = partial.to_vec();
-            self.shared.outbox.push_back(Output::Found { lookup, addresses, last: false });
+            self.shared.outbox.push_back(Output::Found { lookup, addresses, last: false, held: false });
         }
+        let uses_held = search.held.as_ref().is_some_and(|(_, at)| *at <= now);
         self.run_search(id, now, |search, shared| search.expedite(shared, now));
         self.start_waiting(now);
+        if uses_held {
+            self.use_held(id);
+        }
     }
 
     fn start_waiting(&mut self, now: Instant) {
@@ -261,19 +342,27 @@ impl Resolver {
         let is_over = match update {
             LookupUpdate::Found { fresh, complete } => {
                 let last = complete.is_some();
-                for lookup in &search.lookups {
-                    outbox.push_back(Output::Found { lookup: *lookup, addresses: fresh.clone(), last });
+                for &lookup in &search.lookups {
+                    outbox.push_back(Output::Found { lookup, addresses: fresh.clone(), last, held: false });
                 }
                 // An answer with one family is not cached while the other may follow: it would pass for a
                 // complete one, and hide the addresses that remain when these fail.
                 if let Some((all, ttl_s)) = complete {
-                    self.cache.insert(&search.name, all, now + Duration::from_secs(ttl_s.into()), now);
+                    let cache = &mut self.shared.scopes[search.scope.0].cache;
+                    cache.insert(&search.name, all, now + Duration::from_secs(ttl_s.into()), now);
                 }
                 last
             }
-            LookupUpdate::NotFound(failure) => {
-                for lookup in &search.lookups {
-                    outbox.push_back(Output::NotFound { lookup: *lookup, failure: failure.clone() });
+            LookupUpdate::NotFound { failure, is_answer } => {
+                if is_answer {
+                    self.shared.scopes[search.scope.0].cache.remove(&search.name);
+                    search.held = None;
+                }
+                for &lookup in &search.lookups {
+                    outbox.push_back(match &search.held {
+                        Some((held, _)) => found_held(lookup, held),
+                        None => Output::NotFound { lookup, failure: failure.clone() },
+                    });
                 }
                 true
             }
@@ -287,9 +376,18 @@ impl Resolver {
         self.running.remove(&id);
         self.waiting.remove(&id);
         let Some(search) = self.searches.remove(&id) else { return };
-        self.by_name.remove(&search.name);
+        self.shared.scope_mut(search.scope).searches.remove(&search.name);
         for lookup in &search.lookups {
             self.lookups.remove(lookup);
         }
     }
+}
+
+fn take_due(queue: &mut VecDeque<(Instant, SearchId)>, now: Instant) -> Option<SearchId> {
+    queue.front().filter(|(at, _)| *at <= now)?;
+    queue.pop_front().map(|(_, id)| id)
+}
+
+fn found_held(lookup: LookupId, held: &[IpAddr]) -> Output {
+    Output::Found { lookup, addresses: held.to_vec(), last: true, held: true }
 }

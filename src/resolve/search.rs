@@ -10,6 +10,7 @@ use crate::wire::dns::{Kind, Name};
 use super::failure::{LookupError, NegativeAnswer, list};
 use super::names::candidates;
 use super::query_plan::{QueryPlan, Resolution};
+use super::scope::ScopeId;
 use super::shared::Shared;
 use super::{LookupId, QueryId, QueryInput};
 
@@ -21,12 +22,15 @@ const LATE_FAMILY_MAX: Duration = Duration::from_secs(1);
 const TTL_S_MAX: u32 = 300;
 /// The same for an answer with one family, if no server answered for the other.
 const PARTIAL_TTL_S_MAX: u32 = 30;
+/// How long lookups wait for fresh addresses before they get held ones.
+const HELD_WAIT: Duration = Duration::from_millis(500);
 /// Queries reserved for a search: one per family.
 pub(super) const QUERIES_PER_SEARCH: usize = 2;
 
 pub(super) struct Search {
     /// In lower case; with its final dot if it is absolute.
     pub(super) name: String,
+    pub(super) scope: ScopeId,
     pub(super) lookups: BTreeSet<LookupId>,
     /// Full names not queried yet, in reverse order.
     candidates: Vec<Name>,
@@ -37,6 +41,8 @@ pub(super) struct Search {
     partial: Option<Vec<IpAddr>>,
     error: Option<LookupError>,
     negative: Option<NegativeAnswer>,
+    /// Addresses that have expired, for lookups that cannot be answered otherwise, and when they are used at the latest.
+    pub(super) held: Option<(Vec<IpAddr>, Instant)>,
 }
 
 struct Pair {
@@ -48,17 +54,19 @@ struct Pair {
 
 pub(super) enum LookupUpdate {
     /// `complete`, once the search is over: all addresses, and how long to cache them, in seconds.
-    Found {
-        fresh: Vec<IpAddr>,
-        complete: Option<(Vec<IpAddr>, u32)>,
+    Found { fresh: Vec<IpAddr>, complete: Option<(Vec<IpAddr>, u32)> },
+    NotFound {
+        failure: Failure,
+        /// A name server has answered that there are no addresses.
+        is_answer: bool,
     },
-    NotFound(Failure),
 }
 
 impl Search {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str, scope: ScopeId, held: Option<Vec<IpAddr>>, now: Instant) -> Self {
         Search {
             name: name.to_owned(),
+            scope,
             lookups: BTreeSet::new(),
             candidates: Vec::new(),
             multicast: false,
@@ -66,13 +74,19 @@ impl Search {
             partial: None,
             error: None,
             negative: None,
+            held: held.map(|addresses| (addresses, now + HELD_WAIT)),
         }
+    }
+
+    /// Whether the search continues without lookups, so that its answer can be cached.
+    pub(super) fn continues(&self) -> bool {
+        self.partial.is_some() || self.held.is_some()
     }
 
     pub(super) fn start(&mut self, shared: &mut Shared, now: Instant) -> Option<LookupUpdate> {
         // Only the name as given: names from the search list are sent to the name servers.
         self.multicast = Name::parse(self.shown_name()).is_some_and(|name| name.is_local());
-        self.candidates = candidates(&self.name, &shared.conf);
+        self.candidates = candidates(&self.name, shared.conf(self.scope));
         self.try_next(shared, now);
         self.poll_update(shared, now)
     }
@@ -130,7 +144,7 @@ impl Search {
         let mut text = format!("waiting for {} to resolve {name}", list(&servers));
         let error = pair.plans.iter().filter_map(|plan| plan.error).max();
         if let Some(error) = error.filter(|error| *error > LookupError::Timeout) {
-            text += &format!("; {}", error.failure(name, &shared.conf.servers).detail);
+            text += &format!("; {}", error.failure(name, &shared.conf(self.scope).servers).detail);
         }
         text
     }
@@ -160,10 +174,10 @@ impl Search {
     }
 
     fn try_next(&mut self, shared: &mut Shared, now: Instant) -> bool {
-        let multicast = self.multicast;
+        let (scope, multicast) = (self.scope, self.multicast);
         self.pair = self.candidates.pop().map(|name| Pair {
             plans: [Kind::A, Kind::Aaaa]
-                .map(|kind| QueryPlan::start(name.clone(), kind, multicast, shared, now)),
+                .map(|kind| QueryPlan::start(name.clone(), kind, scope, multicast, shared, now)),
             family_deadline: None,
         });
         self.pair.is_some()
@@ -196,7 +210,8 @@ impl Search {
             // As in glibc: servers that do not answer for one name are not queried for the next.
             let no_server_answered = matches!(error, Some(LookupError::Unreachable | LookupError::Timeout));
             if no_server_answered || !self.try_next(shared, now) {
-                return Some(LookupUpdate::NotFound(self.failure(shared)));
+                let is_answer = self.error.is_none() && self.negative > Some(NegativeAnswer::Unanswered);
+                return Some(LookupUpdate::NotFound { failure: self.failure(shared), is_answer });
             }
         }
     }
@@ -204,7 +219,7 @@ impl Search {
     fn failure(&self, shared: &Shared) -> Failure {
         let name = self.shown_name();
         match self.error {
-            Some(error) => error.failure(name, &shared.conf.servers),
+            Some(error) => error.failure(name, &shared.conf(self.scope).servers),
             None => self.negative.unwrap_or(NegativeAnswer::Unanswered).failure(name),
         }
     }

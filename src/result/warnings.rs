@@ -1,6 +1,7 @@
 //! Warnings of a successful check.
 
-/// A condition that a successful check reports. It makes the state `degraded` instead of `up`.
+/// A condition that a successful check reports. It makes the state `degraded` instead of `up`, except for
+/// [`ProbeWarning::AddressHeld`].
 ///
 /// ```
 /// use pingstate::ProbeWarning;
@@ -18,11 +19,18 @@ pub enum ProbeWarning {
     Loss,
     /// A plugin returned the exit status 1.
     Plugin,
+    /// The name cannot be resolved at the moment; its last address was used. Does not change the state.
+    AddressHeld,
 }
 
 impl ProbeWarning {
-    pub(crate) const ALL: [ProbeWarning; 4] =
-        [ProbeWarning::Slow, ProbeWarning::CertSoon, ProbeWarning::Loss, ProbeWarning::Plugin];
+    pub(crate) const ALL: [ProbeWarning; 5] = [
+        ProbeWarning::Slow,
+        ProbeWarning::CertSoon,
+        ProbeWarning::Loss,
+        ProbeWarning::Plugin,
+        ProbeWarning::AddressHeld,
+    ];
 
     /// The word in the API.
     #[must_use]
@@ -32,6 +40,7 @@ impl ProbeWarning {
             ProbeWarning::CertSoon => "cert_soon",
             ProbeWarning::Loss => "loss",
             ProbeWarning::Plugin => "plugin",
+            ProbeWarning::AddressHeld => "address_held",
         }
     }
 }
@@ -67,6 +76,11 @@ impl ProbeWarnings {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether a warning makes the state degraded.
+    pub(crate) fn degrade(self) -> bool {
+        self.0 & !(1 << ProbeWarning::AddressHeld as u8) != 0
     }
 
     /// The warnings, in the order of the API.

@@ -50,7 +50,8 @@ const UNCHECKED: &str = r#"{
   "warnings": [],
   "group": null,
   "since_ts": 1738200000.0,
-  "paused_until_ts": null
+  "paused_until_ts": null,
+  "bound": null
 }
 "#;
 
@@ -94,7 +95,8 @@ const CHECKED: &str = r#"{
   "warnings": [],
   "group": null,
   "since_ts": 1738200005.5,
-  "paused_until_ts": null
+  "paused_until_ts": null,
+  "bound": null
 }
 "#;
 
@@ -212,7 +214,7 @@ fn a_detail_with_json_syntax_is_one_string() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
     assert_eq!(value["last_detail"], crate::text::printable(syntax, 256));
     assert_eq!(value["state"], "down");
-    assert_eq!(json.lines().count(), 35, "{json}");
+    assert_eq!(json.lines().count(), 36, "{json}");
 }
 
 #[test]
@@ -294,7 +296,7 @@ fn a_ping_is_shown_for_icmp_targets_only() {
         let json = View::of("r", url, fsm, now).to_snapshot().to_json();
         json.split_once("\"address\"").expect("a key").1.split_whitespace().collect::<String>()
     };
-    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"group\":null,\"since_ts\":1738200000.0,\"paused_until_ts\":null";
+    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"group\":null,\"since_ts\":1738200000.0,\"paused_until_ts\":null,\"bound\":null";
     assert_eq!(json("tcp://h:1", &fsm), format!(":null,{others}}}"));
     assert_eq!(json("icmp://h", &fsm), format!(":null,{others},\"ping\":null}}"));
     let mut result = ProbeResult::up(ms(2), "3 of 4 replies");

@@ -97,7 +97,7 @@ impl World {
             }
             self.note(&output);
             match output {
-                Output::Open { id, transport, to } => self.open(id, transport, to),
+                Output::Open { id, transport, to, .. } => self.open(id, transport, to),
                 Output::Write(id) => {
                     self.assert_known(id);
                     self.read_answer(id);

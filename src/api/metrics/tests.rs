@@ -142,12 +142,14 @@ fn the_daemon_tells_of_itself() {
         hooks: Hooks { ok: 1, failed: 2, timeout: 3, not_started: 4 },
         webhooks: Webhooks { ok: 5, failed: 6 },
         state_file: StateFile { ok: 7, failed: 8 },
+        held_lookups: 7,
     };
     let mut figures = figures(&counters);
     let text = exposition(&Targets::new(Vec::new(), test_now()), &figures, test_now());
     for line in [
         "pingstate_connections{kind=\"dns\"} 0",
         "pingstate_hook_runs_total{result=\"ok\"} 1",
+        "pingstate_resolves_held_total 7",
         "pingstate_hook_runs_total{result=\"failed\"} 2",
         "pingstate_hook_runs_total{result=\"timeout\"} 3",
         "pingstate_hook_runs_total{result=\"not_started\"} 4",

@@ -3,8 +3,7 @@
 use super::{Flag, push, put, switch, value};
 use crate::cli::values;
 
-/// The maximum numbers of repeated flags.
-const DNS_MAX: usize = 8;
+/// The maximum number of --api-allow-host.
 const ALLOW_HOSTS_MAX: usize = 64;
 
 pub(super) static FLAGS: [Flag; 12] = [
@@ -43,11 +42,12 @@ pub(super) static FLAGS: [Flag; 12] = [
         |line, text| put(&mut line.daemon.api_frame, values::frame_ancestor(text)),
     ),
     value(
-        "--dns",
-        "ADDR[:PORT]",
-        "name server to query instead of those in resolv.conf; repeatable",
-        |line, text| push(&mut line.daemon.dns, values::dns_server(text), DNS_MAX),
-    ),
+        "--dns-hold",
+        "TIME",
+        "while a name cannot be resolved, use its last addresses for this long after they expire: 30, 2m; 0 is off",
+        |line, text| put(&mut line.daemon.dns_hold, values::dns_hold(text)),
+    )
+    .default("30"),
     value(
         "--history-days",
         "N",

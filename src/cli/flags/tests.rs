@@ -118,6 +118,10 @@ fn a_flag_that_does_not_apply_to_a_kind_leaves_no_setting() {
             "--pin" | "--tls-name" | "--connect-to" | "--cert" => "=x",
             "--send" => "=x",
             "--key" => "=y",
+            "--interface" => "=wan2",
+            "--source" | "--dns" => "=192.0.2.1",
+            "--fwmark" => "=2",
+            "--family" => "=4",
             "--no-redirect" | "--no-verify-tls" | "--ca-only" | "--dns-tcp" | "--half-open" => "",
             other => panic!("{other} has no value in this test"),
         };

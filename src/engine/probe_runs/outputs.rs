@@ -6,6 +6,7 @@ use crate::engine::messages::{CheckResult, Output};
 use crate::engine::owners::{ConnOwner, RunOwner};
 use crate::engine::probe_runs::Schedule;
 use crate::monitor::TargetId;
+use crate::network::AddressFamily;
 use crate::probe;
 use crate::probe::connector::{self, Connector};
 use crate::probe::durations::seconds;
@@ -100,7 +101,8 @@ impl ProbeRuns {
     ) {
         self.disconnect(owner, cx);
         let Some(run) = self.table.get_mut(owner) else { return };
-        run.connector = Some(connector);
+        let family = run.network.as_ref().map_or(AddressFamily::Any, |network| network.family);
+        run.connector = Some(connector.with_family(family));
         run.transport = match transport {
             probe::Transport::Tcp => Transport::Tcp,
             probe::Transport::HalfOpenTcp => Transport::HalfOpenTcp,
@@ -133,7 +135,12 @@ impl ProbeRuns {
                     }
                     run.connections += 1;
                 }
-                let id = cx.open(ConnOwner::Connecting { run: owner, attempt }, run.transport, to);
+                let id = cx.open(
+                    ConnOwner::Connecting { run: owner, attempt },
+                    run.transport,
+                    to,
+                    run.network.clone(),
+                );
                 run.attempts.push((attempt, id));
             }
             connector::Output::Close(attempt) => {

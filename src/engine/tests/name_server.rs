@@ -57,7 +57,7 @@ fn asking() -> Bench {
 
 fn open(bench: &mut Bench) -> (ConnId, Transport, String) {
     let outputs = bench.outputs();
-    let [.., Output::Open { id, transport, to }] = outputs[..] else { panic!("{outputs:?}") };
+    let [.., Output::Open { id, transport, to, .. }] = outputs[..] else { panic!("{outputs:?}") };
     (id, transport, to.to_string())
 }
 

@@ -275,7 +275,7 @@ fn over_udp_each_send_is_a_datagram_and_each_datagram_an_input() {
         Some(_) => Vec::new(),
     });
     let outputs = bench.outputs();
-    let [Output::Open { id, transport: Transport::Udp, to }] = outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Open { id, transport: Transport::Udp, to, .. }] = outputs[..] else { panic!("{outputs:?}") };
     bench.engine.handle_input(id, Input::Connected, bench.now);
     for datagram in ["one", "two"] {
         let outputs = bench.outputs();
@@ -310,7 +310,7 @@ fn over_icmp_messages_and_errors_are_inputs() {
         Some(_) => Vec::new(),
     });
     let outputs = bench.outputs();
-    let [Output::Open { id, transport, to }] = outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Open { id, transport, to, .. }] = outputs[..] else { panic!("{outputs:?}") };
     assert_eq!((transport, to.port()), (Transport::Icmp { hop_limit }, 0));
     bench.engine.handle_input(id, Input::Connected, bench.now);
     for message in ["one", "two"] {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::network::Network;
 use crate::probe::kinds::{self, Kind};
 use crate::probe::{Attempt, Heartbeat, Probe};
 
@@ -27,6 +28,7 @@ pub struct NetProbe {
     pub(super) url: String,
     pub(super) timeout: Duration,
     pub(super) plan: Arc<dyn Plan>,
+    pub(super) network: Option<Arc<Network>>,
 }
 
 pub(crate) trait Plan: Send + Sync {
@@ -64,6 +66,10 @@ impl Probe for NetProbe {
 
     fn heartbeat(&self) -> Option<&Heartbeat> {
         self.plan.heartbeat()
+    }
+
+    fn network(&self) -> Option<&Arc<Network>> {
+        self.network.as_ref()
     }
 
     fn begin(&self, now: Now) -> Box<dyn Attempt> {

@@ -62,10 +62,18 @@ errors! {
     Check = "check",
     /// The address to connect to is invalid, or does not apply to the protocol.
     ConnectTo = "connect-to",
+    /// There are too many name servers, or they do not apply to the protocol.
+    Dns = "dns",
+    /// Expired addresses are used for too long.
+    DnsHold = "dns-hold",
     /// DNS over TCP does not apply to the protocol.
     DnsTcp = "dns-tcp",
+    /// Not the family of the address, or does not apply to the protocol.
+    Family = "family",
     /// Redirects do not apply to the protocol.
     FollowRedirects = "no-redirect",
+    /// The mark of packets is 0, or does not apply to the protocol.
+    Fwmark = "fwmark",
     /// The grace of a heartbeat is too long.
     Grace = "grace",
     /// The name of the group is empty, not printable or too long.
@@ -78,6 +86,8 @@ errors! {
     HistoryDays = "history-days",
     /// The timeout of a hook is 0 or too long.
     HookTimeout = "hook-timeout",
+    /// Not the name of an interface, missing for a link-local address, or does not apply to the protocol.
+    Interface = "interface",
     /// The interval is too short or too long.
     Interval = "interval",
     /// The interval while the target is down is too short or too long.
@@ -122,6 +132,8 @@ errors! {
     Send = "send",
     /// The latency that ends slowness is too high, or there is none that begins it.
     SlowClear = "slow-clear",
+    /// The local address is not of the family of the target, or does not apply to the protocol.
+    Source = "source",
     /// The interval of the state file is too short or too long.
     StateInterval = "state-interval",
     /// A target to keep does not exist, or is kept twice.

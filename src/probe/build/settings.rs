@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Error, PingSettings};
+use crate::network::{AddressFamily, Network};
 use crate::probe::cert_days::CertDays;
 
 /// The settings that the library and the command line share; `None` and empty are the default.
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) connect_to: Option<String>,
     pub(crate) ping: PingSettings,
     pub(crate) dns_tcp: Option<bool>,
+    /// Of all sockets.
+    pub(crate) network: Network,
 }
 
 impl Settings {
@@ -59,6 +62,11 @@ impl Settings {
             (self.ping.ttl.is_some(), Error::PingTtl),
             (self.ping.size.is_some(), Error::PingSize),
             (self.dns_tcp.is_some(), Error::DnsTcp),
+            (self.network.interface.is_some(), Error::Interface),
+            (self.network.source.is_some(), Error::Source),
+            (self.network.fwmark.is_some(), Error::Fwmark),
+            (self.network.family != AddressFamily::Any, Error::Family),
+            (!self.network.servers.is_empty(), Error::Dns),
         ];
         present.into_iter().find(|(is_present, _)| *is_present).map(|(_, error)| error)
     }

@@ -18,8 +18,8 @@ const FORMS: &str = "expected dns:NAME, dns://SERVER/NAME or dns:NAME?type=MX";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DnsUrl {
-    /// Host and port; without them, the configured name server is queried.
-    pub(super) server: Option<(String, u16)>,
+    /// Without it, the configured name server is queried.
+    pub(super) server: Option<Url>,
     pub(super) name: Name,
     pub(super) kind: RecordType,
 }
@@ -34,7 +34,7 @@ impl DnsUrl {
                 let url = Url::parse(&format!("dns:{text}"), &[&WITH_SERVER])?;
                 let start = text[2..].find(['/', '?', '#']).map_or(text.len(), |at| at + 2);
                 let rest = &text[start..];
-                (Some((url.host, url.port)), rest.strip_prefix('/').unwrap_or(rest))
+                (Some(Url { path: String::new(), ..url }), rest.strip_prefix('/').unwrap_or(rest))
             }
         };
         let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
@@ -61,8 +61,7 @@ fn shown(name: &Name) -> String {
 impl fmt::Display for DnsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.server {
-            Some((host, port)) if host.contains(':') => write!(f, "dns://[{host}]:{port}/")?,
-            Some((host, port)) => write!(f, "dns://{host}:{port}/")?,
+            Some(server) => write!(f, "dns://{}/", server.authority())?,
             None => f.write_str("dns:")?,
         }
         for byte in self.shown_name().bytes() {

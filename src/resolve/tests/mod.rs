@@ -2,8 +2,10 @@
 
 mod basics;
 mod faults;
+mod hold;
 mod lists;
 mod local;
+mod networks;
 mod robust;
 mod servers;
 mod sharing;
@@ -60,6 +62,8 @@ pub(super) struct World {
     /// What the resolver said to its lookups: number, time and text.
     pub(super) said: Vec<String>,
     pub(super) most_open: usize,
+    /// The settings of the sockets of all queries.
+    pub(super) networks: Vec<Option<Arc<Network>>>,
 }
 
 impl World {
@@ -85,6 +89,7 @@ impl World {
             asked: Vec::new(),
             said: Vec::new(),
             most_open: 0,
+            networks: Vec::new(),
         }
     }
 
@@ -107,7 +112,14 @@ impl World {
     }
 
     pub(super) fn lookup(&mut self, name: &str) -> LookupId {
-        let lookup = self.resolver.lookup(name, self.now);
+        let lookup = self.resolver.lookup(name, None, self.now);
+        self.drain();
+        lookup
+    }
+
+    /// A lookup with these settings of its sockets.
+    pub(super) fn lookup_on(&mut self, network: &Arc<Network>, name: &str) -> LookupId {
+        let lookup = self.resolver.lookup(name, Some(network), self.now);
         self.drain();
         lookup
     }
@@ -173,15 +185,23 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.resolver.poll_output() {
             match output {
-                Output::Open { query, transport, server, bytes } => {
+                Output::Open { query, transport, server, network, bytes } => {
+                    self.networks.push(network);
                     self.serve(query, transport, server, &bytes)
                 }
                 Output::Close(query) => {
                     assert!(self.open.remove(&query).is_some(), "closed twice: {query:?}")
                 }
-                Output::Found { lookup, addresses, last } => {
+                Output::Found { lookup, addresses, last, held } => {
                     let list: String = addresses.iter().map(|address| format!(" {address}")).collect();
-                    self.say(lookup, &format!("found{list}{}", if last { "" } else { " and more" }));
+                    self.say(
+                        lookup,
+                        &format!(
+                            "found{list}{}{}",
+                            if last { "" } else { " and more" },
+                            if held { " held" } else { "" }
+                        ),
+                    );
                 }
                 Output::NotFound { lookup, failure } => {
                     self.say(lookup, &format!("{}: {}", failure.reason, failure.detail));

@@ -116,7 +116,7 @@ fn random_files_do_no_harm() {
         resolver.set_resolv_conf(&text);
         resolver.set_hosts(text);
         let now = test_now().instant;
-        resolver.lookup("a.b", now);
+        resolver.lookup("a.b", None, now);
         resolver.handle_timeout(now);
         assert!(resolver.poll_output().is_some());
     }

@@ -309,7 +309,7 @@ fn the_room_of_a_cancelled_lookup_is_used_at_once() {
 fn servers_of_its_own_need_no_resolv_conf() {
     let own: SocketAddr = "10.0.0.9:5300".parse().unwrap();
     let mut resolver = Resolver::new(vec![own], MDNS.parse().unwrap(), Box::new(|| 7));
-    resolver.lookup("a.example", test_now().instant);
+    resolver.lookup("a.example", None, test_now().instant);
     let asked: Vec<_> = std::iter::from_fn(|| resolver.poll_output()).collect();
     assert_eq!(asked.len(), 2);
     assert!(asked.iter().all(|output| matches!(output, Output::Open { server, .. } if *server == own)));

@@ -1,8 +1,10 @@
 //! The authority of a URL: a DNS name or an IP address, and a port.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Scheme, refuse_control_characters};
+use crate::network::{Network, is_link_local};
 use crate::text::{integer, quote};
 
 /// The longest DNS name, in bytes (RFC 1035 section 2.3.4).
@@ -40,6 +42,26 @@ pub(crate) fn read_host_and_port(text: &str, default_port: u16) -> Result<(Strin
     }
     let (host, port) = split_port(text)?;
     Ok((read_host(host)?, port.map_or(Ok(default_port), read_port)?))
+}
+
+/// Splits the zone of a link-local address (`fe80::1%eth0`) from an authority or host. In a URL, the percent sign may be
+/// encoded (`%25`, RFC 6874).
+pub(super) fn split_zone(text: &str) -> Result<(Cow<'_, str>, Option<String>), String> {
+    let Some((before, after)) = text.split_once('%') else { return Ok((text.into(), None)) };
+    let (zone, rest) = match before.starts_with('[') {
+        true => after.split_at(after.find(']').unwrap_or(after.len())),
+        false => (after, ""),
+    };
+    let Ok(ip) = before.trim_start_matches('[').parse::<Ipv6Addr>() else { return Ok((text.into(), None)) };
+    let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+    let is_odd = |c: char| !c.is_ascii_graphic() || matches!(c, '/' | '%' | '[' | ']' | '@');
+    if zone.is_empty() || zone.len() > Network::INTERFACE_MAX || zone.contains(is_odd) {
+        return Err(format!("{} is not the name or number of a network interface", quote(zone)));
+    }
+    if !is_link_local(ip.into()) {
+        return Err(format!("{ip} has no zone: only link-local addresses (fe80::…) have one"));
+    }
+    Ok(([before, rest].concat().into(), Some(zone.to_owned())))
 }
 
 fn port_or_default(scheme: &Scheme, authority: &str, port: Option<&str>) -> Result<u16, String> {
@@ -163,7 +185,7 @@ fn read_ipv6(text: &str) -> Result<String, String> {
     match text.parse::<Ipv6Addr>() {
         Ok(ip) => Ok(ip.to_string()),
         Err(_) if text.contains('%') => {
-            Err(format!("{}: addresses with a zone (%…) are not supported", quote(text)))
+            Err(format!("{}: an address with a zone (%…) cannot be used here", quote(text)))
         }
         Err(_) => Err(format!("{} is not an IPv6 address", quote(text))),
     }

@@ -59,7 +59,7 @@ fn finish(scheme: &'static Scheme, host: &str, port: u16, path: &str) -> Result<
     let query = if query == "?" { "" } else { query };
     let path = percent_encoded((remove_dot_segments(path) + query).as_bytes());
     check_length(&path)?;
-    Ok(Url { scheme, host: host.to_owned(), port, path })
+    Ok(Url { scheme, host: host.to_owned(), zone: None, port, path })
 }
 
 /// Splits the path from the query, which keeps its `?`.

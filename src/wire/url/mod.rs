@@ -96,6 +96,8 @@ pub(crate) struct Url {
     pub(crate) scheme: &'static Scheme,
     /// A lower-case name or an IP address without brackets.
     pub(crate) host: String,
+    /// The zone of a link-local address (RFC 4007), which is not part of requests.
+    pub(crate) zone: Option<String>,
     pub(crate) port: u16,
     /// Path and query without fragment; starts with `/`, or is empty for tcp.
     pub(crate) path: String,
@@ -124,15 +126,16 @@ impl Url {
         };
         let scheme = scheme_of(scheme, schemes)?;
         let (authority, path) = split_authority(without_fragment(rest));
+        let (authority, zone) = host::split_zone(authority)?;
         let (host, port) = match scheme.form {
-            Form::Host => (read_portless(scheme, authority)?, 0),
-            _ => host::read_authority(scheme, authority)?,
+            Form::Host => (read_portless(scheme, &authority)?, 0),
+            _ => host::read_authority(scheme, &authority)?,
         };
-        Ok(Url { scheme, host, port, path: read_path(scheme, path)? })
+        Ok(Url { scheme, host, zone, port, path: read_path(scheme, path)? })
     }
 
     fn from_text(scheme: &'static Scheme, text: &str) -> Url {
-        Url { scheme, host: String::new(), port: 0, path: text.to_owned() }
+        Url { scheme, host: String::new(), zone: None, port: 0, path: text.to_owned() }
     }
 
     /// The host may be an IPv6 address with or without brackets; a missing leading `/` of the path is added.
@@ -147,21 +150,29 @@ impl Url {
             refuse_control_characters(host)?;
             return Ok(Url::from_text(scheme, host));
         }
-        let host = host::read_bare(host)?;
-        Ok(Url { scheme, host, port, path: read_path(scheme, without_fragment(path))? })
+        let (host, zone) = host::split_zone(host)?;
+        let host = host::read_bare(&host)?;
+        Ok(Url { scheme, host, zone, port, path: read_path(scheme, without_fragment(path))? })
     }
 
-    /// `HOST:PORT`, with an IPv6 address in brackets, or `HOST`.
+    /// `HOST:PORT`, with an IPv6 address and its zone in brackets, or `HOST`.
     pub(crate) fn authority(&self) -> String {
+        let host = match &self.zone {
+            Some(zone) => ["[", &self.host, "%", zone, "]"].concat(),
+            None => self.bracketed_host(),
+        };
         match self.scheme.form {
-            Form::Server { .. } => format!("{}:{}", self.bracketed_host(), self.port),
-            Form::Host | Form::Text => self.bracketed_host(),
+            Form::Server { .. } => format!("{host}:{}", self.port),
+            Form::Host | Form::Text => host,
         }
     }
 
     /// The value of the `Host` field: without the port if it is the scheme's default.
     pub(crate) fn host_field(&self) -> String {
-        if self.scheme.default_port() == Some(self.port) { self.bracketed_host() } else { self.authority() }
+        match self.scheme.default_port() == Some(self.port) {
+            true => self.bracketed_host(),
+            false => format!("{}:{}", self.bracketed_host(), self.port),
+        }
     }
 
     fn bracketed_host(&self) -> String {

@@ -30,3 +30,21 @@ fn a_scheme_has_a_port_a_host_only_or_any_text() {
     assert_eq!(Url::new(&EXEC, "a b", 0, "").map(|url| url.to_string()), Ok("exec:a b".to_owned()));
     assert_eq!(Url::new(&PING, "::1", 0, "").map(|url| url.authority()), Ok("[::1]".to_owned()));
 }
+
+#[test]
+fn a_zone_is_shown_but_not_sent() {
+    let http = |text: &str| Url::parse(text, &[&HTTP]).expect(text);
+    for text in ["http://[fe80::1%eth0]:8080/x", "http://[fe80::1%25eth0]:8080/x"] {
+        let url = http(text);
+        assert_eq!((&*url.host, url.zone.as_deref()), ("fe80::1", Some("eth0")));
+        assert_eq!(url.to_string(), "http://[fe80::1%eth0]:8080/x");
+        assert_eq!(url.host_field(), "[fe80::1]:8080");
+        assert_eq!(http(&url.to_string()), url);
+    }
+    assert_eq!(http("http://[fe80::1%25]/").zone.as_deref(), Some("25"), "a number");
+    static PING: Scheme = Scheme::new("icmp", Form::Host);
+    for bare in ["fe80::1%wan.2", "[fe80::1%wan.2]"] {
+        let url = Url::new(&PING, bare, 0, "").expect(bare);
+        assert_eq!((url.zone.as_deref(), url.authority()), (Some("wan.2"), "[fe80::1%wan.2]".to_owned()));
+    }
+}

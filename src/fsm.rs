@@ -33,6 +33,8 @@ pub(crate) struct Change {
 pub(crate) struct Counters {
     /// Checks by [`Event`].
     pub(crate) checks: [u64; 2],
+    /// Checks without a result, because of this machine.
+    pub(crate) without_result: u64,
     /// Failed checks by reason, sorted, without those that never occurred.
     pub(crate) failures: Vec<(Reason, u64)>,
     /// The sum of the latencies of checks that have one, and their number.
@@ -173,6 +175,10 @@ impl Fsm {
             dns: result.dns.clone(),
         });
         change
+    }
+
+    pub(crate) fn note_no_result(&mut self) {
+        self.counters.without_result += 1;
     }
 
     /// The target is not checked for some time: its state is unknown until the next result, which the policy

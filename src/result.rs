@@ -66,6 +66,8 @@ pub struct ProbeResult {
     pub ping: Option<Box<PingStats>>,
     /// The response to a dns check.
     pub dns: Option<Arc<DnsResponse>>,
+    /// The check failed because of this machine, and tells nothing about the target.
+    pub(crate) is_inconclusive: bool,
 }
 
 impl ProbeResult {
@@ -100,6 +102,7 @@ impl ProbeResult {
             tls_not_after: None,
             ping: None,
             dns: None,
+            is_inconclusive: false,
         }
     }
 
@@ -127,7 +130,8 @@ pub(crate) enum TlsVersion {
 
 impl From<Failure> for ProbeResult {
     fn from(failure: Failure) -> Self {
-        ProbeResult::down(failure.reason, &failure.detail)
+        let is_inconclusive = failure.is_inconclusive;
+        ProbeResult { is_inconclusive, ..ProbeResult::down(failure.reason, &failure.detail) }
     }
 }
 
@@ -147,13 +151,19 @@ pub struct Failure {
     pub reason: Reason,
     /// What happened. The conversion to a [`ProbeResult`] makes it printable.
     pub detail: String,
+    pub(crate) is_inconclusive: bool,
 }
 
 impl Failure {
     /// A failure; `detail` may hold text from the network.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Failure { reason, detail: detail.into() }
+        Failure { reason, detail: detail.into(), is_inconclusive: false }
+    }
+
+    /// A lack of descriptors, ports or memory, which tells nothing about the target.
+    pub(crate) fn exhausted(detail: impl Into<String>) -> Self {
+        Failure { is_inconclusive: true, ..Failure::new(Reason::Local, detail) }
     }
 }
 

@@ -139,12 +139,14 @@ static FAMILIES: [Family; 19] = [
     Family {
         name: "pingstate_checks_total",
         kind: "counter",
-        help: "Checks by their result.",
+        help: "Checks by their result; none: they failed because of this machine.",
         write: |out, target, _| {
             for event in [Event::Ok, Event::Fail] {
                 let labels = [("target", target.name()), ("result", event.as_str())];
                 out.sample(&labels, Value::Count(target.fsm().counters().checks[event as usize]));
             }
+            let without_result = target.fsm().counters().without_result;
+            out.sample(&[("target", target.name()), ("result", "none")], Value::Count(without_result));
         },
     },
     Family {

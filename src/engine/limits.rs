@@ -163,3 +163,6 @@ pub(crate) const ONCE_PARALLEL: usize = 256;
 
 /// A piece of the state file ends with the first target after this number of bytes.
 pub(crate) const STATE_PIECE: usize = 64 * 1024;
+
+/// The shortest interval between two lines of the log about checks without a result.
+pub(crate) const NO_RESULT_LOG_INTERVAL: Duration = Duration::from_secs(60);

@@ -65,6 +65,9 @@ pub(crate) enum Output {
     /// Read the hosts file and resolv.conf if they changed, then call
     /// [`Engine::handle_files`](super::Engine::handle_files).
     RefreshFiles,
+    /// Find out whether this machine has an address that other machines can reach, then call
+    /// [`Engine::handle_addresses`](super::Engine::handle_addresses).
+    CheckAddresses,
     /// Read the process statistics, then call
     /// [`Engine::handle_process_stats`](super::Engine::handle_process_stats).
     ReadProcessStats,

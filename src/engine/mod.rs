@@ -40,6 +40,7 @@
 //!   a delay is noticed although nothing else was due. An event clears this time: only a sleep can be late.
 //! - The reactor fetches the events of a delay within a turn before it calls [`Engine::handle_timeout`].
 
+mod addresses;
 mod api_conn;
 mod api_conns;
 #[cfg(any(test, fuzzing))]

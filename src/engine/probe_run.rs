@@ -41,6 +41,8 @@ pub(super) struct ProbeRun {
     /// Only `resolve` and `connect` are set.
     phases: Phases,
     pub(super) address: Option<SocketAddr>,
+    /// The last connection failed for lack of resources.
+    is_inconclusive: bool,
     /// The addresses of a lookup had expired.
     pub(super) is_held: bool,
     pub(super) jobs: Vec<JobId>,
@@ -83,6 +85,7 @@ impl ProbeRun {
             wants_content: false,
             phases: Phases::default(),
             address: None,
+            is_inconclusive: false,
             is_held: false,
             jobs: Vec::new(),
             program: None,
@@ -94,6 +97,11 @@ impl ProbeRun {
 
     pub(super) fn handle_input(&mut self, input: probe::Input<'_>, now: Now) {
         self.outputs = 0;
+        match &input {
+            probe::Input::Failed(failure) => self.is_inconclusive = failure.is_inconclusive,
+            probe::Input::Connected(_) => self.is_inconclusive = false,
+            _ => {}
+        }
         if self.panic.is_none() {
             self.panic = guarded(|| self.attempt.handle_input(input, now)).err();
         }
@@ -214,6 +222,7 @@ impl ProbeRun {
         result.phases.resolve = self.phases.resolve.or(result.phases.resolve);
         result.phases.connect = self.phases.connect.or(result.phases.connect);
         result.address = self.address.or(result.address);
+        result.is_inconclusive |= self.is_inconclusive && !result.ok;
         if self.is_held {
             result.warnings.insert(ProbeWarning::AddressHeld);
         }

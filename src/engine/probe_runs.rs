@@ -43,6 +43,11 @@ pub(super) struct ProbeRuns {
     pub(super) queue: CheckQueue,
     last_job: JobId,
     events: VecDeque<RunEvent>,
+    /// Checks whose failures count if this machine has an address.
+    unverified: Vec<(TargetId, ProbeResult)>,
+    /// Checks without a result since the last line of the log about them.
+    without_result: u64,
+    logged_no_result: Option<Instant>,
 }
 
 pub(super) enum RunEvent {
@@ -70,6 +75,9 @@ impl ProbeRuns {
             queue: CheckQueue::new(connections_max),
             last_job: JobId(0),
             events: VecDeque::new(),
+            unverified: Vec::new(),
+            without_result: 0,
+            logged_no_result: None,
         };
         runs.set_timers(cx);
         if schedule == Schedule::Repeated && runs.unchecked > connections_max {
@@ -315,7 +323,8 @@ impl ProbeRuns {
     /// the timers: a lost timer must stop the watchdog pings.
     pub(super) fn is_on_time(&self, cx: &Context) -> bool {
         let is_late = |at: Instant| at + WATCHDOG_SLACK < cx.now.instant;
-        let waiting: TargetSet = self.queue.all_waiting().collect();
+        let unverified = self.unverified.iter().map(|(id, _)| *id);
+        let waiting: TargetSet = self.queue.all_waiting().chain(unverified).collect();
         let is_late_target = |target: &Target| {
             target.due().is_some_and(is_late)
                 && self.table.get(RunOwner::Target(target.id())).is_none()
@@ -346,6 +355,7 @@ impl ProbeRuns {
         let at = match (self.table.get(owner), owner) {
             (Some(run), _) => Some(run.poll_timeout()),
             (None, RunOwner::Delivery(_) | RunOwner::Request(_)) => None,
+            (None, RunOwner::Target(target)) if self.unverified.iter().any(|(id, _)| *id == target) => None,
             (None, RunOwner::Target(target)) => {
                 cx.targets.get(target).and_then(|target| match self.schedule {
                     Schedule::Repeated => target.due(),

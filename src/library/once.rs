@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::{CheckEvent, report_checks};
@@ -14,6 +15,7 @@ use crate::engine::Schedule;
 use crate::monitor::Monitor;
 #[cfg(feature = "cli")]
 use crate::monitor::Target;
+use crate::network::Network;
 use crate::probe::build::NetProbe;
 use crate::probe::guard::{NoAttempt, guarded};
 use crate::probe::{Attempt, Probe};
@@ -78,6 +80,7 @@ pub fn check_with(probe: &dyn Probe, resolver: ResolverConfig) -> ProbeResult {
         name: probe.name().to_owned(),
         timeout: probe.timeout(),
         runs_program: probe.runs_program(),
+        network: probe.network().cloned(),
         attempt: Cell::new(Some(probe.begin(reactor::now()))),
     };
     let started = match guarded(begin) {
@@ -185,6 +188,7 @@ struct StartedProbe {
     name: String,
     timeout: Duration,
     runs_program: bool,
+    network: Option<Arc<Network>>,
     attempt: Cell<Option<Box<dyn Attempt>>>,
 }
 
@@ -199,6 +203,10 @@ impl Probe for StartedProbe {
 
     fn runs_program(&self) -> bool {
         self.runs_program
+    }
+
+    fn network(&self) -> Option<&Arc<Network>> {
+        self.network.as_ref()
     }
 
     fn begin(&self, _now: Now) -> Box<dyn Attempt> {

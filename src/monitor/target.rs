@@ -242,6 +242,14 @@ impl Target {
         true
     }
 
+    /// A check failed because of this machine: the state stays.
+    pub(crate) fn note_no_result(&mut self) {
+        if let Some(special) = &mut self.special {
+            special.retried = 0;
+        }
+        self.fsm.note_no_result();
+    }
+
     pub(crate) fn apply_slow_threshold(&mut self, result: &mut ProbeResult) {
         let Some(Special { rules, .. }) = self.special.as_deref() else { return };
         let (true, Some(latency), Some(slow)) = (result.ok, result.latency, rules.slow) else { return };

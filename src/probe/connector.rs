@@ -10,7 +10,7 @@ use crate::result::{Failure, Reason};
 /// Connection Attempt Delay (RFC 8305 section 8).
 pub(crate) const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The delay of a retry after [`Reason::Local`].
+/// The delay of a retry for lack of local resources.
 pub(crate) const LOCAL_RETRY: Duration = Duration::from_millis(50);
 
 pub(crate) const ADDRESSES_MAX: usize = 64;
@@ -179,9 +179,9 @@ impl Connector {
 
     pub(crate) fn handle_failed(&mut self, id: AttemptId, failure: Failure, now: Instant) {
         let Some(index) = self.index_of(id) else { return };
-        let local = failure.reason == Reason::Local;
+        let may_recover = failure.is_inconclusive;
         self.record_failure(failure);
-        if local {
+        if may_recover {
             self.candidates[index].stage = Stage::Waiting;
             self.next_at = Some(now + LOCAL_RETRY);
             return;

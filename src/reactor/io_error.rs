@@ -42,11 +42,11 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
         return Failure::new(Reason::Local, text);
     }
     if lacks_port(error, to) {
-        return Failure::new(Reason::Local, format!("no socket for {to}: no local port is free"));
+        return Failure::exhausted(format!("no socket for {to}: no local port is free"));
     }
     let text = text(error);
     if is_resource_exhaustion(error) {
-        return Failure::new(Reason::Local, format!("no socket for {to}: {text}"));
+        return Failure::exhausted(format!("no socket for {to}: {text}"));
     }
     match error.kind() {
         ErrorKind::ConnectionRefused => Failure::new(Reason::Refused, format!("connection refused by {to}")),

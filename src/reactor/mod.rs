@@ -5,6 +5,7 @@
 //! left unread.
 #![allow(clippy::disallowed_types)] // The other layers have no sockets.
 
+mod addresses;
 mod children;
 mod clock;
 mod files;
@@ -41,7 +42,8 @@ use crate::engine::limits::CLOCK_STALL;
 use crate::engine::{CheckResult, ConnId, Engine, JobId, Output};
 use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
-use crate::result::{ProbeResult, Reason};
+use crate::result::{Failure, ProbeResult};
+use addresses::Addresses;
 pub(crate) use children::first_line;
 use children::{ChildId, Children};
 pub(crate) use clock::{now, random_numbers};
@@ -98,6 +100,7 @@ pub(crate) struct Reactor {
     /// A reload was requested since the last turn.
     reloads: bool,
     files: Files,
+    addresses: Addresses,
     ready_without_event: BTreeSet<ConnId>,
     /// Connections to read from and write to at `waits_until`.
     waiting: BTreeSet<ConnId>,
@@ -129,6 +132,7 @@ impl Reactor {
             reload_requested: Arc::default(),
             reloads: false,
             files: Files::new(hosts, resolv_conf),
+            addresses: Addresses::default(),
             ready_without_event: BTreeSet::new(),
             waiting: BTreeSet::new(),
             waits_until: None,
@@ -369,13 +373,17 @@ impl Reactor {
                 let (hosts, resolv_conf) = self.files.refresh(now.instant);
                 self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
             }
+            Output::CheckAddresses => {
+                let has_address = self.addresses.has_usable(now.instant);
+                self.engine.handle_addresses(has_address, now);
+            }
             Output::ReadProcessStats => {
                 self.engine.handle_process_stats(process_stats::read_process_stats(), now)
             }
             Output::BlockingTask(job, task) => {
                 if let Err(error) = self.start_task(job, task) {
                     let detail = format!("no thread for the check: {}", io_error::text(&error));
-                    self.engine.handle_worked(job, ProbeResult::down(Reason::Local, &detail), now);
+                    self.engine.handle_worked(job, Failure::exhausted(detail).into(), now);
                 }
             }
             Output::Exec { id, program, target } => self.start_program(id, &program, &target, now),

@@ -29,9 +29,12 @@ impl Reactor {
         else {
             return;
         };
-        let reason = if is_temporary(&error) { Reason::Local } else { Reason::Exec };
         let detail = format!("{} could not be started: {}", program.name(), io_error::text(&error));
-        self.engine.handle_exited(id, Err(Failure::new(reason, detail)), now);
+        let failure = match is_temporary(&error) {
+            true => Failure::exhausted(detail),
+            false => Failure::new(Reason::Exec, detail),
+        };
+        self.engine.handle_exited(id, Err(failure), now);
     }
 
     fn start_child(

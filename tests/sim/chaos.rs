@@ -59,7 +59,7 @@ impl World {
 
     /// Something happens to the machine.
     pub(super) fn chaos(&mut self) {
-        match self.rng.below(5) {
+        match self.rng.below(6) {
             0 => {
                 self.next_wall_s += self.rng.range(0, 200_000) as i64 - 100_000;
                 if self.rng.permille(100) {
@@ -69,6 +69,8 @@ impl World {
             }
             1 => self.next_files = self.rng.index(self.plan.files.len()),
             2 => self.ask_for_check(),
+            // It gets its addresses back soon.
+            3 => self.has_address = !self.has_address || self.rng.permille(700),
             _ if self.plan.weather.local > 0 && self.accept_paused.is_none() => {
                 self.drain();
                 self.call(self.at, Engine::handle_accept_failed);

@@ -12,6 +12,7 @@ use super::site::{Mood, ProbeRun, Site};
 use super::world::{Sock, World};
 use crate::engine::CheckResult;
 use crate::engine::limits::{LISTINGS_BYTES_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
+use crate::monitor::TargetId;
 use crate::probe::connector::ADDRESSES_MAX;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
@@ -80,8 +81,9 @@ impl World {
             let result = self.ledger.tracks()[target].done.clone();
             let result = result.or_else(|| self.unkillable(target));
             let result = result.unwrap_or_else(|| panic!("target {target} ended without a word"));
+            let is_over = result.ok || self.has_no_result(&result);
             let Some(this) = &mut self.runs[target] else { continue };
-            if !self.schedules[target].end_run(result.ok, self.seen) {
+            if !self.schedules[target].end_run(is_over, self.seen) {
                 this.ended = Some(result);
                 continue;
             }
@@ -111,6 +113,11 @@ impl World {
             raw
         };
         self.counters.add(result.reason.map_or("result: ok", label));
+        assert_eq!(result.is_inconclusive, self.has_no_result(raw), "{}", self.shown(target, &this, &result));
+        if result.is_inconclusive {
+            assert_eq!(change, None);
+            return self.note_no_result(target, id);
+        }
         if result.ok {
             self.counters.add(self.way(target));
         }
@@ -139,7 +146,7 @@ impl World {
         assert_eq!(told, changed, "change of target {target}");
         self.models[target].compare(real.fsm(), target, self.moment(self.seen), self.seen);
         self.check_history(target);
-        let interval = self.schedules[target].end_check(self.models[target].mind(), self.seen);
+        let interval = self.schedules[target].end_check(self.models[target].mind, self.seen);
         self.counters.add(interval);
         assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped checks of target {target}");
         self.journal.note(Entry {
@@ -152,6 +159,31 @@ impl World {
             detail: detail.clone(),
         });
         self.note_notification(target, changed.map(|(from, ..)| from), &detail);
+    }
+
+    /// Whether this failure is that of the machine: it has no sockets, or no address.
+    fn has_no_result(&self, result: &ProbeResult) -> bool {
+        let Some(reason) = result.reason else { return false };
+        let is_of_network = matches!(
+            reason,
+            Reason::DnsFailed
+                | Reason::DnsTimeout
+                | Reason::DnsNoAnswer
+                | Reason::Unreachable
+                | Reason::ConnectTimeout
+                | Reason::NoReply
+        );
+        reason == Reason::Local || !self.has_address && is_of_network
+    }
+
+    /// The state stays, and the schedule goes on.
+    fn note_no_result(&mut self, target: usize, id: TargetId) {
+        self.counters.add("checks: without a result");
+        self.models[target].without_result += 1;
+        let real = self.engine.targets().get(id).expect("it is watched");
+        self.models[target].compare(real.fsm(), target, self.moment(self.seen), self.seen);
+        self.schedules[target].end_check(self.models[target].mind, self.seen);
+        assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped checks of target {target}");
     }
 
     /// What came of a try, whether it counts or is repeated.
@@ -382,6 +414,8 @@ impl World {
                 continue;
             }
             let at = match &self.runs[target] {
+                // It has failed, and the result follows.
+                Some(this) if this.ended.is_some() => continue,
                 Some(this) => this.deadline.min(self.timer_of(target).unwrap_or(u64::MAX)),
                 None => self.schedules[target].due(),
             };

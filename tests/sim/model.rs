@@ -22,6 +22,9 @@ pub(super) struct Model {
     is_warned: bool,
     transitions: u64,
     oks: u64,
+    pub(super) without_result: u64,
+    /// What the last check with a result says beside the state.
+    pub(super) mind: Mind,
     fails: BTreeMap<Reason, u64>,
     entered: [u64; 4],
     oks_in_a_row: u32,
@@ -45,6 +48,8 @@ impl Model {
             is_warned: false,
             transitions: 0,
             oks: 0,
+            without_result: 0,
+            mind: Mind::Settled,
             fails: BTreeMap::new(),
             entered: [0; 4],
             oks_in_a_row: 0,
@@ -60,7 +65,7 @@ impl Model {
     pub(super) fn weigh(&mut self, result: &ProbeResult) -> String {
         let detail = result.detail.clone();
         if result.ok {
-            self.is_warned = !result.warnings.is_empty();
+            self.is_warned = result.warnings.degrade();
         }
         let (Some((slow, clear)), Some(latency), true) = (self.slow, result.latency, result.ok) else {
             return detail;
@@ -100,6 +105,7 @@ impl Model {
         }
         let before = self.state;
         self.judged = self.follows(ok);
+        self.mind = self.last_mind();
         let is_dulled = (self.is_slow || self.is_warned) && self.judged == State::Up;
         self.state = if is_dulled { State::Degraded } else { self.judged };
         let ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this simulation");
@@ -154,8 +160,7 @@ impl Model {
         }
     }
 
-    /// What the last check, which has just been taken in, says beside the state.
-    pub(super) fn mind(&self) -> Mind {
+    fn last_mind(&self) -> Mind {
         match (self.judged, self.fails_in_a_row > 0) {
             (State::Down, true) => Mind::Down,
             (State::Down, false) | (State::Up | State::Degraded, true) => Mind::Doubt,
@@ -168,6 +173,10 @@ impl Model {
         let counters = real.counters();
         let fails: u64 = self.fails.values().sum();
         assert_eq!(counters.checks, [self.oks, fails], "checks of target {target}");
+        assert_eq!(
+            counters.without_result, self.without_result,
+            "checks of target {target} without a result"
+        );
         assert!(counters.failures.iter().copied().eq(self.fails.clone()), "failures of target {target}");
         assert_eq!(counters.changes_to, self.entered, "changes of target {target}");
         let spent: Duration = State::ALL.iter().map(|state| real.time_in(*state, now)).sum();

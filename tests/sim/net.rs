@@ -59,7 +59,11 @@ impl World {
         let gone = self.socks.remove(&id);
         self.let_go(gone);
         self.broken.insert(id);
-        self.tell(id, Input::Failed(Failure::new(reason, reason.as_str())));
+        let failure = match reason {
+            Reason::Local => Failure::exhausted(reason.as_str()),
+            _ => Failure::new(reason, reason.as_str()),
+        };
+        self.tell(id, Input::Failed(failure));
         if let Some(target) = target {
             self.check_decided(target);
         }
@@ -125,6 +129,10 @@ impl World {
                     self.counters.add("accept: paused and resumed");
                 }
                 Output::RefreshFiles => self.refresh(),
+                Output::CheckAddresses => {
+                    let has_address = self.has_address;
+                    self.call(self.at, |engine, now| engine.handle_addresses(has_address, now));
+                }
                 Output::ReadProcessStats => {
                     self.call(self.at, |engine, now| {
                         engine.handle_process_stats(ProcessStats::default(), now)
@@ -255,6 +263,7 @@ impl World {
             Output::Accept => (7, 0),
             Output::RefreshFiles => (8, 0),
             Output::ReadProcessStats => (11, 0),
+            Output::CheckAddresses => (11, 1),
             Output::Spawn { .. } => (12, 0),
             Output::Kill(_) => (13, 0),
             Output::Notify(_) => (14, 0),

@@ -98,6 +98,7 @@ impl World {
     pub(super) fn end_pause(&mut self, target: usize) {
         if self.schedules[target].pause_end().is_some_and(|end| end <= self.seen) {
             self.counters.add("pauses: ended");
+            self.pause_ended_at = Some(self.seen);
             self.schedules[target].end_pause(self.seen, self.plan.targets[target].grace());
         }
     }

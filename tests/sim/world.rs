@@ -148,6 +148,10 @@ pub(super) struct World {
     pub(super) asked: Vec<Asked>,
     pub(super) files: Option<usize>,
     pub(super) next_files: usize,
+    /// When a pause last ended: it changes the worst state.
+    pub(super) pause_ended_at: Option<u64>,
+    /// Whether this machine has an address that others can reach.
+    pub(super) has_address: bool,
     pub(super) accept_paused: Option<u64>,
     pub(super) farewell: Option<ConnId>,
     pub(super) counters: Counters,
@@ -220,6 +224,8 @@ impl World {
             taken: 0,
             files: None,
             next_files: 0,
+            has_address: true,
+            pause_ended_at: None,
             accept_paused: None,
             farewell: None,
             counters: Counters::default(),

@@ -76,8 +76,10 @@ fn every_target_has_all_its_metrics() {
         [
             "{target=\"a\\\"b\",result=\"ok\"} 1",
             "{target=\"a\\\"b\",result=\"fail\"} 3",
+            "{target=\"a\\\"b\",result=\"none\"} 0",
             "{target=\"new\",result=\"ok\"} 0",
             "{target=\"new\",result=\"fail\"} 0",
+            "{target=\"new\",result=\"none\"} 0",
         ]
     );
     assert_eq!(

@@ -2,10 +2,11 @@
 
 use super::{ProbeRuns, RunEvent};
 use crate::engine::context::Context;
+use crate::engine::limits::NO_RESULT_LOG_INTERVAL;
 use crate::engine::messages::{CheckResult, Output};
 use crate::engine::owners::{ConnOwner, RunOwner};
 use crate::engine::probe_runs::Schedule;
-use crate::monitor::TargetId;
+use crate::monitor::{Target, TargetId};
 use crate::network::AddressFamily;
 use crate::probe;
 use crate::probe::connector::{self, Connector};
@@ -128,7 +129,7 @@ impl ProbeRuns {
                     if !self.queue.take_connection() {
                         let detail = format!("no socket for {to}: too many checks in flight");
                         if let Some(connector) = &mut run.connector {
-                            let failure = Failure::new(Reason::Local, detail);
+                            let failure = Failure::exhausted(detail);
                             connector.handle_failed(attempt, failure, cx.now.instant);
                         }
                         return;
@@ -190,21 +191,78 @@ impl ProbeRuns {
         self.set_timer(owner, cx);
     }
 
-    pub(super) fn finish_attempt(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
+    pub(super) fn finish_attempt(&mut self, id: TargetId, result: ProbeResult, cx: &mut Context) {
         // A heartbeat is received in a pause, too.
-        let Some(target) = cx.targets.get_mut(id).filter(|target| !target.is_paused()) else { return };
-        if target.retry(&result, cx.now.instant) {
+        if cx.targets.get(id).is_none_or(Target::is_paused) {
             return;
         }
-        target.apply_slow_threshold(&mut result);
-        self.unchecked -= usize::from(target.fsm().last().is_none() && target.heartbeat().is_none());
-        let change = cx.targets.fire(id, &result, cx.now);
+        if self.schedule == Schedule::Repeated && blames_the_network(&result) {
+            if self.unverified.is_empty() {
+                cx.outputs.push_back(Output::CheckAddresses);
+            }
+            self.unverified.push((id, result));
+            return;
+        }
+        self.conclude(id, result, cx);
+    }
+
+    fn conclude(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
+        let Some(target) = cx.targets.get_mut(id).filter(|target| !target.is_paused()) else { return };
+        let has_result = self.schedule == Schedule::Once || !result.is_inconclusive;
+        if has_result && target.retry(&result, cx.now.instant) {
+            return;
+        }
+        let mut change = None;
+        if has_result {
+            target.apply_slow_threshold(&mut result);
+            self.unchecked -= usize::from(target.fsm().last().is_none() && target.heartbeat().is_none());
+            change = cx.targets.fire(id, &result, cx.now);
+        } else {
+            target.note_no_result();
+            self.log_no_result(id, &result.detail, cx);
+        }
         if let Some(target) = cx.targets.get_mut(id) {
             target.advance(cx.now.instant);
         }
-        if self.schedule == Schedule::Repeated {
+        if has_result && self.schedule == Schedule::Repeated {
             self.events.push_back(RunEvent::Checked(id, change.clone()));
         }
         cx.outputs.push_back(Output::CheckResult(CheckResult { target: id, result, change }));
     }
+
+    /// The result of [`Output::CheckAddresses`]: while this machine cannot reach others, their failures are its own.
+    pub(in crate::engine) fn handle_addresses(&mut self, has_address: bool, cx: &mut Context) {
+        for (id, mut result) in std::mem::take(&mut self.unverified) {
+            result.is_inconclusive |= !has_address;
+            self.conclude(id, result, cx);
+            self.set_timer(RunOwner::Target(id), cx);
+        }
+    }
+
+    #[cold]
+    fn log_no_result(&mut self, id: TargetId, detail: &str, cx: &mut Context) {
+        self.without_result += 1;
+        if self.logged_no_result.is_some_and(|at| cx.now.instant < at + NO_RESULT_LOG_INTERVAL) {
+            return;
+        }
+        let name = cx.targets.get(id).map_or("", Target::name);
+        let others = match std::mem::take(&mut self.without_result) - 1 {
+            0 => String::new(),
+            count => format!(" ({count} other checks, too)"),
+        };
+        self.logged_no_result = Some(cx.now.instant);
+        cx.log(format!("{name}: the check has no result, because of this machine: {detail}{others}"));
+    }
+}
+
+/// Whether the failure of a check can be that of a machine without an address.
+fn blames_the_network(result: &ProbeResult) -> bool {
+    use Reason::{ConnectTimeout, DnsFailed, DnsNoAnswer, DnsTimeout, Local, NoReply, Unreachable};
+    let is_of_network = |reason| {
+        matches!(
+            reason,
+            DnsFailed | DnsTimeout | DnsNoAnswer | Unreachable | ConnectTimeout | NoReply | Local
+        )
+    };
+    !result.is_inconclusive && result.reason.is_some_and(is_of_network)
 }

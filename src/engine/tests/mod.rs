@@ -121,6 +121,8 @@ enum Update {
 struct Bench {
     engine: Engine,
     now: Now,
+    /// Whether this machine has an address.
+    has_address: bool,
 }
 
 impl Bench {
@@ -142,7 +144,11 @@ impl Bench {
         let mdns = SocketAddr::from(([127, 0, 0, 1], 5353));
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(|| 7));
         let guard = HostGuard::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Vec::new()).into();
-        Bench { engine: Engine::new(monitors, schedule, resolver, guard, shares, now), now }
+        Bench {
+            engine: Engine::new(monitors, schedule, resolver, guard, shares, now),
+            now,
+            has_address: true,
+        }
     }
 
     fn id(&self, position: usize) -> TargetId {
@@ -178,7 +184,14 @@ impl Bench {
     }
 
     fn outputs(&mut self) -> Vec<Output> {
-        std::iter::from_fn(|| self.engine.poll_output()).collect()
+        let mut outputs = Vec::new();
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::CheckAddresses => self.engine.handle_addresses(self.has_address, self.now),
+                output => outputs.push(output),
+            }
+        }
+        outputs
     }
 
     /// The first connection that the outputs open.

@@ -179,7 +179,7 @@ fn a_shortage_of_descriptors_does_not_fail_the_target() {
     let idle = bench.engine.accept(bench.now);
     bench.pass(Duration::ZERO);
     let id = bench.opened();
-    bench.tell(id, Input::Failed(Failure::new(Reason::Local, "too many open files")));
+    bench.tell(id, Input::Failed(Failure::exhausted("too many open files")));
     assert!(bench.outputs().is_empty());
     bench.pass(LOCAL_RETRY);
     let again = bench.opened();
@@ -286,6 +286,7 @@ fn a_check_that_ends_before_its_lookup_cancels_it() {
     bench.engine.handle_files(Some(Vec::new()), Some(b"nameserver 10.0.0.1\n"), bench.now);
     assert_eq!(bench.engine.lookups.waiting().len(), 1);
     bench.pass(secs(2));
+    bench.outputs();
     assert_eq!(
         (bench.state(), bench.engine.lookups.waiting().len(), bench.engine.connections().len()),
         (State::Down, 0, 0)

@@ -142,7 +142,7 @@ fn local_failures_are_retried() {
     let now = test_now().instant;
     let mut connector = connector(&["10.0.0.1"], true, now);
     opened(&mut connector);
-    connector.handle_failed(0, Failure::new(Reason::Local, "too many open files"), now);
+    connector.handle_failed(0, Failure::exhausted("too many open files"), now);
     assert!(opened(&mut connector).is_empty());
     assert_eq!(connector.timed_out(None).reason, Reason::Local);
     connector.handle_timeout(now + LOCAL_RETRY - Duration::from_millis(1));

@@ -15,7 +15,6 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use crate::clock::{Now, since_epoch, system_time};
 use crate::fsm::{Check, Event, Fsm, State};
 use crate::monitor::{Target, Uptime};
-use crate::monitor::Target;
 use crate::network::Network;
 use crate::probe::build::ProbeBuilder;
 use crate::probe::kinds::Kind;

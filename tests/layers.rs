@@ -79,8 +79,17 @@ const ENGINE: &[&str] = &[
 ];
 
 /// Methods of `Engine` in files of their own: they are above all modules of `engine`, which do not import them.
-const ENGINE_METHODS: &[&str] =
-    &["addresses", "audit", "control", "liveness", "notify", "process_stats", "reload", "requests", "state_file"];
+const ENGINE_METHODS: &[&str] = &[
+    "addresses",
+    "audit",
+    "control",
+    "liveness",
+    "notify",
+    "process_stats",
+    "reload",
+    "requests",
+    "state_file",
+];
 
 const REACTOR: &[u32] = &[7];
 const SYSTEM: &[u32] = &[7, 8];

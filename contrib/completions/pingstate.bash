@@ -22,16 +22,12 @@ _pingstate() {
             mapfile -t COMPREPLY < <(compgen -W 'down all' -- "$word")
             return
             ;;
-        --api-page)
-            mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word")
-            return
-            ;;
         --log-format)
             mapfile -t COMPREPLY < <(compgen -W 'auto plain time journal' -- "$word")
             return
             ;;
         --body-file | --basic-auth-file | --header-file | --ca-file | --cert | --key | --token-file | \
-                --webhook-header-file | --api-token-file | --state-file | --push-header-file | --config)
+                --webhook-header-file | --api-token-file | --push-header-file | --config)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
@@ -43,10 +39,11 @@ _pingstate() {
         --address | --port | --path | --name | --check | --timeout | --retries | --retry-interval | --send | \
                 --method | --body | --header | --max-body | --cert-days | --pin | --tls-name | --connect-to | \
                 --grace | --ping-count | --ping-interval | --ping-required | --ping-loss | --ping-ttl | --ping-size | \
-                --interval | --interval-down | --interval-fast | --fall | --rise | --slow | --slow-clear | --group | \
-                --hook-timeout | --webhook | --webhook-text-key | --remind | --api-host | --api-port | \
-                --api-allow-host | --api-frame | --dns | --history-days | --state-interval | --push-url | \
-                --push-interval | --alive-url | --alive-interval)
+                --interface | --source | --fwmark | --family | --dns | --interval | --interval-down | \
+                --interval-fast | --fall | --rise | --slow | --slow-clear | --group | --hook-timeout | --webhook | \
+                --webhook-text-key | --remind | --api-host | --api-port | --api-allow-host | --api-page | \
+                --api-frame | --dns-hold | --history-days | --push-url | --push-interval | --alive-url | \
+                --alive-interval)
             return
             ;;
     esac
@@ -56,12 +53,13 @@ _pingstate() {
                 --half-open --method --body --body-file --basic-auth-file --header --header-file --max-body
                 --no-redirect --ca-file --ca-only --no-verify-tls --cert-days --pin --tls-name --cert --key
                 --connect-to --grace --token-file --ping-count --ping-interval --ping-required --ping-loss
-                --ping-ttl --ping-size --dns-tcp --interval --interval-down --interval-fast --fall --rise --slow
-                --slow-clear --paused --group --private --on-change --hook-timeout --webhook --webhook-format
-                --webhook-text-key --webhook-header-file --notify --remind --hook-first --api-host --api-port
-                --api-allow-host --api-token-file --api-token-reads --api-page --api-frame --dns --history-days
-                --state-file --state-interval --log-format --push-url --push-interval --push-header-file --alive-url
-                --alive-interval --config --check-config --test-notify --once --json -h --help -V --version' -- "$word")
+                --ping-ttl --ping-size --dns-tcp --interface --source --fwmark --family --dns --interval
+                --interval-down --interval-fast --fall --rise --slow --slow-clear --paused --group --private
+                --on-change --hook-timeout --webhook --webhook-format --webhook-text-key --webhook-header-file
+                --notify --remind --hook-first --api-host --api-port --api-allow-host --api-token-file
+                --api-token-reads --api-page --api-frame --dns-hold --history-days --log-format --push-url
+                --push-interval --push-header-file --alive-url --alive-interval --config --check-config
+                --test-notify --once --json -h --help -V --version' -- "$word")
             ;;
         *)
             compopt -o nospace

@@ -14,6 +14,7 @@ use super::{Daemon, Options, TargetOptions, TargetSpec};
 use crate::library::ServerBuilder;
 use crate::monitor::History;
 use crate::library::ResolverConfig;
+use crate::monitor::History;
 use crate::probe::kinds::Kind;
 use crate::text::listed;
 

@@ -340,9 +340,7 @@ impl Reactor {
 
     fn process_output(&mut self, output: Output, now: Now) {
         match output {
-            Output::Open { id, transport, to, network } => {
-                self.open(id, transport, to, network.as_deref(), now);
-            }
+            Output::Open { id, transport, to, network } => self.open(id, transport, to, network, now),
             // The time of a ping is measured from here.
             Output::Write(id) if self.sockets.get(id).is_some_and(Socket::is_icmp) => self.write(id, now),
             Output::Write(id) => self.writes.push(id),

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::Token;
@@ -124,10 +125,10 @@ impl Reactor {
         id: ConnId,
         transport: Transport,
         to: SocketAddr,
-        network: Option<&Network>,
+        network: Option<Arc<Network>>,
         now: Now,
     ) {
-        match Socket::open(transport, to, network) {
+        match Socket::open(transport, to, network.as_deref()) {
             Ok(socket) => {
                 let is_connected = transport != Transport::Multicast && !socket.connecting;
                 self.sockets.insert(id, socket);

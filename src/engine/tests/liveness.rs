@@ -58,6 +58,7 @@ fn a_check_that_does_not_start_or_end_is_late() {
     while bench.engine.runs.get(bench.run(0)).is_some() {
         bench.pass(secs(1));
     }
+    bench.outputs();
     bench.engine.cx.timers.set(Owner::Run(bench.run(0)), None);
     bench.pass(secs(30));
     bench.assert_livez("503 Service Unavailable", "checks are late");

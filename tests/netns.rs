@@ -10,6 +10,8 @@ mod half_open;
 mod icmp;
 #[path = "netns/icmp_routers.rs"]
 mod icmp_routers;
+#[path = "netns/uplinks.rs"]
+mod uplinks;
 
 use std::time::Duration;
 
@@ -211,11 +213,44 @@ fn target_recovers_with_the_network() {
     let dns = names.address.to_string();
     let daemon = Daemon::start(&["--interval", "0.2", "--timeout", "0.5", "--dns", &dns, &url]);
     daemon.wait_for_state("up");
+    // Another network still works.
+    must("ip link add lan type bridge");
+    must("ip addr add 10.97.0.1/24 dev lan");
+    must("ip link set lan up");
     must("ip addr del 10.99.0.1/24 dev wire");
     daemon.wait_for_state("down");
     println!("{}", daemon.get("/status").1);
     must("ip addr add 10.99.0.1/24 dev wire");
     daemon.wait_for_state("up");
+}
+
+/// Without an address of this machine, failures are its own: the state stays.
+#[test]
+fn a_machine_without_an_address_reports_no_failures() {
+    if !run_in_namespace("a_machine_without_an_address_reports_no_failures") {
+        return;
+    }
+    network();
+    let server = Server::start_at("10.99.0.1:0".parse().expect("an address"), |_| {});
+    let (target, name) = (format!("tcp://{}", server.address), "tcp://db.example:1");
+    let args = ["--interval", "0.2", "--timeout", "0.5", "--fall", "1", "--dns", "10.99.0.1", &target, name];
+    let daemon = Daemon::start(&args);
+    daemon.wait_for_state("down");
+    assert!(daemon.get(&format!("/targets/{}/state", server.address)).1.ends_with("up\n"));
+    let none = || -> u64 {
+        let metrics = daemon.get("/metrics").1;
+        let lines = metrics.lines().filter(|line| line.contains("result=\"none\""));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    };
+    assert_eq!(none(), 0);
+    must("ip addr del 10.99.0.1/24 dev wire");
+    eventually("checks without a result", || (none() > 20).then_some(()));
+    assert!(daemon.get(&format!("/targets/{}/state", server.address)).1.ends_with("up\n"));
+    let lines: Vec<_> = std::iter::from_fn(|| Some(daemon.next_line()))
+        .take_while(|line| !line.contains("no result"))
+        .collect();
+    assert!(lines.len() <= 2, "two targets were checked: {lines:?}");
+    assert!(daemon.no_line(), "one line per minute");
 }
 
 /// With 64 local ports, one in a few dozen connections to a port without a listener connects to itself.
@@ -264,7 +299,7 @@ fn query_sent_to_itself_is_refused() {
     if !run_in_namespace("query_sent_to_itself_is_refused") {
         return;
     }
-    must("ip link set lo up");
+    network();
     std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40015").expect("set");
     let args = ["--interval", "0.01", "--timeout", "0.5", "--dns", "127.0.0.1:40010"];
     let mut command = pingstate();

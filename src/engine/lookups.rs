@@ -11,7 +11,7 @@ use super::outbox::Outbox;
 use super::owners::{ConnOwner, Owner, RunOwner};
 use crate::network::Network;
 use crate::resolve::{self, LookupId, QueryId, QueryInput, Resolver, Transport};
-use crate::result::Failure;
+use crate::result::{Failure, Reason};
 
 pub(super) struct Lookups {
     pub(super) resolver: Resolver,
@@ -107,10 +107,13 @@ impl Lookups {
             Input::Datagram(from, bytes) => QueryInput::Received { from, bytes },
             Input::Closed => QueryInput::Closed,
             Input::IcmpMessage { .. } | Input::IcmpError { .. } => return,
-            Input::Failed(_) => {
+            Input::Failed(failure) => {
                 cx.drop_conn(query.conn);
                 self.take_query(id);
-                QueryInput::Failed
+                match failure.reason {
+                    Reason::Local => QueryInput::FailedLocally(failure),
+                    _ => QueryInput::Failed,
+                }
             }
         };
         self.resolver.handle_input(id, input, cx.now.instant);

@@ -136,7 +136,9 @@ impl ProbeRun {
                 let mut failure = connector.timed_out(lookup);
                 failure.detail = format!("{timed_out}: {}", failure.detail);
                 let interface = self.network.as_ref().and_then(|network| network.interface.as_deref());
-                if let (Reason::ConnectTimeout, Some(interface)) = (failure.reason, interface) {
+                if let (Reason::ConnectTimeout | Reason::DnsTimeout, Some(interface)) =
+                    (failure.reason, interface)
+                {
                     // Without a route through the interface, Linux treats the peer as one of its link.
                     failure.detail += &["; is there a route through ", interface, "?"].concat();
                 }

@@ -24,6 +24,8 @@ pub(super) enum NegativeAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LookupError {
     NoMulticast,
+    /// A socket cannot be used because of this machine.
+    Local,
     /// No socket to a server could be opened, or connections were refused.
     Unreachable,
     Timeout,
@@ -50,7 +52,9 @@ impl LookupError {
     pub(super) fn failure(self, name: &str, servers: &[SocketAddr]) -> Failure {
         let detail = match self {
             Self::NoMulticast => format!("the local network cannot be asked for {name} by multicast DNS"),
-            Self::Unreachable => format!("no name server reachable for {name} (tried {})", list(servers)),
+            Self::Local | Self::Unreachable => {
+                format!("no name server reachable for {name} (tried {})", list(servers))
+            }
             Self::Timeout => format!("no name server answered for {name} (asked {})", list(servers)),
             Self::NoStream(server) => {
                 format!("name server {} cannot be asked for {name} over TCP", shown(server))

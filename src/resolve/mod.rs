@@ -91,6 +91,8 @@ pub(crate) enum QueryInput<'a> {
     Closed,
     /// The socket could not be opened, or failed. It no longer exists; no [`Output::Close`] follows.
     Failed,
+    /// The same because of this machine.
+    FailedLocally(Failure),
 }
 
 /// A command to the owner, or a result.

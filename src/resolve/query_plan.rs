@@ -121,10 +121,14 @@ impl QueryPlan {
     ) {
         let Some(at) = self.open.iter().position(|query| query.id == id) else { return };
         match *input {
-            QueryInput::Failed => {
+            QueryInput::Failed | QueryInput::FailedLocally(_) => {
+                if let QueryInput::FailedLocally(failure) = input {
+                    shared.scope_mut(self.scope).local_failure = Some(failure.clone());
+                }
                 let query = self.open.remove(at);
-                let error = match query.transport {
-                    Transport::Tcp => LookupError::NoStream(query.server),
+                let error = match (input, query.transport) {
+                    (QueryInput::FailedLocally(_), _) => LookupError::Local,
+                    (_, Transport::Tcp) => LookupError::NoStream(query.server),
                     _ => LookupError::Unreachable,
                 };
                 self.handle_failed_query(&query, error, shared, now);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::network::{AddressFamily, Network};
+use crate::result::Failure;
 use crate::wire::dns::Kind;
 
 use super::SearchId;
@@ -26,6 +27,8 @@ pub(super) struct Scope {
     pub(super) conf: Conf,
     /// Unresponsive servers and when they stop counting as such. Contains only servers of `conf`.
     unresponsive: Vec<(SocketAddr, Instant)>,
+    /// Why the last query failed because of this machine.
+    pub(super) local_failure: Option<Failure>,
     pub(super) cache: Cache,
     /// Searches by name.
     pub(super) searches: BTreeMap<String, SearchId>,

@@ -208,7 +208,8 @@ impl Search {
             self.negative = self.negative.max(negative);
             self.error = self.error.max(error);
             // As in glibc: servers that do not answer for one name are not queried for the next.
-            let no_server_answered = matches!(error, Some(LookupError::Unreachable | LookupError::Timeout));
+            let no_server_answered =
+                matches!(error, Some(LookupError::Local | LookupError::Unreachable | LookupError::Timeout));
             if no_server_answered || !self.try_next(shared, now) {
                 let is_answer = self.error.is_none() && self.negative > Some(NegativeAnswer::Unanswered);
                 return Some(LookupUpdate::NotFound { failure: self.failure(shared), is_answer });
@@ -219,7 +220,11 @@ impl Search {
     fn failure(&self, shared: &Shared) -> Failure {
         let name = self.shown_name();
         match self.error {
-            Some(error) => error.failure(name, &shared.conf(self.scope).servers),
+            Some(error) => {
+                let scope = shared.scope(self.scope);
+                let local = scope.local_failure.clone().filter(|_| error == LookupError::Local);
+                local.unwrap_or_else(|| error.failure(name, &scope.conf.servers))
+            }
             None => self.negative.unwrap_or(NegativeAnswer::Unanswered).failure(name),
         }
     }

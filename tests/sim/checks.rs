@@ -288,7 +288,7 @@ impl World {
             return if short || this.misled { Due::Anything } else { Due::Up };
         }
         if this.misled {
-            reasons.extend([Reason::DnsNotFound, Reason::DnsFailed, Reason::DnsTimeout]);
+            reasons.extend([Reason::DnsNotFound, Reason::DnsFailed, Reason::DnsTimeout, Reason::Local]);
         }
         // Silence is a lie, too, and costs time.
         if short || this.misled {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use super::resolver::QUERIES_MAX;
 use super::*;
 use crate::clock::test_now;
+use crate::result::Reason;
 use crate::wire::dns::server_messages::{A, AAAA, ANSWER, answer, record};
 
 pub(super) const MDNS: &str = "224.0.0.251:5353";
@@ -42,6 +43,7 @@ pub(super) enum Event {
     BytesFrom(SocketAddr, Vec<u8>),
     Closed,
     Failed,
+    FailedLocally,
 }
 
 /// When, in milliseconds after the query, a server does what.
@@ -175,8 +177,11 @@ impl World {
             Event::Bytes(bytes) | Event::BytesFrom(_, bytes) => QueryInput::Received { from, bytes },
             Event::Closed => QueryInput::Closed,
             Event::Failed => QueryInput::Failed,
+            Event::FailedLocally => {
+                QueryInput::FailedLocally(Failure::new(Reason::Local, "no interface wan2"))
+            }
         };
-        if matches!(event, Event::Failed) {
+        if matches!(event, Event::Failed | Event::FailedLocally) {
             self.open.remove(&query);
         }
         self.resolver.handle_input(query, input, self.now);

@@ -99,3 +99,18 @@ fn settings_without_targets_are_replaced() {
     world.run(100);
     assert_eq!(world.resolver.scopes(), 4);
 }
+
+#[test]
+fn a_missing_interface_is_the_reason_if_no_query_can_be_sent() {
+    let mut world = World::new(ONE, |ask| match ask.host() {
+        1 => vec![(0, Event::FailedLocally)],
+        _ => vec![(0, Event::Failed)],
+    });
+    world.lookup_on(&network("wan2", &[]), "a.example");
+    world.run(100);
+    assert_eq!(world.said, ["0 0 local: no interface wan2"]);
+    world.lookup_on(&network("wan2", &["10.0.0.2:53"]), "a.example");
+    world.run(100);
+    assert_eq!(world.said[1], "1 100 dns_failed: no name server reachable for a.example (tried 10.0.0.2)");
+    world.assert_quiet();
+}

@@ -27,7 +27,7 @@ _pingstate() {
             return
             ;;
         --body-file | --basic-auth-file | --header-file | --ca-file | --cert | --key | --token-file | \
-                --webhook-header-file | --api-token-file | --push-header-file | --config)
+                --webhook-header-file | --api-token-file | --state-file | --push-header-file | --config)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
@@ -42,8 +42,8 @@ _pingstate() {
                 --interface | --source | --fwmark | --family | --dns | --interval | --interval-down | \
                 --interval-fast | --fall | --rise | --slow | --slow-clear | --group | --hook-timeout | --webhook | \
                 --webhook-text-key | --remind | --api-host | --api-port | --api-allow-host | --api-page | \
-                --api-frame | --dns-hold | --history-days | --push-url | --push-interval | --alive-url | \
-                --alive-interval)
+                --api-frame | --dns-hold | --history-days | --state-interval | --push-url | --push-interval | \
+                --alive-url | --alive-interval)
             return
             ;;
     esac
@@ -57,9 +57,9 @@ _pingstate() {
                 --interval-down --interval-fast --fall --rise --slow --slow-clear --paused --group --private
                 --on-change --hook-timeout --webhook --webhook-format --webhook-text-key --webhook-header-file
                 --notify --remind --hook-first --api-host --api-port --api-allow-host --api-token-file
-                --api-token-reads --api-page --api-frame --dns-hold --history-days --log-format --push-url
-                --push-interval --push-header-file --alive-url --alive-interval --config --check-config
-                --test-notify --once --json -h --help -V --version' -- "$word")
+                --api-token-reads --api-page --api-frame --dns-hold --history-days --state-file --state-interval
+                --log-format --push-url --push-interval --push-header-file --alive-url --alive-interval --config
+                --check-config --test-notify --once --json -h --help -V --version' -- "$word")
             ;;
         *)
             compopt -o nospace

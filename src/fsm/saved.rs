@@ -60,6 +60,8 @@ impl Fsm {
         (self.policy_state, self.warnings) = (saved.policy_state, saved.warnings);
         self.counters = Counters {
             checks: saved.checks,
+            // Of this run only.
+            without_result: 0,
             failures: saved.failures,
             changes_to: saved.changes_to,
             time_in: saved.time_in,

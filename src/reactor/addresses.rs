@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
+use super::Reactor;
+use crate::clock::Now;
 use crate::network::is_link_local;
 
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,6 +25,13 @@ impl Addresses {
             self.has_usable = read_addresses();
         }
         self.has_usable
+    }
+}
+
+impl Reactor {
+    pub(super) fn check_addresses(&mut self, now: Now) {
+        let has_address = self.addresses.has_usable(now.instant);
+        self.engine.handle_addresses(has_address, now);
     }
 }
 

@@ -9,12 +9,13 @@ use std::{io, process};
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use super::state_file::STOP_TIMEOUT;
-use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock};
+use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock, io_error};
+use crate::clock::Now;
 use crate::engine::JobId;
 use crate::probe::BlockingTask;
 use crate::probe::build::PeriodicRequest;
 use crate::probe::guard::guarded;
-use crate::result::ProbeResult;
+use crate::result::{Failure, ProbeResult};
 #[cfg(feature = "cli")]
 use crate::text::token::Token;
 
@@ -47,7 +48,14 @@ impl Reactor {
         Ok(())
     }
 
-    pub(super) fn start_task(&mut self, job: JobId, task: BlockingTask) -> io::Result<()> {
+    pub(super) fn start_task(&mut self, job: JobId, task: BlockingTask, now: Now) {
+        if let Err(error) = self.try_start_task(job, task) {
+            let detail = format!("no thread for the check: {}", io_error::text(&error));
+            self.engine.handle_worked(job, Failure::exhausted(detail).into(), now);
+        }
+    }
+
+    fn try_start_task(&mut self, job: JobId, task: BlockingTask) -> io::Result<()> {
         let (results, waker) = (self.task_results.0.clone(), self.waker()?);
         thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {
             let result = guarded(|| task.run()).unwrap_or_else(ProbeResult::from);

@@ -42,7 +42,7 @@ use crate::engine::limits::CLOCK_STALL;
 use crate::engine::{CheckResult, ConnId, Engine, JobId, Output};
 use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
-use crate::result::{Failure, ProbeResult};
+use crate::result::ProbeResult;
 use addresses::Addresses;
 pub(crate) use children::first_line;
 use children::{ChildId, Children};
@@ -371,19 +371,11 @@ impl Reactor {
                 let (hosts, resolv_conf) = self.files.refresh(now.instant);
                 self.engine.handle_files(hosts, resolv_conf.as_deref(), now);
             }
-            Output::CheckAddresses => {
-                let has_address = self.addresses.has_usable(now.instant);
-                self.engine.handle_addresses(has_address, now);
-            }
+            Output::CheckAddresses => self.check_addresses(now),
             Output::ReadProcessStats => {
                 self.engine.handle_process_stats(process_stats::read_process_stats(), now)
             }
-            Output::BlockingTask(job, task) => {
-                if let Err(error) = self.start_task(job, task) {
-                    let detail = format!("no thread for the check: {}", io_error::text(&error));
-                    self.engine.handle_worked(job, Failure::exhausted(detail).into(), now);
-                }
-            }
+            Output::BlockingTask(job, task) => self.start_task(job, task, now),
             Output::Exec { id, program, target } => self.start_program(id, &program, &target, now),
             Output::KillProgram(id) => self.children.kill(ChildId::Check(id)),
             Output::Spawn { id, hook, env } => self.start_hook(id, &hook, env, now),

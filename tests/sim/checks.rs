@@ -12,7 +12,6 @@ use super::site::{Mood, ProbeRun, Site};
 use super::world::{Sock, World};
 use crate::engine::CheckResult;
 use crate::engine::limits::{LISTINGS_BYTES_MAX, PROBE_OUTBOX_MAX, STALLS_MAX, STREAMS_MAX};
-use crate::monitor::TargetId;
 use crate::probe::connector::ADDRESSES_MAX;
 use crate::result::{ProbeResult, Reason};
 use crate::wire::http::request::HEAD_MAX;
@@ -161,31 +160,6 @@ impl World {
         self.note_notification(target, changed.map(|(from, ..)| from), &detail);
     }
 
-    /// Whether this failure is that of the machine: it has no sockets, or no address.
-    fn has_no_result(&self, result: &ProbeResult) -> bool {
-        let Some(reason) = result.reason else { return false };
-        let is_of_network = matches!(
-            reason,
-            Reason::DnsFailed
-                | Reason::DnsTimeout
-                | Reason::DnsNoAnswer
-                | Reason::Unreachable
-                | Reason::ConnectTimeout
-                | Reason::NoReply
-        );
-        reason == Reason::Local || !self.has_address && is_of_network
-    }
-
-    /// The state stays, and the schedule goes on.
-    fn note_no_result(&mut self, target: usize, id: TargetId) {
-        self.counters.add("checks: without a result");
-        self.models[target].without_result += 1;
-        let real = self.engine.targets().get(id).expect("it is watched");
-        self.models[target].compare(real.fsm(), target, self.moment(self.seen), self.seen);
-        self.schedules[target].end_check(self.models[target].mind, self.seen);
-        assert_eq!(real.skipped(), self.schedules[target].skipped, "skipped checks of target {target}");
-    }
-
     /// What came of a try, whether it counts or is repeated.
     fn hold_against_truth(&mut self, target: usize, this: &ProbeRun, result: &ProbeResult) {
         if self.plan.targets[target].is_scripted() {
@@ -306,24 +280,6 @@ impl World {
             reasons.extend([Reason::Local, Reason::ConnectTimeout]);
         }
         Due::Down(reasons)
-    }
-
-    /// How the target's addresses were learned.
-    fn way(&self, target: usize) -> &'static str {
-        if let Some(way) = self.plan.targets[target].counter_of_success() {
-            return way;
-        }
-        match self.plan.targets[target].how() {
-            How::Literal => "up: by a literal address",
-            How::Loopback => "up: localhost",
-            How::Hosts => "up: by the hosts file",
-            How::Plain => "up: by DNS",
-            How::Alias => "up: by an alias",
-            How::Search => "up: by the search list",
-            How::Big => "up: by DNS over TCP",
-            How::Multicast => "up: by multicast DNS",
-            How::NoName | How::NoData | How::Invalid => "up: by a lie",
-        }
     }
 
     /// Whatever has happened: both sides know the same connections, and no cap is passed.

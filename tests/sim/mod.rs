@@ -24,6 +24,7 @@ mod history;
 mod hooks;
 mod jobs;
 mod kinds;
+mod local;
 mod model;
 mod names;
 mod net;

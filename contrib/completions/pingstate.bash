@@ -22,6 +22,10 @@ _pingstate() {
             mapfile -t COMPREPLY < <(compgen -W 'down all' -- "$word")
             return
             ;;
+        --api-page)
+            mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$word")
+            return
+            ;;
         --log-format)
             mapfile -t COMPREPLY < <(compgen -W 'auto plain time journal' -- "$word")
             return
@@ -41,9 +45,9 @@ _pingstate() {
                 --grace | --ping-count | --ping-interval | --ping-required | --ping-loss | --ping-ttl | --ping-size | \
                 --interface | --source | --fwmark | --family | --dns | --interval | --interval-down | \
                 --interval-fast | --fall | --rise | --slow | --slow-clear | --group | --hook-timeout | --webhook | \
-                --webhook-text-key | --remind | --api-host | --api-port | --api-allow-host | --api-page | \
-                --api-frame | --dns-hold | --history-days | --state-interval | --push-url | --push-interval | \
-                --alive-url | --alive-interval)
+                --webhook-text-key | --remind | --api-host | --api-port | --api-allow-host | --api-frame | \
+                --dns-hold | --history-days | --state-interval | --push-url | --push-interval | --alive-url | \
+                --alive-interval)
             return
             ;;
     esac

@@ -1,19 +1,20 @@
 //! What targets with the same settings share, made once.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A number that is the same for equal values. Different values collide with a probability of 2^-64.
 pub(super) fn fingerprint(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+    hash(value, &mut DefaultHasher::new())
 }
 
 /// Like [`fingerprint`], for comparison with that of another version of this program: zeros have no effect, so that a
 /// setting that is added and has its default changes nothing.
 pub(super) fn lasting_fingerprint(value: &impl Hash) -> u64 {
-    let mut hasher = LastingHasher(0xcbf2_9ce4_8422_2325);
+    hash(value, &mut LastingHasher(0xcbf2_9ce4_8422_2325))
+}
+
+/// The hashers share the code that visits a value.
+fn hash(value: &impl Hash, mut hasher: &mut dyn Hasher) -> u64 {
     value.hash(&mut hasher);
     hasher.finish()
 }
@@ -33,15 +34,16 @@ impl Hasher for LastingHasher {
     }
 }
 
-/// Values by the fingerprints of the settings that they are made of.
+/// Values by the fingerprints of the settings that they are made of. There are few: a map for each type would add 7 kB
+/// of code.
 pub(super) struct Shared<T> {
     /// `None` for a value that could not be made.
-    made: BTreeMap<u64, Option<T>>,
+    made: Vec<(u64, Option<T>)>,
 }
 
 impl<T> Default for Shared<T> {
     fn default() -> Self {
-        Shared { made: BTreeMap::new() }
+        Shared { made: Vec::new() }
     }
 }
 
@@ -53,11 +55,11 @@ impl<T: Clone> Shared<T> {
         key: u64,
         make: impl FnOnce() -> Result<T, String>,
     ) -> Result<T, Option<String>> {
-        if let Some(made) = self.made.get(&key) {
+        if let Some((_, made)) = self.made.iter().find(|(known, _)| *known == key) {
             return made.clone().ok_or(None);
         }
         let made = make();
-        self.made.insert(key, made.as_ref().ok().cloned());
+        self.made.push((key, made.as_ref().ok().cloned()));
         made.map_err(Some)
     }
 }

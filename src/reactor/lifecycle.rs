@@ -9,7 +9,7 @@ use std::{io, process};
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use super::state_file::STOP_TIMEOUT;
-use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock, io_error};
+use super::{CHILD_OUTPUT, Reactor, SIGNALS, ThreadResult, clock, io_error};
 use crate::clock::Now;
 use crate::engine::JobId;
 use crate::probe::BlockingTask;
@@ -49,22 +49,33 @@ impl Reactor {
     }
 
     pub(super) fn start_task(&mut self, job: JobId, task: BlockingTask, now: Now) {
-        if let Err(error) = self.try_start_task(job, task) {
+        let work = move || {
+            let result = guarded(|| task.run()).unwrap_or_else(ProbeResult::from);
+            ThreadResult::Task(job, result)
+        };
+        if let Err(error) = self.start_thread("pingstate-work", Box::new(work)) {
             let detail = format!("no thread for the check: {}", io_error::text(&error));
             self.engine.handle_worked(job, Failure::exhausted(detail).into(), now);
         }
     }
 
-    fn try_start_task(&mut self, job: JobId, task: BlockingTask) -> io::Result<()> {
-        let (results, waker) = (self.task_results.0.clone(), self.waker()?);
-        thread::Builder::new().name("pingstate-work".to_owned()).spawn(move || {
-            let result = guarded(|| task.run()).unwrap_or_else(ProbeResult::from);
-            // The loop may have ended before the task.
-            if results.send((job, result)).is_ok() {
+    pub(super) fn start_thread(
+        &mut self,
+        name: &str,
+        work: Box<dyn FnOnce() -> ThreadResult + Send>,
+    ) -> io::Result<()> {
+        let (results, waker) = (self.thread_results.0.clone(), self.waker()?);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // The loop may have ended before the thread.
+            if results.send(work()).is_ok() {
                 let _ = waker.wake();
             }
         })?;
         Ok(())
+    }
+
+    pub(super) fn next_thread_result(&mut self) -> Option<ThreadResult> {
+        self.thread_results.1.try_recv().ok()
     }
 
     fn handle_signal(&mut self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
@@ -125,7 +136,11 @@ impl Reactor {
     fn finish_state(&mut self, until: Instant) {
         loop {
             let now = clock::now();
-            self.check_state_file(now);
+            while let Some(result) = self.next_thread_result() {
+                if let ThreadResult::State(written) = result {
+                    self.handle_state_written(written, now);
+                }
+            }
             self.process_outputs(now);
             if !self.engine.is_writing_state() {
                 return;

@@ -56,9 +56,9 @@ use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
 use socket::Socket;
-use state_file::StateFile;
 #[cfg(feature = "cli")]
 pub(crate) use state_file::check_state_path;
+use state_file::{StateFile, Written};
 
 const BUFFER: usize = 16 * 1024;
 
@@ -84,7 +84,11 @@ const SIGNAL_CHECK: Duration = Duration::from_secs(5);
 /// Ends the wait of the loop from another thread.
 pub(crate) type Waker = Arc<mio::Waker>;
 
-type TaskResult = (JobId, ProbeResult);
+/// What a thread has done. One type for all: each type of a channel and each spawned closure add some kB of code.
+enum ThreadResult {
+    Task(JobId, ProbeResult),
+    State(Written),
+}
 
 pub(crate) struct Reactor {
     poll: Poll,
@@ -111,7 +115,7 @@ pub(crate) struct Reactor {
     notices: Vec<String>,
     has_more_events: bool,
     waker: Option<Waker>,
-    task_results: (Sender<TaskResult>, Receiver<TaskResult>),
+    thread_results: (Sender<ThreadResult>, Receiver<ThreadResult>),
     children: Children,
     state_file: Option<StateFile>,
     notify: Option<Notify>,
@@ -142,7 +146,7 @@ impl Reactor {
             notices: Vec::new(),
             has_more_events: false,
             waker: None,
-            task_results: channel(),
+            thread_results: channel(),
             children: Children::default(),
             state_file: None,
             notify: None,
@@ -268,11 +272,13 @@ impl Reactor {
                 self.writes.push(id);
             }
         }
-        while let Ok((job, result)) = self.task_results.1.try_recv() {
-            self.engine.handle_worked(job, result, now);
+        while let Some(result) = self.next_thread_result() {
+            match result {
+                ThreadResult::Task(job, result) => self.engine.handle_worked(job, result, now),
+                ThreadResult::State(written) => self.handle_state_written(written, now),
+            }
         }
         self.check_children();
-        self.check_state_file(now);
         if let Some(notify) = &mut self.notify {
             notify.flush();
         }

@@ -1,15 +1,13 @@
-//! Reads the state file, and writes it on a thread of its own, so that a slow disk delays nothing else.
+//! Reads the state file, and writes each piece of it on a thread of its own, so that a slow disk delays nothing else.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::Duration;
 
-use super::{Reactor, Waker, clock, io_error};
+use super::{Reactor, ThreadResult, clock, io_error};
 use crate::clock::Now;
 use crate::engine::StatePiece;
 use crate::snapshot::state_file::{LINE_MAX, parse_header, parse_target};
@@ -18,13 +16,13 @@ use crate::text::printable;
 /// How long the last write may take when the daemon stops.
 pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Written = Result<(), String>;
+/// The open file, unless the last piece was written.
+pub(super) type Written = Result<Option<File>, String>;
 
 pub(super) struct StateFile {
     path: PathBuf,
-    /// To the thread of the write in progress.
-    pieces: Option<Sender<StatePiece>>,
-    results: (Sender<Written>, Receiver<Written>),
+    /// The incomplete file, between the writes of two pieces.
+    open: Option<File>,
 }
 
 impl Reactor {
@@ -36,7 +34,7 @@ impl Reactor {
             self.notices
                 .push(["state file ", &printable(&path.to_string_lossy(), 4096), ": ", &problem].concat());
         }
-        self.state_file = Some(StateFile { path, pieces: None, results: channel() });
+        self.state_file = Some(StateFile { path, open: None });
         self.update(|engine, now| engine.attach_state_file(interval, now));
     }
 
@@ -79,79 +77,52 @@ impl Reactor {
 
     #[cold]
     pub(super) fn write_state(&mut self, piece: StatePiece, now: Now) {
-        let waker = self.waker();
         let Some(file) = &mut self.state_file else { return };
-        let sent = match &file.pieces {
-            Some(pieces) => pieces.send(piece).map_err(|_| "its thread has ended".to_owned()),
-            None => waker.and_then(|waker| file.start(waker)).map_err(describe).and_then(|pieces| {
-                let sent = pieces.send(piece).map_err(|_| "its thread has ended".to_owned());
-                file.pieces = Some(pieces);
-                sent
-            }),
+        let (path, open) = (file.path.clone(), file.open.take());
+        let write = move || {
+            ThreadResult::State(write(&path, open, &piece).map_err(|error| {
+                // A part of a file has no use, and the disk may be full.
+                let _ = fs::remove_file(temporary(&path));
+                let path = printable(&path.to_string_lossy(), 4096);
+                [&path, " cannot be written: ", &describe(error)].concat()
+            }))
         };
-        if let Err(problem) = sent {
-            file.pieces = None;
-            self.engine.handle_state_written(Err(["cannot be written: ", &problem].concat()), now);
+        if let Err(error) = self.start_thread("pingstate-state", Box::new(write)) {
+            let problem = ["cannot be written: ", &describe(error)].concat();
+            self.engine.handle_state_written(Err(problem), now);
         }
     }
 
-    pub(super) fn check_state_file(&mut self, now: Now) {
+    #[cold]
+    pub(super) fn handle_state_written(&mut self, written: Written, now: Now) {
         let Some(file) = &mut self.state_file else { return };
-        while let Ok(result) = file.results.1.try_recv() {
-            self.engine.handle_state_written(result, now);
-        }
-        if !self.engine.is_writing_state() {
-            // This ends the thread.
-            file.pieces = None;
-        }
-    }
-}
-
-impl StateFile {
-    fn start(&self, waker: Waker) -> io::Result<Sender<StatePiece>> {
-        let (pieces, received) = channel::<StatePiece>();
-        let (path, results) = (self.path.clone(), self.results.0.clone());
-        thread::Builder::new().name("pingstate-state".to_owned()).spawn(move || {
-            let mut file = None;
-            for piece in received {
-                let written = write(&path, &mut file, &piece).map_err(|error| {
-                    // A part of a file has no use, and the disk may be full.
-                    let _ = fs::remove_file(temporary(&path));
-                    let path = printable(&path.to_string_lossy(), 4096);
-                    [&path, " cannot be written: ", &describe(error)].concat()
-                });
-                if results.send(written).is_err() || waker.wake().is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(pieces)
+        let result = written.map(|open| file.open = open);
+        self.engine.handle_state_written(result, now);
     }
 }
 
 /// The old file stays until the new one is complete and on the disk.
-fn write(path: &Path, file: &mut Option<File>, piece: &StatePiece) -> io::Result<()> {
+fn write(path: &Path, open: Option<File>, piece: &StatePiece) -> io::Result<Option<File>> {
     let temporary = temporary(path);
-    if piece.is_first {
-        *file = None;
+    let open = if piece.is_first {
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        *file = Some(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?);
-    }
-    let open = file.as_mut().ok_or(ErrorKind::NotFound)?;
-    open.write_all(&piece.bytes)?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?
+    } else {
+        open.ok_or(ErrorKind::NotFound)?
+    };
+    (&open).write_all(&piece.bytes)?;
     if !piece.is_last {
-        return Ok(());
+        return Ok(Some(open));
     }
     open.sync_all()?;
-    *file = None;
     fs::rename(&temporary, path)?;
     match File::open(directory(path))?.sync_all() {
         // Not all file systems can do this.
         Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Err(error),
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 

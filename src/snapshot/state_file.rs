@@ -55,133 +55,233 @@ impl InvalidHeader {
 }
 
 pub(crate) fn write_header(out: &mut Vec<u8>, header: Header) {
-    push_line(out, &format!("{WORD} {VERSION} {} {}", millis(header.unix), header.targets));
+    let mut line = Line(String::new());
+    line.word(WORD);
+    for number in [VERSION, millis(header.unix), header.targets] {
+        line.numbers(&[number]);
+    }
+    line.push_to(out);
 }
 
 /// Parses a line, without its line feed.
 pub(crate) fn parse_header(line: &[u8]) -> Result<Header, InvalidHeader> {
-    let text = payload(line).ok_or(InvalidHeader::Broken)?;
-    let mut fields = Fields(text.split(' '));
-    if fields.0.next() != Some(WORD) {
+    let mut fields = Fields::of(payload(line).ok_or(InvalidHeader::Broken)?);
+    if fields.next() != WORD {
         return Err(InvalidHeader::Broken);
     }
     match fields.number() {
-        Some(VERSION) => {}
-        Some(version) => return Err(InvalidHeader::Version(version)),
-        None => return Err(InvalidHeader::Broken),
+        version if version != VERSION && fields.are_valid => return Err(InvalidHeader::Version(version)),
+        _ => {}
     }
-    let mut header = || Some(Header { unix: fields.span()?, targets: fields.number()? });
-    header().ok_or(InvalidHeader::Broken)
+    let header = Header { unix: fields.span(), targets: fields.number() };
+    fields.are_valid.then_some(header).ok_or(InvalidHeader::Broken)
 }
 
+#[cold]
 pub(crate) fn write_target(out: &mut Vec<u8>, saved: &Saved) {
     let fsm = &saved.fsm;
-    let warnings: Vec<_> = fsm.warnings.iter().map(ProbeWarning::as_str).collect();
+    let mut line = Line(String::new());
+    line.word(&escaped(&saved.name));
+    line.numbers(&[saved.settings]);
+    line.numbers(&[millis(saved.unix)]);
+    line.word(fsm.state.as_str());
+    line.numbers(&[millis(fsm.age)]);
+    line.word(fsm.policy_state.as_str());
+    line.list(&mut fsm.warnings.iter().map(|warning| warning.as_str().to_owned()));
+    line.numbers(&fsm.checks);
     let failure = |(reason, count): &(Reason, u64)| [reason.as_str(), ":", &count.to_string()].concat();
-    let failures: Vec<_> = fsm.failures.iter().map(failure).collect();
-    let fields = [
-        escaped(&saved.name),
-        saved.settings.to_string(),
-        millis(saved.unix),
-        fsm.state.as_str().to_owned(),
-        millis(fsm.age),
-        fsm.policy_state.as_str().to_owned(),
-        optional(warnings.join(",")),
-        fsm.checks.map(|count| count.to_string()).join(","),
-        optional(failures.join(",")),
-        fsm.changes_to.map(|count| count.to_string()).join(","),
-        fsm.time_in.map(millis).join(","),
-        fsm.latency_sum.as_micros().to_string(),
-        fsm.latencies.to_string(),
-        saved.notified.as_str().to_owned(),
-        saved
-            .reminders
-            .map_or(NONE.to_owned(), |(count, rest)| [&count.to_string(), ",", &millis(rest)].concat()),
-        match saved.pause {
-            SavedPause::None => NONE.to_owned(),
-            SavedPause::Rest(rest) => millis(rest),
-            SavedPause::UntilResumed => UNTIL_RESUMED.to_owned(),
-        },
-        saved.heartbeat.map_or(NONE.to_owned(), |last| [last.age, last.rest].map(millis).join(",")),
-        saved.history.as_ref().map_or(NONE.to_owned(), |history| ring(&history.half_hours)),
-        saved.history.as_ref().map_or(NONE.to_owned(), |history| ring(&history.days)),
-    ];
-    push_line(out, &fields.join(" "));
+    line.list(&mut fsm.failures.iter().map(failure));
+    line.numbers(&fsm.changes_to);
+    line.numbers(&fsm.time_in.map(millis));
+    line.numbers(&[u64::try_from(fsm.latency_sum.as_micros()).unwrap_or(u64::MAX)]);
+    line.numbers(&[fsm.latencies]);
+    line.word(saved.notified.as_str());
+    match saved.reminders {
+        Some((count, rest)) => line.numbers(&[count.into(), millis(rest)]),
+        None => line.word(NONE),
+    }
+    match saved.pause {
+        SavedPause::None => line.word(NONE),
+        SavedPause::Rest(rest) => line.numbers(&[millis(rest)]),
+        SavedPause::UntilResumed => line.word(UNTIL_RESUMED),
+    }
+    match saved.heartbeat {
+        Some(last) => line.numbers(&[last.age, last.rest].map(millis)),
+        None => line.word(NONE),
+    }
+    let rings = saved.history.as_ref().map(|history| [&history.half_hours, &history.days]);
+    for ring in rings.map_or([None; 2], |rings| rings.map(Some)) {
+        line.word(&ring.map_or(NONE.to_owned(), self::ring));
+    }
+    line.push_to(out);
 }
 
 /// Parses a line, without its line feed. `None` if it is invalid.
+#[cold]
 pub(crate) fn parse_target(line: &[u8]) -> Option<Saved> {
-    let mut fields = Fields(payload(line)?.split(' '));
-    Some(Saved {
-        name: unescaped(fields.0.next()?)?,
-        settings: fields.number()?,
-        unix: fields.span()?,
+    let mut fields = Fields::of(payload(line)?);
+    let saved = Saved {
+        name: fields.name(),
+        settings: fields.number(),
+        unix: fields.span(),
         fsm: SavedFsm {
-            state: fields.state()?,
-            age: fields.span()?,
-            policy_state: fields.state()?,
-            warnings: warnings(fields.0.next()?)?,
-            checks: fields.numbers()?,
-            failures: failures(fields.0.next()?)?,
-            changes_to: fields.numbers()?,
-            time_in: fields.numbers()?.map(Duration::from_millis),
-            latency_sum: Duration::from_micros(fields.count()?),
-            latencies: fields.count()?,
+            state: fields.state(),
+            age: fields.span(),
+            policy_state: fields.state(),
+            warnings: fields.warnings(),
+            checks: fields.counts(),
+            failures: fields.failures(),
+            changes_to: fields.counts(),
+            time_in: fields.counts().map(Duration::from_millis),
+            latency_sum: Duration::from_micros(fields.counts::<1>()[0]),
+            latencies: fields.counts::<1>()[0],
         },
-        notified: fields.state()?,
-        reminders: fields.optional(|field| {
-            let (count, rest) = field.split_once(',')?;
-            Some((number(count)?.try_into().ok()?, span(rest)?))
-        })?,
-        pause: match fields.0.next()? {
+        notified: fields.state(),
+        reminders: fields.pair().map(|(count, rest)| (fields.valid(count.try_into().ok()), rest)),
+        pause: match fields.next() {
             NONE => SavedPause::None,
             UNTIL_RESUMED => SavedPause::UntilResumed,
-            rest => SavedPause::Rest(span(rest)?),
+            rest => SavedPause::Rest(fields.valid(span(rest))),
         },
-        heartbeat: fields.optional(|field| {
-            let (age, rest) = field.split_once(',')?;
-            Some(SavedHeartbeat { age: span(age)?, rest: span(rest)? })
-        })?,
+        heartbeat: fields.pair().map(|(age, rest)| {
+            let age = fields.valid(within_years(age));
+            SavedHeartbeat { age, rest }
+        }),
         history: {
-            let (half_hours, days) = (fields.optional(parse_ring)?, fields.optional(parse_ring)?);
+            let (half_hours, days) = (fields.ring(), fields.ring());
             half_hours.zip(days).map(|(half_hours, days)| SavedHistory { half_hours, days })
         },
-    })
+    };
+    fields.are_valid.then_some(saved)
 }
 
 const NONE: &str = "-";
 const UNTIL_RESUMED: &str = "until_resumed";
 
-struct Fields<'a>(Split<'a, char>);
+/// The payload of a line. A space follows each field.
+struct Line(String);
 
-impl Fields<'_> {
-    fn number(&mut self) -> Option<u64> {
-        number(self.0.next()?)
+impl Line {
+    fn word(&mut self, word: &str) {
+        self.0.push_str(word);
+        self.0.push(' ');
     }
 
-    fn numbers<const N: usize>(&mut self) -> Option<[u64; N]> {
-        let numbers: Vec<u64> = self.0.next()?.split(',').map(count).collect::<Option<_>>()?;
-        numbers.try_into().ok()
+    fn numbers(&mut self, numbers: &[u64]) {
+        self.list(&mut numbers.iter().map(u64::to_string));
     }
 
-    fn count(&mut self) -> Option<u64> {
-        count(self.0.next()?)
-    }
-
-    fn span(&mut self) -> Option<Duration> {
-        span(self.0.next()?)
-    }
-
-    fn state(&mut self) -> Option<State> {
-        self.0.next()?.parse().ok()
-    }
-
-    /// The outer `None` is an invalid field.
-    fn optional<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
-        match self.0.next()? {
-            NONE => Some(None),
-            field => parse(field).map(Some),
+    fn list(&mut self, items: &mut dyn Iterator<Item = String>) {
+        let start = self.0.len();
+        for item in items {
+            if self.0.len() > start {
+                self.0.push(',');
+            }
+            self.0.push_str(&item);
         }
+        self.word(if self.0.len() > start { "" } else { NONE });
+    }
+
+    fn push_to(mut self, out: &mut Vec<u8>) {
+        self.0.pop();
+        push_line(out, &self.0);
+    }
+}
+
+/// The fields of a payload. An invalid or missing one has a default, so that it needs no branch in [`parse_target`].
+struct Fields<'a> {
+    rest: Split<'a, char>,
+    are_valid: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn of(payload: &'a str) -> Self {
+        Fields { rest: payload.split(' '), are_valid: true }
+    }
+
+    fn valid<T: Default>(&mut self, value: Option<T>) -> T {
+        self.are_valid &= value.is_some();
+        value.unwrap_or_default()
+    }
+
+    fn next(&mut self) -> &'a str {
+        let field = self.rest.next();
+        self.valid(field)
+    }
+
+    /// `None` for the word of absent values.
+    fn next_value(&mut self) -> Option<&'a str> {
+        Some(self.next()).filter(|field| *field != NONE)
+    }
+
+    fn name(&mut self) -> String {
+        let name = unescaped(self.next());
+        self.valid(name)
+    }
+
+    fn number(&mut self) -> u64 {
+        let number = number(self.next());
+        self.valid(number)
+    }
+
+    fn counts<const N: usize>(&mut self) -> [u64; N] {
+        let mut counts = [0; N];
+        self.read_counts(&mut counts);
+        counts
+    }
+
+    fn read_counts(&mut self, counts: &mut [u64]) {
+        let mut parts = self.next().split(',');
+        for place in counts {
+            *place = self.valid(parts.next().and_then(count));
+        }
+        self.are_valid &= parts.next().is_none();
+    }
+
+    fn span(&mut self) -> Duration {
+        let span = span(self.next());
+        self.valid(span)
+    }
+
+    fn state(&mut self) -> State {
+        let state = self.next().parse().ok();
+        self.are_valid &= state.is_some();
+        state.unwrap_or(State::Unknown)
+    }
+
+    fn pair(&mut self) -> Option<(u64, Duration)> {
+        let (first, second) = self.next_value()?.split_once(',').unwrap_or_default();
+        Some((self.valid(number(first)), self.valid(span(second))))
+    }
+
+    fn warnings(&mut self) -> ProbeWarnings {
+        let mut warnings = ProbeWarnings::default();
+        for word in self.next_value().map(|words| words.split(',')).into_iter().flatten() {
+            match ProbeWarning::ALL.into_iter().find(|known| known.as_str() == word) {
+                Some(warning) => warnings.insert(warning),
+                None => self.are_valid = false,
+            }
+        }
+        warnings
+    }
+
+    fn failures(&mut self) -> Vec<(Reason, u64)> {
+        let mut failures = Vec::new();
+        for field in self.next_value().map(|fields| fields.split(',')).into_iter().flatten() {
+            let (reason, count) = field.split_once(':').unwrap_or_default();
+            match (reason.parse(), self::count(count)) {
+                (Ok(reason), Some(count)) => failures.push((reason, count)),
+                _ => self.are_valid = false,
+            }
+        }
+        self.are_valid &= failures.is_sorted_by_key(|(reason, _)| *reason);
+        failures
+    }
+
+    fn ring(&mut self) -> Option<SavedRing> {
+        let ring = parse_ring(self.next_value()?);
+        self.are_valid &= ring.is_some();
+        ring
     }
 }
 
@@ -195,40 +295,18 @@ fn count(text: &str) -> Option<u64> {
     number(text).filter(|count| *count < 1 << 53)
 }
 
-/// Times to the year 9999, and durations as long: they cannot overflow the clock.
 fn span(text: &str) -> Option<Duration> {
-    number(text).map(Duration::from_millis).filter(|span| span.as_secs() <= SECONDS_MAX)
+    number(text).and_then(within_years)
 }
 
-fn millis(span: Duration) -> String {
-    let span = span.min(Duration::from_secs(SECONDS_MAX));
-    span.as_millis().to_string()
+/// Times to the year 9999, and durations as long: they cannot overflow the clock.
+fn within_years(millis: u64) -> Option<Duration> {
+    Some(Duration::from_millis(millis)).filter(|span| span.as_secs() <= SECONDS_MAX)
 }
 
-fn optional(text: String) -> String {
-    if text.is_empty() { NONE.to_owned() } else { text }
-}
-
-fn warnings(text: &str) -> Option<ProbeWarnings> {
-    let mut warnings = ProbeWarnings::default();
-    if text != NONE {
-        for word in text.split(',') {
-            warnings.insert(ProbeWarning::ALL.into_iter().find(|known| known.as_str() == word)?);
-        }
-    }
-    Some(warnings)
-}
-
-fn failures(text: &str) -> Option<Vec<(Reason, u64)>> {
-    if text == NONE {
-        return Some(Vec::new());
-    }
-    let failure = |field: &str| {
-        let (reason, count) = field.split_once(':')?;
-        Some((reason.parse().ok()?, self::count(count)?))
-    };
-    let failures: Vec<(Reason, u64)> = text.split(',').map(failure).collect::<Option<_>>()?;
-    failures.is_sorted_by_key(|(reason, _)| *reason).then_some(failures)
+fn millis(span: Duration) -> u64 {
+    // The year 9999 has 48 bits.
+    span.min(Duration::from_secs(SECONDS_MAX)).as_millis() as u64
 }
 
 fn ring(ring: &SavedRing) -> String {

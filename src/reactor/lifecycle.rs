@@ -1,7 +1,7 @@
 //! Start, reload and stop: signals and service manager notifications.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{io, process};
@@ -64,18 +64,18 @@ impl Reactor {
         name: &str,
         work: Box<dyn FnOnce() -> ThreadResult + Send>,
     ) -> io::Result<()> {
-        let (results, waker) = (self.thread_results.0.clone(), self.waker()?);
+        let (results, waker) = (self.thread_results.clone(), self.waker()?);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let result = work();
+            results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
             // The loop may have ended before the thread.
-            if results.send(work()).is_ok() {
-                let _ = waker.wake();
-            }
+            let _ = waker.wake();
         })?;
         Ok(())
     }
 
-    pub(super) fn next_thread_result(&mut self) -> Option<ThreadResult> {
-        self.thread_results.1.try_recv().ok()
+    pub(super) fn take_thread_results(&mut self) -> Vec<ThreadResult> {
+        std::mem::take(&mut *self.thread_results.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn handle_signal(&mut self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
@@ -136,7 +136,7 @@ impl Reactor {
     fn finish_state(&mut self, until: Instant) {
         loop {
             let now = clock::now();
-            while let Some(result) = self.next_thread_result() {
+            for result in self.take_thread_results() {
                 if let ThreadResult::State(written) = result {
                     self.handle_state_written(written, now);
                 }

@@ -27,9 +27,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -84,7 +83,7 @@ const SIGNAL_CHECK: Duration = Duration::from_secs(5);
 /// Ends the wait of the loop from another thread.
 pub(crate) type Waker = Arc<mio::Waker>;
 
-/// What a thread has done. One type for all: each type of a channel and each spawned closure add some kB of code.
+/// What a thread has done.
 enum ThreadResult {
     Task(JobId, ProbeResult),
     State(Written),
@@ -115,7 +114,8 @@ pub(crate) struct Reactor {
     notices: Vec<String>,
     has_more_events: bool,
     waker: Option<Waker>,
-    thread_results: (Sender<ThreadResult>, Receiver<ThreadResult>),
+    /// Not a channel, which would add 6 kB of code.
+    thread_results: Arc<Mutex<Vec<ThreadResult>>>,
     children: Children,
     state_file: Option<StateFile>,
     notify: Option<Notify>,
@@ -146,7 +146,7 @@ impl Reactor {
             notices: Vec::new(),
             has_more_events: false,
             waker: None,
-            thread_results: channel(),
+            thread_results: Arc::default(),
             children: Children::default(),
             state_file: None,
             notify: None,
@@ -272,7 +272,7 @@ impl Reactor {
                 self.writes.push(id);
             }
         }
-        while let Some(result) = self.next_thread_result() {
+        for result in self.take_thread_results() {
             match result {
                 ThreadResult::Task(job, result) => self.engine.handle_worked(job, result, now),
                 ThreadResult::State(written) => self.handle_state_written(written, now),

@@ -1,21 +1,15 @@
 //! Start, reload and stop: signals and service manager notifications.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 use std::{io, process};
 
 use super::notify::Notify;
 use super::signals::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use super::state_file::STOP_TIMEOUT;
-use super::{CHILD_OUTPUT, Reactor, SIGNALS, ThreadResult, clock, io_error};
-use crate::clock::Now;
-use crate::engine::JobId;
-use crate::probe::BlockingTask;
+use super::{CHILD_OUTPUT, Reactor, SIGNALS, clock};
 use crate::probe::build::PeriodicRequest;
-use crate::probe::guard::guarded;
-use crate::result::{Failure, ProbeResult};
 #[cfg(feature = "cli")]
 use crate::text::token::Token;
 
@@ -46,36 +40,6 @@ impl Reactor {
             self.children.checked = Some(clock::now().instant);
         }
         Ok(())
-    }
-
-    pub(super) fn start_task(&mut self, job: JobId, task: BlockingTask, now: Now) {
-        let work = move || {
-            let result = guarded(|| task.run()).unwrap_or_else(ProbeResult::from);
-            ThreadResult::Task(job, result)
-        };
-        if let Err(error) = self.start_thread("pingstate-work", Box::new(work)) {
-            let detail = format!("no thread for the check: {}", io_error::text(&error));
-            self.engine.handle_worked(job, Failure::exhausted(detail).into(), now);
-        }
-    }
-
-    pub(super) fn start_thread(
-        &mut self,
-        name: &str,
-        work: Box<dyn FnOnce() -> ThreadResult + Send>,
-    ) -> io::Result<()> {
-        let (results, waker) = (self.thread_results.clone(), self.waker()?);
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let result = work();
-            results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
-            // The loop may have ended before the thread.
-            let _ = waker.wake();
-        })?;
-        Ok(())
-    }
-
-    pub(super) fn take_thread_results(&mut self) -> Vec<ThreadResult> {
-        std::mem::take(&mut *self.thread_results.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn handle_signal(&mut self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
@@ -136,11 +100,7 @@ impl Reactor {
     fn finish_state(&mut self, until: Instant) {
         loop {
             let now = clock::now();
-            for result in self.take_thread_results() {
-                if let ThreadResult::State(written) = result {
-                    self.handle_state_written(written, now);
-                }
-            }
+            self.handle_last_thread_results(now);
             self.process_outputs(now);
             if !self.engine.is_writing_state() {
                 return;

@@ -20,6 +20,7 @@ mod processes;
 mod signals;
 mod socket;
 mod state_file;
+mod threads;
 mod traffic;
 
 use std::collections::BTreeSet;
@@ -27,8 +28,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -38,10 +39,9 @@ use mio::{Events, Poll, Token};
 use crate::clock::Now;
 use crate::engine::ids::ById;
 use crate::engine::limits::CLOCK_STALL;
-use crate::engine::{CheckResult, ConnId, Engine, JobId, Output};
+use crate::engine::{CheckResult, ConnId, Engine, Output};
 use crate::monitor::{TargetId, TargetUpdate};
 use crate::probe::build::Error;
-use crate::result::ProbeResult;
 use addresses::Addresses;
 pub(crate) use children::first_line;
 use children::{ChildId, Children};
@@ -55,9 +55,10 @@ use notify::Notify;
 pub(crate) use process_stats::free_descriptors;
 use signals::Signals;
 use socket::Socket;
+use state_file::StateFile;
 #[cfg(feature = "cli")]
 pub(crate) use state_file::check_state_path;
-use state_file::{StateFile, Written};
+use threads::ThreadResults;
 
 const BUFFER: usize = 16 * 1024;
 
@@ -82,12 +83,6 @@ const SIGNAL_CHECK: Duration = Duration::from_secs(5);
 
 /// Ends the wait of the loop from another thread.
 pub(crate) type Waker = Arc<mio::Waker>;
-
-/// What a thread has done.
-enum ThreadResult {
-    Task(JobId, ProbeResult),
-    State(Written),
-}
 
 pub(crate) struct Reactor {
     poll: Poll,
@@ -114,8 +109,7 @@ pub(crate) struct Reactor {
     notices: Vec<String>,
     has_more_events: bool,
     waker: Option<Waker>,
-    /// Not a channel, which would add 6 kB of code.
-    thread_results: Arc<Mutex<Vec<ThreadResult>>>,
+    thread_results: ThreadResults,
     children: Children,
     state_file: Option<StateFile>,
     notify: Option<Notify>,
@@ -146,7 +140,7 @@ impl Reactor {
             notices: Vec::new(),
             has_more_events: false,
             waker: None,
-            thread_results: Arc::default(),
+            thread_results: ThreadResults::default(),
             children: Children::default(),
             state_file: None,
             notify: None,
@@ -272,12 +266,7 @@ impl Reactor {
                 self.writes.push(id);
             }
         }
-        for result in self.take_thread_results() {
-            match result {
-                ThreadResult::Task(job, result) => self.engine.handle_worked(job, result, now),
-                ThreadResult::State(written) => self.handle_state_written(written, now),
-            }
-        }
+        self.handle_thread_results(now);
         self.check_children();
         if let Some(notify) = &mut self.notify {
             notify.flush();

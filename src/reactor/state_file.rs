@@ -7,7 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Reactor, ThreadResult, clock, io_error};
+use super::threads::ThreadResult;
+use super::{Reactor, clock, io_error};
 use crate::clock::Now;
 use crate::engine::StatePiece;
 use crate::snapshot::state_file::{LINE_MAX, parse_header, parse_target};

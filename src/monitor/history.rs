@@ -164,7 +164,7 @@ impl History {
     fn record_piece(&mut self, state: usize, length: Duration, unix_s: u64) {
         self.remainders_ns[state] += length.as_nanos() as i64; // at most 30 minutes
         let mut whole = self.remainders_ns.iter().sum::<i64>() / SECOND_NS;
-        let mut next = state;
+        let mut next = largest(&self.remainders_ns);
         while whole > 0 {
             let part = (self.remainders_ns[next] / SECOND_NS).clamp(1, whole);
             self.remainders_ns[next] -= part * SECOND_NS;

@@ -117,6 +117,19 @@ fn fractions_of_seconds_are_not_lost() {
 }
 
 #[test]
+fn no_state_gets_the_seconds_of_another_in_the_long_run() {
+    let start = midnight();
+    let mut history = history(1, start);
+    // The short state always ends a second.
+    for round in 0..100_u64 {
+        history.enter(State::Up, start.after(Duration::from_millis(round * 1000 + 10)));
+        history.enter(State::Down, start.after(Duration::from_millis(round * 1000 + 1000)));
+    }
+    history.enter(State::Unknown, start.after(s(100) + Duration::from_millis(10)));
+    assert_eq!(seconds(history.days(start.after(s(101)))), [(0, [99, 0, 1])]);
+}
+
+#[test]
 fn a_clock_that_is_set_back_does_not_fill_a_slot_twice() {
     let start = midnight().after(s(7200));
     let mut history = history(90, start);

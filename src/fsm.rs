@@ -134,17 +134,32 @@ impl Fsm {
         let event = if result.ok { Event::Ok } else { Event::Fail };
         let same = self.last.as_ref().is_some_and(|last| last.event == event);
         self.streak = if same { self.streak.saturating_add(1) } else { 1 };
-        let detail = match &self.last {
-            // Consecutive results often have the same detail: the history shares one copy of it.
-            Some(last) if *last.detail == *result.detail => last.detail.clone(),
-            _ => Arc::from(printable(&result.detail, ProbeResult::DETAIL_MAX)),
-        };
         self.policy_state = self.policy.next(self.policy_state, event, self.streak);
         if result.ok {
             self.warnings = result.warnings;
         }
         let is_degraded = self.policy_state == State::Up && self.warnings.degrade();
         let to = if is_degraded { State::Degraded } else { self.policy_state };
+        self.record(result, to, now)
+    }
+
+    /// A failure with a cause outside the target: its state is unknown until the next result, which the policy applies
+    /// to the state from before. This failure does not count as one of the consecutive failures, but it ends
+    /// consecutive successes.
+    pub(crate) fn hold(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
+        if self.last.as_ref().is_some_and(|last| last.event == Event::Ok) {
+            self.streak = 0;
+        }
+        self.record(result, State::Unknown, now)
+    }
+
+    fn record(&mut self, result: &ProbeResult, to: State, now: Now) -> Option<Change> {
+        let event = if result.ok { Event::Ok } else { Event::Fail };
+        let detail = match &self.last {
+            // Consecutive results often have the same detail: the history shares one copy of it.
+            Some(last) if *last.detail == *result.detail => last.detail.clone(),
+            _ => Arc::from(printable(&result.detail, ProbeResult::DETAIL_MAX)),
+        };
         let change = self.enter(to, now);
         // Results that a program makes need not have a reason.
         let reason = (!result.ok).then(|| result.reason.unwrap_or(Reason::Custom));

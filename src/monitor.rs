@@ -1,5 +1,6 @@
 //! Targets: schedule, retries, state and rules of each one, and the list of all.
 
+pub(crate) mod dependencies;
 mod gatus_key;
 mod history;
 mod hook;
@@ -25,11 +26,11 @@ pub use history::{Uptime, Window};
 pub use hook::Hook;
 pub(crate) use notifications::{Due, is_notified};
 pub use notifications::{Notifications, Notify};
-pub(crate) use target::{Pause, Saved, SavedHeartbeat, SavedPause, Target};
+pub(crate) use target::{Deferred, Pause, Saved, SavedHeartbeat, SavedPause, Target};
 pub use target_id::TargetId;
 pub(crate) use target_id::TargetSet;
 pub use targets::TargetUpdate;
-pub(crate) use targets::{StateCounts, Targets};
+pub(crate) use targets::{Parents, StateCounts, Targets};
 pub(crate) use validate::{validate_names, validate_tokens};
 
 /// A probe, its schedule, and the rules that evaluate its results.
@@ -66,6 +67,8 @@ pub struct Monitor {
     notifications: Option<Arc<Notifications>>,
     /// A fingerprint: a target with other settings does not continue from a state file.
     settings: Option<u64>,
+    /// The names of the parents.
+    depends: Vec<Arc<str>>,
 }
 
 /// Optional rules: retries, slow responses, other intervals.
@@ -128,6 +131,7 @@ impl Monitor {
             private: false,
             notifications: None,
             settings: None,
+            depends: Vec::new(),
         }
     }
 

@@ -91,6 +91,9 @@ pub struct Snapshot {
     /// When the pause of the target ends, by the wall clock: the last second of the year 9999 if it lasts until the target
     /// is resumed. `None` if it is not paused.
     pub paused_until: Option<SystemTime>,
+    /// The name of the target's first parent while the last check failed because all parents are down: see
+    /// [`Monitor::depends_on`](crate::Monitor::depends_on).
+    pub held_by: Option<Arc<str>>,
     /// The settings of the target's sockets. The JSON key is null if it has none.
     pub network: Option<Arc<Network>>,
     /// The requests and replies of the last check of an icmp target.
@@ -169,6 +172,7 @@ impl<'a> View<'a> {
             private: false,
             since: system_time(now.unix.saturating_sub(fsm.time_in_state(now))),
             paused_until: None,
+            held_by: None,
             network: None,
             ping: last.and_then(|last| last.ping.as_deref().cloned()),
             dns: last.and_then(|last| last.dns.clone()),
@@ -185,6 +189,7 @@ impl<'a> View<'a> {
             Some(until) => now.after(until.saturating_duration_since(now.instant)).system_time(),
             None => system_time(Duration::from_secs(SECONDS_MAX)),
         });
+        view.values.held_by = target.held_by().cloned();
         view.values.uptime = target.history().map(|history| history.uptimes(now));
         view.values.network = target.network();
         view
@@ -215,7 +220,7 @@ fn serialize<S: Serializer>(
     recent: Option<Ring<'_>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut out = serializer.serialize_struct("Snapshot", 22)?;
+    let mut out = serializer.serialize_struct("Snapshot", 23)?;
     out.serialize_field("state", values.state.as_str())?;
     out.serialize_field("last_event", &values.last_event.map(Event::as_str))?;
     let is_public = !values.private;
@@ -239,6 +244,7 @@ fn serialize<S: Serializer>(
     out.serialize_field("group", &values.group.as_deref())?;
     out.serialize_field("since_ts", &timestamp_s(since_epoch(values.since)))?;
     out.serialize_field("paused_until_ts", &values.paused_until.map(|time| timestamp_s(since_epoch(time))))?;
+    out.serialize_field("held_by", &values.held_by.as_deref())?;
     let kind = Kind::of_url(url);
     if kind.is_some_and(Kind::has_sockets) {
         let network = values.network.as_deref().filter(|network| network.is_shown());

@@ -44,8 +44,8 @@ _pingstate() {
                 --method | --body | --header | --max-body | --cert-days | --pin | --tls-name | --connect-to | \
                 --grace | --ping-count | --ping-interval | --ping-required | --ping-loss | --ping-ttl | --ping-size | \
                 --interface | --source | --fwmark | --family | --dns | --interval | --interval-down | \
-                --interval-fast | --fall | --rise | --slow | --slow-clear | --group | --hook-timeout | --webhook | \
-                --webhook-text-key | --remind | --api-host | --api-port | --api-allow-host | --api-frame | \
+                --interval-fast | --fall | --rise | --slow | --slow-clear | --group | --depends | --hook-timeout | \
+                --webhook | --webhook-text-key | --remind | --api-host | --api-port | --api-allow-host | --api-frame | \
                 --dns-hold | --history-days | --state-interval | --push-url | --push-interval | --alive-url | \
                 --alive-interval)
             return
@@ -58,12 +58,12 @@ _pingstate() {
                 --no-redirect --ca-file --ca-only --no-verify-tls --cert-days --pin --tls-name --cert --key
                 --connect-to --grace --token-file --ping-count --ping-interval --ping-required --ping-loss
                 --ping-ttl --ping-size --dns-tcp --interface --source --fwmark --family --dns --interval
-                --interval-down --interval-fast --fall --rise --slow --slow-clear --paused --group --private
-                --on-change --hook-timeout --webhook --webhook-format --webhook-text-key --webhook-header-file
-                --notify --remind --hook-first --api-host --api-port --api-allow-host --api-token-file
-                --api-token-reads --api-page --api-frame --dns-hold --history-days --state-file --state-interval
-                --log-format --push-url --push-interval --push-header-file --alive-url --alive-interval --config
-                --check-config --test-notify --once --json -h --help -V --version' -- "$word")
+                --interval-down --interval-fast --fall --rise --slow --slow-clear --paused --group --depends
+                --private --on-change --hook-timeout --webhook --webhook-format --webhook-text-key
+                --webhook-header-file --notify --remind --hook-first --api-host --api-port --api-allow-host
+                --api-token-file --api-token-reads --api-page --api-frame --dns-hold --history-days --state-file
+                --state-interval --log-format --push-url --push-interval --push-header-file --alive-url
+                --alive-interval --config --check-config --test-notify --once --json -h --help -V --version' -- "$word")
             ;;
         *)
             compopt -o nospace

@@ -52,6 +52,7 @@ complete -c pingstate -l slow -x -d 'degraded while a response takes longer: 500
 complete -c pingstate -l slow-clear -x -d 'and until one takes at most this'
 complete -c pingstate -l paused -d 'start paused: unknown and not checked until it is resumed'
 complete -c pingstate -l group -x -d 'group of the target in the API'
+complete -c pingstate -l depends -x -d 'target without which it cannot be reached: its failures count while that one is not down; repeatable, all must be down'
 complete -c pingstate -l private -d 'hide URL, address and details of the target in the API'
 complete -c pingstate -l on-change -x -a '(__fish_complete_command)' -d 'run this, without a shell, with PINGSTATE_TEXT, PINGSTATE_TARGET, PINGSTATE_TO and more in its environment'
 complete -c pingstate -l hook-timeout -x -d 'time a command may take'

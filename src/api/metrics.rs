@@ -82,7 +82,7 @@ struct Family {
     write: fn(&mut Exposition, &Target, Now),
 }
 
-static FAMILIES: [Family; 19] = [
+static FAMILIES: [Family; 20] = [
     Family {
         name: "pingstate_target_info",
         kind: "gauge",
@@ -110,6 +110,12 @@ static FAMILIES: [Family; 19] = [
         kind: "gauge",
         help: "1 if the target is paused, otherwise 0.",
         write: |out, target, _| out.sample(&[("target", target.name())], target.is_paused().into()),
+    },
+    Family {
+        name: "pingstate_held",
+        kind: "gauge",
+        help: "1 if the last check failed because all targets on which the target depends are down, otherwise 0.",
+        write: |out, target, _| out.sample(&[("target", target.name())], target.held_by().is_some().into()),
     },
     Family {
         name: "pingstate_state",

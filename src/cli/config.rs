@@ -278,6 +278,7 @@ impl FileParser {
         if !self.read(words, &mut line) {
             return Ok(None);
         }
+        line.settings.depends.is_own = line.seen.contains(&"--depends");
         if let Some(word) = line.targets.first() {
             return Err(format!("unexpected `{}`: a line contains one target", shown_url(word)));
         }

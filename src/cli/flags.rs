@@ -15,6 +15,7 @@ mod tests;
 mod tls;
 
 use super::args::CommandLine;
+use super::depends::Depends;
 use super::escapes::unescape;
 use super::options::Settings;
 use super::values;
@@ -135,6 +136,9 @@ const fn switch(name: &'static str, help: &'static str, set: fn(&mut CommandLine
 
 /// The maximum number of `--check`.
 const CHECKS_MAX: usize = ProbeBuilder::CHECKS_MAX;
+
+/// The maximum number of `--depends`.
+const DEPENDS_MAX: usize = 16;
 
 fn put<T>(field: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
     *field = Some(value?);
@@ -308,6 +312,14 @@ pub(super) static SECTIONS: [Section; 14] = [
             value("--group", "NAME", "group of the target in the API", |line, text| {
                 put(&mut line.settings.group, values::group(text))
             }),
+            value(
+                "--depends",
+                "NAME",
+                "target without which it cannot be reached: its failures count while that one is not down; \
+                 repeatable, all must be down",
+                |line, text| push(&mut line.settings.depends.names, values::group(text), DEPENDS_MAX),
+            )
+            .replacing(|settings| settings.depends = Depends::default()),
             switch("--private", "hide URL, address and details of the target in the API", |line| {
                 line.settings.private = true;
             }),

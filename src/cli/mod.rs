@@ -7,6 +7,7 @@ mod advice;
 mod args;
 pub(crate) mod config;
 mod conflicts;
+mod depends;
 mod escapes;
 mod flags;
 #[cfg(any(test, fuzzing))]

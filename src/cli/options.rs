@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
+use super::depends::Depends;
 use super::flags;
 use super::log::LogFormat;
 use crate::fsm::Policy;
@@ -158,6 +159,7 @@ pub(crate) struct Settings {
     pub(crate) paused: bool,
     pub(crate) group: Option<Arc<str>>,
     pub(crate) private: bool,
+    pub(crate) depends: Depends,
     pub(crate) notifications: NotificationSettings,
 }
 

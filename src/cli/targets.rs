@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::config::ERRORS_MAX;
+use super::depends::{self, Depends};
 use super::log::Log;
 use super::options::{NotificationSettings, Settings};
 use super::receivers::{Receivers, WebhookFiles};
@@ -46,7 +47,14 @@ pub(crate) fn monitors(
     if errors.is_empty() {
         make_names_unique(&mut probes, targets, &loaded, &mut errors);
     }
+    let mut parents = Vec::new();
     if errors.is_empty() && notifies {
+        let named = probes.iter().zip(targets);
+        let named = named.map(|(probe, options)| (probe.name(), &options.settings.depends));
+        match depends::parents(named) {
+            Ok(found) => parents = found,
+            Err((_, error)) => errors.push(error),
+        }
         let labels: Vec<_> =
             targets.iter().zip(&probes).map(|(options, probe)| (options.group(), probe.name())).collect();
         errors.extend(first_collision(&labels).map(|(_, error)| error));
@@ -54,8 +62,9 @@ pub(crate) fn monitors(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let watched = probes.into_iter().zip(targets).zip(&loaded);
-    let monitor = |((probe, options), files)| resources.monitor(probe, options, files);
+    let parents = parents.into_iter().chain(std::iter::repeat_with(Vec::new));
+    let watched = probes.into_iter().zip(targets).zip(loaded.iter().zip(parents));
+    let monitor = |((probe, options), (files, parents))| resources.monitor(probe, options, files, parents);
     watched.map(monitor).collect::<Result<_, _>>().map_err(|error| error.into_iter().collect())
 }
 
@@ -73,9 +82,20 @@ pub(crate) fn updates(
     running.sort_unstable_by_key(|(key, _)| *key);
     let mut updates = Vec::with_capacity(targets.len());
     let mut fingerprints = Vec::with_capacity(targets.len());
-    for options in targets {
+    let mut parents = Vec::new();
+    // Names that are not unique have been reported.
+    if notifies && errors.is_empty() {
+        let named =
+            targets.iter().map(|options| (options.name.as_deref().unwrap_or(""), &options.settings.depends));
+        match depends::parents(named) {
+            Ok(found) => parents = found,
+            Err((place, error)) => errors.push((targets[place].line, error)),
+        }
+    }
+    for (options, parents) in targets.iter().zip(parents.into_iter().chain(std::iter::repeat_with(Vec::new)))
+    {
         let update = resources.load(options).and_then(|files| {
-            let key = files.fingerprint(options);
+            let key = files.fingerprint(options, &parents);
             fingerprints.push(key);
             if let Ok(index) = running.binary_search_by_key(&key.target, |(key, _)| key.target) {
                 let (present, id) = running[index];
@@ -83,12 +103,12 @@ pub(crate) fn updates(
                     true => Ok(TargetUpdate::Keep(id)),
                     false => {
                         let probe = build(options, &files, options.name.as_deref())?;
-                        Ok(TargetUpdate::KeepWith(id, resources.monitor(probe, options, &files)?))
+                        Ok(TargetUpdate::KeepWith(id, resources.monitor(probe, options, &files, parents)?))
                     }
                 };
             }
             let probe = build(options, &files, options.name.as_deref())?;
-            resources.monitor(probe, options, &files).map(TargetUpdate::Start)
+            resources.monitor(probe, options, &files, parents).map(TargetUpdate::Start)
         });
         match update {
             Ok(update) => updates.push(update),
@@ -136,8 +156,9 @@ struct LoadedFiles {
 }
 
 impl LoadedFiles {
-    fn fingerprint(&self, options: &TargetOptions) -> Fingerprint {
+    fn fingerprint(&self, options: &TargetOptions, parents: &[Arc<str>]) -> Fingerprint {
         let mut settings = (*options.settings).clone();
+        settings.depends = Depends::default();
         let others = (
             std::mem::take(&mut settings.notifications),
             settings.group.take(),
@@ -146,7 +167,7 @@ impl LoadedFiles {
         let files = (self.target.fingerprint, self.request.fingerprint, &self.token);
         Fingerprint {
             target: fingerprint(&(&options.name, &options.target, &settings, files)),
-            others: fingerprint(&(others, self.webhook.fingerprint())),
+            others: fingerprint(&(others, self.webhook.fingerprint(), parents)),
         }
     }
 }
@@ -223,6 +244,7 @@ impl SharedResources {
         probe: NetProbe,
         options: &TargetOptions,
         files: &LoadedFiles,
+        parents: Vec<Arc<str>>,
     ) -> Result<Monitor, Option<String>> {
         let settings = &options.settings;
         let (fall, rise) = (settings.fall.unwrap_or(Policy::FALL), settings.rise.unwrap_or(Policy::RISE));
@@ -248,6 +270,7 @@ impl SharedResources {
         if let Some(group) = &settings.group {
             monitor = monitor.group(group.clone());
         }
+        monitor = parents.into_iter().fold(monitor, Monitor::depends_on);
         let notifications = self.notifications(options, files)?;
         Ok(match notifications {
             Some(notifications) => monitor.notifications(notifications),

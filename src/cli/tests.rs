@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::depends::Depends;
 use super::log::LogFormat;
 use super::options::{NotificationSettings, RequestFlags};
 use super::*;
@@ -96,7 +97,7 @@ fn every_flag_is_read() {
         --timeout 0.25 --no-verify-tls --interval 1.5 --api-host :: --api-port 0 --log-format journal --once --json --method HEAD \
         --max-body 1024 --name nas --no-redirect --dns 9.9.9.9 --dns [::1]:5353 --dns ::2 --dns 1.2.3.4:54 \
         --ca-file /etc/ca.pem --api-allow-host NAS.lan --api-allow-host [::2] --fall 3 --rise 4 --retries 2 \
-        --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused \
+        --retry-interval 0.5 --interval-down 60 --interval-fast 0.2 --slow 500 --slow-clear 1.5 --paused --depends router --depends switch \
         --interface wan2 --source ::3 --fwmark 0x10 --family 6 --dns-hold 1m \
         --hook-first --notify all --remind 1h --group my-nas --private \
         --webhook-format text --webhook-text-key content --webhook-header-file /etc/secret \
@@ -163,6 +164,7 @@ fn every_flag_is_read() {
         slow: Some(Duration::from_millis(500)),
         slow_clear: Some(Duration::from_micros(1500)),
         paused: true,
+        depends: Depends { names: vec!["router".into(), "switch".into()], is_own: false },
         group: Some("my-nas".into()),
         private: true,
         notifications: NotificationSettings {

@@ -30,6 +30,8 @@ pub(crate) struct Notification {
     pub(super) latency: Option<Duration>,
     pub(super) previous_state_duration: Duration,
     pub(super) occasion: Occasion,
+    /// The number of children that are not reported because of the target; `None` if it has none.
+    pub(super) held_children: Option<usize>,
 }
 
 impl Notification {
@@ -64,6 +66,7 @@ impl Notification {
             latency: last.latency,
             previous_state_duration: change.map_or(time_in_state, |change| change.previous_state_duration),
             occasion,
+            held_children: cx.targets.held_children(id),
         };
         Some((notification, settings))
     }
@@ -83,6 +86,7 @@ impl Notification {
             latency: None,
             previous_state_duration: Duration::ZERO,
             occasion: Occasion::Test,
+            held_children: None,
         }
     }
 
@@ -131,6 +135,7 @@ impl Notification {
             Occasion::Reminder(number) => env.push(("PINGSTATE_REMINDER", number.to_string())),
             Occasion::Test => env.push(("PINGSTATE_TEST", "1".to_owned())),
         }
+        env.extend(self.held_children.map(|count| ("PINGSTATE_HELD", count.to_string())));
         env
     }
 

@@ -1,5 +1,6 @@
 //! The schedule of the targets, and the attempts in flight.
 
+mod dependencies;
 mod outputs;
 mod pauses;
 mod programs;
@@ -26,6 +27,7 @@ use crate::probe::guard::{discard, guarded};
 use crate::probe::{self, Attempt};
 use crate::resolve::LookupId;
 use crate::result::ProbeResult;
+use dependencies::is_deferred;
 use programs::unkillable;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,9 @@ pub(super) struct ProbeRuns {
     last_job: JobId,
     events: VecDeque<RunEvent>,
     /// Checks whose failures count if this machine has an address.
-    unverified: Vec<(TargetId, ProbeResult)>,
+    unverified: VecDeque<(TargetId, ProbeResult)>,
+    /// Targets whose last failure is deferred.
+    deferred: Vec<TargetId>,
     /// Checks without a result since the last line of the log about them.
     without_result: u64,
     logged_no_result: Option<Instant>,
@@ -75,7 +79,8 @@ impl ProbeRuns {
             queue: CheckQueue::new(connections_max),
             last_job: JobId(0),
             events: VecDeque::new(),
-            unverified: Vec::new(),
+            unverified: VecDeque::new(),
+            deferred: Vec::new(),
             without_result: 0,
             logged_no_result: None,
         };
@@ -128,8 +133,10 @@ impl ProbeRuns {
         cx: &mut Context,
     ) {
         let Some(run) = self.table.get_mut(owner) else {
-            if let RunOwner::Target(target) = owner {
-                self.enqueue(target, cx);
+            match owner {
+                RunOwner::Target(target) if is_deferred(target, cx) => self.expire_deferred(target, cx),
+                RunOwner::Target(target) => self.enqueue(target, cx),
+                _ => {}
             }
             return;
         };
@@ -148,11 +155,18 @@ impl ProbeRuns {
     }
 
     pub(super) fn check_now(&mut self, target: TargetId, cx: &mut Context) {
-        let owner = RunOwner::Target(target);
-        if self.table.get(owner).is_none() && !self.queue.all_waiting().any(|waiting| waiting == target) {
-            cx.timers.set(Owner::Run(owner), None);
+        if !self.is_checked(target, cx) {
+            cx.timers.set(Owner::Run(RunOwner::Target(target)), None);
             self.enqueue(target, cx);
         }
+    }
+
+    /// Whether a check is in flight, waits to start, or has a result that is not processed.
+    fn is_checked(&self, target: TargetId, cx: &Context) -> bool {
+        self.table.get(RunOwner::Target(target)).is_some()
+            || self.queue.all_waiting().any(|waiting| waiting == target)
+            || self.unverified.iter().any(|(id, _)| *id == target)
+            || is_deferred(target, cx)
     }
 
     fn begin_check(&mut self, target: TargetId, cx: &mut Context) {
@@ -302,6 +316,7 @@ impl ProbeRuns {
             run.deadline += delay;
             cx.timers.set(Owner::Run(owner), Some(run.poll_timeout()));
         }
+        self.extend_deferred(delay, cx);
     }
 
     /// Processes a changed list of targets: `ended` were removed or replaced.
@@ -317,6 +332,7 @@ impl ProbeRuns {
         self.queue.retain(|target| !ended.contains(target));
         self.unchecked = unchecked(cx);
         self.set_timers(cx);
+        self.review_deferred(&ended, cx);
     }
 
     /// Whether every due check has started or waits, and every expired one has ended. It reads the checks, not

@@ -237,3 +237,45 @@ fn a_warning_degrades_a_target_until_a_success_without_it() {
     assert_eq!(fire(&ok()), ("up", vec![]));
     assert_eq!(fsm.counters().checks, [3, 2], "a warning is no failure");
 }
+
+/// As [`states`], with `h` for a failure that is held.
+fn held(fall: u32, rise: u32, script: &str) -> Vec<&'static str> {
+    let mut fsm = Fsm::new(State::Unknown, Policy::Thresholds { fall, rise }, Fsm::HISTORY, test_now());
+    let fire = |c| {
+        match c {
+            '+' => fsm.fire(&ok(), test_now()),
+            '-' => fsm.fire(&fail(), test_now()),
+            _ => fsm.hold(&fail(), test_now()),
+        };
+        fsm.state().as_str()
+    };
+    script.chars().map(fire).collect()
+}
+
+#[test]
+fn held_failures_do_not_count_and_the_state_before_them_applies() {
+    assert_eq!(held(2, 1, "+hh-"), ["up", "unknown", "unknown", "degraded"]);
+    assert_eq!(held(3, 1, "+-h--"), ["up", "degraded", "unknown", "degraded", "down"]);
+    assert_eq!(held(3, 1, "+-h+-"), ["up", "degraded", "unknown", "up", "degraded"]);
+    assert_eq!(held(2, 1, "h-"), ["unknown", "down"], "the first result that counts decides");
+    assert_eq!(held(2, 1, "h+"), ["unknown", "up"]);
+    assert_eq!(held(2, 2, "-h-"), ["down", "unknown", "down"]);
+    assert_eq!(held(2, 2, "-+h++"), ["down", "down", "unknown", "down", "up"]);
+}
+
+#[test]
+fn a_held_failure_is_recorded_as_a_check() {
+    let t0 = test_now();
+    let mut fsm = Fsm::new(State::Unknown, Policy::default(), Fsm::HISTORY, t0);
+    fsm.fire(&ok(), t0);
+    let change = fsm.hold(&fail(), t0.after(Duration::from_secs(3)));
+    let previous_state_duration = Duration::from_secs(3);
+    assert_eq!(change, Some(Change { from: State::Up, to: State::Unknown, previous_state_duration }));
+    assert_eq!(fsm.hold(&fail(), t0.after(Duration::from_secs(4))), None);
+    assert_eq!((fsm.counters().checks, &*fsm.counters().failures), ([1, 2], &[(Reason::Refused, 2)][..]));
+    let last = fsm.last().expect("a check");
+    assert_eq!((last.event, last.reason, &*last.detail), (Event::Fail, Some(Reason::Refused), "refused"));
+    let recent: Vec<_> = fsm.recent().iter().map(|check| (check.event(), check.state())).collect();
+    assert_eq!(recent[1..], [(Event::Fail, State::Unknown); 2]);
+    assert_eq!(fsm.time_in(State::Unknown, t0.after(Duration::from_secs(9))), Duration::from_secs(6));
+}

@@ -13,6 +13,7 @@ use crate::api::access::Access;
 use crate::api::host::{HostGuard, is_host};
 use crate::api::page::is_frame_ancestor;
 use crate::engine::Schedule;
+use crate::monitor::dependencies::validate_dependencies;
 use crate::monitor::{History, Monitor, validate_keys, validate_names, validate_tokens};
 use crate::probe::build::{Error, PeriodicRequest};
 use crate::text::token::Token;
@@ -344,6 +345,7 @@ impl ServerBuilder {
         validate_names(self.monitors.iter().map(Monitor::name))?;
         validate_keys(self.monitors.iter().map(Monitor::labels))?;
         validate_tokens(self.monitors.iter().map(Monitor::heartbeat))?;
+        validate_dependencies(self.monitors.iter().map(Monitor::dependencies))?;
         if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
             return Err(Error::ApiAllowHost(format!("{host:?} is not a host name or an IP address")).into());
         }

@@ -68,8 +68,9 @@ impl Notifications {
 
     /// Runs a command for each notification, one at a time for each target. The environment describes the
     /// change: `PINGSTATE_TARGET`, `PINGSTATE_FROM`, `PINGSTATE_TO`, `PINGSTATE_DETAIL`, `PINGSTATE_ERROR`,
-    /// `PINGSTATE_LATENCY_MS` (these two empty if not applicable), `PINGSTATE_PROBE`, `PINGSTATE_SINCE_S`, and
-    /// for a reminder its number in `PINGSTATE_REMINDER`. The command inherits no descriptors: all open
+    /// `PINGSTATE_LATENCY_MS` (these two empty if not applicable), `PINGSTATE_PROBE`, `PINGSTATE_SINCE_S`,
+    /// for a reminder its number in `PINGSTATE_REMINDER`, and for a target on which others depend the number of those that
+    /// are not reported because of it in `PINGSTATE_HELD`. The command inherits no descriptors: all open
     /// descriptors of the program are set to close on exec.
     #[must_use]
     pub fn hook(mut self, hook: impl Into<Arc<Hook>>) -> Self {

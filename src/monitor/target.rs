@@ -1,5 +1,6 @@
 //! A running monitor: its state machine and its schedule.
 
+mod dependencies;
 mod pause;
 mod saved;
 
@@ -19,6 +20,8 @@ use crate::probe::guard::{guarded, label};
 use crate::probe::{Attempt, Heartbeat, Probe};
 use crate::result::{ProbeResult, ProbeWarning, Reason};
 use crate::wire::crc32::crc32;
+pub(crate) use dependencies::Deferred;
+pub(super) use dependencies::Dependencies;
 pub(crate) use pause::Pause;
 pub(crate) use saved::{Saved, SavedHeartbeat, SavedPause};
 
@@ -43,8 +46,12 @@ pub(crate) struct Target {
     heartbeat: Option<Box<Expected>>,
     pub(super) group: Option<Arc<str>>,
     pub(super) is_private: bool,
+    /// Others depend on it.
+    pub(super) is_parent: bool,
     pub(super) notifications: Option<Arc<Notifications>>,
     pub(super) notified: Notified,
+    /// `None` without parents.
+    pub(super) dependencies: Option<Box<Dependencies>>,
 }
 
 struct Special {
@@ -87,8 +94,10 @@ impl Target {
             heartbeat,
             group: monitor.group,
             is_private: monitor.private,
+            is_parent: false,
             notifications: monitor.notifications,
             notified: Notified::new(monitor.initial),
+            dependencies: Dependencies::of(monitor.depends),
         };
         target.note_heartbeat(now.instant);
         if monitor.paused {
@@ -160,6 +169,7 @@ impl Target {
     }
 
     pub(super) fn fire(&mut self, result: &ProbeResult, now: Now) -> Option<Change> {
+        self.set_held(false);
         let change = self.fsm.fire(result, now);
         if let Some(history) = &mut self.history {
             history.enter(self.fsm.state(), now);
@@ -172,10 +182,14 @@ impl Target {
 
     fn suspend(&mut self, now: Now) -> Option<Change> {
         let change = self.fsm.suspend(now);
-        if let Some(history) = &mut self.history {
-            history.enter(self.fsm.state(), now);
-        }
+        self.enter_unknown(now);
         change
+    }
+
+    fn enter_unknown(&mut self, now: Now) {
+        if let Some(history) = &mut self.history {
+            history.enter(State::Unknown, now);
+        }
     }
 
     pub(crate) fn notifications(&self) -> Option<&Arc<Notifications>> {
@@ -211,11 +225,14 @@ impl Target {
         self.special.as_ref().and_then(|special| special.retry_at)
     }
 
-    /// When the next check is due, or the pause ends; `None` if it has no end.
+    /// When the next check is due, a deferred failure must be processed, or the pause ends; `None` if it has no end.
     pub(crate) fn due(&self) -> Option<Instant> {
         match self.pause {
             Some(pause) => pause.until,
-            None => Some(self.retry_at().unwrap_or(self.scheduled())),
+            None => {
+                let deferred = self.deferred().map(|deferred| deferred.deadline);
+                Some(deferred.or(self.retry_at()).unwrap_or(self.scheduled()))
+            }
         }
     }
 
@@ -305,6 +322,7 @@ impl Target {
         let (Some(special), Some(last)) = (&self.special, self.fsm.last()) else { return self.interval };
         let interval = match (self.fsm.policy_state(), last.event) {
             (State::Down, Event::Fail) => special.rules.interval_down,
+            _ if self.held_by().is_some() => None,
             (State::Down, Event::Ok) | (State::Up | State::Degraded, Event::Fail) => {
                 special.rules.interval_fast
             }

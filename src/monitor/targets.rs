@@ -1,5 +1,6 @@
 //! The list of all targets.
 
+mod dependencies;
 mod pauses;
 mod restore;
 mod update;
@@ -13,6 +14,7 @@ use crate::clock::Now;
 use crate::fsm::{Change, State};
 use crate::probe::Attempt;
 use crate::result::ProbeResult;
+pub(crate) use dependencies::Parents;
 pub use update::TargetUpdate;
 
 pub(crate) struct Targets {
@@ -92,6 +94,7 @@ impl Targets {
             let first_checks = first_checks(index, total, monitor.interval);
             targets.add(Target::new(id, monitor, first_checks, now));
         }
+        targets.find_parents();
         targets
     }
 
@@ -150,7 +153,12 @@ impl Targets {
     }
 
     pub(crate) fn fire(&mut self, id: TargetId, result: &ProbeResult, now: Now) -> Option<Change> {
-        let change = self.get_mut(id)?.fire(result, now)?;
+        let change = self.get_mut(id)?.fire(result, now);
+        self.count_change(change)
+    }
+
+    fn count_change(&mut self, change: Option<Change>) -> Option<Change> {
+        let change = change?;
         self.counts.by_state[change.from.index()] -= 1;
         self.counts.by_state[change.to.index()] += 1;
         self.changes += 1;

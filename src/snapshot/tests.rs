@@ -51,6 +51,7 @@ const UNCHECKED: &str = r#"{
   "group": null,
   "since_ts": 1738200000.0,
   "paused_until_ts": null,
+  "held_by": null,
   "bound": null
 }
 "#;
@@ -96,6 +97,7 @@ const CHECKED: &str = r#"{
   "group": null,
   "since_ts": 1738200005.5,
   "paused_until_ts": null,
+  "held_by": null,
   "bound": null
 }
 "#;
@@ -147,7 +149,8 @@ const FURTHER_KEYS: &str = r#"
   "warnings": [],
   "group": null,
   "since_ts": 1738200000.0,
-  "paused_until_ts": null
+  "paused_until_ts": null,
+  "held_by": null
 }
 "#;
 
@@ -214,7 +217,7 @@ fn a_detail_with_json_syntax_is_one_string() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
     assert_eq!(value["last_detail"], crate::text::printable(syntax, 256));
     assert_eq!(value["state"], "down");
-    assert_eq!(json.lines().count(), 36, "{json}");
+    assert_eq!(json.lines().count(), 37, "{json}");
 }
 
 #[test]
@@ -296,7 +299,7 @@ fn a_ping_is_shown_for_icmp_targets_only() {
         let json = View::of("r", url, fsm, now).to_snapshot().to_json();
         json.split_once("\"address\"").expect("a key").1.split_whitespace().collect::<String>()
     };
-    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"group\":null,\"since_ts\":1738200000.0,\"paused_until_ts\":null,\"bound\":null";
+    let others = "\"http_status\":null,\"tls_not_after_ts\":null,\"warnings\":[],\"group\":null,\"since_ts\":1738200000.0,\"paused_until_ts\":null,\"held_by\":null,\"bound\":null";
     assert_eq!(json("tcp://h:1", &fsm), format!(":null,{others}}}"));
     assert_eq!(json("icmp://h", &fsm), format!(":null,{others},\"ping\":null}}"));
     let mut result = ProbeResult::up(ms(2), "3 of 4 replies");
@@ -332,4 +335,24 @@ fn the_end_of_a_pause_is_shown_by_the_wall_clock() {
     let set = Now { unix: Duration::from_secs(60), ..now.after(ms(600_500)) };
     assert_eq!(shown(0, set), Some(3060.0));
     assert_eq!(shown(1, now), Some(253_402_300_799.0), "without an end");
+}
+
+#[test]
+fn a_held_target_shows_its_own_reason_and_the_first_parent() {
+    let now = test_now();
+    let child = Monitor::new(Mute("c")).depends_on("b").depends_on("a");
+    let monitors = vec![Monitor::new(Mute("a")), Monitor::new(Mute("b")), child];
+    let mut targets = Targets::new(monitors, now);
+    targets.hold(targets.id(2), &ProbeResult::down(Reason::Refused, "refused"), now);
+    let shown = |targets: &Targets| {
+        let json = View::of_target(&targets.list()[2], now).to_snapshot().to_json();
+        let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        ["state", "error", "last_detail", "held_by"].map(|key| value[key].as_str().map(str::to_owned))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(shown(&targets), [some("unknown"), some("refused"), some("refused"), some("b")]);
+    targets.pause(&[targets.id(2)], None, now);
+    assert_eq!(shown(&targets)[3], None);
+    targets.fire(targets.id(2), &ProbeResult::up(ms(1), "fine"), now);
+    assert_eq!(shown(&targets), [some("up"), None, some("fine"), None]);
 }

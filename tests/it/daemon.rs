@@ -92,6 +92,7 @@ fn the_snapshot_has_the_documented_shape() {
         "group",
         "since_ts",
         "paused_until_ts",
+        "held_by",
         "uptime",
     ];
     assert_eq!(keys, documented);

@@ -139,6 +139,19 @@ fn a_paused_target_is_neither_up_nor_down() {
 }
 
 #[test]
+fn a_held_target_is_neither_up_nor_down() {
+    let now = test_now();
+    let child = Monitor::new(Mute("b")).depends_on("a");
+    let mut targets = Targets::new(vec![Monitor::new(Mute("a")), child], now);
+    let refused = ProbeResult::down(Reason::Refused, "refused");
+    targets.fire(targets.id(0), &refused, now);
+    targets.hold(targets.id(1), &refused, now);
+    let text = exposition(&targets, &figures(&Counters::default()), now);
+    assert_eq!(family(&text, "pingstate_up"), ["{target=\"a\"} 0"]);
+    assert_eq!(family(&text, "pingstate_held"), ["{target=\"a\"} 0", "{target=\"b\"} 1"]);
+}
+
+#[test]
 fn the_daemon_tells_of_itself() {
     let counters = Counters {
         hooks: Hooks { ok: 1, failed: 2, timeout: 3, not_started: 4 },

@@ -32,6 +32,9 @@ pub(super) fn write(out: &mut Html, target: &Target, shown: Shown, has_graphics:
     if let Some(last) = fsm.last().filter(|_| has_reason) {
         out.raw(&["<small>"]).text(&last.detail).raw(&["</small>"]);
     }
+    if let Some(parent) = target.held_by() {
+        out.raw(&["<small>held by "]).text(parent).raw(&["</small>"]);
+    }
     out.raw(&["</summary><dl>"]);
     write_facts(out, target, now);
     out.raw(&["</dl></details>"]);
@@ -61,6 +64,13 @@ fn write_facts(out: &mut Html, target: &Target, now: Now) {
             }
             None => fact(out, "paused until").raw(&["it is resumed"]),
         };
+    }
+    for (index, parent) in target.parents().iter().enumerate() {
+        match index {
+            0 => fact(out, "depends on"),
+            _ => out.raw(&[", "]),
+        };
+        out.text(parent);
     }
     match fsm.last() {
         Some(last) => write_last(out, last, is_public, now),

@@ -160,6 +160,20 @@ fn a_pause_has_its_end() {
 }
 
 #[test]
+fn a_held_target_names_its_parents() {
+    let t0 = test_now();
+    let child = Monitor::new(Mute("nas")).depends_on("a<b").depends_on("c");
+    let mut targets = Targets::new(vec![Monitor::new(Mute("a<b")), Monitor::new(Mute("c")), child], t0);
+    let row = |targets: &Targets| between(&html(targets, t0), "<bdi>nas</bdi>", "</details>").to_owned();
+    assert!(row(&targets).contains("<dt>depends on<dd>a&lt;b, c<dt>"), "{}", row(&targets));
+    targets.hold(targets.id(2), &ProbeResult::down(Reason::Refused, "refused"), t0);
+    let held = row(&targets);
+    assert!(held.contains("○ unknown</span>") && held.contains("<small>held by a&lt;b</small>"), "{held}");
+    targets.fire(targets.id(2), &ProbeResult::up(ms(1), "HTTP 200"), t0);
+    assert!(!row(&targets).contains("held by"));
+}
+
+#[test]
 fn private_targets_show_neither_where_they_are_nor_why_they_fail() {
     let t0 = test_now();
     let private = Monitor::new(Mute("nas")).private(true);

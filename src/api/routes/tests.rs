@@ -153,7 +153,8 @@ fn one_target_is_the_snapshot_itself() {
   "warnings": [],
   "group": null,
   "since_ts": 1738200000.0,
-  "paused_until_ts": null
+  "paused_until_ts": null,
+  "held_by": null
 }
 "#;
     let wanted = Response::new(200, JSON, expected);
@@ -209,7 +210,8 @@ fn several_targets_are_counted_and_listed() {
       "warnings": [],
       "group": null,
       "since_ts": 1738200000.0,
-      "paused_until_ts": null
+      "paused_until_ts": null,
+      "held_by": null
     },
     {
       "state": "unknown",
@@ -231,7 +233,8 @@ fn several_targets_are_counted_and_listed() {
       "warnings": [],
       "group": null,
       "since_ts": 1738200000.0,
-      "paused_until_ts": null
+      "paused_until_ts": null,
+      "held_by": null
     }
   ]
 }

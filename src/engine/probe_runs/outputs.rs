@@ -6,7 +6,7 @@ use crate::engine::limits::NO_RESULT_LOG_INTERVAL;
 use crate::engine::messages::{CheckResult, Output};
 use crate::engine::owners::{ConnOwner, RunOwner};
 use crate::engine::probe_runs::Schedule;
-use crate::monitor::{Target, TargetId};
+use crate::monitor::{Parents, Target, TargetId};
 use crate::network::AddressFamily;
 use crate::probe;
 use crate::probe::connector::{self, Connector};
@@ -200,23 +200,49 @@ impl ProbeRuns {
             if self.unverified.is_empty() {
                 cx.outputs.push_back(Output::CheckAddresses);
             }
-            self.unverified.push((id, result));
+            self.unverified.push_back((id, result));
             return;
         }
         self.conclude(id, result, cx);
     }
 
-    fn conclude(&mut self, id: TargetId, mut result: ProbeResult, cx: &mut Context) {
+    fn conclude(&mut self, id: TargetId, result: ProbeResult, cx: &mut Context) {
         let Some(target) = cx.targets.get_mut(id).filter(|target| !target.is_paused()) else { return };
-        let has_result = self.schedule == Schedule::Once || !result.is_inconclusive;
-        if has_result && target.retry(&result, cx.now.instant) {
-            return;
+        let is_failed = !result.ok && self.has_result(&result);
+        // A failed attempt is reason enough to hold children, whose failures must not wait for its repetitions.
+        if !self.has_result(&result) || !target.retry(&result, cx.now.instant) {
+            // Only a heartbeat can follow on a failure that is deferred.
+            if target.deferred().is_some() {
+                self.conclude_deferred(vec![id], cx);
+            }
+            let parents = match is_failed && self.schedule == Schedule::Repeated {
+                true => cx.targets.parents_of(id, &[]),
+                false => Parents::NotDown,
+            };
+            match parents {
+                Parents::Unverified(parents) => self.defer(id, result, parents, cx),
+                parents => self.record(id, result, parents == Parents::Down, cx),
+            }
         }
+        self.note_parent_end(id, is_failed, cx);
+    }
+
+    fn has_result(&self, result: &ProbeResult) -> bool {
+        self.schedule == Schedule::Once || !result.is_inconclusive
+    }
+
+    /// A check has ended. It is held if it failed because all parents are down.
+    pub(super) fn record(&mut self, id: TargetId, mut result: ProbeResult, is_held: bool, cx: &mut Context) {
+        let has_result = self.has_result(&result);
+        let Some(target) = cx.targets.get_mut(id) else { return };
         let mut change = None;
         if has_result {
             target.apply_slow_threshold(&mut result);
             self.unchecked -= usize::from(target.fsm().last().is_none() && target.heartbeat().is_none());
-            change = cx.targets.fire(id, &result, cx.now);
+            change = match is_held {
+                true => cx.targets.hold(id, &result, cx.now),
+                false => cx.targets.fire(id, &result, cx.now),
+            };
         } else {
             target.note_no_result();
             self.log_no_result(id, &result.detail, cx);
@@ -232,7 +258,7 @@ impl ProbeRuns {
 
     /// The result of [`Output::CheckAddresses`]: while this machine cannot reach others, their failures are its own.
     pub(in crate::engine) fn handle_addresses(&mut self, has_address: bool, cx: &mut Context) {
-        for (id, mut result) in std::mem::take(&mut self.unverified) {
+        while let Some((id, mut result)) = self.unverified.pop_front() {
             result.is_inconclusive |= !has_address;
             self.conclude(id, result, cx);
             self.set_timer(RunOwner::Target(id), cx);

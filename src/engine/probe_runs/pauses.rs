@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::dependencies::is_deferred;
 use super::{ProbeRuns, RunEvent};
 use crate::engine::context::Context;
 use crate::engine::owners::{Owner, RunOwner};
@@ -30,6 +31,7 @@ impl ProbeRuns {
             self.abandon(RunOwner::Target(target), cx);
             self.note_pause(target, change, cx);
         }
+        self.review_deferred(&TargetSet::default(), cx);
     }
 
     /// Returns the number of targets that were paused.
@@ -61,7 +63,9 @@ impl ProbeRuns {
         let waiting: TargetSet = self.queue.all_waiting().collect();
         let mut targets = targets.to_vec();
         targets.retain(|target| {
-            self.table.get(RunOwner::Target(*target)).is_none() && !waiting.contains(*target)
+            self.table.get(RunOwner::Target(*target)).is_none()
+                && !waiting.contains(*target)
+                && !is_deferred(*target, cx)
         });
         for (target, start) in cx.targets.request_checks(&targets, cx.now.instant) {
             let due = cx.targets.get(target).and_then(|target| target.due());

@@ -3,6 +3,8 @@
 mod check_queue;
 mod clients;
 mod control;
+mod dependencies;
+mod dependencies_control;
 mod event_log;
 mod eviction;
 mod execs;
@@ -112,6 +114,7 @@ fn switched(count: usize) -> (Arc<AtomicBool>, Vec<Monitor>) {
 }
 
 /// A [`TargetUpdate`] by position.
+#[allow(clippy::large_enum_variant)] // A few in a test.
 enum Update {
     Keep(usize),
     Start(Monitor),

@@ -28,6 +28,8 @@ impl Target {
     pub(in crate::monitor) fn begin_pause(&mut self, pause: Pause, now: Now) -> Option<Change> {
         self.pause = Some(pause);
         self.notified.pause();
+        self.take_deferred();
+        self.set_held(false);
         if let Some(special) = &mut self.special {
             (special.retry_at, special.retried) = (None, 0);
         }

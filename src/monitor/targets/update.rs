@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Monitor, StateCounts, Target, TargetId, Targets, first_checks};
 use crate::clock::Now;
+use crate::monitor::dependencies::validate_dependencies;
+use crate::monitor::target::Dependencies;
 use crate::monitor::{Pause, TargetSet, validate_keys, validate_names, validate_tokens};
 use crate::probe::build::Error;
 use crate::probe::guard::discard;
@@ -25,8 +27,8 @@ use crate::probe::guard::discard;
 pub enum TargetUpdate {
     /// This target, with its state and history.
     Keep(TargetId),
-    /// This target, with its state, history, probe and schedule, and with the notifications, the group and the privacy of
-    /// the monitor. What was notified before is not repeated.
+    /// This target, with its state, history, probe and schedule, and with the notifications, the group, the parents and the
+    /// privacy of the monitor. What was notified before is not repeated.
     KeepWith(TargetId, Monitor),
     /// A new target. It gets the id of the current target of the same name, if there is one, which ends.
     Start(Monitor),
@@ -64,7 +66,12 @@ impl Targets {
             TargetUpdate::Start(monitor) => monitor.labels(),
         });
         validate_names(labels.clone().map(|(_, name)| name))?;
-        validate_keys(labels)
+        validate_keys(labels)?;
+        validate_dependencies(updates.iter().map(|update| match update {
+            TargetUpdate::Keep(id) => (name(*id), self.get(*id).map_or(&[][..], Target::parents)),
+            TargetUpdate::KeepWith(id, monitor) => (name(*id), &*monitor.depends),
+            TargetUpdate::Start(monitor) => (monitor.name(), &*monitor.depends),
+        }))
     }
 
     /// Replaces the current targets. First checks of new targets are scheduled as at the start; kept
@@ -100,6 +107,7 @@ impl Targets {
                     if let Some(mut target) = kept {
                         (target.group, target.is_private) = (monitor.group, monitor.private);
                         target.notifications = monitor.notifications;
+                        Dependencies::replace(&mut target.dependencies, monitor.depends);
                         self.add(target);
                     }
                 }
@@ -121,6 +129,7 @@ impl Targets {
                 }
             }
         }
+        self.find_parents();
         // Cached responses are no longer valid, even if all states are the same.
         self.changes += 1;
         let ended = before.iter().flatten();

@@ -62,6 +62,8 @@ errors! {
     Check = "check",
     /// The address to connect to is invalid, or does not apply to the protocol.
     ConnectTo = "connect-to",
+    /// A target depends on one that does not exist, or on itself.
+    Depends = "depends",
     /// There are too many name servers, or they do not apply to the protocol.
     Dns = "dns",
     /// Expired addresses are used for too long.

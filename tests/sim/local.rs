@@ -1,5 +1,6 @@
 //! What checks depend on besides the target: how its addresses are learned, and what the machine lacks.
 
+use super::dependencies::is_of_network;
 use super::names::How;
 use super::world::World;
 use crate::monitor::TargetId;
@@ -27,16 +28,7 @@ impl World {
     /// Whether this failure is that of the machine: it has no sockets, or no address.
     pub(super) fn has_no_result(&self, result: &ProbeResult) -> bool {
         let Some(reason) = result.reason else { return false };
-        let is_of_network = matches!(
-            reason,
-            Reason::DnsFailed
-                | Reason::DnsTimeout
-                | Reason::DnsNoAnswer
-                | Reason::Unreachable
-                | Reason::ConnectTimeout
-                | Reason::NoReply
-        );
-        reason == Reason::Local || !self.has_address && is_of_network
+        reason == Reason::Local || !self.has_address && is_of_network(reason)
     }
 
     /// The state stays, and the schedule goes on.

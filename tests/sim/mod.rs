@@ -16,6 +16,7 @@ mod chaos;
 mod checks;
 mod client;
 mod counters;
+mod dependencies;
 mod dns;
 mod event_log;
 mod follow;

@@ -90,7 +90,6 @@ impl Model {
         at: u64,
         unix: Duration,
     ) -> Option<(State, State, u64)> {
-        let ok = reason.is_none();
         match reason {
             None => {
                 self.oks += 1;
@@ -103,24 +102,49 @@ impl Model {
                 self.oks_in_a_row = 0;
             }
         }
-        let before = self.state;
-        self.judged = self.follows(ok);
+        self.judged = self.follows(reason.is_none());
         self.mind = self.last_mind();
         let is_dulled = (self.is_slow || self.is_warned) && self.judged == State::Up;
-        self.state = if is_dulled { State::Degraded } else { self.judged };
+        let state = if is_dulled { State::Degraded } else { self.judged };
+        self.remember(state, reason, detail, at, unix)
+    }
+
+    /// A failure that is held: the same, but nothing is known of the target now.
+    pub(super) fn hold(
+        &mut self,
+        reason: Option<Reason>,
+        detail: &str,
+        at: u64,
+        unix: Duration,
+    ) -> Option<(State, State, u64)> {
+        *self.fails.entry(reason.expect("a failure")).or_default() += 1;
+        self.oks_in_a_row = 0;
+        self.mind = if self.judged == State::Down { Mind::Down } else { Mind::Settled };
+        self.remember(State::Unknown, reason, detail, at, unix)
+    }
+
+    fn remember(
+        &mut self,
+        state: State,
+        reason: Option<Reason>,
+        detail: &str,
+        at: u64,
+        unix: Duration,
+    ) -> Option<(State, State, u64)> {
+        let before = std::mem::replace(&mut self.state, state);
         let ms = u64::try_from((unix.as_nanos() + 500_000) / 1_000_000).expect("a time of this simulation");
-        self.recent.push_back((Duration::from_millis(ms), ok, self.state, detail.to_owned()));
+        self.recent.push_back((Duration::from_millis(ms), reason.is_none(), state, detail.to_owned()));
         while self.recent.len() > self.history {
             self.recent.pop_front();
         }
-        if before == self.state {
+        if before == state {
             return None;
         }
         self.transitions += 1;
-        self.entered[self.state as usize] += 1;
+        self.entered[state as usize] += 1;
         let previous_state_duration = at - self.since;
         self.since = at;
-        Some((before, self.state, previous_state_duration))
+        Some((before, state, previous_state_duration))
     }
 
     /// It is not checked for some time; gives the state before if that was another one.

@@ -131,6 +131,7 @@ impl World {
                 Output::RefreshFiles => self.refresh(),
                 Output::CheckAddresses => {
                     let has_address = self.has_address;
+                    self.note_addresses();
                     self.call(self.at, |engine, now| engine.handle_addresses(has_address, now));
                 }
                 Output::ReadProcessStats => {
@@ -143,7 +144,11 @@ impl World {
                 Output::WriteState(_) => unreachable!("no state is kept here"),
                 Output::Notify(text) => self.notified(&text),
                 Output::Log(line) => assert!(!line.contains(char::is_control) && !line.contains("s3cret")),
-                Output::CheckResult(check) => self.check_result(check),
+                Output::CheckResult(check) => {
+                    let id = check.target;
+                    self.check_result(check);
+                    self.note_result(id);
+                }
             }
         }
         assert!(self.farewell.is_none(), "a farewell without a close");

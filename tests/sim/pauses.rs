@@ -54,6 +54,7 @@ impl World {
             self.counters.add("pauses: before a further attempt");
         }
         self.urgent.remove(&target);
+        self.dependencies.forget(target, at);
         self.schedules[target]
             .pause(span.map_or(u64::MAX, |span| at + span), self.plan.targets[target].grace());
         if let Some(from) = self.models[target].pause(at) {
@@ -82,6 +83,7 @@ impl World {
     fn resume(&mut self, target: usize) {
         self.counters.add("pauses: resumed");
         let at = self.seen.max(self.at);
+        self.dependencies.forget(target, at);
         self.schedules[target].resume(at, self.plan.targets[target].grace());
         let id = self.ids[target];
         self.call(self.at, |engine, now| engine.resume(id, now));
@@ -99,6 +101,7 @@ impl World {
         if self.schedules[target].pause_end().is_some_and(|end| end <= self.seen) {
             self.counters.add("pauses: ended");
             self.pause_ended_at = Some(self.seen);
+            self.dependencies.forget(target, self.seen);
             self.schedules[target].end_pause(self.seen, self.plan.targets[target].grace());
         }
     }

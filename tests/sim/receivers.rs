@@ -70,6 +70,11 @@ impl Receivers {
         self.wishes[target].notifications()
     }
 
+    /// Those of a target.
+    pub(super) fn again(&self, target: usize) -> Option<Notifications> {
+        self.wishes[target].notifications()
+    }
+
     fn choose(&mut self) -> Wish {
         let rng = &mut self.rng;
         let hook = rng.permille(400).then(|| rng.pick(&[100 * MS, S, 30 * S]));

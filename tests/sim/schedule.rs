@@ -118,9 +118,14 @@ impl Schedule {
         (!repeated && at >= self.scheduled()).then(|| at - self.scheduled())
     }
 
+    /// Whether a try that ends like this is to be repeated.
+    pub(super) fn would_repeat(&self, ok: bool) -> bool {
+        !ok && self.retried < self.rules.retries
+    }
+
     /// A try has ended; says whether it is to be repeated.
     pub(super) fn end_run(&mut self, ok: bool, at: u64) -> bool {
-        let again = !ok && self.retried < self.rules.retries;
+        let again = self.would_repeat(ok);
         self.retried = if again { self.retried + 1 } else { 0 };
         self.retry_at = again.then_some(at + self.rules.retry_interval);
         again

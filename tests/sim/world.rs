@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::counters::Counters;
+use super::dependencies::Dependencies;
 use super::dns::Query;
 use super::event_log::Journal;
 use super::follow::Seat;
@@ -137,6 +138,7 @@ pub(super) struct World {
     pub(super) ids: Vec<TargetId>,
     pub(super) reloads: Reloads,
     pub(super) pauses: Pauses,
+    pub(super) dependencies: Dependencies,
     pub(super) begins: Vec<u64>,
     pub(super) runs: Vec<Option<ProbeRun>>,
     pub(super) models: Vec<Model>,
@@ -173,8 +175,13 @@ impl World {
         let hooks = Hooks::new(Rng::with(seed ^ 0x7e11, bytes));
         let posts = Posts::new(Rng::with(seed ^ 0x9057, bytes));
         let mut receivers = Receivers::new(Rng::with(seed ^ 0x6ece, bytes), posts.urls());
-        let monitors = plan.targets.iter().enumerate();
-        let monitors = monitors.map(|(i, t)| equip(t.monitor(i, &ledger), receivers.add())).collect();
+        let dependencies = Dependencies::new(Rng::with(seed ^ 0xdeb5, bytes), &plan);
+        let monitors = plan
+            .targets
+            .iter()
+            .enumerate()
+            .map(|(i, t)| dependencies.equip(equip(t.monitor(i, &ledger), receivers.add()), i));
+        let monitors = monitors.collect();
         let mut ids = Rng::new(seed ^ 0xffff);
         let mdns = names::MDNS.parse().unwrap();
         let resolver = Resolver::new(Vec::new(), mdns, Box::new(move || ids.next()));
@@ -191,6 +198,7 @@ impl World {
             ids: engine.targets().ids().collect(),
             reloads,
             pauses,
+            dependencies,
             delay: (0, 0),
             urgent: BTreeSet::new(),
             models: Vec::new(),
@@ -273,11 +281,6 @@ impl World {
         (!members.is_empty()).then(|| (self.worst_of(&members), members.len()))
     }
 
-    /// The target that is watched under this name.
-    pub(super) fn holder(&self, name: usize) -> Option<usize> {
-        self.present.iter().copied().find(|target| self.plan.targets[*target].name == name)
-    }
-
     pub(super) fn run(&mut self) {
         self.attach_service_manager();
         self.schedule_reload();
@@ -356,6 +359,7 @@ impl World {
                     this.stalls += 1;
                     this.deadline += gap;
                 }
+                self.dependencies.extend(gap);
                 self.asked.iter_mut().for_each(|asked| asked.busy_until += gap);
                 for sock in self.socks.values_mut() {
                     if let Sock::Query(Query { unwanted_since: Some(since), .. }) = sock {
@@ -369,6 +373,7 @@ impl World {
         let result = tell(&mut self.engine, now);
         self.notice_begins();
         self.notice_ends();
+        self.check_early_begins();
         result
     }
 

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_types)] // Tests may block.
 
 mod common;
+#[path = "netns/gateway.rs"]
+mod gateway;
 #[path = "netns/half_open.rs"]
 mod half_open;
 #[path = "netns/icmp.rs"]

@@ -10,7 +10,8 @@ use super::Reactor;
 use crate::clock::Now;
 use crate::network::is_link_local;
 
-const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// Many checks may fail at the same time.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(super) struct Addresses {
@@ -37,15 +38,19 @@ impl Reactor {
 
 fn read_addresses() -> bool {
     // Without an answer of the kernel, failures count: an outage must not be hidden.
-    let Ok(mut addresses) = getifaddrs() else { return true };
-    addresses.any(|entry| {
-        let Some(address) = entry.address.filter(|_| entry.flags.contains(InterfaceFlags::IFF_UP)) else {
-            return false;
-        };
-        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-        let v6 = address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
-        v4.or(v6).is_some_and(is_usable)
-    })
+    let Ok(addresses) = getifaddrs() else { return true };
+    let entries: Vec<_> =
+        addresses.filter(|entry| !entry.flags.contains(InterfaceFlags::IFF_LOOPBACK)).collect();
+    // A machine without any network has none to lose: its targets are its own.
+    entries.is_empty()
+        || entries.into_iter().any(|entry| {
+            let Some(address) = entry.address.filter(|_| entry.flags.contains(InterfaceFlags::IFF_UP)) else {
+                return false;
+            };
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+            let v6 = address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
+            v4.or(v6).is_some_and(is_usable)
+        })
 }
 
 fn is_usable(ip: IpAddr) -> bool {

@@ -175,10 +175,9 @@ fn lost_requests_are_counted() {
         let daemon = Daemon::start(&[&args[..], &["--ping-loss", "20", urls[0]]].concat());
         daemon.wait_for_state("degraded");
         let status = daemon.get("/status").1;
-        assert!(
-            status.contains("\"warnings\": [\n    \"loss\"\n  ],\n  \"paused_until_ts\": null,\n  \"ping\": {\n    \"sent\": 4,"),
-            "{status}"
-        );
+        for part in ["\"warnings\": [\n    \"loss\"\n  ],\n", "\n  \"ping\": {\n    \"sent\": 4,"] {
+            assert!(status.contains(part), "{status}");
+        }
         assert_eq!(metric(&daemon, "pingstate_ping_loss_ratio{target=\"127.0.0.1\"}"), Some(0.25));
         assert_eq!(metric(&daemon, "pingstate_ping_reply_hop_limit{target=\"127.0.0.1\"}"), Some(64.0));
         assert_eq!(metric(&daemon, "probe_icmp_reply_hop_limit"), None, "that is a series of /probe");

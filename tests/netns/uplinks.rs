@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use crate::common::net::{Namespace, must, run_in_namespace};
+use crate::common::net::{Namespace, must, run, run_in_namespace};
 use crate::common::*;
 
 /// A web server and a name server behind an uplink: argument 1 is the last number of its address, to which each name
@@ -162,7 +162,21 @@ fn each_target_uses_its_uplink() {
     let lines = once(ROUTED, Some("65534"));
     assert!(lines[0].contains("no permission for --fwmark: grant the capability CAP_NET_ADMIN"), "{lines:?}");
 
-    let [_, two] = &uplinks;
+    let [one, two] = &uplinks;
+    if run("ip -6 addr add fe80::2/64 dev wan1 nodad") {
+        one.namespace.must("ip -6 addr add fe80::1/64 dev peer nodad");
+        let targets = "--timeout 1\n\
+            ping icmp://[fe80::1%wan1]\n\
+            tcp tcp://[fe80::1%25wan1]:9\n\
+            bound icmp://[fe80::1] --interface wan1\n\
+            gone icmp://[fe80::1%wan9]\n";
+        let lines = once(targets, None);
+        let refused = ("down            -  tcp (tcp://[fe80::1%wan1]:9)", "]:9");
+        let gone = ("down            -  gone (icmp://[fe80::1%wan9])", "no interface wan9");
+        assert_lines(&lines, &[("up ", " ms"), refused, ("up ", " ms"), gone]);
+    } else {
+        missing("ipv6");
+    }
     let down = |name: &str| format!("down            -  {name} (");
     let (web, ping, dns, tcp) = (down("two"), down("two-ping"), down("two-dns"), down("two-tcp"));
     let up = [("up ", "HTTP 200"), ("up ", " ms")];
@@ -173,6 +187,7 @@ fn each_target_uses_its_uplink() {
         (&*tcp, "no answer to connecting to 198.51.100.2:80; is there a route through wan2?"),
     ];
     must("ip route del default dev wan2");
+    must("ip route del default table 2");
     assert_lines(&once(BOUND, None), &[&up[..], &silent].concat());
     two.connect();
     two.namespace.must("ip link set dev peer down");

@@ -198,7 +198,7 @@ fn settings_that_need_a_restart_are_reported() {
     file.write(&format!("--dns ::1 --api-port 1\n--api-allow-host x\n--alive-url http://h\n{target}"));
     daemon.signal("-HUP");
     assert_eq!(daemon.next_line(), "pingstate: --api-allow-host: takes effect after a restart");
-    assert_eq!(daemon.next_line(), "pingstate: --dns: takes effect after a restart");
+    assert_eq!(daemon.next_line(), "pingstate: --dns (for webhooks): takes effect after a restart");
     assert_eq!(daemon.next_line(), "pingstate: --alive-url: takes effect after a restart");
     assert!(
         daemon.next_line().ends_with("1 target kept, 0 started, 0 dropped"),

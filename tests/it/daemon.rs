@@ -93,6 +93,7 @@ fn the_snapshot_has_the_documented_shape() {
         "since_ts",
         "paused_until_ts",
         "held_by",
+        "bound",
         "uptime",
     ];
     assert_eq!(keys, documented);

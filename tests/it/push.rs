@@ -73,7 +73,9 @@ fn series(text: &str) -> BTreeSet<String> {
     let canonical = |line: &str| {
         let (series, _) = line.rsplit_once(' ').expect("a value");
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
-        let labels = labels.trim_end_matches('}').split(',').filter(|label| !label.is_empty());
+        // An empty label is no label, which VictoriaMetrics leaves out.
+        let labels = labels.trim_end_matches('}').split(',');
+        let labels = labels.filter(|label| !label.is_empty() && !label.ends_with("=\"\""));
         let labels: BTreeSet<_> =
             labels.filter(|label| !label.starts_with("job=") && !label.starts_with("instance=")).collect();
         format!("{name} {labels:?}")
@@ -88,7 +90,7 @@ fn exported(lines: &str) -> BTreeSet<String> {
         let metric = json["metric"].as_object().expect("labels");
         let labels: BTreeSet<_> = metric
             .iter()
-            .filter(|(name, _)| *name != "__name__")
+            .filter(|(name, value)| *name != "__name__" && *value != "")
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         format!("{} {labels:?}", metric["__name__"].as_str().expect("a name"))

@@ -9,7 +9,7 @@ use super::html::Html;
 use crate::probe::durations::round_trips;
 
 /// The most recent checks that are shown.
-pub(super) const CHECKS: usize = 20;
+const CHECKS: usize = 20;
 /// The distance between two of them.
 const STEP: usize = 6;
 /// The height of both graphics, in which a latency of zero is at the bottom.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::graphics::{self, CHECKS, Day, Point};
+use super::graphics::{self, Day, Point};
 use super::html::Html;
 use super::shown::Shown;
 use crate::clock::{Now, since_epoch};
@@ -21,9 +21,9 @@ pub(super) fn write(out: &mut Html, target: &Target, shown: Shown, has_graphics:
     out.raw(&["<details class=", shown.word(), "><summary><bdi>"]).text(target.name());
     out.raw(&["</bdi><span class=s>", shown.symbol(), " ", shown.word()]);
     out.raw(&["</span><span class=l>", &latency, "</span>"]);
+    let recent: Vec<&Check> = fsm.recent().iter().collect();
     if has_graphics {
-        let recent = fsm.recent().iter().rev().take(CHECKS).rev();
-        graphics::write_checks(out, &recent.map(point).collect::<Vec<_>>());
+        graphics::write_checks(out, &recent.iter().copied().map(point).collect::<Vec<_>>());
         if let Some(history) = target.history() {
             graphics::write_days(out, &history.days(now).map(day).collect::<Vec<_>>());
         }
@@ -36,7 +36,7 @@ pub(super) fn write(out: &mut Html, target: &Target, shown: Shown, has_graphics:
         out.raw(&["<small>held by "]).text(parent).raw(&["</small>"]);
     }
     out.raw(&["</summary><dl>"]);
-    write_facts(out, target, now);
+    write_facts(out, target, &recent, now);
     out.raw(&["</dl></details>"]);
 }
 
@@ -53,7 +53,7 @@ fn day(slot: Slot) -> Day {
     }
 }
 
-fn write_facts(out: &mut Html, target: &Target, now: Now) {
+fn write_facts(out: &mut Html, target: &Target, recent: &[&Check], now: Now) {
     let (fsm, is_public) = (target.fsm(), !target.is_private());
     let lasted = fsm.time_in_state(now);
     fact(out, "since").time(now.unix.saturating_sub(lasted)).raw(&[", ", &long(lasted)]);
@@ -82,7 +82,6 @@ fn write_facts(out: &mut Html, target: &Target, now: Now) {
     if is_public {
         fact(out, "URL").text(target.url());
     }
-    let recent: Vec<&Check> = fsm.recent().iter().collect();
     let changes = recent.windows(2).rev().filter(|pair| pair[0].state() != pair[1].state()).take(CHANGES);
     for (index, change) in changes.map(|pair| pair[1]).enumerate() {
         if index == 0 {

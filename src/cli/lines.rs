@@ -15,8 +15,10 @@ pub(crate) fn change_line(
     from: State,
     previous_state_duration: Duration,
 ) -> String {
-    let mut line =
-        format!("{} is {}: {}", shown(checked.name, checked.url), checked.state, checked.result.detail);
+    let name = shown(checked.name, checked.url);
+    let held = checked.held_by.filter(|_| checked.state == State::Unknown);
+    let held = held.map_or_else(String::new, |parent| [", held by ", parent].concat());
+    let mut line = format!("{name} is {}{held}: {}", checked.state, checked.result.detail);
     // The detail of a ping has its times.
     if let Some(latency) = checked.result.latency.filter(|_| checked.result.ping.is_none()) {
         line.push_str(&format!(", {}", milliseconds(latency)));
@@ -108,12 +110,25 @@ mod tests {
         let mut result = ProbeResult::up(Duration::from_millis(2), "reply in 2.0 ms");
         let line = |result: &ProbeResult| {
             let (name, url, state) = ("nas", "icmp://nas", State::Up);
-            let event = CheckEvent { id, name, url, result, state, changed: None };
+            let event = CheckEvent { id, name, url, result, state, held_by: None, changed: None };
             change_line(&event, State::Unknown, Duration::ZERO)
         };
         assert_eq!(line(&result), "icmp://nas is up: reply in 2.0 ms, 2.00 ms");
         result.ping = Some(Box::new(PingStats::new(1, &mut [Duration::from_millis(2)], None)));
         assert_eq!(line(&result), "icmp://nas is up: reply in 2.0 ms");
+    }
+
+    #[test]
+    fn the_cause_of_an_unknown_state_is_logged() {
+        let id = Targets::new(vec![Monitor::new(Mute("nas"))], test_now()).id(0);
+        let result = &ProbeResult::down(Reason::Refused, "refused");
+        let line = |state| {
+            let (name, url, held_by) = ("nas", "nas", Some("router"));
+            let event = CheckEvent { id, name, url, result, state, held_by, changed: None };
+            change_line(&event, State::Unknown, Duration::ZERO)
+        };
+        assert_eq!(line(State::Unknown), "nas is unknown, held by router: refused");
+        assert_eq!(line(State::Down), "nas is down: refused");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct CheckEvent<'a> {
     pub result: &'a ProbeResult,
     /// The state after the check.
     pub state: State,
+    /// The target that holds this one, see [`Monitor::depends_on`](crate::Monitor::depends_on).
+    pub held_by: Option<&'a str>,
     /// The previous state and its duration, if the state has changed.
     pub changed: Option<(State, Duration)>,
 }
@@ -81,6 +83,7 @@ pub(super) fn report_checks(reactor: &mut Reactor, on_check: &mut dyn FnMut(&Che
             url: target.url(),
             result: &result,
             state: change.as_ref().map_or(target.fsm().state(), |change| change.to),
+            held_by: target.held_by().map(|parent| &**parent),
             changed: change.map(|change| (change.from, change.previous_state_duration)),
         });
     }

@@ -98,3 +98,28 @@ fn a_name_that_no_longer_exists_is_not_held() {
     mode.set(Mode::Silent);
     assert_eq!(said(&mut world), [""; 0], "the addresses were forgotten");
 }
+
+/// A check each second, with 0.9 s for the lookup: at whatever moment of the time to live, which is 2 s, an outage begins.
+#[test]
+fn an_outage_of_ten_seconds_is_not_noticed() {
+    for failure in [Mode::Silent, Mode::Code(SERVFAIL)] {
+        for begin_ms in (0..3000).step_by(50) {
+            let (mut world, mode) = hold(30);
+            assert_eq!(said(&mut world), ["found 192.0.2.1"]);
+            world.run(begin_ms);
+            mode.set(failure);
+            for check in 0..10 {
+                assert_eq!(said(&mut world).len(), 1, "begun at {begin_ms} ms, check {check}");
+                assert!(
+                    world.said[0].contains(" found 192.0.2.1"),
+                    "begun at {begin_ms} ms: {:?}",
+                    world.said
+                );
+                world.run(100);
+            }
+            mode.set(Mode::Address(2));
+            world.run(4000);
+            assert_eq!(said(&mut world), ["found 192.0.2.2"], "begun at {begin_ms} ms");
+        }
+    }
+}

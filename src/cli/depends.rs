@@ -23,7 +23,7 @@ pub(super) fn parents<'a>(
         drop_own_parents(&targets, &mut parents);
     }
     match first_wrong_dependency(&parents) {
-        Some(error) => Err(error),
+        Some((position, error)) => Err((position, ["--depends: ", &error].concat())),
         None => Ok(parents.into_iter().map(|(_, names)| names.to_vec()).collect()),
     }
 }
@@ -86,12 +86,12 @@ mod tests {
 
     #[test]
     fn unknown_names_and_cycles_are_errors() {
-        let unknown = "1: \"b\" depends on \"x\", which is not the name of a target";
+        let unknown = "1: --depends: \"b\" depends on \"x\", which is not the name of a target";
         assert_eq!(resolved(&[("a", "!b"), ("b", "!x")]), unknown);
         assert_eq!(resolved(&[("a", ""), ("b", "x")]), unknown);
-        assert_eq!(resolved(&[("a", "!a")]), "0: \"a\" depends on itself");
+        assert_eq!(resolved(&[("a", "!a")]), "0: --depends: \"a\" depends on itself");
         let cycle = resolved(&[("x", ""), ("a", "!x b"), ("b", "!c"), ("c", "!x a")]);
-        assert_eq!(cycle, "3: \"a\" depends on itself, through \"b\", \"c\"");
+        assert_eq!(cycle, "3: --depends: \"a\" depends on itself, through \"b\", \"c\"");
         // The same target by two ways is not a cycle.
         assert_eq!(resolved(&[("a", "!b c"), ("b", "!d"), ("c", "!d"), ("d", "")]), "b+c d d ");
     }

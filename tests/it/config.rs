@@ -125,6 +125,37 @@ fn reload_adds_a_target_and_keeps_the_others() {
 }
 
 #[test]
+fn reload_changes_dependencies_and_keeps_the_state() {
+    let (router, nas) = (Server::answering(OK), closed_port());
+    let router = format!("--interval 0.05 --fall 1\nrouter tcp://{}\n", closed_port())
+        + &format!("web {}\n", router.url("http"));
+    let file = File::new("depends", &format!("{router}--depends router\nnas tcp://{nas}\n"));
+    let daemon = file.watch();
+    eventually("the nas is held", || (snapshot(&daemon, "nas")["held_by"] == "router").then_some(()));
+    assert_eq!((&snapshot(&daemon, "nas")["state"], daemon.state()), (&"unknown".into(), "down".to_owned()));
+    for (line, error) in [
+        ("nas --depends nas", "\"nas\" depends on itself"),
+        ("nas --depends gone", "\"nas\" depends on \"gone\", which is not the name of a target"),
+    ] {
+        let line = line.replacen(' ', &format!(" tcp://{nas} "), 1);
+        let said = file.reload(&daemon, &format!("{router}{line}\n"));
+        assert!(said.ends_with(&format!("{}:4: --depends: {error}", file.path())), "{said}");
+        let output = run(&["--check-config", "--config", file.path()]);
+        assert!(!output.status.success() && text(&output.stderr).contains(error));
+        // A single check ignores them.
+        let once = run(&["--once", "--config", file.path()]);
+        assert!(text(&once.stdout).contains("nas") && once.stderr.is_empty(), "{once:?}");
+    }
+    let before = snapshot(&daemon, "nas")["since_ts"].as_f64();
+    let said = file.reload(&daemon, &format!("{router}nas tcp://{nas} --depends web\n"));
+    assert!(said.ends_with("3 targets kept, 0 started, 0 dropped"), "{said}");
+    wait_for(&daemon, "nas", "down");
+    let after = snapshot(&daemon, "nas");
+    assert!(after["held_by"].is_null() && after["since_ts"].as_f64() > before, "{after}");
+    assert_eq!(after["transitions"], 1, "from unknown to down");
+}
+
+#[test]
 fn reload_drops_removed_targets_and_restarts_changed_ones() {
     let (server, (held, asked)) = (Server::answering(OK), patient());
     let url = server.url("http");

@@ -61,7 +61,7 @@ enum Known {
 
 impl Dependencies {
     pub(super) fn new(mut rng: Rng, plan: &Plan) -> Dependencies {
-        let is_used = rng.permille(500) && plan.flood.is_none() && !plan.busy;
+        let is_used = rng.permille(600) && plan.flood.is_none() && !plan.busy;
         let mut dependencies = Dependencies {
             rng,
             is_used,
@@ -86,10 +86,10 @@ impl Dependencies {
     /// Chooses the parents of one more target out of those that will be present.
     pub(super) fn add(&mut self, name: usize, is_heartbeat: bool, names: &[usize]) {
         // The world follows one result of a heartbeat at a time.
-        let is_child = self.is_used && !is_heartbeat && self.rng.permille(700);
+        let is_child = self.is_used && !is_heartbeat && self.rng.permille(900);
         let mut parents = Vec::new();
         for other in names.iter().filter(|other| is_child && **other < name) {
-            if parents.len() < 2 && self.rng.permille(500) {
+            if parents.len() < 2 && self.rng.permille(700) {
                 parents.push(*other);
             }
         }

@@ -267,6 +267,21 @@ fn checks_replace_those_of_the_lines_above() {
 }
 
 #[test]
+fn parents_replace_those_of_the_lines_above() {
+    let targets = good(
+        "--depends x\n--depends a --depends b\na tcp://h:1\nb tcp://h:2 --depends c --depends d\n\
+         c tcp://h:3 --timeout 9\n--depends e\nd tcp://h:4\n",
+    );
+    let depends = targets.iter().map(|target| &target.settings.depends);
+    let depends: Vec<_> = depends.map(|depends| (depends.names.join("+"), depends.is_own)).collect();
+    let expected = [("a+b", false), ("c+d", true), ("a+b", false), ("e", false)];
+    assert_eq!(depends, expected.map(|(names, is_own)| (names.to_owned(), is_own)));
+    assert_eq!(one_error("a tcp://h:1 --depends ''"), "--depends: is empty");
+    let many = (0..17).map(|number| format!(" --depends {number}")).collect::<String>();
+    assert_eq!(one_error(&format!("a tcp://h:1{many}")), "--depends: at most 16 are allowed");
+}
+
+#[test]
 fn periodic_requests_of_the_file_have_the_ca_file_above_them() {
     let text = b"--ca-file a\n--push-url https://h/a\n--ca-file b\n--push-interval 30\na tcp://h:1\n";
     let push = config(&[]).parse(text).daemon.push;

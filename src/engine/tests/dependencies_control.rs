@@ -21,6 +21,34 @@ fn paused_and_heartbeat_parents_do_not_hold() {
 }
 
 #[test]
+fn heartbeats_are_held_and_may_follow_while_the_parent_is_awaited() {
+    let job = || heartbeats::monitor("job", heartbeats::TOKEN).depends_on(ROUTER);
+    let heartbeat = |net: &mut Net, path: &str| {
+        let request =
+            format!("GET /heartbeat/{}{path} HTTP/1.0\r\nHost: localhost\r\n\r\n", heartbeats::TOKEN);
+        let conn = net.bench.engine.accept(net.bench.now);
+        net.bench.tell(conn, Input::Received(request.as_bytes()));
+        net.pump();
+    };
+    let mut net = Net::of(&[(ROUTER, &[])]);
+    net.replace(vec![TargetUpdate::Keep(net.bench.id(0)), TargetUpdate::Start(job())]);
+    heartbeat(&mut net, "");
+    heartbeat(&mut net, "/fail");
+    assert_eq!(net.results(), "job up");
+    heartbeat(&mut net, "");
+    // The failure counts: its parent has not failed.
+    assert_eq!(net.results(), "job up, job up");
+    let fsm = net.bench.engine.targets().list()[1].fsm();
+    assert_eq!(fsm.counters().changes_to[State::Degraded.index()], 1);
+    net.end(ROUTER, FAILS);
+    // The deadline of the next one: 100 s and a grace of 10 s.
+    net.pass(secs(110));
+    assert_eq!(net.results(), "1 down, job unknown held");
+    heartbeat(&mut net, "");
+    assert_eq!(net.results(), "job up");
+}
+
+#[test]
 fn a_pause_of_the_awaited_parent_decides() {
     let mut net = router_and_nas();
     net.check(NAS, FAILS);

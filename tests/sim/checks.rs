@@ -54,8 +54,7 @@ impl World {
             }
             assert_eq!(begins, self.begins[target] + 1, "target {target} began twice in one call");
             self.begins[target] = begins;
-            if self.runs[target].is_some() {
-                self.begin_again(target);
+            if self.runs[target].is_some() && self.begin_again(target) {
                 continue;
             }
             let schedule = &mut self.schedules[target];
@@ -84,18 +83,7 @@ impl World {
             let result = self.ledger.tracks()[target].done.clone();
             let result = result.or_else(|| self.unkillable(target));
             let result = result.unwrap_or_else(|| panic!("target {target} ended without a word"));
-            let is_over = result.ok || self.has_no_result(&result);
-            let is_last = !self.schedules[target].would_repeat(is_over);
-            self.note_attempt_end(target, &result, is_last);
-            let Some(this) = &mut self.runs[target] else { continue };
-            if !self.schedules[target].end_run(is_over, self.seen) {
-                this.ended = Some(result);
-                continue;
-            }
-            self.counters.add("tries: to be repeated");
-            if let Some(this) = self.runs[target].take() {
-                self.hold_against_truth(target, &this, &result);
-            }
+            self.notice_end(target, result);
         }
     }
 
@@ -170,7 +158,7 @@ impl World {
     }
 
     /// What came of a try, whether it counts or is repeated.
-    fn hold_against_truth(&mut self, target: usize, this: &ProbeRun, result: &ProbeResult) {
+    pub(super) fn hold_against_truth(&mut self, target: usize, this: &ProbeRun, result: &ProbeResult) {
         if self.plan.targets[target].is_scripted() {
             return self.check_scripted(target, this, result);
         }

@@ -178,15 +178,36 @@ impl World {
         self.dependencies.early.push(target);
     }
 
-    /// A parent begins again before the result of its last check was taken.
-    pub(super) fn begin_again(&mut self, target: usize) {
-        let this = self.runs[target].take().expect("a run");
-        let is_possible = this.ended.is_some() && self.is_parent(target);
-        assert!(is_possible, "target {target} begins before its result");
+    /// A try has ended. If it is to be repeated, it has no result.
+    pub(super) fn notice_end(&mut self, target: usize, result: ProbeResult) {
+        let is_over = result.ok || self.has_no_result(&result);
+        let is_last = !self.schedules[target].would_repeat(is_over);
+        self.note_attempt_end(target, &result, is_last);
+        let Some(this) = &mut self.runs[target] else { return };
+        if !self.schedules[target].end_run(is_over, self.seen) {
+            this.ended = Some(result);
+            return;
+        }
+        self.counters.add("tries: to be repeated");
+        if let Some(this) = self.runs[target].take() {
+            self.hold_against_truth(target, &this, &result);
+        }
+    }
+
+    /// A parent begins again before the result of its last check was taken. Gives false if that try is only repeated.
+    pub(super) fn begin_again(&mut self, target: usize) -> bool {
+        assert!(self.is_parent(target), "target {target} begins before its result");
+        if self.runs[target].as_ref().is_some_and(|this| this.ended.is_none()) {
+            // It has ended in the same call.
+            let result = self.ledger.tracks()[target].done_before.clone();
+            self.notice_end(target, result.expect("its result"));
+        }
+        let Some(this) = self.runs[target].take() else { return false };
         self.counters.add("dependencies: parents checked again");
         self.dependencies.earlier.push((target, this, self.seen));
         self.note_early_begin(target);
         self.begin_run(target);
+        true
     }
 
     /// The run whose result follows.

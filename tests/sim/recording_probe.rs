@@ -25,6 +25,8 @@ pub(super) struct Track {
     pub(super) standing: bool,
     /// The end of the latest try.
     pub(super) done: Option<ProbeResult>,
+    /// That of the try before.
+    pub(super) done_before: Option<ProbeResult>,
 }
 
 /// The tracks of all targets.
@@ -72,7 +74,8 @@ impl Probe for SpyProbe {
     fn begin(&self, now: Now) -> Box<dyn Attempt> {
         let track = &mut self.ledger.tracks()[self.target];
         assert!(!track.busy, "two tries of target {} at once", self.target);
-        *track = Track { begins: track.begins + 1, busy: true, ..Track::default() };
+        let done_before = track.done.take();
+        *track = Track { begins: track.begins + 1, busy: true, done_before, ..Track::default() };
         Box::new(SpyAttempt {
             inner: self.inner.begin(now),
             target: self.target,

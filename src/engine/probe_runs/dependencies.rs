@@ -58,7 +58,7 @@ impl ProbeRuns {
             let Some(deferred) = deferred else { continue };
             deferred.failed.retain(|parent| !ended.contains(*parent));
             let failed = deferred.failed.clone();
-            let Parents::Unverified(parents) = cx.targets.parents_of(child, &failed) else {
+            let Parents::Unverified(parents) = cx.targets.parents_of(child, &failed, cx.now.instant) else {
                 decided.push(child);
                 continue;
             };
@@ -78,7 +78,7 @@ impl ProbeRuns {
         for child in children {
             let deferred = cx.targets.get_mut(child).and_then(Target::take_deferred);
             let Some(deferred) = deferred else { continue };
-            let is_held = cx.targets.parents_of(child, &deferred.failed) == Parents::Down;
+            let is_held = cx.targets.parents_of(child, &deferred.failed, cx.now.instant) == Parents::Down;
             self.record(child, deferred.result, is_held, cx);
             self.set_timer(RunOwner::Target(child), cx);
         }

@@ -216,7 +216,7 @@ impl ProbeRuns {
                 self.conclude_deferred(vec![id], cx);
             }
             let parents = match is_failed && self.schedule == Schedule::Repeated {
-                true => cx.targets.parents_of(id, &[]),
+                true => cx.targets.parents_of(id, &[], cx.now.instant),
                 false => Parents::NotDown,
             };
             match parents {

@@ -95,7 +95,13 @@ impl Net {
         self.bench.engine.targets().list()[self.position(name)].fsm().state()
     }
 
+    /// A check begins, not at the same time as others end.
     pub(super) fn begin(&mut self, name: &str) {
+        self.pass(Duration::from_millis(1));
+        self.begin_at_once(name);
+    }
+
+    fn begin_at_once(&mut self, name: &str) {
         let id = self.bench.id(self.position(name));
         self.bench.engine.check_now(id, self.bench.now);
         self.pump();
@@ -210,12 +216,26 @@ fn checks_that_end_at_the_same_time_wait_for_each_other() {
     // Both time out, the child first, or the parent first: the deadlines are the same.
     for first in [ROUTER, NAS] {
         let mut net = router_and_nas();
-        net.begin(first);
-        net.begin(if first == NAS { ROUTER } else { NAS });
+        net.begin_at_once(first);
+        net.begin_at_once(if first == NAS { ROUTER } else { NAS });
         net.pass(secs(2));
         let results = net.results();
         assert!(["1 down, 3 unknown held", "3 unknown held, 1 down"].contains(&&*results), "{results}");
         assert_eq!(net.reported().split(' ').next(), Some(ROUTER));
+    }
+}
+
+#[test]
+fn a_check_of_the_parent_that_ends_at_the_same_time_is_not_repeated() {
+    for (is_up, expected) in [(UP, "1 up, 3 down"), (FAILS, "1 degraded, 3 unknown held")] {
+        let router = monitor(ROUTER, &[]).policy(Policy::Thresholds { fall: 3, rise: 1 });
+        let mut net = Net::new(vec![router, monitor(NAS, &[ROUTER])]);
+        net.begin(NAS);
+        net.begin_at_once(ROUTER);
+        net.end(ROUTER, is_up);
+        net.end(NAS, FAILS);
+        assert_eq!(net.results(), expected);
+        assert!(net.open.is_empty());
     }
 }
 

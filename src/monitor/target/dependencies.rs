@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Target;
 use crate::clock::Now;
-use crate::fsm::{Change, State};
+use crate::fsm::{Change, Event, State};
 use crate::monitor::TargetId;
 use crate::result::ProbeResult;
 
@@ -116,8 +116,12 @@ impl Target {
         !self.is_paused() && self.heartbeat.is_none()
     }
 
-    /// Whether it is known to be down for its children. A deferred failure is its last check.
-    pub(in crate::monitor) fn counts_as_down(&self) -> bool {
-        self.fsm.state() == State::Down || self.held_by().is_some() || self.deferred().is_some()
+    /// Whether it is down for its children; `None` if a check must show that. A deferred failure is its last check.
+    pub(in crate::monitor) fn counts_as_down(&self, now: Instant) -> Option<bool> {
+        if self.fsm.state() == State::Down || self.held_by().is_some() || self.deferred().is_some() {
+            return Some(true);
+        }
+        // A check that has just ended need not be repeated.
+        self.fsm.last().filter(|last| last.at.instant == now).map(|last| last.event == Event::Fail)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Target, Targets};
 use crate::clock::Now;
@@ -45,7 +46,7 @@ impl Targets {
     }
 
     /// `failed` are parents whose checks have failed since the check of the target.
-    pub(crate) fn parents_of(&self, id: TargetId, failed: &[TargetId]) -> Parents {
+    pub(crate) fn parents_of(&self, id: TargetId, failed: &[TargetId], now: Instant) -> Parents {
         let dependencies = self.get(id).and_then(|target| target.dependencies.as_ref());
         let Some(dependencies) = dependencies.filter(|dependencies| !dependencies.parents.is_empty()) else {
             return Parents::NotDown;
@@ -54,8 +55,11 @@ impl Targets {
         for parent in &dependencies.parents {
             let parent = parent.and_then(|parent| self.get(parent)).filter(|parent| parent.can_hold());
             let Some(parent) = parent else { return Parents::NotDown };
-            if !parent.counts_as_down() && !failed.contains(&parent.id()) {
-                unverified.push(parent.id());
+            match parent.counts_as_down(now) {
+                Some(true) => {}
+                _ if failed.contains(&parent.id()) => {}
+                Some(false) => return Parents::NotDown,
+                None => unverified.push(parent.id()),
             }
         }
         if unverified.is_empty() { Parents::Down } else { Parents::Unverified(unverified) }

@@ -313,7 +313,7 @@ impl Monitor {
     /// ```
     /// use pingstate::{Monitor, blocking};
     ///
-    /// let monitor = Monitor::new(blocking("disk", || Err("10.1.2.3 failed"))).private(true).start()?;
+    /// let monitor = Monitor::new(blocking("disk", || (false, "10.1.2.3 failed"))).private(true).start()?;
     /// assert_eq!(monitor.check_now().detail, "10.1.2.3 failed");
     /// let snapshot = monitor.stop();
     /// assert_eq!((snapshot.last_detail.as_deref(), snapshot.private), (Some("10.1.2.3 failed"), true));

@@ -24,8 +24,8 @@ impl Monitor {
     /// use pingstate::{Monitor, Policy, State, blocking, serve};
     ///
     /// let at_once = Policy::Thresholds { fall: 1, rise: 1 };
-    /// let router = Monitor::new(blocking("router", || Err("no reply"))).policy(at_once);
-    /// let nas = Monitor::new(blocking("nas", || Err("timed out"))).depends_on("router");
+    /// let router = Monitor::new(blocking("router", || (false, "no reply"))).policy(at_once);
+    /// let nas = Monitor::new(blocking("nas", || (false, "timed out"))).depends_on("router");
     /// let mut server = serve([router, nas], ([127, 0, 0, 1], 0))?;
     /// let nas = server.targets().last().expect("two targets");
     /// let snapshot = loop {

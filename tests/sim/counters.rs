@@ -11,6 +11,10 @@ impl Counters {
     pub(super) fn add(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
+
+    pub(super) fn of(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -19,10 +23,6 @@ impl Counters {
         for (what, times) in &other.0 {
             *self.0.entry(what).or_default() += times;
         }
-    }
-
-    pub(super) fn of(&self, what: &str) -> u64 {
-        self.0.get(what).copied().unwrap_or_default()
     }
 
     pub(super) fn print(&self) {

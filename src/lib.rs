@@ -77,6 +77,10 @@
 //! | schedule and retries | `src/monitor/target.rs` |
 //! | validation of settings | `src/probe/build`, `src/monitor/validate.rs`; of flags `src/cli` |
 //! | deadlines | `src/engine/timers.rs` |
+//! | history, state file | `src/monitor/history.rs`, `src/snapshot/state_file.rs` |
+//! | dependencies between targets | `src/monitor/dependencies.rs`, `src/engine/probe_runs/dependencies.rs` |
+//! | interface, source and mark of sockets | `src/network.rs`, `src/reactor/local.rs` |
+//! | status page | `src/api/page.rs` |
 //!
 //! The state machines of layers 2 to 6 have up to four kinds of methods: `handle_input` passes an event,
 //! `handle_timeout` the current time; `poll_output` returns the next action, `poll_timeout` the next

@@ -108,8 +108,13 @@ pub(crate) fn first_wrong_dependency(targets: &[(&str, &[Arc<str>])]) -> Option<
 }
 
 /// The positions of targets by their names.
-pub(crate) fn positions<'a>(targets: &[(&'a str, &[Arc<str>])]) -> BTreeMap<&'a str, usize> {
-    targets.iter().zip(0..).map(|((name, _), position)| (*name, position)).collect()
+pub(crate) fn positions(targets: &[(&str, &[Arc<str>])]) -> BTreeMap<String, usize> {
+    // The parser of configuration files has such a map, too. One of another type adds 7 kB of code, as does `collect`.
+    let mut positions = BTreeMap::new();
+    for ((name, _), position) in targets.iter().zip(0..) {
+        positions.insert((*name).to_owned(), position);
+    }
+    positions
 }
 
 /// Names some of the targets of a cycle.

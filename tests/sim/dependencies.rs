@@ -31,6 +31,8 @@ pub(super) struct Dependencies {
     unverified: Vec<(usize, ProbeResult, bool)>,
     /// Checks that have begun before their time.
     early: Vec<usize>,
+    /// Names of parents whose check was requested and waits for a connection, although the failure has been processed.
+    late: Vec<usize>,
     /// Runs whose targets have begun again, at this time, before their results were taken.
     earlier: Vec<(usize, ProbeRun, u64)>,
     begun_again: Option<u64>,
@@ -68,6 +70,7 @@ impl Dependencies {
             parents: Vec::new(),
             held: Vec::new(),
             waits: Vec::new(),
+            late: Vec::new(),
             ends: Vec::new(),
             processed_at: Vec::new(),
             pause_changed_at: Vec::new(),
@@ -234,10 +237,14 @@ impl World {
     pub(super) fn check_early_begins(&mut self) {
         for target in std::mem::take(&mut self.dependencies.early) {
             let name = self.plan.targets[target].name;
-            let Dependencies { parents, waits, .. } = &mut self.dependencies;
+            let Dependencies { parents, waits, late, .. } = &mut self.dependencies;
             let waits = waits.iter_mut().zip(parents).filter(|(_, parents)| parents.contains(&name));
             let waits: Vec<_> = waits.filter_map(|(wait, _)| wait.as_mut()).collect();
             let is_wanted = waits.iter().any(|wait| !wait.checked.contains(&target));
+            if let Some(place) = late.iter().position(|late| !is_wanted && *late == name) {
+                late.remove(place);
+                continue;
+            }
             assert!(is_wanted, "target {target} begins before its time");
             self.counters.add("dependencies: parents checked");
             if waits.len() > 1 {
@@ -268,6 +275,12 @@ impl World {
     fn check_held(&mut self, target: usize, ok: bool, is_held: bool) {
         let now = self.seen;
         let wait = self.dependencies.waits[target].take();
+        let checked: Vec<_> =
+            wait.iter().flat_map(|wait| &wait.checked).map(|other| self.plan.targets[*other].name).collect();
+        if wait.is_some() {
+            let parents = self.dependencies.parents[target].iter().filter(|name| !checked.contains(name));
+            self.dependencies.late.extend(parents);
+        }
         self.dependencies.held[target] = is_held;
         self.dependencies.processed_at[target] = wait.as_ref().map(|_| now);
         let Some(wait) = wait.filter(|_| !ok) else {

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use super::local::LocalError;
 use super::socket::Socket;
 use crate::engine::Transport;
+use crate::network::is_link_local;
 use crate::result::{Failure, Reason};
 
 const EXHAUSTED: [i32; 3] = [Errno::ENFILE as i32, Errno::EMFILE as i32, Errno::ENOBUFS as i32];
@@ -58,9 +59,7 @@ pub(super) fn of_connect(error: &io::Error, to: SocketAddr) -> Failure {
             let reason = match kind {
                 // A local route or firewall: "permission denied" would suggest that the target refused.
                 ErrorKind::PermissionDenied => "administratively prohibited",
-                ErrorKind::InvalidInput if matches!(to, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local()) => {
-                    "the address needs an interface"
-                }
+                ErrorKind::InvalidInput if is_link_local(to.ip()) => "the address needs an interface",
                 // Linux returns this for a blackhole route.
                 ErrorKind::InvalidInput => "no route to host (blackhole)",
                 _ => &text,

@@ -9,6 +9,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use crate::network::is_link_local;
 use crate::wire::dns::{CHAIN_MAX, Kind, MessageStream, Name, Question, Reply};
 
 use super::failure::{LookupError, NegativeAnswer};
@@ -191,7 +192,7 @@ impl QueryPlan {
         now: Instant,
     ) {
         // They are useless without their interface, which no answer contains.
-        addresses.retain(|address| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()));
+        addresses.retain(|address| !is_link_local(*address));
         if addresses.is_empty() {
             return self.handle_negative(at, NegativeAnswer::NoData, shared, now);
         }

@@ -48,10 +48,9 @@ pub(super) fn check_permissions(targets: &[TargetOptions], errors: &mut Vec<(usi
     if let Some(options) = ping.filter(|_| !reactor::has_permission()) {
         errors.push((options.line, reactor::PERMISSION.to_owned()));
     }
-    let network = |options: &TargetOptions| options.settings.probe.network.clone();
-    let bound = targets.iter().filter(|options| network(options).interface.is_some()).take(1);
-    let marked = targets.iter().filter(|options| network(options).fwmark.is_some()).take(1);
-    for options in bound.chain(marked) {
+    let bound = targets.iter().find(|options| options.settings.probe.network.interface.is_some());
+    let marked = targets.iter().find(|options| options.settings.probe.network.fwmark.is_some());
+    for options in bound.into_iter().chain(marked) {
         if let Err(error) = reactor::check_permission(&options.settings.probe.network) {
             errors.push((options.line, error));
         }

@@ -77,6 +77,12 @@ impl ApiConn {
         }
     }
 
+    /// The response follows when the engine has what it needs for it.
+    pub(super) fn await_response(&mut self, request: Request) {
+        self.head_deadline = None;
+        self.state = State::Waiting { request, wait: None };
+    }
+
     pub(super) fn room(&self) -> usize {
         match self.state {
             _ if self.is_stream => usize::MAX,

@@ -254,8 +254,7 @@ impl ApiConns {
 
     fn await_stats(&mut self, id: ConnId, request: Request, cx: &mut Context) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.head_deadline = None;
-        conn.state = State::Waiting { request, wait: None };
+        conn.await_response(request);
         if self.awaiting_stats.is_empty() {
             cx.outputs.push_back(Output::ReadProcessStats);
         }

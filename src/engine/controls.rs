@@ -15,8 +15,7 @@ impl ApiConns {
     #[cold]
     pub(super) fn await_control(&mut self, id: ConnId, request: Request, control: Control) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.head_deadline = None;
-        conn.state = State::Waiting { request, wait: None };
+        conn.await_response(request);
         self.controls.push((id, control));
     }
 
@@ -24,8 +23,7 @@ impl ApiConns {
     #[cold]
     pub(super) fn await_liveness(&mut self, id: ConnId, request: Request, cx: &mut Context) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.head_deadline = None;
-        conn.state = State::Waiting { request, wait: None };
+        conn.await_response(request);
         self.awaiting_liveness.push(id);
         cx.timers.set(Owner::Client(id), None);
         cx.timers.set(Owner::Liveness, Some(cx.now.instant));

@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    /// Tries that have ended during the last call. One that is to be repeated has no result.
+    /// Tries that have ended during the last call. One that is repeated has no result.
     pub(super) fn notice_ends(&mut self) {
         for place in 0..self.present.len() {
             let target = self.present[place];

@@ -181,7 +181,7 @@ impl World {
         self.dependencies.early.push(target);
     }
 
-    /// A try has ended. If it is to be repeated, it has no result.
+    /// A try has ended. If it is repeated, it has no result.
     pub(super) fn notice_end(&mut self, target: usize, result: ProbeResult) {
         let is_over = result.ok || self.has_no_result(&result);
         let is_last = !self.schedules[target].would_repeat(is_over);

@@ -1,4 +1,4 @@
-//! When each target is to be tried, told anew from the contract.
+//! When each target is tried: a model of the contract.
 
 use super::plan::{MS, Rules, S};
 
@@ -13,7 +13,7 @@ pub(super) struct Schedule {
     from: u64,
     /// How far apart they were when the check in flight began.
     apart: u64,
-    /// When a failed try is to be repeated.
+    /// When a failed try is repeated.
     retry_at: Option<u64>,
     retried: u32,
     since: u64,
@@ -71,7 +71,7 @@ impl Schedule {
         self.first.map_or(self.next, |(first, _)| first)
     }
 
-    /// Whether a failed try is to be repeated.
+    /// Whether a failed try is repeated.
     pub(super) fn waits_to_repeat(&self) -> bool {
         self.retry_at.is_some()
     }
@@ -118,12 +118,12 @@ impl Schedule {
         (!repeated && at >= self.scheduled()).then(|| at - self.scheduled())
     }
 
-    /// Whether a try that ends like this is to be repeated.
+    /// Whether a try that ends like this is repeated.
     pub(super) fn would_repeat(&self, ok: bool) -> bool {
         !ok && self.retried < self.rules.retries
     }
 
-    /// A try has ended; says whether it is to be repeated.
+    /// A try has ended; returns whether it is repeated.
     pub(super) fn end_run(&mut self, ok: bool, at: u64) -> bool {
         let again = self.would_repeat(ok);
         self.retried = if again { self.retried + 1 } else { 0 };
